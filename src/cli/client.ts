@@ -1,0 +1,72 @@
+/** Talks to the daemon of a data folder over its control socket. */
+import { request } from 'node:http'
+import { createInterface } from 'node:readline'
+import { ConsiliumError } from '../core/errors.ts'
+import type { ErrorReport } from '../daemon/api.ts'
+
+const ANSWER_BYTES_MAX = 268_435_456 // a model of 10 million numbers as JSON
+
+export class Client {
+  readonly #socket: string
+  readonly #home: string
+  constructor(home: string, socket: string) {
+    this.#home = home
+    this.#socket = socket
+  }
+
+  get<T>(path: string): Promise<T> {
+    return this.#call<T>('GET', path, undefined)
+  }
+
+  post<T>(path: string, body: object = {}): Promise<T> {
+    return this.#call<T>('POST', path, body)
+  }
+
+  /** JSON lines as they come, until the daemon ends or `signal` aborts. */
+  async *follow<T>(path: string, signal: AbortSignal): AsyncIterable<T> {
+    const response = await this.#open('GET', path, undefined, signal)
+    const lines = createInterface({ input: response })
+    try {
+      for await (const line of lines) yield JSON.parse(line) as T
+    } catch (error) {
+      if (!signal.aborted) throw error
+    } finally {
+      response.destroy()
+    }
+  }
+
+  async #call<T>(method: string, path: string, body: object | undefined): Promise<T> {
+    const response = await this.#open(method, path, body)
+    const chunks: Buffer[] = []
+    let bytes = 0
+    for await (const chunk of response) {
+      bytes += (chunk as Buffer).length
+      if (bytes > ANSWER_BYTES_MAX) throw new ConsiliumError({ code: 'answer-too-large', message: 'the daemon answered more than this command reads' })
+      chunks.push(chunk as Buffer)
+    }
+    const value = JSON.parse(Buffer.concat(chunks).toString('utf8')) as T | ErrorReport
+    if (response.statusCode !== 200) throw new ConsiliumError((value as ErrorReport).error)
+    return value as T
+  }
+
+  #open(method: string, path: string, body: object | undefined, signal?: AbortSignal): Promise<import('node:http').IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const call = request({ socketPath: this.#socket, method, path, signal, headers: { 'content-type': 'application/json' } }, resolve)
+      call.once('error', (error: NodeJS.ErrnoException) => reject(this.#explain(error)))
+      call.end(body === undefined ? undefined : JSON.stringify(body))
+    })
+  }
+
+  #explain(error: NodeJS.ErrnoException): Error {
+    if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
+      return new ConsiliumError({
+        code: 'daemon-not-running',
+        message: `${this.#home}: no daemon is running on this data folder; start it with "consilium start --home ${this.#home}", or point --home at another`,
+      })
+    }
+    if (error.code === 'EACCES') {
+      return new ConsiliumError({ code: 'control-refused', message: `${this.#socket}: this user may not control the daemon; run the command as the user who started it` })
+    }
+    return new ConsiliumError({ code: 'control-failed', message: `${this.#socket}: the daemon did not answer (${error.code ?? error.message}); see its log` })
+  }
+}

@@ -1,0 +1,88 @@
+/** init, found, accept: a node's key and folder, the consortium file, and each founder's signature under it. */
+import { networkInterfaces } from 'node:os'
+import { InvalidArgumentError } from 'commander'
+import { DEFAULT_PORT } from '../config/config.ts'
+import { acceptConsortium, foundConsortium, initHome } from '../daemon/home.ts'
+import { readText, writeNew } from '../daemon/files.ts'
+import { fingerprint, quorum } from '../governance/founding.ts'
+import { table } from './output.ts'
+import { type Common, command, outputOf } from './shared.ts'
+
+export function initCommand() {
+  return command('init', 'make key, data folder, commented config and member card', 'consilium init --name "St. Mary" --announce /dns4/ml.stmary.example/tcp/4801')
+    .requiredOption('--name <name>', 'the name that the other hospitals know you by')
+    .option('--port <port>', 'TCP port to listen on', parsePort, DEFAULT_PORT)
+    .option('--announce <multiaddr>', 'address under which the others reach you; may be repeated', (one: string, all: string[]) => [...all, one], [] as string[])
+    .action(async (options: Common & { name: string; port: number; announce: string[] }) => {
+      const { port } = options
+      const announce = options.announce.length > 0 ? options.announce : localAddresses(port)
+      const { paths, key, card } = await initHome(options.home, { name: options.name, port, announce: options.announce }, announce)
+      outputOf(options).print({ home: paths.folder, member: key.id, fingerprint: fingerprint(key.id), card, addresses: announce }, () => [
+        `Made ${paths.folder}`,
+        `  config.yaml   settings, each with its reason; edit it, then "consilium start"`,
+        `  member.key    your private key (mode 0600): back it up, show it to nobody`,
+        `  card.txt      your member card, the line below`,
+        '',
+        `Member card of ${options.name}, to hand to whoever founds the consortium:`,
+        card,
+        '',
+        `It says that you can be dialled at: ${announce.join(' ') || '(nowhere: this node only dials out)'}`,
+        `Its fingerprint, to compare by phone: ${fingerprint(key.id)}`,
+      ])
+    })
+}
+
+export function foundCommand() {
+  return command('found', 'make the consortium file from the members\' cards', 'consilium found --name "Northern memory clinics" a/card.txt b/card.txt c/card.txt')
+    .argument('<cards...>', 'member cards: files that hold one, or the lines themselves')
+    .requiredOption('--name <name>', 'name of the consortium')
+    .option('-o, --out <file>', 'where to write it', 'consortium.yaml')
+    .action(async (cards: string[], options: Common & { name: string; out: string }) => {
+      const texts = await Promise.all(cards.map(readCardArgument))
+      const { consortium, text } = await foundConsortium(options.name, texts)
+      await writeNew(options.out, text, 0o644)
+      const { members, founding } = consortium
+      outputOf(options).print({ file: options.out, founding, fingerprint: fingerprint(founding), members }, () => [
+        `Wrote ${options.out}: "${consortium.name}", ${members.length} members, ${quorum(members.length)} of them make an entry final.`,
+        ...(members.length < 4 ? ['With fewer than 4 members no one may be missing for that: one hospital offline delays it until it is back.'] : []),
+        '',
+        ...table(['member', 'fingerprint of its key', 'addresses'], members.map((member) => [member.name, fingerprint(member.key), member.addresses.join(' ') || '–'])),
+        '',
+        `Fingerprint of the consortium: ${fingerprint(founding)}`,
+        'Send the file to every member. Each compares the fingerprints with the others by phone, then runs:',
+        `  consilium accept ${options.out}`,
+      ])
+    })
+}
+
+export function acceptCommand() {
+  return command('accept', 'sign the consortium file (membership epoch 0) and keep it', 'consilium accept consortium.yaml')
+    .argument('<file>', 'the file that "consilium found" wrote')
+    .action(async (file: string, options: Common) => {
+      const consortium = await acceptConsortium(options.home, file)
+      const { founding, members, name } = consortium
+      outputOf(options).print({ consortium: name, founding, fingerprint: fingerprint(founding), members }, () => [
+        `Accepted "${name}" with ${members.length} members; your signature goes out as the first entry of your log.`,
+        `Fingerprint of the consortium, to compare by phone: ${fingerprint(founding)}`,
+        'Next: consilium start',
+      ])
+    })
+}
+
+async function readCardArgument(argument: string): Promise<{ text: string; source: string }> {
+  if (argument.startsWith('consilium-card-')) return { text: argument, source: 'card' }
+  return { text: await readText(argument, 'card', 'give the file that "consilium init" wrote, or the card\'s line itself'), source: argument }
+}
+
+/** This machine's addresses that others may reach: what a card says where --announce is not given. */
+function localAddresses(port: number): string[] {
+  const found = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
+  return found.filter((one) => !one.internal && one.family === 'IPv4').map((one) => `/ip4/${one.address}/tcp/${port}`)
+}
+
+export function parsePort(text: string): number {
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('0 to 65535 is expected; 0 takes any free port.')
+  return port
+}
+

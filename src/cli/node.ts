@@ -1,0 +1,80 @@
+/** start, stop, status, doctor: the daemon's life. */
+import type { Finding, StatusReport, StudyReport } from '../daemon/api.ts'
+import { duration, measure, megabytes, short, table } from './output.ts'
+import { type Common, clientOf, command, outputOf } from './shared.ts'
+
+export function startCommand() {
+  return command('start', 'run the node in the foreground until SIGTERM or Ctrl-C; logs go to standard error', 'consilium start --home /var/lib/consilium')
+    .option('--record <file>', 'write every event and a digest of every decision, for replay')
+    .action(async (options: Common & { record?: string }) => {
+      const { runDaemon } = await import('../daemon/run.ts') // the network stack is loaded by this command alone
+      await runDaemon({ home: options.home, json: options.json, record: options.record ?? null })
+    })
+}
+
+export function stopCommand() {
+  return command('stop', 'stop the running node', 'consilium stop').action(async (options: Common) => {
+    await clientOf(options).post('/v1/stop')
+    outputOf(options).print({ stopped: true }, () => ['Stopped.'])
+  })
+}
+
+export function statusCommand() {
+  return command('status', 'show peers, studies and logs of the running node', 'consilium status').action(async (options: Common) => {
+    const status = await clientOf(options).get<StatusReport>('/v1/status')
+    outputOf(options).print(status, () => statusLines(status))
+  })
+}
+
+export function doctorCommand() {
+  return command('doctor', 'check clock, disk, ports and which members are reachable, and say what to do', 'consilium doctor').action(async (options: Common) => {
+    const { findings } = await clientOf(options).get<{ findings: Finding[] }>('/v1/doctor')
+    outputOf(options).print(findings, () => [
+      ...findings.map(({ ok, check, text }) => `${ok ? 'ok  ' : 'LOOK'}  ${check.padEnd(22)} ${text}`),
+      '',
+      findings.every((finding) => finding.ok) ? 'Nothing is wrong.' : `${findings.filter((finding) => !finding.ok).length} of ${findings.length} want a look.`,
+    ])
+    if (findings.some((finding) => !finding.ok)) process.exitCode = 1
+  })
+}
+
+function statusLines(status: StatusReport): string[] {
+  const { consortium, network } = status
+  const sizes = new Map(status.ledger.map((log) => [log.member, log]))
+  const own = sizes.get(status.member)
+  return [
+    `${status.name} · ${consortium.name} (${consortium.members} members, ${consortium.accepted} signatures here, fingerprint ${consortium.fingerprint})`,
+    `up ${duration(status.uptimeSeconds)} · ${megabytes(status.memoryBytes)} memory · own log ${own?.size ?? 0} entries · listening on ${status.addresses.join(' ') || 'nothing'}`,
+    `messages in ${network.messagesIn}, out ${network.messagesOut} · ${megabytes(network.bytesIn)} in, ${megabytes(network.bytesOut)} out`,
+    '',
+    ...table(
+      ['member', 'connected', 'gossip', 'way', 'round trip', 'log', 'last failure'],
+      status.peers.map((peer) => [
+        peer.name,
+        peer.connected ? 'yes' : 'no',
+        peer.gossiping ? 'yes' : 'no',
+        peer.direction ?? '–',
+        peer.roundTripMs === undefined ? '–' : `${peer.roundTripMs.toFixed(0)} ms`,
+        sizes.get(peer.member)?.forked ? 'disputed' : String(sizes.get(peer.member)?.size ?? 0),
+        peer.connected ? '' : (peer.lastError ?? 'not tried yet'),
+      ]),
+      [4, 5],
+    ),
+    '',
+    ...(status.studies.length === 0 ? ['No study yet. Propose one: consilium study add FILE'] : status.studies.flatMap(studyLines)),
+    ...status.rejections.map(({ name, reason, count }) => `refused from ${name}: ${reason}, ${count} ×`),
+  ]
+}
+
+function studyLines(study: StudyReport): string[] {
+  const { metrics } = study
+  const own =
+    metrics === null
+      ? ''
+      : ` · on ${metrics.examples} own held-out patients: AUC ${measure(metrics.auc)}, log-loss ${measure(metrics.logLoss)}, accuracy ${measure(metrics.accuracy)}`
+  const merged = study.merged.length === 0 ? '' : ` · last merge: ${study.merged.map(({ name, ageRounds }) => (ageRounds === 0 ? name : `${name} (age ${ageRounds})`)).join(', ')}`
+  return [
+    `${study.name} (${short(study.id)}): ${study.paused ? 'paused' : study.phase}, round ${study.round} of ${study.rounds}, ${study.accepted.length} accepted, ${study.bound.length} bound${own}${merged}`,
+    ...(study.refusal === null ? [] : [`  the next round may not start: ${study.refusal}`]),
+  ]
+}

@@ -1,0 +1,38 @@
+/** What every command has: --home, --json, an example in its help, and one line and exit code 1 for what goes wrong. */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { homePaths } from '../daemon/home.ts'
+import { Client } from './client.ts'
+import { type Output, output } from './output.ts'
+
+export interface Common {
+  readonly home: string
+  readonly json: boolean
+}
+
+/** A command with the common options; `example` is shown by --help. */
+export function command(name: string, description: string, example: string): Command {
+  return new Command(name)
+    .description(description)
+    .option('--home <folder>', 'data folder of the node', process.env.CONSILIUM_HOME ?? join(homedir(), '.consilium'))
+    .option('--json', 'print JSON for machines', false)
+    .showHelpAfterError('(--help shows what is allowed)')
+    .addHelpText('after', `\nExample:\n  $ ${example}`)
+}
+
+export function clientOf({ home }: Common): Client {
+  const paths = homePaths(home)
+  return new Client(paths.folder, paths.socket)
+}
+
+export function outputOf({ json }: Common): Output {
+  return output(json)
+}
+
+/** Collects a repeatable `key=value` option. */
+export function keyValue(given: string, before: Record<string, string>): Record<string, string> {
+  const at = given.indexOf('=')
+  if (at < 1) throw new Error(`"${given}" given; NAME=VALUE is expected`)
+  return { ...before, [given.slice(0, at)]: given.slice(at + 1) }
+}

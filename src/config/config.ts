@@ -1,0 +1,121 @@
+/** The daemon's config.yaml: strict schema, defaults with their reasons, and the commented file that `init` writes. */
+import * as v from 'valibot'
+import { type Complaint, choice, flag, list, parseYaml, section, text } from './yaml.ts'
+
+export interface Config {
+  /** The hospital's name as its operators read it; it stays on this node. */
+  readonly name: string
+  /** Multiaddrs to listen on; none for a node that only dials out. */
+  readonly listen: readonly string[]
+  /** Multiaddrs under which others reach this node, where they differ from `listen` (a forwarded port). */
+  readonly announce: readonly string[]
+  /** Multiaddrs of any members, for the first contact. */
+  readonly bootstrap: readonly string[]
+  /** Looks for members on the local network. */
+  readonly mdns: boolean
+  readonly learner: { readonly backend: 'auto' | 'wasm' | 'cpu' | 'native' }
+  readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' }
+}
+
+export const DEFAULT_PORT = 4801 // below the ports that Linux and Windows hand out to clients, so nothing takes it by chance
+
+/** Everything but the name, which only the hospital knows. The reasons stand in the file that `defaultConfigText` writes. */
+export const CONFIG_DEFAULTS: Omit<Config, 'name'> = {
+  listen: [`/ip4/0.0.0.0/tcp/${DEFAULT_PORT}`],
+  announce: [],
+  bootstrap: [],
+  mdns: false,
+  learner: { backend: 'auto' },
+  log: { level: 'info' },
+}
+
+const ADDRESSES_MAX = 64 // a bootstrap list names a few members; the address book learns the others
+const ADDRESS_CHARACTERS_MAX = 400 // a name of 253 characters, port and peer id fit
+const NAME_CHARACTERS_MAX = 80 // one column of the status table
+const BACKENDS = ['auto', 'wasm', 'cpu', 'native'] as const
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
+
+const addresses = (fallback: readonly string[]) =>
+  v.optional(list(text(ADDRESS_CHARACTERS_MAX), 0, ADDRESSES_MAX), [...fallback])
+
+const configSchema = section({
+  name: text(NAME_CHARACTERS_MAX),
+  listen: addresses(CONFIG_DEFAULTS.listen),
+  announce: addresses(CONFIG_DEFAULTS.announce),
+  bootstrap: addresses(CONFIG_DEFAULTS.bootstrap),
+  mdns: v.optional(flag(), CONFIG_DEFAULTS.mdns),
+  learner: v.optional(section({ backend: v.optional(choice(BACKENDS), CONFIG_DEFAULTS.learner.backend) }), {}),
+  log: v.optional(section({ level: v.optional(choice(LEVELS), CONFIG_DEFAULTS.log.level) }), {}),
+})
+
+/** Reads config.yaml; `fileName` is named in errors. Errors, one line each: `config-yaml`, `config-invalid`. */
+export function parseConfig(text: string, fileName: string): Config {
+  return parseYaml(text, { kind: 'config', fileName, schema: configSchema, check: complaintOf })
+}
+
+/** What `init` writes: every setting at its default or as given, with its reason. `port` is a short way to say `listen`. */
+export function defaultConfigText(given: { readonly name: string; readonly port?: number } & Partial<Omit<Config, 'name'>>): string {
+  const listen = given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
+  const { announce, bootstrap, mdns, learner, log } = { ...CONFIG_DEFAULTS, ...given }
+  return `# Settings of this Consilium node. Restart the daemon after a change. Unknown keys are refused.
+
+# The name that your own operators see. It is not published: others know this node by its key.
+name: ${JSON.stringify(given.name)}
+
+# Where to listen. 0.0.0.0 is every IPv4 interface. The port must be reachable for at least some other members;
+# with [] this node only dials out, which suffices as long as others can be reached.
+listen: ${flow(listen)}
+
+# Addresses to tell the others, where they differ from those above: behind a router, its public address and port.
+announce: ${flow(announce)}
+
+# Addresses of any members, for the first contact. Afterwards the address book of this node suffices.
+bootstrap: ${flow(bootstrap)}
+
+# Look for members on the local network by multicast. Off, because hospital networks watch for unknown multicast.
+mdns: ${mdns}
+
+learner:
+  # auto measures one training step on each backend present and takes the fastest; wasm, cpu or native fixes it.
+  backend: ${learner.backend}
+
+log:
+  # info tells every round and every member that comes or goes; debug adds every message. Never weights, patients or keys.
+  level: ${log.level}
+`
+}
+
+const flow = (items: readonly string[]): string => `[${items.map((item) => JSON.stringify(item)).join(', ')}]`
+
+const ADDRESS = /^\/(ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/(\d{1,5})(?:\/p2p\/([1-9A-HJ-NP-Za-km-z]{20,80}))?$/
+const PORT_MAX = 65_535
+
+function complaintOf(config: Config): Complaint | null {
+  for (const key of ['listen', 'announce', 'bootstrap'] as const) {
+    for (const [i, address] of config[key].entries()) {
+      const fault = addressFault(address, key === 'listen')
+      if (fault) return { path: [key, i], message: `"${address}" was given, ${fault}` }
+    }
+  }
+  return null
+}
+
+/** Checks the form only: whether a name resolves or a port is free shows at start, and `doctor` says why not. */
+function addressFault(address: string, listening: boolean): string | null {
+  const match = ADDRESS.exec(address)
+  if (!match) {
+    return 'an address such as /ip4/192.0.2.7/tcp/4801 or /dns4/node.example.org/tcp/4801 is expected, with /p2p/ID after it where the peer id is known'
+  }
+  const [, protocol, host, digits, peer] = match as unknown as [string, string, string, string, string | undefined]
+  const port = Number(digits)
+  if (port > PORT_MAX || (port === 0 && !listening)) return `a port from ${listening ? 0 : 1} to ${PORT_MAX} is allowed`
+  if (listening && peer !== undefined) return 'an address to listen on has no /p2p/ part: remove it'
+  if (listening && protocol?.startsWith('dns')) return 'an address to listen on starts with /ip4 or /ip6: give an interface address'
+  if (!HOST[protocol as keyof typeof HOST](host)) return `"${host}" is not a valid host for /${protocol}`
+  return null
+}
+
+const isIp4 = (host: string): boolean => /^\d{1,3}(\.\d{1,3}){3}$/.test(host) && host.split('.').every((part) => Number(part) <= 255)
+const isIp6 = (host: string): boolean => /^[0-9a-fA-F:]+(?:[0-9.]+)?$/.test(host) && host.includes(':')
+const isName = (host: string): boolean => host.length <= 253 && /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/i.test(host)
+const HOST = { ip4: isIp4, ip6: isIp6, dns: isName, dns4: isName, dns6: isName } as const

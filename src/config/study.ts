@@ -1,0 +1,189 @@
+/** A study description: read strictly from YAML, written as the canonical document that is hashed and accepted by the members. */
+import { equalBytes } from '../core/bytes.ts'
+import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
+import { taggedDigest } from '../core/digest.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import type { StudyId } from '../core/ids.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { StatisticsRules } from '../core/statistics.ts'
+import { studySchema } from './studySchema.ts'
+import { type Complaint, oneLine, parseYaml, readValue } from './yaml.ts'
+
+export interface NumberFeature {
+  readonly name: string
+  readonly kind: 'number'
+  /** Unit as the hospitals write it; '1' where there is none. */
+  readonly unit: string
+  /** Lowest and highest value that is believed, in `unit`; null where any number is. */
+  readonly range: readonly [low: number, high: number] | null
+  /** What a missing value becomes: the frozen mean, or an error when the table is bound. */
+  readonly missing: 'mean' | 'refuse'
+}
+
+export interface CategoryFeature {
+  readonly name: string
+  readonly kind: 'category'
+  readonly levels: readonly string[]
+  /** What a missing value becomes: a level of its own (all zeros), or an error when the table is bound. */
+  readonly missing: 'level' | 'refuse'
+}
+
+export type Feature = NumberFeature | CategoryFeature
+
+/** One model trained together, as all members accepted it. Same shapes as the learner's ModelSpec and TrainingSpec. */
+export interface Study {
+  readonly name: string
+  readonly purpose: string
+  readonly model: { readonly kind: 'logistic' } | { readonly kind: 'mlp'; readonly hidden: readonly number[] }
+  readonly label: { readonly name: string; readonly positive: string; readonly negative: string }
+  readonly features: readonly Feature[]
+  readonly training: {
+    readonly localEpochs: number
+    readonly batchRows: number
+    readonly learningRate: number
+    readonly l2: number
+    readonly optimiser: 'adam' | 'sgd'
+  }
+  readonly merge: {
+    readonly rule: 'mean'
+    readonly weighting: 'sqrt' | 'uniform' | 'examples'
+    readonly examplesCap: number
+    readonly ageRoundsMax: number
+  }
+  /** Scaling is frozen this long after the study starts, with whoever contributed by then. */
+  readonly statistics: { readonly deadlineSeconds: number }
+  /** Shortest time between rounds, and after how many the study ends. */
+  readonly rounds: { readonly periodSeconds: number; readonly count: number }
+  readonly testShare: number
+  readonly minimumCohort: number
+}
+
+const FORMAT = 1 // first item of the document: a later format is refused by name instead of being misread
+const UPDATE_HEADER_BYTES = 1_024 // of the inline update: study, author, round, parents, digest and coding, with room
+
+/**
+ * Reads a study from YAML text; `fileName` is named in errors.
+ * Errors, one line each: `study-yaml`, `study-invalid`, `study-model-too-large`, `study-too-large`.
+ */
+export function parseStudy(text: string, fileName: string): Study {
+  return parseYaml(text, { kind: 'study', fileName, schema: studySchema, check: complaintOf })
+}
+
+/** The canonical document of `study`: deterministic CBOR of [format, study]. It is what is hashed, signed and accepted. */
+export function studyDocument(study: Study): Uint8Array {
+  return encodeCbor([FORMAT, study as unknown as Cbor])
+}
+
+/**
+ * Reads a document that another member wrote; anything that `studyDocument` would not have written is refused.
+ * Errors: `cbor-…`, `study-format`, `study-invalid`, `study-model-too-large`; all blame the sender.
+ */
+export function studyFromDocument(bytes: Uint8Array): Study {
+  const document = decodeCbor(bytes, LIMITS.studyBytesMax)
+  if (!Array.isArray(document) || document.length !== 2 || document[0] !== FORMAT) {
+    throw refused('study-format', `a study document of format ${FORMAT} is expected: update this node, or ask for the study again`)
+  }
+  const { value: study, complaint } = readValue(studySchema, document[1])
+  if (complaint) throw refused('study-invalid', `the study document is not valid: ${oneLine(complaint)}`)
+  const fault = complaintOf(study)
+  if (fault) throw refused(fault.code ?? 'study-invalid', `the study document is not valid: ${oneLine(fault)}`)
+  if (!equalBytes(studyDocument(study), bytes)) {
+    throw refused('study-invalid', 'the study document leaves out defaults or is written in another form than the canonical one')
+  }
+  return study
+}
+
+/** A study's name among machines: the digest of its document. */
+export function studyIdOf(document: Uint8Array): StudyId {
+  return taggedDigest('study', document) as StudyId
+}
+
+/** Columns of the design matrix: one per numeric feature, one per level of a category. */
+export function designColumns(study: Study): number {
+  return study.features.reduce((sum, feature) => sum + (feature.kind === 'number' ? 1 : feature.levels.length), 0)
+}
+
+/** The learner's ModelSpec of `study`. */
+export function modelOf(study: Study): Study['model'] {
+  return study.model
+}
+
+/** Number of shared parameters: all but the private output bias. */
+export function sharedParameters(study: Study): number {
+  let inputs = designColumns(study)
+  let parameters = 0
+  for (const units of study.model.kind === 'mlp' ? study.model.hidden : []) {
+    parameters += inputs * units + units
+    inputs = units
+  }
+  return parameters + inputs
+}
+
+export function numberFeatures(study: Study): NumberFeature[] {
+  return study.features.filter((feature) => feature.kind === 'number')
+}
+
+/** What `checkStatistics` holds a member's statistics against. */
+export function statisticsRules(study: Study): StatisticsRules {
+  return { minimumCohort: study.minimumCohort, ranges: numberFeatures(study).map((feature) => feature.range) }
+}
+
+function refused(code: string, message: string): ConsiliumError {
+  return new ConsiliumError({ code, message, blame: 'reject' })
+}
+
+/** Rules between fields, the first broken one; the size comes last, since the document of a wrong study means nothing. */
+function complaintOf(study: Study): Complaint | null {
+  return namesComplaint(study) ?? rangesComplaint(study) ?? sizeComplaint(study)
+}
+
+/** Cells with these texts are missing values, so that no level or label may be called so. */
+export const MISSING_CELLS: readonly string[] = ['', 'NA', 'NULL']
+
+function namesComplaint({ features, label }: Study): Complaint | null {
+  const seen = new Set([label.name])
+  for (const [i, feature] of features.entries()) {
+    if (seen.has(feature.name)) {
+      const other = feature.name === label.name ? 'the label' : 'another feature'
+      return { path: ['features', i, 'name'], message: `"${feature.name}" is also ${other}: each name may be used once` }
+    }
+    seen.add(feature.name)
+    if (feature.kind === 'category') {
+      const fault = wordsFault(feature.levels)
+      if (fault) return { path: ['features', i, 'levels'], message: fault }
+    }
+  }
+  const fault = wordsFault([label.positive, label.negative])
+  return fault ? { path: ['label'], message: fault } : null
+}
+
+function wordsFault(words: readonly string[]): string | null {
+  const twice = words.find((word, i) => words.indexOf(word) !== i)
+  if (twice !== undefined) return `"${twice}" was given twice: each value may be listed once`
+  const missing = words.find((word) => MISSING_CELLS.includes(word))
+  return missing === undefined ? null : `"${missing}" stands for a missing value in tables: choose another word`
+}
+
+function rangesComplaint({ features }: Study): Complaint | null {
+  for (const [i, feature] of features.entries()) {
+    if (feature.kind !== 'number' || feature.range === null) continue
+    const [low, high] = feature.range
+    if (low >= high) {
+      return { path: ['features', i, 'range'], message: `${low} to ${high} was given, the lower end must come first and be smaller` }
+    }
+  }
+  return null
+}
+
+function sizeComplaint(study: Study): Complaint | null {
+  const parameters = sharedParameters(study)
+  const fit = Math.floor((LIMITS.updateBytesMax - UPDATE_HEADER_BYTES) / Float32Array.BYTES_PER_ELEMENT)
+  if (parameters > fit) {
+    const message = `this model has ${parameters} shared parameters, at most ${fit} fit one message: use fewer hidden units, features or levels; larger models come with a later version`
+    return { path: ['model'], message, code: 'study-model-too-large' }
+  }
+  const bytes = studyDocument(study).length
+  if (bytes <= LIMITS.studyBytesMax) return null
+  const message = `the description takes ${bytes} bytes, at most ${LIMITS.studyBytesMax} fit one log entry: use fewer features or shorter names`
+  return { path: ['features'], message, code: 'study-too-large' }
+}

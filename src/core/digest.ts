@@ -1,0 +1,63 @@
+/** SHA-256 (FIPS 180-4), synchronous and pure, and the one table of domain tags. */
+import { createHash } from 'node:crypto'
+import { toHex, utf8 } from './bytes.ts'
+import type { Digest } from './ids.ts'
+
+/**
+ * Every hash and signature that isn't fixed by a published format starts with one of these tags, a zero byte after it,
+ * so that bytes made for one purpose can never be read as another's.
+ */
+export const DOMAIN = {
+  entryBody: 'consilium/entry-body/v1',
+  study: 'consilium/study/v1',
+  founding: 'consilium/founding/v1',
+  foundingAcceptance: 'consilium/founding-acceptance/v1',
+  card: 'consilium/card/v1',
+  update: 'consilium/update/v1',
+  weights: 'consilium/weights/v1',
+  head: 'consilium/private-head/v1',
+  statistics: 'consilium/statistics/v1',
+  scaling: 'consilium/scaling/v1',
+  dataset: 'consilium/dataset/v1',
+  seed: 'consilium/seed/v1',
+} as const
+
+export type Domain = keyof typeof DOMAIN
+
+const PREFIX = Object.fromEntries(
+  Object.entries(DOMAIN).map(([name, tag]) => [name, utf8(`${tag}\0`)]),
+) as Record<Domain, Uint8Array>
+
+/** SHA-256 over the concatenation of `parts`; 32 bytes. */
+export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part)
+  return new Uint8Array(hash.digest())
+}
+
+/** SHA-256 over a domain tag and `parts`, as hex. */
+export function taggedDigest(domain: Domain, ...parts: readonly Uint8Array[]): Digest {
+  return toHex(sha256(PREFIX[domain], ...parts)) as Digest
+}
+
+/** The bytes to sign for `domain`: tag, zero byte, message. */
+export function taggedMessage(domain: Domain, message: Uint8Array): Uint8Array {
+  return Buffer.concat([PREFIX[domain], message])
+}
+
+/** Digest of model parameters: their little-endian float32 bytes, in layout order. */
+export function weightsDigest(weights: Float32Array): Digest {
+  return taggedDigest('weights', floatBytes(weights))
+}
+
+/** Little-endian bytes of `values` (a copy; every supported platform of Node is little-endian, and we check it once). */
+export function floatBytes(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer.slice(values.byteOffset, values.byteOffset + values.byteLength))
+}
+
+/** Float32 values of little-endian `bytes`; the length must be a multiple of 4. */
+export function bytesFloat(bytes: Uint8Array): Float32Array {
+  return new Float32Array(bytes.slice().buffer)
+}
+
+if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) throw new Error('a little-endian platform is needed')

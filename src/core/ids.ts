@@ -1,0 +1,33 @@
+/** Branded identifiers: parsed once at the edge, never re-checked inside. */
+import { ConsiliumError } from './errors.ts'
+
+declare const brand: unique symbol
+type Brand<T, B extends string> = T & { readonly [brand]: Readonly<Record<B, true>> }
+
+/** A member of the consortium: its Ed25519 public key (RFC 8032), 64 lowercase hex digits. */
+export type MemberId = Brand<string, 'MemberId'>
+/** A SHA-256 digest, 64 lowercase hex digits. */
+export type Digest = Brand<string, 'Digest'>
+/** A study: the digest of its canonical description. */
+export type StudyId = Brand<Digest, 'StudyId'>
+
+const HEX_32_BYTES = /^[0-9a-f]{64}$/
+
+function parseHex(what: string, text: string): string {
+  if (!HEX_32_BYTES.test(text)) {
+    throw new ConsiliumError({
+      code: 'bad-id',
+      message: `${what} "${text.slice(0, 80)}" is not one: 64 lowercase hexadecimal digits are expected`,
+    })
+  }
+  return text
+}
+
+export const memberId = (text: string): MemberId => parseHex('member key', text) as MemberId
+export const digest = (text: string): Digest => parseHex('digest', text) as Digest
+export const studyId = (text: string): StudyId => parseHex('study digest', text) as StudyId
+
+/** Orders ids (and any ASCII strings) by code unit: the canonical order of everything that is summed or hashed. */
+export function compareIds(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,23 @@
+/** Every bound of the product, each with its because. */
+export const LIMITS = {
+  entryBytesMax: 65_536, // one entry always fits one stream frame and one gossip message; LEDGER §2.2
+  cborDepthMax: 16, // deeper input overflows the stack of every decoder that was tried; LEDGER §2.2
+  headBytesMax: 1_024, // a checkpoint with one signature is about 250 bytes
+  updateBytesMax: 65_536, // what travels inline in a gossipsub message; larger floods the mesh (DECISIONS)
+  gossipMessageBytesMax: 131_072, // an inline update, its header, signature and protobuf framing, with room
+  updateParentsMax: 64, // inputs of one merge named in an update's header: the largest cell is 32
+  membersMax: 1_000, // one gossipsub topic and one head vector carry this many; cells bound the rest
+  rangeEntriesMax: 1_000, // entries per replication answer, LEDGER §4
+  rangeBytesMax: 262_144, // bytes per replication answer, LEDGER §4
+  requestBytesMax: 4_096, // a stream request is a list of sizes or digests
+  requestTimeoutMs: 10_000, // a peer that has not answered by then is asked again later or another is asked
+  streamsPerPeerMax: 8, // concurrent requests that one peer may have open here
+  commitEntriesMax: 256, // group commit, LEDGER §3.3
+  updateNormMax: 1e4, // l2 norm of shared weights over √parameters; standardised inputs keep honest ones below 100
+  studyBytesMax: 49_152, // a study description travels in one entry's body
+  studyFeaturesMax: 10_000, // beyond it the description does not fit its entry
+  datasetRowsMax: 5_000_000, // rows × features of float32 must fit this node's memory
+  csvBytesMax: 2_147_483_647, // larger tables want Parquet and a database
+  messagesAwaitingVerdictMax: 256, // unvalidated gossip held while the machine decides; more is ignored and counted
+  studiesMax: 256, // studies open at one node at once
+} as const

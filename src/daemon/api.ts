@@ -1,0 +1,112 @@
+/** What the control API answers: the shapes that the CLI, the demo and the dashboard read. */
+import type { DatasetSummary } from '../data/summary.ts'
+import type { PeerStatus, TransportStats } from '../net/transport.ts'
+import type { Metrics } from '../node/events.ts'
+
+export interface StatusReport {
+  readonly name: string
+  readonly member: string
+  readonly software: string
+  readonly home: string
+  readonly process: number
+  readonly uptimeSeconds: number
+  readonly memoryBytes: number
+  readonly addresses: readonly string[]
+  readonly consortium: {
+    readonly name: string
+    readonly founding: string
+    readonly fingerprint: string
+    readonly members: number
+    /** Members whose signature under the founding is here. */
+    readonly accepted: number
+  }
+  /** All members but this one. */
+  readonly peers: readonly (PeerStatus & { readonly name: string })[]
+  readonly ledger: readonly { readonly name: string; readonly member: string; readonly size: number; readonly root: string; readonly forked: boolean }[]
+  readonly studies: readonly StudyReport[]
+  readonly network: TransportStats
+  readonly rejections: readonly { readonly name: string; readonly reason: string; readonly count: number }[]
+}
+
+export interface StudyReport {
+  readonly id: string
+  readonly name: string
+  readonly purpose: string
+  readonly proposedBy: string
+  readonly proposedAtMs: number
+  readonly accepted: readonly string[]
+  readonly bound: readonly string[]
+  readonly phase: string
+  readonly paused: boolean
+  readonly round: number
+  readonly rounds: number
+  /** Rows of this hospital's table; null where none is bound. */
+  readonly rows: number | null
+  /** Why the next round may not start. */
+  readonly refusal: string | null
+  /** On this hospital's own held-out patients, after the newest merge. */
+  readonly metrics: Metrics | null
+  readonly model: string | null
+  /** Members whose updates went into the newest merge, with the age of each in rounds. */
+  readonly merged: readonly { readonly name: string; readonly ageRounds: number }[]
+}
+
+/** The newest complete model of a study, with this hospital's private head: for its own people only. */
+export interface ModelReport {
+  readonly study: string
+  readonly round: number
+  readonly digest: string
+  readonly shared: readonly number[]
+  readonly head: readonly number[]
+  readonly scaling: { readonly digest: string; readonly mean: readonly number[]; readonly deviation: readonly number[] }
+}
+
+export interface BindReport {
+  readonly study: string
+  readonly summary: DatasetSummary
+}
+
+/** One entry for people: digests as hex, times in milliseconds since 1970, bytes in bodies as hex. */
+export interface EntryReport {
+  readonly ref: string
+  readonly member: string
+  readonly name: string
+  readonly seq: number
+  readonly hash: string
+  readonly timeMs: number
+  readonly kind: string
+  readonly study: string | null
+  readonly refs: readonly string[]
+  readonly state: 'local' | 'replicated' | 'disputed'
+  readonly body: unknown
+}
+
+export interface EntryDetails extends EntryReport {
+  readonly prev: string
+  readonly lamport: number
+  readonly bytes: number
+  /** Entries known here that cite this one. */
+  readonly citedBy: readonly string[]
+}
+
+export interface VerifyReport {
+  readonly member: string
+  readonly name: string
+  readonly entries: number
+  readonly root: string | null
+  readonly ok: boolean
+  /** The first thing that is wrong. */
+  readonly fault: string | null
+  readonly milliseconds: number
+}
+
+export interface Finding {
+  readonly check: string
+  readonly ok: boolean
+  /** What was found; where not ok, also what to do. */
+  readonly text: string
+}
+
+export interface ErrorReport {
+  readonly error: { readonly code: string; readonly message: string }
+}

@@ -1,0 +1,64 @@
+/** The consortium file: who the founders are and where they can be dialled. The same file at every member. */
+import * as v from 'valibot'
+import { parseYaml } from '../config/yaml.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import { type Digest, type MemberId, memberId } from '../core/ids.ts'
+import { checkName, fingerprint, foundingDigest, type Founding } from '../governance/founding.ts'
+
+export interface ConsortiumMember {
+  readonly name: string
+  readonly key: MemberId
+  readonly addresses: readonly string[]
+}
+
+export interface Consortium {
+  readonly name: string
+  readonly founding: Digest
+  /** Sorted by key. */
+  readonly members: readonly ConsortiumMember[]
+}
+
+const HEX = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, '64 lowercase hexadecimal digits'))
+const schema = v.strictObject({
+  consortium: v.string(),
+  epoch: v.literal(0),
+  founding: HEX,
+  members: v.array(v.strictObject({ name: v.string(), key: HEX, addresses: v.array(v.string()) })),
+})
+
+/** The file's text; `members` with their addresses, sorted by key. */
+export function writeConsortium(founding: Founding, addresses: ReadonlyMap<MemberId, readonly string[]>): string {
+  const digest = foundingDigest(founding)
+  const lines = [
+    '# Consilium consortium file. Every member keeps the same one; "consilium accept" signs it.',
+    `# Fingerprint, to compare by phone: ${fingerprint(digest)}`,
+    '# The founding digest covers the name below and every member\'s name and key. Addresses may be corrected by hand.',
+    `consortium: ${JSON.stringify(founding.name)}`,
+    'epoch: 0',
+    `founding: ${digest}`,
+    'members:',
+  ]
+  for (const { name, key } of founding.members) {
+    lines.push(`  - name: ${JSON.stringify(name)}`, `    key: ${key}`, `    addresses: ${JSON.stringify(addresses.get(key) ?? [])}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+/** Reads the file and checks that its founding digest is that of its content. Errors: `consortium-…`, `bad-name`. */
+export function parseConsortium(text: string, fileName: string): Consortium {
+  const parsed = parseYaml(text, { kind: 'consortium', fileName, schema })
+  const members = parsed.members.map(({ name, key, addresses }) => ({
+    name: checkName(name, `${fileName}: name of member ${key.slice(0, 8)}`),
+    key: memberId(key),
+    addresses,
+  }))
+  const name = checkName(parsed.consortium, `${fileName}: consortium`)
+  const digest = foundingDigest({ name, members: members.map(({ name, key }) => ({ name, key })) })
+  if (digest !== parsed.founding) {
+    throw new ConsiliumError({
+      code: 'consortium-altered',
+      message: `${fileName}: founding: names, keys or their order were changed (they give ${digest.slice(0, 16)}…, the file says ${parsed.founding.slice(0, 16)}…); ask a founder for the file again`,
+    })
+  }
+  return { name, founding: digest, members }
+}

@@ -1,0 +1,411 @@
+/** One hospital's node: the machine's shell. Events in from network, disk, learner and operator; actions out to them. */
+import type { Cbor } from '../core/cbor.ts'
+import { verify } from '../core/ed25519.ts'
+import { ConsiliumError, exhaustive, invariant, messageOf } from '../core/errors.ts'
+import type { MemberId, StudyId } from '../core/ids.ts'
+import { decodeUpdate, encodeUpdate, inspectUpdate, updateMessage } from '../gossip/update.ts'
+import type { StudyState } from '../governance/studies.ts'
+import type { Learner } from '../learn/learner.ts'
+import type { Entry } from '../ledger/entry.ts'
+import type { LogStore } from '../ledger/store.ts'
+import type { Transport, TransportEvents, Verdict } from '../net/transport.ts'
+import type { Action } from '../node/actions.ts'
+import type { NodeEvent, Ticket } from '../node/events.ts'
+import { Machine } from '../node/machine.ts'
+import { VERSION } from '../config/version.ts'
+import { Bindings } from './bindings.ts'
+import { Driver } from './driver.ts'
+import type { Home } from './home.ts'
+import { LedgerWriter } from './ledgerWriter.ts'
+import type { Log } from './log.ts'
+import { Logs } from './logs.ts'
+import type { Recorder } from './recorder.ts'
+import { readCheckpoint, Trainer } from './trainer.ts'
+import { WeightStore } from './weightStore.ts'
+
+/** What a daemon is made of; everything that touches the world is handed in. */
+export interface DaemonParts {
+  readonly home: Home
+  readonly store: LogStore
+  readonly pin: { write(size: number, root: string): Promise<void> }
+  readonly makeTransport: (events: TransportEvents) => Transport
+  readonly learner: Learner
+  readonly log: Log
+  readonly recorder: Recorder | null
+}
+
+const CHECKPOINTS = 'checkpoint/'
+const STOP_MS = 4_000 // of the 5 s that a stop may take; what is not done by then is done again at the next start
+const FOLLOWERS_MAX = 64 // open `log tail` commands
+
+interface Pending {
+  readonly verdict: (verdict: Verdict) => void
+  /** Weights of an update that waits for its verdict. */
+  readonly weights: { readonly study: StudyId; readonly values: Float32Array } | null
+}
+
+export class Daemon {
+  readonly #parts: DaemonParts
+  readonly #machine = new Machine()
+  readonly #driver: Driver
+  readonly #weights = new WeightStore()
+  readonly #pending = new Map<Ticket, Pending>()
+  readonly #answers = new Map<Ticket, (error: { code: string; message: string } | null) => void>()
+  readonly #running = new Set<Promise<void>>()
+  readonly #stopping = new AbortController()
+  readonly #transport: Transport
+  readonly #logs: Logs
+  readonly #topics: { readonly heads: string; readonly study: (id: StudyId) => string }
+  readonly followers = new Set<(entry: Entry) => void>()
+  #bindings: Bindings | null = null
+  #trainer: Trainer | null = null
+  #writer: LedgerWriter | null = null
+  #newestHead: Uint8Array | null = null
+  #ticket = 0
+  #finish: (error: unknown) => void = () => undefined
+  /** Settles when the node has stopped; rejects where it had to. */
+  readonly done: Promise<void>
+  readonly startedAtMs = Date.now()
+
+  constructor(parts: DaemonParts) {
+    this.#parts = parts
+    this.#driver = new Driver(this.#machine, (action) => this.#carryOut(action), parts.recorder)
+    this.#transport = parts.makeTransport(this.#transportEvents())
+    const { founding, members } = parts.home.consortium
+    this.#logs = new Logs({ founding, members: members.map((member) => member.key), store: parts.store, transport: this.#transport })
+    const prefix = `consilium/1/${founding.slice(0, 16)}`
+    this.#topics = { heads: `${prefix}/heads`, study: (id) => `${prefix}/study/${id.slice(0, 32)}` }
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.done = promise
+    this.#finish = (error) => (error === null ? resolve() : reject(error))
+  }
+
+  /** Reads what is stored, joins the network and boots the machine. Any failure leaves nothing running. */
+  async start(): Promise<void> {
+    const { home, store, log } = this.#parts
+    await this.#logs.load()
+    this.#bindings = await Bindings.load(store)
+    const stored = (await store.listState(CHECKPOINTS)).map(([, bytes]) => readCheckpoint(bytes))
+    this.#trainer = new Trainer(
+      {
+        learner: this.#parts.learner,
+        weights: this.#weights,
+        loadDataset: (id) => this.#bindingsOf().dataset(id, this.#studyState(id).study),
+        study: (id) => {
+          const { study, scaling } = this.#studyState(id)
+          return scaling === null ? undefined : { study, scaling: scaling.scaling }
+        },
+        feed: this.#driver.feed,
+        tell: log,
+      },
+      stored,
+    )
+    this.#writer = new LedgerWriter(
+      {
+        key: home.key,
+        origin: this.#logs.origin(home.key.id),
+        store,
+        pin: (tip) => this.#parts.pin.write(tip.size, tip.root),
+        onCommitted: ({ tags, entries, tip, note }) => {
+          this.#newestHead = note
+          this.#logs.committed(tip)
+          for (const entry of entries) this.#follow(entry)
+          this.#driver.feed({ type: 'committed', tags, log: this.#logs.sizeOf(home.key.id), facts: this.#logs.factsOf(entries) })
+        },
+        onFailed: (error) => this.#fail(error),
+      },
+      this.#logs.tip(home.key.id),
+    )
+    await this.#transport.start(this.#stopping.signal)
+    this.#transport.subscribe(this.#topics.heads)
+    await this.#logs.serve()
+    const facts = await this.#logs.governanceFacts()
+    this.#newestHead = this.#logs.note(home.key.id)
+    this.#driver.feed({
+      type: 'booted',
+      self: home.key.id,
+      founding: home.consortium.founding,
+      members: home.consortium.members.map((member) => member.key),
+      software: VERSION,
+      logs: this.#logs.sizes(),
+      facts,
+      checkpoints: stored.map((one) => one.checkpoint),
+      datasets: this.#bindings.facts(),
+      acceptance: home.acceptance,
+    })
+    log('info', 'ready', { name: home.config.name, member: home.key.id, addresses: this.#transport.addresses(), startMs: Date.now() - this.startedAtMs })
+  }
+
+  /** Records the stop, finishes what is being written and closes everything; idempotent. */
+  async stop(reason: string): Promise<void> {
+    if (!this.#stopping.signal.aborted) this.#driver.feed({ type: 'stop', reason })
+    await this.done.catch(() => undefined)
+  }
+
+  get machine(): Machine {
+    return this.#machine
+  }
+  get transport(): Transport {
+    return this.#transport
+  }
+  get logs(): Logs {
+    return this.#logs
+  }
+  get home(): Home {
+    return this.#parts.home
+  }
+
+  nameOf(member: MemberId): string {
+    return this.#parts.home.consortium.members.find((one) => one.key === member)?.name ?? member.slice(0, 12)
+  }
+
+  model(id: StudyId): ReturnType<Trainer['model']> {
+    return this.#trainer?.model(id) ?? null
+  }
+
+  /** Reads and checks a table, then tells the machine. Errors: `data-…`, `study-…`. */
+  async bind(id: StudyId, request: Parameters<Bindings['bind']>[2]) {
+    const state = this.#studyState(id)
+    if (!state.accepted.has(this.#parts.home.key.id)) {
+      throw new ConsiliumError({ code: 'study-not-accepted', message: `accept the study before binding a table: consilium study accept ${id}` })
+    }
+    const { facts, summary } = await this.#bindingsOf().bind(id, state.study, request)
+    await this.command((ticket) => ({ type: 'study-bind', ticket, dataset: facts }))
+    return summary
+  }
+
+  /** Feeds a command and waits for the machine's answer, and for the entries that it wrote. */
+  async command(make: (ticket: Ticket) => NodeEvent): Promise<void> {
+    const ticket = this.#ticket++
+    const { promise, resolve } = Promise.withResolvers<{ code: string; message: string } | null>()
+    this.#answers.set(ticket, resolve)
+    this.#driver.feed(make(ticket))
+    const error = await promise
+    if (error !== null) throw new ConsiliumError(error)
+    await this.#writer?.flush()
+  }
+
+  /** Calls `each` for every entry that becomes durable here. Error: `too-many-followers`. */
+  follow(each: (entry: Entry) => void): () => void {
+    if (this.followers.size >= FOLLOWERS_MAX) {
+      throw new ConsiliumError({ code: 'too-many-followers', message: `${FOLLOWERS_MAX} commands follow the log already; end one of them` })
+    }
+    this.followers.add(each)
+    return () => this.followers.delete(each)
+  }
+
+  #transportEvents(): TransportEvents {
+    const feed = (event: NodeEvent): void => this.#driver.feed(event)
+    return {
+      onConnected: (member) => feed({ type: 'peer-connected', member }),
+      onDisconnected: (member) => feed({ type: 'peer-disconnected', member }),
+      onStranger: (peer, direction) => {
+        this.#parts.log('warn', 'stranger-refused', { peer, direction })
+        feed({ type: 'stranger-refused' })
+      },
+      onMisbehaved: (member, score) => {
+        this.#parts.log('warn', 'member-cut-off', { member, score })
+        feed({ type: 'peer-misbehaved', member })
+      },
+      onMessage: ({ topic, author, from, data }) => this.#message(topic, author, from, data),
+    }
+  }
+
+  /** Decodes and measures a gossip message; the machine decides, and its verdict settles the promise. */
+  #message(topic: string, author: MemberId, from: MemberId, data: Uint8Array): Promise<Verdict> {
+    const ticket = this.#ticket++
+    const { promise, resolve } = Promise.withResolvers<Verdict>()
+    try {
+      if (topic === this.#topics.heads) {
+        const head = this.#logs.readHead(data, author)
+        this.#pending.set(ticket, { verdict: resolve, weights: null })
+        this.#driver.feed({ type: 'head-heard', ticket, from, log: head.log, signatureValid: head.signatureValid })
+      } else {
+        const update = decodeUpdate(data)
+        if (update.header.author !== author) throw new ConsiliumError({ code: 'update-author', message: 'signed by another member', blame: 'reject' })
+        const facts = inspectUpdate(update, verify)
+        this.#pending.set(ticket, { verdict: resolve, weights: facts.digestMatches ? { study: update.header.study, values: update.weights } : null })
+        this.#driver.feed({ type: 'update-heard', ticket, from, header: update.header, facts })
+      }
+    } catch (error) {
+      if (!(error instanceof ConsiliumError)) throw error
+      this.#pending.set(ticket, { verdict: resolve, weights: null })
+      this.#driver.feed({ type: 'malformed-heard', ticket, from: author, code: error.code, blame: error.blame ?? 'reject' })
+    }
+    return promise
+  }
+
+  #carryOut(action: Action): void {
+    switch (action.type) {
+      case 'record':
+        return this.#record(action)
+      case 'announce-head':
+        if (this.#newestHead !== null) this.#publish(this.#topics.heads, this.#newestHead)
+        return
+      case 'ask-heads':
+        return this.#run('ask-heads', () => this.#askHeads(action.peer))
+      case 'replicate':
+        return this.#run('replicate', () => this.#replicate(action))
+      case 'keep-fork':
+        return this.#run('keep-fork', () => this.#logs.keepFork(action.author))
+      case 'verdict':
+        return this.#settle(action.ticket, action.verdict)
+      case 'disconnect':
+        return this.#run('disconnect', () => this.#transport.disconnect(action.member, action.reason))
+      case 'open-study':
+        this.#transport.subscribe(this.#topics.study(action.permit.study))
+        return this.#learn(action.permit.study, 0, () => this.#trainerOf().open(action))
+      case 'train':
+        return this.#learn(action.permit.study, action.round, () => this.#trainerOf().train(action))
+      case 'merge':
+        return this.#learn(action.permit.study, action.round, async () => this.#trainerOf().merge(action))
+      case 'evaluate':
+        return this.#learn(action.permit.study, action.round, () => this.#trainerOf().evaluate(action))
+      case 'publish-update': {
+        const { header } = action
+        const weights = this.#weights.get(header.study, header.digest)
+        const signature = this.#parts.home.key.sign(updateMessage(header, weights))
+        return this.#publish(this.#topics.study(header.study), encodeUpdate(header, weights, signature))
+      }
+      case 'forget':
+        return this.#weights.forget(action.study, action.digests)
+      case 'answer':
+        this.#answers.get(action.ticket)?.(action.error)
+        this.#answers.delete(action.ticket)
+        return
+      case 'tell':
+        return this.#parts.log(action.level, action.event, action.facts)
+      case 'stopped':
+        return void this.#close(null)
+      case 'wake':
+        return // kept by the driver
+      default:
+        exhaustive(action)
+    }
+  }
+
+  #record(action: Extract<Action, { type: 'record' }>): void {
+    const { tag, drafts, checkpoint } = action
+    const state = new Map<string, Uint8Array | null>()
+    if (checkpoint !== null) state.set(`${CHECKPOINTS}${checkpoint.study}`, this.#trainerOf().checkpointBytes(checkpoint))
+    invariant(this.#writer !== null, 'nothing is recorded before start')
+    this.#writer.record(tag, drafts, state)
+  }
+
+  #settle(ticket: Ticket, verdict: Verdict): void {
+    const pending = this.#pending.get(ticket)
+    this.#pending.delete(ticket)
+    if (pending === undefined) return
+    if (verdict === 'accept' && pending.weights !== null) this.#weights.put(pending.weights.study, pending.weights.values)
+    pending.verdict(verdict)
+  }
+
+  #publish(topic: string, data: Uint8Array): void {
+    this.#run('publish', async () => {
+      const recipients = await this.#transport.publish(topic, data)
+      this.#parts.log('debug', 'published', { topic, bytes: data.length, recipients })
+    })
+  }
+
+  async #askHeads(peer: MemberId): Promise<void> {
+    for (const head of await this.#logs.askHeads(peer, this.#stopping.signal)) {
+      this.#driver.feed({ type: 'head-heard', ticket: null, from: peer, log: head.log, signatureValid: head.signatureValid })
+    }
+  }
+
+  async #replicate({ author, peer, from, to }: Extract<Action, { type: 'replicate' }>): Promise<void> {
+    try {
+      for await (const entries of this.#logs.fetch(author, peer, from, to, this.#stopping.signal)) {
+        for (const entry of entries) this.#follow(entry)
+        this.#driver.feed({ type: 'replicated', log: this.#logs.sizeOf(author), from: peer, facts: this.#logs.factsOf(entries) })
+      }
+    } catch (error) {
+      const known = error instanceof ConsiliumError
+      this.#parts.log('debug', 'replication-error', { author, peer, error: messageOf(error) })
+      const code = known ? error.code : 'stream-failed'
+      if (code === 'disk-full' || code === 'append-unknown') return this.#fail(error)
+      this.#driver.feed({ type: 'replication-failed', author, from: peer, code, blame: known && error.blame === 'reject' })
+    }
+  }
+
+  #learn(study: StudyId, round: number, work: () => Promise<void>): void {
+    this.#run('learn', async () => {
+      try {
+        await work()
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return
+        const known = error instanceof ConsiliumError
+        // a data error's message may show a patient's value, so only its code is logged
+        const said = known && error.code.startsWith('data-') ? 'see "consilium study bind"' : messageOf(error)
+        this.#parts.log('warn', 'learner-failed', { study, round, code: known ? error.code : 'internal', error: said })
+        this.#driver.feed({ type: 'learner-failed', study, round, code: known ? error.code : 'internal' })
+      }
+    })
+  }
+
+  /** Runs work that nothing waits for; `#close` drains it. */
+  #run(what: string, work: () => Promise<unknown>): void {
+    const running = work().then(
+      () => undefined,
+      (error: unknown) => {
+        if (!this.#stopping.signal.aborted) this.#parts.log('debug', `${what}-failed`, { error: messageOf(error) })
+      },
+    )
+    this.#running.add(running)
+    void running.finally(() => this.#running.delete(running))
+  }
+
+  #follow(entry: Entry): void {
+    for (const follower of this.followers) follower(entry)
+  }
+
+  /** Stops without another entry: after a failed write the log's state is unknown until it is read again. */
+  #fail(error: unknown): void {
+    this.#parts.log('error', 'node-failed', { error: messageOf(error) })
+    void this.#close(error)
+  }
+
+  async #close(error: unknown): Promise<void> {
+    if (this.#stopping.signal.aborted) return
+    await this.#writer?.flush()
+    this.#driver.stop()
+    this.#stopping.abort()
+    for (const { verdict } of this.#pending.values()) verdict('ignore')
+    this.#pending.clear()
+    const work = (async () => {
+      await this.#transport.stop()
+      await this.#parts.learner.close()
+      await Promise.all(this.#running)
+    })()
+    await Promise.race([work, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())])
+    await this.#parts.store.close()
+    await this.#parts.recorder?.close()
+    this.#finish(error)
+  }
+
+  #studyState(id: StudyId): StudyState {
+    const found = this.#machine.view().studies.find(({ state }) => state.id === id)
+    if (found === undefined) throw new ConsiliumError({ code: 'study-unknown', message: `study ${id.slice(0, 12)} is not known here` })
+    return found.state
+  }
+
+  #bindingsOf(): Bindings {
+    invariant(this.#bindings !== null, 'the daemon has started')
+    return this.#bindings
+  }
+
+  #trainerOf(): Trainer {
+    invariant(this.#trainer !== null, 'the daemon has started')
+    return this.#trainer
+  }
+}
+
+/** A body with bytes as hex, for people and JSON. */
+export function readable(value: Cbor): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
+  if (Array.isArray(value)) return value.map((item) => readable(item as Cbor))
+  if (value !== null && typeof value === 'object') {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, readable(item as Cbor)]))
+  }
+  return value
+}

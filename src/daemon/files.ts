@@ -1,0 +1,60 @@
+/** Small files written so that a reader sees the old or the new content, never half of either. */
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { ConsiliumError, messageOf } from '../core/errors.ts'
+
+/** Reads text; errors: `file-missing`, `file-unreadable`, both with `advice`. */
+export async function readText(path: string, what: string, advice: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOENT') throw new ConsiliumError({ code: 'file-missing', message: `${path}: there is no such ${what}; ${advice}` })
+    throw new ConsiliumError({ code: 'file-unreadable', message: `${path}: the ${what} cannot be read (${code ?? messageOf(error)}); ${advice}` })
+  }
+}
+
+/** Writes `content` durably: to a neighbour, synced, then renamed over `path`. Errors: `disk-full`, `file-not-writable`. */
+export async function writeAtomically(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+  const neighbour = `${path}.new`
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    const file = await open(neighbour, 'w', mode)
+    try {
+      await file.writeFile(content)
+      await file.datasync()
+    } finally {
+      await file.close()
+    }
+    await rename(neighbour, path)
+  } catch (error) {
+    await rm(neighbour, { force: true }).catch(() => undefined)
+    throw writeError(path, error)
+  }
+}
+
+/** Writes a new file; error `file-exists` where there is one. */
+export async function writeNew(path: string, content: string, mode: number): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    const file = await open(path, 'wx', mode)
+    try {
+      await file.writeFile(content)
+      await file.datasync()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw writeError(path, error)
+  }
+}
+
+function writeError(path: string, error: unknown): ConsiliumError {
+  const code = (error as NodeJS.ErrnoException).code
+  if (code === 'EEXIST') return new ConsiliumError({ code: 'file-exists', message: `${path}: exists already and is not overwritten` })
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new ConsiliumError({ code: 'disk-full', message: `${path}: the disk is full (${code}); free some space, nothing was changed` })
+  }
+  const message = `${path}: cannot be written (${code ?? messageOf(error)}); check who owns the folder and its permissions`
+  return new ConsiliumError({ code: 'file-not-writable', message, cause: error })
+}

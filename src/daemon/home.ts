@@ -1,0 +1,124 @@
+/** The data folder of one node: what lies where, and reading it all at start. */
+import { join, resolve } from 'node:path'
+import { type Config, defaultConfigText, parseConfig } from '../config/config.ts'
+import { fromHex, toHex } from '../core/bytes.ts'
+import { verify } from '../core/ed25519.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import { acceptanceMessage, fingerprint, foundingOf, readCard, writeCard } from '../governance/founding.ts'
+import { type Consortium, parseConsortium, writeConsortium } from './consortiumFile.ts'
+import { readText, writeAtomically, writeNew } from './files.ts'
+import { createMemberKey, type MemberKey, readMemberKey } from './memberKey.ts'
+
+export interface HomePaths {
+  readonly folder: string
+  readonly config: string
+  readonly key: string
+  readonly card: string
+  readonly consortium: string
+  readonly acceptance: string
+  readonly database: string
+  readonly addressBook: string
+  readonly pin: string
+  readonly socket: string
+}
+
+/** Everything that a daemon needs to start. */
+export interface Home {
+  readonly paths: HomePaths
+  readonly config: Config
+  readonly key: MemberKey
+  readonly consortium: Consortium
+  /** Own signature under the founding; 64 bytes. */
+  readonly acceptance: Uint8Array
+}
+
+export function homePaths(folder: string): HomePaths {
+  const at = (name: string): string => join(resolve(folder), name)
+  return {
+    folder: resolve(folder),
+    config: at('config.yaml'),
+    key: at('member.key'),
+    card: at('card.txt'),
+    consortium: at('consortium.yaml'),
+    acceptance: at('acceptance'),
+    database: at('database'),
+    addressBook: at('addresses'),
+    pin: at('heads.pin'),
+    socket: at('control.sock'),
+  }
+}
+
+/** Makes folder, key, config and card; the card says `cardAddresses`. Errors: `file-exists` (nothing is overwritten), `bad-name`, `file-not-writable`. */
+export async function initHome(
+  folder: string,
+  options: { name: string; port: number; announce: readonly string[] },
+  cardAddresses: readonly string[],
+): Promise<{ paths: HomePaths; key: MemberKey; card: string }> {
+  const paths = homePaths(folder)
+  const text = defaultConfigText(options)
+  const config = parseConfig(text, paths.config)
+  const key = await createMemberKey(paths.key)
+  await writeNew(paths.config, text, 0o644)
+  const card = writeCard({ name: config.name, key: key.id, addresses: cardAddresses }, key.sign)
+  await writeAtomically(paths.card, `${card}\n`)
+  return { paths, key, card }
+}
+
+/** The consortium file made of cards, each the text itself or a file that holds it. */
+export async function foundConsortium(name: string, cards: readonly { text: string; source: string }[]): Promise<{ consortium: Consortium; text: string }> {
+  const read = cards.map(({ text, source }) => readCard(text, source, verify))
+  const founding = foundingOf(name, read)
+  const text = writeConsortium(founding, new Map(read.map((card) => [card.key, card.addresses])))
+  return { consortium: parseConsortium(text, 'consortium.yaml'), text }
+}
+
+/** Signs the founding in `file` and keeps both in the data folder. Errors: `consortium-not-member`, `consortium-differs`. */
+export async function acceptConsortium(folder: string, file: string): Promise<Consortium> {
+  const paths = homePaths(folder)
+  const key = await readMemberKey(paths.key)
+  const text = await readText(file, 'consortium file', 'give the file that "consilium found" wrote')
+  const consortium = parseConsortium(text, file)
+  requireMember(consortium, key, file)
+  const before = await readText(paths.acceptance, 'acceptance', '').catch(() => null)
+  if (before !== null && !before.startsWith(consortium.founding)) {
+    throw new ConsiliumError({
+      code: 'consortium-differs',
+      message: `${file}: this folder has accepted another consortium (${fingerprint(before)}); one data folder belongs to one consortium, use another --home`,
+    })
+  }
+  const signature = key.sign(acceptanceMessage(consortium.founding))
+  await writeAtomically(paths.consortium, text)
+  await writeAtomically(paths.acceptance, `${consortium.founding} ${toHex(signature)}\n`)
+  return consortium
+}
+
+/** Reads and checks everything in the data folder; the first thing that is wrong is thrown as one line. */
+export async function openHome(folder: string): Promise<Home> {
+  const paths = homePaths(folder)
+  const config = await readConfig(paths)
+  const key = await readMemberKey(paths.key)
+  const text = await readText(paths.consortium, 'consortium file', 'run "consilium accept FILE" with the file that "consilium found" wrote')
+  const consortium = parseConsortium(text, paths.consortium)
+  requireMember(consortium, key, paths.consortium)
+  const accepted = await readText(paths.acceptance, 'acceptance', `run "consilium accept ${paths.consortium}" to sign it`)
+  const [founding, signature = ''] = accepted.trim().split(' ')
+  if (founding !== consortium.founding || !verify(key.id, acceptanceMessage(consortium.founding), fromHex(signature))) {
+    throw new ConsiliumError({
+      code: 'consortium-differs',
+      message: `${paths.consortium}: is not the consortium that this node accepted (${fingerprint(founding ?? '')}); put that file back, or accept this one in another folder`,
+    })
+  }
+  return { paths, config, key, consortium, acceptance: fromHex(signature) }
+}
+
+export async function readConfig(paths: HomePaths): Promise<Config> {
+  return parseConfig(await readText(paths.config, 'config file', 'run "consilium init --name …" first, or point --home at the data folder'), paths.config)
+}
+
+function requireMember(consortium: Consortium, key: MemberKey, file: string): void {
+  if (consortium.members.some((member) => member.key === key.id)) return
+  throw new ConsiliumError({
+    code: 'consortium-not-member',
+    message: `${file}: this node's key ${key.id.slice(0, 16)}… is not in it; give its card (card.txt) to whoever runs "consilium found", and use the file that comes back`,
+  })
+}

@@ -1,0 +1,64 @@
+/**
+ * `start --record FILE`: every event with its time, and a digest of the actions that it gave. Replaying the events into a fresh
+ * machine must give the same digests (`replay`), which is how a fault in the field becomes a test.
+ */
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
+import { toHex } from '../core/bytes.ts'
+import { sha256 } from '../core/digest.ts'
+import { ConsiliumError, messageOf } from '../core/errors.ts'
+import { Machine } from '../node/machine.ts'
+import type { Action } from '../node/actions.ts'
+import type { NodeEvent } from '../node/events.ts'
+
+const RECORD_BYTES_MAX = 1_073_741_824 // the first event holds what a restart reads: all governance entries
+
+/** A digest of actions as plain data: equal digests mean equal bytes. */
+export function actionsDigest(actions: readonly Action[]): string {
+  return toHex(sha256(encodeCbor(actions as unknown as Cbor)))
+}
+
+export class Recorder {
+  readonly #file: WriteStream
+  private constructor(file: WriteStream) {
+    this.#file = file
+  }
+
+  /** Error: `record-not-writable`. */
+  static async open(path: string): Promise<Recorder> {
+    const file = createWriteStream(path, { flags: 'wx', mode: 0o600 })
+    await new Promise<void>((resolve, reject) => {
+      file.once('open', () => resolve())
+      file.once('error', (error) => reject(new ConsiliumError({ code: 'record-not-writable', message: `--record ${path}: ${messageOf(error)}; give a new file in a folder that exists` })))
+    })
+    return new Recorder(file)
+  }
+
+  /** Each record: 4 bytes of length, then CBOR of [time, event, digest of actions]. */
+  write(now: number, event: NodeEvent, actions: readonly Action[]): void {
+    const record = encodeCbor([now, event as unknown as Cbor, actionsDigest(actions)])
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(record.length)
+    this.#file.write(Buffer.concat([length, record]))
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => this.#file.end(() => resolve()))
+  }
+}
+
+/** Replays a recording into a fresh machine; returns how many events gave the same actions, and where they first did not. */
+export async function replay(path: string): Promise<{ events: number; differsAt: number | null }> {
+  const bytes = await readFile(path)
+  const machine = new Machine()
+  let events = 0
+  for (let at = 0; at + 4 <= bytes.length; events++) {
+    const length = bytes.readUInt32BE(at)
+    if (at + 4 + length > bytes.length) break // the process was killed while it wrote
+    const [now, event, digest] = decodeCbor(new Uint8Array(bytes.subarray(at + 4, at + 4 + length)), RECORD_BYTES_MAX) as [number, unknown, string]
+    if (actionsDigest(machine.step(event as NodeEvent, now)) !== digest) return { events, differsAt: events }
+    at += 4 + length
+  }
+  return { events, differsAt: null }
+}

@@ -1,0 +1,168 @@
+/** The calls of the control API, over a running daemon. */
+import { studyFromDocument, studyDocument, studyIdOf } from '../config/study.ts'
+import { VERSION } from '../config/version.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import type { MemberId, StudyId } from '../core/ids.ts'
+import { fingerprint } from '../governance/founding.ts'
+import type { StudyState } from '../governance/studies.ts'
+import type { BindReport, ModelReport, StatusReport, StudyReport } from './api.ts'
+import type { Routes } from './control.ts'
+import type { Daemon } from './daemon.ts'
+import { examine } from './doctor.ts'
+import { LogReader } from './logReader.ts'
+
+export function routesOf(daemon: Daemon): Routes {
+  const reader = new LogReader(daemon)
+  return {
+    'GET /v1/status': async () => status(daemon),
+    'GET /v1/doctor': async () => ({ findings: await examine(daemon) }),
+    'POST /v1/stop': async () => {
+      await daemon.stop('operator')
+      return { stopped: true }
+    },
+    'GET /v1/studies': async () => ({ studies: studies(daemon) }),
+    'POST /v1/studies': ({ body }) => addStudy(daemon, body),
+    'GET /v1/studies/:': async ({ parts }) => {
+      const state = findStudy(daemon, parts[0] ?? '')
+      const report = studies(daemon).find((study) => study.id === state.id)
+      return { report, document: Buffer.from(studyDocument(state.study)).toString('base64') }
+    },
+    'POST /v1/studies/:/accept': ({ parts }) => acceptStudy(daemon, parts[0] ?? ''),
+    'POST /v1/studies/:/bind': ({ parts, body }) => bindStudy(daemon, parts[0] ?? '', body),
+    'POST /v1/studies/:/pause': ({ parts }) => pauseStudy(daemon, parts[0] ?? '', true),
+    'POST /v1/studies/:/resume': ({ parts }) => pauseStudy(daemon, parts[0] ?? '', false),
+    'GET /v1/studies/:/model': async ({ parts }) => model(daemon, parts[0] ?? ''),
+    'GET /v1/log': ({ query }) => reader.list(query),
+    'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
+    'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
+    'GET /v1/log/verify': ({ query }) => reader.verify(query.get('member')),
+  }
+}
+
+function status(daemon: Daemon): StatusReport {
+  const { home, transport, machine, logs } = daemon
+  const { consortium, config, key } = home
+  const view = machine.view()
+  const forked = new Set(logs.forked())
+  return {
+    name: config.name,
+    member: key.id,
+    software: VERSION,
+    home: home.paths.folder,
+    process: process.pid,
+    uptimeSeconds: (Date.now() - daemon.startedAtMs) / 1000,
+    memoryBytes: process.memoryUsage.rss(),
+    addresses: transport.addresses(),
+    consortium: {
+      name: consortium.name,
+      founding: consortium.founding,
+      fingerprint: fingerprint(consortium.founding),
+      members: consortium.members.length,
+      accepted: view.accepted.length,
+    },
+    peers: transport.peers().map((peer) => ({ ...peer, name: daemon.nameOf(peer.member) })),
+    ledger: logs.sizes().map(({ author, size, root }) => ({ name: daemon.nameOf(author), member: author, size, root, forked: forked.has(author) })),
+    studies: studies(daemon),
+    network: transport.stats(),
+    rejections: view.rejections.map(({ member, reason, count }) => ({ name: daemon.nameOf(member as MemberId), reason, count })),
+  }
+}
+
+function studies(daemon: Daemon): StudyReport[] {
+  const names = (members: Iterable<MemberId>): string[] => [...members].map((member) => daemon.nameOf(member)).sort()
+  return daemon.machine.view().studies.map(({ state, run }) => ({
+    id: state.id,
+    name: state.study.name,
+    purpose: state.study.purpose,
+    proposedBy: daemon.nameOf(state.proposedBy),
+    proposedAtMs: state.proposedAtMs,
+    accepted: names(state.accepted),
+    bound: names(state.bound),
+    phase: run?.phase ?? 'idle',
+    paused: state.paused.has(daemon.home.key.id),
+    round: run?.round ?? 0,
+    rounds: state.study.rounds.count,
+    rows: run?.rows ?? null,
+    refusal: run?.refusal ?? null,
+    metrics: run?.metrics ?? null,
+    model: run?.model ?? null,
+    merged: (run?.inputs ?? []).map(({ author, ageRounds }) => ({ name: daemon.nameOf(author), ageRounds })),
+  }))
+}
+
+async function addStudy(daemon: Daemon, body: Record<string, unknown>): Promise<{ study: StudyId }> {
+  const document = new Uint8Array(Buffer.from(text(body, 'document'), 'base64'))
+  studyFromDocument(document) // refuses what would not fit or be understood, before anything is recorded
+  const study = studyIdOf(document)
+  await daemon.command((ticket) => ({ type: 'study-add', ticket, study, document }))
+  return { study }
+}
+
+/** Accepting takes the whole digest: it is what the others compared, and a prefix or a name could mean another study. */
+async function acceptStudy(daemon: Daemon, given: string): Promise<{ study: StudyId; name: string }> {
+  const known = daemon.machine.view().studies.map(({ state }) => state)
+  const state = known.find(({ id }) => id === given)
+  if (state === undefined) {
+    const close = known.filter(({ id }) => id.startsWith(given.slice(0, 8)))
+    const hint = close.length > 0 ? `; a study with the digest ${close[0]?.id} is here: compare all 64 digits with its proposer` : '; see "consilium study ls"'
+    throw new ConsiliumError({ code: 'study-digest-differs', message: `no proposed study has the digest "${given.slice(0, 80)}"${hint}` })
+  }
+  await daemon.command((ticket) => ({ type: 'study-accept', ticket, study: state.id }))
+  return { study: state.id, name: state.study.name }
+}
+
+async function bindStudy(daemon: Daemon, ref: string, body: Record<string, unknown>): Promise<BindReport> {
+  const state = findStudy(daemon, ref)
+  const extra = text(body, 'extra')
+  if (extra !== 'refuse' && extra !== 'ignore') throw new ConsiliumError({ code: 'body-malformed', message: 'extra: "refuse" or "ignore" is expected' })
+  const request = { path: text(body, 'path'), columns: words(body, 'columns'), units: words(body, 'units'), extra } as const
+  return { study: state.id, summary: await daemon.bind(state.id, request) }
+}
+
+async function pauseStudy(daemon: Daemon, ref: string, paused: boolean): Promise<{ study: StudyId; name: string }> {
+  const state = findStudy(daemon, ref)
+  await daemon.command((ticket) => ({ type: 'study-pause', ticket, study: state.id, paused }))
+  return { study: state.id, name: state.study.name }
+}
+
+function model(daemon: Daemon, ref: string): ModelReport {
+  const state = findStudy(daemon, ref)
+  const found = daemon.model(state.id)
+  if (found === null || state.scaling === null) {
+    throw new ConsiliumError({ code: 'model-missing', message: `study ${state.id.slice(0, 12)} has no model here yet; it has one after its first round` })
+  }
+  const { digest, scaling } = state.scaling
+  return {
+    study: state.id,
+    round: found.round,
+    digest: found.digest,
+    shared: [...found.weights.shared],
+    head: [...found.weights.head],
+    scaling: { digest, mean: scaling.mean, deviation: scaling.deviation },
+  }
+}
+
+/** A study by digest, at least 6 digits of it, or name. Errors: `study-unknown`, `study-ambiguous`. */
+function findStudy(daemon: Daemon, ref: string): StudyState {
+  const known = daemon.machine.view().studies.map(({ state }) => state)
+  const found = known.filter(({ id, study }) => (ref.length >= 6 && id.startsWith(ref)) || study.name === ref)
+  if (found.length === 1) return found[0] as StudyState
+  if (found.length > 1) {
+    throw new ConsiliumError({ code: 'study-ambiguous', message: `"${ref}" fits ${found.length} studies: ${found.map(({ id }) => id.slice(0, 16)).join(', ')}; give more digits` })
+  }
+  throw new ConsiliumError({ code: 'study-unknown', message: `"${ref.slice(0, 80)}" is no study known here; "consilium study ls" lists them` })
+}
+
+function text(body: Record<string, unknown>, field: string): string {
+  const value = body[field]
+  if (typeof value !== 'string') throw new ConsiliumError({ code: 'body-malformed', message: `${field}: a string is expected` })
+  return value
+}
+
+function words(body: Record<string, unknown>, field: string): Record<string, string> {
+  const value = body[field] ?? {}
+  if (typeof value !== 'object' || !Object.values(value as object).every((one) => typeof one === 'string')) {
+    throw new ConsiliumError({ code: 'body-malformed', message: `${field}: an object of strings is expected` })
+  }
+  return value as Record<string, string>
+}

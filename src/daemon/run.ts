@@ -1,0 +1,80 @@
+/** `consilium start`: builds the daemon from a data folder and runs it until it is told to stop. */
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { ConsiliumError } from '../core/errors.ts'
+import { WorkerLearner } from '../learn/workerLearner.ts'
+import { Libp2pTransport } from '../net/libp2pTransport.ts'
+import { HeadPin } from '../store/headPin.ts'
+import { LevelStore } from '../store/levelStore.ts'
+import { Control } from './control.ts'
+import { Daemon } from './daemon.ts'
+import { type Home, openHome } from './home.ts'
+import { type Log, makeLog } from './log.ts'
+import { Recorder } from './recorder.ts'
+import { routesOf } from './routes.ts'
+
+export interface RunOptions {
+  readonly home: string
+  readonly json: boolean
+  readonly record: string | null
+}
+
+/** Resolves when the node has stopped. Errors: all of `openHome`, the store's, the network's and the control socket's. */
+export async function runDaemon({ home: folder, json, record }: RunOptions): Promise<void> {
+  const home = await openHome(folder)
+  await requireWritable(home.paths.folder)
+  const log = makeLog(home.config.log.level, json)
+  const recorder = record === null ? null : await Recorder.open(record)
+  const daemon = await build(home, log, recorder)
+  const control = new Control(home.paths.socket, routesOf(daemon), (event, facts) => log('error', event, facts))
+  const stop = (signal: NodeJS.Signals): void => void daemon.stop(signal === 'SIGTERM' ? 'sigterm' : 'sigint')
+  process.on('SIGTERM', stop).on('SIGINT', stop)
+  try {
+    await control.start()
+    await daemon.start()
+    await daemon.done
+    log('info', 'stopped', {})
+  } finally {
+    process.off('SIGTERM', stop).off('SIGINT', stop)
+    await control.stop()
+    await daemon.discard()
+  }
+}
+
+async function build(home: Home, log: Log, recorder: Recorder | null): Promise<Daemon> {
+  const { paths, config, consortium, key } = home
+  const pin = new HeadPin(paths.pin)
+  const store = await LevelStore.open(paths.database, { self: key.id, pin })
+  const members = consortium.members.map(({ key: id, addresses }) => ({ id, addresses }))
+  return new Daemon({
+    home,
+    store,
+    pin,
+    log,
+    recorder,
+    learner: new WorkerLearner({ backend: config.learner.backend }),
+    makeTransport: (events) =>
+      new Libp2pTransport(
+        {
+          privateKeySeed: key.seed,
+          members: members.filter(({ id }) => id !== key.id),
+          listen: config.listen,
+          announce: config.announce,
+          bootstrap: config.bootstrap,
+          mdns: config.mdns,
+          topicPrefix: `consilium/1/${consortium.founding.slice(0, 16)}`,
+          datastorePath: paths.addressBook,
+          log,
+        },
+        events,
+      ),
+  })
+}
+
+async function requireWritable(folder: string): Promise<void> {
+  try {
+    await access(folder, constants.W_OK | constants.X_OK)
+  } catch {
+    throw new ConsiliumError({ code: 'folder-not-writable', message: `${folder}: this user may not write there; make it the folder's owner ("chown -R $USER ${folder}") or use another --home` })
+  }
+}

@@ -1,0 +1,18 @@
+/** A hospital's table, mapped to a study's features. It never leaves this node. */
+
+export type { FeatureStatistics, Scaling } from '../core/statistics.ts'
+
+export interface Dataset {
+  readonly rows: number
+  /** Names of the raw columns, in the study's order of features. */
+  readonly features: readonly string[]
+  /**
+   * Row-major rows × features. A number as it stands; a category as the index of its level; NaN where missing.
+   */
+  readonly values: Float64Array
+  /** 1 where the label is the study's positive value. */
+  readonly labels: Uint8Array
+  /** Row numbers of the stratified held-out split, ascending; the others train. */
+  readonly testRows: Uint32Array
+  readonly trainRows: Uint32Array
+}

@@ -1,0 +1,121 @@
+/** Cards and the founding of a consortium: who is a member at epoch 0, and each founder's signature under it. */
+import { fromHex, toHex, utf8 } from '../core/bytes.ts'
+import { decodeCbor, encodeCbor } from '../core/cbor.ts'
+import { taggedDigest, taggedMessage } from '../core/digest.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import { compareIds, type Digest, type MemberId, memberId } from '../core/ids.ts'
+import { LIMITS } from '../core/limits.ts'
+
+const CARD_PREFIX = 'consilium-card-1:'
+const CARD_BYTES_MAX = 2_048 // a name and a handful of addresses
+export const NAME_LENGTH_MAX = 80 // one column of a terminal
+
+/** What one hospital hands to the others: its name, key and where it can be dialled. Signed, so that it can be forwarded. */
+export interface Card {
+  readonly name: string
+  readonly key: MemberId
+  /** Multiaddrs; may be empty for a node that only dials out. */
+  readonly addresses: readonly string[]
+}
+
+/** The founding of a consortium: epoch 0 of its membership. */
+export interface Founding {
+  readonly name: string
+  /** Sorted by key, at least two. */
+  readonly members: readonly { readonly name: string; readonly key: MemberId }[]
+}
+
+type Sign = (message: Uint8Array) => Uint8Array
+type Verify = (author: MemberId, message: Uint8Array, signature: Uint8Array) => boolean
+
+/** One line of text that carries a card. */
+export function writeCard(card: Card, sign: Sign): string {
+  const content = encodeCbor([1, card.name, fromHex(card.key), card.addresses])
+  const signature = sign(taggedMessage('card', content))
+  return CARD_PREFIX + Buffer.from(encodeCbor([content, signature])).toString('base64url')
+}
+
+/** Reads a card and checks its signature. Errors: `card-malformed`, `card-forged`. */
+export function readCard(text: string, source: string, verify: Verify): Card {
+  const trimmed = text.trim()
+  if (!trimmed.startsWith(CARD_PREFIX)) {
+    throw cardError('card-malformed', source, `a card begins with "${CARD_PREFIX}"; ask its hospital for the line that "consilium init" printed`)
+  }
+  let card: Card
+  let content: Uint8Array
+  let signature: Uint8Array
+  try {
+    const outer = decodeCbor(new Uint8Array(Buffer.from(trimmed.slice(CARD_PREFIX.length), 'base64url')), CARD_BYTES_MAX)
+    ;[content, signature] = outer as [Uint8Array, Uint8Array]
+    const [version, name, key, addresses] = decodeCbor(content, CARD_BYTES_MAX) as [number, string, Uint8Array, string[]]
+    if (version !== 1 || !Array.isArray(addresses) || addresses.some((a) => typeof a !== 'string')) throw new Error('fields')
+    card = { name: checkName(name, `${source}: name`), key: memberId(toHex(key)), addresses }
+  } catch (error) {
+    if (error instanceof ConsiliumError && error.code === 'bad-name') throw error
+    throw cardError('card-malformed', source, 'the card is incomplete or altered; copy the whole line again')
+  }
+  if (!verify(card.key, taggedMessage('card', content), signature)) {
+    throw cardError('card-forged', source, 'its signature does not match its key; ask its hospital for the card again')
+  }
+  return card
+}
+
+/** The founding made of these cards. Errors: `founding-too-small`, `founding-duplicate`, `founding-too-large`. */
+export function foundingOf(name: string, cards: readonly Card[]): Founding {
+  if (cards.length < 2) {
+    throw new ConsiliumError({ code: 'founding-too-small', message: `a consortium needs at least 2 cards, ${cards.length} given` })
+  }
+  if (cards.length > LIMITS.membersMax) {
+    throw new ConsiliumError({ code: 'founding-too-large', message: `${cards.length} cards given, at most ${LIMITS.membersMax} are allowed` })
+  }
+  const members = cards.map(({ name, key }) => ({ name, key })).sort((a, b) => compareIds(a.key, b.key))
+  for (const field of ['key', 'name'] as const) {
+    const seen = new Map<string, string>()
+    for (const member of members) {
+      if (seen.has(member[field])) {
+        throw new ConsiliumError({
+          code: 'founding-duplicate',
+          message: `"${member.name}" and "${seen.get(member[field])}" have the same ${field}; each founder gives one card of its own`,
+        })
+      }
+      seen.set(member[field], member.name)
+    }
+  }
+  return { name: checkName(name, 'consortium name'), members }
+}
+
+/** The digest that names a consortium for good: its name, and its founders' names and keys. */
+export function foundingDigest(founding: Founding): Digest {
+  const members = founding.members.map(({ name, key }) => [name, fromHex(key)])
+  return taggedDigest('founding', encodeCbor([1, founding.name, members]))
+}
+
+/** What a founder signs with `consilium accept`. */
+export function acceptanceMessage(founding: Digest): Uint8Array {
+  return taggedMessage('foundingAcceptance', fromHex(founding))
+}
+
+/** Cosignatures that make an entry final: ⌊2n/3⌋ + 1 of n members. */
+export function quorum(members: number): number {
+  return Math.floor((2 * members) / 3) + 1
+}
+
+/** The first 128 bits of a digest or key in groups of four digits, for comparing by phone. */
+export function fingerprint(id: string): string {
+  return (id.slice(0, 32).match(/.{4}/g) as string[]).join(' ')
+}
+
+/** A name that fits one line. Error: `bad-name`. */
+export function checkName(name: unknown, what: string): string {
+  if (typeof name !== 'string' || name.trim() !== name || name.length === 0 || utf8(name).length > NAME_LENGTH_MAX || /\p{C}/u.test(name)) {
+    throw new ConsiliumError({
+      code: 'bad-name',
+      message: `${what}: ${JSON.stringify(name)?.slice(0, 100)} given; 1 to ${NAME_LENGTH_MAX} printable characters are expected, no space at either end`,
+    })
+  }
+  return name
+}
+
+function cardError(code: string, source: string, message: string): ConsiliumError {
+  return new ConsiliumError({ code, message: `${source}: ${message}` })
+}

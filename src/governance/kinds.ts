@@ -1,0 +1,76 @@
+/** Every entry kind that this version interprets: one row each, with its body's strict schema. */
+import * as v from 'valibot'
+import type { Cbor } from '../core/cbor.ts'
+import { LIMITS } from '../core/limits.ts'
+
+const bytes = (accepts: (length: number) => boolean) =>
+  v.custom<Uint8Array>((given) => given instanceof Uint8Array && accepts(given.length))
+const bytes32 = bytes((length) => length === 32)
+const bytes64 = bytes((length) => length === 64)
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const real = v.pipe(v.number(), v.finite())
+const share = v.pipe(real, v.minValue(0), v.maxValue(1))
+/** A word from a closed vocabulary of ours, never free text. */
+const code = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9.-]{0,63}$/))
+const version = v.pipe(v.string(), v.regex(/^[0-9A-Za-z.+-]{1,32}$/))
+
+/**
+ * Bodies hold digests, counts, measures and words of closed vocabularies. Free text appears in `study.proposed` alone (the study's
+ * description, written to be read by all). No names of people, no record numbers, no addresses.
+ */
+export const KINDS = {
+  'member.accepted': v.strictObject({ epoch: count, founding: bytes32, signature: bytes64 }),
+  'member.seen': v.strictObject({ member: bytes32 }),
+  'member.rejected': v.strictObject({ member: bytes32, reason: code }),
+  'stranger.rejected': v.strictObject({ connections: count }),
+  'node.started': v.strictObject({ software: version }),
+  'node.stopped': v.strictObject({ reason: code }),
+  'study.proposed': v.strictObject({ document: bytes((length) => length <= LIMITS.studyBytesMax) }),
+  'study.accepted': v.strictObject({}),
+  'study.paused': v.strictObject({}),
+  'study.resumed': v.strictObject({}),
+  'study.statistics': v.strictObject({
+    rows: count,
+    count: v.array(count),
+    sum: v.array(real),
+    sumOfSquares: v.array(real),
+  }),
+  /** `refs` of the entry name the statistics that were summed; `digest` is that of the scaling they give. */
+  'study.scaling': v.strictObject({ digest: bytes32 }),
+  'study.ended': v.strictObject({ rounds: count, model: bytes32 }),
+  /** `commitment` is a salted digest of the table; the salt stays at the hospital. */
+  'dataset.bound': v.strictObject({ rows: count, trainRows: count, commitment: bytes32 }),
+  'round.trained': v.strictObject({ round: count, base: bytes32, update: bytes32, head: bytes32, examples: count, loss: real, dataset: bytes32 }),
+  'round.published': v.strictObject({ round: count, update: bytes32 }),
+  'round.merged': v.strictObject({
+    round: count,
+    rule: code,
+    /** In the order of the merge, own update included: author, the author's round, update digest, coefficient. */
+    inputs: v.array(v.strictTuple([bytes32, count, bytes32, share])),
+    result: bytes32,
+  }),
+  /** Measures are null where the held-out patients are fewer than the study's minimum cohort. */
+  'round.evaluated': v.strictObject({
+    round: count,
+    model: bytes32,
+    examples: v.nullable(count),
+    auc: v.nullable(share),
+    accuracy: v.nullable(share),
+    logLoss: v.nullable(real),
+    calibrationError: v.nullable(share),
+  }),
+  'alarm.fork': v.strictObject({ member: bytes32, size: count }),
+} as const
+
+export type Kind = keyof typeof KINDS
+export type Body<K extends Kind> = v.InferOutput<(typeof KINDS)[K]>
+
+/** The body of an entry of a known kind, or null where it does not fit its schema (then the entry is kept but not interpreted). */
+export function readBody<K extends Kind>(kind: K, body: Cbor | null): Body<K> | null {
+  const result = v.safeParse(KINDS[kind] as v.GenericSchema<unknown, Body<K>>, body)
+  return result.success ? result.output : null
+}
+
+export function isKind(kind: string): kind is Kind {
+  return Object.hasOwn(KINDS, kind)
+}

@@ -1,0 +1,41 @@
+/** Leave to act, with its reasons. Training, publishing and evaluating cannot be asked for without one. */
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { StudyState } from './studies.ts'
+
+declare const issued: unique symbol
+
+/** Made by `permit` alone. */
+export interface Permit {
+  readonly study: StudyId
+  /** Commitment to the table version that may be read. */
+  readonly dataset: Digest
+  /** The scaling that inputs are standardised with. */
+  readonly scaling: Digest
+  readonly [issued]: true
+}
+
+/** Why not: a stable code, and a line for a person. */
+export interface Refusal {
+  readonly code: string
+  readonly message: string
+}
+
+export interface Request {
+  readonly self: MemberId
+  readonly study: StudyState | undefined
+  readonly dataset: Digest | null
+}
+
+/** Evaluates every condition now; a restriction binds as soon as it is known here. */
+export function permit({ self, study, dataset }: Request): { permit: Permit } | { refusal: Refusal } {
+  if (study === undefined) return no('study-unknown', 'the study is not known here')
+  if (!study.accepted.has(self)) return no('study-not-accepted', `accept it first: consilium study accept ${study.id.slice(0, 12)}`)
+  if (dataset === null) return no('dataset-not-bound', `bind a table first: consilium study bind ${study.id.slice(0, 12)} --data FILE`)
+  if (study.paused.has(self)) return no('study-paused', `the operator paused it: consilium study resume ${study.id.slice(0, 12)}`)
+  if (study.scaling === null) return no('scaling-not-frozen', 'the scaling statistics are not frozen yet')
+  return { permit: { study: study.id, dataset, scaling: study.scaling.digest } as Permit }
+}
+
+function no(code: string, message: string): { refusal: Refusal } {
+  return { refusal: { code, message } }
+}

@@ -1,0 +1,82 @@
+/** What trains: the interface between the shells and a learner (tfjs in a worker here; batched kernels in netsim). */
+import type { StudyId } from '../core/ids.ts'
+
+export type ModelSpec =
+  | { readonly kind: 'logistic' }
+  | { readonly kind: 'mlp'; readonly hidden: readonly number[] }
+
+export interface TrainingSpec {
+  readonly localEpochs: number
+  readonly batchRows: number
+  readonly learningRate: number
+  /** L2 penalty on weights, not on biases: the loss gets ½·l2·‖w‖². */
+  readonly l2: number
+  readonly optimiser: 'adam' | 'sgd'
+}
+
+/** A prepared table: standardised, one-hot, nothing missing. Row-major. */
+export interface DesignMatrix {
+  readonly rows: number
+  readonly columns: number
+  readonly x: Float32Array
+  /** 0 or 1, one per row. */
+  readonly y: Uint8Array
+}
+
+/**
+ * A model in two parts. `shared` is what is published and merged: every parameter except the output bias, layer by layer, each
+ * kernel row-major [inputs × outputs] then its bias. `head` is private to the hospital: the output bias, length 1 (DECISIONS,
+ * "label shift is the lever").
+ */
+export interface Weights {
+  readonly shared: Float32Array
+  readonly head: Float32Array
+}
+
+export interface OpenRequest {
+  readonly study: StudyId
+  readonly model: ModelSpec
+  readonly training: TrainingSpec
+  readonly train: DesignMatrix
+  readonly test: DesignMatrix
+}
+
+export interface TrainRequest {
+  readonly study: StudyId
+  readonly base: Weights
+  /** Opaque state of the optimiser from the last round; empty at the first. */
+  readonly optimiser: Uint8Array
+  /** Seeds the order of rows; the same request gives the same result on the same backend. */
+  readonly seed: string
+}
+
+export interface TrainResult {
+  readonly weights: Weights
+  readonly optimiser: Uint8Array
+  /** Mean training log-loss of the last local epoch, without the penalty; nats. */
+  readonly loss: number
+  /** Rows seen in one epoch. */
+  readonly examples: number
+}
+
+export interface Evaluation {
+  readonly examples: number
+  readonly positives: number
+  /** Area under the ROC curve; NaN-free: null where a class is absent. */
+  readonly auc: number | null
+  readonly accuracy: number
+  /** Mean negative log-likelihood, nats. */
+  readonly logLoss: number
+  /** Expected calibration error over ten bins of equal width (Guo et al. 2017). */
+  readonly calibrationError: number
+}
+
+/** Guarantees. Calls run one after another. The rows given to `open` never leave the learner. `close` ends its thread. */
+export interface Learner {
+  /** The name of the backend that was chosen, and why. */
+  open(request: OpenRequest): Promise<{ readonly backend: string; readonly why: string }>
+  train(request: TrainRequest): Promise<TrainResult>
+  /** Evaluates on the held-out rows given to `open`. */
+  evaluate(study: StudyId, weights: Weights): Promise<Evaluation>
+  close(): Promise<void>
+}

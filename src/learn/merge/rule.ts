@@ -1,0 +1,98 @@
+/** Merge rules: how the updates that a node holds become one model. Whoever holds the inputs recomputes the output to the byte. */
+import { invariant } from '../../core/errors.ts'
+import { compareIds, type MemberId } from '../../core/ids.ts'
+import { weightedMean } from './mean.ts'
+
+/** How much an update's examples count before its staleness does. */
+export type Weighting =
+  | 'uniform' // where the number of examples is not attested
+  | 'sqrt' // √min(examples, cap): large clinics count more, no liar dominates (DECISIONS, "Learning")
+  | 'examples' // min(examples, cap): FedAvg's weights (McMahan et al. 2017)
+
+export interface MeanRule {
+  readonly rule: 'mean'
+  readonly weighting: Weighting
+  /** Examples claimed above this count no more. A positive integer. */
+  readonly examplesCap: number
+  /** The age, in its author's rounds, at which an update weighs half: discount 1 / (1 + age / ageHalfRounds). 1 where absent. */
+  readonly ageHalfRounds?: number
+}
+
+/** What a study agrees on. A robust rule is one more member of this union and one more row of `RULES`. */
+export type MergeRule = MeanRule
+
+export const DEFAULT_MERGE: MergeRule = {
+  rule: 'mean',
+  weighting: 'sqrt',
+  examplesCap: 10_000, // beyond it a site's own sampling error no longer limits what it can teach the others
+}
+
+/** What is known of one update before its weights are looked at. */
+export interface MergeFacts {
+  readonly author: MemberId
+  /** Rows it was trained on, as claimed; a positive integer. */
+  readonly examples: number
+  /** Its staleness: its author's newest round known, less its own. */
+  readonly ageRounds: number
+}
+
+export interface MergeInput extends MergeFacts {
+  readonly weights: Float32Array
+}
+
+export interface Merged {
+  /** In the order of `authors`; they sum to 1 but for rounding. */
+  readonly coefficients: readonly number[]
+  /** Ascending. */
+  readonly authors: readonly MemberId[]
+  readonly weights: Float32Array
+}
+
+/**
+ * Merges `inputs`, at most one per author, by `rule`. The order of arrival can't matter: they are sorted by author first.
+ * The weights must be of one length. Bounds and costs of each rule stand at its function.
+ */
+export function mergeUpdates(rule: MergeRule, inputs: readonly MergeInput[]): Merged {
+  invariant(inputs.length > 0, 'a merge needs at least one update')
+  const sorted = [...inputs].sort((a, b) => compareIds(a.author, b.author))
+  return { authors: sorted.map((input) => input.author), ...RULES[rule.rule](sorted, rule) }
+}
+
+/**
+ * The share of each update: weighting(examples) × 1 / (1 + age / ageHalfRounds), over their sum. `inputs` must be sorted by author,
+ * because the sum's rounding depends on the order. Only + − × ÷ √, which IEEE 754 rounds alike everywhere.
+ */
+export function coefficients(inputs: readonly MergeFacts[], rule: MergeRule): number[] {
+  const raw = inputs.map((input, i) => {
+    const before = inputs[i - 1]
+    invariant(before === undefined || compareIds(before.author, input.author) < 0, 'updates are sorted by author, one each')
+    invariant(Number.isInteger(input.examples) && input.examples > 0, `${input.examples} examples`)
+    invariant(Number.isInteger(input.ageRounds) && input.ageRounds >= 0, `an age of ${input.ageRounds} rounds`)
+    return weigh(rule, input.examples) / (1 + input.ageRounds / (rule.ageHalfRounds ?? 1))
+  })
+  let sum = 0
+  for (const weight of raw) sum += weight
+  return raw.map((weight) => weight / sum)
+}
+
+type RuleFunction<R extends MergeRule> = (sorted: readonly MergeInput[], rule: R) => Omit<Merged, 'authors'>
+
+/** One row per rule; a new member of `MergeRule` does not compile until it has one. */
+const RULES: { readonly [K in MergeRule['rule']]: RuleFunction<Extract<MergeRule, { rule: K }>> } = {
+  mean: (sorted, rule) => {
+    const shares = coefficients(sorted, rule)
+    return { coefficients: shares, weights: weightedMean(sorted.map((input) => input.weights), shares) }
+  },
+}
+
+function weigh(rule: MeanRule, examples: number): number {
+  const counted = Math.min(examples, rule.examplesCap)
+  switch (rule.weighting) {
+    case 'uniform':
+      return 1
+    case 'sqrt':
+      return Math.sqrt(counted)
+    case 'examples':
+      return counted
+  }
+}

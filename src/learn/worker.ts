@@ -1,0 +1,73 @@
+/** The worker thread's side of WorkerLearner: answers one call after another. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { ConsiliumError, type ErrorFacts, exhaustive, invariant, messageOf } from '../core/errors.ts'
+import type { StudyId } from '../core/ids.ts'
+import type { Evaluation, OpenRequest, TrainRequest, TrainResult, Weights } from './learner.ts'
+import { type BackendChoice, TfjsLearner } from './tfjsLearner.ts'
+
+export interface WorkerOptions {
+  readonly backend: BackendChoice
+}
+
+export type Call =
+  | { readonly kind: 'open'; readonly request: OpenRequest }
+  | { readonly kind: 'train'; readonly request: TrainRequest }
+  | { readonly kind: 'evaluate'; readonly study: StudyId; readonly weights: Weights }
+
+interface Results {
+  readonly open: { readonly backend: string; readonly why: string }
+  readonly train: TrainResult
+  readonly evaluate: Evaluation
+}
+
+export type Result<C extends Call> = Results[C['kind']]
+
+export interface Question {
+  readonly id: number
+  readonly call: Call
+}
+
+export type Answer =
+  | { readonly id: number; readonly result: Results[keyof Results] }
+  | { readonly id: number; readonly error: ErrorFacts }
+
+if (parentPort !== null) {
+  const port = parentPort
+  const learner = new TfjsLearner(workerData as WorkerOptions)
+  port.on('message', async ({ id, call }: Question) => {
+    try {
+      const result = await answer(learner, call)
+      port.postMessage({ id, result } satisfies Answer, buffersOf(result))
+    } catch (error) {
+      port.postMessage({ id, error: factsOf(error) } satisfies Answer)
+    }
+  })
+}
+
+function answer(learner: TfjsLearner, call: Call): Promise<Results[keyof Results]> {
+  switch (call.kind) {
+    case 'open':
+      return learner.open(call.request)
+    case 'train':
+      return learner.train(call.request)
+    case 'evaluate':
+      return learner.evaluate(call.study, call.weights)
+    default:
+      return exhaustive(call)
+  }
+}
+
+function buffersOf(result: Results[keyof Results]): ArrayBuffer[] {
+  if (!('weights' in result)) return []
+  const { weights, optimiser } = result
+  return [weights.shared, weights.head, optimiser].map(({ buffer }) => {
+    invariant(buffer instanceof ArrayBuffer, 'results own their buffers')
+    return buffer
+  })
+}
+
+function factsOf(error: unknown): ErrorFacts {
+  if (!(error instanceof ConsiliumError)) return { code: 'learner-internal', message: `the learner failed: ${messageOf(error)}` }
+  const { code, message, blame } = error
+  return blame === undefined ? { code, message } : { code, message, blame }
+}

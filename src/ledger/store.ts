@@ -1,0 +1,48 @@
+/** Where logs are kept: the interface that the level store and the memory store both meet (suite: test/store/logStoreSuite.ts). */
+import type { MemberId } from '../core/ids.ts'
+
+/** The newest signed head of one log with what is needed to extend it. */
+export interface StoredHead {
+  readonly author: MemberId
+  /** Number of entries. */
+  readonly size: number
+  /** The C2SP tlog-checkpoint signed note, as received. */
+  readonly note: Uint8Array
+  /** Roots of the perfect subtrees at the right edge, largest first (RFC 6962 §2.1), 32 bytes each. */
+  readonly frontier: readonly Uint8Array[]
+  /** Hash of the last entry's header; 32 zero bytes when empty. */
+  readonly lastHash: Uint8Array
+}
+
+/** One atomic, durable change: a run of one author's entries, the head that covers them, and state that must not be apart from them. */
+export interface LogBatch {
+  readonly author: MemberId
+  /** Sequence number of the first of `entries`; must equal the size stored before. */
+  readonly from: number
+  /** Raw entry bytes, as received. */
+  readonly entries: readonly Uint8Array[]
+  readonly head: StoredHead
+  /** Other keys to write in the same batch (checkpoints of studies, address hints); `null` deletes. */
+  readonly state?: ReadonlyMap<string, Uint8Array | null>
+}
+
+/**
+ * Guarantees. `append` and `putState` resolve only when the write is durable (synced), all of it or none; they run one after another
+ * in call order; a rejected `append` means *unknown*: re-open before appending again. Reads see every resolved write.
+ */
+export interface LogStore {
+  append(batch: LogBatch): Promise<void>
+  /** The stored head of `author`, or undefined when nothing is stored. */
+  head(author: MemberId): Promise<StoredHead | undefined>
+  heads(): Promise<StoredHead[]>
+  /** Raw entries `from` ≤ seq < `to`, dense and in order; stops early at a hole, or past `bytesMax` (at least one entry). */
+  entries(author: MemberId, from: number, to: number, bytesMax?: number): Promise<Uint8Array[]>
+  getState(key: string): Promise<Uint8Array | undefined>
+  /** All state whose key starts with `prefix`, in key order. */
+  listState(prefix: string): Promise<[string, Uint8Array][]>
+  putState(state: ReadonlyMap<string, Uint8Array | null>): Promise<void>
+  /** Keeps two contradictory heads of one author; the log of that author is frozen from then on. */
+  putForkEvidence(author: MemberId, evidence: Uint8Array): Promise<void>
+  forkEvidence(author: MemberId): Promise<Uint8Array | undefined>
+  close(): Promise<void>
+}

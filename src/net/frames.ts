@@ -1,0 +1,168 @@
+/**
+ * Length-prefixed frames over one libp2p stream, with backpressure both ways and a clear error for each way to fail.
+ * A frame is a big-endian u32 length and that many bytes; the length 2^32 − 1 ends an answer, so that a cut is not taken for an end.
+ */
+import type { Stream } from '@libp2p/interface'
+import { concat } from '../core/bytes.ts'
+import { ConsiliumError } from '../core/errors.ts'
+
+const END_OF_FRAMES = 0xffff_ffff
+const READ_AHEAD_BYTES = 65_536 // beyond it the sender is made to wait until we are asked for more
+
+export class FrameStream {
+  readonly #stream: Stream
+  readonly #idleMs: number
+  readonly #signal: AbortSignal
+  #chunks: Uint8Array[] = []
+  #buffered = 0
+  #fault: ConsiliumError | undefined
+  #wake: () => void = () => {}
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  /** `idleMs`: how long to wait for the other side at one point. An abort of `signal` resets the stream. */
+  constructor(stream: Stream, idleMs: number, signal: AbortSignal) {
+    this.#stream = stream
+    this.#idleMs = idleMs
+    this.#signal = signal
+    stream.addEventListener('message', this.#onMessage)
+    for (const event of WAKING) stream.addEventListener(event, this.#onChange)
+    signal.addEventListener('abort', this.#onAbort)
+    if (signal.aborted) this.#onAbort()
+  }
+
+  /** The next frame, or undefined at the marked end. Throws `frame-too-large`, `request-timeout`, `request-aborted` or `stream-reset`. */
+  async read(bytesMax: number): Promise<Uint8Array | undefined> {
+    const head = await this.#take(4)
+    const length = new DataView(head.buffer, head.byteOffset, 4).getUint32(0)
+    if (length === END_OF_FRAMES) return undefined
+    if (length > bytesMax) {
+      throw this.fail('frame-too-large', `a frame of ${length} bytes was sent; at most ${bytesMax} are allowed`)
+    }
+    return this.#take(length)
+  }
+
+  /** Resolves when the frame was handed to the network and there is room for more. */
+  async write(frame: Uint8Array): Promise<void> {
+    await this.#send(concat([prefix(frame.length), frame]))
+  }
+
+  async writeEnd(): Promise<void> {
+    await this.#send(prefix(END_OF_FRAMES))
+  }
+
+  /** Ends our direction; the other may go on. */
+  async closeWrite(): Promise<void> {
+    try {
+      await this.#stream.close({ signal: AbortSignal.timeout(this.#idleMs) })
+    } catch (error) {
+      throw this.#fault ?? this.fail('stream-reset', `the stream did not close: ${String(error)}`)
+    }
+  }
+
+  /** Waits until the other side has ended its direction too, so that nothing is cut off by the release. */
+  async finish(): Promise<void> {
+    while (isOpen(this.#stream) && this.#stream.remoteWriteStatus !== 'closed') {
+      if (this.#fault !== undefined) throw this.#fault
+      await this.#change()
+    }
+  }
+
+  /** Resets the stream with the reason, which later calls throw, and gives it back. */
+  fail(code: string, message: string): ConsiliumError {
+    this.#fault ??= new ConsiliumError({ code, message })
+    this.#stream.abort(this.#fault)
+    return this.#fault
+  }
+
+  /** Removes every listener and timer; the stream is aborted unless both sides are through. */
+  release(): void {
+    this.#disarm()
+    this.#signal.removeEventListener('abort', this.#onAbort)
+    this.#stream.removeEventListener('message', this.#onMessage)
+    for (const event of WAKING) this.#stream.removeEventListener(event, this.#onChange)
+    if (isOpen(this.#stream)) this.#stream.abort(new Error('released'))
+  }
+
+  async #take(length: number): Promise<Uint8Array> {
+    while (this.#buffered < length) {
+      if (this.#fault !== undefined) throw this.#fault
+      this.#resume()
+      if (this.#buffered >= length) break
+      if (!isOpen(this.#stream) || this.#stream.readableEnded) throw this.#cut()
+      await this.#change()
+    }
+    const all = this.#chunks.length === 1 && this.#chunks[0] !== undefined ? this.#chunks[0] : concat(this.#chunks)
+    this.#chunks = [all.subarray(length)]
+    this.#buffered -= length
+    return all.slice(0, length)
+  }
+
+  async #send(bytes: Uint8Array): Promise<void> {
+    if (this.#fault !== undefined) throw this.#fault
+    if (!isOpen(this.#stream) || this.#stream.writeStatus !== 'writable') throw this.#cut()
+    try {
+      this.#stream.send(bytes)
+    } catch {
+      throw this.#cut()
+    }
+    // the stream's own onDrain() resolves at once from its second use on, so we wait for its events
+    while (this.#stream.writableNeedsDrain) {
+      if (this.#fault !== undefined) throw this.#fault
+      if (!isOpen(this.#stream)) throw this.#cut()
+      await this.#change()
+    }
+  }
+
+  #resume(): void {
+    if (this.#stream.readStatus !== 'paused') return
+    try {
+      this.#stream.resume() // delivers what is buffered before it tells the other side, which may be gone
+    } catch (error) {
+      this.#stream.log('resume after the end: %o', error)
+    }
+  }
+
+  #cut(): ConsiliumError {
+    return this.#fault ?? new ConsiliumError({ code: 'stream-reset', message: 'the other side cut the stream short' })
+  }
+
+  async #change(): Promise<void> {
+    this.#timer = setTimeout(() => this.fail('request-timeout', `nothing came for ${this.#idleMs} ms`), this.#idleMs)
+    try {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    } finally {
+      this.#disarm()
+    }
+  }
+
+  #disarm(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  readonly #onMessage = (event: { data: { subarray(): Uint8Array } }): void => {
+    const chunk = event.data.subarray()
+    this.#chunks.push(chunk)
+    this.#buffered += chunk.length
+    if (this.#buffered >= READ_AHEAD_BYTES && this.#timer === undefined && this.#stream.readStatus === 'readable') {
+      this.#stream.pause()
+    }
+    this.#wake()
+  }
+  readonly #onChange = (): void => this.#wake()
+  readonly #onAbort = (): void => {
+    this.fail('request-aborted', 'the request was given up')
+  }
+}
+
+const WAKING = ['end', 'close', 'drain', 'idle', 'remoteCloseWrite'] as const
+
+const isOpen = (stream: Stream): boolean => stream.status === 'open' || stream.status === 'closing'
+
+function prefix(length: number): Uint8Array {
+  const bytes = new Uint8Array(4)
+  new DataView(bytes.buffer).setUint32(0, length)
+  return bytes
+}

@@ -1,0 +1,78 @@
+/** The door: only members come in or are called, whoever misbehaved waits, and strangers are reported. */
+import type { ConnectionGater, PeerId } from '@libp2p/interface'
+import type { MemberId } from '../core/ids.ts'
+import { memberOf } from './peerIds.ts'
+import { Strangers } from './strangers.ts'
+import type { Tally } from './tally.ts'
+
+export interface DoorEvents {
+  onStranger(peer: string, direction: 'inbound' | 'outbound'): void
+}
+
+export class Door {
+  readonly #self: MemberId
+  readonly #tally: Tally
+  readonly #events: DoorEvents
+  readonly #strangers: Strangers
+  #members: ReadonlySet<MemberId> = new Set()
+  /** Members refused until a time; bounded by the member list. */
+  readonly #refusedUntilMs = new Map<MemberId, number>()
+
+  constructor(self: MemberId, tally: Tally, strangerMs: number, events: DoorEvents) {
+    this.#self = self
+    this.#tally = tally
+    this.#events = events
+    this.#strangers = new Strangers(strangerMs)
+  }
+
+  setMembers(members: ReadonlySet<MemberId>): void {
+    this.#members = members
+    for (const member of this.#refusedUntilMs.keys()) if (!members.has(member)) this.#refusedUntilMs.delete(member)
+  }
+
+  /** The member behind a PeerId, if it is one of the current list and not ourselves. */
+  member(peer: PeerId): MemberId | undefined {
+    const member = memberOf(peer)
+    return member !== undefined && member !== this.#self && this.#members.has(member) ? member : undefined
+  }
+
+  refuse(member: MemberId, untilMs: number): void {
+    this.#refusedUntilMs.set(member, untilMs)
+  }
+
+  isRefused(member: MemberId): boolean {
+    const until = this.#refusedUntilMs.get(member)
+    if (until === undefined) return false
+    if (Date.now() < until) return true
+    this.#refusedUntilMs.delete(member)
+    return false
+  }
+
+  /** The hooks of libp2p. Encrypted ones come after Noise, when the identity is proved; the earlier ones save a handshake. */
+  gater(): ConnectionGater {
+    return {
+      denyDialMultiaddr: () => false, // private addresses are what hospitals have
+      denyDialPeer: (peer) => this.#denies(peer, 'outbound'),
+      denyOutboundConnection: (peer) => this.#denies(peer, 'outbound'),
+      denyOutboundEncryptedConnection: (peer) => this.#denies(peer, 'outbound'),
+      denyInboundEncryptedConnection: (peer) => this.#denies(peer, 'inbound'),
+      filterMultiaddrForPeer: (peer) => memberOf(peer) === this.#self || this.member(peer) !== undefined,
+    }
+  }
+
+  #denies(peer: PeerId, direction: 'inbound' | 'outbound'): boolean {
+    const member = this.member(peer)
+    if (member === undefined) {
+      this.#tally.refuse('stranger')
+      if (memberOf(peer) !== this.#self) this.#report(peer.toString(), direction)
+      return true
+    }
+    if (!this.isRefused(member)) return false
+    this.#tally.refuse('refused-for-a-while')
+    return true
+  }
+
+  #report(peer: string, direction: 'inbound' | 'outbound'): void {
+    if (this.#strangers.seen(peer, Date.now())) this.#events.onStranger(peer, direction)
+  }
+}

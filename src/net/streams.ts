@@ -1,0 +1,174 @@
+/** Requests and their answers over libp2p streams: one stream each, bounded per member, in frames with backpressure. */
+import type { Connection, Stream } from '@libp2p/interface'
+import { ConsiliumError, messageOf } from '../core/errors.ts'
+import type { MemberId } from '../core/ids.ts'
+import { LIMITS } from '../core/limits.ts'
+import { FrameStream } from './frames.ts'
+import type { Tally } from './tally.ts'
+import type { RequestHandler } from './transport.ts'
+
+export interface StreamsContext {
+  readonly tally: Tally
+  /** How long one side waits for the other at one point. */
+  readonly idleMs: number
+  onServeFailed(member: MemberId, protocol: string, why: string): void
+}
+
+export interface Request {
+  readonly member: MemberId
+  readonly connection: Connection
+  readonly protocol: string
+  readonly request: Uint8Array
+  readonly signal: AbortSignal
+  readonly frameBytesMax: number
+}
+
+export class Streams {
+  readonly #context: StreamsContext
+  readonly #asking = new Places()
+  readonly #serving = new Places()
+  /** Everything in flight, both ways, so that `stop` can end it. */
+  readonly #open = new Map<AbortController, Promise<void>>()
+  #stopped = false
+
+  constructor(context: StreamsContext) {
+    this.#context = context
+  }
+
+  /** Asks a member and yields the frames of its answer in order. Throws a ConsiliumError; the next request is not affected. */
+  async *ask(options: Request): AsyncGenerator<Uint8Array> {
+    const { request, member, protocol } = options
+    if (request.length > LIMITS.requestBytesMax) {
+      throw failure('request-too-large', `a request of ${request.length} bytes; at most ${LIMITS.requestBytesMax} are allowed`)
+    }
+    if (!this.#asking.take(member)) {
+      throw failure('peer-busy', `${LIMITS.streamsPerPeerMax} requests to this member are open; wait for one to end`)
+    }
+    const inFlight = this.#enter(options.signal)
+    let frames: FrameStream | undefined
+    try {
+      frames = new FrameStream(await this.#openStream(options, inFlight.signal), this.#context.idleMs, inFlight.signal)
+      await frames.write(request)
+      await frames.closeWrite()
+      yield* this.#answer(frames, options.frameBytesMax)
+      await frames.finish()
+    } catch (error) {
+      throw error instanceof ConsiliumError ? error : failure('stream-reset', `${protocol}: ${messageOf(error)}`)
+    } finally {
+      frames?.release()
+      inFlight.leave()
+      this.#asking.free(member)
+    }
+  }
+
+  /** Answers one request on a stream that a member opened. Never throws: what goes wrong resets the stream and is counted. */
+  async serve(stream: Stream, member: MemberId, protocol: string, handler: RequestHandler): Promise<void> {
+    if (this.#stopped || !this.#serving.take(member)) {
+      this.#context.tally.refuse('too-many-streams')
+      stream.abort(failure('peer-busy', 'too many streams'))
+      return
+    }
+    const inFlight = this.#enter()
+    const frames = new FrameStream(stream, this.#context.idleMs, inFlight.signal)
+    stream.addEventListener('close', inFlight.abort)
+    try {
+      await this.#reply(frames, member, handler, inFlight.signal)
+    } catch (error) {
+      this.#context.tally.refuse('request-failed')
+      this.#context.onServeFailed(member, protocol, messageOf(error))
+      frames.fail('request-failed', 'the answer failed')
+    } finally {
+      stream.removeEventListener('close', inFlight.abort)
+      frames.release()
+      inFlight.leave()
+      this.#serving.free(member)
+    }
+  }
+
+  /** Aborts all that is in flight and waits for it to end. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    for (const controller of this.#open.keys()) controller.abort()
+    await Promise.all(this.#open.values())
+  }
+
+  async #reply(frames: FrameStream, member: MemberId, handler: RequestHandler, signal: AbortSignal): Promise<void> {
+    const request = await frames.read(LIMITS.requestBytesMax)
+    if (request === undefined) throw failure('request-malformed', 'the stream held no request')
+    this.#context.tally.frameIn(request.length)
+    for await (const frame of handler(member, request, signal)) {
+      await frames.write(frame)
+      this.#context.tally.frameOut(frame.length)
+    }
+    await frames.writeEnd()
+    await frames.closeWrite()
+    await frames.finish()
+  }
+
+  async *#answer(frames: FrameStream, frameBytesMax: number): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const frame = await frames.read(frameBytesMax)
+      if (frame === undefined) return
+      this.#context.tally.frameIn(frame.length)
+      yield frame
+    }
+  }
+
+  async #openStream({ connection, protocol }: Request, signal: AbortSignal): Promise<Stream> {
+    const opening = new AbortController()
+    const giveUp = () => opening.abort()
+    const timer = setTimeout(giveUp, this.#context.idleMs)
+    signal.addEventListener('abort', giveUp)
+    try {
+      if (signal.aborted) giveUp()
+      return await connection.newStream([protocol], { signal: opening.signal, maxOutboundStreams: LIMITS.streamsPerPeerMax })
+    } catch (error) {
+      throw openingError(error, protocol, signal.aborted, opening.signal.aborted)
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', giveUp)
+    }
+  }
+
+  /** Registers something in flight under its own controller, which an outer signal or `stop` aborts. */
+  #enter(outer?: AbortSignal): { signal: AbortSignal; abort: () => void; leave: () => void } {
+    const controller = new AbortController()
+    const abort = () => controller.abort()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#open.set(controller, promise)
+    outer?.addEventListener('abort', abort)
+    if (outer?.aborted || this.#stopped) abort()
+    const leave = () => {
+      outer?.removeEventListener('abort', abort)
+      this.#open.delete(controller)
+      resolve()
+    }
+    return { signal: controller.signal, abort, leave }
+  }
+}
+
+/** A bounded number of places per member. */
+class Places {
+  readonly #taken = new Map<MemberId, number>()
+  take(member: MemberId): boolean {
+    const taken = this.#taken.get(member) ?? 0
+    if (taken >= LIMITS.streamsPerPeerMax) return false
+    this.#taken.set(member, taken + 1)
+    return true
+  }
+  free(member: MemberId): void {
+    const left = (this.#taken.get(member) ?? 0) - 1
+    if (left > 0) this.#taken.set(member, left)
+    else this.#taken.delete(member)
+  }
+}
+
+function openingError(error: unknown, protocol: string, aborted: boolean, timedOut: boolean): ConsiliumError {
+  if (aborted) return failure('request-aborted', 'the request was given up')
+  if (timedOut) return failure('request-timeout', `no stream for ${protocol} within the time limit`)
+  const unsupported = error instanceof Error && /UnsupportedProtocol/.test(error.name)
+  if (!unsupported) return failure('stream-reset', `no stream for ${protocol}: ${messageOf(error)}`)
+  return failure('protocol-unsupported', `the member's node does not answer ${protocol}: is it of another version?`)
+}
+
+const failure = (code: string, message: string) => new ConsiliumError({ code, message })

@@ -1,0 +1,18 @@
+/** What of a study's progress is written in one batch with the entries that tell of it, so that a restart resumes there. */
+import type { Digest, StudyId } from '../core/ids.ts'
+
+/** `trained`: U_r is recorded, not yet merged. `merged`: round r is complete and `shared` is the base of the next. */
+export interface Checkpoint {
+  readonly study: StudyId
+  readonly stage: 'trained' | 'merged' | 'ended'
+  readonly round: number
+  /** Digest of the scaling that these weights belong to. */
+  readonly scaling: Digest
+  /** What this round trained from, and the updates merged into that: named again if U_r must be sent again. */
+  readonly base: Digest
+  readonly parents: readonly Digest[]
+  /** Digest of the shared weights to store with this: U_r when trained, the merge's result when merged. */
+  readonly shared: Digest
+  readonly head: Digest
+  readonly examples: number
+}

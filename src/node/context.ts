@@ -1,0 +1,37 @@
+/** What the parts of the machine share within one step: who we are, what is known, and the list of actions that grows. */
+import { encodeCbor, type Cbor } from '../core/cbor.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { Body, Kind } from '../governance/kinds.ts'
+import type { Studies } from '../governance/studies.ts'
+import type { Action, Draft } from './actions.ts'
+
+export class Context {
+  readonly self: MemberId
+  readonly founding: Digest
+  readonly members: readonly MemberId[]
+  readonly studies: Studies
+  out: Action[] = []
+  now = 0
+
+  constructor(self: MemberId, founding: Digest, members: readonly MemberId[], studies: Studies) {
+    this.self = self
+    this.founding = founding
+    this.members = members
+    this.studies = studies
+  }
+
+  /** A draft whose body fits its kind's schema at compile time. */
+  draft<K extends Kind>(kind: K, study: StudyId | null, body: Body<K>, refs: Draft['refs'] = []): Draft {
+    const plain = body as unknown as Cbor
+    encodeCbor(plain) // an unencodable body is our own bug: fail here, not in the shell
+    return { kind, study, timeMs: this.now, refs, body: plain }
+  }
+
+  record(tag: string, drafts: readonly Draft[]): void {
+    this.out.push({ type: 'record', tag, drafts, checkpoint: null })
+  }
+
+  tell(level: 'debug' | 'info' | 'warn', event: string, facts: Readonly<Record<string, string | number | boolean | null>>): void {
+    this.out.push({ type: 'tell', level, event, facts })
+  }
+}

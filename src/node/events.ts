@@ -1,0 +1,85 @@
+/** Everything that can happen to a node, as plain data: what a shell feeds to the machine, and what `--record` writes. */
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { FeatureStatistics } from '../core/statistics.ts'
+import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
+import type { Fact } from '../governance/studies.ts'
+import type { Checkpoint } from './checkpoint.ts'
+
+/** What is known of one log: entries stored and the signed root over them. */
+export interface LogSize {
+  readonly author: MemberId
+  readonly size: number
+  /** RFC 6962 root, hex; of the empty tree where size is 0. */
+  readonly root: Digest
+}
+
+/** A table that this hospital bound to a study: facts about it, never its rows. */
+export interface BoundDataset {
+  readonly study: StudyId
+  readonly commitment: Digest
+  readonly rows: number
+  readonly trainRows: number
+  readonly statistics: FeatureStatistics
+}
+
+export interface Metrics {
+  readonly examples: number
+  readonly positives: number
+  readonly auc: number | null
+  readonly accuracy: number
+  readonly logLoss: number
+  readonly calibrationError: number
+}
+
+/** A number that a shell chose to match an answer to its question. */
+export type Ticket = number
+
+export type NodeEvent =
+  | {
+      readonly type: 'booted'
+      readonly self: MemberId
+      readonly founding: Digest
+      /** Sorted by key, self included. */
+      readonly members: readonly MemberId[]
+      readonly software: string
+      readonly logs: readonly LogSize[]
+      /** Every stored entry that governance interprets, author by author. */
+      readonly facts: readonly Fact[]
+      readonly checkpoints: readonly Checkpoint[]
+      readonly datasets: readonly BoundDataset[]
+      /** Own signature under the founding, 64 bytes. */
+      readonly acceptance: Uint8Array
+    }
+  | { readonly type: 'woken' }
+  | { readonly type: 'peer-connected'; readonly member: MemberId }
+  | { readonly type: 'peer-disconnected'; readonly member: MemberId }
+  | { readonly type: 'stranger-refused' }
+  | { readonly type: 'peer-misbehaved'; readonly member: MemberId }
+  /** A message that no codec could read. */
+  | { readonly type: 'malformed-heard'; readonly ticket: Ticket; readonly from: MemberId; readonly code: string; readonly blame: 'ignore' | 'reject' }
+  | {
+      readonly type: 'head-heard'
+      /** Absent where the head was asked for over a stream. */
+      readonly ticket: Ticket | null
+      readonly from: MemberId
+      readonly log: LogSize
+      readonly signatureValid: boolean
+    }
+  | { readonly type: 'update-heard'; readonly ticket: Ticket; readonly from: MemberId; readonly header: UpdateHeader; readonly facts: UpdateFacts }
+  /** A range of another's log was verified and is durable here. */
+  | { readonly type: 'replicated'; readonly log: LogSize; readonly from: MemberId; readonly facts: readonly Fact[] }
+  | { readonly type: 'replication-failed'; readonly author: MemberId; readonly from: MemberId; readonly code: string; readonly blame: boolean }
+  /** Own entries are durable under a signed head. `tags` are those of the `record` actions that it covers. */
+  | { readonly type: 'committed'; readonly log: LogSize; readonly tags: readonly string[]; readonly facts: readonly Fact[] }
+  /** The learner is ready; `base` are the shared weights that the next round starts from (or U_r, after a stop between train and merge). */
+  | { readonly type: 'opened'; readonly study: StudyId; readonly scaling: Digest; readonly base: Digest; readonly parameters: number }
+  | { readonly type: 'trained'; readonly study: StudyId; readonly round: number; readonly update: Digest; readonly head: Digest; readonly examples: number; readonly loss: number }
+  | { readonly type: 'merged'; readonly study: StudyId; readonly round: number; readonly result: Digest; readonly coefficients: readonly number[] }
+  | { readonly type: 'evaluated'; readonly study: StudyId; readonly round: number; readonly model: Digest; readonly metrics: Metrics }
+  | { readonly type: 'learner-failed'; readonly study: StudyId; readonly round: number; readonly code: string }
+  /** What the operator asked for; each is answered with one `answer`. */
+  | { readonly type: 'study-add'; readonly ticket: Ticket; readonly study: StudyId; readonly document: Uint8Array }
+  | { readonly type: 'study-accept'; readonly ticket: Ticket; readonly study: StudyId }
+  | { readonly type: 'study-bind'; readonly ticket: Ticket; readonly dataset: BoundDataset }
+  | { readonly type: 'study-pause'; readonly ticket: Ticket; readonly study: StudyId; readonly paused: boolean }
+  | { readonly type: 'stop'; readonly reason: string }
