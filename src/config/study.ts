@@ -59,7 +59,7 @@ export interface Study {
 }
 
 const FORMAT = 1 // first item of the document: a later format is refused by name instead of being misread
-const UPDATE_HEADER_BYTES = 1_024 // of the inline update: study, author, round, parents, digest and coding, with room
+const UPDATE_HEADER_BYTES = 512 + LIMITS.updateParentsMax * 32 // fixed fields and signature take about 250; each parent is a digest
 
 /**
  * Reads a study from YAML text; `fileName` is named in errors.

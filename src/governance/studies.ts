@@ -4,8 +4,9 @@ import { taggedDigest } from '../core/digest.ts'
 import { toHex } from '../core/bytes.ts'
 import { compareIds, type Digest, type MemberId, type StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { checkStatistics, combineStatistics, type FeatureStatistics, freezeScaling, type Scaling, type StatisticsRules } from '../core/statistics.ts'
-import { type Study, studyFromDocument } from '../config/study.ts'
+import { checkStatistics, combineStatistics, type FeatureStatistics, freezeScaling, type Scaling } from '../core/statistics.ts'
+import { type Study, statisticsRules, studyFromDocument } from '../config/study.ts'
+import { REFS_MAX } from '../ledger/entry.ts'
 import { readBody } from './kinds.ts'
 
 /** An entry as the fold needs it: where it stands, and what it says. */
@@ -121,17 +122,15 @@ export function betterScaling(a: ScalingProposal, b: ScalingProposal | null): bo
   return compareIds(a.digest, b.digest) < 0
 }
 
-/** Sums the statistics of these members (in canonical order) into a proposal. */
-export function proposalFrom(state: StudyState): ScalingProposal {
-  const sorted = [...state.statistics.entries()].sort(([a], [b]) => compareIds(a, b)).map(([, given]) => given)
-  const scaling = freezeScaling(combineStatistics(sorted.map((given) => given.statistics)))
-  return { digest: scalingDigest(scaling), scaling, contributions: sorted.map((given) => given.hash) }
-}
-
-/** What statistics of this study must meet. */
-export function statisticsRules(study: Study): StatisticsRules {
-  const ranges = study.features.flatMap((feature) => (feature.kind === 'number' ? [feature.range ?? null] : []))
-  return { minimumCohort: study.minimumCohort, ranges }
+/** Sums the statistics that are here into a proposal, in canonical order, with the entries to cite (as many as one entry may cite). */
+export function proposalFrom(state: StudyState): { proposal: ScalingProposal; refs: Fact['refs'] } {
+  const sorted = [...state.statistics].sort(([a], [b]) => compareIds(a, b)).slice(0, REFS_MAX)
+  const scaling = freezeScaling(combineStatistics(sorted.map(([, given]) => given.statistics)))
+  const contributions = sorted.map(([, given]) => given.hash)
+  return {
+    proposal: { digest: scalingDigest(scaling), scaling, contributions },
+    refs: sorted.map(([author, { seq, hash }]) => [author, seq, hash] as const),
+  }
 }
 
 function contribute(state: StudyState, fact: Fact): void {

@@ -27,8 +27,9 @@ export class Streams {
   readonly #context: StreamsContext
   readonly #asking = new Places()
   readonly #serving = new Places()
-  /** Everything in flight, both ways, so that `stop` can end it. */
-  readonly #open = new Map<AbortController, Promise<void>>()
+  /** Everything in flight, both ways, so that `stop` can end it. Bounded by the places. */
+  readonly #inFlight = new Set<AbortController>()
+  readonly #answers = new Set<Promise<void>>()
   #stopped = false
 
   constructor(context: StreamsContext) {
@@ -63,6 +64,20 @@ export class Streams {
 
   /** Answers one request on a stream that a member opened. Never throws: what goes wrong resets the stream and is counted. */
   async serve(stream: Stream, member: MemberId, protocol: string, handler: RequestHandler): Promise<void> {
+    const answer = this.#serve(stream, member, protocol, handler)
+    this.#answers.add(answer)
+    await answer
+    this.#answers.delete(answer)
+  }
+
+  /** Aborts all that is in flight and waits for the answers to end; a handler that does not heed its signal is left behind. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    for (const controller of this.#inFlight) controller.abort()
+    await Promise.all(this.#answers)
+  }
+
+  async #serve(stream: Stream, member: MemberId, protocol: string, handler: RequestHandler): Promise<void> {
     if (this.#stopped || !this.#serving.take(member)) {
       this.#context.tally.refuse('too-many-streams')
       stream.abort(failure('peer-busy', 'too many streams'))
@@ -85,18 +100,11 @@ export class Streams {
     }
   }
 
-  /** Aborts all that is in flight and waits for it to end. */
-  async stop(): Promise<void> {
-    this.#stopped = true
-    for (const controller of this.#open.keys()) controller.abort()
-    await Promise.all(this.#open.values())
-  }
-
   async #reply(frames: FrameStream, member: MemberId, handler: RequestHandler, signal: AbortSignal): Promise<void> {
     const request = await frames.read(LIMITS.requestBytesMax)
     if (request === undefined) throw failure('request-malformed', 'the stream held no request')
     this.#context.tally.frameIn(request.length)
-    for await (const frame of handler(member, request, signal)) {
+    for await (const frame of heeding(signal, handler(member, request, signal))) {
       await frames.write(frame)
       this.#context.tally.frameOut(frame.length)
     }
@@ -134,14 +142,12 @@ export class Streams {
   #enter(outer?: AbortSignal): { signal: AbortSignal; abort: () => void; leave: () => void } {
     const controller = new AbortController()
     const abort = () => controller.abort()
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#open.set(controller, promise)
+    this.#inFlight.add(controller)
     outer?.addEventListener('abort', abort)
     if (outer?.aborted || this.#stopped) abort()
     const leave = () => {
       outer?.removeEventListener('abort', abort)
-      this.#open.delete(controller)
-      resolve()
+      this.#inFlight.delete(controller)
     }
     return { signal: controller.signal, abort, leave }
   }
@@ -160,6 +166,26 @@ class Places {
     const left = (this.#taken.get(member) ?? 0) - 1
     if (left > 0) this.#taken.set(member, left)
     else this.#taken.delete(member)
+  }
+}
+
+/** The same frames, until the signal aborts: then it throws at once, even if the source never yields again. */
+async function* heeding(signal: AbortSignal, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const iterator = source[Symbol.asyncIterator]()
+  const gone = Promise.withResolvers<never>()
+  gone.promise.catch(() => {}) // it is raced below; without a race going on nobody need hear of it
+  const abort = () => gone.reject(failure('request-aborted', 'the other side gave up, or this node stops'))
+  signal.addEventListener('abort', abort)
+  try {
+    if (signal.aborted) abort()
+    for (;;) {
+      const step = await Promise.race([iterator.next(), gone.promise])
+      if (step.done) return
+      yield step.value
+    }
+  } finally {
+    signal.removeEventListener('abort', abort)
+    iterator.return?.().catch(() => {}) // its own failure to clean up is not ours to report
   }
 }
 

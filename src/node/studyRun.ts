@@ -223,11 +223,7 @@ export class StudyRun {
     const complete = state.statistics.size === this.#context.members.length
     if (this.#proposed || (!complete && this.#context.now < this.#statisticsDeadlineMs)) return
     this.#proposed = true
-    const proposal = proposalFrom(state)
-    const refs = [...state.statistics.entries()]
-      .map(([author, { seq, hash }]) => [author, seq, hash] as const)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .slice(0, LIMITS.membersMax)
+    const { proposal, refs } = proposalFrom(state)
     if (!betterScaling(proposal, state.scaling)) return
     this.#context.record(`scaling:${this.id}`, [this.#context.draft('study.scaling', this.id, { digest: fromHex(proposal.digest) }, refs)])
     this.#context.tell('info', 'scaling-proposed', { study: this.id, contributions: refs.length, complete })

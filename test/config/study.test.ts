@@ -14,6 +14,9 @@ import {
 } from '../../src/config/study.ts'
 import { type Cbor, encodeCbor } from '../../src/core/cbor.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
+import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
+import { LIMITS } from '../../src/core/limits.ts'
+import { encodeUpdate } from '../../src/gossip/update.ts'
 
 const it = suite('study')
 
@@ -124,7 +127,7 @@ const FAULTS: readonly [claim: string, text: string, code: string, ...says: stri
   ['no features', FULL.replace(/features:\n( .*\n)+/, 'features: []\n'), 'study-invalid', 'features: 0 items'],
   ['a control character in a name', FULL.replace('Stroke units', '"a\\tb"'), 'study-invalid', 'name:', 'printable'],
   ['a name beyond 80 characters', FULL.replace('Stroke units', 'x'.repeat(81)), 'study-invalid', '80 printable'],
-  ['a model too large for one message', FULL.replace('[7, 3]', '[64]').replace('  - { name: age', `${wide.join('\n')}\n  - { name: age`), 'study-model-too-large', 'model:', '38656 shared parameters', '16128 fit', 'later version'],
+  ['a model too large for one message', FULL.replace('[7, 3]', '[64]').replace('  - { name: age', `${wide.join('\n')}\n  - { name: age`), 'study-model-too-large', 'model:', '38656 shared parameters', '15744 fit', 'later version'],
   ['a description too large for one entry', FULL.replace('  - { name: age', `${long.join('\n')}\n  - { name: age`), 'study-too-large', 'bytes', '49152'],
 ]
 
@@ -167,6 +170,23 @@ const studies: fc.Arbitrary<Study> = fc
       features: features.map((each, i) => ({ ...each, name: names[i] as string })),
     } as Study
   })
+
+it('the largest model that a study may have fits one message, whatever was merged before', () => {
+  const id = 'ab'.repeat(32)
+  const header = {
+    study: id as StudyId,
+    author: id as MemberId,
+    round: 7,
+    examples: 40,
+    scaling: id as Digest,
+    base: id as Digest,
+    parents: new Array<Digest>(LIMITS.updateParentsMax).fill(id as Digest),
+    digest: id as Digest,
+    parameters: 15_744,
+  }
+  const bytes = encodeUpdate(header, new Float32Array(header.parameters), new Uint8Array(64))
+  assert.ok(bytes.length <= LIMITS.updateBytesMax, `${bytes.length}`)
+})
 
 it('a document read back is the same study, and written again the same bytes', () => {
   fc.assert(

@@ -76,7 +76,7 @@ const SAME: readonly [claim: string, text: string | Uint8Array, options?: BindOp
   ['quotes with another delimiter inside a header', table().replace('outcome', '"out;;;;;;;;come"'), { columns: { outcome: 'out;;;;;;;;come' } }],
   ['spaces around cells', table().replaceAll(',', ' , ')],
   ['blank lines and lines of bare delimiters', `\n${table().replaceAll('\n', '\n\n')},,,,,\n`],
-  ['a blank line before a header with semicolons', `\n${swap(';')}`],
+  ['a blank line before a header with semicolons', `\n \n${swap(';')}`],
   ['columns in another order', table([...ROWS].map((row) => row.split(',').reverse().join(',')), HEADER.split(',').reverse().join(','))],
   ['units in the header', table().replace('age,tau', 'age [years],tau [ng/mL]')],
   ['units said aside', table(), { units: { tau: 'ng/mL', score: '1', ward: '1' } }],

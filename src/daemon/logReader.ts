@@ -1,0 +1,168 @@
+/** Answers `consilium log`: entries of all logs by filter, one entry with its citations, new entries as they come, verification. */
+import { once, EventEmitter } from 'node:events'
+import { setImmediate } from 'node:timers/promises'
+import { ConsiliumError } from '../core/errors.ts'
+import type { MemberId } from '../core/ids.ts'
+import { decodeEntry, type Entry } from '../ledger/entry.ts'
+import type { EntryDetails, EntryReport, VerifyReport } from './api.ts'
+import { type Daemon, readable } from './daemon.ts'
+
+const LIMIT_MAX = 10_000 // entries in one answer
+const LIMIT_DEFAULT = 40
+const SLICE = 500 // entries read at a time: about 5 ms of decoding
+const FOLLOW_QUEUE_MAX = 10_000 // entries that wait for a slow terminal; beyond it the command ends with an error
+
+interface Filter {
+  readonly members: readonly MemberId[]
+  readonly kind: string | null
+  readonly study: string | null
+  readonly limit: number
+}
+
+export class LogReader {
+  readonly #daemon: Daemon
+  constructor(daemon: Daemon) {
+    this.#daemon = daemon
+  }
+
+  /** The newest entries that match, by the authors' times, oldest first. */
+  async list(query: URLSearchParams): Promise<{ entries: EntryReport[] }> {
+    const filter = this.#filter(query)
+    const found: Entry[] = []
+    for (const member of filter.members) found.push(...(await this.#newest(member, filter)))
+    found.sort((a, b) => a.timeMs - b.timeMs || (a.author < b.author ? -1 : a.author > b.author ? 1 : a.seq - b.seq))
+    return { entries: found.slice(-filter.limit).map((entry) => this.#report(entry)) }
+  }
+
+  /** Errors: `entry-unknown`, `entry-ambiguous`, `member-unknown`. */
+  async show(ref: string): Promise<EntryDetails> {
+    const entry = await this.#find(ref)
+    const citedBy: string[] = []
+    for await (const other of this.#scan(this.#daemon.logs.authors())) {
+      if (other.refs.some(([, , hash]) => hash === entry.hash)) citedBy.push(this.#ref(other.author, other.seq))
+    }
+    const { prev, lamport, raw } = entry
+    return { ...this.#report(entry), prev, lamport, bytes: raw.length, citedBy }
+  }
+
+  async *follow(query: URLSearchParams, signal: AbortSignal): AsyncIterable<EntryReport> {
+    const filter = this.#filter(query)
+    const queue: Entry[] = []
+    const arrivals = new EventEmitter()
+    const unfollow = this.#daemon.follow((entry) => {
+      queue.push(entry)
+      arrivals.emit('entry')
+    })
+    try {
+      yield* (await this.list(query)).entries
+      while (!signal.aborted) {
+        if (queue.length > FOLLOW_QUEUE_MAX) throw new ConsiliumError({ code: 'follow-overrun', message: 'entries came faster than they were read; start again' })
+        const entry = queue.shift()
+        if (entry === undefined) await once(arrivals, 'entry', { signal }).catch(() => undefined)
+        else if (matches(entry, filter) && filter.members.includes(entry.author)) yield this.#report(entry)
+      }
+    } finally {
+      unfollow()
+    }
+  }
+
+  /** Recomputes every hash, link, root and the head's signature of the stored logs, in slices. */
+  async verify(member: string | null): Promise<{ logs: VerifyReport[] }> {
+    const members = member === null ? this.#daemon.logs.authors() : [this.#member(member)]
+    const logs: VerifyReport[] = []
+    for (const author of members) {
+      const started = performance.now()
+      const { entries, root, fault } = await this.#daemon.logs.verify(author)
+      const milliseconds = performance.now() - started
+      logs.push({ member: author, name: this.#daemon.nameOf(author), entries, root, ok: fault === null, fault, milliseconds })
+    }
+    return { logs }
+  }
+
+  #filter(query: URLSearchParams): Filter {
+    const member = query.get('member')
+    const limit = Number(query.get('limit') ?? LIMIT_DEFAULT)
+    if (!Number.isInteger(limit) || limit < 0 || limit > LIMIT_MAX) {
+      throw new ConsiliumError({ code: 'bad-limit', message: `--limit: ${query.get('limit')} given; 0 to ${LIMIT_MAX} is allowed` })
+    }
+    return { members: member === null ? this.#daemon.logs.authors() : [this.#member(member)], kind: query.get('kind'), study: query.get('study'), limit }
+  }
+
+  /** A member by name, or by at least 6 digits of its key. */
+  #member(given: string): MemberId {
+    const { members } = this.#daemon.home.consortium
+    const squeezed = squeeze(given)
+    const found = members.filter(({ key, name }) => squeeze(name) === squeezed || (given.length >= 6 && key.startsWith(given)))
+    if (found.length === 1) return (found[0] as { key: MemberId }).key
+    const names = members.map(({ name }) => name).join(', ')
+    throw new ConsiliumError({ code: 'member-unknown', message: `"${given.slice(0, 80)}" is ${found.length === 0 ? 'no member' : 'more than one member'}; the members are ${names}` })
+  }
+
+  async #newest(author: MemberId, filter: Filter): Promise<Entry[]> {
+    const found: Entry[] = []
+    for (let to = this.#daemon.logs.sizeOf(author).size; to > 0 && found.length < filter.limit; to -= SLICE) {
+      const raws = await this.#daemon.logs.entries(author, Math.max(0, to - SLICE), to)
+      found.unshift(...raws.map(decodeEntry).filter((entry) => matches(entry, filter)))
+      await setImmediate()
+    }
+    return found.slice(-filter.limit)
+  }
+
+  async #find(ref: string): Promise<Entry> {
+    const numbered = /^(.+)\/(\d+)$/.exec(ref)
+    if (numbered !== null) {
+      const author = this.#member(numbered[1] as string)
+      const seq = Number(numbered[2])
+      const [raw] = await this.#daemon.logs.entries(author, seq, seq + 1)
+      if (raw !== undefined) return decodeEntry(raw)
+      const { size } = this.#daemon.logs.sizeOf(author)
+      throw new ConsiliumError({ code: 'entry-unknown', message: `${ref}: the log of ${this.#daemon.nameOf(author)} has ${size} entries here, numbered from 0` })
+    }
+    if (!/^[0-9a-f]{8,64}$/.test(ref)) {
+      throw new ConsiliumError({ code: 'entry-unknown', message: `"${ref.slice(0, 80)}" given; MEMBER/NUMBER or at least 8 digits of an entry's hash are expected` })
+    }
+    for await (const entry of this.#scan(this.#daemon.logs.authors())) if (entry.hash.startsWith(ref)) return entry
+    throw new ConsiliumError({ code: 'entry-unknown', message: `no entry here has a hash that begins with ${ref}` })
+  }
+
+  async *#scan(authors: readonly MemberId[]): AsyncIterable<Entry> {
+    for (const author of authors) {
+      const { size } = this.#daemon.logs.sizeOf(author)
+      for (let from = 0; from < size; from += SLICE) {
+        for (const raw of await this.#daemon.logs.entries(author, from, Math.min(size, from + SLICE))) yield decodeEntry(raw)
+        await setImmediate()
+      }
+    }
+  }
+
+  #report(entry: Entry): EntryReport {
+    const { author, seq, hash, timeMs, kind, study, refs, body } = entry
+    return {
+      ref: this.#ref(author, seq),
+      member: author,
+      name: this.#daemon.nameOf(author),
+      seq,
+      hash,
+      timeMs,
+      kind,
+      study,
+      refs: refs.map(([member, number]) => this.#ref(member, number)),
+      state: this.#daemon.logs.stateOf(author, seq),
+      body: body === null ? null : readable(body),
+    }
+  }
+
+  #ref(author: MemberId, seq: number): string {
+    return `${squeeze(this.#daemon.nameOf(author))}/${seq}`
+  }
+}
+
+function matches(entry: Entry, { kind, study }: Filter): boolean {
+  const kindFits = kind === null || entry.kind === kind || entry.kind.startsWith(`${kind}.`)
+  return kindFits && (study === null || (entry.study?.startsWith(study) ?? false))
+}
+
+/** A name without spaces, so that a reference is one word. */
+function squeeze(name: string): string {
+  return name.replaceAll(/\s+/g, '')
+}
