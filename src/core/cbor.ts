@@ -20,7 +20,7 @@ export function decodeCbor(bytes: Uint8Array, bytesMax: number = LIMITS.entryByt
   checkDepth(bytes)
   let value: Cbor
   try {
-    value = decode(bytes, { allowIndefinite: false, allowNaN: false, allowInfinity: false, strict: true, rejectDuplicateMapKeys: true })
+    value = decode(bytes, { allowIndefinite: false, allowNaN: false, allowInfinity: false, allowUndefined: false, allowBigInt: false, strict: true, rejectDuplicateMapKeys: true })
   } catch (error) {
     throw refused('cbor-malformed', messageOf(error))
   }

@@ -7,6 +7,7 @@ import { decodeUpdate, encodeUpdate, inspectUpdate, updateMessage } from '../gos
 import type { StudyState } from '../governance/studies.ts'
 import type { Learner } from '../learn/learner.ts'
 import type { Entry } from '../ledger/entry.ts'
+import type { VerifiedHead } from '../ledger/head.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Transport, TransportEvents, Verdict } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
@@ -27,7 +28,7 @@ import { WeightStore } from './weightStore.ts'
 export interface DaemonParts {
   readonly home: Home
   readonly store: LogStore
-  readonly pin: { write(size: number, root: string): Promise<void> }
+  readonly pin: { write(head: VerifiedHead): Promise<void> }
   readonly makeTransport: (events: TransportEvents) => Transport
   readonly learner: Learner
   readonly log: Log
@@ -36,6 +37,8 @@ export interface DaemonParts {
 
 const CHECKPOINTS = 'checkpoint/'
 const STOP_MS = 4_000 // of the 5 s that a stop may take; what is not done by then is done again at the next start
+const OWN_LOG_AHEAD =
+  'another member holds entries signed with this key that are not in this data folder: it was restored from an old backup, or the key is in use elsewhere; do not start it again, put the newest copy of the folder back'
 const FOLLOWERS_MAX = 64 // open `log tail` commands
 
 interface Pending {
@@ -102,13 +105,14 @@ export class Daemon {
     )
     this.#writer = new LedgerWriter(
       {
-        key: home.key,
-        origin: this.#logs.origin(home.key.id),
+        key: home.key.signing,
+        founding: home.consortium.founding,
+        heardLamport: () => this.#logs.lamport(),
         store,
-        pin: (tip) => this.#parts.pin.write(tip.size, tip.root),
-        onCommitted: ({ tags, entries, tip, note }) => {
-          this.#newestHead = note
-          this.#logs.committed(tip)
+        pin: (head) => this.#parts.pin.write(head),
+        onCommitted: ({ tags, entries, tip, head }) => {
+          this.#newestHead = head.note
+          this.#logs.committed(tip, head.note)
           for (const entry of entries) this.#follow(entry)
           this.#driver.feed({ type: 'committed', tags, log: this.#logs.sizeOf(home.key.id), facts: this.#logs.factsOf(entries) })
         },
@@ -134,6 +138,11 @@ export class Daemon {
       acceptance: home.acceptance,
     })
     log('info', 'ready', { name: home.config.name, member: home.key.id, addresses: this.#transport.addresses(), startMs: Date.now() - this.startedAtMs })
+  }
+
+  /** Closes everything without recording a stop: after a failure to start. */
+  discard(): Promise<void> {
+    return this.#close(null)
   }
 
   /** Records the stop, finishes what is being written and closes everything; idempotent. */
@@ -264,7 +273,7 @@ export class Daemon {
       case 'publish-update': {
         const { header } = action
         const weights = this.#weights.get(header.study, header.digest)
-        const signature = this.#parts.home.key.sign(updateMessage(header, weights))
+        const signature = this.#parts.home.key.signing.sign(updateMessage(header, weights))
         return this.#publish(this.#topics.study(header.study), encodeUpdate(header, weights, signature))
       }
       case 'forget':
@@ -275,6 +284,8 @@ export class Daemon {
         return
       case 'tell':
         return this.#parts.log(action.level, action.event, action.facts)
+      case 'halt':
+        return this.#fail(new ConsiliumError({ code: action.code, message: OWN_LOG_AHEAD }))
       case 'stopped':
         return void this.#close(null)
       case 'wake':
@@ -313,9 +324,9 @@ export class Daemon {
     }
   }
 
-  async #replicate({ author, peer, from, to }: Extract<Action, { type: 'replicate' }>): Promise<void> {
+  async #replicate({ author, peer, to }: Extract<Action, { type: 'replicate' }>): Promise<void> {
     try {
-      for await (const entries of this.#logs.fetch(author, peer, from, to, this.#stopping.signal)) {
+      for await (const entries of this.#logs.fetch(author, peer, to, this.#stopping.signal)) {
         for (const entry of entries) this.#follow(entry)
         this.#driver.feed({ type: 'replicated', log: this.#logs.sizeOf(author), from: peer, facts: this.#logs.factsOf(entries) })
       }

@@ -59,7 +59,7 @@ export async function initHome(
   const config = parseConfig(text, paths.config)
   const key = await createMemberKey(paths.key)
   await writeNew(paths.config, text, 0o644)
-  const card = writeCard({ name: config.name, key: key.id, addresses: cardAddresses }, key.sign)
+  const card = writeCard({ name: config.name, key: key.id, addresses: cardAddresses }, key.signing.sign)
   await writeAtomically(paths.card, `${card}\n`)
   return { paths, key, card }
 }
@@ -86,7 +86,7 @@ export async function acceptConsortium(folder: string, file: string): Promise<Co
       message: `${file}: this folder has accepted another consortium (${fingerprint(before)}); one data folder belongs to one consortium, use another --home`,
     })
   }
-  const signature = key.sign(acceptanceMessage(consortium.founding))
+  const signature = key.signing.sign(acceptanceMessage(consortium.founding))
   await writeAtomically(paths.consortium, text)
   await writeAtomically(paths.acceptance, `${consortium.founding} ${toHex(signature)}\n`)
   return consortium

@@ -3,13 +3,15 @@
  * state that belongs to it → write the pin → report. Nothing is reported, published or built upon before it is durable.
  */
 import { randomBytes } from 'node:crypto'
+import type { SigningKey } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
+import type { Digest } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { type Entry, type EntryDraft, extend, type Tip } from '../ledger/chain.ts'
-import { formatHead } from '../ledger/head.ts'
+import { type EntryDraft, extend, rootAt, storedHead, type Tip } from '../ledger/chain.ts'
+import { type Entry, SALT_BYTES } from '../ledger/entry.ts'
+import { signHead, type VerifiedHead } from '../ledger/head.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Draft } from '../node/actions.ts'
-import type { MemberKey } from './memberKey.ts'
 
 const GROUP_MS = 10 // group commit: LEDGER §3.3
 const QUEUE_MAX = 4_096 // drafts that wait while the disk is slow; beyond it something is wrong and the node stops
@@ -18,7 +20,7 @@ export interface Committed {
   readonly tags: readonly string[]
   readonly entries: readonly Entry[]
   readonly tip: Tip
-  readonly note: Uint8Array
+  readonly head: VerifiedHead
 }
 
 interface Waiting {
@@ -28,11 +30,13 @@ interface Waiting {
 }
 
 export interface LedgerWriterParts {
-  readonly key: MemberKey
-  readonly origin: string
+  readonly key: SigningKey
+  readonly founding: Digest
+  /** The greatest lamport time read in any log. */
+  readonly heardLamport: () => number
   readonly store: LogStore
   /** Written after each commit; see `HeadPin`. */
-  readonly pin: (tip: Tip) => Promise<void>
+  readonly pin: (head: VerifiedHead) => Promise<void>
   readonly onCommitted: (committed: Committed) => void
   /** A failed append is unknown, not undone: the daemon stops, and reads again at the next start. */
   readonly onFailed: (error: unknown) => void
@@ -99,18 +103,24 @@ export class LedgerWriter {
     return taken
   }
 
+  /** One or more commits: one holds as many entries as one replication frame does. The state goes with the last of them. */
   async #commit(taken: readonly Waiting[]): Promise<void> {
-    const { key, origin, store, pin, onCommitted } = this.#parts
+    const { key, founding, heardLamport, store, pin, onCommitted } = this.#parts
     const drafts: EntryDraft[] = taken.flatMap((waiting) => waiting.drafts)
-    const from = this.#tip.size
-    const { raws, entries, tip } = extend(this.#tip, drafts, drafts.map(() => new Uint8Array(randomBytes(32))))
-    const note = formatHead(origin, tip, key.sign)
-    const state = new Map(taken.flatMap((waiting) => [...waiting.state]))
-    const head = { author: key.id, size: tip.size, note, frontier: tip.frontier, lastHash: tip.lastHash }
-    await store.append({ author: key.id, from, entries: raws, head, state })
-    await pin(tip)
-    this.#tip = tip
-    onCommitted({ tags: taken.map((waiting) => waiting.tag), entries, tip, note })
+    const written: Entry[] = []
+    while (written.length < drafts.length) {
+      const rest = drafts.slice(written.length)
+      const salts = rest.map(() => new Uint8Array(randomBytes(SALT_BYTES)))
+      const { raws, entries, tip } = extend(this.#tip, rest, salts, heardLamport())
+      const head = signHead(key, founding, tip.size, rootAt(tip))
+      written.push(...entries)
+      const last = written.length === drafts.length
+      const state = last ? new Map(taken.flatMap((waiting) => [...waiting.state])) : undefined
+      await store.append({ author: key.member, from: this.#tip.size, entries: raws, head: storedHead(tip, head.note), state })
+      await pin(head)
+      this.#tip = tip
+      onCommitted({ tags: last ? taken.map((waiting) => waiting.tag) : [], entries, tip, head })
+    }
   }
 
   #fail(error: unknown): void {

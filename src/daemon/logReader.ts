@@ -1,6 +1,7 @@
 /** Answers `consilium log`: entries of all logs by filter, one entry with its citations, new entries as they come, verification. */
 import { once, EventEmitter } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
+import { toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
@@ -42,7 +43,7 @@ export class LogReader {
       if (other.refs.some(([, , hash]) => hash === entry.hash)) citedBy.push(this.#ref(other.author, other.seq))
     }
     const { prev, lamport, raw } = entry
-    return { ...this.#report(entry), prev, lamport, bytes: raw.length, citedBy }
+    return { ...this.#report(entry), prev: toHex(prev), lamport, bytes: raw.length, citedBy }
   }
 
   async *follow(query: URLSearchParams, signal: AbortSignal): AsyncIterable<EntryReport> {
@@ -147,7 +148,7 @@ export class LogReader {
       kind,
       study,
       refs: refs.map(([member, number]) => this.#ref(member, number)),
-      state: this.#daemon.logs.stateOf(author, seq),
+      state: this.#daemon.logs.stateOf(author, this.#daemon.home.key.id),
       body: body === null ? null : readable(body),
     }
   }

@@ -1,25 +1,242 @@
 /** The logs of all members as this node holds them: read at start, grown by commits and replication, served to the others. */
 import { setImmediate } from 'node:timers/promises'
 import { toHex } from '../core/bytes.ts'
-import { ConsiliumError } from '../core/errors.ts'
+import { sha256 } from '../core/digest.ts'
+import { ConsiliumError, invariant } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
+import { isKind } from '../governance/kinds.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Fact } from '../governance/studies.ts'
-import { emptyTip, type Tip, tipOf, verifyRange } from '../ledger/chain.ts'
+import { emptyTip, rootAt, type Tip, tipOf } from '../ledger/chain.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
-import { originOf, parseHead, verifyHead } from '../ledger/head.ts'
-import { rootOf } from '../ledger/merkle.ts'
-import { decodeFrame, decodeHeads, decodeRequest, encodeFrame, encodeHeads, encodeRequest } from '../ledger/replication.ts'
+import { encodeFork } from '../ledger/fork.ts'
+import { parseHead, rootOf, verifyHead } from '../ledger/head.ts'
 import type { LogStore } from '../ledger/store.ts'
 import { LogVerifier } from '../ledger/verify.ts'
+import {
+  decodeHeads,
+  decodeRangeRequest,
+  encodeFrame,
+  encodeHeads,
+  encodeRangeRequest,
+  type Frame,
+  FRAME_BYTES_MAX,
+  HEADS_FRAME_BYTES_MAX,
+  openFrame,
+} from '../ledger/wire.ts'
 import type { Transport } from '../net/transport.ts'
 import type { LogSize } from '../node/events.ts'
 
-const PROTOCOL = '/consilium/ledger/1'
-const SLICE = 500 // entries decoded or verified before the event loop gets its turn: about 5 ms
+const HEADS = '/consilium/heads/1'
+const RANGE = '/consilium/range/1'
+const SLICE = 200 // entries decoded or verified before the event loop gets its turn: about 5 ms
 
 /** A head as it was heard: what it says, and whether its author signed it. */
 export interface HeardHead {
   readonly log: LogSize
   readonly signatureValid: boolean
+}
+
+export interface LogsParts {
+  readonly founding: Digest
+  readonly members: readonly MemberId[]
+  readonly store: LogStore
+  readonly transport: Transport
+}
+
+export class Logs {
+  readonly #parts: LogsParts
+  readonly #tips = new Map<MemberId, Tip>()
+  readonly #notes = new Map<MemberId, Uint8Array>()
+  /** The newest validly signed head heard of each author: one side of the evidence when two contradict each other. */
+  readonly #heard = new Map<MemberId, Uint8Array>()
+  readonly #forked = new Set<MemberId>()
+  #lamport = 0
+
+  constructor(parts: LogsParts) {
+    this.#parts = parts
+  }
+
+  /** Reads where each log ends. */
+  async load(): Promise<void> {
+    const { store, members } = this.#parts
+    for (const member of members) {
+      const head = await store.head(member)
+      if (head !== undefined) {
+        const [last] = await store.entries(member, head.size - 1, head.size)
+        invariant(last !== undefined, 'the store has checked that the last entry is there')
+        this.#grow(tipOf(head, last), head.note)
+      }
+      if ((await store.forkEvidence(member)) !== undefined) this.#forked.add(member)
+    }
+  }
+
+  authors(): readonly MemberId[] {
+    return [...this.#parts.members].sort(compareIds)
+  }
+
+  tip(author: MemberId): Tip {
+    return this.#tips.get(author) ?? emptyTip(author)
+  }
+
+  /** The newest stored head, or null for an empty log. */
+  note(author: MemberId): Uint8Array | null {
+    return this.#notes.get(author) ?? null
+  }
+
+  /** The greatest lamport time in any log here. */
+  lamport(): number {
+    return this.#lamport
+  }
+
+  sizeOf(author: MemberId): LogSize {
+    const tip = this.tip(author)
+    return { author, size: tip.size, root: toHex(tip.size === 0 ? sha256() : rootAt(tip)) as Digest }
+  }
+
+  sizes(): LogSize[] {
+    return this.authors().map((author) => this.sizeOf(author))
+  }
+
+  forked(): MemberId[] {
+    return [...this.#forked].sort(compareIds)
+  }
+
+  /** Own entries are `local` until finality comes with cosignatures; others' are here because they were replicated. */
+  stateOf(author: MemberId, self: MemberId): 'local' | 'replicated' | 'disputed' {
+    if (this.#forked.has(author)) return 'disputed'
+    return author === self ? 'local' : 'replicated'
+  }
+
+  committed(tip: Tip, note: Uint8Array): void {
+    this.#grow(tip, note)
+  }
+
+  /** Raw entries `from` ≤ seq < `to`. */
+  entries(author: MemberId, from: number, to: number): Promise<Uint8Array[]> {
+    return this.#parts.store.entries(author, from, to)
+  }
+
+  async newestTimeMs(author: MemberId): Promise<number> {
+    const { size } = this.tip(author)
+    const [raw] = await this.entries(author, size - 1, size)
+    return raw === undefined ? 0 : decodeEntry(raw).timeMs
+  }
+
+  /** Reads a head that a message carries and checks its signature. Errors blame the sender: `head-malformed`, `head-foreign`, `head-author`. */
+  readHead(note: Uint8Array, author: MemberId | null): HeardHead {
+    const head = parseHead(note, this.#parts.founding)
+    if (author !== null && head.author !== author) {
+      throw new ConsiliumError({ code: 'head-author', message: 'a head of another member was published', blame: 'reject' })
+    }
+    const signatureValid = this.#parts.members.includes(head.author) && verifyHead(head)
+    if (signatureValid) this.#heard.set(head.author, note)
+    return { log: { author: head.author, size: head.size, root: rootOf(head) }, signatureValid }
+  }
+
+  /** Keeps the two heads of `author` that contradict each other. */
+  async keepFork(author: MemberId): Promise<void> {
+    const stored = this.#notes.get(author)
+    const heard = this.#heard.get(author)
+    invariant(stored !== undefined && heard !== undefined, 'a fork is between a stored head and one that was heard')
+    this.#forked.add(author)
+    await this.#parts.store.putForkEvidence(author, encodeFork(stored, heard))
+  }
+
+  /** Lets other members ask for heads and ranges. */
+  async serve(): Promise<void> {
+    const { transport } = this.#parts
+    const notes = this.#notes
+    await transport.handle(HEADS, async function* () {
+      yield* encodeHeads([...notes.values()])
+    })
+    await transport.handle(RANGE, (_, request, signal) => this.#serveRange(request, signal))
+  }
+
+  async *#serveRange(request: Uint8Array, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const { author, fromSize } = decodeRangeRequest(request)
+    for (let from = fromSize; from < this.tip(author).size && !signal.aborted; ) {
+      const frame = await this.#frame(author, from)
+      if (frame === null) return
+      yield encodeFrame(frame)
+      from += frame.raws.length
+    }
+  }
+
+  /** As many whole commits from `from` on as one frame holds, under the head of the last; null where the store has a hole. */
+  async #frame(author: MemberId, from: number): Promise<Frame | null> {
+    const { store } = this.#parts
+    let upTo = Math.min(this.tip(author).size, from + LIMITS.rangeEntriesMax)
+    while (upTo > from) {
+      const commit = await store.commit(author, from, upTo)
+      if (commit === undefined) return null
+      const raws = await store.entries(author, from, commit.size, LIMITS.rangeBytesMax)
+      if (raws.length === commit.size - from) return { note: commit.note, raws }
+      if (raws.length === 0 || from + raws.length >= commit.size) return null
+      upTo = from + raws.length
+    }
+    return null
+  }
+
+  async askHeads(peer: MemberId, signal: AbortSignal): Promise<HeardHead[]> {
+    const heads: HeardHead[] = []
+    const answer = this.#parts.transport.request(peer, HEADS, new Uint8Array(0), { signal, frameBytesMax: HEADS_FRAME_BYTES_MAX })
+    for await (const frame of answer) {
+      for (const note of decodeHeads(frame)) heads.push(this.readHead(note, null))
+      if (heads.length > this.#parts.members.length) throw new ConsiliumError({ code: 'heads-too-many', message: 'more heads than members', blame: 'reject' })
+    }
+    return heads
+  }
+
+  /** Fetches what is missing of a log up to at least `to`; each yield is verified and durable. Errors: those of `openFrame`, with their blame. */
+  async *fetch(author: MemberId, peer: MemberId, to: number, signal: AbortSignal): AsyncIterable<readonly Entry[]> {
+    const { transport, store, founding } = this.#parts
+    const request = encodeRangeRequest({ author, fromSize: this.tip(author).size })
+    for await (const bytes of transport.request(peer, RANGE, request, { signal, frameBytesMax: FRAME_BYTES_MAX })) {
+      const { batch, tip, entries } = openFrame(this.tip(author), bytes, founding)
+      await store.append(batch)
+      this.#grow(tip, batch.head.note)
+      yield entries
+    }
+    if (this.tip(author).size < to) throw new ConsiliumError({ code: 'range-short', message: `the peer announced ${to} entries and gave fewer` })
+  }
+
+  /** What the machine folds of these entries. */
+  factsOf(entries: readonly Entry[]): Fact[] {
+    return entries.filter(({ kind }) => isKind(kind) && !kind.startsWith('round.')).map(({ author, seq, hash, timeMs, kind, study, refs, body }) => ({ author, seq, hash, timeMs, kind, study, refs, body }))
+  }
+
+  /** All stored facts, author by author. */
+  async governanceFacts(): Promise<Fact[]> {
+    const facts: Fact[] = []
+    for (const author of this.authors()) {
+      const { size } = this.tip(author)
+      for (let from = 0; from < size; from += SLICE) {
+        const raws = await this.entries(author, from, Math.min(size, from + SLICE))
+        facts.push(...this.factsOf(raws.map(decodeEntry)))
+        await setImmediate()
+      }
+    }
+    return facts
+  }
+
+  /** Recomputes a whole log from its first entry, in slices. */
+  async verify(author: MemberId): Promise<{ entries: number; root: string | null; fault: string | null }> {
+    const note = this.#notes.get(author)
+    if (note === undefined) return { entries: 0, root: null, fault: null }
+    const head = parseHead(note, this.#parts.founding)
+    const verifier = new LogVerifier(author)
+    for (let from = 0; from < head.size; from += SLICE) {
+      if (!verifier.push(await this.entries(author, from, Math.min(head.size, from + SLICE)))) break
+      await setImmediate()
+    }
+    const { entries, firstFault } = verifier.finish(head)
+    return { entries, root: rootOf(head), fault: firstFault === null ? null : `entry ${firstFault.at}: ${firstFault.message}` }
+  }
+
+  #grow(tip: Tip, note: Uint8Array): void {
+    this.#tips.set(tip.author, tip)
+    this.#notes.set(tip.author, note)
+    this.#lamport = Math.max(this.#lamport, tip.lamport)
+  }
 }

@@ -1,17 +1,16 @@
 /** The member's Ed25519 key: one PKCS#8 PEM file (RFC 8410), readable by its owner alone. */
-import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { toHex } from '../core/bytes.ts'
+import { type SigningKey, signingKey } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import { type MemberId, memberId } from '../core/ids.ts'
+import type { MemberId } from '../core/ids.ts'
 import { readText, writeNew } from './files.ts'
 
 export interface MemberKey {
   readonly id: MemberId
   /** 32 bytes; the network's identity is derived from it. */
   readonly seed: Uint8Array
-  /** Ed25519 signature of `message`; 64 bytes. */
-  sign(message: Uint8Array): Uint8Array
+  readonly signing: SigningKey
 }
 
 /** Makes a key and writes it with mode 0600. Errors: `file-exists`, `file-not-writable`. */
@@ -43,10 +42,9 @@ export async function readMemberKey(path: string): Promise<MemberKey> {
 }
 
 function memberKeyOf(key: KeyObject): MemberKey {
-  const { d, x } = key.export({ format: 'jwk' })
-  const id = memberId(toHex(new Uint8Array(Buffer.from(x as string, 'base64url'))))
-  const seed = new Uint8Array(Buffer.from(d as string, 'base64url'))
-  return { id, seed, sign: (message) => new Uint8Array(sign(null, message, key)) }
+  const seed = new Uint8Array(Buffer.from(key.export({ format: 'jwk' }).d as string, 'base64url'))
+  const signing = signingKey(seed)
+  return { id: signing.member, seed, signing }
 }
 
 function malformed(path: string): ConsiliumError {

@@ -28,20 +28,27 @@ export interface LogBatch {
 
 /**
  * Guarantees. `append` and `putState` resolve only when the write is durable (synced), all of it or none; they run one after another
- * in call order; a rejected `append` means *unknown*: re-open before appending again. Reads see every resolved write.
+ * in call order; a rejected write means *unknown*: the store refuses further writes (`store-failed`) until it is opened again. A batch
+ * that is refused before anything is written (`log-frozen`, `store-busy`, `author-collision`) leaves the store usable. Reads see every
+ * resolved write. Byte arrays are kept by reference while a call runs, and what a read returns is not to be changed.
  */
 export interface LogStore {
   append(batch: LogBatch): Promise<void>
   /** The stored head of `author`, or undefined when nothing is stored. */
   head(author: MemberId): Promise<StoredHead | undefined>
   heads(): Promise<StoredHead[]>
-  /** Raw entries `from` ≤ seq < `to`, dense and in order; stops early at a hole, or past `bytesMax` (at least one entry). */
+  /** Raw entries `from` ≤ seq < `to`, dense and in order; stops early at a hole, or before `bytesMax` is passed (but gives at least one). */
   entries(author: MemberId, from: number, to: number, bytesMax?: number): Promise<Uint8Array[]>
+  /**
+   * The newest note kept of `author` whose size lies in `above` < size ≤ `upTo`. Every batch leaves its head's note, so that ranges
+   * can be served up to a signed head; a note at one size is `commit(author, size - 1, size)`.
+   */
+  commit(author: MemberId, above: number, upTo: number): Promise<{ readonly size: number; readonly note: Uint8Array } | undefined>
   getState(key: string): Promise<Uint8Array | undefined>
   /** All state whose key starts with `prefix`, in key order. */
   listState(prefix: string): Promise<[string, Uint8Array][]>
   putState(state: ReadonlyMap<string, Uint8Array | null>): Promise<void>
-  /** Keeps two contradictory heads of one author; the log of that author is frozen from then on. */
+  /** Keeps two contradictory heads of one author (`ledger/fork.ts`); the log of that author is frozen from then on. The first stays. */
   putForkEvidence(author: MemberId, evidence: Uint8Array): Promise<void>
   forkEvidence(author: MemberId): Promise<Uint8Array | undefined>
   close(): Promise<void>

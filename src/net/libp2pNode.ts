@@ -1,7 +1,7 @@
 /** The libp2p node: every setting in one place, each with its because. TCP, Noise, Yamux and nothing unencrypted. */
-import { type GossipSub, gossipsub, StrictSign } from '@libp2p/gossipsub'
+import { type GossipSub, type GossipsubOpts, gossipsub, StrictSign } from '@libp2p/gossipsub'
 import { type Identify, identify } from '@libp2p/identify'
-import type { ConnectionGater, Libp2p, PeerDiscovery, PrivateKey } from '@libp2p/interface'
+import type { ConnectionGater, Libp2p, PrivateKey } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { type Ping, ping } from '@libp2p/ping'
 import { pubsubPeerDiscovery } from '@libp2p/pubsub-peer-discovery'
@@ -80,7 +80,7 @@ const CONNECTIONS = {
   reconnectRetries: 0, // the redialler alone redials
 }
 
-function gossipOptions(options: NodeOptions) {
+function gossipOptions(options: NodeOptions): Partial<GossipsubOpts> {
   return {
     globalSignaturePolicy: StrictSign, // each message is signed by its author, and unsigned ones are refused
     D: 3, // a full mesh of 16 nodes costs 1.4 duplicates per delivery instead of 6.5 (DECISIONS)
@@ -131,8 +131,8 @@ function checkMessage(options: NodeOptions, topic: string, data: Uint8Array): Ui
   throw new ConsiliumError({ code: reason, message: `${data.length} bytes on ${topic}`, blame: 'reject' })
 }
 
-async function discovery(options: NodeOptions) {
-  const found: ((components: never) => PeerDiscovery)[] = []
+async function discovery(options: NodeOptions): Promise<NonNullable<Libp2pOptions['peerDiscovery']>> {
+  const found: NonNullable<Libp2pOptions['peerDiscovery']> = []
   found.push(pubsubPeerDiscovery({ topics: [options.discoveryTopic], interval: options.discoveryMs }))
   if (options.mdns) {
     const { mdns } = await import('@libp2p/mdns') // 10 ms that only those pay who want it

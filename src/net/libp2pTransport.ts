@@ -57,6 +57,7 @@ export class Libp2pTransport implements Transport {
   readonly #streams: Streams
   #members: Libp2pTransportOptions['members']
   #door: Door | undefined
+  #gate: GossipGate | undefined
   #running: Running | undefined
   #started = false
   #stopping: Promise<void> | undefined
@@ -172,6 +173,11 @@ export class Libp2pTransport implements Transport {
     return links.statuses(gossiping).map((status) => {
       return status.connected ? { ...status, score: scoreOf(pubsub, peerIdOf(status.member).toString()) } : status
     })
+  }
+
+  /** How many connections are open, duplicates that are about to be closed included. */
+  connections(): number {
+    return this.#running?.node.getConnections().length ?? 0
   }
 
   stats(): TransportStats {
@@ -299,7 +305,6 @@ export class Libp2pTransport implements Transport {
       clearTimeout(timer)
       await store?.close()
     }
-    for (const member of links.connected()) this.#tell(() => this.#events.onDisconnected(member))
   }
 
   // ---- gossip
@@ -310,14 +315,12 @@ export class Libp2pTransport implements Transport {
       door,
       tally: this.#tally,
       verdictMs: this.#timing.verdictMs,
-      onMessage: (message) => this.#events.onMessage(message),
+      onMessage: async (message) => (this.#stopping === undefined ? this.#events.onMessage(message) : 'ignore'),
       onHandlerFailed: (error) => this.#options.log('warn', 'message-handler', { why: messageOf(error) }),
     })
     const gate = this.#gate
     node.services.pubsub.topicValidators.set(this.#discoveryTopic, (relay, message) => gate.judgeAnnouncement(relay, message))
   }
-
-  #gate: GossipGate | undefined
 
   #join(node: MemberNode, topic: string): void {
     const { pubsub } = node.services
@@ -330,14 +333,13 @@ export class Libp2pTransport implements Transport {
 
   /** Gossipsub ignores a peer below the graylist threshold but keeps it connected; we send it away for a while. */
   #watchScores(node: MemberNode, links: Links, door: Door, now: number): void {
-    for (const member of links.connected()) {
-      const score = scoreOf(node.services.pubsub, peerIdOf(member).toString())
+    for (const { member, peer } of links.connected()) {
+      const score = scoreOf(node.services.pubsub, peer)
       if (score >= GRAYLIST_SCORE || door.isRefused(member)) continue
       const untilMs = now + this.#timing.refuseMs
       door.refuse(member, untilMs)
-      links.refuse(member, untilMs)
+      links.expel(member, untilMs)
       this.#options.log('warn', 'misbehaved', { member, score })
-      links.expel(member, 'misbehaved')
       this.#tell(() => this.#events.onMisbehaved(member, score))
     }
   }

@@ -1,7 +1,6 @@
 /** Keeps one good connection to each member: dials, pings, mends and hangs up, as the redialler and the watchdog decide. */
 import type { Connection, IdentifyResult, PeerId, PeerUpdate } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import { messageOf } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { AddressBook, type AddressSource } from './addressBook.ts'
 import { dialable } from './addresses.ts'
@@ -29,6 +28,7 @@ export interface LinksContext {
 }
 
 interface Link {
+  readonly peer: PeerId
   /** The shell was told of a connection, and not yet of its end. */
   announced: boolean
   announcedAtMs: number
@@ -50,6 +50,7 @@ export class Links {
   readonly #background = new Background()
   readonly #links = new Map<MemberId, Link>()
   readonly #identified = new WeakSet<Connection>()
+  readonly #closing = new WeakSet<Connection>()
   /** Who answered at a bootstrap address without /p2p/. Bounded by the bootstrap list. */
   readonly #owners = new Map<string, MemberId>()
   /** Members named in the bootstrap list: dialled without leaving them the first turn, since they need not know our address. */
@@ -91,7 +92,7 @@ export class Links {
     for (const { id, addresses } of members) {
       if (id === self) continue
       for (const address of addresses) this.#book.learn(id, address, 'listed', now)
-      if (!this.#links.has(id)) this.#links.set(id, { announced: false, announcedAtMs: 0, heardAtMs: 0, pingedAtMs: 0 })
+      if (!this.#links.has(id)) this.#links.set(id, newLink(id))
       this.#redialler.want(id, self > id && !this.#entrances.has(id), now, chance)
     }
     this.#context.log('debug', 'members', { count: listed.size, yieldMs: timing.yieldMs })
@@ -99,13 +100,15 @@ export class Links {
 
   /** Does whatever is due. Call every `tickMs`. */
   tick(now: number): void {
-    for (const [member, link] of this.#links) this.#tend(member, link, now)
+    const gossiping = this.#gossiping()
+    for (const [member, link] of this.#links) this.#tend(member, link, now, gossiping)
     for (const key of this.#redialler.due(now, DIALS_AT_ONCE - this.#dials)) this.#background.run(() => this.#dial(key))
   }
 
-  /** The members whose connection is up. */
-  connected(): MemberId[] {
-    return [...this.#links].filter(([, link]) => link.announced).map(([member]) => member)
+  /** The members whose connection is up, with the text of their PeerIds. */
+  connected(): { member: MemberId; peer: string }[] {
+    const up = [...this.#links].filter(([, link]) => link.announced)
+    return up.map(([member, link]) => ({ member, peer: link.peer.toString() }))
   }
 
   /** The connection to use for a member; undefined when there is none. */
@@ -125,9 +128,10 @@ export class Links {
     await Promise.all(this.#open(member).map((connection) => this.#close(connection, reason)))
   }
 
-  /** Dials a member no more before `untilMs`. */
-  refuse(member: MemberId, untilMs: number): void {
-    this.#redialler.refuse(member, untilMs)
+  /** Closes all connections to a member, and does not dial it before `untilMs`. */
+  expel(member: MemberId, untilMs: number): void {
+    for (const key of this.#keysOf(member)) this.#redialler.refuse(key, untilMs)
+    this.#background.run(() => this.disconnect(member, 'misbehaved'))
   }
 
   statuses(gossiping: ReadonlySet<MemberId>): Omit<PeerStatus, 'score'>[] {
@@ -147,11 +151,11 @@ export class Links {
 
   // ---- tending what is connected
 
-  #tend(member: MemberId, link: Link, now: number): void {
+  #tend(member: MemberId, link: Link, now: number, gossiping: ReadonlySet<string>): void {
     const open = this.#open(member)
     if (open.length === 0) return
     this.#closeSurplus(member, open, now)
-    const remedy = this.#watchdog.look(member, now, this.#sighting(member, link, open))
+    const remedy = this.#watchdog.look(member, now, sightingOf(link, open, gossiping))
     if (remedy.kind === 'repair') this.#background.run(() => this.#repair(member))
     if (remedy.kind === 'hang-up') {
       this.#watchdog.forget(member)
@@ -159,7 +163,7 @@ export class Links {
     }
     if (link.announced && now - link.pingedAtMs >= this.#context.timing.pingMs) {
       link.pingedAtMs = now
-      this.#background.run(() => this.#ping(member, link))
+      this.#background.run(() => this.#ping(link))
     }
   }
 
@@ -167,25 +171,11 @@ export class Links {
     const surplus = surplusOf(this.#context.self < member, open.map(asOpen), now, this.#context.timing.duplicateMs)
     for (const { id } of surplus) {
       const connection = open.find((each) => each.id === id)
-      if (connection?.status !== 'open') continue
+      if (connection === undefined || this.#closing.has(connection)) continue
       this.#background.run(async () => {
         await this.#close(connection, 'duplicate')
         await this.#repair(member)
       })
-    }
-  }
-
-  #sighting(member: MemberId, link: Link, open: readonly Connection[]): Sighting {
-    const streams = open.flatMap((connection) => connection.streams).filter((stream) => stream.protocol.startsWith('/meshsub/'))
-    const flows = streams.filter((stream) => stream.status === 'open' && stream.remoteWriteStatus === 'writable')
-    const peer = peerIdOf(member)
-    return {
-      connectedAtMs: Math.min(...open.map((connection) => connection.timeline.open)),
-      identified: link.announced,
-      inPeers: this.#context.node.services.pubsub.getPeers().some((each) => each.equals(peer)),
-      outboundGossip: flows.some((stream) => stream.direction === 'outbound' && stream.writeStatus === 'writable'),
-      inboundGossip: flows.some((stream) => stream.direction === 'inbound'),
-      heardAtMs: Math.max(link.heardAtMs, ...open.map((connection) => connection.timeline.open)),
     }
   }
 
@@ -194,19 +184,20 @@ export class Links {
     const connection = this.connectionOf(member)
     const link = this.#links.get(member)
     if (connection === undefined || link === undefined) return
-    if (this.#sighting(member, link, this.#open(member)).outboundGossip) return
+    if (sightingOf(link, this.#open(member), this.#gossiping()).outboundGossip) return
     this.#context.log('debug', 'gossip-repair', { member })
     const { graceMs } = this.#context.timing
     await this.#background.within(graceMs, (signal) => this.#context.node.services.identify.identify(connection, { signal }))
   }
 
-  async #ping(member: MemberId, link: Link): Promise<void> {
+  async #ping(link: Link): Promise<void> {
     const { node, timing } = this.#context
-    link.roundTripMs = await this.#background.within(timing.pingMs, (signal) => node.services.ping.ping(peerIdOf(member), { signal }))
+    link.roundTripMs = await this.#background.within(timing.pingMs, (signal) => node.services.ping.ping(link.peer, { signal }))
     link.heardAtMs = Date.now()
   }
 
   async #close(connection: Connection, reason: string): Promise<void> {
+    this.#closing.add(connection)
     try {
       await this.#background.within(CLOSE_MS, (signal) => connection.close({ signal }))
     } catch {
@@ -312,7 +303,7 @@ export class Links {
   }
 
   readonly #onDisconnect = ({ detail }: CustomEvent<PeerId>): void => {
-    const member = this.#context.door.member(detail) ?? memberOfText(detail.toString())
+    const member = this.#context.door.member(detail)
     const link = member === undefined ? undefined : this.#links.get(member)
     if (member === undefined || !link?.announced || this.#open(member).length > 0) return
     link.announced = false
@@ -323,9 +314,9 @@ export class Links {
     this.#context.onDisconnected(member)
   }
 
-  /** A connection that we dialled and that ended before it told who it is: the door at the other end is closed to us. */
+  /** A connection that ended before identify: if we dialled it, the door at the other end is closed to us. */
   readonly #onClose = ({ detail: connection }: CustomEvent<Connection>): void => {
-    if (connection.direction !== 'outbound' || this.#identified.has(connection)) return
+    if (this.#identified.has(connection)) return
     const member = this.#context.door.member(connection.remotePeer)
     if (member === undefined || this.#open(member).length > 0) return
     for (const key of this.#keysOf(member)) this.#failed(key, DENIED)
@@ -364,7 +355,9 @@ export class Links {
   }
 
   #forget(member: MemberId): void {
+    const announced = this.#links.get(member)?.announced
     this.#links.delete(member)
+    if (announced) this.#context.onDisconnected(member)
     this.#redialler.drop(member)
     this.#watchdog.forget(member)
     this.#book.forget(member)
@@ -378,12 +371,37 @@ export class Links {
   #memberOfKey(key: string): MemberId | undefined {
     if (!key.startsWith(AT)) return key as MemberId
     const address = key.slice(AT.length)
-    const holder = () => this.connected().find((member) => this.#book.list(member).includes(address))
-    return this.#owners.get(key) ?? holder()
+    const holder = () => this.connected().find(({ member }) => this.#book.list(member).includes(address))
+    return this.#owners.get(key) ?? holder()?.member
+  }
+
+  #gossiping(): Set<string> {
+    return new Set(this.#context.node.services.pubsub.getPeers().map((peer) => peer.toString()))
   }
 
   #open(member: MemberId): Connection[] {
-    return this.#context.node.getConnections(peerIdOf(member)).filter((connection) => connection.status === 'open')
+    const peer = this.#links.get(member)?.peer
+    if (peer === undefined) return []
+    return this.#context.node.getConnections(peer).filter((connection) => connection.status === 'open')
+  }
+}
+
+function newLink(member: MemberId): Link {
+  return { peer: peerIdOf(member), announced: false, announcedAtMs: 0, heardAtMs: 0, pingedAtMs: 0 }
+}
+
+/** A gossip stream counts while both ends hold it open: an end that lost us closes its half. */
+function sightingOf(link: Link, open: readonly Connection[], gossiping: ReadonlySet<string>): Sighting {
+  const streams = open.flatMap((connection) => connection.streams).filter((stream) => stream.protocol.startsWith('/meshsub/'))
+  const flowing = streams.filter((stream) => stream.status === 'open' && stream.remoteWriteStatus === 'writable')
+  const opened = open.map((connection) => connection.timeline.open)
+  return {
+    connectedAtMs: Math.min(...opened),
+    identified: link.announced,
+    inPeers: gossiping.has(link.peer.toString()),
+    outboundGossip: flowing.some((stream) => stream.direction === 'outbound' && stream.writeStatus === 'writable'),
+    inboundGossip: flowing.some((stream) => stream.direction === 'inbound'),
+    heardAtMs: Math.max(link.heardAtMs, ...opened),
   }
 }
 

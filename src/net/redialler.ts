@@ -10,7 +10,7 @@ export type RedialTiming = Pick<NetTiming, 'yieldMs' | 'dialJitterMs' | 'backoff
 
 interface Target {
   phase: 'waiting' | 'dialling' | 'connected'
-  /** When the next dial is due; while connected, when the connection came up. */
+  /** When the next dial is due; while dialling or connected, since when. */
   atMs: number
   failures: number
   /** The other end should dial first. */
@@ -49,10 +49,13 @@ export class Redialler {
   /** At most `most` targets whose time has come, longest due first; each counts as being dialled until it is told otherwise. */
   due(now: number, most: number): string[] {
     const ready = [...this.#targets]
-      .filter(([, target]) => target.phase === 'waiting' && target.atMs <= now)
+      .filter(([, target]) => this.#isDue(target, now))
       .sort(([, a], [, b]) => a.atMs - b.atMs)
       .slice(0, Math.max(0, most))
-    for (const [, target] of ready) target.phase = 'dialling'
+    for (const [, target] of ready) {
+      target.phase = 'dialling'
+      target.atMs = now
+    }
     return ready.map(([key]) => key)
   }
 
@@ -94,6 +97,12 @@ export class Redialler {
     if (target === undefined) return
     target.refusedUntilMs = untilMs
     target.atMs = Math.max(target.atMs, untilMs)
+  }
+
+  /** A dial whose outcome never came (some path through the network library told nobody) does not hold its target for ever. */
+  #isDue(target: Target, now: number): boolean {
+    const lostMs = 2 * this.#timing.backoffMaxMs
+    return (target.phase === 'waiting' && target.atMs <= now) || (target.phase === 'dialling' && target.atMs + lostMs <= now)
   }
 
   #wait(target: Target, now: number, chance: Chance): void {

@@ -24,4 +24,4 @@ export const NET_TIMING = {
   stopMs: 800, // connections that have not closed politely by then are aborted
 }
 
-export type NetTiming = typeof NET_TIMING
+export type NetTiming = { readonly [Name in keyof typeof NET_TIMING]: number }

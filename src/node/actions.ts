@@ -45,4 +45,6 @@ export type Action =
   | { readonly type: 'wake'; readonly atMs: number }
   /** Something for the log: the event as a word, facts as fields. */
   | { readonly type: 'tell'; readonly level: 'debug' | 'info' | 'warn'; readonly event: string; readonly facts: Readonly<Record<string, string | number | boolean | null>> }
+  /** A valid signature of ours exists that we do not remember: stop at once and sign nothing more. */
+  | { readonly type: 'halt'; readonly code: string }
   | { readonly type: 'stopped' }

@@ -29,6 +29,7 @@ interface Parts {
 }
 
 const SEEN_AGAIN_MS = 24 * 3_600_000 // one `member.seen` a day and member keeps the log readable over months
+const WAKE_MS_MIN = 20 // a wish that cannot be met yet must not spin
 const HEAD_ANNOUNCE_MS = 500 // own heads on gossipsub: often enough to follow a round, seldom enough for 40 members
 
 export class Machine {
@@ -148,7 +149,9 @@ export class Machine {
     if (!event.signatureValid) return this.#verdict(parts, ticket, from, log.author, 'reject', 'head-signature')
     const outcome = replication.onHead(log, from, context.now)
     this.#verdict(parts, ticket, from, log.author, outcome.verdict, outcome.reason)
-    if (outcome.fork) {
+    if (log.author === context.self && (outcome.fork || outcome.reason === 'own-log-ahead')) {
+      context.out.push({ type: 'halt', code: 'own-log-ahead' })
+    } else if (outcome.fork) {
       context.out.push({ type: 'keep-fork', author: log.author, size: log.size })
       context.record('alarm', [context.draft('alarm.fork', null, { member: fromHex(log.author), size: log.size })])
       context.tell('warn', 'conflicting-heads', { member: log.author, size: log.size })
@@ -251,7 +254,7 @@ export class Machine {
     const times = [liveness.wakeAtMs(), replication.wakeAtMs(), ...[...runs.values()].map((run) => run.wakeAtMs())]
     if (this.#headDirty) times.push(this.#headAnnouncedAtMs + HEAD_ANNOUNCE_MS)
     const atMs = Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY))
-    if (Number.isFinite(atMs)) context.out.push({ type: 'wake', atMs: Math.max(atMs, context.now) })
+    if (Number.isFinite(atMs)) context.out.push({ type: 'wake', atMs: Math.max(atMs, context.now + WAKE_MS_MIN) })
   }
 }
 

@@ -30,16 +30,22 @@ const request = (over: Partial<TrainRequest> = {}): TrainRequest => ({
 const LONG: OpenRequest = opening({ model: MLP, train: table('long', 12_000, 30), test: table('t', 9, 30), trainings: { localEpochs: 1 } })
 const longRequest = request({ base: someWeights(MLP, 30) })
 
-/** A learner, and the threads that it has started so far. */
-function watched(): { readonly learner: WorkerLearner; readonly threads: Worker[] } {
-  const threads: Worker[] = []
+let threads: Worker[] = []
+
+/** A learner whose threads are listed in `threads` and ended with the test, passed or not. */
+function worker(): WorkerLearner {
   const spawn: typeof spawnThread = (options) => {
     const thread = spawnThread(options)
     threads.push(thread)
     return thread
   }
-  return { learner: new WorkerLearner({ backend: 'wasm' }, { spawn }), threads }
+  return new WorkerLearner({ backend: 'wasm' }, { spawn })
 }
+
+it.after.each(async () => {
+  await Promise.all(threads.map((thread) => thread.terminate()))
+  threads = []
+})
 
 async function errorOf(work: Promise<unknown>): Promise<ConsiliumError> {
   try {
@@ -53,7 +59,7 @@ async function errorOf(work: Promise<unknown>): Promise<ConsiliumError> {
 
 it('gives the bytes that the learner in this thread gives, and leaves the caller its buffers', async () => {
   const here = new TfjsLearner({ backend: 'wasm' })
-  const there = new WorkerLearner({ backend: 'wasm' })
+  const there = worker()
   const sent = opening()
   assert.equal(await there.open(sent), await here.open(opening()))
   assert.is(sent.train.x.length, 300)
@@ -68,7 +74,7 @@ it('gives the bytes that the learner in this thread gives, and leaves the caller
 })
 
 it('a view into a larger buffer arrives as what it shows', async () => {
-  const learner = new WorkerLearner({ backend: 'wasm' })
+  const learner = worker()
   await learner.open(opening())
   const { shared, head } = someWeights(LOGISTIC, 5)
   const larger = new Float32Array(900).fill(3)
@@ -79,7 +85,7 @@ it('a view into a larger buffer arrives as what it shows', async () => {
 })
 
 it('errors come back with their code and message', async () => {
-  const learner = new WorkerLearner({ backend: 'wasm' })
+  const learner = worker()
   await learner.open(opening())
   const shape = await errorOf(learner.evaluate(STUDY, someWeights(MLP, 5)))
   assert.is(shape.code, 'learner-shape')
@@ -92,7 +98,7 @@ it('errors come back with their code and message', async () => {
 })
 
 it("the parent's event loop does not stall while a round takes a second", async () => {
-  const learner = new WorkerLearner({ backend: 'wasm' })
+  const learner = worker()
   await learner.open(LONG)
   const delay = monitorEventLoopDelay({ resolution: 10 })
   delay.enable()
@@ -106,7 +112,7 @@ it("the parent's event loop does not stall while a round takes a second", async 
 })
 
 it('a thread that is killed while training rejects what it owed, and the next call starts it again with its studies', async () => {
-  const { learner, threads } = watched()
+  const learner = worker()
   await learner.open(LONG)
   const other = 'beef'.padEnd(64, '5') as typeof STUDY
   await learner.open(opening({ study: other }))
@@ -123,7 +129,7 @@ it('a thread that is killed while training rejects what it owed, and the next ca
 })
 
 it('a thread killed while idle costs nobody anything', async () => {
-  const { learner, threads } = watched()
+  const learner = worker()
   await learner.open(opening())
   await threads[0]?.terminate()
   const both = await Promise.all([learner.train(request()), learner.train(request())])
@@ -133,7 +139,7 @@ it('a thread killed while idle costs nobody anything', async () => {
 })
 
 it('a thread that dies while it opens the studies again rejects too, and the call after that starts a third', async () => {
-  const { learner, threads } = watched()
+  const learner = worker()
   await learner.open(opening())
   await threads[0]?.terminate()
   const owed = errorOf(learner.train(request()))
@@ -145,7 +151,7 @@ it('a thread that dies while it opens the studies again rejects too, and the cal
 })
 
 it('closing ends a round in the middle, at once; then the learner answers no more, and closing again is nothing', async () => {
-  const { learner, threads } = watched()
+  const learner = worker()
   await learner.open(LONG)
   const owed = errorOf(learner.train(longRequest))
   const ended = new Promise((resolve) => threads[0]?.once('exit', resolve))
@@ -161,7 +167,7 @@ it('closing ends a round in the middle, at once; then the learner answers no mor
 })
 
 it('no more than 64 calls wait', async () => {
-  const learner = new WorkerLearner({ backend: 'wasm' })
+  const learner = worker()
   await learner.open(opening())
   const weights = someWeights(LOGISTIC, 5)
   const calls = Array.from({ length: 64 }, () => learner.evaluate(STUDY, weights))
