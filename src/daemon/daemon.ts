@@ -7,7 +7,6 @@ import { decodeUpdate, encodeUpdate, inspectUpdate, updateMessage } from '../gos
 import type { StudyState } from '../governance/studies.ts'
 import type { Learner } from '../learn/learner.ts'
 import type { Entry } from '../ledger/entry.ts'
-import type { VerifiedHead } from '../ledger/head.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Transport, TransportEvents, Verdict } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
@@ -28,7 +27,6 @@ import { WeightStore } from './weightStore.ts'
 export interface DaemonParts {
   readonly home: Home
   readonly store: LogStore
-  readonly pin: { write(head: VerifiedHead): Promise<void> }
   readonly makeTransport: (events: TransportEvents) => Transport
   readonly learner: Learner
   readonly log: Log
@@ -109,7 +107,6 @@ export class Daemon {
         founding: home.consortium.founding,
         heardLamport: () => this.#logs.lamport(),
         store,
-        pin: (head) => this.#parts.pin.write(head),
         onCommitted: ({ tags, entries, tip, head }) => {
           this.#newestHead = head.note
           this.#logs.committed(tip, head.note)

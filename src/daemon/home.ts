@@ -18,7 +18,6 @@ export interface HomePaths {
   readonly acceptance: string
   readonly database: string
   readonly addressBook: string
-  readonly pin: string
   readonly socket: string
 }
 
@@ -43,7 +42,6 @@ export function homePaths(folder: string): HomePaths {
     acceptance: at('acceptance'),
     database: at('database'),
     addressBook: at('addresses'),
-    pin: at('heads.pin'),
     socket: at('control.sock'),
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Appends own entries: group commit, one signature each. Order of a commit: extend → sign the head → write durably with the
- * state that belongs to it → write the pin → report. Nothing is reported, published or built upon before it is durable.
+ * state that belongs to it (the store then writes its pin) → report. Nothing is reported, published or built upon before it is durable.
  */
 import { randomBytes } from 'node:crypto'
 import type { SigningKey } from '../core/ed25519.ts'
@@ -35,8 +35,6 @@ export interface LedgerWriterParts {
   /** The greatest lamport time read in any log. */
   readonly heardLamport: () => number
   readonly store: LogStore
-  /** Written after each commit; see `HeadPin`. */
-  readonly pin: (head: VerifiedHead) => Promise<void>
   readonly onCommitted: (committed: Committed) => void
   /** A failed append is unknown, not undone: the daemon stops, and reads again at the next start. */
   readonly onFailed: (error: unknown) => void
@@ -105,7 +103,7 @@ export class LedgerWriter {
 
   /** One or more commits: one holds as many entries as one replication frame does. The state goes with the last of them. */
   async #commit(taken: readonly Waiting[]): Promise<void> {
-    const { key, founding, heardLamport, store, pin, onCommitted } = this.#parts
+    const { key, founding, heardLamport, store, onCommitted } = this.#parts
     const drafts: EntryDraft[] = taken.flatMap((waiting) => waiting.drafts)
     const written: Entry[] = []
     while (written.length < drafts.length) {
@@ -117,7 +115,6 @@ export class LedgerWriter {
       const last = written.length === drafts.length
       const state = last ? new Map(taken.flatMap((waiting) => [...waiting.state])) : undefined
       await store.append({ author: key.member, from: this.#tip.size, entries: raws, head: storedHead(tip, head.note), state })
-      await pin(head)
       this.#tip = tip
       onCommitted({ tags: last ? taken.map((waiting) => waiting.tag) : [], entries, tip, head })
     }

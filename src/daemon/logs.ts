@@ -5,7 +5,6 @@ import { sha256 } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
 import { isKind } from '../governance/kinds.ts'
-import { LIMITS } from '../core/limits.ts'
 import type { Fact } from '../governance/studies.ts'
 import { emptyTip, rootAt, type Tip, tipOf } from '../ledger/chain.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
@@ -16,15 +15,14 @@ import { LogVerifier } from '../ledger/verify.ts'
 import {
   decodeHeads,
   decodeRangeRequest,
-  encodeFrame,
   encodeHeads,
   encodeRangeRequest,
-  type Frame,
   FRAME_BYTES_MAX,
   HEADS_FRAME_BYTES_MAX,
   openFrame,
 } from '../ledger/wire.ts'
 import type { Transport } from '../net/transport.ts'
+import { serveRange } from '../store/serveRange.ts'
 import type { LogSize } from '../node/events.ts'
 
 const HEADS = '/consilium/heads/1'
@@ -145,37 +143,12 @@ export class Logs {
 
   /** Lets other members ask for heads and ranges. */
   async serve(): Promise<void> {
-    const { transport } = this.#parts
+    const { transport, store } = this.#parts
     const notes = this.#notes
     await transport.handle(HEADS, async function* () {
       yield* encodeHeads([...notes.values()])
     })
-    await transport.handle(RANGE, (_, request, signal) => this.#serveRange(request, signal))
-  }
-
-  async *#serveRange(request: Uint8Array, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    const { author, fromSize } = decodeRangeRequest(request)
-    for (let from = fromSize; from < this.tip(author).size && !signal.aborted; ) {
-      const frame = await this.#frame(author, from)
-      if (frame === null) return
-      yield encodeFrame(frame)
-      from += frame.raws.length
-    }
-  }
-
-  /** As many whole commits from `from` on as one frame holds, under the head of the last; null where the store has a hole. */
-  async #frame(author: MemberId, from: number): Promise<Frame | null> {
-    const { store } = this.#parts
-    let upTo = Math.min(this.tip(author).size, from + LIMITS.rangeEntriesMax)
-    while (upTo > from) {
-      const commit = await store.commit(author, from, upTo)
-      if (commit === undefined) return null
-      const raws = await store.entries(author, from, commit.size, LIMITS.rangeBytesMax)
-      if (raws.length === commit.size - from) return { note: commit.note, raws }
-      if (raws.length === 0 || from + raws.length >= commit.size) return null
-      upTo = from + raws.length
-    }
-    return null
+    await transport.handle(RANGE, (_, request) => serveRange(store, decodeRangeRequest(request)))
   }
 
   async askHeads(peer: MemberId, signal: AbortSignal): Promise<HeardHead[]> {

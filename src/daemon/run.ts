@@ -4,7 +4,6 @@ import { access } from 'node:fs/promises'
 import { ConsiliumError } from '../core/errors.ts'
 import { WorkerLearner } from '../learn/workerLearner.ts'
 import { Libp2pTransport } from '../net/libp2pTransport.ts'
-import { HeadPin } from '../store/headPin.ts'
 import { LevelStore } from '../store/levelStore.ts'
 import { Control } from './control.ts'
 import { Daemon } from './daemon.ts'
@@ -43,13 +42,11 @@ export async function runDaemon({ home: folder, json, record }: RunOptions): Pro
 
 async function build(home: Home, log: Log, recorder: Recorder | null): Promise<Daemon> {
   const { paths, config, consortium, key } = home
-  const pin = new HeadPin(paths.pin)
-  const store = await LevelStore.open(paths.database, { self: key.id, pin })
+  const store = await LevelStore.open(paths.database, { self: key.id })
   const members = consortium.members.map(({ key: id, addresses }) => ({ id, addresses }))
   return new Daemon({
     home,
     store,
-    pin,
     log,
     recorder,
     learner: new WorkerLearner({ backend: config.learner.backend }),

@@ -1,6 +1,7 @@
 /** The layout of a model's parameters, its first weights, and a plain forward pass that needs no tensor library. */
-import type { Digest } from '../core/ids.ts'
+
 import { invariant } from '../core/errors.ts'
+import type { Digest } from '../core/ids.ts'
 import { Rng } from '../core/rng.ts'
 import type { DesignMatrix, ModelSpec, Weights } from './learner.ts'
 
@@ -22,7 +23,10 @@ export interface Parameters {
 /** The dense layers of `spec`, in order, for `columns` inputs; the last has one output, the logit. */
 export function layout(spec: ModelSpec, columns: number): LayerLayout[] {
   const widths = [columns, ...(spec.kind === 'mlp' ? spec.hidden : []), 1]
-  invariant(widths.every((width) => Number.isInteger(width) && width > 0), `layer widths ${widths} are not positive integers`)
+  invariant(
+    widths.every((width) => Number.isInteger(width) && width > 0),
+    `layer widths ${widths} are not positive integers`,
+  )
   const layers: LayerLayout[] = []
   let at = 0
   for (let i = 1; i < widths.length; i++) {
@@ -90,7 +94,8 @@ function forward(layer: LayerLayout, weights: Parameters, values: ArrayLike<numb
   for (let j = 0; j < outputs; j++) out[j] = biasAt === null ? (head[0] as number) : (shared[biasAt + j] as number)
   for (let i = 0; i < inputs; i++) {
     const value = values[i] as number
-    for (let j = 0; j < outputs; j++) out[j] = (out[j] as number) + value * (shared[kernelAt + i * outputs + j] as number)
+    for (let j = 0; j < outputs; j++)
+      out[j] = (out[j] as number) + value * (shared[kernelAt + i * outputs + j] as number)
   }
   if (biasAt !== null) for (let j = 0; j < outputs; j++) out[j] = Math.max(0, out[j] as number)
   return out

@@ -6,7 +6,16 @@ import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import { type Batch, batches } from './batches.ts'
 import { evaluate } from './evaluate.ts'
-import type { DesignMatrix, Evaluation, Learner, OpenRequest, TrainingSpec, TrainRequest, TrainResult, Weights } from './learner.ts'
+import type {
+  DesignMatrix,
+  Evaluation,
+  Learner,
+  OpenRequest,
+  TrainingSpec,
+  TrainRequest,
+  TrainResult,
+  Weights,
+} from './learner.ts'
 import { initialWeights, parameterCount } from './model.ts'
 import { decodeState, encodeState } from './optimiserState.ts'
 
@@ -94,7 +103,8 @@ export class TfjsLearner implements Learner {
   #with<T>(id: StudyId, work: (tf: Core, study: Study) => Promise<T>): Promise<T> {
     return inTurn(async () => {
       const study = this.#studies.get(id)
-      if (study === undefined || loading === undefined) throw failure('learner-study-not-open', `study ${id} is not open here; open it first`)
+      if (study === undefined || loading === undefined)
+        throw failure('learner-study-not-open', `study ${id} is not open here; open it first`)
       const engine = await loading
       await use(engine, study.backend)
       return work(engine.tf, study)
@@ -142,7 +152,10 @@ function step(tf: Core, study: Study, optimiser: Optimizer, batch: Batch, l2: nu
     const x = tf.tensor2d(batch.x, [rows, batch.x.length / rows])
     const y = tf.tensor2d(batch.y, [rows, 1])
     const variables = study.parameters.map(({ variable }) => variable)
-    const { value, grads } = tf.variableGrads(() => tf.losses.sigmoidCrossEntropy(y, forward(study, x)) as Scalar, variables)
+    const { value, grads } = tf.variableGrads(
+      () => tf.losses.sigmoidCrossEntropy(y, forward(study, x)) as Scalar,
+      variables,
+    )
     optimiser.applyGradients(
       study.parameters.map(({ variable, kernel }) => {
         const gradient = grads[variable.name] as Tensor
@@ -160,7 +173,10 @@ function logits(tf: Core, study: Study, matrix: DesignMatrix): Float32Array {
   for (let at = 0; at < matrix.rows; at += EVALUATION_ROWS) {
     const rows = Math.min(EVALUATION_ROWS, matrix.rows - at)
     const x = matrix.x.subarray(at * matrix.columns, (at + rows) * matrix.columns)
-    out.set(tf.tidy(() => forward(study, tf.tensor2d(x, [rows, matrix.columns])).dataSync()), at)
+    out.set(
+      tf.tidy(() => forward(study, tf.tensor2d(x, [rows, matrix.columns])).dataSync()),
+      at,
+    )
   }
   return out
 }
@@ -209,7 +225,9 @@ function read(study: Study): Weights {
 }
 
 function makeOptimiser(tf: Core, { optimiser, learningRate }: TrainingSpec): Optimizer {
-  return optimiser === 'sgd' ? tf.train.sgd(learningRate) : tf.train.adam(learningRate, ADAM.beta1, ADAM.beta2, ADAM.epsilon)
+  return optimiser === 'sgd'
+    ? tf.train.sgd(learningRate)
+    : tf.train.adam(learningRate, ADAM.beta1, ADAM.beta2, ADAM.epsilon)
 }
 
 /** The optimiser's state as bytes; SGD has none. */
@@ -230,8 +248,12 @@ async function save(study: Study, optimiser: Optimizer): Promise<Uint8Array> {
 async function restore(tf: Core, study: Study, optimiser: Optimizer, bytes: Uint8Array): Promise<void> {
   if (bytes.length === 0) return
   const { training } = study.request
-  if (training.optimiser === 'sgd') throw failure('learner-state', 'SGD keeps no state between rounds; give an empty one')
-  const { steps, moments } = decodeState(bytes, study.parameters.reduce((sum, { variable }) => sum + variable.size, 0))
+  if (training.optimiser === 'sgd')
+    throw failure('learner-state', 'SGD keeps no state between rounds; give an empty one')
+  const { steps, moments } = decodeState(
+    bytes,
+    study.parameters.reduce((sum, { variable }) => sum + variable.size, 0),
+  )
   const named = [{ name: 'iterations', tensor: tf.scalar(steps, 'int32') as Tensor }]
   let at = 0
   for (const name of ['m', 'v']) {
@@ -261,7 +283,12 @@ async function loads({ tf, tried }: Engine, backend: BackendName): Promise<boole
       const selected = await tf.setBackend(TFJS_NAME[backend])
       tried.set(backend, selected ? undefined : 'tfjs refused it')
     } catch (error) {
-      tried.set(backend, messageOf(error).replace(/ imported from .*/, '').slice(0, REASON_CHARS))
+      tried.set(
+        backend,
+        messageOf(error)
+          .replace(/ imported from .*/, '')
+          .slice(0, REASON_CHARS),
+      )
     }
   }
   return tried.get(backend) === undefined
@@ -302,7 +329,10 @@ async function choose(engine: Engine, choice: BackendChoice, request: OpenReques
   const { tried } = engine
   if (choice !== 'auto') {
     if (await loads(engine, choice)) return { backend: choice, why: 'asked for' }
-    throw failure('learner-backend', `backend ${choice} can't be used here (${tried.get(choice)}); choose auto, wasm or cpu`)
+    throw failure(
+      'learner-backend',
+      `backend ${choice} can't be used here (${tried.get(choice)}); choose auto, wasm or cpu`,
+    )
   }
   const native = await loads(engine, 'native')
   const wasm = await loads(engine, 'wasm')
@@ -310,8 +340,12 @@ async function choose(engine: Engine, choice: BackendChoice, request: OpenReques
   if (wasm) return { backend: 'wasm', why: `native does not load (${tried.get('native')})` }
   if (native) return { backend: 'native', why: `wasm does not load (${tried.get('wasm')})` }
   const reasons = `native: ${tried.get('native')}; wasm: ${tried.get('wasm')}`
-  if (await loads(engine, 'cpu')) return { backend: 'cpu', why: `warning: slow, because nothing else loads (${reasons})` }
-  throw failure('learner-backend', `no backend of tfjs loads (${reasons}; cpu: ${tried.get('cpu')}); install the package again`)
+  if (await loads(engine, 'cpu'))
+    return { backend: 'cpu', why: `warning: slow, because nothing else loads (${reasons})` }
+  throw failure(
+    'learner-backend',
+    `no backend of tfjs loads (${reasons}; cpu: ${tried.get('cpu')}); install the package again`,
+  )
 }
 
 async function faster(engine: Engine, request: OpenRequest): Promise<Choice> {
@@ -352,7 +386,10 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 function checkMatrices({ train, test }: OpenRequest): void {
   for (const matrix of [train, test]) {
     invariant(matrix.rows > 0 && matrix.columns > 0, 'a design matrix has rows and columns')
-    invariant(matrix.x.length === matrix.rows * matrix.columns && matrix.y.length === matrix.rows, 'x and y have as many rows as said')
+    invariant(
+      matrix.x.length === matrix.rows * matrix.columns && matrix.y.length === matrix.rows,
+      'x and y have as many rows as said',
+    )
   }
   invariant(train.columns === test.columns, 'training and test rows have the same columns')
 }
@@ -361,7 +398,10 @@ function checkFinite(study: Study, values: Float32Array): void {
   if (values.every(Number.isFinite)) return
   const { learningRate, l2 } = study.request.training
   const given = `learningRate ${learningRate}, l2 ${l2}`
-  throw failure('learner-diverged', `study ${study.request.study}: the model is no longer finite (${given}); lower the learning rate`)
+  throw failure(
+    'learner-diverged',
+    `study ${study.request.study}: the model is no longer finite (${given}); lower the learning rate`,
+  )
 }
 
 function failure(code: string, message: string): ConsiliumError {

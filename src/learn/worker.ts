@@ -67,7 +67,8 @@ function buffersOf(result: Results[keyof Results]): ArrayBuffer[] {
 }
 
 function factsOf(error: unknown): ErrorFacts {
-  if (!(error instanceof ConsiliumError)) return { code: 'learner-internal', message: `the learner failed: ${messageOf(error)}` }
+  if (!(error instanceof ConsiliumError))
+    return { code: 'learner-internal', message: `the learner failed: ${messageOf(error)}` }
   const { code, message, blame } = error
   return blame === undefined ? { code, message } : { code, message, blame }
 }

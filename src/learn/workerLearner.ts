@@ -34,7 +34,10 @@ export class WorkerLearner implements Learner {
   #closing: Promise<void> | undefined
   #next = 0
   #calls = 0
-  constructor(options: { readonly backend?: BackendChoice } = {}, components: { readonly spawn?: typeof spawnThread } = {}) {
+  constructor(
+    options: { readonly backend?: BackendChoice } = {},
+    components: { readonly spawn?: typeof spawnThread } = {},
+  ) {
     this.#options = { backend: options.backend ?? 'auto' }
     this.#spawn = components.spawn ?? spawnThread
   }
@@ -69,7 +72,10 @@ export class WorkerLearner implements Learner {
   async #call<C extends Call>(call: C): Promise<Result<C>> {
     if (this.#closing) throw closed()
     if (this.#calls >= CALLS_WAITING_MAX) {
-      throw failure('learner-busy', `${this.#calls} calls wait for the learner, at most ${CALLS_WAITING_MAX} may; await some first`)
+      throw failure(
+        'learner-busy',
+        `${this.#calls} calls wait for the learner, at most ${CALLS_WAITING_MAX} may; await some first`,
+      )
     }
     this.#calls++
     try {
@@ -98,12 +104,13 @@ export class WorkerLearner implements Learner {
   }
 
   #ask<C extends Call>(thread: Thread, call: C): Promise<Result<C>> {
-    if (this.#thread !== thread) return Promise.reject(this.#closing ? closed() : crashed('the call had not reached it'))
+    if (this.#thread !== thread)
+      return Promise.reject(this.#closing ? closed() : crashed('the call had not reached it'))
     const id = this.#next++
     return new Promise<Result<C>>((resolve, reject) => {
-      thread.waiting.set(id, { resolve, reject })
       const own = ownBuffers(call)
       thread.worker.postMessage({ id, call: own.call } satisfies Question, own.buffers)
+      thread.waiting.set(id, { resolve, reject })
     })
   }
 
@@ -127,7 +134,9 @@ export function spawnThread(options: WorkerOptions): Worker {
     return new Worker(new URL('./worker.js', import.meta.url), { workerData: options, execArgv: [] })
   }
   // Node 20 decides how to load a thread's first file before the thread's --import hooks run: so a first line that registers tsx itself
-  const [tsx, worker] = [import.meta.resolve('tsx/esm/api'), import.meta.resolve('./worker.ts')].map((url) => JSON.stringify(url))
+  const [tsx, worker] = [import.meta.resolve('tsx/esm/api'), import.meta.resolve('./worker.ts')].map((url) =>
+    JSON.stringify(url),
+  )
   const source = `import(${tsx}).then(({ register }) => { register(); return import(${worker}) })`
   return new Worker(source, { eval: true, workerData: options, execArgv: [] })
 }
@@ -148,7 +157,10 @@ function ownBuffers(call: Call): { readonly call: Call; readonly buffers: ArrayB
 }
 
 function crashed(how: string): ConsiliumError {
-  return failure('learner-crashed', `the training thread ended before it answered (${how}); the next call starts it again`)
+  return failure(
+    'learner-crashed',
+    `the training thread ended before it answered (${how}); the next call starts it again`,
+  )
 }
 
 function closed(): ConsiliumError {

@@ -52,7 +52,6 @@ interface Source {
 
 interface Log {
   size: number
-  root: Digest
   /** Largest signed head heard beyond `size`. */
   wanted: LogState | null
   fetch: Fetch | null
@@ -67,6 +66,7 @@ export class Replication {
   readonly #logs = new Map<MemberId, Log>()
   /** Authors of whom more is wanted than is stored. */
   readonly #lacking = new Set<MemberId>()
+  #now = Number.NEGATIVE_INFINITY
 
   /** `logs` is what is stored (authors not named have nothing), `frozen` the authors with fork evidence. */
   constructor(self: MemberId, members: readonly MemberId[], logs: readonly LogState[], frozen: readonly MemberId[] = []) {
@@ -74,9 +74,8 @@ export class Replication {
     for (const member of [...members].sort(compareIds)) {
       const stored = logs.find((log) => log.author === member)
       const size = stored?.size ?? 0
-      const root = stored?.root ?? ('' as Digest)
-      const roots = new Map(size > 0 ? [[size, root]] : [])
-      this.#logs.set(member, { size, root, wanted: null, fetch: null, frozen: frozen.includes(member), sources: new Map(), roots })
+      const roots = new Map(stored !== undefined && size > 0 ? [[size, stored.root]] : [])
+      this.#logs.set(member, { size, wanted: null, fetch: null, frozen: frozen.includes(member), sources: new Map(), roots })
     }
   }
 
@@ -142,6 +141,7 @@ export class Replication {
 
   /** The fetches to start now, by author; they count as in flight from here on. */
   due(now: number): Fetch[] {
+    this.#now = now
     const out: Fetch[] = []
     if (this.#lacking.size === 0) return out
     const load = this.#load()
@@ -161,12 +161,13 @@ export class Replication {
     return out
   }
 
-  /** When `due` may next have something that it has not now, or null when only an event can change that. */
+  /** When `due` may next have something that it had not when it was last asked, or null when only an event can change that. */
   wakeAtMs(): number | null {
     let atMs = Number.POSITIVE_INFINITY
     for (const author of this.#lacking) {
       const log = this.#log(author)
-      if (log.fetch === null) for (const source of log.sources.values()) if (source.failures > 0) atMs = Math.min(atMs, source.notBeforeMs)
+      if (log.fetch !== null) continue
+      for (const { notBeforeMs } of log.sources.values()) if (notBeforeMs > this.#now) atMs = Math.min(atMs, notBeforeMs)
     }
     return Number.isFinite(atMs) ? atMs : null
   }
@@ -209,7 +210,6 @@ export class Replication {
     const log = this.#logs.get(stored.author)
     if (log === undefined || stored.size <= log.size) return log
     log.size = stored.size
-    log.root = stored.root
     log.roots.set(stored.size, stored.root)
     if (log.roots.size > ROOTS_MAX) log.roots.delete(log.roots.keys().next().value as number)
     return log

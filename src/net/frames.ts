@@ -7,6 +7,7 @@ import { concat } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 
 const END_OF_FRAMES = 0xffff_ffff
+const FRAMES_PER_TURN = 32 // then the event loop gets its turn: a quick handler's frames alone would starve it for seconds
 const READ_AHEAD_BYTES = 65_536 // beyond it the sender is made to wait until we are asked for more
 
 export class FrameStream {
@@ -15,6 +16,7 @@ export class FrameStream {
   readonly #signal: AbortSignal
   #chunks: Uint8Array[] = []
   #buffered = 0
+  #written = 0
   #fault: ConsiliumError | undefined
   #wake: () => void = () => {}
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -44,6 +46,8 @@ export class FrameStream {
   /** Resolves when the frame was handed to the network and there is room for more. */
   async write(frame: Uint8Array): Promise<void> {
     await this.#send(concat([prefix(frame.length), frame]))
+    this.#written += 1
+    if (this.#written % FRAMES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
   }
 
   async writeEnd(): Promise<void> {

@@ -12,6 +12,7 @@ import { openBookStore } from './bookStore.ts'
 import { Door } from './gater.ts'
 import { GossipGate } from './gossipGate.ts'
 import { GRAYLIST_SCORE, scoreOf, scoreTopic } from './gossipScore.ts'
+import { leftoversOf } from './leftovers.ts'
 import { createNode, type MemberNode } from './libp2pNode.ts'
 import { Links } from './links.ts'
 import { memberOf, memberOfText, peerIdOf } from './peerIds.ts'
@@ -180,6 +181,11 @@ export class Libp2pTransport implements Transport {
     return this.#running?.node.getConnections().length ?? 0
   }
 
+  /** The streams that are open, of libp2p's own protocols too: for diagnosis, and for tests that break one. */
+  streams(): Stream[] {
+    return this.#running?.node.getConnections().flatMap((connection) => connection.streams) ?? []
+  }
+
   stats(): TransportStats {
     return this.#tally.stats()
   }
@@ -266,7 +272,9 @@ export class Libp2pTransport implements Transport {
     try {
       await node.start()
     } catch (error) {
+      const clearLeftovers = leftoversOf(node)
       await node.stop()
+      clearLeftovers()
       throw listenError(error, this.#options.listen)
     }
   }
@@ -298,11 +306,13 @@ export class Libp2pTransport implements Transport {
       for (const connection of node.getConnections()) connection.abort(new Error('stopping'))
     }
     const timer = setTimeout(abortAll, this.#timing.stopMs)
+    const clearLeftovers = leftoversOf(node)
     try {
       await Promise.all([links.stop(), this.#streams.stop()])
       await node.stop()
     } finally {
       clearTimeout(timer)
+      clearLeftovers()
       await store?.close()
     }
   }

@@ -53,7 +53,10 @@ it('a logit that is not finite, and no rows at all, are refused as our own bugs'
   assert.throws(() => evaluate([], new Uint8Array(0)), /at least one row/)
 })
 
-const scored = fc.array(fc.tuple(fc.integer({ min: -6, max: 6 }), fc.integer({ min: 0, max: 1 })), { minLength: 1, maxLength: 60 })
+const scored = fc.array(fc.tuple(fc.integer({ min: -6, max: 6 }), fc.integer({ min: 0, max: 1 })), {
+  minLength: 1,
+  maxLength: 60,
+})
 
 it('AUC is the share of pairs in the right order, ties half, as counted one by one', () => {
   fc.assert(
@@ -83,7 +86,10 @@ it('the order of the rows changes nothing but rounding, and a resample counts a 
       const labels = Uint8Array.from(rows, ([, label]) => label)
       const picked = Uint32Array.from(drawn, (n) => n % rows.length)
       const resample = evaluate(logits, labels, picked)
-      const copied = evaluate(Array.from(picked, (row) => logits[row] as number), Uint8Array.from(picked, (row) => labels[row] as number))
+      const copied = evaluate(
+        Array.from(picked, (row) => logits[row] as number),
+        Uint8Array.from(picked, (row) => labels[row] as number),
+      )
       assert.equal(resample, copied)
     }),
   )
@@ -121,7 +127,10 @@ it('bootstrap: an interval at 80 % covers the true AUC about four times in five'
     const rng = Rng.from('bootstrap-coverage', trial)
     const labels = Uint8Array.from({ length: 60 }, (_, row) => (row % 3 === 0 ? 1 : 0))
     const logits = Float64Array.from(labels, (label) => normal(rng) + label)
-    const interval = bootstrapInterval(labels, (rows) => evaluate(logits, labels, rows).auc, rng, { resamples: 150, level: 0.8 })
+    const interval = bootstrapInterval(labels, (rows) => evaluate(logits, labels, rows).auc, rng, {
+      resamples: 150,
+      level: 0.8,
+    })
     if (interval !== null && interval.low <= truth && truth <= interval.high) covered++
   }
   assert.ok(covered > 140 && covered < 180, `covered ${covered} of 200`) // 160 ± 3.5 deviations of a binomial
@@ -138,7 +147,10 @@ it('bootstrap: every resample keeps the size of each stratum, and one seed gives
 })
 
 it('bootstrap: a statistic that does not exist in a resample has no interval', () => {
-  assert.is(bootstrapInterval(new Uint8Array(4), () => null, Rng.from(1)), null)
+  assert.is(
+    bootstrapInterval(new Uint8Array(4), () => null, Rng.from(1)),
+    null,
+  )
 })
 
 it.run()

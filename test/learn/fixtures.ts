@@ -33,10 +33,19 @@ export function someWeights(model: ModelSpec, columns: number, seed = 'weights')
 
 export const TRAINING: TrainingSpec = { localEpochs: 2, batchRows: 7, learningRate: 0.03, l2: 0.02, optimiser: 'adam' }
 
-export function opening(overrides: Partial<OpenRequest> & { readonly trainings?: Partial<TrainingSpec> } = {}): OpenRequest {
+export function opening(
+  overrides: Partial<OpenRequest> & { readonly trainings?: Partial<TrainingSpec> } = {},
+): OpenRequest {
   const { trainings, ...rest } = overrides
   const training = { ...TRAINING, ...trainings }
-  return { study: STUDY, model: { kind: 'logistic' }, training, train: table('train', 60, 5), test: table('test', 45, 5), ...rest }
+  return {
+    study: STUDY,
+    model: { kind: 'logistic' },
+    training,
+    train: table('train', 60, 5),
+    test: table('test', 45, 5),
+    ...rest,
+  }
 }
 
 export const LOGISTIC: ModelSpec = { kind: 'logistic' }

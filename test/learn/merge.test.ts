@@ -6,7 +6,13 @@ import { floatBytes, weightsDigest } from '../../src/core/digest.ts'
 import { type MemberId, memberId } from '../../src/core/ids.ts'
 import { Rng } from '../../src/core/rng.ts'
 import { weightedMean } from '../../src/learn/merge/mean.ts'
-import { coefficients, DEFAULT_MERGE, type MergeInput, type MergeRule, mergeUpdates } from '../../src/learn/merge/rule.ts'
+import {
+  coefficients,
+  DEFAULT_MERGE,
+  type MergeInput,
+  type MergeRule,
+  mergeUpdates,
+} from '../../src/learn/merge/rule.ts'
 
 const it = suite('merge')
 
@@ -26,7 +32,9 @@ const rule: fc.Arbitrary<MergeRule> = fc.record({
 })
 
 it('any order of arrival gives the same bytes', () => {
-  const shuffled = inputs.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })))
+  const shuffled = inputs.chain((all) =>
+    fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })),
+  )
   fc.assert(
     fc.property(shuffled, rule, ([sent, arrived], how) => {
       assert.equal(floatBytes(mergeUpdates(how, arrived).weights), floatBytes(mergeUpdates(how, sent).weights))
@@ -83,7 +91,10 @@ it('two updates of one author, no update and a claim of no examples are refused 
   assert.throws(() => mergeUpdates(DEFAULT_MERGE, [one, one]), /sorted by author, one each/)
   assert.throws(() => mergeUpdates(DEFAULT_MERGE, []), /at least one update/)
   assert.throws(() => mergeUpdates(DEFAULT_MERGE, [{ ...one, examples: 0 }]), /0 examples/)
-  assert.throws(() => mergeUpdates(DEFAULT_MERGE, [one, { ...facts(2, 9), weights: Float32Array.of(1, 2) }]), /one length/)
+  assert.throws(
+    () => mergeUpdates(DEFAULT_MERGE, [one, { ...facts(2, 9), weights: Float32Array.of(1, 2) }]),
+    /one length/,
+  )
 })
 
 function models(count: number, length: number): Float32Array[] {
@@ -96,7 +107,9 @@ it('the blocked mean gives the bytes of the plain loop that its docstring descri
     for (const length of [0, 1, 2_047, 2_048, 2_049, 5_000]) {
       const given = models(count, length)
       const weights = given.map((_, m) => (m + 2) / 31)
-      const plain = Float32Array.from({ length }, (_, i) => given.reduce((sum, model, m) => sum + (weights[m] as number) * (model[i] as number), 0))
+      const plain = Float32Array.from({ length }, (_, i) =>
+        given.reduce((sum, model, m) => sum + (weights[m] as number) * (model[i] as number), 0),
+      )
       assert.equal(weightsDigest(weightedMean(given, weights)), weightsDigest(plain), `${count} models of ${length}`)
     }
   }
@@ -121,7 +134,10 @@ it('the output may be given, but not one of the inputs', () => {
 
 it('golden: the bytes of a fixed merge never change', () => {
   const golden = models(11, 3_000).map((weights, m) => ({ ...facts(97 - 5 * m, 13 + 41 * m, m % 4), weights }))
-  assert.is(weightsDigest(mergeUpdates(DEFAULT_MERGE, golden).weights), '97cac3824ab4df33daefa506e9cb5a0a9a4e0efc4ff74860aac9f3b010135e15')
+  assert.is(
+    weightsDigest(mergeUpdates(DEFAULT_MERGE, golden).weights),
+    '97cac3824ab4df33daefa506e9cb5a0a9a4e0efc4ff74860aac9f3b010135e15',
+  )
 })
 
 it.run()

@@ -26,7 +26,10 @@ it('an MLP of 2-2-1 worked out by hand: kernels are [inputs × outputs], row-maj
   const weights = { shared: [1, -2, 3, 4, 0.5, -7, 2, 10], head: [0.25] }
   // first row: relu(1·2 + 3·3 + .5, −2·2 + 4·3 − 7) = (11.5, 1); second: relu(−1 + .5, 2 − 7) = (0, 0)
   const x = Float32Array.of(2, 3, -1, 0)
-  assert.equal(predict({ kind: 'mlp', hidden: [2] }, 2, weights, { rows: 2, columns: 2, x }), Float64Array.of(33.25, 0.25))
+  assert.equal(
+    predict({ kind: 'mlp', hidden: [2] }, 2, weights, { rows: 2, columns: 2, x }),
+    Float64Array.of(33.25, 0.25),
+  )
 })
 
 it('logistic regression starts from zeros, an MLP within its Glorot limits with biases of zero', () => {
@@ -43,8 +46,14 @@ it('logistic regression starts from zeros, an MLP within its Glorot limits with 
 })
 
 it('golden: one seed gives the same first weights on every machine, another seed others', () => {
-  assert.is(weightsDigest(initialWeights(MLP, 9, SEED).shared), 'c82f19567375e6dbd7b39e3035fc2abb30e15cd96f8424c1d6a6f8c1abe33e66')
-  assert.is.not(weightsDigest(initialWeights(MLP, 9, digest('5eee'.padEnd(64, '3'))).shared), 'c82f19567375e6dbd7b39e3035fc2abb30e15cd96f8424c1d6a6f8c1abe33e66')
+  assert.is(
+    weightsDigest(initialWeights(MLP, 9, SEED).shared),
+    'c82f19567375e6dbd7b39e3035fc2abb30e15cd96f8424c1d6a6f8c1abe33e66',
+  )
+  assert.is.not(
+    weightsDigest(initialWeights(MLP, 9, digest('5eee'.padEnd(64, '3'))).shared),
+    'c82f19567375e6dbd7b39e3035fc2abb30e15cd96f8424c1d6a6f8c1abe33e66',
+  )
 })
 
 it('weights of another model are refused as our own bug', () => {

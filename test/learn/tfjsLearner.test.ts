@@ -15,7 +15,11 @@ type Backend = (typeof BACKENDS)[number]
 const MODELS: readonly ModelSpec[] = [LOGISTIC, MLP]
 const NONE = new Uint8Array(0)
 
-async function withLearner<T>(backend: Backend, request: OpenRequest, work: (learner: TfjsLearner) => Promise<T>): Promise<T> {
+async function withLearner<T>(
+  backend: Backend,
+  request: OpenRequest,
+  work: (learner: TfjsLearner) => Promise<T>,
+): Promise<T> {
   const learner = new TfjsLearner({ backend })
   try {
     await learner.open(request)
@@ -59,9 +63,14 @@ function assertNear(actual: ArrayLike<number>, expected: ArrayLike<number>, tole
 for (const backend of BACKENDS) {
   for (const model of MODELS) {
     it(`${backend}, ${model.kind}: one step of SGD goes down the gradient that finite differences give`, async () => {
-      const request = opening({ model, trainings: { optimiser: 'sgd', learningRate: 1, localEpochs: 1, batchRows: 60, l2: 0.3 } })
+      const request = opening({
+        model,
+        trainings: { optimiser: 'sgd', learningRate: 1, localEpochs: 1, batchRows: 60, l2: 0.3 },
+      })
       const base = someWeights(model, 5)
-      const stepped = await withLearner(backend, request, (learner) => learner.train({ study: STUDY, base, optimiser: NONE, seed: 's' }))
+      const stepped = await withLearner(backend, request, (learner) =>
+        learner.train({ study: STUDY, base, optimiser: NONE, seed: 's' }),
+      )
       const gradient = flatten(stepped).map((value, i) => ([...base.shared, ...base.head][i] as number) - value)
       assertNear(gradient, differences(request, base), 2e-6)
     })
@@ -79,9 +88,13 @@ for (const backend of BACKENDS) {
   }
 
   it(`${backend}: three steps of Adam are those of Kingma and Ba's algorithm`, async () => {
-    const request = opening({ trainings: { optimiser: 'adam', learningRate: 0.05, localEpochs: 3, batchRows: 60, l2: 0.2 } })
+    const request = opening({
+      trainings: { optimiser: 'adam', learningRate: 0.05, localEpochs: 3, batchRows: 60, l2: 0.2 },
+    })
     const base = someWeights(LOGISTIC, 5)
-    const trained = await withLearner(backend, request, (learner) => learner.train({ study: STUDY, base, optimiser: NONE, seed: 's' }))
+    const trained = await withLearner(backend, request, (learner) =>
+      learner.train({ study: STUDY, base, optimiser: NONE, seed: 's' }),
+    )
     const weights = [...base.shared, ...base.head]
     const [m, v] = [weights.map(() => 0), weights.map(() => 0)]
     for (let t = 1; t <= 3; t++) {
@@ -140,7 +153,8 @@ it('wasm and cpu train to the same weights but for rounding', async () => {
 
 it('the seed orders the rows: the same seed gives the same bytes, another others', async () => {
   await withLearner('wasm', opening(), async (learner) => {
-    const train = (seed: string) => learner.train({ study: STUDY, base: someWeights(LOGISTIC, 5), optimiser: NONE, seed })
+    const train = (seed: string) =>
+      learner.train({ study: STUDY, base: someWeights(LOGISTIC, 5), optimiser: NONE, seed })
     assert.equal(await train('a'), await train('a'))
     assert.not.equal((await train('a')).weights, (await train('b')).weights)
   })
@@ -149,7 +163,9 @@ it('the seed orders the rows: the same seed gives the same bytes, another others
 it('a batch larger than the table is the whole table, and the loss given is that of the last epoch without penalty', async () => {
   const request = opening({ trainings: { optimiser: 'sgd', localEpochs: 1, batchRows: 4_096, l2: 5 } })
   const base = someWeights(LOGISTIC, 5)
-  const { loss, examples } = await withLearner('wasm', request, (learner) => learner.train({ study: STUDY, base, optimiser: NONE, seed: 's' }))
+  const { loss, examples } = await withLearner('wasm', request, (learner) =>
+    learner.train({ study: STUDY, base, optimiser: NONE, seed: 's' }),
+  )
   assertNear([loss], [evaluate(predict(LOGISTIC, 5, base, request.train), request.train.y).logLoss], 1e-6)
   assert.is(examples, 60)
 })
@@ -179,7 +195,9 @@ it('no tensor is left behind by training and evaluating, and none at all by clos
         for (let r = 0; r < 3; r++) {
           state = await learner.train({ study: STUDY, base: state.weights, optimiser: state.optimiser, seed: `${r}` })
           await learner.evaluate(STUDY, state.weights)
-          await learner.train({ study: STUDY, base: state.weights, optimiser: Uint8Array.of(1, 2, 3), seed: '' }).catch(() => undefined)
+          await learner
+            .train({ study: STUDY, base: state.weights, optimiser: Uint8Array.of(1, 2, 3), seed: '' })
+            .catch(() => undefined)
           assert.is(tf.memory().numTensors, open)
         }
         await learner.open(opening({ model: MLP }))
@@ -192,7 +210,9 @@ it('no tensor is left behind by training and evaluating, and none at all by clos
 
 it('two learners on two backends may run at once in one thread', async () => {
   const train = (backend: Backend) =>
-    withLearner(backend, opening(), (learner) => learner.train({ study: STUDY, base: someWeights(LOGISTIC, 5), optimiser: NONE, seed: 's' }))
+    withLearner(backend, opening(), (learner) =>
+      learner.train({ study: STUDY, base: someWeights(LOGISTIC, 5), optimiser: NONE, seed: 's' }),
+    )
   const alone = { wasm: await train('wasm'), cpu: await train('cpu') }
   const [wasm, cpu, again] = await Promise.all([train('wasm'), train('cpu'), train('wasm')])
   assert.equal([wasm, cpu, again], [alone.wasm, alone.cpu, alone.wasm])
@@ -208,7 +228,9 @@ it('auto says which backend it took and why', async () => {
 
 it('loading tfjs leaves no listener on the process: an unhandled rejection stays ours to handle', () => {
   for (const event of ['uncaughtException', 'unhandledRejection']) {
-    const foreign = process.listeners(event as 'exit').filter((listener) => /ExitStatus|throw reason/.test(String(listener)))
+    const foreign = process
+      .listeners(event as 'exit')
+      .filter((listener) => /ExitStatus|throw reason/.test(String(listener)))
     assert.is(foreign.length, 0, event)
   }
 })

@@ -17,7 +17,10 @@ export function weightedMean(
   out: Float32Array = new Float32Array(models[0]?.length ?? 0),
 ): Float32Array {
   invariant(models.length > 0 && models.length === weights.length, `${models.length} models, ${weights.length} weights`)
-  invariant(models.every((model) => model.length === out.length && model !== out), 'models and output are of one length and apart')
+  invariant(
+    models.every((model) => model.length === out.length && model !== out),
+    'models and output are of one length and apart',
+  )
   const sums = new Float64Array(Math.min(BLOCK, out.length))
   for (let at = 0; at < out.length; at += BLOCK) {
     const length = Math.min(BLOCK, out.length - at)
@@ -35,7 +38,14 @@ function addOne(sums: Float64Array, model: Float32Array, weight: number, at: num
 }
 
 /** The same additions in the same order as eight calls of `addOne`, without storing the sums in between. */
-function addEight(sums: Float64Array, models: readonly Float32Array[], weights: readonly number[], m: number, at: number, length: number): void {
+function addEight(
+  sums: Float64Array,
+  models: readonly Float32Array[],
+  weights: readonly number[],
+  m: number,
+  at: number,
+  length: number,
+): void {
   type Eight<T> = readonly [T, T, T, T, T, T, T, T]
   const [a, b, c, d, e, f, g, h] = models.slice(m, m + TOGETHER) as unknown as Eight<Float32Array>
   const [u, v, w, x, y, z, s, t] = weights.slice(m, m + TOGETHER) as unknown as Eight<number>

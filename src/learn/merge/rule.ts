@@ -65,7 +65,10 @@ export function mergeUpdates(rule: MergeRule, inputs: readonly MergeInput[]): Me
 export function coefficients(inputs: readonly MergeFacts[], rule: MergeRule): number[] {
   const raw = inputs.map((input, i) => {
     const before = inputs[i - 1]
-    invariant(before === undefined || compareIds(before.author, input.author) < 0, 'updates are sorted by author, one each')
+    invariant(
+      before === undefined || compareIds(before.author, input.author) < 0,
+      'updates are sorted by author, one each',
+    )
     invariant(Number.isInteger(input.examples) && input.examples > 0, `${input.examples} examples`)
     invariant(Number.isInteger(input.ageRounds) && input.ageRounds >= 0, `an age of ${input.ageRounds} rounds`)
     return weigh(rule, input.examples) / (1 + input.ageRounds / (rule.ageHalfRounds ?? 1))
@@ -81,7 +84,13 @@ type RuleFunction<R extends MergeRule> = (sorted: readonly MergeInput[], rule: R
 const RULES: { readonly [K in MergeRule['rule']]: RuleFunction<Extract<MergeRule, { rule: K }>> } = {
   mean: (sorted, rule) => {
     const shares = coefficients(sorted, rule)
-    return { coefficients: shares, weights: weightedMean(sorted.map((input) => input.weights), shares) }
+    return {
+      coefficients: shares,
+      weights: weightedMean(
+        sorted.map((input) => input.weights),
+        shares,
+      ),
+    }
   },
 }
 

@@ -1,0 +1,68 @@
+/** How long a daemon takes from its start until it is ready, and how much memory it holds when idle. */
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { defaultConfigText } from '../../src/config/config.ts'
+import { acceptConsortium, foundConsortium, initHome } from '../../src/daemon/home.ts'
+import { type Figure, median, under } from './figures.ts'
+
+const PROGRAM = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url))
+const STARTS = 7
+const IDLE_MS = 5_000
+
+export async function bench(): Promise<Figure[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'consilium-bench-'))
+  try {
+    const home = await found(folder)
+    const readyMs: number[] = []
+    let idleBytes = 0
+    for (let i = 0; i < STARTS; i++) {
+      const last = i === STARTS - 1
+      const run = await start(home, last ? IDLE_MS : 0)
+      readyMs.push(run.readyMs)
+      if (last) idleBytes = run.residentBytes
+    }
+    return [
+      under('daemon start to ready', median(readyMs) / 1000, 1.5, 's', `median of ${STARTS} starts, process spawn to "ready"`),
+      under('daemon idle RSS', idleBytes / 1e6, 150, 'MB', `VmRSS after ${IDLE_MS / 1000} s`),
+    ]
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function found(folder: string): Promise<string> {
+  const cards: { text: string; source: string }[] = []
+  for (const name of ['one', 'two']) {
+    const { card, paths } = await initHome(join(folder, name), { name, port: 4801, announce: [] }, [])
+    await writeFile(paths.config, defaultConfigText({ name, listen: ['/ip4/127.0.0.1/tcp/0'] }))
+    cards.push({ text: card, source: name })
+  }
+  const file = join(folder, 'consortium.yaml')
+  await writeFile(file, (await foundConsortium('bench', cards)).text)
+  await acceptConsortium(join(folder, 'one'), file)
+  return join(folder, 'one')
+}
+
+async function start(home: string, idleMs: number): Promise<{ readyMs: number; residentBytes: number }> {
+  const begun = performance.now()
+  const child = spawn(process.execPath, [PROGRAM, 'start', '--home', home, '--json'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const said: string[] = []
+  await new Promise<void>((resolve, reject) => {
+    child.stderr.on('data', (chunk: Buffer) => {
+      said.push(chunk.toString('utf8'))
+      if (said.join('').includes('"msg":"ready"')) resolve()
+    })
+    child.once('exit', () => reject(new Error(`the daemon stopped: ${said.join('')}`)))
+  })
+  const readyMs = performance.now() - begun
+  await new Promise((resolve) => setTimeout(resolve, idleMs))
+  const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '')
+  const residentBytes = Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) * 1024
+  child.kill('SIGTERM')
+  await ended
+  return { readyMs, residentBytes }
+}

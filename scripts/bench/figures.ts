@@ -1,0 +1,22 @@
+/** The shape of a measured figure: every benchmark prints its own as a ratio to a stated reference in the same run. */
+
+export interface Figure {
+  readonly name: string
+  /** What was measured, with unit and reference. */
+  readonly figure: string
+  /** Measured ÷ reference, or limit ÷ measured, so that at least `target` is good. */
+  readonly ratio: number
+  readonly target: number
+  readonly ok: boolean
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
+
+/** A figure that must stay under `limit`. */
+export function under(name: string, measured: number, limit: number, unit: string, how: string): Figure {
+  const ratio = limit / measured
+  return { name, figure: `${measured.toFixed(measured < 10 ? 2 : 0)} ${unit} (${how}; limit ${limit} ${unit})`, ratio, target: 1, ok: ratio >= 1 }
+}

@@ -1,0 +1,27 @@
+/** `npm run bench [-- name …]`: every figure of the product, each as a ratio in one run. Exit code 1 where one is missed. */
+import { table } from '../../src/cli/output.ts'
+import type { Figure } from './figures.ts'
+
+const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>> = {
+  merge: () => import('./merge.ts'),
+  daemon: () => import('./daemon.ts'),
+  latency: () => import('./latency.ts'),
+  study: () => import('./study.ts'),
+}
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.find((name) => !Object.hasOwn(BENCHES, name))
+if (unknown !== undefined) {
+  process.stderr.write(`bench: "${unknown}" is not one of ${Object.keys(BENCHES).join(', ')}\n`)
+  process.exit(1)
+}
+
+const figures: Figure[] = []
+for (const [name, load] of Object.entries(BENCHES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  process.stdout.write(`${name} …\n`)
+  figures.push(...(await (await load()).bench()))
+}
+const rows = figures.map(({ name, figure, ratio, target, ok }) => [name, `${ratio.toFixed(2)} ×`, `≥ ${target}`, ok ? 'met' : 'MISSED', figure])
+process.stdout.write(`\n${table(['figure', 'ratio', 'target', '', 'measured'], rows, [1, 2]).join('\n')}\n`)
+if (figures.some((figure) => !figure.ok)) process.exitCode = 1

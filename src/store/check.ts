@@ -1,0 +1,55 @@
+/** What is checked of each log when a database is opened: enough to notice a lost tail or a hole in it, in milliseconds. */
+import { equalBytes } from '../core/bytes.ts'
+import { ConsiliumError, messageOf } from '../core/errors.ts'
+import { rootAt } from '../ledger/chain.ts'
+import { decodeEntry } from '../ledger/entry.ts'
+import { parseHead, verifyHead } from '../ledger/head.ts'
+import { fitsFrontier } from '../ledger/merkle.ts'
+import type { LogStore, StoredHead } from '../ledger/store.ts'
+import type { Pin } from './headPin.ts'
+
+const NEWEST_CHECKED = 256 // the largest commit: what a crash can have touched. The scrub reads the rest
+
+/** What is wrong with the log under `head`, or null. */
+export async function checkLog(head: StoredHead, store: Pick<LogStore, 'entries' | 'commit'>): Promise<string | null> {
+  const { author, size, note, frontier, lastHash } = head
+  if (size < 1 || !fitsFrontier(size, frontier)) return `a frontier that no log of ${size} entries has`
+  try {
+    const signed = parseHead(note, null)
+    if (signed.author !== author || signed.size !== size) return 'a head record that differs from its signed note'
+    if (!equalBytes(signed.root, rootAt({ author, size, lastHash, frontier, lamport: 0 }))) return 'a frontier that has not the signed root'
+    if (!verifyHead(signed)) return 'a signature under the head that is invalid'
+    const from = Math.max(0, size - NEWEST_CHECKED)
+    const raws = await store.entries(author, from, size)
+    if (raws.length < size - from) return `entry ${from + raws.length} of ${size} is missing`
+    if (!equalBytes(decodeEntry(raws[raws.length - 1] as Uint8Array).leaf, lastHash)) return `entry ${size - 1} is not the one that the head ends with`
+    const kept = await store.commit(author, size - 1, size)
+    return kept !== undefined && equalBytes(kept.note, note) ? null : `the note of size ${size} is missing`
+  } catch (error) {
+    if (error instanceof ConsiliumError && error.code !== 'database-corrupt') return messageOf(error)
+    throw error
+  }
+}
+
+/**
+ * Refuses a ledger that lacks what this node has already signed. A ledger ahead of its pin is well: the batch was written and the
+ * pin was not. Error: `ledger-behind-pin`.
+ */
+export async function checkPin(pin: Pin, own: StoredHead | undefined, store: Pick<LogStore, 'commit'>): Promise<void> {
+  const size = own?.size ?? 0
+  if (pin.size > size) {
+    throw behind(`the ledger holds ${size} own entries, but ${pin.size} were signed: it is an old copy, or its newest part is lost`)
+  }
+  if (own === undefined || pin.size === 0) return
+  const kept = await store.commit(own.author, pin.size - 1, pin.size)
+  if (kept !== undefined && !equalBytes(parseHead(kept.note, null).root, pin.root)) {
+    throw behind(`the ledger's own entry ${pin.size - 1} is not the one that was signed`)
+  }
+}
+
+function behind(found: string): ConsiliumError {
+  return new ConsiliumError({
+    code: 'ledger-behind-pin',
+    message: `${found}; signing on from here would contradict it: put the newest data folder back, or fetch the own log from another member before starting`,
+  })
+}

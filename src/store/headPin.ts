@@ -1,0 +1,95 @@
+/**
+ * The newest head that this node has signed, in a small file beside the database and not in backups: LevelDB opens a truncated log or
+ * an old copy without a word, and signing on from there would be a fork. Two slots in turn, so that a torn write spares the other.
+ */
+import { type FileHandle, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { ConsiliumError, invariant } from '../core/errors.ts'
+
+export interface Pin {
+  readonly size: number
+  /** RFC 6962 root, 32 bytes; zeros where nothing has been signed yet. */
+  readonly root: Uint8Array
+}
+
+const SLOT_BYTES = 64 // "CPIN", version, 3 zeros, size u64, root, 12 zeros, CRC-32 of all that; well within one disk sector
+const CRC_AT = 60
+const MAGIC = Buffer.from('CPIN\x01\0\0\0', 'latin1')
+
+export class HeadPin {
+  readonly #file: FileHandle
+  #slot: number
+  #newest: Pin
+
+  private constructor(file: FileHandle, slot: number, newest: Pin) {
+    this.#file = file
+    this.#slot = slot
+    this.#newest = newest
+  }
+
+  /** The pin in `path`, or undefined where there is no file. Error: `ledger-pin-damaged` where neither slot can be read. */
+  static async read(path: string): Promise<HeadPin | undefined> {
+    let file: FileHandle
+    try {
+      file = await open(path, 'r+')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+    const bytes = Buffer.alloc(SLOT_BYTES * 2)
+    await file.read(bytes, 0, bytes.length, 0)
+    const pins = [readSlot(bytes.subarray(0, SLOT_BYTES)), readSlot(bytes.subarray(SLOT_BYTES))]
+    const slot = (pins[1]?.size ?? -1) > (pins[0]?.size ?? -1) ? 1 : 0
+    const newest = pins[slot]
+    if (newest) return new HeadPin(file, slot, newest)
+    await file.close()
+    throw new ConsiliumError({ code: 'ledger-pin-damaged', message: `${path} cannot be read: neither of its two copies has a valid checksum` })
+  }
+
+  /** A new file that pins `pin`; replaces what was there. Durable when it resolves, the directory entry included. */
+  static async create(path: string, pin: Pin): Promise<HeadPin> {
+    const file = await open(path, 'w+', 0o600)
+    await file.write(writeSlot(pin), 0, SLOT_BYTES, 0)
+    await file.sync()
+    const folder = await open(dirname(path), 'r')
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+    return new HeadPin(file, 0, pin)
+  }
+
+  get newest(): Pin {
+    return this.#newest
+  }
+
+  /** Pins a longer head; durable when it resolves. */
+  async advance(pin: Pin): Promise<void> {
+    invariant(pin.size > this.#newest.size, 'a pin only grows')
+    const slot = 1 - this.#slot
+    await this.#file.write(writeSlot(pin), 0, SLOT_BYTES, slot * SLOT_BYTES)
+    await this.#file.datasync()
+    this.#slot = slot
+    this.#newest = pin
+  }
+
+  close(): Promise<void> {
+    return this.#file.close()
+  }
+}
+
+function writeSlot({ size, root }: Pin): Buffer {
+  const bytes = Buffer.alloc(SLOT_BYTES)
+  bytes.set(MAGIC)
+  bytes.writeBigUInt64BE(BigInt(size), 8)
+  bytes.set(root, 16)
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, CRC_AT)), CRC_AT)
+  return bytes
+}
+
+function readSlot(bytes: Buffer): Pin | null {
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC) || bytes.readUInt32BE(CRC_AT) !== crc32(bytes.subarray(0, CRC_AT))) return null
+  return { size: Number(bytes.readBigUInt64BE(8)), root: new Uint8Array(bytes.subarray(16, 48)) }
+}

@@ -1,0 +1,113 @@
+/** LogStore in memory: for the simulator and for tests; `reopen` gives what a disk would hold after a crash. */
+import { compareIds, type MemberId } from '../core/ids.ts'
+import type { LogBatch, LogStore, StoredHead } from '../ledger/store.ts'
+import { checkBatch, type WriteHooks, WriteQueue } from './writes.ts'
+
+interface Log {
+  readonly entries: Uint8Array[]
+  /** Ascending by size. */
+  readonly commits: { readonly size: number; readonly note: Uint8Array }[]
+  head: StoredHead
+}
+
+/** What survives a crash. */
+class Contents {
+  readonly logs = new Map<MemberId, Log>()
+  readonly state = new Map<string, Uint8Array>()
+  readonly evidence = new Map<MemberId, Uint8Array>()
+}
+
+export class MemoryStore implements LogStore {
+  readonly #contents: Contents
+  readonly #writes: WriteQueue
+
+  constructor(hooks: WriteHooks = {}, contents: Contents = new Contents()) {
+    this.#contents = contents
+    this.#writes = new WriteQueue(hooks)
+  }
+
+  /** A store over the same contents, as after a restart. */
+  reopen(hooks: WriteHooks = {}): MemoryStore {
+    return new MemoryStore(hooks, this.#contents)
+  }
+
+  append(batch: LogBatch): Promise<void> {
+    const { logs, evidence } = this.#contents
+    return this.#writes.run('append', () => {
+      const log = logs.get(batch.author)
+      checkBatch(batch, log?.head, evidence.has(batch.author))
+      return () => {
+        const commit = { size: batch.head.size, note: batch.head.note }
+        if (log === undefined) logs.set(batch.author, { entries: [...batch.entries], commits: [commit], head: batch.head })
+        else {
+          for (const raw of batch.entries) log.entries.push(raw)
+          log.commits.push(commit)
+          log.head = batch.head
+        }
+        this.#setState(batch.state)
+      }
+    })
+  }
+
+  async head(author: MemberId): Promise<StoredHead | undefined> {
+    return this.#contents.logs.get(author)?.head
+  }
+
+  async heads(): Promise<StoredHead[]> {
+    return [...this.#contents.logs.values()].map((log) => log.head).sort((a, b) => compareIds(a.author, b.author))
+  }
+
+  async entries(author: MemberId, from: number, to: number, bytesMax = Number.POSITIVE_INFINITY): Promise<Uint8Array[]> {
+    const out: Uint8Array[] = []
+    let bytes = 0
+    for (const raw of this.#contents.logs.get(author)?.entries.slice(from, Math.max(from, to)) ?? []) {
+      bytes += raw.length
+      if (bytes > bytesMax && out.length > 0) break
+      out.push(raw)
+    }
+    return out
+  }
+
+  async commit(author: MemberId, above: number, upTo: number): Promise<{ size: number; note: Uint8Array } | undefined> {
+    const found = this.#contents.logs.get(author)?.commits.findLast((commit) => commit.size <= upTo)
+    return found !== undefined && found.size > above ? found : undefined
+  }
+
+  async getState(key: string): Promise<Uint8Array | undefined> {
+    return this.#contents.state.get(key)
+  }
+
+  async listState(prefix: string): Promise<[string, Uint8Array][]> {
+    return [...this.#contents.state].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => compareBytes(a, b))
+  }
+
+  putState(state: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
+    return this.#writes.run('putState', () => () => this.#setState(state))
+  }
+
+  putForkEvidence(author: MemberId, evidence: Uint8Array): Promise<void> {
+    return this.#writes.run('putForkEvidence', () => () => {
+      if (!this.#contents.evidence.has(author)) this.#contents.evidence.set(author, evidence)
+    })
+  }
+
+  async forkEvidence(author: MemberId): Promise<Uint8Array | undefined> {
+    return this.#contents.evidence.get(author)
+  }
+
+  close(): Promise<void> {
+    return this.#writes.close()
+  }
+
+  #setState(state: ReadonlyMap<string, Uint8Array | null> = new Map()): void {
+    for (const [key, value] of state) {
+      if (value === null) this.#contents.state.delete(key)
+      else this.#contents.state.set(key, value)
+    }
+  }
+}
+
+/** The order of the keys' UTF-8 bytes, which is that of a database on disk. */
+function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}

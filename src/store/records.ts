@@ -1,0 +1,75 @@
+/** Keys and records of the level store: LEDGER's layout, one letter per table, big-endian numbers, so that key order is log order. */
+import { fromHex, toHex, utf8 } from '../core/bytes.ts'
+import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
+import { sha256 } from '../core/digest.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import type { MemberId } from '../core/ids.ts'
+import type { StoredHead } from '../ledger/store.ts'
+
+/** First byte of a key. Taken by later parts: t tiles, w witness state, g epochs, d decision slots, s subject tags, q out-of-order. */
+export const TABLE = { entry: 0x65, head: 0x68, commit: 0x63, fork: 0x78, state: 0x69 } as const // e h c x i
+
+export const AUTHOR_BYTES = 8
+const HEAD_RECORD_VERSION = 1
+const HEAD_RECORD_BYTES_MAX = 8_192 // a note, 53 roots, and the rest
+
+/** The eight bytes that stand for an author in keys; the whole key is in the head record. */
+export function shortAuthor(author: MemberId): Uint8Array {
+  return sha256(fromHex(author)).subarray(0, AUTHOR_BYTES)
+}
+
+export function authorKey(table: number, short: Uint8Array): Uint8Array {
+  const key = new Uint8Array(1 + AUTHOR_BYTES)
+  key[0] = table
+  key.set(short, 1)
+  return key
+}
+
+/** `table ‖ author8 ‖ number as u64`. */
+export function numberKey(table: number, short: Uint8Array, number: number): Uint8Array {
+  const key = Buffer.alloc(1 + AUTHOR_BYTES + 8)
+  key[0] = table
+  key.set(short, 1)
+  key.writeUInt32BE(Math.floor(number / 2 ** 32), 9)
+  key.writeUInt32BE(number % 2 ** 32, 13)
+  return key
+}
+
+/** The number at the end of a key made by `numberKey`. */
+export function numberOf(key: Uint8Array): number {
+  const view = new DataView(key.buffer, key.byteOffset, key.byteLength)
+  return view.getUint32(9) * 2 ** 32 + view.getUint32(13)
+}
+
+export function stateKey(name: string): Uint8Array {
+  const bytes = utf8(name)
+  const key = new Uint8Array(1 + bytes.length)
+  key[0] = TABLE.state
+  key.set(bytes, 1)
+  return key
+}
+
+/** The least and the greatest key that a table can hold. */
+export function tableRange(table: number): { gte: Uint8Array; lt: Uint8Array } {
+  return { gte: Uint8Array.of(table), lt: Uint8Array.of(table + 1) }
+}
+
+export function encodeHeadRecord({ author, size, note, frontier, lastHash }: StoredHead): Uint8Array {
+  return encodeCbor([HEAD_RECORD_VERSION, fromHex(author), size, note, frontier, lastHash])
+}
+
+/** Error: `database-corrupt` and those of `decodeCbor`. */
+export function decodeHeadRecord(bytes: Uint8Array): StoredHead {
+  const value = decodeCbor(bytes, HEAD_RECORD_BYTES_MAX)
+  const [version, author, size, note, frontier, lastHash] = Array.isArray(value) ? (value as Cbor[]) : []
+  const fits =
+    version === HEAD_RECORD_VERSION &&
+    author instanceof Uint8Array &&
+    author.length === 32 &&
+    typeof size === 'number' &&
+    note instanceof Uint8Array &&
+    Array.isArray(frontier) &&
+    lastHash instanceof Uint8Array
+  if (!fits) throw new ConsiliumError({ code: 'database-corrupt', message: 'a head record has not its six fields' })
+  return { author: toHex(author) as MemberId, size, note, frontier: frontier as unknown as Uint8Array[], lastHash }
+}

@@ -1,0 +1,62 @@
+/** A member whose gossip streams die while its connection stays open is noticed, and gossip is mended. */
+import type { Stream } from '@libp2p/interface'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { addressOf, bytes, gossips, identities, linked, type Seat, seat, stopAll, TOPIC, until } from './kit.ts'
+
+const it = suite('wedge')
+it.after.each(stopAll)
+const people = identities(2)
+const [low, high] = people as [(typeof people)[0], (typeof people)[0]]
+
+async function pair(): Promise<[Seat, Seat]> {
+  const a = await seat(low, people)
+  const b = await seat(high, people, { bootstrap: [addressOf(a)] })
+  await until('gossip flows', () => linked(a, b) && gossips(a, b) && gossips(b, a))
+  return [a, b]
+}
+
+async function heardBothWays(a: Seat, b: Seat): Promise<void> {
+  let n = 0
+  await until('heard both ways again', async () => {
+    n += 1
+    await a.transport.publish(TOPIC, bytes(`a ${n}`))
+    await b.transport.publish(TOPIC, bytes(`b ${n}`))
+    return a.messages.length > 0 && b.messages.length > 0
+  })
+}
+
+const gossipStreams = (place: Seat, direction: Stream['direction']): Stream[] =>
+  place.transport.streams().filter((stream) => {
+    return stream.protocol.startsWith('/meshsub/') && stream.direction === direction && stream.status === 'open'
+  })
+
+for (const direction of ['outbound', 'inbound'] as const) {
+  it(`a reset ${direction} gossip stream is mended`, async () => {
+    const [a, b] = await pair()
+    const [stream] = gossipStreams(a, direction)
+    assert.ok(stream)
+    stream?.abort(new Error('reset by the test'))
+    await heardBothWays(a, b)
+    assert.is(a.transport.connections(), 1)
+  })
+
+  it(`an ${direction} gossip stream that one end closes is mended`, async () => {
+    const [a, b] = await pair()
+    const [stream] = gossipStreams(b, direction)
+    assert.ok(stream)
+    await stream?.close()
+    await heardBothWays(a, b)
+  })
+}
+
+it('an oversize RPC wedges no one for good', async () => {
+  const [a, b] = await pair()
+  const [stream] = gossipStreams(a, 'outbound')
+  assert.ok(stream)
+  stream?.send(Uint8Array.of(0xff, 0xff, 0xff, 0x7f)) // a length prefix of 256 MiB
+  await heardBothWays(a, b)
+  assert.ok(linked(a, b))
+})
+
+it.run()
