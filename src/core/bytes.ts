@@ -51,7 +51,8 @@ export class ByteReader {
   readonly #view: DataView
   #at = 0
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
+    // a plain view: the slice of a Buffer would share its memory instead of copying it
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
   get left(): number {

@@ -57,7 +57,7 @@ export function floatBytes(values: Float32Array): Uint8Array {
 
 /** Float32 values of little-endian `bytes`; the length must be a multiple of 4. */
 export function bytesFloat(bytes: Uint8Array): Float32Array {
-  return new Float32Array(bytes.slice().buffer)
+  return new Float32Array(Uint8Array.from(bytes).buffer)
 }
 
 if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) throw new Error('a little-endian platform is needed')

@@ -69,7 +69,7 @@ const SMALL_ORDER_Y = new Set([
 
 /** Whether 32 bytes encode a point of small order. */
 export function isSmallOrder(point: Uint8Array): boolean {
-  const y = point.slice()
+  const y = Uint8Array.from(point) // a copy even of a Buffer, whose slice would change the caller's bytes
   y[31] = (y[31] as number) & 0x7f
   return SMALL_ORDER_Y.has(toHex(y))
 }

@@ -43,7 +43,10 @@ export function dialable(address: Multiaddr): string | undefined {
 const LISTEN_FAULTS: Readonly<Record<string, { code: string; why: string }>> = {
   EADDRINUSE: { code: 'port-in-use', why: 'the port is in use: stop the other process or choose another port' },
   EACCES: { code: 'bad-address', why: 'this user may not listen there: choose a port of 1024 or above' },
-  EADDRNOTAVAIL: { code: 'bad-address', why: 'this machine has no such address: use one of its own, or /ip4/0.0.0.0/tcp/PORT' },
+  EADDRNOTAVAIL: {
+    code: 'bad-address',
+    why: 'this machine has no such address: use one of its own, or /ip4/0.0.0.0/tcp/PORT',
+  },
 }
 
 /** What libp2p throws when it can't listen, as one line naming the address. */

@@ -13,9 +13,7 @@ export interface OpenConnection {
 export function keeperOf<C extends OpenConnection>(weAreLower: boolean, connections: readonly C[]): C | undefined {
   const preferred = weAreLower ? 'outbound' : 'inbound'
   const rank = (connection: C) => (connection.direction === preferred ? 0 : 1)
-  return [...connections].sort(
-    (a, b) => rank(a) - rank(b) || a.openedMs - b.openedMs || (a.id < b.id ? -1 : 1),
-  )[0]
+  return [...connections].sort((a, b) => rank(a) - rank(b) || a.openedMs - b.openedMs || (a.id < b.id ? -1 : 1))[0]
 }
 
 /**

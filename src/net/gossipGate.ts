@@ -1,7 +1,8 @@
 /** Judges gossip before it is relayed: author, size and place in the queue here, the content by the machine. */
+
+import { publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import { type Message, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { PeerId } from '@libp2p/interface'
-import { publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import { equalBytes } from '../core/bytes.ts'
 import type { MemberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'

@@ -38,7 +38,10 @@ export const SCORE_PARAMS = {
 
 /** What we use of gossipsub's class that its interface does not name. */
 interface Scored {
-  readonly score: { readonly params: { readonly topics: Record<string, TopicScoreParams> }; score(peer: string): number }
+  readonly score: {
+    readonly params: { readonly topics: Record<string, TopicScoreParams> }
+    score(peer: string): number
+  }
 }
 
 /**

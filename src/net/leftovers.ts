@@ -7,7 +7,9 @@ interface Gossip {
   readonly status?: { readonly heartbeatTimeout?: Timer }
 }
 interface Node {
-  readonly components?: { readonly addressManager?: { readonly _updatePeerStoreAddresses?: { readonly stop?: () => void } } }
+  readonly components?: {
+    readonly addressManager?: { readonly _updatePeerStoreAddresses?: { readonly stop?: () => void } }
+  }
 }
 
 /** Call before the node stops, and what it gives after: clears the gossip heartbeat and the debounced update of our addresses. */

@@ -104,7 +104,9 @@ export class Libp2pTransport implements Transport {
     if (this.#running === undefined) return
     const { node, links } = this.#running
     links.setMembers(checked)
-    const unlisted = node.getConnections().filter((connection) => this.#door?.member(connection.remotePeer) === undefined)
+    const unlisted = node
+      .getConnections()
+      .filter((connection) => this.#door?.member(connection.remotePeer) === undefined)
     for (const connection of unlisted) connection.abort(new Error('no longer a member'))
     for (const { remotePeer } of unlisted) await node.peerStore.delete(remotePeer)
   }
@@ -146,7 +148,10 @@ export class Libp2pTransport implements Transport {
     const connection = this.#running?.links.connectionOf(peer)
     if (connection === undefined || this.#stopping !== undefined) {
       const why = this.#running?.links.lastError(peer) ?? 'not connected'
-      throw new ConsiliumError({ code: 'peer-unreachable', message: `member ${peer.slice(0, 12)}… is not connected: ${why}` })
+      throw new ConsiliumError({
+        code: 'peer-unreachable',
+        message: `member ${peer.slice(0, 12)}… is not connected: ${why}`,
+      })
     }
     yield* this.#streams.ask({ member: peer, connection, protocol, request, ...options })
   }
@@ -313,6 +318,7 @@ export class Libp2pTransport implements Transport {
     } finally {
       clearTimeout(timer)
       clearLeftovers()
+      this.#running = undefined
       await store?.close()
     }
   }
@@ -329,7 +335,9 @@ export class Libp2pTransport implements Transport {
       onHandlerFailed: (error) => this.#options.log('warn', 'message-handler', { why: messageOf(error) }),
     })
     const gate = this.#gate
-    node.services.pubsub.topicValidators.set(this.#discoveryTopic, (relay, message) => gate.judgeAnnouncement(relay, message))
+    node.services.pubsub.topicValidators.set(this.#discoveryTopic, (relay, message) =>
+      gate.judgeAnnouncement(relay, message),
+    )
   }
 
   #join(node: MemberNode, topic: string): void {

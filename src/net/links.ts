@@ -71,7 +71,12 @@ export class Links {
     node.addEventListener('peer:update', this.#onUpdate)
     node.addEventListener('peer:disconnect', this.#onDisconnect)
     node.addEventListener('connection:close', this.#onClose)
-    for (const peer of await node.peerStore.all()) this.#learnAll(peer.id, peer.addresses.map((each) => each.multiaddr), 'told')
+    for (const peer of await node.peerStore.all())
+      this.#learnAll(
+        peer.id,
+        peer.addresses.map((each) => each.multiaddr),
+        'told',
+      )
   }
 
   /** Stops dialling and pinging, and waits for what was under way. */
@@ -187,12 +192,16 @@ export class Links {
     if (sightingOf(link, this.#open(member), this.#gossiping()).outboundGossip) return
     this.#context.log('debug', 'gossip-repair', { member })
     const { graceMs } = this.#context.timing
-    await this.#background.within(graceMs, (signal) => this.#context.node.services.identify.identify(connection, { signal }))
+    await this.#background.within(graceMs, (signal) =>
+      this.#context.node.services.identify.identify(connection, { signal }),
+    )
   }
 
   async #ping(link: Link): Promise<void> {
     const { node, timing } = this.#context
-    link.roundTripMs = await this.#background.within(timing.pingMs, (signal) => node.services.ping.ping(link.peer, { signal }))
+    link.roundTripMs = await this.#background.within(timing.pingMs, (signal) =>
+      node.services.ping.ping(link.peer, { signal }),
+    )
     link.heardAtMs = Date.now()
   }
 
@@ -323,7 +332,11 @@ export class Links {
   }
 
   readonly #onUpdate = ({ detail }: CustomEvent<PeerUpdate>): void => {
-    this.#learnAll(detail.peer.id, detail.peer.addresses.map((each) => each.multiaddr), 'told')
+    this.#learnAll(
+      detail.peer.id,
+      detail.peer.addresses.map((each) => each.multiaddr),
+      'told',
+    )
   }
 
   // ---- helpers
@@ -392,7 +405,9 @@ function newLink(member: MemberId): Link {
 
 /** A gossip stream counts while both ends hold it open: an end that lost us closes its half. */
 function sightingOf(link: Link, open: readonly Connection[], gossiping: ReadonlySet<string>): Sighting {
-  const streams = open.flatMap((connection) => connection.streams).filter((stream) => stream.protocol.startsWith('/meshsub/'))
+  const streams = open
+    .flatMap((connection) => connection.streams)
+    .filter((stream) => stream.protocol.startsWith('/meshsub/'))
   const flowing = streams.filter((stream) => stream.status === 'open' && stream.remoteWriteStatus === 'writable')
   const opened = open.map((connection) => connection.timeline.open)
   return {

@@ -102,7 +102,9 @@ export class Redialler {
   /** A dial whose outcome never came (some path through the network library told nobody) does not hold its target for ever. */
   #isDue(target: Target, now: number): boolean {
     const lostMs = 2 * this.#timing.backoffMaxMs
-    return (target.phase === 'waiting' && target.atMs <= now) || (target.phase === 'dialling' && target.atMs + lostMs <= now)
+    return (
+      (target.phase === 'waiting' && target.atMs <= now) || (target.phase === 'dialling' && target.atMs + lostMs <= now)
+    )
   }
 
   #wait(target: Target, now: number, chance: Chance): void {

@@ -40,7 +40,10 @@ export class Streams {
   async *ask(options: Request): AsyncGenerator<Uint8Array> {
     const { request, member, protocol } = options
     if (request.length > LIMITS.requestBytesMax) {
-      throw failure('request-too-large', `a request of ${request.length} bytes; at most ${LIMITS.requestBytesMax} are allowed`)
+      throw failure(
+        'request-too-large',
+        `a request of ${request.length} bytes; at most ${LIMITS.requestBytesMax} are allowed`,
+      )
     }
     if (!this.#asking.take(member)) {
       throw failure('peer-busy', `${LIMITS.streamsPerPeerMax} requests to this member are open; wait for one to end`)
@@ -129,7 +132,10 @@ export class Streams {
     signal.addEventListener('abort', giveUp)
     try {
       if (signal.aborted) giveUp()
-      return await connection.newStream([protocol], { signal: opening.signal, maxOutboundStreams: LIMITS.streamsPerPeerMax })
+      return await connection.newStream([protocol], {
+        signal: opening.signal,
+        maxOutboundStreams: LIMITS.streamsPerPeerMax,
+      })
     } catch (error) {
       throw openingError(error, protocol, signal.aborted, opening.signal.aborted)
     } finally {

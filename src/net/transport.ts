@@ -54,7 +54,12 @@ export interface Transport {
   subscribe(topic: string): void
   unsubscribe(topic: string): void
   publish(topic: string, data: Uint8Array): Promise<number>
-  request(peer: MemberId, protocol: string, request: Uint8Array, options: { signal: AbortSignal; frameBytesMax: number }): AsyncIterable<Uint8Array>
+  request(
+    peer: MemberId,
+    protocol: string,
+    request: Uint8Array,
+    options: { signal: AbortSignal; frameBytesMax: number },
+  ): AsyncIterable<Uint8Array>
   handle(protocol: string, handler: RequestHandler): Promise<void>
   disconnect(member: MemberId, reason: string): Promise<void>
   /** Our own announced addresses, multiaddr text with /p2p/…. */

@@ -50,6 +50,6 @@ export async function checkPin(pin: Pin, own: StoredHead | undefined, store: Pic
 function behind(found: string): ConsiliumError {
   return new ConsiliumError({
     code: 'ledger-behind-pin',
-    message: `${found}; signing on from here would contradict it: put the newest data folder back, or fetch the own log from another member before starting`,
+    message: `${found}; signing on from here would contradict it: keep this folder, and put the newest one back; the other members hold copies of what is missing`,
   })
 }

@@ -26,7 +26,7 @@ export function storeError(error: unknown, path: string): unknown {
 export function corrupt(path: string, found: string, cause?: unknown): ConsiliumError {
   return new ConsiliumError({
     code: 'database-corrupt',
-    message: `the ledger in ${path} is damaged (${found}): stop, move the folder aside and keep it, then start again; all logs, this node's own too, are fetched from the other members`,
+    message: `the ledger in ${path} is damaged (${found}): move the folder aside and keep it, put the newest backup of it in its place and start again; what that lacks of other members’ logs is fetched from them`,
     cause,
   })
 }

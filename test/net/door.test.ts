@@ -4,7 +4,20 @@ import * as assert from 'uvu/assert'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import { LIMITS } from '../../src/core/limits.ts'
 import { peerIdOf } from '../../src/net/peerIds.ts'
-import { addressOf, bytes, codeOf, gossips, heard, identities, identity, linked, seat, stopAll, TOPIC, until } from './kit.ts'
+import {
+  addressOf,
+  bytes,
+  codeOf,
+  gossips,
+  heard,
+  identities,
+  identity,
+  linked,
+  seat,
+  stopAll,
+  TOPIC,
+  until,
+} from './kit.ts'
 
 const it = suite('door')
 it.after.each(stopAll)
@@ -23,7 +36,10 @@ it('an outsider that dials is refused, reported once, and told why', async () =>
   await until('the intruder reads why', () => why().includes('member list may not name us'))
   assert.is(house.transport.connections(), 0)
   assert.is(intruder.connected.size, 0, 'a handshake is not yet a connection')
-  assert.equal(house.transport.peers().map((peer) => peer.member), [high.id])
+  assert.equal(
+    house.transport.peers().map((peer) => peer.member),
+    [high.id],
+  )
 })
 
 it('an outsider behind a bootstrap address is left and reported', async () => {
@@ -34,15 +50,18 @@ it('an outsider behind a bootstrap address is left and reported', async () => {
   assert.is(house.connected.size + stranger.connected.size, 0)
 })
 
-it('another identity at a member\'s address is not taken for the member', async () => {
+it("another identity at a member's address is not taken for the member", async () => {
   const impostor = await seat(outsider, [outsider, low])
   const house = await seat(low, [low, { id: high.id, addresses: [addressOf(impostor)] }])
   await until('the reason is shown', () => house.transport.peers()[0]?.lastError?.includes('another identity') === true)
   assert.is(house.connected.size, 0)
 })
 
-it('an address of one\'s own among the bootstrap addresses does no harm', async () => {
-  const a = await seat(low, [low, high], { listen: ['/ip4/127.0.0.1/tcp/39117'], bootstrap: ['/ip4/127.0.0.1/tcp/39117'] })
+it("an address of one's own among the bootstrap addresses does no harm", async () => {
+  const a = await seat(low, [low, high], {
+    listen: ['/ip4/127.0.0.1/tcp/39117'],
+    bootstrap: ['/ip4/127.0.0.1/tcp/39117'],
+  })
   const b = await seat(high, [low, high], { bootstrap: ['/ip4/127.0.0.1/tcp/39117'] })
   await until('linked', () => linked(a, b))
   assert.is(a.strangers.length, 0)
@@ -75,7 +94,10 @@ it('ignored messages and a failing handler cost the sender nothing and are count
   await until('gossip flows', () => gossips(member, judge))
   for (let i = 0; i < 30; i++) await member.transport.publish(TOPIC, Uint8Array.of(i % 3, i))
   const refused = () => judge.transport.stats().refused
-  await until('all are counted', () => (refused()['handler-failed'] ?? 0) === 10 && (refused()['verdict-late'] ?? 0) === 10)
+  await until(
+    'all are counted',
+    () => (refused()['handler-failed'] ?? 0) === 10 && (refused()['verdict-late'] ?? 0) === 10,
+  )
   assert.is(refused()['verdict-ignore'], 10)
   assert.equal(judge.misbehaved, [])
   assert.ok(linked(judge, member))
@@ -94,7 +116,9 @@ it('no more messages than allowed await a verdict', async () => {
     return 'accept'
   }
   await until('gossip flows', () => gossips(member, judge))
-  const flood = Array.from({ length: LIMITS.messagesAwaitingVerdictMax + 40 }, (_, i) => member.transport.publish(TOPIC, bytes(`${i}`)))
+  const flood = Array.from({ length: LIMITS.messagesAwaitingVerdictMax + 40 }, (_, i) =>
+    member.transport.publish(TOPIC, bytes(`${i}`)),
+  )
   await Promise.all(flood)
   await until('the rest is ignored', () => (judge.transport.stats().refused['verdicts-full'] ?? 0) >= 40)
   assert.is(most, LIMITS.messagesAwaitingVerdictMax)

@@ -14,26 +14,38 @@ it('five members complete the mesh from one bootstrap address, and each hears ea
   const rest = await Promise.all(others.map((who) => seat(who, people, { bootstrap: [addressOf(door)] })))
   const all = [door, ...rest]
   await until('everyone is linked with everyone', () => all.every((a) => all.every((b) => a === b || linked(a, b))))
-  await until('everyone knows of everyone that it listens', () => all.every((a) => all.every((b) => a === b || gossips(a, b))))
+  await until('everyone knows of everyone that it listens', () =>
+    all.every((a) => all.every((b) => a === b || gossips(a, b))),
+  )
   for (const place of all) assert.ok((await place.transport.publish(TOPIC, bytes(place.who.id))) > 0)
   await until('each message is heard by all', () => all.every((a) => all.every((b) => a === b || heard(a, b.who.id))))
   for (const place of all) {
-    for (const message of place.messages) assert.is(Buffer.from(message.data).toString(), message.author, 'the author is authentic')
+    for (const message of place.messages)
+      assert.is(Buffer.from(message.data).toString(), message.author, 'the author is authentic')
     assert.is(place.messages.length, 4, 'each message was judged once')
-    assert.not.ok(place.log.some((line) => line.startsWith('twice')), 'connected once per member')
+    assert.not.ok(
+      place.log.some((line) => line.startsWith('twice')),
+      'connected once per member',
+    )
   }
 })
 
 it('a member that was stopped and returns on the same port is dialled again, though it is not told where anyone is', async () => {
   const [low, high] = identities(2) as [ReturnType<typeof identities>[0], ReturnType<typeof identities>[0]]
-  for (const [staying, leaving] of [[low, high], [high, low]] as const) {
+  for (const [staying, leaving] of [
+    [low, high],
+    [high, low],
+  ] as const) {
     const gone = await seat(leaving, [low, high])
     const address = addressOf(gone)
     const stays = await seat(staying, [low, { id: leaving.id, addresses: [address] }])
     await until('first contact', () => linked(stays, gone))
     await gone.transport.stop()
     await until('its end is noticed', () => !stays.connected.has(leaving.id))
-    await until('why it is gone is known', () => stays.transport.peers()[0]?.lastError?.includes('connection refused') === true)
+    await until(
+      'why it is gone is known',
+      () => stays.transport.peers()[0]?.lastError?.includes('connection refused') === true,
+    )
     const back = await seat(leaving, [low, high], { listen: [address] })
     await until('it is dialled again', () => linked(stays, back))
     await until('gossip flows again', () => gossips(stays, back) && gossips(back, stays))
@@ -53,7 +65,10 @@ it('a restart with the same key and folder reconnects without bootstrap', async 
     const datastorePath = join(folder, 'peers')
     const before = await seat(low, people, { bootstrap: [addressOf(other)], datastorePath })
     await until('first contact', () => linked(before, other))
-    await until('the address is stored', () => before.transport.peers()[0]?.addresses.includes(addressOf(other)) === true)
+    await until(
+      'the address is stored',
+      () => before.transport.peers()[0]?.addresses.includes(addressOf(other)) === true,
+    )
     await before.transport.stop()
     await until('its end is noticed', () => !other.connected.has(low.id))
     const again = await seat(low, people, { datastorePath, listen: [] })
@@ -71,8 +86,14 @@ it('simultaneous dials leave exactly one connection, and gossip flows both ways'
   const a = await seat(low, people, { timing })
   const b = await seat(high, people, { timing })
   await Promise.all([
-    a.transport.setMembers([{ id: low.id, addresses: [] }, { id: high.id, addresses: [addressOf(b)] }]),
-    b.transport.setMembers([{ id: low.id, addresses: [addressOf(a)] }, { id: high.id, addresses: [] }]),
+    a.transport.setMembers([
+      { id: low.id, addresses: [] },
+      { id: high.id, addresses: [addressOf(b)] },
+    ]),
+    b.transport.setMembers([
+      { id: low.id, addresses: [addressOf(a)] },
+      { id: high.id, addresses: [] },
+    ]),
   ])
   await until('linked', () => linked(a, b))
   await until('one connection each', () => onlyOne(a) && onlyOne(b))
@@ -90,7 +111,10 @@ it('simultaneous dials leave exactly one connection, and gossip flows both ways'
 it('a node that only dials out is a full member, whichever key is lower', async () => {
   const people = identities(2)
   const [low, high] = people as [(typeof people)[0], (typeof people)[0]]
-  for (const [listener, dialler] of [[low, high], [high, low]] as const) {
+  for (const [listener, dialler] of [
+    [low, high],
+    [high, low],
+  ] as const) {
     const a = await seat(listener, people)
     const b = await seat(dialler, [{ id: listener.id, addresses: [addressOf(a)] }, dialler], { listen: [] })
     await until('linked', () => linked(a, b))

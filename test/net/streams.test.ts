@@ -105,7 +105,11 @@ it('an aborted request ends at once', async () => {
   await until('it is under way', () => asker.transport.connections() > 0)
   controller.abort()
   assert.is(await code, 'request-aborted')
-  assert.is(await codeOf(() => collect(ask({ signal: controller.signal }))), 'request-aborted', 'aborted before it began')
+  assert.is(
+    await codeOf(() => collect(ask({ signal: controller.signal }))),
+    'request-aborted',
+    'aborted before it began',
+  )
   await stillWell()
 })
 
@@ -131,12 +135,18 @@ it('more requests at once than allowed are refused, and the others answered', as
   const open = Array.from({ length: LIMITS.streamsPerPeerMax }, () => collect(ask()))
   assert.is(await codeOf(() => collect(ask())), 'peer-busy')
   gate.resolve()
-  assert.equal(await Promise.all(open), Array.from(open, () => ['done']))
+  assert.equal(
+    await Promise.all(open),
+    Array.from(open, () => ['done']),
+  )
   await stillWell()
 })
 
 it('an oversize request, an unknown protocol and an unknown member each have their code', async () => {
-  assert.is(await codeOf(() => collect(ask({ request: new Uint8Array(LIMITS.requestBytesMax + 1) }))), 'request-too-large')
+  assert.is(
+    await codeOf(() => collect(ask({ request: new Uint8Array(LIMITS.requestBytesMax + 1) }))),
+    'request-too-large',
+  )
   assert.is(await codeOf(() => collect(ask({ protocol: '/consilium/none/1' }))), 'protocol-unsupported')
   const options = { signal: new AbortController().signal, frameBytesMax: 10 }
   const nobody = asker.transport.request(asker.who.id, PROTOCOL, bytes('?'), options)

@@ -1,0 +1,107 @@
+/** Stopping: quick, complete, and safe to ask for twice. */
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import {
+  addressOf,
+  bytes,
+  codeOf,
+  collect,
+  gossips,
+  identities,
+  LOOPBACK,
+  linked,
+  seat,
+  stopAll,
+  TOPIC,
+  until,
+} from './kit.ts'
+
+const it = suite('stop')
+it.after.each(stopAll)
+const people = identities(2)
+const [low, high] = people as [(typeof people)[0], (typeof people)[0]]
+const PROTOCOL = '/consilium/test/1'
+
+/** What keeps this process alive, beyond what did before. */
+const held = () => process.getActiveResourcesInfo().sort().join(' ')
+
+it('a stop in the middle of everything is done within two seconds and leaves nothing running', async () => {
+  await until('only the runner is alive', () => !held().includes('TCP'))
+  const before = held()
+  const a = await seat(low, [low, { id: high.id, addresses: ['/ip4/192.0.2.1/tcp/9'] }]) // dials where nobody answers
+  const b = await seat(high, people, { bootstrap: [addressOf(a)] })
+  await a.transport.handle(PROTOCOL, async function* () {
+    for (;;) yield new Uint8Array(1_000)
+  })
+  await b.transport.handle(PROTOCOL, async function* () {
+    await new Promise(() => {}) // heeds no signal
+    yield bytes('never')
+  })
+  await until('gossip flows', () => linked(a, b) && gossips(a, b) && gossips(b, a))
+  const options = { signal: new AbortController().signal, frameBytesMax: 1_000 }
+  const stuck = codeOf(() => collect(a.transport.request(high.id, PROTOCOL, bytes('?'), options)))
+  const flood = codeOf(() => collect(b.transport.request(low.id, PROTOCOL, bytes('?'), options)))
+  await until('bytes flow', () => b.transport.stats().bytesIn > 1_000_000)
+  for (let i = 0; i < 50; i++) void a.transport.publish(TOPIC, new Uint8Array(60_000))
+  const began = performance.now()
+  await Promise.all([a.transport.stop(), b.transport.stop(), a.transport.stop()])
+  assert.ok(performance.now() - began < 2_000)
+  assert.ok(['request-aborted', 'stream-reset'].includes(await stuck))
+  assert.ok(['request-aborted', 'stream-reset'].includes(await flood))
+  await until(`nothing more is alive than before: ${before}`, () => held() === before, 500)
+})
+
+it('a stopped transport is quiet: nobody is there, nothing is sent', async () => {
+  const a = await seat(low, people)
+  const b = await seat(high, people, { bootstrap: [addressOf(a)] })
+  await until('gossip flows', () => gossips(a, b))
+  await a.transport.stop()
+  await a.transport.stop()
+  assert.is(await a.transport.publish(TOPIC, bytes('late')), 0)
+  assert.equal(a.transport.peers(), [])
+  assert.equal(a.transport.addresses(), [])
+  const options = { signal: new AbortController().signal, frameBytesMax: 10 }
+  assert.is(
+    await codeOf(() => collect(a.transport.request(high.id, PROTOCOL, bytes('?'), options))),
+    'peer-unreachable',
+  )
+})
+
+it('a start that fails leaves nothing running', async () => {
+  await until('only the runner is alive', () => !held().includes('TCP'))
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const before = held()
+  const { port } = other.address() as AddressInfo
+  const listen = [LOOPBACK, `/ip4/127.0.0.1/tcp/${port}`]
+  assert.is(await codeOf(() => seat(high, people, { listen })), 'port-in-use')
+  await until('nothing more is alive than before', () => held() === before, 1_500)
+  other.close()
+})
+
+it("the caller's signal stops it", async () => {
+  const controller = new AbortController()
+  const { Libp2pTransport } = await import('../../src/net/libp2pTransport.ts')
+  const silent = async () => 'ignore' as const
+  const transport = new Libp2pTransport(
+    {
+      privateKeySeed: low.seed,
+      members: [],
+      listen: [LOOPBACK],
+      announce: [],
+      bootstrap: [],
+      mdns: false,
+      topicPrefix: 'x/',
+      log: () => {},
+    },
+    { onConnected() {}, onDisconnected() {}, onStranger() {}, onMisbehaved() {}, onMessage: silent },
+  )
+  await transport.start(controller.signal)
+  assert.is(transport.addresses().length, 1)
+  controller.abort()
+  await until('it has stopped', () => transport.addresses().length === 0)
+})
+
+it.run()
