@@ -7,38 +7,57 @@ import { exactArithmetic, pureParts, virtualTime } from './house/purity.ts'
 import { docstrings, mapOfSource, names, sizes, suites, words } from './house/shape.ts'
 import { type Rule, readHouse, type Violation } from './house/tree.ts'
 
+// biome-ignore format: by kind
 /** Every rule, in the order in which they are reported. */
 export const RULES: readonly Rule[] = [
   importTable, importForms, oneBarrel, noCycles,
   pureParts, virtualTime, exactArithmetic,
   sizes, names, words, docstrings, mapOfSource, suites,
   exactVersions, installScripts, lockFile,
-] // biome-ignore format: by kind
+]
+
+/** A violation with the name of the rule that it breaks. */
+export interface Breach extends Violation {
+  readonly rule: string
+}
 
 /** What checking one tree found; a rule has passed when it has no violation. */
 export interface HouseReport {
   readonly passed: number
   readonly failed: number
-  readonly violations: readonly (Violation & { readonly rule: string })[]
+  readonly violations: readonly Breach[]
+  /** Breaches of advisory rules: they fail nothing. */
+  readonly advice: readonly Breach[]
 }
 
 /** Checks the repository at `root` against every rule; folders that don't exist break none. */
 export function checkHouse(root: string): HouseReport {
   const house = readHouse(root)
-  const perRule = RULES.map((rule) => rule.check(house).map((violation) => ({ ...violation, rule: rule.name })))
+  const breaches = (rule: Rule): Breach[] => rule.check(house).map((found) => ({ ...found, rule: rule.name }))
+  const [binding, advisory] = [RULES.filter((rule) => !rule.advisory), RULES.filter((rule) => rule.advisory)]
+  const perRule = binding.map(breaches)
   const failed = perRule.filter((found) => found.length > 0).length
-  return { passed: RULES.length - failed, failed, violations: perRule.flat() }
+  return {
+    passed: binding.length - failed,
+    failed,
+    violations: perRule.flat(),
+    advice: advisory.flatMap(breaches),
+  }
 }
 
 /** One violation as `file:line: rule: what, what to do`. */
-export function describeViolation({ path, line, rule, message }: HouseReport['violations'][number]): string {
+export function describeBreach({ path, line, rule, message }: Breach): string {
   return `${path}${line > 0 ? `:${line}` : ''}: ${rule}: ${message}`
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const root = process.argv[2] ?? resolve(fileURLToPath(import.meta.url), '../..')
-  const { passed, failed, violations } = checkHouse(root)
-  for (const violation of violations) console.log(describeViolation(violation))
+function main(args: readonly string[]): void {
+  const root = resolve(fileURLToPath(import.meta.url), '../..')
+  const { passed, failed, violations, advice } = checkHouse(root)
+  for (const breach of violations) console.log(describeBreach(breach))
+  if (args.includes('--advice')) for (const breach of advice) console.log(describeBreach(breach))
+  else if (advice.length > 0) console.log(`and ${advice.length} pieces of advice, which "--advice" shows`)
   console.log(`${passed} passed, ${failed} failed`)
   process.exitCode = failed > 0 ? 1 : 0
 }
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main(process.argv.slice(2))

@@ -76,3 +76,114 @@ async function main(): Promise<void> {
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
   }
 }
+
+/** The first clinic proposes, all accept the digest, all bind their own table. */
+async function agreeOnStudy(clinics: readonly Clinic[], study: Study): Promise<void> {
+  const document = studyDocument(study)
+  const id = studyIdOf(document)
+  const [first] = clinics as [Clinic]
+  await first.client.post('/v1/studies', { document: Buffer.from(document).toString('base64') })
+  const known = async (clinic: Clinic): Promise<boolean> => (await clinic.status())?.studies.some((one) => one.id === id) ?? false
+  await until(20_000, 'the study to reach all hospitals', async () => (await Promise.all(clinics.map(known))).every(Boolean))
+  await Promise.all(clinics.slice(1).map((clinic) => clinic.client.post(`/v1/studies/${id}/accept`)))
+  await Promise.all(clinics.map((clinic) => clinic.client.post(`/v1/studies/${id}/bind`, { path: clinic.table, extra: 'refuse' })))
+}
+
+/** Shows the rounds live, kills one hospital on the way and starts it again; returns every round's figures. */
+async function watch(clinics: readonly Clinic[], study: Study, cohorts: Cohorts, signal: AbortSignal, started: number): Promise<GossipHistory> {
+  const screen = new Screen(process.stdout, { tty: process.stdout.isTTY === true })
+  const history: GossipHistory = { points: [], final: clinics.map(() => null) }
+  const victim = clinics[VICTIM] as Clinic
+  const end = Date.now() + TRAINING_MS_MAX
+  let killedAtMs: number | null = null
+  let returning: Promise<void> | null = null
+  try {
+    for (;;) {
+      signal.throwIfAborted()
+      const samples = await Promise.all(clinics.map(sample))
+      const rows = samples.map((one, i) => liveRow(clinics[i] as Clinic, one, study, cohorts))
+      note(history, samples, rows)
+      screen.update(rows, `${((Date.now() - started) / 1000).toFixed(0)} s · ${study.name} · ${study.rounds.count} rounds`)
+      const furthest = Math.max(...samples.map((one) => one.study?.round ?? 0))
+      if (killedAtMs === null && furthest >= KILL_AT_ROUND) {
+        victim.kill()
+        killedAtMs = Date.now()
+        screen.event(`${victim.name} is killed (SIGKILL) in round ${furthest}. Nobody waits for it.`)
+      }
+      if (killedAtMs !== null && returning === null && Date.now() >= killedAtMs + DOWN_MS) {
+        screen.event(`${victim.name} is started again; it resumes from its disk and catches up.`)
+        returning = victim.start(PROGRAM)
+        returning.catch(() => undefined) // awaited below; a failure must not end the process before that
+      }
+      if (samples.every((one) => one.study?.phase === 'ended')) break
+      if (Date.now() > end) throw new Error(`the training did not end within ${TRAINING_MS_MAX / 1000} s; the logs are in each clinic's folder`)
+      await pause(POLL_MS, signal)
+    }
+    await returning
+    return history
+  } finally {
+    screen.close()
+  }
+}
+
+async function sample(clinic: Clinic): Promise<Sample> {
+  const status = await clinic.status()
+  const study = status?.studies[0] ?? null
+  const hasModel = study !== null && study.model !== null
+  const model = hasModel ? await clinic.client.get<ModelReport>(`/v1/studies/${study.id}/model`).catch(() => null) : null
+  return { status, study, model }
+}
+
+/** Waits for all logs to be everywhere, then lets every node verify every log. */
+async function verifyEverywhere(clinics: readonly Clinic[]): Promise<{ node: string; logs: VerifyReport[] }[]> {
+  const roots = async (clinic: Clinic): Promise<string> => JSON.stringify((await clinic.status())?.ledger.map((log) => [log.member, log.root]) ?? clinic.name)
+  await until(20_000, 'all logs to be replicated', async () => new Set(await Promise.all(clinics.map(roots))).size === 1)
+  return Promise.all(
+    clinics.map(async (clinic) => ({ node: clinic.name, logs: (await clinic.client.get<{ logs: VerifyReport[] }>('/v1/log/verify')).logs })),
+  )
+}
+
+function parseOptions(): Options {
+  const { values } = parseArgs({ options: { data: { type: 'string', default: 'alzheimer' }, seed: { type: 'string', default: '1' } } })
+  const { data } = values
+  const seed = Number(values.seed)
+  if (data !== 'alzheimer' && data !== 'icu') throw new ConsiliumError({ code: 'bad-option', message: `--data ${data}: alzheimer or icu is expected` })
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new ConsiliumError({ code: 'bad-option', message: `--seed ${values.seed}: a whole number from 0 is expected` })
+  return { data, seed }
+}
+
+function farewell(folder: string, clinics: readonly Clinic[], seconds: number): string {
+  const [first] = clinics as [Clinic]
+  return [
+    '',
+    `Done in ${seconds.toFixed(0)} s. Everything is kept in ${folder}: keys, configs, logs, report.json.`,
+    'Try next:',
+    `  node dist/src/main.js start --home ${first.home}     start that clinic again; then, in another terminal:`,
+    `  node dist/src/main.js status --home ${first.home}`,
+    `  node dist/src/main.js log ls --home ${first.home} --kind round.merged`,
+    '  npm run demo -- --seed 2                 another deal of the same patients',
+    '  npm run demo -- --data icu               hospitals that are real sites',
+    '  README.md, "A hospital\'s quick start"    your own consortium',
+  ].join('\n')
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      reject(signal.reason as Error)
+    }, { once: true })
+  })
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+try {
+  await main()
+} catch (error) {
+  process.stderr.write(`demo: ${messageOf(error)}\n`)
+  process.exitCode = 1
+}

@@ -45,7 +45,9 @@ function judge(file: HouseFile, found: Import): Violation[] {
 function targetFault(file: HouseFile, target: string): string | null {
   const area = target.split('/')[0] as string
   if (file.area === 'test' || file.area === 'scripts') {
-    return file.area === 'scripts' && area === 'test' ? 'scripts may not import test: move what both need to scripts' : null
+    return file.area === 'scripts' && area === 'test'
+      ? 'scripts may not import test: move what both need to scripts'
+      : null
   }
   if (area === file.area && file.area === 'netsim') return null
   if (area !== 'src') return `${file.area} may not import ${area}: move what it needs to src`
@@ -64,7 +66,8 @@ function packageFault(file: HouseFile, specifier: string): string | null {
   if (file.area === 'test' || file.area === 'scripts') return null
   const rule = ruleOf(file)
   if (rule === null) return noRow(file)
-  if (EXCEPTIONS.some((row) => row.file === file.path && row.specifiers.some((mask) => matches(mask, specifier)))) return null
+  if (EXCEPTIONS.some((row) => row.file === file.path && row.specifiers.some((mask) => matches(mask, specifier))))
+    return null
   if (specifier.startsWith('node:')) {
     return rule.node ? null : `${nameOf(file)} may not import ${specifier}: ${rule.because}`
   }
@@ -108,7 +111,8 @@ function importsOf(file: HouseFile): Import[] {
 function specifierOf(node: ts.Node): ts.StringLiteralLike | undefined {
   let expression: ts.Node | undefined
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) expression = node.moduleSpecifier
-  else if (ts.isImportTypeNode(node)) expression = ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined
+  else if (ts.isImportTypeNode(node))
+    expression = ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined
   else if (ts.isCallExpression(node) && isLoader(node.expression)) expression = node.arguments[0]
   else if (ts.isNewExpression(node) && node.expression.getText() === 'URL' && node.arguments?.length === 2) {
     expression = node.arguments[0]
@@ -125,7 +129,8 @@ function formsOf(file: HouseFile): Violation[] {
   walk(file, (node) => {
     if (ts.isImportEqualsDeclaration(node)) found.push(at(file, node, 'write an ES import'))
     if (!ts.isCallExpression(node) || !isLoader(node.expression)) return
-    if (node.expression.kind !== ts.SyntaxKind.ImportKeyword) found.push(at(file, node, 'write import instead of require'))
+    if (node.expression.kind !== ts.SyntaxKind.ImportKeyword)
+      found.push(at(file, node, 'write import instead of require'))
     else if (!isComputedAllowed(file) && specifierOf(node) === undefined) {
       found.push(at(file, node, 'a computed import escapes the import table: write the specifier as a literal'))
     }
@@ -145,7 +150,9 @@ function isComputedAllowed(file: HouseFile): boolean {
 
 function barrelsOf(file: HouseFile): Violation[] {
   if (file.path === 'src/index.ts' || file.area === 'test') return []
-  const passedOn = file.ast.statements.filter((node) => ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined)
+  const passedOn = file.ast.statements.filter(
+    (node) => ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined,
+  )
   return passedOn.map((node) => at(file, node, 'src/index.ts is the only barrel: import the name where it is used'))
 }
 

@@ -3,7 +3,10 @@ import { type House, type Rule, readText, type Violation } from './tree.ts'
 
 /** Packages that may run a script when a user installs Consilium. */
 const INSTALL_SCRIPTS: readonly { name: string; because: string }[] = [
-  { name: 'classic-level', because: 'looks for the prebuilt binary that it brings along; builds from its own source without one' },
+  {
+    name: 'classic-level',
+    because: 'looks for the prebuilt binary that it brings along; builds from its own source without one',
+  },
   { name: '@tensorflow/tfjs-node', because: 'optional only: fetches libtensorflow, and npm drops it where that fails' },
 ]
 
@@ -42,8 +45,12 @@ export const exactVersions: Rule = {
   check(house) {
     const manifest = readJson<Manifest>(house, 'package.json')
     if (manifest === null) return []
-    const loose = SECTIONS.flatMap((section) => Object.entries(manifest[section] ?? {})).filter(([, version]) => !EXACT.test(version))
-    return loose.map(([name, version]) => lineIn(house, 'package.json', `"${name}"`, `${name} is "${version}": pin one version exactly`))
+    const loose = SECTIONS.flatMap((section) => Object.entries(manifest[section] ?? {})).filter(
+      ([, version]) => !EXACT.test(version),
+    )
+    return loose.map(([name, version]) =>
+      lineIn(house, 'package.json', `"${name}"`, `${name} is "${version}": pin one version exactly`),
+    )
   },
 }
 
@@ -71,8 +78,12 @@ export const lockFile: Rule = {
     for (const [path, { resolved, integrity, link }] of lockEntries(house)) {
       if (path === '' || link) continue
       const foreign = resolved !== undefined && !resolved.startsWith(PUBLIC_REGISTRY)
-      if (foreign) found.push(lineIn(house, 'package-lock.json', `"${resolved}"`, `${path} names a private host: make the lock without it`))
-      if (integrity === undefined) found.push(lineIn(house, 'package-lock.json', `"${path}"`, `${path} has no integrity hash: make the lock anew`))
+      if (foreign)
+        found.push(
+          lineIn(house, 'package-lock.json', `"${resolved}"`, `${path} names a private host: make the lock without it`),
+        )
+      if (integrity === undefined)
+        found.push(lineIn(house, 'package-lock.json', `"${path}"`, `${path} has no integrity hash: make the lock anew`))
     }
     for (const line of (readText(house, '.npmrc') ?? '').split('\n')) {
       if (/registry\s*=/.test(line) && !line.includes(PUBLIC_REGISTRY)) {

@@ -3,22 +3,25 @@ import ts from 'typescript'
 import { NETSIM_REAL_TIME, PURE } from './table.ts'
 import { at, type HouseFile, type Rule, type Violation, walk } from './tree.ts'
 
+// biome-ignore format: one list
 const CLOCK_AND_CHANCE = new Set([
   'Date', 'performance', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'crypto', 'randomBytes',
   'randomUUID', 'randomInt', 'randomFillSync', 'getRandomValues', 'webcrypto', 'hrtime',
-]) // biome-ignore format: one list
+])
 
+// biome-ignore format: one list
 /** Names beside the clock that a pure part may not use: each is a door to the outside or differs between machines. */
 const OUTSIDE = new Set([
   'process', 'console', 'globalThis', 'global', 'fetch', 'WebSocket', 'Promise', 'Worker', 'Atomics', 'WeakRef',
   'FinalizationRegistry', 'AbortController', 'Intl', 'localeCompare', 'toLocaleString', 'toLocaleLowerCase',
   'toLocaleUpperCase', 'require',
-]) // biome-ignore format: one list
+])
 
+// biome-ignore format: one list
 /** What IEEE 754 fixes to the last bit, or what is exact; the other functions of Math differ between machines. */
 const EXACT_MATH = new Set([
   'abs', 'ceil', 'clz32', 'floor', 'fround', 'imul', 'max', 'min', 'round', 'sign', 'sqrt', 'trunc', 'PI', 'E', 'LN2',
-]) // biome-ignore format: one list
+])
 
 export const pureParts: Rule = {
   name: 'pure',
@@ -27,12 +30,18 @@ export const pureParts: Rule = {
 
 export const virtualTime: Rule = {
   name: 'virtual-time',
-  check: (house) => house.files.filter(isSimulated).flatMap((file) => namesOf(file, CLOCK_AND_CHANCE, 'in netsim time and chance are virtual: ask the simulation for them')),
+  check: (house) =>
+    house.files
+      .filter(isSimulated)
+      .flatMap((file) =>
+        namesOf(file, CLOCK_AND_CHANCE, 'in netsim time and chance are virtual: ask the simulation for them'),
+      ),
 }
 
 export const exactArithmetic: Rule = {
   name: 'arithmetic',
-  check: (house) => house.files.filter((file) => isPure(file) || file.path.startsWith('src/learn/merge/')).flatMap(inexactOf),
+  check: (house) =>
+    house.files.filter((file) => isPure(file) || file.path.startsWith('src/learn/merge/')).flatMap(inexactOf),
 }
 
 function isPure(file: HouseFile): boolean {
@@ -45,7 +54,8 @@ function isSimulated(file: HouseFile): boolean {
 }
 
 function impuritiesOf(file: HouseFile): Violation[] {
-  const advice = 'a pure part has no clock, chance, waiting or input and output of its own: take it as an argument, or make it an action'
+  const advice =
+    'a pure part has no clock, chance, waiting or input and output of its own: take it as an argument, or make it an action'
   const found = namesOf(file, new Set([...CLOCK_AND_CHANCE, ...OUTSIDE]), advice)
   walk(file, (node) => {
     const waits =
@@ -65,11 +75,23 @@ function firstWord(node: ts.Node): string {
 /** Uses of banned names, `Math.random` among them; a member or a type that happens to have the name is none. */
 function namesOf(file: HouseFile, banned: ReadonlySet<string>, advice: string): Violation[] {
   const found: Violation[] = []
+  const own = declaredIn(file)
   walk(file, (node) => {
-    if (ts.isIdentifier(node) && banned.has(node.text) && isUse(node)) found.push(at(file, node, `${node.text}: ${advice}`))
+    if (ts.isIdentifier(node) && banned.has(node.text) && !own.has(node.text) && isUse(node))
+      found.push(at(file, node, `${node.text}: ${advice}`))
     if (mathMember(node) === 'random') found.push(at(file, node, `Math.random: ${advice}`))
   })
   return found
+}
+
+/** Variables and parameters of the file: they may have a banned name, for then they aren't the global. */
+function declaredIn(file: HouseFile): Set<string> {
+  const own = new Set<string>()
+  walk(file, (node) => {
+    const declares = ts.isVariableDeclaration(node) || ts.isParameter(node) || ts.isBindingElement(node)
+    if (declares && ts.isIdentifier(node.name)) own.add(node.name.text)
+  })
+  return own
 }
 
 function isUse(node: ts.Identifier): boolean {
@@ -99,7 +121,7 @@ function inexactOf(file: HouseFile): Violation[] {
     if (member !== null && member !== 'random' && !EXACT_MATH.has(member)) {
       found.push(at(file, node, `Math.${member} differs between machines: use + − × ÷ √ in a fixed order, or a table`))
     }
-    if (ts.isBinaryExpression(node) && isPower(node) && !(isConstant(node.left) && isConstant(node.right))) {
+    if (ts.isBinaryExpression(node) && isPower(node) && !isExactPower(node)) {
       found.push(at(file, node, '** of what is not constant differs between machines: multiply, or use a table'))
     }
   })
@@ -120,6 +142,11 @@ function mathMember(node: ts.Node): string | null {
 function isPower(node: ts.BinaryExpression): boolean {
   const kind = node.operatorToken.kind
   return kind === ts.SyntaxKind.AsteriskAsteriskToken || kind === ts.SyntaxKind.AsteriskAsteriskEqualsToken
+}
+
+/** Constants are folded to the same value everywhere, and a whole power of 2 is exact. */
+function isExactPower({ left, right }: ts.BinaryExpression): boolean {
+  return isConstant(left) && (isConstant(right) || left.getText() === '2')
 }
 
 function isConstant(node: ts.Expression): boolean {

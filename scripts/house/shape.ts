@@ -1,7 +1,17 @@
 /** Rules on how the house is written: sizes, words, docstrings, the map of the source, and suites that run. */
 import { posix } from 'node:path'
 import ts from 'typescript'
-import { at, commentsOf, type House, type HouseFile, lineOf, type Rule, readText, type Violation, walk } from './tree.ts'
+import {
+  at,
+  commentsOf,
+  type House,
+  type HouseFile,
+  lineOf,
+  type Rule,
+  readText,
+  type Violation,
+  walk,
+} from './tree.ts'
 
 const FILE_LINES_MAX = 400 // about what a reader keeps in mind; STYLE 11
 const FUNCTION_LINES_MAX = 70 // one screen; STYLE 11
@@ -33,6 +43,7 @@ export const words: Rule = {
 
 export const docstrings: Rule = {
   name: 'docstrings',
+  advisory: true,
   check: (house) => house.files.filter((file) => file.area === 'src').flatMap(undocumented),
 }
 
@@ -61,7 +72,8 @@ function functionLengths(file: HouseFile): Violation[] {
     const lines = lineOf(file, node.end) - lineOf(file, node.getStart(file.ast)) + 1
     const name = functionName(node)
     const max = maxFor(file, name, FUNCTION_LINES_MAX)
-    if (lines > max) found.push(at(file, node, `${name} has ${lines} lines, at most ${max} are allowed: split it by idea`))
+    if (lines > max)
+      found.push(at(file, node, `${name} has ${lines} lines, at most ${max} are allowed: split it by idea`))
   })
   return found
 }
@@ -79,7 +91,8 @@ function functionName(node: ts.SignatureDeclaration): string {
 function anyTypes(file: HouseFile): Violation[] {
   const found: Violation[] = []
   walk(file, (node) => {
-    if (node.kind === ts.SyntaxKind.AnyKeyword) found.push(at(file, node, 'any: write the type, or unknown and a check'))
+    if (node.kind === ts.SyntaxKind.AnyKeyword)
+      found.push(at(file, node, 'any: write the type, or unknown and a check'))
   })
   return found
 }
@@ -101,7 +114,9 @@ function undocumented(file: HouseFile): Violation[] {
     const name = exportedName(node)
     if (name === null || seen.has(name)) return []
     seen.add(name)
-    return hasDocstring(node) ? [] : [at(file, node, `${name} is exported without a docstring: say what it is, shapes, units, errors`)]
+    return hasDocstring(node)
+      ? []
+      : [at(file, node, `${name} is exported without a docstring: say what it is, shapes, units, errors`)]
   })
 }
 
@@ -131,13 +146,19 @@ function isHeadComment(node: ts.Statement): boolean {
 }
 
 function unmapped(house: House): Violation[] {
-  const folders = new Set(house.files.filter(({ area, folder }) => area === 'src' && folder !== '').map(({ folder }) => folder))
+  const folders = new Set(
+    house.files.filter(({ area, folder }) => area === 'src' && folder !== '').map(({ folder }) => folder),
+  )
   if (folders.size === 0) return []
   const map = readText(house, 'src/README.md')
   const path = 'src/README.md'
   if (map === null) return [{ path, line: 0, message: 'missing: list every folder of src with one line' }]
   const missing = [...folders].sort().filter((folder) => !map.includes(`${folder}/`))
-  return missing.map((folder) => ({ path, line: 0, message: `does not list ${folder}/: say in one line what it is for` }))
+  return missing.map((folder) => ({
+    path,
+    line: 0,
+    message: `does not list ${folder}/: say in one line what it is for`,
+  }))
 }
 
 /** Suites that are made but not run, and tests that keep the others from running. */
@@ -146,7 +167,8 @@ function idleSuites(file: HouseFile): Violation[] {
   const run = new Set<string>()
   const only: ts.Node[] = []
   walk(file, (node) => {
-    if (ts.isVariableDeclaration(node) && node.initializer && isSuiteCall(node.initializer)) made.set(node.name.getText(), node)
+    if (ts.isVariableDeclaration(node) && node.initializer && isSuiteCall(node.initializer))
+      made.set(node.name.getText(), node)
     if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return
     const { expression, name } = node.expression
     if (name.text === 'run') run.add(expression.getText())

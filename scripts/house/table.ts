@@ -31,14 +31,19 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
     because: 'pure; composes the three below it',
   },
   config: { ours: ['core'], npm: ['valibot', 'yaml'], node: true, because: 'schemas of what people write' },
-  learn: { ours: ['core', 'config'], npm: [], node: true, because: 'sees weights and matrices, never the network or logs' },
+  learn: {
+    ours: ['core', 'config'],
+    npm: [],
+    node: true,
+    because: 'sees weights and matrices, never the network or logs',
+  },
   data: { ours: ['core', 'config'], npm: ['csv-parse'], node: true, because: 'patients never meet what sends' },
   store: { ours: ['core', 'ledger'], npm: ['level'], node: true, because: 'keeps bytes; knows no meaning' },
   net: {
-    ours: ['core'],
+    ours: ['core', 'polyfill.ts'],
     npm: ['libp2p', '@libp2p/*', '@multiformats/*', 'datastore-level'],
     node: true,
-    because: 'carries bytes; the only part that knows libp2p',
+    because: 'carries bytes; the only part that knows libp2p, which needs the polyfill',
   },
   daemon: {
     ours: ['core', 'gossip', 'ledger', 'governance', 'node', 'config', 'learn', 'data', 'store', 'net'],

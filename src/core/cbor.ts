@@ -8,7 +8,7 @@ import { LIMITS } from './limits.ts'
 export type Cbor = null | boolean | number | string | Uint8Array | readonly Cbor[] | { readonly [key: string]: Cbor }
 
 export function encodeCbor(value: Cbor): Uint8Array {
-  return encode(value, rfc8949EncodeOptions)
+  return plain(encode(value, rfc8949EncodeOptions))
 }
 
 /**
@@ -20,7 +20,7 @@ export function decodeCbor(bytes: Uint8Array, bytesMax: number = LIMITS.entryByt
   checkDepth(bytes)
   let value: Cbor
   try {
-    value = decode(bytes, { allowIndefinite: false, allowNaN: false, allowInfinity: false, allowUndefined: false, allowBigInt: false, strict: true, rejectDuplicateMapKeys: true })
+    value = decode(plain(bytes), { allowIndefinite: false, allowNaN: false, allowInfinity: false, allowUndefined: false, allowBigInt: false, strict: true, rejectDuplicateMapKeys: true })
   } catch (error) {
     throw refused('cbor-malformed', messageOf(error))
   }
@@ -32,6 +32,11 @@ export function decodeCbor(bytes: Uint8Array, bytesMax: number = LIMITS.entryByt
   }
   if (!equalBytes(again, bytes)) throw refused('cbor-not-canonical', 'the bytes are not the canonical encoding of what they mean')
   return value
+}
+
+/** A plain view of what may be a Buffer, whose `slice` would share memory where a Uint8Array's copies. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function refused(code: string, message: string): ConsiliumError {

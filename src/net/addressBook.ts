@@ -13,6 +13,7 @@ interface Known {
 
 export const ADDRESSES_PER_MEMBER_MAX = 16 // a few interfaces, two address families and a move or two; more is a flood
 
+/** Addresses are multiaddr text without /p2p/. */
 export class AddressBook {
   readonly #members = new Map<MemberId, Map<string, Known>>()
 

@@ -1,5 +1,6 @@
 /** Work that nobody awaits: kept in a set that `stop` aborts and drains, each piece within its time. */
 
+/** Bounded by its users: each starts a piece of work per member or dial at most. */
 export class Background {
   readonly #running = new Set<Promise<void>>()
   readonly #controllers = new Set<AbortController>()

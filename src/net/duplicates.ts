@@ -1,5 +1,6 @@
 /** Which of several connections to one member stays. Both ends decide alike without a word. Pure. */
 
+/** What the choice needs to know of a connection. */
 export interface OpenConnection {
   readonly id: string
   readonly direction: 'inbound' | 'outbound'

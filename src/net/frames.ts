@@ -10,6 +10,7 @@ const END_OF_FRAMES = 0xffff_ffff
 const FRAMES_PER_TURN = 32 // then the event loop gets its turn: a quick handler's frames alone would starve it for seconds
 const READ_AHEAD_BYTES = 65_536 // beyond it the sender is made to wait until we are asked for more
 
+/** One reader and one writer at a time. After a failure every call throws the same ConsiliumError. */
 export class FrameStream {
   readonly #stream: Stream
   readonly #idleMs: number

@@ -5,10 +5,12 @@ import { memberOf } from './peerIds.ts'
 import { Strangers } from './strangers.ts'
 import type { Tally } from './tally.ts'
 
+/** Whom the door tells of strangers, already thinned out. */
 export interface DoorEvents {
   onStranger(peer: string, direction: 'inbound' | 'outbound'): void
 }
 
+/** The member list as the network sees it; made before the node, and asked by everything that lets someone in or speak. */
 export class Door {
   readonly #self: MemberId
   readonly #tally: Tally

@@ -15,6 +15,7 @@ const { Accept, Ignore, Reject } = TopicValidatorResult
 const ANNOUNCEMENT_BYTES_MAX = 4_096 // a key and some dozens of addresses
 const PROTOBUF_KEY_FIELD = Uint8Array.of(0x0a, 0x24) // field 1, 36 bytes: how pubsub-peer-discovery's message begins
 
+/** What the gate works with. `onHandlerFailed`: our own handler threw, which costs the sender nothing. */
 export interface GateContext {
   readonly self: MemberId
   readonly door: Door
@@ -24,6 +25,7 @@ export interface GateContext {
   onHandlerFailed(error: unknown): void
 }
 
+/** One gate for all topics: the bound on messages awaiting a verdict is the node's, not a topic's. */
 export class GossipGate {
   readonly #context: GateContext
   #awaiting = 0

@@ -12,14 +12,16 @@ import { ConsiliumError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import { GRAYLIST_SCORE, SCORE_PARAMS, TOPIC_SCORE } from './gossipScore.ts'
 
-// biome-ignore lint/style/useConsistentTypeDefinitions: libp2p wants an index signature, which an interface lacks
+/** Not an interface: libp2p wants an index signature, which an interface lacks. */
 export type NodeServices = { identify: Identify; ping: Ping; pubsub: GossipSub }
+/** A libp2p node with the services that members run. */
 export type MemberNode = Libp2p<NodeServices>
 
 /** The largest RPC that gossipsub sends (it drops larger ones in silence), so the largest that an honest peer can need read. */
 const RPC_BYTES_MAX = 4_194_304
 const DAY_MS = 86_400_000
 
+/** What differs between nodes; all else is the same for everyone. */
 export interface NodeOptions {
   readonly privateKey: PrivateKey
   readonly listen: readonly string[]

@@ -21,6 +21,7 @@ import { Tally } from './tally.ts'
 import { NET_TIMING, type NetTiming } from './timing.ts'
 import type { PeerStatus, RequestHandler, Transport, TransportEvents, TransportStats } from './transport.ts'
 
+/** What a transport is made from; everything is checked by `start`. */
 export interface Libp2pTransportOptions {
   /** The member's Ed25519 seed, 32 bytes. */
   readonly privateKeySeed: Uint8Array
@@ -48,6 +49,7 @@ interface Running {
   readonly detach: () => void
 }
 
+/** The guarantees are those of `Transport`; started once, stopped once. */
 export class Libp2pTransport implements Transport {
   readonly #options: Libp2pTransportOptions
   readonly #events: TransportEvents
@@ -248,8 +250,9 @@ export class Libp2pTransport implements Transport {
     })
     links.setMembers(members)
     this.#guardGossip(node, self, door)
+    links.attach()
     await this.#startNode(node)
-    await links.start()
+    await links.recall()
     for (const topic of this.#topics) this.#join(node, topic)
     for (const [protocol, handler] of this.#handlers) await this.#answer(node, protocol, handler)
     return { node, links, store, detach: this.#attach(node, links, door, signal) }

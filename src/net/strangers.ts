@@ -2,6 +2,7 @@
 
 const REMEMBERED_MAX = 1_024 // a scan from a thousand identities; beyond it the oldest are forgotten, and may be reported again
 
+/** Peers are PeerId text, times milliseconds. */
 export class Strangers {
   readonly #reportEveryMs: number
   readonly #reportedMs = new Map<string, number>()

@@ -7,6 +7,7 @@ import { FrameStream } from './frames.ts'
 import type { Tally } from './tally.ts'
 import type { RequestHandler } from './transport.ts'
 
+/** What requests work with. `onServeFailed`: an answer of ours failed; `why` is one line. */
 export interface StreamsContext {
   readonly tally: Tally
   /** How long one side waits for the other at one point. */
@@ -14,6 +15,7 @@ export interface StreamsContext {
   onServeFailed(member: MemberId, protocol: string, why: string): void
 }
 
+/** One request: at most `LIMITS.requestBytesMax` bytes, answered in frames of at most `frameBytesMax` bytes. */
 export interface Request {
   readonly member: MemberId
   readonly connection: Connection
@@ -23,6 +25,7 @@ export interface Request {
   readonly frameBytesMax: number
 }
 
+/** Both ends of requests, at most `LIMITS.streamsPerPeerMax` per member each way. */
 export class Streams {
   readonly #context: StreamsContext
   readonly #asking = new Places()

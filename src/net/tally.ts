@@ -20,6 +20,7 @@ export type Refusal =
   | 'request-malformed'
   | 'request-failed'
 
+/** Counts since the start; bytes are payloads, without framing and encryption. */
 export class Tally {
   #messagesIn = 0
   #messagesOut = 0

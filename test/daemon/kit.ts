@@ -1,0 +1,153 @@
+/** Real daemons in child processes, compiled code, temporary folders: what the end-to-end tests share. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Client } from '../../src/cli/client.ts'
+import { defaultConfigText } from '../../src/config/config.ts'
+import { Rng } from '../../src/core/rng.ts'
+import type { StatusReport } from '../../src/daemon/api.ts'
+import { acceptConsortium, foundConsortium, homePaths, initHome } from '../../src/daemon/home.ts'
+
+export const PROGRAM = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url))
+
+export interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs the command to its end. */
+export function consilium(args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Ended> {
+  return new Promise((resolve) => {
+    const env = { ...process.env, ...options.env }
+    execFile(process.execPath, [PROGRAM, ...args], { ...options, env, timeout: 30_000 }, (error, out, err) => {
+      const code = error === null ? 0 : ((error as { code?: number }).code ?? null)
+      resolve({ code, out, err })
+    })
+  })
+}
+
+export class TestNode {
+  readonly name: string
+  readonly home: string
+  readonly client: Client
+  process: ChildProcess | null = null
+  /** Standard error of all runs. */
+  log = ''
+
+  constructor(folder: string, name: string) {
+    this.name = name
+    this.home = join(folder, name)
+    this.client = new Client(this.home, homePaths(this.home).socket)
+  }
+
+  async start(...more: string[]): Promise<void> {
+    const child = spawn(process.execPath, [PROGRAM, 'start', '--home', this.home, ...more], { stdio: ['ignore', 'ignore', 'pipe'] })
+    this.process = child
+    child.stderr.on('data', (chunk: Buffer) => {
+      this.log += chunk.toString('utf8')
+    })
+    await until(20_000, `${this.name} to be ready`, async () => {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${this.name} ended: ${this.log}`)
+      return (await this.status()) !== null
+    })
+  }
+
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.process
+    this.process = null
+    if (child === null || child.exitCode !== null) return child?.exitCode ?? null
+    const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
+    child.kill(signal)
+    return ended
+  }
+
+  status(): Promise<StatusReport | null> {
+    return this.client.get<StatusReport>('/v1/status').catch(() => null)
+  }
+}
+
+/** A founded consortium of `names` on loopback; the first is everybody's bootstrap. */
+export async function consortium(folder: string, names: readonly string[]): Promise<TestNode[]> {
+  const nodes = names.map((name) => new TestNode(folder, name))
+  const [port] = await freePorts(1)
+  const cards: { text: string; source: string }[] = []
+  for (const [i, node] of nodes.entries()) {
+    const { card, paths } = await initHome(node.home, { name: node.name, port: 1, announce: [] }, [])
+    const listen = [`/ip4/127.0.0.1/tcp/${i === 0 ? port : 0}`]
+    const bootstrap = i === 0 ? [] : [`/ip4/127.0.0.1/tcp/${port}`]
+    await writeFile(paths.config, defaultConfigText({ name: node.name, listen, bootstrap }))
+    cards.push({ text: card, source: node.name })
+  }
+  const file = join(folder, 'consortium.yaml')
+  await writeFile(file, (await foundConsortium('Test consortium', cards)).text)
+  for (const node of nodes) await acceptConsortium(node.home, file)
+  return nodes
+}
+
+/** A study of two numbers and a category that a table made by `patients` can be learnt from. */
+export function studyText(options: { rounds: number; periodSeconds?: number; deadlineSeconds?: number; name?: string }): string {
+  return `name: ${options.name ?? 'Test study'}
+purpose: to test the daemon
+model: { kind: logistic }
+label: { name: ill, positive: 'yes', negative: 'no' }
+features:
+  - { name: age, kind: number, unit: years, range: [0, 120], missing: mean }
+  - { name: marker, kind: number, unit: mg/L, range: [-10, 10], missing: mean }
+  - { name: sex, kind: category, levels: [f, m], missing: level }
+training: { localEpochs: 2, batchRows: 16, learningRate: 0.05, l2: 0.01, optimiser: adam }
+merge: { rule: mean, weighting: sqrt, examplesCap: 1000, ageRoundsMax: 8 }
+statistics: { deadlineSeconds: ${options.deadlineSeconds ?? 10} }
+rounds: { periodSeconds: ${options.periodSeconds ?? 0.2}, count: ${options.rounds} }
+testShare: 0.25
+minimumCohort: 5
+`
+}
+
+export function patients(rows: number, seed: number): string {
+  const rng = Rng.from('patients', seed)
+  const lines = ['age,marker,sex,ill']
+  for (let i = 0; i < rows; i++) {
+    const age = 30 + rng.below(60)
+    const marker = rng.float() * 4 - 2
+    const ill = age / 60 + marker + rng.float() > 1.8
+    lines.push([rng.below(20) === 0 ? '' : age, marker.toFixed(3), rng.below(2) === 0 ? 'f' : 'm', ill ? 'yes' : 'no'].join(','))
+  }
+  return `${lines.join('\n')}\n`
+}
+
+export async function until(deadlineMs: number, what: string, condition: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + deadlineMs
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`waited ${deadlineMs / 1000} s for ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      return server
+    }),
+  )
+  const ports = servers.map((server) => (server.address() as { port: number }).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
+
+/** A folder that is gone when `use` ends, with everything that still runs in it ended. */
+export async function inFolder(use: (folder: string, nodes: TestNode[]) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'consilium-test-'))
+  const nodes: TestNode[] = []
+  try {
+    await use(folder, nodes)
+  } finally {
+    await Promise.all(nodes.map((node) => node.end('SIGKILL')))
+    await rm(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,130 @@
+/** Three real daemons: a study from its proposal to its end, with one killed on the way, and what must hold afterwards. */
+import { stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { EntryReport, ModelReport, VerifyReport } from '../../src/daemon/api.ts'
+import { replay } from '../../src/daemon/recorder.ts'
+import { consilium, consortium, inFolder, patients, studyText, type TestNode, until } from './kit.ts'
+
+const it = suite('network of daemons')
+const ROUNDS = 40
+
+async function propose(folder: string, nodes: readonly TestNode[], text: string): Promise<string> {
+  const file = join(folder, 'test.study.yaml')
+  await writeFile(file, text)
+  const [first] = nodes as [TestNode]
+  const added = await consilium(['study', 'add', file, '--home', first.home, '--json'])
+  assert.is(added.code, 0, added.err)
+  const { study } = JSON.parse(added.out) as { study: string }
+  for (const node of nodes.slice(1)) {
+    await until(10_000, `the study to reach ${node.name}`, async () => (await node.status())?.studies.some((one) => one.id === study) ?? false)
+    const accepted = await consilium(['study', 'accept', study, '--home', node.home])
+    assert.is(accepted.code, 0, accepted.err)
+  }
+  return study
+}
+
+async function bind(folder: string, node: TestNode, study: string, csv: string): Promise<void> {
+  const file = join(folder, `${node.name}.csv`)
+  await writeFile(file, csv)
+  const bound = await consilium(['study', 'bind', study.slice(0, 10), '--data', file, '--home', node.home])
+  assert.is(bound.code, 0, bound.err)
+}
+
+const phaseOf = async (node: TestNode): Promise<string> => (await node.status())?.studies[0]?.phase ?? 'down'
+const roundOf = async (node: TestNode): Promise<number> => (await node.status())?.studies[0]?.round ?? 0
+
+it('a study runs to its end at all hospitals although one is killed, and every log verifies everywhere', () =>
+  inFolder(async (folder, nodes) => {
+    nodes.push(...(await consortium(folder, ['north', 'south', 'west'])))
+    const [north, south, west] = nodes as [TestNode, TestNode, TestNode]
+    await Promise.all(nodes.map((node) => node.start('--record', join(folder, `${node.name}.record`))))
+    const study = await propose(folder, nodes, studyText({ rounds: ROUNDS }))
+    for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(80, i))
+
+    await until(30_000, 'the fifth round', async () => (await roundOf(south)) >= 5)
+    await south.end('SIGKILL')
+    const before = await roundOf(north)
+    await until(20_000, 'the others to go on', async () => (await roundOf(north)) >= before + 8)
+    await south.start('--record', join(folder, 'south.second.record'))
+    await until(60_000, 'the end of the study', async () => (await Promise.all(nodes.map(phaseOf))).every((phase) => phase === 'ended'))
+
+    const models = await Promise.all(nodes.map((node) => node.client.get<ModelReport>(`/v1/studies/${study}/model`)))
+    assert.ok(models.every((model) => model.shared.every(Number.isFinite)))
+    assert.is(new Set(models.map((model) => model.scaling.digest)).size, 1, 'one scaling, frozen once')
+
+    await until(20_000, 'all logs everywhere', async () => {
+      const roots = await Promise.all(nodes.map(async (node) => JSON.stringify((await node.status())?.ledger.map((log) => log.root))))
+      return new Set(roots).size === 1
+    })
+    for (const node of nodes) {
+      const { logs } = await node.client.get<{ logs: VerifyReport[] }>('/v1/log/verify')
+      assert.equal(logs.map((log) => [log.ok, log.fault]), logs.map(() => [true, null]))
+      assert.ok(logs.every((log) => log.entries > 20))
+    }
+
+    const { entries } = await west.client.get<{ entries: EntryReport[] }>('/v1/log?member=south&kind=round.published&limit=1000')
+    const rounds = entries.map((entry) => (entry.body as { round: number }).round)
+    assert.equal([...rounds].sort((a, b) => a - b), [...new Set(rounds)], 'each round is published once, in order')
+    assert.ok(rounds.some((round, i) => i > 0 && round > (rounds[i - 1] as number) + 1), 'the killed node caught up with the others')
+
+    const { entries: merges } = await west.client.get<{ entries: EntryReport[] }>('/v1/log?member=north&kind=round.merged&limit=1000')
+    const sizes = merges.map((entry) => (entry.body as { inputs: unknown[] }).inputs.length)
+    assert.ok(sizes.includes(3) && sizes.includes(2), `merges of all three, and of two while one was down: ${sizes}`)
+
+    const all = await west.client.get<{ entries: EntryReport[] }>('/v1/log?limit=10000')
+    const said = JSON.stringify(all.entries.map((entry) => ({ ...entry, name: '', ref: '', refs: [] })))
+    for (const secret of ['north', 'south', 'west', '.csv', '127.0.0.1', folder]) assert.not.ok(said.includes(secret), `no entry names ${secret}`)
+
+    for (const node of nodes) assert.is(await node.end('SIGTERM'), 0, node.log)
+    for (const name of ['north', 'west', 'south.second']) {
+      const { events, differsAt } = await replay(join(folder, `${name}.record`))
+      assert.is(differsAt, null, `${name} replays to the same actions`)
+      assert.ok(events > 100, `${name} recorded ${events} events`)
+    }
+  }))
+
+it('a stop is recorded, takes less than 5 s while training, and the next start resumes the round', () =>
+  inFolder(async (folder, nodes) => {
+    nodes.push(...(await consortium(folder, ['one', 'two'])))
+    const [one, two] = nodes as [TestNode, TestNode]
+    await Promise.all(nodes.map((node) => node.start()))
+    const study = await propose(folder, nodes, studyText({ rounds: 500, periodSeconds: 0.1 }))
+    for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(60, i))
+    await until(20_000, 'some rounds', async () => (await roundOf(one)) >= 5)
+    const begun = Date.now()
+    assert.is(await one.end('SIGTERM'), 0)
+    assert.ok(Date.now() - begun < 5_000, 'graceful stop within 5 s')
+    const before = await roundOf(two)
+    await one.start()
+    await until(20_000, 'training to go on', async () => (await roundOf(one)) >= Math.min(before, 10))
+    const { entries } = await one.client.get<{ entries: EntryReport[] }>('/v1/log?member=one&kind=node&limit=10')
+    assert.equal(entries.map((entry) => entry.kind), ['node.started', 'node.stopped', 'node.started'])
+    const socket = await stat(join(one.home, 'control.sock'))
+    assert.is(socket.mode & 0o777, 0o600, 'the control socket is for its owner alone')
+  }))
+
+it('a paused study does not train, resumes, and stays paused over a restart', () =>
+  inFolder(async (folder, nodes) => {
+    nodes.push(...(await consortium(folder, ['one', 'two'])))
+    const [one, two] = nodes as [TestNode, TestNode]
+    await Promise.all(nodes.map((node) => node.start()))
+    const study = await propose(folder, nodes, studyText({ rounds: 1000, periodSeconds: 0.1 }))
+    for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(60, i))
+    await until(20_000, 'some rounds', async () => (await roundOf(one)) >= 3)
+    assert.is((await consilium(['study', 'pause', 'Test study', '--home', one.home])).code, 0)
+    await until(5_000, 'the round under way to end', async () => (await phaseOf(one)) === 'resting')
+    const paused = await roundOf(one)
+    const other = await roundOf(two)
+    await until(10_000, 'the other to go on', async () => (await roundOf(two)) >= other + 5)
+    assert.ok((await roundOf(one)) <= paused + 1)
+    await one.end('SIGKILL')
+    await one.start()
+    await until(10_000, 'its studies', async () => ((await one.status())?.studies.length ?? 0) === 1)
+    assert.is((await one.status())?.studies[0]?.paused, true)
+    assert.is((await consilium(['study', 'resume', study.slice(0, 8), '--home', one.home])).code, 0)
+    await until(10_000, 'training to go on', async () => (await roundOf(one)) > paused + 1)
+  }))
+
+it.run()

@@ -1,0 +1,221 @@
+/** The acceptance suite of LogStore: what its docstring promises, for every implementation. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { equalBytes, toHex, utf8 } from '../../src/core/bytes.ts'
+import { emptyTip, tipOf } from '../../src/ledger/chain.ts'
+import { openFrame } from '../../src/ledger/wire.ts'
+import type { LogStore } from '../../src/ledger/store.ts'
+import { serveRange } from '../../src/store/serveRange.ts'
+import type { WriteHooks, WriteOperation } from '../../src/store/writes.ts'
+import { batchOf, commitOf, FOUNDING, keyOf, logOf } from '../ledger/fixtures.ts'
+
+/** A place that outlives the stores opened on it. The node's own key is Ada's. */
+export interface Place {
+  open(hooks?: WriteHooks): Promise<LogStore>
+  remove(): Promise<void>
+}
+
+const ADA = keyOf('ada')
+const BEN = keyOf('ben')
+const bytesOf = (list: readonly Uint8Array[]) => list.map(toHex)
+
+export function logStoreSuite(name: string, make: () => Promise<Place>): void {
+  const it = suite(name)
+
+  /** Runs `body` on a new place. */
+  const claim = (text: string, body: (store: LogStore, place: Place) => Promise<void>): void => {
+    it(`${name}: ${text}`, async () => {
+      const place = await make()
+      const store = await place.open()
+      try {
+        await body(store, place)
+      } finally {
+        await store.close()
+        await place.remove()
+      }
+    })
+  }
+
+  claim('an empty store has nothing, and says so without an error', async (store) => {
+    assert.is(await store.head(ADA.member), undefined)
+    assert.equal(await store.heads(), [])
+    assert.equal(await store.entries(ADA.member, 0, 10), [])
+    assert.is(await store.commit(ADA.member, 0, 10), undefined)
+    assert.is(await store.getState('none'), undefined)
+    assert.equal(await store.listState(''), [])
+    assert.is(await store.forkEvidence(ADA.member), undefined)
+  })
+
+  claim('what was appended is read back by author and range, and is there after a restart', async (store, place) => {
+    const ada = logOf(ADA, [3, 5])
+    const ben = logOf(BEN, [7])
+    for (const commit of [ada[0], ben[0], ada[1]]) await store.append(batchOf(commit as (typeof ada)[0]))
+    const all = ada.flatMap((commit) => commit.raws)
+    const check = async (where: LogStore) => {
+      assert.equal(bytesOf(await where.entries(ADA.member, 0, 8)), bytesOf(all))
+      assert.equal(bytesOf(await where.entries(ADA.member, 2, 5)), bytesOf(all.slice(2, 5)))
+      assert.equal(bytesOf(await where.entries(ADA.member, 6, 1_000)), bytesOf(all.slice(6)))
+      assert.equal(await where.entries(ADA.member, 8, 9), [])
+      assert.equal(await where.entries(ADA.member, 5, 2), [])
+      assert.equal(bytesOf(await where.entries(BEN.member, 0, 7)), bytesOf((ben[0] as (typeof ben)[0]).raws))
+      const head = await where.head(ADA.member)
+      assert.is(head?.size, 8)
+      assert.equal(tipOf(head as NonNullable<typeof head>, all[7] as Uint8Array), ada[1]?.tip)
+      assert.equal((await where.heads()).map((h) => [h.author, h.size]), [[ADA.member, 8], [BEN.member, 7]].sort() as never)
+    }
+    await check(store)
+    await store.close()
+    const again = await place.open()
+    await check(again)
+    await again.close()
+  })
+
+  claim('a read ends before it passes its bytes, but gives at least one entry', async (store) => {
+    const [commit] = logOf(ADA, [6]) as [ReturnType<typeof commitOf>]
+    await store.append(batchOf(commit))
+    const [a, b] = commit.raws as [Uint8Array, Uint8Array]
+    assert.is((await store.entries(ADA.member, 0, 6, a.length + b.length)).length, 2)
+    assert.is((await store.entries(ADA.member, 0, 6, a.length + b.length - 1)).length, 1)
+    assert.is((await store.entries(ADA.member, 0, 6, 1)).length, 1)
+  })
+
+  claim('every batch leaves its note, and the newest within a range is found', async (store) => {
+    const commits = logOf(ADA, [3, 5, 1])
+    for (const commit of commits) await store.append(batchOf(commit))
+    await store.append(batchOf(logOf(BEN, [2])[0] as (typeof commits)[0]))
+    const sizeIn = async (above: number, upTo: number) => (await store.commit(ADA.member, above, upTo))?.size
+    assert.is(await sizeIn(0, 2), undefined)
+    assert.is(await sizeIn(0, 3), 3)
+    assert.is(await sizeIn(0, 8), 8)
+    assert.is(await sizeIn(3, 7), undefined)
+    assert.is(await sizeIn(3, 8), 8)
+    assert.is(await sizeIn(3, Number.POSITIVE_INFINITY), 9)
+    assert.is(await sizeIn(9, 100), undefined)
+    const found = await store.commit(ADA.member, 2, 3)
+    assert.ok(found && equalBytes(found.note, (commits[0] as (typeof commits)[0]).head.note))
+  })
+
+  claim('state is written with its batch or by itself, listed by prefix in the order of its bytes, and deleted by null', async (store, place) => {
+    const commit = logOf(ADA, [2])[0] as ReturnType<typeof commitOf>
+    await store.append(batchOf(commit, new Map([['study/b', utf8('2')], ['study/a', utf8('1')]])))
+    await store.putState(new Map([['study/ä', utf8('3')], ['studz', utf8('4')], ['stud', utf8('5')], ['study/b', null]]))
+    await store.close()
+    const again = await place.open()
+    assert.equal((await again.listState('study/')).map(([key, value]) => `${key}=${Buffer.from(value)}`), ['study/a=1', 'study/ä=3'])
+    assert.equal((await again.listState('')).map(([key]) => key), ['stud', 'study/a', 'study/ä', 'studz'])
+    assert.equal(Buffer.from((await again.getState('studz')) as Uint8Array).toString(), '4')
+    assert.is(await again.getState('study/b'), undefined)
+    await again.close()
+  })
+
+  claim('appends that are called together are done in order', async (store) => {
+    const commits = logOf(ADA, Array.from({ length: 20 }, (_, i) => 1 + (i % 3)))
+    const done: number[] = []
+    await Promise.all(commits.map((commit) => store.append(batchOf(commit)).then(() => done.push(commit.tip.size))))
+    assert.equal(done, commits.map((commit) => commit.tip.size))
+    assert.is((await store.entries(ADA.member, 0, 1_000)).length, commits[19]?.tip.size)
+  })
+
+  claim('a batch that does not continue its log is refused and changes nothing, and the store goes on', async (store) => {
+    const [first, second, third] = logOf(ADA, [3, 2, 2]) as [ReturnType<typeof commitOf>, ReturnType<typeof commitOf>, ReturnType<typeof commitOf>]
+    await store.append(batchOf(first))
+    const bad = [batchOf(third), batchOf(first), { ...batchOf(second), entries: second.raws.slice(1) }, { ...batchOf(second), entries: [] }, { ...batchOf(second), author: BEN.member }]
+    for (const batch of bad) {
+      let refused = false
+      await store.append(batch).catch(() => (refused = true))
+      assert.ok(refused)
+    }
+    assert.is((await store.head(ADA.member))?.size, 3)
+    assert.is(await store.head(BEN.member), undefined)
+    await store.append(batchOf(second))
+    assert.is((await store.entries(ADA.member, 0, 10)).length, 5)
+  })
+
+  claim('fork evidence freezes its author alone, stays the first, and survives a restart', async (store, place) => {
+    const ada = logOf(ADA, [3, 2]) as [ReturnType<typeof commitOf>, ReturnType<typeof commitOf>]
+    await store.append(batchOf(ada[0]))
+    await store.putForkEvidence(ADA.member, utf8('two heads'))
+    await store.putForkEvidence(ADA.member, utf8('two other heads'))
+    const check = async (where: LogStore) => {
+      const code = await where.append(batchOf(ada[1])).then(() => 'appended', (error: { code?: string }) => error.code)
+      assert.is(code, 'log-frozen')
+      assert.equal(Buffer.from((await where.forkEvidence(ADA.member)) as Uint8Array).toString(), 'two heads')
+    }
+    await check(store)
+    await store.close()
+    const again = await place.open()
+    await check(again)
+    await again.append(batchOf(logOf(BEN, [2])[0] as ReturnType<typeof commitOf>))
+    assert.is((await again.entries(ADA.member, 0, 5)).length, 3)
+    await again.close()
+  })
+
+  claim('a range is served in frames that another node accepts from wherever it stands', async (store) => {
+    const commits = logOf(BEN, [4, 1, 7, 250, 250, 250, 250, 250, 3])
+    for (const commit of commits) await store.append(batchOf(commit))
+    const full = commits[commits.length - 1]?.tip
+    for (const start of [null, ...commits]) {
+      let tip = start?.tip ?? emptyTip(BEN.member)
+      let frames = 0
+      for await (const frame of serveRange(store, { author: BEN.member, fromSize: tip.size })) {
+        tip = openFrame(tip, frame, FOUNDING).tip
+        frames++
+      }
+      assert.equal(tip, full)
+      if (start === null) assert.ok(frames <= 4, `${frames} frames for 1,265 entries: commits are joined`)
+    }
+    for await (const _ of serveRange(store, { author: BEN.member, fromSize: 5_000 })) assert.unreachable()
+    for await (const _ of serveRange(store, { author: ADA.member, fromSize: 0 })) assert.unreachable()
+  })
+
+  claim('a closed store refuses writes, and closing twice is closing once', async (store) => {
+    await Promise.all([store.close(), store.close()])
+    const code = await store.putState(new Map()).then(() => 'written', (error: { code?: string }) => error.code)
+    assert.is(code, 'store-closed')
+  })
+
+  for (const operation of ['append', 'putState', 'putForkEvidence'] as const) {
+    for (const moment of ['before', 'after'] as const) {
+      const outcome = moment === 'before' ? 'was not written' : 'was written all the same'
+      claim(`a failed ${operation} that ${outcome}: all or nothing after a restart, and no write before it`, async (first, place) => {
+        await first.append(batchOf(logOf(ADA, [3])[0] as ReturnType<typeof commitOf>))
+        await first.close()
+        await failing(place, operation, moment)
+      })
+    }
+  }
+
+  it.run()
+}
+
+/** One row of the fault table: the operation fails once at `moment`, then the store is opened again and used. */
+async function failing(place: Place, operation: WriteOperation, moment: 'before' | 'after'): Promise<void> {
+  const [, second, third] = logOf(ADA, [3, 2, 4]) as [ReturnType<typeof commitOf>, ReturnType<typeof commitOf>, ReturnType<typeof commitOf>]
+  const state = new Map([['round', utf8('7')]])
+  const fault = (at: WriteOperation) => {
+    if (at === operation) throw new Error('injected')
+  }
+  const store = await place.open({ [moment]: fault })
+  const write = {
+    append: () => store.append(batchOf(second, state)),
+    putState: () => store.putState(state),
+    putForkEvidence: () => store.putForkEvidence(BEN.member, utf8('two heads')),
+  }[operation]
+  const codeOf = (promise: Promise<void>) => promise.then(() => 'written', (error: Error & { code?: string }) => error.code ?? error.message)
+  assert.is(await codeOf(write()), 'injected')
+  assert.is(await codeOf(store.putState(new Map([['late', utf8('x')]]))), 'store-failed')
+  await store.close()
+
+  const again = await place.open()
+  const written = moment === 'after'
+  assert.is(await again.getState('late'), undefined)
+  assert.is((await again.getState('round')) !== undefined, written && operation !== 'putForkEvidence')
+  assert.is((await again.forkEvidence(BEN.member)) !== undefined, written && operation === 'putForkEvidence')
+  const size = (await again.head(ADA.member))?.size
+  assert.is(size, written && operation === 'append' ? 5 : 3)
+  assert.is((await again.entries(ADA.member, 0, 100)).length, size)
+  if (size === 3) await again.append(batchOf(second))
+  await again.append(batchOf(third))
+  assert.is((await again.entries(ADA.member, 0, 100)).length, 9)
+  await again.close()
+}

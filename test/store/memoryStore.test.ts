@@ -1,0 +1,7 @@
+import { MemoryStore } from '../../src/store/memoryStore.ts'
+import { logStoreSuite } from './logStoreSuite.ts'
+
+logStoreSuite('memory store', async () => {
+  const first = new MemoryStore()
+  return { open: async (hooks) => first.reopen(hooks), remove: async () => {} }
+})

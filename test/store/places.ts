@@ -1,0 +1,29 @@
+/** Level stores in folders of their own, for the store's tests. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LevelStore, type LevelStoreOptions } from '../../src/store/levelStore.ts'
+import { keyOf } from '../ledger/fixtures.ts'
+import type { Place } from './logStoreSuite.ts'
+
+export const SELF = keyOf('ada').member
+
+export interface Folder extends Place {
+  /** The data folder; the database is in `database`, the pin in `pin`. */
+  readonly data: string
+  readonly database: string
+  readonly pin: string
+  open(hooks?: LevelStoreOptions['hooks'], pin?: LevelStoreOptions['pin']): Promise<LevelStore>
+}
+
+export async function folder(): Promise<Folder> {
+  const data = await mkdtemp(join(tmpdir(), 'consilium-store-'))
+  const database = join(data, 'ledger')
+  return {
+    data,
+    database,
+    pin: join(data, 'heads.pin'),
+    open: (hooks, pin) => LevelStore.open(database, { self: SELF, hooks, pin }),
+    remove: () => rm(data, { recursive: true, force: true }),
+  }
+}
