@@ -1,13 +1,18 @@
 /** Deterministic CBOR (RFC 8949 §4.2.1): encoding, and a strict decoder that refuses what does not round-trip. */
 import { decode, encode, rfc8949EncodeOptions } from 'cborg'
 import { equalBytes } from './bytes.ts'
-import { ConsiliumError, messageOf } from './errors.ts'
+import { ConsiliumError, invariant, messageOf } from './errors.ts'
 import { LIMITS } from './limits.ts'
 
 /** What may be encoded: no `undefined`, no NaN or infinity, integers below 2^53. */
 export type Cbor = null | boolean | number | string | Uint8Array | readonly Cbor[] | { readonly [key: string]: Cbor }
 
+/**
+ * The canonical bytes of `value`, which `decodeCbor` gives back (−0 as 0): what no peer could read must never be signed.
+ * Error: `cbor-unencodable` for text with half a surrogate pair or a leading byte order mark.
+ */
 export function encodeCbor(value: Cbor): Uint8Array {
+  checkEncodable(value, 1)
   return plain(encode(value, rfc8949EncodeOptions))
 }
 
@@ -26,7 +31,7 @@ export function decodeCbor(bytes: Uint8Array, bytesMax: number = LIMITS.entryByt
   }
   let again: Uint8Array
   try {
-    again = encodeCbor(value)
+    again = encode(value, rfc8949EncodeOptions)
   } catch (error) {
     throw refused('cbor-not-canonical', messageOf(error))
   }
@@ -41,6 +46,25 @@ function plain(bytes: Uint8Array): Uint8Array {
 
 function refused(code: string, message: string): ConsiliumError {
   return new ConsiliumError({ code, message, blame: 'reject' })
+}
+
+/** Keeps out what the decoder refuses; `depth` is that of `value`'s own items. */
+function checkEncodable(value: Cbor, depth: number): void {
+  if (typeof value === 'string') return checkText(value)
+  if (typeof value === 'number') return invariant(Number.isFinite(value), 'numbers in CBOR are finite')
+  if (typeof value !== 'object') return invariant(typeof value === 'boolean', `no ${typeof value} in CBOR`)
+  if (value === null || value instanceof Uint8Array) return
+  const items = Array.isArray(value) ? value : Object.values(value)
+  invariant(depth <= LIMITS.cborDepthMax || items.length === 0, `CBOR is nested at most ${LIMITS.cborDepthMax} deep`)
+  if (items !== value) for (const key of Object.keys(value)) checkText(key)
+  for (const item of items) checkEncodable(item, depth + 1)
+}
+
+function checkText(text: string): void {
+  if (text.isWellFormed() && !text.startsWith('\ufeff')) return
+  const what = text.isWellFormed() ? 'starts with a byte order mark' : 'has half of a surrogate pair'
+  const message = `the text ${JSON.stringify(text.slice(0, 40))} ${what}: remove that character`
+  throw new ConsiliumError({ code: 'cbor-unencodable', message })
 }
 
 /** Bounds nesting before the recursive decoder sees the bytes: a linear scan over the item heads. */

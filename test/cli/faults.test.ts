@@ -1,0 +1,210 @@
+/** Bad input at the command line: each row is one fault, and gets one clear line, exit code 1, no stack trace, and loses nothing. */
+import { chmod, cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { consilium, consortium, type Ended, freePorts, inFolder, patients, studyText, type TestNode } from '../daemon/kit.ts'
+
+const it = suite('faults at the command line')
+
+/** One line, code 1, no trace, and all of `words` in it. */
+function refused(ended: Ended, ...words: (string | RegExp)[]): void {
+  assert.is(ended.code, 1, `exit code of: ${ended.err}${ended.out}`)
+  assert.is(ended.err.trim().split('\n').length, 1, `one line: ${ended.err}`)
+  assert.not.match(ended.err, /\n\s+at |Error:/)
+  for (const word of words) assert.ok(typeof word === 'string' ? ended.err.includes(word) : word.test(ended.err), `"${word}" in: ${ended.err}`)
+}
+
+interface Fault {
+  readonly name: string
+  /** Spoils something in the folder of a node that would start. */
+  readonly spoil: (home: string, folder: string) => Promise<unknown>
+  readonly words: readonly (string | RegExp)[]
+}
+
+const replace = async (file: string, from: string | RegExp, to: string): Promise<void> => writeFile(file, (await readFile(file, 'utf8')).replace(from, to))
+
+const START_FAULTS: readonly Fault[] = [
+  { name: 'a missing config', spoil: (home) => rm(join(home, 'config.yaml')), words: ['config.yaml', 'consilium init'] },
+  { name: 'a config that is no YAML', spoil: (home) => writeFile(join(home, 'config.yaml'), 'name: [St. Mary\n'), words: ['config.yaml', 'line'] },
+  { name: 'an unknown key in the config', spoil: (home) => replace(join(home, 'config.yaml'), /^mdns:/m, 'mdsn:'), words: ['config.yaml', 'mdsn', 'mdns'] },
+  { name: 'a missing key', spoil: (home) => rm(join(home, 'member.key')), words: ['member.key', 'backup'] },
+  { name: 'a key that others may read', spoil: (home) => chmod(join(home, 'member.key'), 0o644), words: ['0644', 'chmod 600'] },
+  { name: 'a key that is none', spoil: (home) => writeFile(join(home, 'member.key'), 'secret', { mode: 0o600 }), words: ['Ed25519', 'backup'] },
+  { name: 'no consortium file', spoil: (home) => rm(join(home, 'consortium.yaml')), words: ['consilium accept'] },
+  { name: 'an altered consortium file', spoil: (home) => replace(join(home, 'consortium.yaml'), '"two"', '"twO"'), words: ['founding', 'ask a founder'] },
+  { name: 'a consortium that was not signed', spoil: (home) => rm(join(home, 'acceptance')), words: ['consilium accept'] },
+  {
+    name: 'the consortium file of others',
+    spoil: async (home, folder) => {
+      await mkdir(join(folder, 'foreign'))
+      await consortium(join(folder, 'foreign'), ['four', 'five'])
+      await cp(join(folder, 'foreign', 'consortium.yaml'), join(home, 'consortium.yaml'))
+    },
+    words: ['consortium.yaml', 'not in it'],
+  },
+  { name: 'a database that is no database', spoil: async (home) => { await rm(join(home, 'database'), { recursive: true }); await writeFile(join(home, 'database'), 'x') }, words: ['database'] },
+  {
+    name: 'a database with a damaged file',
+    spoil: async (home) => {
+      const folder = join(home, 'database')
+      for (const file of await readdir(folder)) if (file.startsWith('MANIFEST')) await writeFile(join(folder, file), 'damaged')
+    },
+    words: ['database'],
+  },
+  {
+    name: 'a database that has lost its newest entries',
+    spoil: async (home) => {
+      const folder = join(home, 'database')
+      for (const file of await readdir(folder)) if (file.endsWith('.log') || file.endsWith('.ldb')) await truncate(join(folder, file), 0)
+    },
+    words: [/pin|ledger|database/],
+  },
+  { name: 'a listen address that is none', spoil: (home) => replace(join(home, 'config.yaml'), /\/ip4\/127[^\s"'\]]*/, '/ip4/127.0.0.1/udp/1'), words: ['/ip4/127.0.0.1/udp/1'] },
+  { name: 'an address of another machine to listen on', spoil: (home) => replace(join(home, 'config.yaml'), /\/ip4\/127[^\s"'\]]*/, '/ip4/203.0.113.9/tcp/4801'), words: ['203.0.113.9'] },
+]
+
+it('a node whose folder is spoilt does not start, says in one line why, and starts again when it is mended', () =>
+  inFolder(async (folder, nodes) => {
+    const [one] = (await consortium(folder, ['one', 'two'])) as [TestNode, TestNode]
+    nodes.push(one)
+    await one.start()
+    await one.end('SIGTERM')
+    for (const fault of START_FAULTS) {
+      const sound = join(folder, 'sound')
+      await cp(one.home, sound, { recursive: true })
+      await fault.spoil(one.home, folder)
+      refused(await consilium(['start', '--home', one.home]), ...fault.words)
+      await rm(one.home, { recursive: true })
+      await cp(sound, one.home, { recursive: true })
+      await rm(sound, { recursive: true })
+    }
+    await one.start()
+    assert.ok((await one.status()) !== null, 'mended, it starts')
+  }))
+
+it('a port in use, a second daemon on one folder, and a command without a daemon each say what to do', () =>
+  inFolder(async (folder, nodes) => {
+    nodes.push(...(await consortium(folder, ['one', 'two'])))
+    const [one, two] = nodes as [TestNode, TestNode]
+    refused(await consilium(['status', '--home', one.home]), 'no daemon is running', 'consilium start')
+    const [port] = await freePorts(1)
+    const taken = createServer()
+    await new Promise<void>((resolve) => taken.listen(port, '127.0.0.1', resolve))
+    await replace(join(two.home, 'config.yaml'), /\/ip4\/127[^\s"'\]]*\/tcp\/0/, `/ip4/127.0.0.1/tcp/${port}`)
+    refused(await consilium(['start', '--home', two.home]), String(port), 'in use')
+    await new Promise((resolve) => taken.close(resolve))
+    await one.start()
+    refused(await consilium(['start', '--home', one.home]), 'another daemon')
+    assert.ok((await one.status()) !== null, 'the first goes on')
+  }))
+
+it('init, found and accept refuse what would overwrite, forge or mix up', () =>
+  inFolder(async (folder) => {
+    const home = (name: string): string => join(folder, name)
+    for (const name of ['a', 'b']) assert.is((await consilium(['init', '--name', name, '--home', home(name)])).code, 0)
+    const key = await readFile(join(home('a'), 'member.key'), 'utf8')
+    refused(await consilium(['init', '--name', 'a', '--home', home('a')]), 'member.key', 'not overwritten')
+    assert.is(await readFile(join(home('a'), 'member.key'), 'utf8'), key, 'the key is as it was')
+    refused(await consilium(['init', '--name', 'new\nline', '--home', home('c')]), 'name')
+    const card = (name: string): string => join(home(name), 'card.txt')
+    const out = join(folder, 'consortium.yaml')
+    const found = (...cards: string[]): Promise<Ended> => consilium(['found', '--name', 'Both', '-o', out, ...cards])
+    refused(await found(card('a')), 'at least 2 cards')
+    refused(await found(card('a'), card('a')), 'same key')
+    refused(await found(card('a'), join(folder, 'nobody.txt')), 'nobody.txt')
+    const text = (await readFile(card('b'), 'utf8')).trim()
+    refused(await found(card('a'), `${text.slice(0, 60)}${text[60] === 'A' ? 'B' : 'A'}${text.slice(61)}`), 'card')
+    assert.is((await found(card('a'), card('b'))).code, 0)
+    refused(await found(card('a'), card('b')), 'not overwritten')
+    await consilium(['init', '--name', 'c', '--home', home('c')])
+    refused(await consilium(['accept', out, '--home', home('c')]), 'not in it', 'card.txt')
+    assert.is((await consilium(['accept', out, '--home', home('a')])).code, 0)
+    const other = join(folder, 'other.yaml')
+    assert.is((await consilium(['found', '--name', 'Other', '-o', other, card('a'), card('b')])).code, 0)
+    refused(await consilium(['accept', other, '--home', home('a')]), 'another consortium')
+  }))
+
+interface TableFault {
+  readonly name: string
+  readonly csv: string
+  readonly more?: readonly string[]
+  readonly words: readonly (string | RegExp)[]
+}
+
+const GOOD = patients(60, 1)
+const cell = (row: number, column: number, value: string): string => {
+  const lines = GOOD.split('\n')
+  const cells = (lines[row] as string).split(',')
+  cells[column] = value
+  lines[row] = cells.join(',')
+  return lines.join('\n')
+}
+
+const TABLE_FAULTS: readonly TableFault[] = [
+  { name: 'an empty file', csv: '', words: ['empty'] },
+  { name: 'a header alone', csv: 'age,marker,sex,ill\n', words: [/no row|empty/] },
+  { name: 'a missing column', csv: GOOD.replace('marker', 'market'), words: ['marker', 'market'] },
+  { name: 'a column too many', csv: GOOD.replaceAll(/$/gm, ',1').replace('ill,1', 'ill,extra'), words: ['extra', '--ignore-extra'] },
+  { name: 'text in a number column', csv: cell(3, 0, 'old'), words: ['age', 'old'] },
+  { name: 'a value that is not a number', csv: cell(3, 1, 'NaN'), words: ['marker', 'NaN'] },
+  { name: 'infinity', csv: cell(3, 1, 'Infinity'), words: ['marker', 'Infinity'] },
+  { name: 'a value out of range', csv: cell(3, 0, '300'), words: ['age', '300', '120'] },
+  { name: 'another unit', csv: GOOD, more: ['--unit', 'age=months'], words: ['months', 'years'] },
+  { name: 'a level that the study does not know', csv: cell(3, 2, 'x'), words: ['sex', 'x'] },
+  { name: 'a label that is neither', csv: cell(3, 3, 'perhaps'), words: ['ill', 'perhaps'] },
+  { name: 'one class only', csv: GOOD.replaceAll(',yes', ',no'), words: ['0 of 60', 'yes'] },
+  { name: 'fewer rows than the minimum cohort', csv: GOOD.split('\n').slice(0, 4).join('\n'), words: ['5'] },
+]
+
+it('a study file and a table with a fault are refused by name and place, and a BOM or CRLF is none', () =>
+  inFolder(async (folder, nodes) => {
+    nodes.push(...(await consortium(folder, ['one', 'two'])))
+    const [one] = nodes as [TestNode]
+    await one.start()
+    const at = ['--home', one.home]
+    const file = join(folder, 'test.study.yaml')
+    refused(await consilium(['study', 'add', join(folder, 'none.yaml'), ...at]), 'none.yaml')
+    await writeFile(file, 'name: [')
+    refused(await consilium(['study', 'add', file, ...at]), 'test.study.yaml', 'line')
+    await writeFile(file, studyText({ rounds: 5 }).replace('minimumCohort', 'minimunCohort'))
+    refused(await consilium(['study', 'add', file, ...at]), 'minimunCohort', 'minimumCohort')
+    await writeFile(file, studyText({ rounds: 5 }).replace('kind: logistic', 'kind: mlp, hidden: [512, 512]'))
+    refused(await consilium(['study', 'add', file, ...at]), 'parameters')
+    await writeFile(file, studyText({ rounds: 5 }))
+    const added = await consilium(['study', 'add', file, ...at, '--json'])
+    const { study } = JSON.parse(added.out) as { study: string }
+    const differs = `${study.slice(0, 63)}${study[63] === '0' ? '1' : '0'}`
+    refused(await consilium(['study', 'accept', differs, ...at]), study, 'compare')
+    refused(await consilium(['study', 'bind', 'nothing', '--data', file, ...at]), 'nothing', 'study ls')
+    const table = join(folder, 'table.csv')
+    const bind = (...more: string[]): Promise<Ended> => consilium(['study', 'bind', study.slice(0, 8), '--data', table, ...at, ...more])
+    refused(await bind(), 'table.csv', 'no such file')
+    for (const { csv, more, words } of TABLE_FAULTS) {
+      await writeFile(table, csv)
+      refused(await bind(...(more ?? [])), 'table.csv', ...words)
+    }
+    assert.is((await one.status())?.studies[0]?.rows, null, 'nothing was bound')
+    assert.not.match(one.log, /300|perhaps/)
+    await writeFile(table, `\uFEFF${GOOD.replaceAll('\n', '\r\n')}`)
+    const bound = await bind()
+    assert.is(bound.code, 0, bound.err)
+  }))
+
+it('every command has --help with an example, and unknown options are refused', async () => {
+  const commands = [['init'], ['found'], ['accept'], ['start'], ['stop'], ['status'], ['doctor']]
+  for (const sub of ['add', 'accept', 'bind', 'ls', 'show', 'pause', 'resume', 'model']) commands.push(['study', sub])
+  for (const sub of ['ls', 'show', 'tail', 'verify']) commands.push(['log', sub])
+  for (const command of commands) {
+    const help = await consilium([...command, '--help'])
+    assert.is(help.code, 0)
+    assert.match(help.out, /Example:\n {2}\$ consilium /)
+    assert.match(help.out, /--json/)
+  }
+  const wrong = await consilium(['status', '--hmoe', 'x'])
+  assert.is(wrong.code, 1)
+  assert.match(wrong.err, /--home/)
+})
+
+it.run()
