@@ -25,7 +25,13 @@ export async function bench(): Promise<Figure[]> {
       if (last) idleBytes = run.residentBytes
     }
     return [
-      under('daemon start to ready', median(readyMs) / 1000, 1.5, 's', `median of ${STARTS} starts, process spawn to "ready"`),
+      under(
+        'daemon start to ready',
+        median(readyMs) / 1000,
+        1.5,
+        's',
+        `median of ${STARTS} starts, process spawn to "ready"`,
+      ),
       under('daemon idle RSS', idleBytes / 1e6, 150, 'MB', `VmRSS after ${IDLE_MS / 1000} s`),
     ]
   } finally {
@@ -48,7 +54,9 @@ async function found(folder: string): Promise<string> {
 
 async function start(home: string, idleMs: number): Promise<{ readyMs: number; residentBytes: number }> {
   const begun = performance.now()
-  const child = spawn(process.execPath, [PROGRAM, 'start', '--home', home, '--json'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, [PROGRAM, 'start', '--home', home, '--json'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const said: string[] = []
   await new Promise<void>((resolve, reject) => {

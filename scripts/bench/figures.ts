@@ -18,5 +18,11 @@ export function median(values: readonly number[]): number {
 /** A figure that must stay under `limit`. */
 export function under(name: string, measured: number, limit: number, unit: string, how: string): Figure {
   const ratio = limit / measured
-  return { name, figure: `${measured.toFixed(measured < 10 ? 2 : 0)} ${unit} (${how}; limit ${limit} ${unit})`, ratio, target: 1, ok: ratio >= 1 }
+  return {
+    name,
+    figure: `${measured.toFixed(measured < 10 ? 2 : 0)} ${unit} (${how}; limit ${limit} ${unit})`,
+    ratio,
+    target: 1,
+    ok: ratio >= 1,
+  }
 }

@@ -14,7 +14,9 @@ export async function bench(): Promise<Figure[]> {
   const seeds = [new Uint8Array(randomBytes(32)), new Uint8Array(randomBytes(32))] as const
   const members = seeds.map((seed) => ({ id: signingKey(seed).member, addresses: [] }))
   const arrived = new Map<number, number>()
-  const listener = make(seeds[0], members, [], (data) => arrived.set(new DataView(data.buffer, data.byteOffset).getUint32(0), performance.now()))
+  const listener = make(seeds[0], members, [], (data) =>
+    arrived.set(new DataView(data.buffer, data.byteOffset).getUint32(0), performance.now()),
+  )
   const stop = new AbortController()
   await listener.start(stop.signal)
   const sender = make(seeds[1], members, listener.addresses(), () => undefined)
@@ -31,13 +33,26 @@ export async function bench(): Promise<Figure[]> {
       await until(() => arrived.has(i))
       tookMs.push((arrived.get(i) as number) - begun)
     }
-    return [under('publish to acceptance', median(tookMs), 50, 'ms', `median of ${MESSAGES} messages of ${MESSAGE_BYTES} bytes, two nodes on loopback`)]
+    return [
+      under(
+        'publish to acceptance',
+        median(tookMs),
+        50,
+        'ms',
+        `median of ${MESSAGES} messages of ${MESSAGE_BYTES} bytes, two nodes on loopback`,
+      ),
+    ]
   } finally {
     await Promise.all([listener.stop(), sender.stop()])
   }
 }
 
-function make(seed: Uint8Array, members: readonly { id: ReturnType<typeof signingKey>['member']; addresses: string[] }[], bootstrap: readonly string[], heard: (data: Uint8Array) => void): Libp2pTransport {
+function make(
+  seed: Uint8Array,
+  members: readonly { id: ReturnType<typeof signingKey>['member']; addresses: string[] }[],
+  bootstrap: readonly string[],
+  heard: (data: Uint8Array) => void,
+): Libp2pTransport {
   const self = signingKey(seed).member
   const events: TransportEvents = {
     onConnected: () => undefined,
@@ -51,7 +66,16 @@ function make(seed: Uint8Array, members: readonly { id: ReturnType<typeof signin
   }
   const others = members.filter(({ id }) => id !== self)
   return new Libp2pTransport(
-    { privateKeySeed: seed, members: others, listen: ['/ip4/127.0.0.1/tcp/0'], announce: [], bootstrap, mdns: false, topicPrefix: 'consilium/1/bench', log: () => undefined },
+    {
+      privateKeySeed: seed,
+      members: others,
+      listen: ['/ip4/127.0.0.1/tcp/0'],
+      announce: [],
+      bootstrap,
+      mdns: false,
+      topicPrefix: 'consilium/1/bench',
+      log: () => undefined,
+    },
     events,
   )
 }

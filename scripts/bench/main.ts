@@ -22,6 +22,12 @@ for (const [name, load] of Object.entries(BENCHES)) {
   process.stdout.write(`${name} …\n`)
   figures.push(...(await (await load()).bench()))
 }
-const rows = figures.map(({ name, figure, ratio, target, ok }) => [name, `${ratio.toFixed(2)} ×`, `≥ ${target}`, ok ? 'met' : 'MISSED', figure])
+const rows = figures.map(({ name, figure, ratio, target, ok }) => [
+  name,
+  `${ratio.toFixed(2)} ×`,
+  `≥ ${target}`,
+  ok ? 'met' : 'MISSED',
+  figure,
+])
 process.stdout.write(`\n${table(['figure', 'ratio', 'target', '', 'measured'], rows, [1, 2]).join('\n')}\n`)
 if (figures.some((figure) => !figure.ok)) process.exitCode = 1

@@ -41,7 +41,11 @@ export class Client {
     let bytes = 0
     for await (const chunk of response) {
       bytes += (chunk as Buffer).length
-      if (bytes > ANSWER_BYTES_MAX) throw new ConsiliumError({ code: 'answer-too-large', message: 'the daemon answered more than this command reads' })
+      if (bytes > ANSWER_BYTES_MAX)
+        throw new ConsiliumError({
+          code: 'answer-too-large',
+          message: 'the daemon answered more than this command reads',
+        })
       chunks.push(chunk as Buffer)
     }
     const value = JSON.parse(Buffer.concat(chunks).toString('utf8')) as T | ErrorReport
@@ -49,9 +53,17 @@ export class Client {
     return value as T
   }
 
-  #open(method: string, path: string, body: object | undefined, signal?: AbortSignal): Promise<import('node:http').IncomingMessage> {
+  #open(
+    method: string,
+    path: string,
+    body: object | undefined,
+    signal?: AbortSignal,
+  ): Promise<import('node:http').IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const call = request({ socketPath: this.#socket, method, path, signal, headers: { 'content-type': 'application/json' } }, resolve)
+      const call = request(
+        { socketPath: this.#socket, method, path, signal, headers: { 'content-type': 'application/json' } },
+        resolve,
+      )
       call.once('error', (error: NodeJS.ErrnoException) => reject(this.#explain(error)))
       call.end(body === undefined ? undefined : JSON.stringify(body))
     })
@@ -65,8 +77,14 @@ export class Client {
       })
     }
     if (error.code === 'EACCES') {
-      return new ConsiliumError({ code: 'control-refused', message: `${this.#socket}: this user may not control the daemon; run the command as the user who started it` })
+      return new ConsiliumError({
+        code: 'control-refused',
+        message: `${this.#socket}: this user may not control the daemon; run the command as the user who started it`,
+      })
     }
-    return new ConsiliumError({ code: 'control-failed', message: `${this.#socket}: the daemon did not answer (${error.code ?? error.message}); see its log` })
+    return new ConsiliumError({
+      code: 'control-failed',
+      message: `${this.#socket}: the daemon did not answer (${error.code ?? error.message}); see its log`,
+    })
   }
 }

@@ -2,38 +2,58 @@
 import { networkInterfaces } from 'node:os'
 import { InvalidArgumentError } from 'commander'
 import { DEFAULT_PORT } from '../config/config.ts'
-import { acceptConsortium, foundConsortium, initHome } from '../daemon/home.ts'
 import { readText, writeNew } from '../daemon/files.ts'
+import { acceptConsortium, foundConsortium, initHome } from '../daemon/home.ts'
 import { fingerprint, quorum } from '../governance/founding.ts'
 import { table } from './output.ts'
 import { type Common, command, outputOf } from './shared.ts'
 
 export function initCommand() {
-  return command('init', 'make key, data folder, commented config and member card', 'consilium init --name "St. Mary" --announce /dns4/ml.stmary.example/tcp/4801')
+  return command(
+    'init',
+    'make key, data folder, commented config and member card',
+    'consilium init --name "St. Mary" --announce /dns4/ml.stmary.example/tcp/4801',
+  )
     .requiredOption('--name <name>', 'the name that the other hospitals know you by')
     .option('--port <port>', 'TCP port to listen on', parsePort, DEFAULT_PORT)
-    .option('--announce <multiaddr>', 'address under which the others reach you; may be repeated', (one: string, all: string[]) => [...all, one], [] as string[])
+    .option(
+      '--announce <multiaddr>',
+      'address under which the others reach you; may be repeated',
+      (one: string, all: string[]) => [...all, one],
+      [] as string[],
+    )
     .action(async (options: Common & { name: string; port: number; announce: string[] }) => {
       const { port } = options
       const announce = options.announce.length > 0 ? options.announce : localAddresses(port)
-      const { paths, key, card } = await initHome(options.home, { name: options.name, port, announce: options.announce }, announce)
-      outputOf(options).print({ home: paths.folder, member: key.id, fingerprint: fingerprint(key.id), card, addresses: announce }, () => [
-        `Made ${paths.folder}`,
-        `  config.yaml   settings, each with its reason; edit it, then "consilium start"`,
-        `  member.key    your private key (mode 0600): back it up, show it to nobody`,
-        `  card.txt      your member card, the line below`,
-        '',
-        `Member card of ${options.name}, to hand to whoever founds the consortium:`,
-        card,
-        '',
-        `It says that you can be dialled at: ${announce.join(' ') || '(nowhere: this node only dials out)'}`,
-        `Its fingerprint, to compare by phone: ${fingerprint(key.id)}`,
-      ])
+      const { paths, key, card } = await initHome(
+        options.home,
+        { name: options.name, port, announce: options.announce },
+        announce,
+      )
+      outputOf(options).print(
+        { home: paths.folder, member: key.id, fingerprint: fingerprint(key.id), card, addresses: announce },
+        () => [
+          `Made ${paths.folder}`,
+          `  config.yaml   settings, each with its reason; edit it, then "consilium start"`,
+          `  member.key    your private key (mode 0600): back it up, show it to nobody`,
+          `  card.txt      your member card, the line below`,
+          '',
+          `Member card of ${options.name}, to hand to whoever founds the consortium:`,
+          card,
+          '',
+          `It says that you can be dialled at: ${announce.join(' ') || '(nowhere: this node only dials out)'}`,
+          `Its fingerprint, to compare by phone: ${fingerprint(key.id)}`,
+        ],
+      )
     })
 }
 
 export function foundCommand() {
-  return command('found', 'make the consortium file from the members\' cards', 'consilium found --name "Northern memory clinics" a/card.txt b/card.txt c/card.txt')
+  return command(
+    'found',
+    "make the consortium file from the members' cards",
+    'consilium found --name "Northern memory clinics" a/card.txt b/card.txt c/card.txt',
+  )
     .argument('<cards...>', 'member cards: files that hold one, or the lines themselves')
     .requiredOption('--name <name>', 'name of the consortium')
     .option('-o, --out <file>', 'where to write it', 'consortium.yaml')
@@ -44,9 +64,16 @@ export function foundCommand() {
       const { members, founding } = consortium
       outputOf(options).print({ file: options.out, founding, fingerprint: fingerprint(founding), members }, () => [
         `Wrote ${options.out}: "${consortium.name}", ${members.length} members, ${quorum(members.length)} of them make an entry final.`,
-        ...(members.length < 4 ? ['With fewer than 4 members no one may be missing for that: one hospital offline delays it until it is back.'] : []),
+        ...(members.length < 4
+          ? [
+              'With fewer than 4 members no one may be missing for that: one hospital offline delays it until it is back.',
+            ]
+          : []),
         '',
-        ...table(['member', 'fingerprint of its key', 'addresses'], members.map((member) => [member.name, fingerprint(member.key), member.addresses.join(' ') || '–'])),
+        ...table(
+          ['member', 'fingerprint of its key', 'addresses'],
+          members.map((member) => [member.name, fingerprint(member.key), member.addresses.join(' ') || '–']),
+        ),
         '',
         `Fingerprint of the consortium: ${fingerprint(founding)}`,
         'Send the file to every member. Each compares the fingerprints with the others by phone, then runs:',
@@ -56,7 +83,11 @@ export function foundCommand() {
 }
 
 export function acceptCommand() {
-  return command('accept', 'sign the consortium file (membership epoch 0) and keep it', 'consilium accept consortium.yaml')
+  return command(
+    'accept',
+    'sign the consortium file (membership epoch 0) and keep it',
+    'consilium accept consortium.yaml',
+  )
     .argument('<file>', 'the file that "consilium found" wrote')
     .action(async (file: string, options: Common) => {
       const consortium = await acceptConsortium(options.home, file)
@@ -71,7 +102,10 @@ export function acceptCommand() {
 
 async function readCardArgument(argument: string): Promise<{ text: string; source: string }> {
   if (argument.startsWith('consilium-card-')) return { text: argument, source: 'card' }
-  return { text: await readText(argument, 'card', 'give the file that "consilium init" wrote, or the card\'s line itself'), source: argument }
+  return {
+    text: await readText(argument, 'card', 'give the file that "consilium init" wrote, or the card\'s line itself'),
+    source: argument,
+  }
 }
 
 /** This machine's addresses that others may reach: what a card says where --announce is not given. */
@@ -82,7 +116,7 @@ function localAddresses(port: number): string[] {
 
 export function parsePort(text: string): number {
   const port = Number(text)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('0 to 65535 is expected; 0 takes any free port.')
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new InvalidArgumentError('0 to 65535 is expected; 0 takes any free port.')
   return port
 }
-

@@ -20,13 +20,17 @@ export function logCommand(): Command {
 
 function filtered(name: string, description: string, example: string): Command {
   return command(name, description, example)
-    .option('--member <member>', 'only this member\'s log: its name, or at least 6 digits of its key')
+    .option('--member <member>', "only this member's log: its name, or at least 6 digits of its key")
     .option('--kind <kind>', 'only this kind, or kinds that begin with it: round.merged, round, study')
     .option('--study <study>', 'only this study')
 }
 
 function list(): Command {
-  return filtered('ls', 'list the newest entries, oldest first', 'consilium log ls --member "St. Mary" --kind round.merged')
+  return filtered(
+    'ls',
+    'list the newest entries, oldest first',
+    'consilium log ls --member "St. Mary" --kind round.merged',
+  )
     .option('-n, --limit <count>', 'how many', '40')
     .action(async (options: Filter) => {
       const { entries } = await clientOf(options).get<{ entries: EntryReport[] }>(`/v1/log?${queryOf(options)}`)
@@ -36,7 +40,7 @@ function list(): Command {
 
 function show(): Command {
   return command('show', 'show one entry, what it cites and what cites it', 'consilium log show St.Mary/17')
-    .argument('<ref>', 'MEMBER/NUMBER, or at least 8 digits of the entry\'s hash')
+    .argument('<ref>', "MEMBER/NUMBER, or at least 8 digits of the entry's hash")
     .action(async (ref: string, options: Common) => {
       const entry = await clientOf(options).get<EntryDetails>(`/v1/log/entry?ref=${encodeURIComponent(ref)}`)
       outputOf(options).print(entry, () => detailLines(entry))
@@ -49,32 +53,48 @@ function tail(): Command {
     .action(async (options: Filter) => {
       const stop = new AbortController()
       process.once('SIGINT', () => stop.abort())
-      for await (const entry of clientOf(options).follow<EntryReport>(`/v1/log/follow?${queryOf(options)}`, stop.signal)) {
+      for await (const entry of clientOf(options).follow<EntryReport>(
+        `/v1/log/follow?${queryOf(options)}`,
+        stop.signal,
+      )) {
         process.stdout.write(`${options.json ? JSON.stringify(entry) : lineOf(entry).join('  ')}\n`)
       }
     })
 }
 
 function verify(): Command {
-  return command('verify', 'recompute every hash, link, root and signature of the logs stored here', 'consilium log verify')
-    .option('--member <member>', 'only this member\'s log')
+  return command(
+    'verify',
+    'recompute every hash, link, root and signature of the logs stored here',
+    'consilium log verify',
+  )
+    .option('--member <member>', "only this member's log")
     .action(async (options: Common & { member?: string }) => {
       const query = options.member === undefined ? '' : `?member=${encodeURIComponent(options.member)}`
       const { logs } = await clientOf(options).get<{ logs: VerifyReport[] }>(`/v1/log/verify${query}`)
       outputOf(options).print(logs, () =>
         table(
           ['log of', 'entries', 'root', 'ms', 'verdict'],
-          logs.map((log) => [log.name, String(log.entries), log.root === null ? '–' : short(log.root), log.milliseconds.toFixed(0), log.ok ? 'verified' : (log.fault ?? 'wrong')]),
+          logs.map((log) => [
+            log.name,
+            String(log.entries),
+            log.root === null ? '–' : short(log.root),
+            log.milliseconds.toFixed(0),
+            log.ok ? 'verified' : (log.fault ?? 'wrong'),
+          ]),
           [1, 3],
         ),
       )
       const wrong = logs.find((log) => !log.ok)
-      if (wrong !== undefined) throw new ConsiliumError({ code: 'log-wrong', message: `log of ${wrong.name}: ${wrong.fault}` })
+      if (wrong !== undefined)
+        throw new ConsiliumError({ code: 'log-wrong', message: `log of ${wrong.name}: ${wrong.fault}` })
     })
 }
 
 function queryOf({ member, kind, study, limit }: Filter): string {
-  const given = Object.entries({ member, kind, study, limit }).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  const given = Object.entries({ member, kind, study, limit }).filter(
+    (pair): pair is [string, string] => pair[1] !== undefined,
+  )
   return new URLSearchParams(given).toString()
 }
 
@@ -83,7 +103,14 @@ function entryTable(entries: readonly EntryReport[]): string[] {
 }
 
 function lineOf(entry: EntryReport): string[] {
-  return [utc(entry.timeMs), entry.ref, entry.kind, entry.study === null ? '–' : short(entry.study), entry.state, gist(entry.body)]
+  return [
+    utc(entry.timeMs),
+    entry.ref,
+    entry.kind,
+    entry.study === null ? '–' : short(entry.study),
+    entry.state,
+    gist(entry.body),
+  ]
 }
 
 /** The body's small values on one line; long ones only by their beginning. */
@@ -112,6 +139,8 @@ function detailLines(entry: EntryDetails): string[] {
     `cites    ${entry.refs.join(' ') || '–'}`,
     `cited by ${entry.citedBy.join(' ') || '–'}`,
     'body',
-    ...JSON.stringify(entry.body, null, 2).split('\n').map((line) => `  ${line}`),
+    ...JSON.stringify(entry.body, null, 2)
+      .split('\n')
+      .map((line) => `  ${line}`),
   ]
 }

@@ -4,7 +4,11 @@ import { duration, measure, megabytes, short, table } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
 export function startCommand() {
-  return command('start', 'run the node in the foreground until SIGTERM or Ctrl-C; logs go to standard error', 'consilium start --home /var/lib/consilium')
+  return command(
+    'start',
+    'run the node in the foreground until SIGTERM or Ctrl-C; logs go to standard error',
+    'consilium start --home /var/lib/consilium',
+  )
     .option('--record <file>', 'write every event and a digest of every decision, for replay')
     .action(async (options: Common & { record?: string }) => {
       const { runDaemon } = await import('../daemon/run.ts') // the network stack is loaded by this command alone
@@ -20,19 +24,27 @@ export function stopCommand() {
 }
 
 export function statusCommand() {
-  return command('status', 'show peers, studies and logs of the running node', 'consilium status').action(async (options: Common) => {
-    const status = await clientOf(options).get<StatusReport>('/v1/status')
-    outputOf(options).print(status, () => statusLines(status))
-  })
+  return command('status', 'show peers, studies and logs of the running node', 'consilium status').action(
+    async (options: Common) => {
+      const status = await clientOf(options).get<StatusReport>('/v1/status')
+      outputOf(options).print(status, () => statusLines(status))
+    },
+  )
 }
 
 export function doctorCommand() {
-  return command('doctor', 'check clock, disk, ports and which members are reachable, and say what to do', 'consilium doctor').action(async (options: Common) => {
+  return command(
+    'doctor',
+    'check clock, disk, ports and which members are reachable, and say what to do',
+    'consilium doctor',
+  ).action(async (options: Common) => {
     const { findings } = await clientOf(options).get<{ findings: Finding[] }>('/v1/doctor')
     outputOf(options).print(findings, () => [
       ...findings.map(({ ok, check, text }) => `${ok ? 'ok  ' : 'LOOK'}  ${check.padEnd(22)} ${text}`),
       '',
-      findings.every((finding) => finding.ok) ? 'Nothing is wrong.' : `${findings.filter((finding) => !finding.ok).length} of ${findings.length} want a look.`,
+      findings.every((finding) => finding.ok)
+        ? 'Nothing is wrong.'
+        : `${findings.filter((finding) => !finding.ok).length} of ${findings.length} want a look.`,
     ])
     if (findings.some((finding) => !finding.ok)) process.exitCode = 1
   })
@@ -61,7 +73,9 @@ function statusLines(status: StatusReport): string[] {
       [4, 5],
     ),
     '',
-    ...(status.studies.length === 0 ? ['No study yet. Propose one: consilium study add FILE'] : status.studies.flatMap(studyLines)),
+    ...(status.studies.length === 0
+      ? ['No study yet. Propose one: consilium study add FILE']
+      : status.studies.flatMap(studyLines)),
     ...status.rejections.map(({ name, reason, count }) => `refused from ${name}: ${reason}, ${count} ×`),
   ]
 }
@@ -72,7 +86,10 @@ function studyLines(study: StudyReport): string[] {
     metrics === null
       ? ''
       : ` · on ${metrics.examples} own held-out patients: AUC ${measure(metrics.auc)}, log-loss ${measure(metrics.logLoss)}, accuracy ${measure(metrics.accuracy)}`
-  const merged = study.merged.length === 0 ? '' : ` · last merge: ${study.merged.map(({ name, ageRounds }) => (ageRounds === 0 ? name : `${name} (age ${ageRounds})`)).join(', ')}`
+  const merged =
+    study.merged.length === 0
+      ? ''
+      : ` · last merge: ${study.merged.map(({ name, ageRounds }) => (ageRounds === 0 ? name : `${name} (age ${ageRounds})`)).join(', ')}`
   return [
     `${study.name} (${short(study.id)}): ${study.paused ? 'paused' : study.phase}, round ${study.round} of ${study.rounds}, ${study.accepted.length} accepted, ${study.bound.length} bound${own}${merged}`,
     ...(study.refusal === null ? [] : [`  the next round may not start: ${study.refusal}`]),

@@ -14,7 +14,11 @@ export function output(asJson: boolean): Output {
 }
 
 /** Columns padded to their widest cell; `right` names columns to align right. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[], right: readonly number[] = []): string[] {
+export function table(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: readonly number[] = [],
+): string[] {
   const all = [header, ...rows]
   const widths = header.map((_, column) => Math.max(...all.map((row) => displayWidth(row[column] ?? ''))))
   return all.map((row) =>
@@ -33,7 +37,11 @@ function displayWidth(text: string): number {
   let width = 0
   for (const character of text.normalize('NFC')) {
     if (/\p{M}/u.test(character)) continue
-    width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u.test(character) ? 2 : 1
+    width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u.test(
+      character,
+    )
+      ? 2
+      : 1
   }
   return width
 }

@@ -1,7 +1,7 @@
 /** The command `consilium`: its subcommands, and how a failure ends. */
 import { Command } from 'commander'
-import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { VERSION } from '../config/version.ts'
+import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { logCommand } from './log.ts'
 import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
@@ -12,8 +12,21 @@ export async function main(argv: readonly string[]): Promise<void> {
     .description('Hospitals train one model together: no server, no chain, no patient record leaving its house.')
     .version(VERSION)
     .showHelpAfterError('(--help shows what is allowed)')
-    .addHelpText('after', '\nFirst steps:\n  $ consilium init --name "St. Mary"\n  $ consilium found --name "Our consortium" CARD…   (one of you)\n  $ consilium accept consortium.yaml                (each of you)\n  $ consilium start')
-  for (const sub of [initCommand(), foundCommand(), acceptCommand(), startCommand(), stopCommand(), statusCommand(), doctorCommand(), studyCommand(), logCommand()]) {
+    .addHelpText(
+      'after',
+      '\nFirst steps:\n  $ consilium init --name "St. Mary"\n  $ consilium found --name "Our consortium" CARD…   (one of you)\n  $ consilium accept consortium.yaml                (each of you)\n  $ consilium start',
+    )
+  for (const sub of [
+    initCommand(),
+    foundCommand(),
+    acceptCommand(),
+    startCommand(),
+    stopCommand(),
+    statusCommand(),
+    doctorCommand(),
+    studyCommand(),
+    logCommand(),
+  ]) {
     program.addCommand(sub)
   }
   try {
@@ -26,7 +39,9 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** One line on standard error and exit code 1. A stack trace is for our own bugs, and only where asked for. */
 function fail(error: unknown): void {
   const known = error instanceof ConsiliumError
-  const line = known ? messageOf(error) : `an error of Consilium itself: ${messageOf(error)} (set CONSILIUM_DEBUG=1 for details, and please report it)`
+  const line = known
+    ? messageOf(error)
+    : `an error of Consilium itself: ${messageOf(error)} (set CONSILIUM_DEBUG=1 for details, and please report it)`
   process.stderr.write(`consilium: ${line}\n`)
   if (!known && process.env.CONSILIUM_DEBUG === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   process.exitCode = 1

@@ -10,12 +10,17 @@ import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
 
 export function studyCommand(): Command {
   const study = new Command('study').description('propose, accept and run studies')
-  for (const sub of [add(), accept(), bind(), list(), show(), pause('pause'), pause('resume'), model()]) study.addCommand(sub)
+  for (const sub of [add(), accept(), bind(), list(), show(), pause('pause'), pause('resume'), model()])
+    study.addCommand(sub)
   return study
 }
 
 function add(): Command {
-  return command('add', 'propose a study to the consortium (and accept it here)', 'consilium study add memory.study.yaml')
+  return command(
+    'add',
+    'propose a study to the consortium (and accept it here)',
+    'consilium study add memory.study.yaml',
+  )
     .argument('<file>', 'study description in YAML')
     .action(async (file: string, options: Common) => {
       const study = parseStudy(await readText(file, 'study file', 'check the path'), file)
@@ -37,23 +42,56 @@ function accept(): Command {
   return command('accept', 'accept a proposed study by its digest', 'consilium study accept 5f1e09ab34cd…')
     .argument('<digest>', 'the digest that the proposer gave you: all of it')
     .action(async (digest: string, options: Common) => {
-      const report = await clientOf(options).post<{ study: string; name: string }>(`/v1/studies/${encodeURIComponent(digest)}/accept`)
-      outputOf(options).print(report, () => [`Accepted "${report.name}" (${short(report.study)}). Next: consilium study bind ${short(report.study)} --data FILE`])
+      const report = await clientOf(options).post<{ study: string; name: string }>(
+        `/v1/studies/${encodeURIComponent(digest)}/accept`,
+      )
+      outputOf(options).print(report, () => [
+        `Accepted "${report.name}" (${short(report.study)}). Next: consilium study bind ${short(report.study)} --data FILE`,
+      ])
     })
 }
 
 function bind(): Command {
-  return command('bind', 'bind this hospital\'s own table to a study; nothing leaves but counts and sums', 'consilium study bind 5f1e09ab34cd --data patients.csv --column tau="Tau [ng/L]" --unit tau=ng/L')
-    .argument('<study>', 'digest, at least 6 digits of it, or the study\'s name')
+  return command(
+    'bind',
+    "bind this hospital's own table to a study; nothing leaves but counts and sums",
+    'consilium study bind 5f1e09ab34cd --data patients.csv --column tau="Tau [ng/L]" --unit tau=ng/L',
+  )
+    .argument('<study>', "digest, at least 6 digits of it, or the study's name")
     .requiredOption('--data <file>', 'CSV file with a header line')
-    .option('--column <feature=column>', 'the column that holds a feature, where their names differ; may be repeated', keyValue, {})
-    .option('--unit <feature=unit>', 'the unit that a column is in, where its header does not say it; may be repeated', keyValue, {})
+    .option(
+      '--column <feature=column>',
+      'the column that holds a feature, where their names differ; may be repeated',
+      keyValue,
+      {},
+    )
+    .option(
+      '--unit <feature=unit>',
+      'the unit that a column is in, where its header does not say it; may be repeated',
+      keyValue,
+      {},
+    )
     .option('--ignore-extra', 'allow columns that the study does not name', false)
-    .action(async (ref: string, options: Common & { data: string; column: Record<string, string>; unit: Record<string, string>; ignoreExtra: boolean }) => {
-      const body = { path: resolve(options.data), columns: options.column, units: options.unit, extra: options.ignoreExtra ? 'ignore' : 'refuse' }
-      const report = await clientOf(options).post<BindReport>(`/v1/studies/${encodeURIComponent(ref)}/bind`, body)
-      outputOf(options).print(report, () => bindLines(options.data, report))
-    })
+    .action(
+      async (
+        ref: string,
+        options: Common & {
+          data: string
+          column: Record<string, string>
+          unit: Record<string, string>
+          ignoreExtra: boolean
+        },
+      ) => {
+        const body = {
+          path: resolve(options.data),
+          columns: options.column,
+          units: options.unit,
+          extra: options.ignoreExtra ? 'ignore' : 'refuse',
+        }
+        const report = await clientOf(options).post<BindReport>(`/v1/studies/${encodeURIComponent(ref)}/bind`, body)
+        outputOf(options).print(report, () => bindLines(options.data, report))
+      },
+    )
 }
 
 function bindLines(file: string, { study, summary }: BindReport): string[] {
@@ -61,9 +99,19 @@ function bindLines(file: string, { study, summary }: BindReport): string[] {
     const missing = `${(feature.missingShare * 100).toFixed(0)} %`
     if (feature.kind === 'number') {
       const { values, unit } = feature
-      return [feature.name, unit === '1' ? '–' : unit, missing, values === null ? '–' : `${values.min} … ${values.mean.toPrecision(4)} … ${values.max}`]
+      return [
+        feature.name,
+        unit === '1' ? '–' : unit,
+        missing,
+        values === null ? '–' : `${values.min} … ${values.mean.toPrecision(4)} … ${values.max}`,
+      ]
     }
-    return [feature.name, '–', missing, feature.levels.map(({ level, rows }) => `${level} ${rows ?? '<cohort'}`).join(' · ')]
+    return [
+      feature.name,
+      '–',
+      missing,
+      feature.levels.map(({ level, rows }) => `${level} ${rows ?? '<cohort'}`).join(' · '),
+    ]
   })
   const positives = summary.positives === null ? '' : `, ${summary.positives} of them positive`
   return [
@@ -82,7 +130,16 @@ function list(): Command {
         ? ['No study has been proposed yet. Propose one: consilium study add FILE']
         : table(
             ['study', 'name', 'phase', 'round', 'accepted', 'bound', 'own AUC', 'proposed'],
-            studies.map((s) => [short(s.id), s.name, s.paused ? 'paused' : s.phase, `${s.round}/${s.rounds}`, String(s.accepted.length), String(s.bound.length), measure(s.metrics?.auc), `${utc(s.proposedAtMs)} by ${s.proposedBy}`]),
+            studies.map((s) => [
+              short(s.id),
+              s.name,
+              s.paused ? 'paused' : s.phase,
+              `${s.round}/${s.rounds}`,
+              String(s.accepted.length),
+              String(s.bound.length),
+              measure(s.metrics?.auc),
+              `${utc(s.proposedAtMs)} by ${s.proposedBy}`,
+            ]),
             [3, 4, 5, 6],
           ),
     )
@@ -91,9 +148,11 @@ function list(): Command {
 
 function show(): Command {
   return command('show', 'show what a study asks for', 'consilium study show 5f1e09ab34cd')
-    .argument('<study>', 'digest, at least 6 digits of it, or the study\'s name')
+    .argument('<study>', "digest, at least 6 digits of it, or the study's name")
     .action(async (ref: string, options: Common) => {
-      const { report, document } = await clientOf(options).get<{ report: StudyReport; document: string }>(`/v1/studies/${encodeURIComponent(ref)}`)
+      const { report, document } = await clientOf(options).get<{ report: StudyReport; document: string }>(
+        `/v1/studies/${encodeURIComponent(ref)}`,
+      )
       const study = studyFromDocument(new Uint8Array(Buffer.from(document, 'base64')))
       outputOf(options).print({ ...report, study }, () => [
         `${report.id}`,
@@ -106,18 +165,27 @@ function show(): Command {
 }
 
 function pause(verb: 'pause' | 'resume'): Command {
-  const description = verb === 'pause' ? 'stop training in a study at once; nothing is lost' : 'go on with a paused study'
+  const description =
+    verb === 'pause' ? 'stop training in a study at once; nothing is lost' : 'go on with a paused study'
   return command(verb, description, `consilium study ${verb} 5f1e09ab34cd`)
-    .argument('<study>', 'digest, at least 6 digits of it, or the study\'s name')
+    .argument('<study>', "digest, at least 6 digits of it, or the study's name")
     .action(async (ref: string, options: Common) => {
-      const report = await clientOf(options).post<{ study: string; name: string }>(`/v1/studies/${encodeURIComponent(ref)}/${verb}`)
-      outputOf(options).print(report, () => [`${verb === 'pause' ? 'Paused' : 'Resumed'} "${report.name}" (${short(report.study)}).`])
+      const report = await clientOf(options).post<{ study: string; name: string }>(
+        `/v1/studies/${encodeURIComponent(ref)}/${verb}`,
+      )
+      outputOf(options).print(report, () => [
+        `${verb === 'pause' ? 'Paused' : 'Resumed'} "${report.name}" (${short(report.study)}).`,
+      ])
     })
 }
 
 function model(): Command {
-  return command('model', 'print the newest model of a study as JSON, with this hospital\'s private head', 'consilium study model 5f1e09ab34cd > model.json')
-    .argument('<study>', 'digest, at least 6 digits of it, or the study\'s name')
+  return command(
+    'model',
+    "print the newest model of a study as JSON, with this hospital's private head",
+    'consilium study model 5f1e09ab34cd > model.json',
+  )
+    .argument('<study>', "digest, at least 6 digits of it, or the study's name")
     .action(async (ref: string, options: Common) => {
       const report = await clientOf(options).get<ModelReport>(`/v1/studies/${encodeURIComponent(ref)}/model`)
       process.stdout.write(`${JSON.stringify(report)}\n`)

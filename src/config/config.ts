@@ -54,8 +54,11 @@ export function parseConfig(text: string, fileName: string): Config {
 }
 
 /** What `init` writes: every setting at its default or as given, with its reason. `port` is a short way to say `listen`. */
-export function defaultConfigText(given: { readonly name: string; readonly port?: number } & Partial<Omit<Config, 'name'>>): string {
-  const listen = given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
+export function defaultConfigText(
+  given: { readonly name: string; readonly port?: number } & Partial<Omit<Config, 'name'>>,
+): string {
+  const listen =
+    given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
   const { announce, bootstrap, mdns, learner, log } = { ...CONFIG_DEFAULTS, ...given }
   return `# Settings of this Consilium node. Restart the daemon after a change. Unknown keys are refused.
 
@@ -110,12 +113,14 @@ function addressFault(address: string, listening: boolean): string | null {
   const port = Number(digits)
   if (port > PORT_MAX || (port === 0 && !listening)) return `a port from ${listening ? 0 : 1} to ${PORT_MAX} is allowed`
   if (listening && peer !== undefined) return 'an address to listen on has no /p2p/ part: remove it'
-  if (listening && protocol?.startsWith('dns')) return 'an address to listen on starts with /ip4 or /ip6: give an interface address'
+  if (listening && protocol?.startsWith('dns'))
+    return 'an address to listen on starts with /ip4 or /ip6: give an interface address'
   if (!HOST[protocol as keyof typeof HOST](host)) return `"${host}" is not a valid host for /${protocol}`
   return null
 }
 
-const isIp4 = (host: string): boolean => /^\d{1,3}(\.\d{1,3}){3}$/.test(host) && host.split('.').every((part) => Number(part) <= 255)
+const isIp4 = (host: string): boolean =>
+  /^\d{1,3}(\.\d{1,3}){3}$/.test(host) && host.split('.').every((part) => Number(part) <= 255)
 const isIp6 = (host: string): boolean => /^[0-9a-fA-F:]+(?:[0-9.]+)?$/.test(host) && host.includes(':')
 const isName = (host: string): boolean => host.length <= 253 && /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/i.test(host)
 const HOST = { ip4: isIp4, ip6: isIp6, dns: isName, dns4: isName, dns6: isName } as const

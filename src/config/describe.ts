@@ -27,7 +27,8 @@ const WEIGHTING: Record<Study['merge']['weighting'], string> = {
 
 /** `number, ng/mL, 0 to 20, missing: mean`. */
 export function describeFeature(feature: Feature): string {
-  if (feature.kind === 'category') return `category, ${feature.levels.join(' | ')}, missing: ${MISSING[feature.missing]}`
+  if (feature.kind === 'category')
+    return `category, ${feature.levels.join(' | ')}, missing: ${MISSING[feature.missing]}`
   const unit = feature.unit === '1' ? 'no unit' : feature.unit
   const range = feature.range === null ? 'any value' : `${feature.range[0]} to ${feature.range[1]}`
   return `number, ${unit}, ${range}, missing: ${MISSING[feature.missing]}`

@@ -81,14 +81,20 @@ export function studyDocument(study: Study): Uint8Array {
 export function studyFromDocument(bytes: Uint8Array): Study {
   const document = decodeCbor(bytes, LIMITS.studyBytesMax)
   if (!Array.isArray(document) || document.length !== 2 || document[0] !== FORMAT) {
-    throw refused('study-format', `a study document of format ${FORMAT} is expected: update this node, or ask for the study again`)
+    throw refused(
+      'study-format',
+      `a study document of format ${FORMAT} is expected: update this node, or ask for the study again`,
+    )
   }
   const { value: study, complaint } = readValue(studySchema, document[1])
   if (complaint) throw refused('study-invalid', `the study document is not valid: ${oneLine(complaint)}`)
   const fault = complaintOf(study)
   if (fault) throw refused(fault.code ?? 'study-invalid', `the study document is not valid: ${oneLine(fault)}`)
   if (!equalBytes(studyDocument(study), bytes)) {
-    throw refused('study-invalid', 'the study document leaves out defaults or is written in another form than the canonical one')
+    throw refused(
+      'study-invalid',
+      'the study document leaves out defaults or is written in another form than the canonical one',
+    )
   }
   return study
 }
@@ -145,7 +151,10 @@ function namesComplaint({ features, label }: Study): Complaint | null {
   for (const [i, feature] of features.entries()) {
     if (seen.has(feature.name)) {
       const other = feature.name === label.name ? 'the label' : 'another feature'
-      return { path: ['features', i, 'name'], message: `"${feature.name}" is also ${other}: each name may be used once` }
+      return {
+        path: ['features', i, 'name'],
+        message: `"${feature.name}" is also ${other}: each name may be used once`,
+      }
     }
     seen.add(feature.name)
     if (feature.kind === 'category') {
@@ -169,7 +178,10 @@ function rangesComplaint({ features }: Study): Complaint | null {
     if (feature.kind !== 'number' || feature.range === null) continue
     const [low, high] = feature.range
     if (low >= high) {
-      return { path: ['features', i, 'range'], message: `${low} to ${high} was given, the lower end must come first and be smaller` }
+      return {
+        path: ['features', i, 'range'],
+        message: `${low} to ${high} was given, the lower end must come first and be smaller`,
+      }
     }
   }
   return null

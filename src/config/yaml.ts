@@ -39,12 +39,15 @@ export function parseYaml<S extends v.GenericSchema>(text: string, file: YamlFil
   const syntax = (message: string): ConsiliumError =>
     new ConsiliumError({ code: `${kind}-yaml`, message: `${fileName}: ${message}` })
   if (text.length > YAML_CHARACTERS_MAX) {
-    throw syntax(`${text.length} characters were given, at most ${YAML_CHARACTERS_MAX} are allowed: is it the right file?`)
+    throw syntax(
+      `${text.length} characters were given, at most ${YAML_CHARACTERS_MAX} are allowed: is it the right file?`,
+    )
   }
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, strict: true })
   const fault = document.errors[0] ?? document.warnings[0]
-  if (fault) throw syntax(`line ${lines.linePos(fault.pos[0]).line}: not valid YAML: ${messageOf(fault)}: correct that line`)
+  if (fault)
+    throw syntax(`line ${lines.linePos(fault.pos[0]).line}: not valid YAML: ${messageOf(fault)}: correct that line`)
   let value: unknown
   try {
     value = document.toJS({ maxAliasCount: ALIASES_MAX })
@@ -66,7 +69,9 @@ export function parseYaml<S extends v.GenericSchema>(text: string, file: YamlFil
 export function readValue<S extends v.GenericSchema>(
   schema: S,
   value: unknown,
-): { readonly value: v.InferOutput<S>; readonly complaint?: undefined } | { readonly value?: undefined; readonly complaint: Complaint } {
+):
+  | { readonly value: v.InferOutput<S>; readonly complaint?: undefined }
+  | { readonly value?: undefined; readonly complaint: Complaint } {
   const result = v.safeParse(schema, value)
   if (result.success) return { value: result.output }
   const issue = result.issues.find((each) => each.expected === 'never') ?? result.issues[0]
@@ -154,7 +159,10 @@ export function list<const S extends v.GenericSchema>(item: S, low: number, high
   const allowed = `a list of ${low} to ${high} items is allowed`
   return v.pipe(
     v.array(item, (issue) => `${given(issue.input)}, ${allowed}`),
-    v.check((items) => items.length >= low && items.length <= high, (issue) => `${issue.input.length} items were given, ${allowed}`),
+    v.check(
+      (items) => items.length >= low && items.length <= high,
+      (issue) => `${issue.input.length} items were given, ${allowed}`,
+    ),
   )
 }
 

@@ -25,7 +25,15 @@ export function decodeCbor(bytes: Uint8Array, bytesMax: number = LIMITS.entryByt
   checkDepth(bytes)
   let value: Cbor
   try {
-    value = decode(plain(bytes), { allowIndefinite: false, allowNaN: false, allowInfinity: false, allowUndefined: false, allowBigInt: false, strict: true, rejectDuplicateMapKeys: true })
+    value = decode(plain(bytes), {
+      allowIndefinite: false,
+      allowNaN: false,
+      allowInfinity: false,
+      allowUndefined: false,
+      allowBigInt: false,
+      strict: true,
+      rejectDuplicateMapKeys: true,
+    })
   } catch (error) {
     throw refused('cbor-malformed', messageOf(error))
   }
@@ -35,7 +43,8 @@ export function decodeCbor(bytes: Uint8Array, bytesMax: number = LIMITS.entryByt
   } catch (error) {
     throw refused('cbor-not-canonical', messageOf(error))
   }
-  if (!equalBytes(again, bytes)) throw refused('cbor-not-canonical', 'the bytes are not the canonical encoding of what they mean')
+  if (!equalBytes(again, bytes))
+    throw refused('cbor-not-canonical', 'the bytes are not the canonical encoding of what they mean')
   return value
 }
 

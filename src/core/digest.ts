@@ -24,9 +24,10 @@ export const DOMAIN = {
 
 export type Domain = keyof typeof DOMAIN
 
-const PREFIX = Object.fromEntries(
-  Object.entries(DOMAIN).map(([name, tag]) => [name, utf8(`${tag}\0`)]),
-) as Record<Domain, Uint8Array>
+const PREFIX = Object.fromEntries(Object.entries(DOMAIN).map(([name, tag]) => [name, utf8(`${tag}\0`)])) as Record<
+  Domain,
+  Uint8Array
+>
 
 /** SHA-256 over the concatenation of `parts`; 32 bytes. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array {

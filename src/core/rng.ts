@@ -1,6 +1,7 @@
 /** A seeded generator for reproducible choices (splits, shuffles, initial weights). Not for keys, salts or privacy noise. */
 import { fromHex, utf8 } from './bytes.ts'
 import { sha256 } from './digest.ts'
+import { invariant } from './errors.ts'
 
 /** xoshiro128** 1.1 (Blackman and Vigna 2018), 32-bit output, period 2^128 − 1. */
 export class Rng {
@@ -40,6 +41,7 @@ export class Rng {
 
   /** Uniform over 0 … n − 1 without bias (Lemire 2019, rejection); n is at most 2^32. */
   below(n: number): number {
+    invariant(Number.isInteger(n) && n > 0 && n <= 2 ** 32, 'below() draws from 1 to 2^32 values')
     const limit = Math.floor(2 ** 32 / n) * n
     let x = this.u32()
     while (x >= limit) x = this.u32()

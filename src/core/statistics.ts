@@ -83,7 +83,14 @@ export function checkStatistics(rules: StatisticsRules, statistics: FeatureStati
   }
   for (let i = 0; i < features; i++) {
     const range = rules.ranges[i] ?? ([-MAGNITUDE_MAX, MAGNITUDE_MAX] as const)
-    const fault = faultOf(count[i] as number, sum[i] as number, sumOfSquares[i] as number, range, rules.minimumCohort, rowsMax)
+    const fault = faultOf(
+      count[i] as number,
+      sum[i] as number,
+      sumOfSquares[i] as number,
+      range,
+      rules.minimumCohort,
+      rowsMax,
+    )
     if (fault) throw refused(fault[0], `numeric feature ${i}: ${fault[1]}`)
   }
 }
@@ -103,9 +110,11 @@ function faultOf(
   const mean = sum / count
   const largest = Math.max(Math.abs(low), Math.abs(high))
   const slack = SUM_TOLERANCE * largest
-  if (mean < low - slack || mean > high + slack) return ['mean', `the mean ${mean} is outside the range ${low} to ${high}`]
+  if (mean < low - slack || mean > high + slack)
+    return ['mean', `the mean ${mean} is outside the range ${low} to ${high}`]
   const squareSlack = SUM_TOLERANCE * largest * largest
-  if (squares / count < mean * mean - SUM_TOLERANCE * mean * mean) return ['squares', 'the sum of squares is below sum² ÷ count']
+  if (squares / count < mean * mean - SUM_TOLERANCE * mean * mean)
+    return ['squares', 'the sum of squares is below sum² ÷ count']
   if (squares / count > (low + high) * mean - low * high + squareSlack) {
     return ['squares', `the sum of squares is more than values from ${low} to ${high} can give`]
   }

@@ -22,7 +22,13 @@ export interface StatusReport {
   }
   /** All members but this one. */
   readonly peers: readonly (PeerStatus & { readonly name: string })[]
-  readonly ledger: readonly { readonly name: string; readonly member: string; readonly size: number; readonly root: string; readonly forked: boolean }[]
+  readonly ledger: readonly {
+    readonly name: string
+    readonly member: string
+    readonly size: number
+    readonly root: string
+    readonly forked: boolean
+  }[]
   readonly studies: readonly StudyReport[]
   readonly network: TransportStats
   readonly rejections: readonly { readonly name: string; readonly reason: string; readonly count: number }[]

@@ -43,7 +43,10 @@ export class Bindings {
   static async load(store: LogStore): Promise<Bindings> {
     const bindings = new Bindings(store)
     for (const [key, bytes] of await store.listState(PREFIX)) {
-      bindings.#bound.set(key.slice(PREFIX.length) as StudyId, decodeCbor(bytes, BINDING_BYTES_MAX) as unknown as StoredBinding)
+      bindings.#bound.set(
+        key.slice(PREFIX.length) as StudyId,
+        decodeCbor(bytes, BINDING_BYTES_MAX) as unknown as StoredBinding,
+      )
     }
     return bindings
   }
@@ -54,11 +57,21 @@ export class Bindings {
   }
 
   /** Reads, checks and remembers a table. Errors: `data-…` of the readers, in one line that names row and column. */
-  async bind(id: StudyId, study: Study, request: BindingRequest): Promise<{ facts: BoundDataset; summary: DatasetSummary }> {
+  async bind(
+    id: StudyId,
+    study: Study,
+    request: BindingRequest,
+  ): Promise<{ facts: BoundDataset; summary: DatasetSummary }> {
     const salt = new Uint8Array(randomBytes(32))
     const { dataset, summary, commitment } = await read(study, request, salt)
     const { rows, trainRows } = dataset
-    const facts = { study: id, commitment, rows, trainRows: trainRows.length, statistics: localStatistics(study, dataset) }
+    const facts = {
+      study: id,
+      commitment,
+      rows,
+      trainRows: trainRows.length,
+      statistics: localStatistics(study, dataset),
+    }
     const stored: StoredBinding = { ...request, salt: toHex(salt), commitment, facts }
     await this.#store.putState(new Map([[`${PREFIX}${id}`, encodeCbor(stored as unknown as Cbor)]]))
     this.#bound.set(id, stored)
@@ -71,7 +84,8 @@ export class Bindings {
     const held = this.#datasets.get(id)
     if (held !== undefined) return held
     const binding = this.#bound.get(id)
-    if (binding === undefined) throw new ConsiliumError({ code: 'dataset-not-bound', message: `no table is bound to study ${id.slice(0, 12)}` })
+    if (binding === undefined)
+      throw new ConsiliumError({ code: 'dataset-not-bound', message: `no table is bound to study ${id.slice(0, 12)}` })
     const { dataset, commitment } = await read(study, binding, fromHex(binding.salt))
     if (commitment !== binding.commitment) {
       throw new ConsiliumError({

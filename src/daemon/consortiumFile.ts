@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { parseYaml } from '../config/yaml.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { type Digest, type MemberId, memberId } from '../core/ids.ts'
-import { checkName, fingerprint, foundingDigest, type Founding } from '../governance/founding.ts'
+import { checkName, type Founding, fingerprint, foundingDigest } from '../governance/founding.ts'
 
 export interface ConsortiumMember {
   readonly name: string
@@ -32,14 +32,18 @@ export function writeConsortium(founding: Founding, addresses: ReadonlyMap<Membe
   const lines = [
     '# Consilium consortium file. Every member keeps the same one; "consilium accept" signs it.',
     `# Fingerprint, to compare by phone: ${fingerprint(digest)}`,
-    '# The founding digest covers the name below and every member\'s name and key. Addresses may be corrected by hand.',
+    "# The founding digest covers the name below and every member's name and key. Addresses may be corrected by hand.",
     `consortium: ${JSON.stringify(founding.name)}`,
     'epoch: 0',
     `founding: ${digest}`,
     'members:',
   ]
   for (const { name, key } of founding.members) {
-    lines.push(`  - name: ${JSON.stringify(name)}`, `    key: ${key}`, `    addresses: ${JSON.stringify(addresses.get(key) ?? [])}`)
+    lines.push(
+      `  - name: ${JSON.stringify(name)}`,
+      `    key: ${key}`,
+      `    addresses: ${JSON.stringify(addresses.get(key) ?? [])}`,
+    )
   }
   return `${lines.join('\n')}\n`
 }

@@ -11,7 +11,12 @@ const SOCKET_PATH_BYTES_MAX = 103 // sun_path of macOS; Linux has 107
 export type Query = URLSearchParams
 
 /** One call: answers with JSON, or yields JSON lines until the client goes away. */
-export type Route = (call: { readonly query: Query; readonly parts: readonly string[]; readonly body: Record<string, unknown>; readonly signal: AbortSignal }) => Promise<unknown> | AsyncIterable<unknown>
+export type Route = (call: {
+  readonly query: Query
+  readonly parts: readonly string[]
+  readonly body: Record<string, unknown>
+  readonly signal: AbortSignal
+}) => Promise<unknown> | AsyncIterable<unknown>
 
 /** Routes by `METHOD /path`, where `:` stands for one part of the path. */
 export type Routes = Readonly<Record<string, Route>>
@@ -32,10 +37,16 @@ export class Control {
   /** Errors: `control-path-too-long`, `data-folder-locked` (a daemon answers there already), `file-not-writable`. */
   async start(): Promise<void> {
     if (Buffer.byteLength(this.#path) > SOCKET_PATH_BYTES_MAX) {
-      throw new ConsiliumError({ code: 'control-path-too-long', message: `${this.#path}: a socket's path may have ${SOCKET_PATH_BYTES_MAX} bytes; use a shorter --home` })
+      throw new ConsiliumError({
+        code: 'control-path-too-long',
+        message: `${this.#path}: a socket's path may have ${SOCKET_PATH_BYTES_MAX} bytes; use a shorter --home`,
+      })
     }
     if (await answers(this.#path)) {
-      throw new ConsiliumError({ code: 'data-folder-locked', message: `${this.#path}: another daemon answers there; stop it first ("consilium stop"), or use another --home` })
+      throw new ConsiliumError({
+        code: 'data-folder-locked',
+        message: `${this.#path}: another daemon answers there; stop it first ("consilium stop"), or use another --home`,
+      })
     }
     await rm(this.#path, { force: true })
     const server = createServer((request, response) => void this.#serve(request, response))
@@ -46,7 +57,10 @@ export class Control {
         server.listen(this.#path, resolve)
       })
     } catch (error) {
-      throw new ConsiliumError({ code: 'file-not-writable', message: `${this.#path}: the control socket cannot be made (${messageOf(error)}); check the folder's permissions` })
+      throw new ConsiliumError({
+        code: 'file-not-writable',
+        message: `${this.#path}: the control socket cannot be made (${messageOf(error)}); check the folder's permissions`,
+      })
     } finally {
       process.umask(mask)
     }
@@ -86,8 +100,16 @@ export class Control {
 
   #refuse(response: ServerResponse, error: unknown): void {
     const known = error instanceof ConsiliumError
-    if (!known) this.#log('control-failed', { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined })
-    const report = { error: { code: known ? error.code : 'internal', message: known ? error.message : `an error of Consilium itself: ${messageOf(error)}; please report it with the log` } }
+    if (!known)
+      this.#log('control-failed', { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined })
+    const report = {
+      error: {
+        code: known ? error.code : 'internal',
+        message: known
+          ? error.message
+          : `an error of Consilium itself: ${messageOf(error)}; please report it with the log`,
+      },
+    }
     if (response.headersSent) response.end(`${JSON.stringify(report)}\n`)
     else send(response, known ? 400 : 500, report)
   }
@@ -102,7 +124,10 @@ export class Control {
         return { route, parts: given.filter((_, i) => wanted[i] === ':').map(decodeURIComponent) }
       }
     }
-    throw new ConsiliumError({ code: 'no-such-call', message: `${method} ${path}: this daemon has no such call; is the command of another version?` })
+    throw new ConsiliumError({
+      code: 'no-such-call',
+      message: `${method} ${path}: this daemon has no such call; is the command of another version?`,
+    })
   }
 }
 
@@ -111,7 +136,8 @@ async function readBody(request: IncomingMessage): Promise<Record<string, unknow
   let bytes = 0
   for await (const chunk of request) {
     bytes += (chunk as Buffer).length
-    if (bytes > BODY_BYTES_MAX) throw new ConsiliumError({ code: 'body-too-large', message: `more than ${BODY_BYTES_MAX} bytes were sent` })
+    if (bytes > BODY_BYTES_MAX)
+      throw new ConsiliumError({ code: 'body-too-large', message: `more than ${BODY_BYTES_MAX} bytes were sent` })
     chunks.push(chunk as Buffer)
   }
   if (bytes === 0) return {}
@@ -133,7 +159,8 @@ async function stream(response: ServerResponse, values: AsyncIterable<unknown>):
   response.writeHead(200, { 'content-type': 'application/x-ndjson' })
   response.flushHeaders()
   for await (const value of values) {
-    if (!response.write(`${JSON.stringify(value)}\n`)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+    if (!response.write(`${JSON.stringify(value)}\n`))
+      await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
   }
   response.end()
 }

@@ -1,25 +1,26 @@
 /** One hospital's node: the machine's shell. Events in from network, disk, learner and operator; actions out to them. */
-import type { Cbor } from '../core/cbor.ts'
-import { verify } from '../core/ed25519.ts'
+
+import { VERSION } from '../config/version.ts'
 import { ConsiliumError, exhaustive, invariant, messageOf } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
-import { decodeUpdate, encodeUpdate, inspectUpdate, updateMessage } from '../gossip/update.ts'
+import { encodeUpdate, updateMessage } from '../gossip/update.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Learner } from '../learn/learner.ts'
 import type { Entry } from '../ledger/entry.ts'
 import type { LogStore } from '../ledger/store.ts'
-import type { Transport, TransportEvents, Verdict } from '../net/transport.ts'
+import type { Transport, TransportEvents } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
 import { Machine } from '../node/machine.ts'
-import { VERSION } from '../config/version.ts'
 import { Bindings } from './bindings.ts'
 import { Driver } from './driver.ts'
 import type { Home } from './home.ts'
+import { Inbox } from './inbox.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
 import type { Log } from './log.ts'
 import { Logs } from './logs.ts'
 import type { Recorder } from './recorder.ts'
+import { Tasks } from './tasks.ts'
 import { readCheckpoint, Trainer } from './trainer.ts'
 import { WeightStore } from './weightStore.ts'
 
@@ -39,23 +40,19 @@ const OWN_LOG_AHEAD =
   'another member holds entries signed with this key that are not in this data folder: it was restored from an old backup, or the key is in use elsewhere; do not start it again, put the newest copy of the folder back'
 const FOLLOWERS_MAX = 64 // open `log tail` commands
 
-interface Pending {
-  readonly verdict: (verdict: Verdict) => void
-  /** Weights of an update that waits for its verdict. */
-  readonly weights: { readonly study: StudyId; readonly values: Float32Array } | null
-}
-
 export class Daemon {
   readonly #parts: DaemonParts
   readonly #machine = new Machine()
   readonly #driver: Driver
   readonly #weights = new WeightStore()
-  readonly #pending = new Map<Ticket, Pending>()
   readonly #answers = new Map<Ticket, (error: { code: string; message: string } | null) => void>()
-  readonly #running = new Set<Promise<void>>()
+  readonly #tasks = new Tasks((what, error) => {
+    if (!this.#stopping.signal.aborted) this.#parts.log('debug', `${what}-failed`, { error: messageOf(error) })
+  })
   readonly #stopping = new AbortController()
   readonly #transport: Transport
   readonly #logs: Logs
+  readonly #inbox: Inbox
   readonly #topics: { readonly heads: string; readonly study: (id: StudyId) => string }
   readonly followers = new Set<(entry: Entry) => void>()
   #bindings: Bindings | null = null
@@ -73,9 +70,20 @@ export class Daemon {
     this.#driver = new Driver(this.#machine, (action) => this.#carryOut(action), parts.recorder)
     this.#transport = parts.makeTransport(this.#transportEvents())
     const { founding, members } = parts.home.consortium
-    this.#logs = new Logs({ founding, members: members.map((member) => member.key), store: parts.store, transport: this.#transport })
+    this.#logs = new Logs({
+      founding,
+      members: members.map((member) => member.key),
+      store: parts.store,
+      transport: this.#transport,
+    })
     const prefix = `consilium/1/${founding.slice(0, 16)}`
     this.#topics = { heads: `${prefix}/heads`, study: (id) => `${prefix}/study/${id.slice(0, 32)}` }
+    this.#inbox = new Inbox({
+      headsTopic: this.#topics.heads,
+      logs: this.#logs,
+      weights: this.#weights,
+      feed: this.#driver.feed,
+    })
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.done = promise
     this.#finish = (error) => (error === null ? resolve() : reject(error))
@@ -111,7 +119,12 @@ export class Daemon {
           this.#newestHead = head.note
           this.#logs.committed(tip, head.note)
           for (const entry of entries) this.#follow(entry)
-          this.#driver.feed({ type: 'committed', tags, log: this.#logs.sizeOf(home.key.id), facts: this.#logs.factsOf(entries) })
+          this.#driver.feed({
+            type: 'committed',
+            tags,
+            log: this.#logs.sizeOf(home.key.id),
+            facts: this.#logs.factsOf(entries),
+          })
         },
         onFailed: (error) => this.#fail(error),
       },
@@ -134,7 +147,12 @@ export class Daemon {
       datasets: this.#bindings.facts(),
       acceptance: home.acceptance,
     })
-    log('info', 'ready', { name: home.config.name, member: home.key.id, addresses: this.#transport.addresses(), startMs: Date.now() - this.startedAtMs })
+    log('info', 'ready', {
+      name: home.config.name,
+      member: home.key.id,
+      addresses: this.#transport.addresses(),
+      startMs: Date.now() - this.startedAtMs,
+    })
   }
 
   /** Closes everything without recording a stop: after a failure to start. */
@@ -173,7 +191,10 @@ export class Daemon {
   async bind(id: StudyId, request: Parameters<Bindings['bind']>[2]) {
     const state = this.#studyState(id)
     if (!state.accepted.has(this.#parts.home.key.id)) {
-      throw new ConsiliumError({ code: 'study-not-accepted', message: `accept the study before binding a table: consilium study accept ${id}` })
+      throw new ConsiliumError({
+        code: 'study-not-accepted',
+        message: `accept the study before binding a table: consilium study accept ${id}`,
+      })
     }
     const { facts, summary } = await this.#bindingsOf().bind(id, state.study, request)
     await this.command((ticket) => ({ type: 'study-bind', ticket, dataset: facts }))
@@ -194,7 +215,10 @@ export class Daemon {
   /** Calls `each` for every entry that becomes durable here. Error: `too-many-followers`. */
   follow(each: (entry: Entry) => void): () => void {
     if (this.followers.size >= FOLLOWERS_MAX) {
-      throw new ConsiliumError({ code: 'too-many-followers', message: `${FOLLOWERS_MAX} commands follow the log already; end one of them` })
+      throw new ConsiliumError({
+        code: 'too-many-followers',
+        message: `${FOLLOWERS_MAX} commands follow the log already; end one of them`,
+      })
     }
     this.followers.add(each)
     return () => this.followers.delete(each)
@@ -213,32 +237,8 @@ export class Daemon {
         this.#parts.log('warn', 'member-cut-off', { member, score })
         feed({ type: 'peer-misbehaved', member })
       },
-      onMessage: ({ topic, author, from, data }) => this.#message(topic, author, from, data),
+      onMessage: ({ topic, author, from, data }) => this.#inbox.take(this.#ticket++, topic, author, from, data),
     }
-  }
-
-  /** Decodes and measures a gossip message; the machine decides, and its verdict settles the promise. */
-  #message(topic: string, author: MemberId, from: MemberId, data: Uint8Array): Promise<Verdict> {
-    const ticket = this.#ticket++
-    const { promise, resolve } = Promise.withResolvers<Verdict>()
-    try {
-      if (topic === this.#topics.heads) {
-        const head = this.#logs.readHead(data, author)
-        this.#pending.set(ticket, { verdict: resolve, weights: null })
-        this.#driver.feed({ type: 'head-heard', ticket, from, log: head.log, signatureValid: head.signatureValid })
-      } else {
-        const update = decodeUpdate(data)
-        if (update.header.author !== author) throw new ConsiliumError({ code: 'update-author', message: 'signed by another member', blame: 'reject' })
-        const facts = inspectUpdate(update, verify)
-        this.#pending.set(ticket, { verdict: resolve, weights: facts.digestMatches ? { study: update.header.study, values: update.weights } : null })
-        this.#driver.feed({ type: 'update-heard', ticket, from, header: update.header, facts })
-      }
-    } catch (error) {
-      if (!(error instanceof ConsiliumError)) throw error
-      this.#pending.set(ticket, { verdict: resolve, weights: null })
-      this.#driver.feed({ type: 'malformed-heard', ticket, from: author, code: error.code, blame: error.blame ?? 'reject' })
-    }
-    return promise
   }
 
   #carryOut(action: Action): void {
@@ -249,15 +249,15 @@ export class Daemon {
         if (this.#newestHead !== null) this.#publish(this.#topics.heads, this.#newestHead)
         return
       case 'ask-heads':
-        return this.#run('ask-heads', () => this.#askHeads(action.peer))
+        return this.#tasks.run('ask-heads', () => this.#askHeads(action.peer))
       case 'replicate':
-        return this.#run('replicate', () => this.#replicate(action))
+        return this.#tasks.run('replicate', () => this.#replicate(action))
       case 'keep-fork':
-        return this.#run('keep-fork', () => this.#logs.keepFork(action.author))
+        return this.#tasks.run('keep-fork', () => this.#logs.keepFork(action.author))
       case 'verdict':
-        return this.#settle(action.ticket, action.verdict)
+        return this.#inbox.settle(action.ticket, action.verdict)
       case 'disconnect':
-        return this.#run('disconnect', () => this.#transport.disconnect(action.member, action.reason))
+        return this.#tasks.run('disconnect', () => this.#transport.disconnect(action.member, action.reason))
       case 'open-study':
         this.#transport.subscribe(this.#topics.study(action.permit.study))
         return this.#learn(action.permit.study, 0, () => this.#trainerOf().open(action))
@@ -295,21 +295,14 @@ export class Daemon {
   #record(action: Extract<Action, { type: 'record' }>): void {
     const { tag, drafts, checkpoint } = action
     const state = new Map<string, Uint8Array | null>()
-    if (checkpoint !== null) state.set(`${CHECKPOINTS}${checkpoint.study}`, this.#trainerOf().checkpointBytes(checkpoint))
+    if (checkpoint !== null)
+      state.set(`${CHECKPOINTS}${checkpoint.study}`, this.#trainerOf().checkpointBytes(checkpoint))
     invariant(this.#writer !== null, 'nothing is recorded before start')
     this.#writer.record(tag, drafts, state)
   }
 
-  #settle(ticket: Ticket, verdict: Verdict): void {
-    const pending = this.#pending.get(ticket)
-    this.#pending.delete(ticket)
-    if (pending === undefined) return
-    if (verdict === 'accept' && pending.weights !== null) this.#weights.put(pending.weights.study, pending.weights.values)
-    pending.verdict(verdict)
-  }
-
   #publish(topic: string, data: Uint8Array): void {
-    this.#run('publish', async () => {
+    this.#tasks.run('publish', async () => {
       const recipients = await this.#transport.publish(topic, data)
       this.#parts.log('debug', 'published', { topic, bytes: data.length, recipients })
     })
@@ -317,7 +310,13 @@ export class Daemon {
 
   async #askHeads(peer: MemberId): Promise<void> {
     for (const head of await this.#logs.askHeads(peer, this.#stopping.signal)) {
-      this.#driver.feed({ type: 'head-heard', ticket: null, from: peer, log: head.log, signatureValid: head.signatureValid })
+      this.#driver.feed({
+        type: 'head-heard',
+        ticket: null,
+        from: peer,
+        log: head.log,
+        signatureValid: head.signatureValid,
+      })
     }
   }
 
@@ -325,19 +324,30 @@ export class Daemon {
     try {
       for await (const entries of this.#logs.fetch(author, peer, to, this.#stopping.signal)) {
         for (const entry of entries) this.#follow(entry)
-        this.#driver.feed({ type: 'replicated', log: this.#logs.sizeOf(author), from: peer, facts: this.#logs.factsOf(entries) })
+        this.#driver.feed({
+          type: 'replicated',
+          log: this.#logs.sizeOf(author),
+          from: peer,
+          facts: this.#logs.factsOf(entries),
+        })
       }
     } catch (error) {
       const known = error instanceof ConsiliumError
       this.#parts.log('debug', 'replication-error', { author, peer, error: messageOf(error) })
       const code = known ? error.code : 'stream-failed'
       if (code === 'disk-full' || code === 'append-unknown') return this.#fail(error)
-      this.#driver.feed({ type: 'replication-failed', author, from: peer, code, blame: known && error.blame === 'reject' })
+      this.#driver.feed({
+        type: 'replication-failed',
+        author,
+        from: peer,
+        code,
+        blame: known && error.blame === 'reject',
+      })
     }
   }
 
   #learn(study: StudyId, round: number, work: () => Promise<void>): void {
-    this.#run('learn', async () => {
+    this.#tasks.run('learn', async () => {
       try {
         await work()
       } catch (error) {
@@ -349,18 +359,6 @@ export class Daemon {
         this.#driver.feed({ type: 'learner-failed', study, round, code: known ? error.code : 'internal' })
       }
     })
-  }
-
-  /** Runs work that nothing waits for; `#close` drains it. */
-  #run(what: string, work: () => Promise<unknown>): void {
-    const running = work().then(
-      () => undefined,
-      (error: unknown) => {
-        if (!this.#stopping.signal.aborted) this.#parts.log('debug', `${what}-failed`, { error: messageOf(error) })
-      },
-    )
-    this.#running.add(running)
-    void running.finally(() => this.#running.delete(running))
   }
 
   #follow(entry: Entry): void {
@@ -378,12 +376,11 @@ export class Daemon {
     await this.#writer?.flush()
     this.#driver.stop()
     this.#stopping.abort()
-    for (const { verdict } of this.#pending.values()) verdict('ignore')
-    this.#pending.clear()
+    this.#inbox.close()
     const work = (async () => {
       await this.#transport.stop()
       await this.#parts.learner.close()
-      await Promise.all(this.#running)
+      await this.#tasks.drained()
     })()
     await Promise.race([work, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())])
     await this.#parts.store.close()
@@ -393,7 +390,8 @@ export class Daemon {
 
   #studyState(id: StudyId): StudyState {
     const found = this.#machine.view().studies.find(({ state }) => state.id === id)
-    if (found === undefined) throw new ConsiliumError({ code: 'study-unknown', message: `study ${id.slice(0, 12)} is not known here` })
+    if (found === undefined)
+      throw new ConsiliumError({ code: 'study-unknown', message: `study ${id.slice(0, 12)} is not known here` })
     return found.state
   }
 
@@ -406,14 +404,4 @@ export class Daemon {
     invariant(this.#trainer !== null, 'the daemon has started')
     return this.#trainer
   }
-}
-
-/** A body with bytes as hex, for people and JSON. */
-export function readable(value: Cbor): unknown {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
-  if (Array.isArray(value)) return value.map((item) => readable(item as Cbor))
-  if (value !== null && typeof value === 'object') {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, readable(item as Cbor)]))
-  }
-  return value
 }

@@ -8,7 +8,15 @@ const CLOCK_AHEAD_MS_MAX = 60_000 // a member's newest entry may not be this far
 const DELAY_MS_MAX = 500 // the event loop late by this much: the machine is overloaded
 
 export async function examine(daemon: Daemon): Promise<Finding[]> {
-  return [await clock(daemon), await disk(daemon), ports(daemon), await load(), ...members(daemon), ...studies(daemon), ...ledger(daemon)]
+  return [
+    await clock(daemon),
+    await disk(daemon),
+    ports(daemon),
+    await load(),
+    ...members(daemon),
+    ...studies(daemon),
+    ...ledger(daemon),
+  ]
 }
 
 /** No time server is asked: the newest entries of the others tell whether our clock is behind theirs. */
@@ -20,10 +28,19 @@ async function clock(daemon: Daemon): Promise<Finding> {
       .map(async ({ author }) => ({ author, byMs: (await daemon.logs.newestTimeMs(author)) - Date.now() })),
   )
   const worst = ahead.sort((a, b) => b.byMs - a.byMs)[0]
-  if (worst === undefined) return { check: 'clock', ok: true, text: `${new Date().toISOString()}; no other member's log is here to compare with` }
+  if (worst === undefined)
+    return {
+      check: 'clock',
+      ok: true,
+      text: `${new Date().toISOString()}; no other member's log is here to compare with`,
+    }
   const text = `${new Date().toISOString()}; the newest entry of ${daemon.nameOf(worst.author)} is ${Math.abs(worst.byMs / 1000).toFixed(1)} s ${worst.byMs > 0 ? 'ahead' : 'old'}`
   if (worst.byMs <= CLOCK_AHEAD_MS_MAX) return { check: 'clock', ok: true, text }
-  return { check: 'clock', ok: false, text: `${text}: one of the two clocks is wrong; see "timedatectl" here and there` }
+  return {
+    check: 'clock',
+    ok: false,
+    text: `${text}: one of the two clocks is wrong; see "timedatectl" here and there`,
+  }
 }
 
 async function disk(daemon: Daemon): Promise<Finding> {
@@ -32,14 +49,24 @@ async function disk(daemon: Daemon): Promise<Finding> {
   const text = `${(free / 1e9).toFixed(1)} GB free at ${daemon.home.paths.folder}`
   return free >= DISK_FREE_BYTES_MIN
     ? { check: 'disk', ok: true, text }
-    : { check: 'disk', ok: false, text: `${text}: make room; a full disk stops the node (nothing is lost, it goes on after a restart)` }
+    : {
+        check: 'disk',
+        ok: false,
+        text: `${text}: make room; a full disk stops the node (nothing is lost, it goes on after a restart)`,
+      }
 }
 
 function ports(daemon: Daemon): Finding {
   const addresses = daemon.transport.addresses()
   if (addresses.length > 0) return { check: 'listening', ok: true, text: addresses.join(' ') }
   const intended = daemon.home.config.listen.length === 0
-  return { check: 'listening', ok: intended, text: intended ? 'on nothing, as configured: this node only dials out' : 'on nothing; look at "listen" in config.yaml and at the log' }
+  return {
+    check: 'listening',
+    ok: intended,
+    text: intended
+      ? 'on nothing, as configured: this node only dials out'
+      : 'on nothing; look at "listen" in config.yaml and at the log',
+  }
 }
 
 async function load(): Promise<Finding> {
@@ -47,15 +74,30 @@ async function load(): Promise<Finding> {
   await new Promise((resolve) => setTimeout(resolve, 50))
   const lateMs = performance.now() - before - 50
   const text = `event loop ${lateMs.toFixed(0)} ms late, ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB memory`
-  return lateMs <= DELAY_MS_MAX ? { check: 'load', ok: true, text } : { check: 'load', ok: false, text: `${text}: this machine is overloaded` }
+  return lateMs <= DELAY_MS_MAX
+    ? { check: 'load', ok: true, text }
+    : { check: 'load', ok: false, text: `${text}: this machine is overloaded` }
 }
 
 function members(daemon: Daemon): Finding[] {
   return daemon.transport.peers().map((peer) => {
     const check = `member ${daemon.nameOf(peer.member)}`
-    if (peer.connected && peer.gossiping) return { check, ok: true, text: `connected${peer.roundTripMs === undefined ? '' : `, ${peer.roundTripMs.toFixed(0)} ms away`}` }
-    if (peer.connected) return { check, ok: false, text: 'connected, but no topic in common yet; if that lasts over a minute, compare the fingerprints of your consortium files' }
-    const known = peer.addresses.length === 0 ? 'no address of it is known: add one to "bootstrap" in config.yaml' : `tried ${peer.addresses.join(' ')}`
+    if (peer.connected && peer.gossiping)
+      return {
+        check,
+        ok: true,
+        text: `connected${peer.roundTripMs === undefined ? '' : `, ${peer.roundTripMs.toFixed(0)} ms away`}`,
+      }
+    if (peer.connected)
+      return {
+        check,
+        ok: false,
+        text: 'connected, but no topic in common yet; if that lasts over a minute, compare the fingerprints of your consortium files',
+      }
+    const known =
+      peer.addresses.length === 0
+        ? 'no address of it is known: add one to "bootstrap" in config.yaml'
+        : `tried ${peer.addresses.join(' ')}`
     return { check, ok: false, text: `not reachable (${peer.lastError ?? 'no attempt has ended yet'}); ${known}` }
   })
 }
@@ -64,7 +106,8 @@ function studies(daemon: Daemon): Finding[] {
   return daemon.machine.view().studies.flatMap(({ state, run }): Finding[] => {
     if (run === null) return []
     const check = `study ${state.study.name}`
-    if (run.phase === 'failed') return [{ check, ok: false, text: 'the learner failed and is tried again; see the log for its reason' }]
+    if (run.phase === 'failed')
+      return [{ check, ok: false, text: 'the learner failed and is tried again; see the log for its reason' }]
     if (run.refusal !== null) return [{ check, ok: false, text: `the next round may not start: ${run.refusal}` }]
     return [{ check, ok: true, text: `${run.phase}, round ${run.round}` }]
   })

@@ -9,8 +9,12 @@ export async function readText(path: string, what: string, advice: string): Prom
     return await readFile(path, 'utf8')
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
-    if (code === 'ENOENT') throw new ConsiliumError({ code: 'file-missing', message: `${path}: there is no such ${what}; ${advice}` })
-    throw new ConsiliumError({ code: 'file-unreadable', message: `${path}: the ${what} cannot be read (${code ?? messageOf(error)}); ${advice}` })
+    if (code === 'ENOENT')
+      throw new ConsiliumError({ code: 'file-missing', message: `${path}: there is no such ${what}; ${advice}` })
+    throw new ConsiliumError({
+      code: 'file-unreadable',
+      message: `${path}: the ${what} cannot be read (${code ?? messageOf(error)}); ${advice}`,
+    })
   }
 }
 
@@ -51,9 +55,13 @@ export async function writeNew(path: string, content: string, mode: number): Pro
 
 function writeError(path: string, error: unknown): ConsiliumError {
   const code = (error as NodeJS.ErrnoException).code
-  if (code === 'EEXIST') return new ConsiliumError({ code: 'file-exists', message: `${path}: exists already and is not overwritten` })
+  if (code === 'EEXIST')
+    return new ConsiliumError({ code: 'file-exists', message: `${path}: exists already and is not overwritten` })
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new ConsiliumError({ code: 'disk-full', message: `${path}: the disk is full (${code}); free some space, nothing was changed` })
+    return new ConsiliumError({
+      code: 'disk-full',
+      message: `${path}: the disk is full (${code}); free some space, nothing was changed`,
+    })
   }
   const message = `${path}: cannot be written (${code ?? messageOf(error)}); check who owns the folder and its permissions`
   return new ConsiliumError({ code: 'file-not-writable', message, cause: error })

@@ -63,7 +63,10 @@ export async function initHome(
 }
 
 /** The consortium file made of cards, each the text itself or a file that holds it. */
-export async function foundConsortium(name: string, cards: readonly { text: string; source: string }[]): Promise<{ consortium: Consortium; text: string }> {
+export async function foundConsortium(
+  name: string,
+  cards: readonly { text: string; source: string }[],
+): Promise<{ consortium: Consortium; text: string }> {
   const read = cards.map(({ text, source }) => readCard(text, source, verify))
   const founding = foundingOf(name, read)
   const text = writeConsortium(founding, new Map(read.map((card) => [card.key, card.addresses])))
@@ -95,10 +98,18 @@ export async function openHome(folder: string): Promise<Home> {
   const paths = homePaths(folder)
   const config = await readConfig(paths)
   const key = await readMemberKey(paths.key)
-  const text = await readText(paths.consortium, 'consortium file', 'run "consilium accept FILE" with the file that "consilium found" wrote')
+  const text = await readText(
+    paths.consortium,
+    'consortium file',
+    'run "consilium accept FILE" with the file that "consilium found" wrote',
+  )
   const consortium = parseConsortium(text, paths.consortium)
   requireMember(consortium, key, paths.consortium)
-  const accepted = await readText(paths.acceptance, 'acceptance', `run "consilium accept ${paths.consortium}" to sign it`)
+  const accepted = await readText(
+    paths.acceptance,
+    'acceptance',
+    `run "consilium accept ${paths.consortium}" to sign it`,
+  )
   const [founding, signature = ''] = accepted.trim().split(' ')
   if (founding !== consortium.founding || !verify(key.id, acceptanceMessage(consortium.founding), fromHex(signature))) {
     throw new ConsiliumError({
@@ -110,7 +121,14 @@ export async function openHome(folder: string): Promise<Home> {
 }
 
 export async function readConfig(paths: HomePaths): Promise<Config> {
-  return parseConfig(await readText(paths.config, 'config file', 'run "consilium init --name …" first, or point --home at the data folder'), paths.config)
+  return parseConfig(
+    await readText(
+      paths.config,
+      'config file',
+      'run "consilium init --name …" first, or point --home at the data folder',
+    ),
+    paths.config,
+  )
 }
 
 function requireMember(consortium: Consortium, key: MemberKey, file: string): void {

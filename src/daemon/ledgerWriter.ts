@@ -63,7 +63,13 @@ export class LedgerWriter {
     if (this.#failed) return
     this.#queue.push({ tag, drafts, state })
     this.#queued += drafts.length
-    if (this.#queued > QUEUE_MAX) return this.#fail(new ConsiliumError({ code: 'ledger-overrun', message: `${this.#queued} entries wait for the disk, which does not keep up` }))
+    if (this.#queued > QUEUE_MAX)
+      return this.#fail(
+        new ConsiliumError({
+          code: 'ledger-overrun',
+          message: `${this.#queued} entries wait for the disk, which does not keep up`,
+        }),
+      )
     if (this.#queued >= LIMITS.commitEntriesMax) this.#start()
     else this.#timer ??= setTimeout(() => this.#start(), GROUP_MS)
   }
@@ -114,7 +120,13 @@ export class LedgerWriter {
       written.push(...entries)
       const last = written.length === drafts.length
       const state = last ? new Map(taken.flatMap((waiting) => [...waiting.state])) : undefined
-      await store.append({ author: key.member, from: this.#tip.size, entries: raws, head: storedHead(tip, head.note), state })
+      await store.append({
+        author: key.member,
+        from: this.#tip.size,
+        entries: raws,
+        head: storedHead(tip, head.note),
+        state,
+      })
       this.#tip = tip
       onCommitted({ tags: last ? taken.map((waiting) => waiting.tag) : [], entries, tip, head })
     }

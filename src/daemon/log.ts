@@ -8,7 +8,10 @@ export type Log = (level: Level, event: string, facts?: Facts) => void
 /** Writes to standard error: JSON with `asJson`, else one line `LEVEL event key=value …` (the journal adds the time). */
 export function makeLog(level: Level, asJson: boolean): Log {
   if (asJson) {
-    const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }))
+    const logger = pino(
+      { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+      pino.destination({ fd: 2, sync: true }),
+    )
     return (at, event, facts) => logger[at](facts ?? {}, event)
   }
   const threshold = ORDER.indexOf(level)

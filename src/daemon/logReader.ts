@@ -1,12 +1,13 @@
 /** Answers `consilium log`: entries of all logs by filter, one entry with its citations, new entries as they come, verification. */
-import { once, EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import { toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from './api.ts'
-import { type Daemon, readable } from './daemon.ts'
+import type { Daemon } from './daemon.ts'
+import { readable } from './readable.ts'
 
 const LIMIT_MAX = 10_000 // entries in one answer
 const LIMIT_DEFAULT = 40
@@ -57,7 +58,11 @@ export class LogReader {
     try {
       yield* (await this.list(query)).entries
       while (!signal.aborted) {
-        if (queue.length > FOLLOW_QUEUE_MAX) throw new ConsiliumError({ code: 'follow-overrun', message: 'entries came faster than they were read; start again' })
+        if (queue.length > FOLLOW_QUEUE_MAX)
+          throw new ConsiliumError({
+            code: 'follow-overrun',
+            message: 'entries came faster than they were read; start again',
+          })
         const entry = queue.shift()
         if (entry === undefined) await once(arrivals, 'entry', { signal }).catch(() => undefined)
         else if (matches(entry, filter) && filter.members.includes(entry.author)) yield this.#report(entry)
@@ -75,7 +80,15 @@ export class LogReader {
       const started = performance.now()
       const { entries, root, fault } = await this.#daemon.logs.verify(author)
       const milliseconds = performance.now() - started
-      logs.push({ member: author, name: this.#daemon.nameOf(author), entries, root, ok: fault === null, fault, milliseconds })
+      logs.push({
+        member: author,
+        name: this.#daemon.nameOf(author),
+        entries,
+        root,
+        ok: fault === null,
+        fault,
+        milliseconds,
+      })
     }
     return { logs }
   }
@@ -84,19 +97,32 @@ export class LogReader {
     const member = query.get('member')
     const limit = Number(query.get('limit') ?? LIMIT_DEFAULT)
     if (!Number.isInteger(limit) || limit < 0 || limit > LIMIT_MAX) {
-      throw new ConsiliumError({ code: 'bad-limit', message: `--limit: ${query.get('limit')} given; 0 to ${LIMIT_MAX} is allowed` })
+      throw new ConsiliumError({
+        code: 'bad-limit',
+        message: `--limit: ${query.get('limit')} given; 0 to ${LIMIT_MAX} is allowed`,
+      })
     }
-    return { members: member === null ? this.#daemon.logs.authors() : [this.#member(member)], kind: query.get('kind'), study: query.get('study'), limit }
+    return {
+      members: member === null ? this.#daemon.logs.authors() : [this.#member(member)],
+      kind: query.get('kind'),
+      study: query.get('study'),
+      limit,
+    }
   }
 
   /** A member by name, or by at least 6 digits of its key. */
   #member(given: string): MemberId {
     const { members } = this.#daemon.home.consortium
     const squeezed = squeeze(given)
-    const found = members.filter(({ key, name }) => squeeze(name) === squeezed || (given.length >= 6 && key.startsWith(given)))
+    const found = members.filter(
+      ({ key, name }) => squeeze(name) === squeezed || (given.length >= 6 && key.startsWith(given)),
+    )
     if (found.length === 1) return (found[0] as { key: MemberId }).key
     const names = members.map(({ name }) => name).join(', ')
-    throw new ConsiliumError({ code: 'member-unknown', message: `"${given.slice(0, 80)}" is ${found.length === 0 ? 'no member' : 'more than one member'}; the members are ${names}` })
+    throw new ConsiliumError({
+      code: 'member-unknown',
+      message: `"${given.slice(0, 80)}" is ${found.length === 0 ? 'no member' : 'more than one member'}; the members are ${names}`,
+    })
   }
 
   async #newest(author: MemberId, filter: Filter): Promise<Entry[]> {
@@ -117,10 +143,16 @@ export class LogReader {
       const [raw] = await this.#daemon.logs.entries(author, seq, seq + 1)
       if (raw !== undefined) return decodeEntry(raw)
       const { size } = this.#daemon.logs.sizeOf(author)
-      throw new ConsiliumError({ code: 'entry-unknown', message: `${ref}: the log of ${this.#daemon.nameOf(author)} has ${size} entries here, numbered from 0` })
+      throw new ConsiliumError({
+        code: 'entry-unknown',
+        message: `${ref}: the log of ${this.#daemon.nameOf(author)} has ${size} entries here, numbered from 0`,
+      })
     }
     if (!/^[0-9a-f]{8,64}$/.test(ref)) {
-      throw new ConsiliumError({ code: 'entry-unknown', message: `"${ref.slice(0, 80)}" given; MEMBER/NUMBER or at least 8 digits of an entry's hash are expected` })
+      throw new ConsiliumError({
+        code: 'entry-unknown',
+        message: `"${ref.slice(0, 80)}" given; MEMBER/NUMBER or at least 8 digits of an entry's hash are expected`,
+      })
     }
     for await (const entry of this.#scan(this.#daemon.logs.authors())) if (entry.hash.startsWith(ref)) return entry
     throw new ConsiliumError({ code: 'entry-unknown', message: `no entry here has a hash that begins with ${ref}` })
@@ -130,7 +162,8 @@ export class LogReader {
     for (const author of authors) {
       const { size } = this.#daemon.logs.sizeOf(author)
       for (let from = 0; from < size; from += SLICE) {
-        for (const raw of await this.#daemon.logs.entries(author, from, Math.min(size, from + SLICE))) yield decodeEntry(raw)
+        for (const raw of await this.#daemon.logs.entries(author, from, Math.min(size, from + SLICE)))
+          yield decodeEntry(raw)
         await setImmediate()
       }
     }

@@ -22,8 +22,8 @@ import {
   openFrame,
 } from '../ledger/wire.ts'
 import type { Transport } from '../net/transport.ts'
-import { serveRange } from '../store/serveRange.ts'
 import type { LogSize } from '../node/events.ts'
+import { serveRange } from '../store/serveRange.ts'
 
 const HEADS = '/consilium/heads/1'
 const RANGE = '/consilium/range/1'
@@ -125,7 +125,11 @@ export class Logs {
   readHead(note: Uint8Array, author: MemberId | null): HeardHead {
     const head = parseHead(note, this.#parts.founding)
     if (author !== null && head.author !== author) {
-      throw new ConsiliumError({ code: 'head-author', message: 'a head of another member was published', blame: 'reject' })
+      throw new ConsiliumError({
+        code: 'head-author',
+        message: 'a head of another member was published',
+        blame: 'reject',
+      })
     }
     const signatureValid = this.#parts.members.includes(head.author) && verifyHead(head)
     if (signatureValid) this.#heard.set(head.author, note)
@@ -153,10 +157,14 @@ export class Logs {
 
   async askHeads(peer: MemberId, signal: AbortSignal): Promise<HeardHead[]> {
     const heads: HeardHead[] = []
-    const answer = this.#parts.transport.request(peer, HEADS, new Uint8Array(0), { signal, frameBytesMax: HEADS_FRAME_BYTES_MAX })
+    const answer = this.#parts.transport.request(peer, HEADS, new Uint8Array(0), {
+      signal,
+      frameBytesMax: HEADS_FRAME_BYTES_MAX,
+    })
     for await (const frame of answer) {
       for (const note of decodeHeads(frame)) heads.push(this.readHead(note, null))
-      if (heads.length > this.#parts.members.length) throw new ConsiliumError({ code: 'heads-too-many', message: 'more heads than members', blame: 'reject' })
+      if (heads.length > this.#parts.members.length)
+        throw new ConsiliumError({ code: 'heads-too-many', message: 'more heads than members', blame: 'reject' })
     }
     return heads
   }
@@ -171,12 +179,24 @@ export class Logs {
       this.#grow(tip, batch.head.note)
       yield entries
     }
-    if (this.tip(author).size < to) throw new ConsiliumError({ code: 'range-short', message: `the peer announced ${to} entries and gave fewer` })
+    if (this.tip(author).size < to)
+      throw new ConsiliumError({ code: 'range-short', message: `the peer announced ${to} entries and gave fewer` })
   }
 
   /** What the machine folds of these entries. */
   factsOf(entries: readonly Entry[]): Fact[] {
-    return entries.filter(({ kind }) => isKind(kind) && !kind.startsWith('round.')).map(({ author, seq, hash, timeMs, kind, study, refs, body }) => ({ author, seq, hash, timeMs, kind, study, refs, body }))
+    return entries
+      .filter(({ kind }) => isKind(kind) && !kind.startsWith('round.'))
+      .map(({ author, seq, hash, timeMs, kind, study, refs, body }) => ({
+        author,
+        seq,
+        hash,
+        timeMs,
+        kind,
+        study,
+        refs,
+        body,
+      }))
   }
 
   /** All stored facts, author by author. */
@@ -204,7 +224,11 @@ export class Logs {
       await setImmediate()
     }
     const { entries, firstFault } = verifier.finish(head)
-    return { entries, root: rootOf(head), fault: firstFault === null ? null : `entry ${firstFault.at}: ${firstFault.message}` }
+    return {
+      entries,
+      root: rootOf(head),
+      fault: firstFault === null ? null : `entry ${firstFault.at}: ${firstFault.message}`,
+    }
   }
 
   #grow(tip: Tip, note: Uint8Array): void {

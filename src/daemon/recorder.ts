@@ -4,13 +4,13 @@
  */
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { toHex } from '../core/bytes.ts'
+import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { sha256 } from '../core/digest.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
-import { Machine } from '../node/machine.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
+import { Machine } from '../node/machine.ts'
 
 const RECORD_BYTES_MAX = 1_073_741_824 // the first event holds what a restart reads: all governance entries
 
@@ -30,7 +30,14 @@ export class Recorder {
     const file = createWriteStream(path, { flags: 'wx', mode: 0o600 })
     await new Promise<void>((resolve, reject) => {
       file.once('open', () => resolve())
-      file.once('error', (error) => reject(new ConsiliumError({ code: 'record-not-writable', message: `--record ${path}: ${messageOf(error)}; give a new file in a folder that exists` })))
+      file.once('error', (error) =>
+        reject(
+          new ConsiliumError({
+            code: 'record-not-writable',
+            message: `--record ${path}: ${messageOf(error)}; give a new file in a folder that exists`,
+          }),
+        ),
+      )
     })
     return new Recorder(file)
   }
@@ -56,7 +63,10 @@ export async function replay(path: string): Promise<{ events: number; differsAt:
   for (let at = 0; at + 4 <= bytes.length; events++) {
     const length = bytes.readUInt32BE(at)
     if (at + 4 + length > bytes.length) break // the process was killed while it wrote
-    const [now, event, digest] = decodeCbor(new Uint8Array(bytes.subarray(at + 4, at + 4 + length)), RECORD_BYTES_MAX) as [number, unknown, string]
+    const [now, event, digest] = decodeCbor(
+      new Uint8Array(bytes.subarray(at + 4, at + 4 + length)),
+      RECORD_BYTES_MAX,
+    ) as [number, unknown, string]
     if (actionsDigest(machine.step(event as NodeEvent, now)) !== digest) return { events, differsAt: events }
     at += 4 + length
   }

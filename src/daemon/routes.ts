@@ -1,5 +1,5 @@
 /** The calls of the control API, over a running daemon. */
-import { studyFromDocument, studyDocument, studyIdOf } from '../config/study.ts'
+import { studyDocument, studyFromDocument, studyIdOf } from '../config/study.ts'
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
@@ -61,10 +61,20 @@ function status(daemon: Daemon): StatusReport {
       accepted: view.accepted.length,
     },
     peers: transport.peers().map((peer) => ({ ...peer, name: daemon.nameOf(peer.member) })),
-    ledger: logs.sizes().map(({ author, size, root }) => ({ name: daemon.nameOf(author), member: author, size, root, forked: forked.has(author) })),
+    ledger: logs.sizes().map(({ author, size, root }) => ({
+      name: daemon.nameOf(author),
+      member: author,
+      size,
+      root,
+      forked: forked.has(author),
+    })),
     studies: studies(daemon),
     network: transport.stats(),
-    rejections: view.rejections.map(({ member, reason, count }) => ({ name: daemon.nameOf(member as MemberId), reason, count })),
+    rejections: view.rejections.map(({ member, reason, count }) => ({
+      name: daemon.nameOf(member as MemberId),
+      reason,
+      count,
+    })),
   }
 }
 
@@ -104,8 +114,14 @@ async function acceptStudy(daemon: Daemon, given: string): Promise<{ study: Stud
   const state = known.find(({ id }) => id === given)
   if (state === undefined) {
     const close = known.filter(({ id }) => id.startsWith(given.slice(0, 8)))
-    const hint = close.length > 0 ? `; a study with the digest ${close[0]?.id} is here: compare all 64 digits with its proposer` : '; see "consilium study ls"'
-    throw new ConsiliumError({ code: 'study-digest-differs', message: `no proposed study has the digest "${given.slice(0, 80)}"${hint}` })
+    const hint =
+      close.length > 0
+        ? `; a study with the digest ${close[0]?.id} is here: compare all 64 digits with its proposer`
+        : '; see "consilium study ls"'
+    throw new ConsiliumError({
+      code: 'study-digest-differs',
+      message: `no proposed study has the digest "${given.slice(0, 80)}"${hint}`,
+    })
   }
   await daemon.command((ticket) => ({ type: 'study-accept', ticket, study: state.id }))
   return { study: state.id, name: state.study.name }
@@ -114,8 +130,14 @@ async function acceptStudy(daemon: Daemon, given: string): Promise<{ study: Stud
 async function bindStudy(daemon: Daemon, ref: string, body: Record<string, unknown>): Promise<BindReport> {
   const state = findStudy(daemon, ref)
   const extra = text(body, 'extra')
-  if (extra !== 'refuse' && extra !== 'ignore') throw new ConsiliumError({ code: 'body-malformed', message: 'extra: "refuse" or "ignore" is expected' })
-  const request = { path: text(body, 'path'), columns: words(body, 'columns'), units: words(body, 'units'), extra } as const
+  if (extra !== 'refuse' && extra !== 'ignore')
+    throw new ConsiliumError({ code: 'body-malformed', message: 'extra: "refuse" or "ignore" is expected' })
+  const request = {
+    path: text(body, 'path'),
+    columns: words(body, 'columns'),
+    units: words(body, 'units'),
+    extra,
+  } as const
   return { study: state.id, summary: await daemon.bind(state.id, request) }
 }
 
@@ -129,7 +151,10 @@ function model(daemon: Daemon, ref: string): ModelReport {
   const state = findStudy(daemon, ref)
   const found = daemon.model(state.id)
   if (found === null || state.scaling === null) {
-    throw new ConsiliumError({ code: 'model-missing', message: `study ${state.id.slice(0, 12)} has no model here yet; it has one after its first round` })
+    throw new ConsiliumError({
+      code: 'model-missing',
+      message: `study ${state.id.slice(0, 12)} has no model here yet; it has one after its first round`,
+    })
   }
   const { digest, scaling } = state.scaling
   return {
@@ -148,14 +173,21 @@ function findStudy(daemon: Daemon, ref: string): StudyState {
   const found = known.filter(({ id, study }) => (ref.length >= 6 && id.startsWith(ref)) || study.name === ref)
   if (found.length === 1) return found[0] as StudyState
   if (found.length > 1) {
-    throw new ConsiliumError({ code: 'study-ambiguous', message: `"${ref}" fits ${found.length} studies: ${found.map(({ id }) => id.slice(0, 16)).join(', ')}; give more digits` })
+    throw new ConsiliumError({
+      code: 'study-ambiguous',
+      message: `"${ref}" fits ${found.length} studies: ${found.map(({ id }) => id.slice(0, 16)).join(', ')}; give more digits`,
+    })
   }
-  throw new ConsiliumError({ code: 'study-unknown', message: `"${ref.slice(0, 80)}" is no study known here; "consilium study ls" lists them` })
+  throw new ConsiliumError({
+    code: 'study-unknown',
+    message: `"${ref.slice(0, 80)}" is no study known here; "consilium study ls" lists them`,
+  })
 }
 
 function text(body: Record<string, unknown>, field: string): string {
   const value = body[field]
-  if (typeof value !== 'string') throw new ConsiliumError({ code: 'body-malformed', message: `${field}: a string is expected` })
+  if (typeof value !== 'string')
+    throw new ConsiliumError({ code: 'body-malformed', message: `${field}: a string is expected` })
   return value
 }
 

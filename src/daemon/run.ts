@@ -72,6 +72,9 @@ async function requireWritable(folder: string): Promise<void> {
   try {
     await access(folder, constants.W_OK | constants.X_OK)
   } catch {
-    throw new ConsiliumError({ code: 'folder-not-writable', message: `${folder}: this user may not write there; make it the folder's owner ("chown -R $USER ${folder}") or use another --home` })
+    throw new ConsiliumError({
+      code: 'folder-not-writable',
+      message: `${folder}: this user may not write there; make it the folder's owner ("chown -R $USER ${folder}") or use another --home`,
+    })
   }
 }

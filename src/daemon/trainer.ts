@@ -1,8 +1,8 @@
 /** Carries out the machine's study actions: opens the learner on the hospital's table, trains, merges, evaluates, checkpoints. */
 import { randomBytes } from 'node:crypto'
 import { modelOf, type Study } from '../config/study.ts'
-import { bytesFloat, floatBytes, taggedDigest } from '../core/digest.ts'
 import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
+import { bytesFloat, floatBytes, taggedDigest } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
 import type { Scaling } from '../core/statistics.ts'
@@ -67,13 +67,32 @@ export class Trainer {
     const train = designMatrix(study, dataset, dataset.trainRows, scaling)
     const test = designMatrix(study, dataset, dataset.testRows, scaling)
     const model = modelOf(study)
-    const { backend, why } = await this.#parts.learner.open({ study: permit.study, model, training: study.training, train, test })
+    const { backend, why } = await this.#parts.learner.open({
+      study: permit.study,
+      model,
+      training: study.training,
+      train,
+      test,
+    })
     const first = initialWeights(model, train.columns, permit.study)
     const stored = start === 'resume' ? this.#stored.get(permit.study) : undefined
     if (stored === undefined) this.#private.set(permit.study, { head: first.head, optimiser: new Uint8Array(0) })
     const base = this.#parts.weights.put(permit.study, stored?.shared ?? first.shared)
-    this.#parts.tell('info', 'study-opened', { study: permit.study, backend, why, trainRows: train.rows, testRows: test.rows, columns: train.columns })
-    this.#parts.feed({ type: 'opened', study: permit.study, scaling: permit.scaling, base, parameters: first.shared.length })
+    this.#parts.tell('info', 'study-opened', {
+      study: permit.study,
+      backend,
+      why,
+      trainRows: train.rows,
+      testRows: test.rows,
+      columns: train.columns,
+    })
+    this.#parts.feed({
+      type: 'opened',
+      study: permit.study,
+      scaling: permit.scaling,
+      base,
+      parameters: first.shared.length,
+    })
   }
 
   async train({ permit, round, base }: Of<'train'>): Promise<void> {
@@ -81,14 +100,30 @@ export class Trainer {
     const mine = this.#privateOf(permit.study)
     const shared = this.#parts.weights.get(permit.study, base)
     const seed = `${permit.study}/${permit.dataset}/${round}`
-    const result = await this.#parts.learner.train({ study: permit.study, base: { shared, head: mine.head }, optimiser: mine.optimiser, seed })
+    const result = await this.#parts.learner.train({
+      study: permit.study,
+      base: { shared, head: mine.head },
+      optimiser: mine.optimiser,
+      seed,
+    })
     if (!result.weights.shared.every(Number.isFinite) || !Number.isFinite(result.loss)) {
-      throw new ConsiliumError({ code: 'training-diverged', message: 'training gave values that are not finite; lower the learning rate' })
+      throw new ConsiliumError({
+        code: 'training-diverged',
+        message: 'training gave values that are not finite; lower the learning rate',
+      })
     }
     this.#private.set(permit.study, { head: result.weights.head, optimiser: result.optimiser })
     const update = this.#parts.weights.put(permit.study, result.weights.shared)
     const head = taggedDigest('head', this.#headSalt, floatBytes(result.weights.head))
-    this.#parts.feed({ type: 'trained', study: permit.study, round, update, head, examples: result.examples, loss: result.loss })
+    this.#parts.feed({
+      type: 'trained',
+      study: permit.study,
+      round,
+      update,
+      head,
+      examples: result.examples,
+      loss: result.loss,
+    })
   }
 
   merge({ permit, round, inputs }: Of<'merge'>): void {
@@ -132,9 +167,18 @@ export class Trainer {
 
 /** Reads what `checkpointBytes` wrote. Error: `database-corrupt`. */
 export function readCheckpoint(bytes: Uint8Array): StoredCheckpoint {
-  const [version, checkpoint, shared, head, optimiser] = decodeCbor(bytes, CHECKPOINT_BYTES_MAX) as [number, unknown, Uint8Array, Uint8Array, Uint8Array]
+  const [version, checkpoint, shared, head, optimiser] = decodeCbor(bytes, CHECKPOINT_BYTES_MAX) as [
+    number,
+    unknown,
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+  ]
   if (version !== 1) {
-    throw new ConsiliumError({ code: 'database-newer', message: `a checkpoint of version ${version} was found; this version reads 1: run the newer Consilium again` })
+    throw new ConsiliumError({
+      code: 'database-newer',
+      message: `a checkpoint of version ${version} was found; this version reads 1: run the newer Consilium again`,
+    })
   }
   return { checkpoint: checkpoint as Checkpoint, shared: bytesFloat(shared), head: bytesFloat(head), optimiser }
 }

@@ -29,7 +29,11 @@ export function labelReader({ label }: Study): CellReader {
     if (isMissing(cell)) throw fault('missing-label', place, 'the label is missing: fill it in, or leave the row out')
     const index = words.indexOf(cell.normalize('NFC'))
     if (index < 0) {
-      throw fault('bad-label', place, `${quote(cell)} was given, ${quote(label.positive)} or ${quote(label.negative)} is allowed: rename it`)
+      throw fault(
+        'bad-label',
+        place,
+        `${quote(cell)} was given, ${quote(label.positive)} or ${quote(label.negative)} is allowed: rename it`,
+      )
     }
     return index
   }
@@ -40,14 +44,20 @@ const isMissing = (cell: string): boolean => MISSING_CELLS.includes(cell)
 function numberReader(feature: NumberFeature): CellReader {
   const [low, high] = feature.range ?? [-MAGNITUDE_MAX, MAGNITUDE_MAX]
   const unit = feature.unit === '1' ? '' : ` ${feature.unit}`
-  const convert = feature.unit === '1' ? 'convert the column if it is on another scale' : `convert the column if it is not in${unit}`
+  const convert =
+    feature.unit === '1' ? 'convert the column if it is on another scale' : `convert the column if it is not in${unit}`
   return (cell, place) => {
     if (isMissing(cell)) return missing(feature, place)
     const value = NUMBER.test(cell) ? Number(cell) : Number.NaN
     if (Number.isNaN(value)) throw notANumber(cell, place)
-    if (!Number.isFinite(value)) throw fault('not-finite', place, `${quote(cell)} is too large for a number: correct it, or leave the cell empty`)
+    if (!Number.isFinite(value))
+      throw fault('not-finite', place, `${quote(cell)} is too large for a number: correct it, or leave the cell empty`)
     if (value < low || value > high) {
-      throw fault('out-of-range', place, `${quote(cell)} was given, ${low} to ${high}${unit} is allowed: correct the cell, or ${convert}`)
+      throw fault(
+        'out-of-range',
+        place,
+        `${quote(cell)} was given, ${low} to ${high}${unit} is allowed: correct the cell, or ${convert}`,
+      )
     }
     return value
   }
@@ -55,12 +65,20 @@ function numberReader(feature: NumberFeature): CellReader {
 
 function notANumber(cell: string, place: Place): DataError {
   if (NOT_FINITE.test(cell)) {
-    return fault('not-finite', place, `${quote(cell)} is not a finite number: leave the cell empty if the value is missing`)
+    return fault(
+      'not-finite',
+      place,
+      `${quote(cell)} is not a finite number: leave the cell empty if the value is missing`,
+    )
   }
   if (DECIMAL_COMMA.test(cell)) {
     return fault('not-a-number', place, `${quote(cell)} has a decimal comma: export the table with decimal points`)
   }
-  return fault('not-a-number', place, `${quote(cell)} is text, a number is expected: correct it, or leave the cell empty if the value is missing`)
+  return fault(
+    'not-a-number',
+    place,
+    `${quote(cell)} is text, a number is expected: correct it, or leave the cell empty if the value is missing`,
+  )
 }
 
 function categoryReader(feature: CategoryFeature): CellReader {
@@ -84,7 +102,11 @@ function levelList(levels: readonly string[]): string {
 
 function missing(feature: Feature, place: Place): number {
   if (feature.missing === 'refuse') {
-    throw fault('missing-value', place, 'the value is missing, and the study refuses that: fill it in, or leave the row out')
+    throw fault(
+      'missing-value',
+      place,
+      'the value is missing, and the study refuses that: fill it in, or leave the row out',
+    )
   }
   return Number.NaN
 }

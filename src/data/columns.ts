@@ -40,7 +40,11 @@ export function mapColumns(study: Study, header: readonly string[], file: string
     const position = findColumn(name, columns, file, options, missingHint(study, name))
     const other = taken.get(position)
     if (other !== undefined) {
-      throw new DataError('mapping', file, `column ${quote(header[position] as string)} is mapped to both ${quote(other)} and ${quote(name)}: map each to its own`)
+      throw new DataError(
+        'mapping',
+        file,
+        `column ${quote(header[position] as string)} is mapped to both ${quote(other)} and ${quote(name)}: map each to its own`,
+      )
     }
     taken.set(position, name)
     return position
@@ -57,44 +61,90 @@ export function mapColumns(study: Study, header: readonly string[], file: string
 function readColumn(header: string): Column {
   const full = header.normalize('NFC')
   const match = /^(.*\S)\s*\[([^[\]]*)\]$/.exec(full)
-  return match ? { full, name: match[1] as string, unit: (match[2] as string).trim() } : { full, name: full, unit: null }
+  return match
+    ? { full, name: match[1] as string, unit: (match[2] as string).trim() }
+    : { full, name: full, unit: null }
 }
 
-function findColumn(name: string, columns: readonly Column[], file: string, options: BindOptions, hint: string): number {
+function findColumn(
+  name: string,
+  columns: readonly Column[],
+  file: string,
+  options: BindOptions,
+  hint: string,
+): number {
   const wanted = (ownValue(options.columns, name) ?? name).normalize('NFC')
   const exact = columns.findIndex((column) => column.full === wanted)
   if (exact >= 0) return exact
   const found = columns.flatMap((column, i) => (column.name === wanted ? [i] : []))
   if (found.length > 1) {
-    throw new DataError('mapping', file, `${found.length} columns are called ${quote(wanted)} with different units: remove all but one, or map one by its full name`)
+    throw new DataError(
+      'mapping',
+      file,
+      `${found.length} columns are called ${quote(wanted)} with different units: remove all but one, or map one by its full name`,
+    )
   }
   if (found[0] !== undefined) return found[0]
-  const suggestion = didYouMean(wanted, columns.map((column) => column.name))
-  const what = wanted === name ? `the study needs a column ${quote(name)}` : `the column ${quote(wanted)}, mapped to ${quote(name)}, does not exist`
-  throw new DataError('missing-column', file, `${what}${suggestion}: rename it, or map it with --column ${quote(`${name}=COLUMN`)}${hint}`)
+  const suggestion = didYouMean(
+    wanted,
+    columns.map((column) => column.name),
+  )
+  const what =
+    wanted === name
+      ? `the study needs a column ${quote(name)}`
+      : `the column ${quote(wanted)}, mapped to ${quote(name)}, does not exist`
+  throw new DataError(
+    'missing-column',
+    file,
+    `${what}${suggestion}: rename it, or map it with --column ${quote(`${name}=COLUMN`)}${hint}`,
+  )
 }
 
 /** A hospital that doesn't measure something can still take part, where the study allows missing values. */
 function missingHint(study: Study, name: string): string {
   const feature = study.features.find((each) => each.name === name)
-  return feature === undefined || feature.missing === 'refuse' ? '' : '; if it is not measured here, add it as an empty column'
+  return feature === undefined || feature.missing === 'refuse'
+    ? ''
+    : '; if it is not measured here, add it as an empty column'
 }
 
-function checkKeys(names: readonly string[], given: Readonly<Record<string, string>>, what: string, file: string): void {
+function checkKeys(
+  names: readonly string[],
+  given: Readonly<Record<string, string>>,
+  what: string,
+  file: string,
+): void {
   for (const key of Object.keys(given)) {
     if (!names.includes(key)) {
-      throw new DataError('mapping', file, `${what} were given for ${quote(key)}, which is no feature of the study${didYouMean(key, names)}: use the study's names`)
+      throw new DataError(
+        'mapping',
+        file,
+        `${what} were given for ${quote(key)}, which is no feature of the study${didYouMean(key, names)}: use the study's names`,
+      )
     }
   }
 }
 
 const EXTRA_SHOWN_MAX = 5 // columns named in one message
 
-function checkExtra(columns: readonly Column[], taken: ReadonlyMap<number, string>, names: readonly string[], file: string): void {
-  const extra = columns.flatMap((column, i) => (taken.has(i) ? [] : [column.full === '' ? `column ${i + 1}, without a name` : quote(column.full)]))
+function checkExtra(
+  columns: readonly Column[],
+  taken: ReadonlyMap<number, string>,
+  names: readonly string[],
+  file: string,
+): void {
+  const extra = columns.flatMap((column, i) =>
+    taken.has(i) ? [] : [column.full === '' ? `column ${i + 1}, without a name` : quote(column.full)],
+  )
   if (extra.length === 0) return
-  const shown = extra.slice(0, EXTRA_SHOWN_MAX).join(', ') + (extra.length > EXTRA_SHOWN_MAX ? ` and ${extra.length - EXTRA_SHOWN_MAX} more` : '')
-  throw new DataError('extra-column', file, `the study knows ${names.length} columns, these are not among them: ${shown}: if it is the right file, use --ignore-extra`)
+  const shown =
+    extra.slice(0, EXTRA_SHOWN_MAX).join(', ') +
+    (extra.length > EXTRA_SHOWN_MAX ? ` and ${extra.length - EXTRA_SHOWN_MAX} more` : '')
+  throw new DataError(
+    'extra-column',
+    file,
+    `the study knows ${names.length} columns, these are not among them: ${shown}: if it is the right file, use --ignore-extra`,
+  )
 }
 
 function checkUnit(feature: Feature, column: Column, file: string, options: BindOptions): void {
@@ -104,7 +154,11 @@ function checkUnit(feature: Feature, column: Column, file: string, options: Bind
   for (const declared of [inHeader, ownValue(options.units, feature.name) ?? null]) {
     if (declared === null) continue
     if (unitKey(declared) !== unitKey(expected)) {
-      throw new DataError('unit', file, `column ${quote(column.full)} is in ${quote(declared)}, the study expects ${quote(expected)}: convert the column`)
+      throw new DataError(
+        'unit',
+        file,
+        `column ${quote(column.full)} is in ${quote(declared)}, the study expects ${quote(expected)}: convert the column`,
+      )
     }
   }
 }

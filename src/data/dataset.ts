@@ -1,7 +1,5 @@
 /** A hospital's table, mapped to a study's features. It never leaves this node. */
 
-export type { FeatureStatistics, Scaling } from '../core/statistics.ts'
-
 export interface Dataset {
   readonly rows: number
   /** Names of the raw columns, in the study's order of features. */

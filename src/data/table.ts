@@ -30,7 +30,11 @@ export async function readTableFile(path: string): Promise<TableFile> {
     await using file = await open(path, 'r')
     const { size } = await file.stat()
     if (size > LIMITS.csvBytesMax) {
-      throw new DataError('too-large', path, `${size} bytes, at most ${LIMITS.csvBytesMax} are allowed: leave out rows or columns`)
+      throw new DataError(
+        'too-large',
+        path,
+        `${size} bytes, at most ${LIMITS.csvBytesMax} are allowed: leave out rows or columns`,
+      )
     }
     return { name: path, bytes: await file.readFile() }
   } catch (error) {
@@ -78,7 +82,8 @@ export async function scanTable(file: TableFile, reader: TableReader): Promise<v
   } catch (error) {
     throw error instanceof CsvError ? syntaxFault(file.name, error, lines.next()) : error
   }
-  if (rows === 0) throw new DataError('empty', file.name, 'there is a header but no row below it: export the patients too')
+  if (rows === 0)
+    throw new DataError('empty', file.name, 'there is a header but no row below it: export the patients too')
 }
 
 /** Calls `takeRow` with each row and the offset of its end. */
@@ -144,27 +149,44 @@ class Lines {
 
 function syntaxFault(name: string, error: CsvError, line: number): DataError {
   const message: Partial<Record<string, string>> = {
-    CSV_QUOTE_NOT_CLOSED: 'a quote opens in this row and never closes: close it, or double it ("") if it is part of the text',
+    CSV_QUOTE_NOT_CLOSED:
+      'a quote opens in this row and never closes: close it, or double it ("") if it is part of the text',
     CSV_MAX_RECORD_SIZE: `this row is longer than ${RECORD_BYTES_MAX} bytes: is a quote left open?`,
   }
-  const text = message[error.code] ?? 'a quote stands in the middle of a cell: put the whole cell in quotes and double the inner one ("")'
+  const text =
+    message[error.code] ??
+    'a quote stands in the middle of a cell: put the whole cell in quotes and double the inner one ("")'
   return new DataError('syntax', name, text, line, error)
 }
 
 /** The bytes after a byte order mark, once they are known to be text in UTF-8. */
 function checkedBody({ name, bytes }: TableFile): Uint8Array {
-  if (bytes.length === 0) throw new DataError('empty', name, 'the file is empty: export the table again, as CSV with a header line')
+  if (bytes.length === 0)
+    throw new DataError('empty', name, 'the file is empty: export the table again, as CSV with a header line')
   if (bytes.length > LIMITS.csvBytesMax) {
-    throw new DataError('too-large', name, `${bytes.length} bytes, at most ${LIMITS.csvBytesMax} are allowed: leave out rows or columns`)
+    throw new DataError(
+      'too-large',
+      name,
+      `${bytes.length} bytes, at most ${LIMITS.csvBytesMax} are allowed: leave out rows or columns`,
+    )
   }
   const [a, b, c] = bytes
-  if (a === 0x50 && b === 0x4b) throw new DataError('encoding', name, 'this is a zip or Excel file, CSV is expected: export it as "CSV UTF-8"')
-  if (a === 0x1f && b === 0x8b) throw new DataError('encoding', name, 'this file is compressed with gzip: unpack it first')
+  if (a === 0x50 && b === 0x4b)
+    throw new DataError('encoding', name, 'this is a zip or Excel file, CSV is expected: export it as "CSV UTF-8"')
+  if (a === 0x1f && b === 0x8b)
+    throw new DataError('encoding', name, 'this file is compressed with gzip: unpack it first')
   const utf16 = (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff)
   if (utf16) throw new DataError('encoding', name, 'this file is UTF-16, UTF-8 is expected: export it as "CSV UTF-8"')
-  if (!isUtf8(bytes)) throw new DataError('encoding', name, 'not UTF-8: export it as "CSV UTF-8", or convert it with iconv', badLine(bytes))
+  if (!isUtf8(bytes))
+    throw new DataError(
+      'encoding',
+      name,
+      'not UTF-8: export it as "CSV UTF-8", or convert it with iconv',
+      badLine(bytes),
+    )
   const body = a === 0xef && b === 0xbb && c === 0xbf ? bytes.subarray(3) : bytes
-  if (isBlank(body)) throw new DataError('empty', name, 'the file has no text: export the table again, as CSV with a header line')
+  if (isBlank(body))
+    throw new DataError('empty', name, 'the file has no text: export the table again, as CSV with a header line')
   return body
 }
 
@@ -201,13 +223,23 @@ function delimiterOf(body: Uint8Array): string {
 
 function checkHeader(name: string, columns: readonly string[]): void {
   if (columns.length > COLUMNS_MAX) {
-    throw new DataError('header', name, `${columns.length} columns, at most ${COLUMNS_MAX} are allowed: export only what the study needs`, 1)
+    throw new DataError(
+      'header',
+      name,
+      `${columns.length} columns, at most ${COLUMNS_MAX} are allowed: export only what the study needs`,
+      1,
+    )
   }
   const seen = new Map<string, number>()
   for (const [i, column] of columns.entries()) {
     const first = seen.get(column)
     if (first !== undefined && column !== '') {
-      throw new DataError('header', name, `columns ${first + 1} and ${i + 1} are both called ${quote(column)}: rename or remove one`, 1)
+      throw new DataError(
+        'header',
+        name,
+        `columns ${first + 1} and ${i + 1} are both called ${quote(column)}: rename or remove one`,
+        1,
+      )
     }
     seen.set(column, i)
   }
@@ -215,6 +247,7 @@ function checkHeader(name: string, columns: readonly string[]): void {
 
 function ragged(name: string, line: number, cells: number, columns: number, delimiter: string): DataError {
   const text = delimiter === '\t' ? 'tab' : quote(delimiter)
-  const hint = cells > columns ? `put text or numbers that contain a ${text} in quotes` : 'fill the row up with empty cells'
+  const hint =
+    cells > columns ? `put text or numbers that contain a ${text} in quotes` : 'fill the row up with empty cells'
   return new DataError('ragged', name, `${cells} cells, but the header has ${columns} columns: ${hint}`, line)
 }

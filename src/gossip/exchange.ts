@@ -51,7 +51,12 @@ export class Exchange {
         ? { verdict: 'ignore', reason: 'update-known' }
         : { verdict: 'reject', reason: 'update-contradicts' }
     }
-    this.#held.set(header.author, { round: header.round, digest: header.digest, examples: header.examples, heardAtRound: ownRound })
+    this.#held.set(header.author, {
+      round: header.round,
+      digest: header.digest,
+      examples: header.examples,
+      heardAtRound: ownRound,
+    })
     return { verdict: 'accept', displaced: held?.digest ?? null }
   }
 
@@ -60,7 +65,8 @@ export class Exchange {
     const inputs = [own]
     for (const [author, held] of this.#held) {
       const ageRounds = Math.max(0, own.round - held.heardAtRound)
-      if (ageRounds <= ageRoundsMax) inputs.push({ author, round: held.round, digest: held.digest, examples: held.examples, ageRounds })
+      if (ageRounds <= ageRoundsMax)
+        inputs.push({ author, round: held.round, digest: held.digest, examples: held.examples, ageRounds })
     }
     return inputs.sort((a, b) => compareIds(a.author, b.author))
   }
@@ -84,7 +90,11 @@ export class Exchange {
   }
 }
 
-function faultOf(header: UpdateHeader, facts: UpdateFacts, expected: Expectation): { verdict: Blame; reason: string } | null {
+function faultOf(
+  header: UpdateHeader,
+  facts: UpdateFacts,
+  expected: Expectation,
+): { verdict: Blame; reason: string } | null {
   if (!facts.signatureValid) return { verdict: 'reject', reason: 'update-signature' }
   if (!facts.digestMatches) return { verdict: 'reject', reason: 'update-digest' }
   if (!expected.accepted.has(header.author)) return { verdict: 'ignore', reason: 'author-not-in-study' }

@@ -62,11 +62,15 @@ export function encodeUpdate(header: UpdateHeader, weights: Float32Array, signat
  */
 export function decodeUpdate(bytes: Uint8Array): Update {
   if (bytes.length > LIMITS.updateBytesMax) {
-    throw refused('update-too-large', `an update of ${bytes.length} bytes; at most ${LIMITS.updateBytesMax} travel inline`)
+    throw refused(
+      'update-too-large',
+      `an update of ${bytes.length} bytes; at most ${LIMITS.updateBytesMax} travel inline`,
+    )
   }
   const read = new ByteReader(bytes)
   const version = read.u8()
-  if (version !== VERSION) throw refused('update-version', `update version ${version}; this node speaks ${VERSION}`, 'ignore')
+  if (version !== VERSION)
+    throw refused('update-version', `update version ${version}; this node speaks ${VERSION}`, 'ignore')
   const study = toHex(read.bytes(32)) as StudyId
   const author = toHex(read.bytes(32)) as MemberId
   const round = read.u32()

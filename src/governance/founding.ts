@@ -39,16 +39,29 @@ export function writeCard(card: Card, sign: Sign): string {
 export function readCard(text: string, source: string, verify: Verify): Card {
   const trimmed = text.trim()
   if (!trimmed.startsWith(CARD_PREFIX)) {
-    throw cardError('card-malformed', source, `a card begins with "${CARD_PREFIX}"; ask its hospital for the line that "consilium init" printed`)
+    throw cardError(
+      'card-malformed',
+      source,
+      `a card begins with "${CARD_PREFIX}"; ask its hospital for the line that "consilium init" printed`,
+    )
   }
   let card: Card
   let content: Uint8Array
   let signature: Uint8Array
   try {
-    const outer = decodeCbor(new Uint8Array(Buffer.from(trimmed.slice(CARD_PREFIX.length), 'base64url')), CARD_BYTES_MAX)
+    const outer = decodeCbor(
+      new Uint8Array(Buffer.from(trimmed.slice(CARD_PREFIX.length), 'base64url')),
+      CARD_BYTES_MAX,
+    )
     ;[content, signature] = outer as [Uint8Array, Uint8Array]
-    const [version, name, key, addresses] = decodeCbor(content, CARD_BYTES_MAX) as [number, string, Uint8Array, string[]]
-    if (version !== 1 || !Array.isArray(addresses) || addresses.some((a) => typeof a !== 'string')) throw new Error('fields')
+    const [version, name, key, addresses] = decodeCbor(content, CARD_BYTES_MAX) as [
+      number,
+      string,
+      Uint8Array,
+      string[],
+    ]
+    if (version !== 1 || !Array.isArray(addresses) || addresses.some((a) => typeof a !== 'string'))
+      throw new Error('fields')
     card = { name: checkName(name, `${source}: name`), key: memberId(toHex(key)), addresses }
   } catch (error) {
     if (error instanceof ConsiliumError && error.code === 'bad-name') throw error
@@ -63,10 +76,16 @@ export function readCard(text: string, source: string, verify: Verify): Card {
 /** The founding made of these cards. Errors: `founding-too-small`, `founding-duplicate`, `founding-too-large`. */
 export function foundingOf(name: string, cards: readonly Card[]): Founding {
   if (cards.length < 2) {
-    throw new ConsiliumError({ code: 'founding-too-small', message: `a consortium needs at least 2 cards, ${cards.length} given` })
+    throw new ConsiliumError({
+      code: 'founding-too-small',
+      message: `a consortium needs at least 2 cards, ${cards.length} given`,
+    })
   }
   if (cards.length > LIMITS.membersMax) {
-    throw new ConsiliumError({ code: 'founding-too-large', message: `${cards.length} cards given, at most ${LIMITS.membersMax} are allowed` })
+    throw new ConsiliumError({
+      code: 'founding-too-large',
+      message: `${cards.length} cards given, at most ${LIMITS.membersMax} are allowed`,
+    })
   }
   const members = cards.map(({ name, key }) => ({ name, key })).sort((a, b) => compareIds(a.key, b.key))
   for (const field of ['key', 'name'] as const) {
@@ -107,7 +126,13 @@ export function fingerprint(id: string): string {
 
 /** A name that fits one line. Error: `bad-name`. */
 export function checkName(name: unknown, what: string): string {
-  if (typeof name !== 'string' || name.trim() !== name || name.length === 0 || utf8(name).length > NAME_LENGTH_MAX || /\p{C}/u.test(name)) {
+  if (
+    typeof name !== 'string' ||
+    name.trim() !== name ||
+    name.length === 0 ||
+    utf8(name).length > NAME_LENGTH_MAX ||
+    /\p{C}/u.test(name)
+  ) {
     throw new ConsiliumError({
       code: 'bad-name',
       message: `${what}: ${JSON.stringify(name)?.slice(0, 100)} given; 1 to ${NAME_LENGTH_MAX} printable characters are expected, no space at either end`,

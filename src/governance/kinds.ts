@@ -40,7 +40,15 @@ export const KINDS = {
   'study.ended': v.strictObject({ rounds: count, model: bytes32 }),
   /** `commitment` is a salted digest of the table; the salt stays at the hospital. */
   'dataset.bound': v.strictObject({ rows: count, trainRows: count, commitment: bytes32 }),
-  'round.trained': v.strictObject({ round: count, base: bytes32, update: bytes32, head: bytes32, examples: count, loss: real, dataset: bytes32 }),
+  'round.trained': v.strictObject({
+    round: count,
+    base: bytes32,
+    update: bytes32,
+    head: bytes32,
+    examples: count,
+    loss: real,
+    dataset: bytes32,
+  }),
   'round.published': v.strictObject({ round: count, update: bytes32 }),
   'round.merged': v.strictObject({
     round: count,

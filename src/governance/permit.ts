@@ -29,9 +29,12 @@ export interface Request {
 /** Evaluates every condition now; a restriction binds as soon as it is known here. */
 export function permit({ self, study, dataset }: Request): { permit: Permit } | { refusal: Refusal } {
   if (study === undefined) return no('study-unknown', 'the study is not known here')
-  if (!study.accepted.has(self)) return no('study-not-accepted', `accept it first: consilium study accept ${study.id.slice(0, 12)}`)
-  if (dataset === null) return no('dataset-not-bound', `bind a table first: consilium study bind ${study.id.slice(0, 12)} --data FILE`)
-  if (study.paused.has(self)) return no('study-paused', `the operator paused it: consilium study resume ${study.id.slice(0, 12)}`)
+  if (!study.accepted.has(self))
+    return no('study-not-accepted', `accept it first: consilium study accept ${study.id.slice(0, 12)}`)
+  if (dataset === null)
+    return no('dataset-not-bound', `bind a table first: consilium study bind ${study.id.slice(0, 12)} --data FILE`)
+  if (study.paused.has(self))
+    return no('study-paused', `the operator paused it: consilium study resume ${study.id.slice(0, 12)}`)
   if (study.scaling === null) return no('scaling-not-frozen', 'the scaling statistics are not frozen yet')
   return { permit: { study: study.id, dataset, scaling: study.scaling.digest } as Permit }
 }

@@ -1,11 +1,18 @@
 /** What the entries say about studies: a fold that gives the same state in whatever order authors' logs arrive. */
+
+import { type Study, statisticsRules, studyFromDocument } from '../config/study.ts'
+import { toHex } from '../core/bytes.ts'
 import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import { taggedDigest } from '../core/digest.ts'
-import { toHex } from '../core/bytes.ts'
 import { compareIds, type Digest, type MemberId, type StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { checkStatistics, combineStatistics, type FeatureStatistics, freezeScaling, type Scaling } from '../core/statistics.ts'
-import { type Study, statisticsRules, studyFromDocument } from '../config/study.ts'
+import {
+  checkStatistics,
+  combineStatistics,
+  type FeatureStatistics,
+  freezeScaling,
+  type Scaling,
+} from '../core/statistics.ts'
 import { REFS_MAX } from '../ledger/entry.ts'
 import { readBody } from './kinds.ts'
 
@@ -40,7 +47,10 @@ export interface StudyState {
   /** Members whose operator paused it. */
   readonly paused: Set<MemberId>
   /** The first valid contribution of each member. */
-  readonly statistics: Map<MemberId, { readonly hash: Digest; readonly seq: number; readonly statistics: FeatureStatistics }>
+  readonly statistics: Map<
+    MemberId,
+    { readonly hash: Digest; readonly seq: number; readonly statistics: FeatureStatistics }
+  >
   /** The best proposal whose contributions are all here. */
   scaling: ScalingProposal | null
 }
@@ -112,7 +122,15 @@ export class Studies {
   }
 }
 
-const INTERPRETED = new Set(['study.accepted', 'study.paused', 'study.resumed', 'dataset.bound', 'study.ended', 'study.statistics', 'study.scaling'])
+const INTERPRETED = new Set([
+  'study.accepted',
+  'study.paused',
+  'study.resumed',
+  'dataset.bound',
+  'study.ended',
+  'study.statistics',
+  'study.scaling',
+])
 const WAITING_MAX = 4_096 // entries of logs that arrive before what they cite; a full replication settles them all
 
 /** The proposal that wins: more contributions, then the lower digest. A total order, so that all who hear both agree. */

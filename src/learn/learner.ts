@@ -1,9 +1,7 @@
 /** What trains: the interface between the shells and a learner (tfjs in a worker here; batched kernels in netsim). */
 import type { StudyId } from '../core/ids.ts'
 
-export type ModelSpec =
-  | { readonly kind: 'logistic' }
-  | { readonly kind: 'mlp'; readonly hidden: readonly number[] }
+export type ModelSpec = { readonly kind: 'logistic' } | { readonly kind: 'mlp'; readonly hidden: readonly number[] }
 
 export interface TrainingSpec {
   readonly localEpochs: number

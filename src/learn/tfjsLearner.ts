@@ -2,9 +2,10 @@
 import { createRequire } from 'node:module'
 import type { Optimizer, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core'
 import type { Sequential } from '@tensorflow/tfjs-layers'
-import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
+import { messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import { type Batch, batches } from './batches.ts'
+import { checkFinite, checkMatrices, learnerError } from './checks.ts'
 import { evaluate } from './evaluate.ts'
 import type {
   DesignMatrix,
@@ -89,7 +90,7 @@ export class TfjsLearner implements Learner {
       load(tf, opened, weights)
       const { test } = opened.request
       const values = logits(tf, opened, test)
-      checkFinite(opened, values)
+      checkFinite(opened.request, values)
       return evaluate(values, test.y)
     })
   }
@@ -104,7 +105,7 @@ export class TfjsLearner implements Learner {
     return inTurn(async () => {
       const study = this.#studies.get(id)
       if (study === undefined || loading === undefined)
-        throw failure('learner-study-not-open', `study ${id} is not open here; open it first`)
+        throw learnerError('learner-study-not-open', `study ${id} is not open here; open it first`)
       const engine = await loading
       await use(engine, study.backend)
       return work(engine.tf, study)
@@ -129,8 +130,8 @@ async function train(tf: Core, study: Study, request: TrainRequest): Promise<Tra
       await new Promise(setImmediate) // lets a learner in the main thread breathe between epochs
     }
     const weights = read(study)
-    checkFinite(study, weights.shared)
-    checkFinite(study, weights.head)
+    checkFinite(study.request, weights.shared)
+    checkFinite(study.request, weights.head)
     return { weights, optimiser: await save(study, optimiser), loss, examples: rows.rows }
   } finally {
     optimiser.dispose()
@@ -202,7 +203,10 @@ function load(tf: Core, study: Study, weights: Weights): void {
   const count = parameterCount(model, train.columns)
   if (weights.shared.length !== count.shared || weights.head.length !== count.head) {
     const given = `${weights.shared.length} shared and ${weights.head.length} private weights`
-    throw failure('learner-shape', `${given} given, study ${study.request.study} has ${count.shared} and ${count.head}`)
+    throw learnerError(
+      'learner-shape',
+      `${given} given, study ${study.request.study} has ${count.shared} and ${count.head}`,
+    )
   }
   let at = 0
   study.parameters.forEach(({ variable }, i) => {
@@ -249,7 +253,7 @@ async function restore(tf: Core, study: Study, optimiser: Optimizer, bytes: Uint
   if (bytes.length === 0) return
   const { training } = study.request
   if (training.optimiser === 'sgd')
-    throw failure('learner-state', 'SGD keeps no state between rounds; give an empty one')
+    throw learnerError('learner-state', 'SGD keeps no state between rounds; give an empty one')
   const { steps, moments } = decodeState(
     bytes,
     study.parameters.reduce((sum, { variable }) => sum + variable.size, 0),
@@ -329,7 +333,7 @@ async function choose(engine: Engine, choice: BackendChoice, request: OpenReques
   const { tried } = engine
   if (choice !== 'auto') {
     if (await loads(engine, choice)) return { backend: choice, why: 'asked for' }
-    throw failure(
+    throw learnerError(
       'learner-backend',
       `backend ${choice} can't be used here (${tried.get(choice)}); choose auto, wasm or cpu`,
     )
@@ -342,7 +346,7 @@ async function choose(engine: Engine, choice: BackendChoice, request: OpenReques
   const reasons = `native: ${tried.get('native')}; wasm: ${tried.get('wasm')}`
   if (await loads(engine, 'cpu'))
     return { backend: 'cpu', why: `warning: slow, because nothing else loads (${reasons})` }
-  throw failure(
+  throw learnerError(
     'learner-backend',
     `no backend of tfjs loads (${reasons}; cpu: ${tried.get('cpu')}); install the package again`,
   )
@@ -381,29 +385,4 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const result = turn.then(work)
   turn = result.catch(() => undefined)
   return result
-}
-
-function checkMatrices({ train, test }: OpenRequest): void {
-  for (const matrix of [train, test]) {
-    invariant(matrix.rows > 0 && matrix.columns > 0, 'a design matrix has rows and columns')
-    invariant(
-      matrix.x.length === matrix.rows * matrix.columns && matrix.y.length === matrix.rows,
-      'x and y have as many rows as said',
-    )
-  }
-  invariant(train.columns === test.columns, 'training and test rows have the same columns')
-}
-
-function checkFinite(study: Study, values: Float32Array): void {
-  if (values.every(Number.isFinite)) return
-  const { learningRate, l2 } = study.request.training
-  const given = `learningRate ${learningRate}, l2 ${l2}`
-  throw failure(
-    'learner-diverged',
-    `study ${study.request.study}: the model is no longer finite (${given}); lower the learning rate`,
-  )
-}
-
-function failure(code: string, message: string): ConsiliumError {
-  return new ConsiliumError({ code, message })
 }

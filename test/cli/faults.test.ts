@@ -4,7 +4,16 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { consilium, consortium, type Ended, freePorts, inFolder, patients, studyText, type TestNode } from '../daemon/kit.ts'
+import {
+  consilium,
+  consortium,
+  type Ended,
+  freePorts,
+  inFolder,
+  patients,
+  studyText,
+  type TestNode,
+} from '../daemon/kit.ts'
 
 const it = suite('faults at the command line')
 
@@ -13,7 +22,8 @@ function refused(ended: Ended, ...words: (string | RegExp)[]): void {
   assert.is(ended.code, 1, `exit code of: ${ended.err}${ended.out}`)
   assert.is(ended.err.trim().split('\n').length, 1, `one line: ${ended.err}`)
   assert.not.match(ended.err, /\n\s+at |Error:/)
-  for (const word of words) assert.ok(typeof word === 'string' ? ended.err.includes(word) : word.test(ended.err), `"${word}" in: ${ended.err}`)
+  for (const word of words)
+    assert.ok(typeof word === 'string' ? ended.err.includes(word) : word.test(ended.err), `"${word}" in: ${ended.err}`)
 }
 
 interface Fault {
@@ -23,18 +33,47 @@ interface Fault {
   readonly words: readonly (string | RegExp)[]
 }
 
-const replace = async (file: string, from: string | RegExp, to: string): Promise<void> => writeFile(file, (await readFile(file, 'utf8')).replace(from, to))
+const replace = async (file: string, from: string | RegExp, to: string): Promise<void> =>
+  writeFile(file, (await readFile(file, 'utf8')).replace(from, to))
 
 const START_FAULTS: readonly Fault[] = [
-  { name: 'a missing config', spoil: (home) => rm(join(home, 'config.yaml')), words: ['config.yaml', 'consilium init'] },
-  { name: 'a config that is no YAML', spoil: (home) => writeFile(join(home, 'config.yaml'), 'name: [St. Mary\n'), words: ['config.yaml', 'line'] },
-  { name: 'an unknown key in the config', spoil: (home) => replace(join(home, 'config.yaml'), /^mdns:/m, 'mdsn:'), words: ['config.yaml', 'mdsn', 'mdns'] },
+  {
+    name: 'a missing config',
+    spoil: (home) => rm(join(home, 'config.yaml')),
+    words: ['config.yaml', 'consilium init'],
+  },
+  {
+    name: 'a config that is no YAML',
+    spoil: (home) => writeFile(join(home, 'config.yaml'), 'name: [St. Mary\n'),
+    words: ['config.yaml', 'line'],
+  },
+  {
+    name: 'an unknown key in the config',
+    spoil: (home) => replace(join(home, 'config.yaml'), /^mdns:/m, 'mdsn:'),
+    words: ['config.yaml', 'mdsn', 'mdns'],
+  },
   { name: 'a missing key', spoil: (home) => rm(join(home, 'member.key')), words: ['member.key', 'backup'] },
-  { name: 'a key that others may read', spoil: (home) => chmod(join(home, 'member.key'), 0o644), words: ['0644', 'chmod 600'] },
-  { name: 'a key that is none', spoil: (home) => writeFile(join(home, 'member.key'), 'secret', { mode: 0o600 }), words: ['Ed25519', 'backup'] },
+  {
+    name: 'a key that others may read',
+    spoil: (home) => chmod(join(home, 'member.key'), 0o644),
+    words: ['0644', 'chmod 600'],
+  },
+  {
+    name: 'a key that is none',
+    spoil: (home) => writeFile(join(home, 'member.key'), 'secret', { mode: 0o600 }),
+    words: ['Ed25519', 'backup'],
+  },
   { name: 'no consortium file', spoil: (home) => rm(join(home, 'consortium.yaml')), words: ['consilium accept'] },
-  { name: 'an altered consortium file', spoil: (home) => replace(join(home, 'consortium.yaml'), '"two"', '"twO"'), words: ['founding', 'ask a founder'] },
-  { name: 'a consortium that was not signed', spoil: (home) => rm(join(home, 'acceptance')), words: ['consilium accept'] },
+  {
+    name: 'an altered consortium file',
+    spoil: (home) => replace(join(home, 'consortium.yaml'), '"two"', '"twO"'),
+    words: ['founding', 'ask a founder'],
+  },
+  {
+    name: 'a consortium that was not signed',
+    spoil: (home) => rm(join(home, 'acceptance')),
+    words: ['consilium accept'],
+  },
   {
     name: 'the consortium file of others',
     spoil: async (home, folder) => {
@@ -44,12 +83,20 @@ const START_FAULTS: readonly Fault[] = [
     },
     words: ['consortium.yaml', 'not in it'],
   },
-  { name: 'a database that is no database', spoil: async (home) => { await rm(join(home, 'database'), { recursive: true }); await writeFile(join(home, 'database'), 'x') }, words: ['database'] },
+  {
+    name: 'a database that is no database',
+    spoil: async (home) => {
+      await rm(join(home, 'database'), { recursive: true })
+      await writeFile(join(home, 'database'), 'x')
+    },
+    words: ['database'],
+  },
   {
     name: 'a database with a damaged file',
     spoil: async (home) => {
       const folder = join(home, 'database')
-      for (const file of await readdir(folder)) if (file.startsWith('MANIFEST')) await writeFile(join(folder, file), 'damaged')
+      for (const file of await readdir(folder))
+        if (file.startsWith('MANIFEST')) await writeFile(join(folder, file), 'damaged')
     },
     words: ['database'],
   },
@@ -57,12 +104,21 @@ const START_FAULTS: readonly Fault[] = [
     name: 'a database that has lost its newest entries',
     spoil: async (home) => {
       const folder = join(home, 'database')
-      for (const file of await readdir(folder)) if (file.endsWith('.log') || file.endsWith('.ldb')) await truncate(join(folder, file), 0)
+      for (const file of await readdir(folder))
+        if (file.endsWith('.log') || file.endsWith('.ldb')) await truncate(join(folder, file), 0)
     },
     words: [/pin|ledger|database/],
   },
-  { name: 'a listen address that is none', spoil: (home) => replace(join(home, 'config.yaml'), /\/ip4\/127[^\s"'\]]*/, '/ip4/127.0.0.1/udp/1'), words: ['/ip4/127.0.0.1/udp/1'] },
-  { name: 'an address of another machine to listen on', spoil: (home) => replace(join(home, 'config.yaml'), /\/ip4\/127[^\s"'\]]*/, '/ip4/203.0.113.9/tcp/4801'), words: ['203.0.113.9'] },
+  {
+    name: 'a listen address that is none',
+    spoil: (home) => replace(join(home, 'config.yaml'), /\/ip4\/127[^\s"'\]]*/, '/ip4/127.0.0.1/udp/1'),
+    words: ['/ip4/127.0.0.1/udp/1'],
+  },
+  {
+    name: 'an address of another machine to listen on',
+    spoil: (home) => replace(join(home, 'config.yaml'), /\/ip4\/127[^\s"'\]]*/, '/ip4/203.0.113.9/tcp/4801'),
+    words: ['203.0.113.9'],
+  },
 ]
 
 it('a node whose folder is spoilt does not start, says in one line why, and starts again when it is mended', () =>
@@ -146,7 +202,11 @@ const TABLE_FAULTS: readonly TableFault[] = [
   { name: 'an empty file', csv: '', words: ['empty'] },
   { name: 'a header alone', csv: 'age,marker,sex,ill\n', words: [/no row|empty/] },
   { name: 'a missing column', csv: GOOD.replace('marker', 'market'), words: ['marker', 'market'] },
-  { name: 'a column too many', csv: GOOD.replaceAll(/$/gm, ',1').replace('ill,1', 'ill,extra'), words: ['extra', '--ignore-extra'] },
+  {
+    name: 'a column too many',
+    csv: GOOD.replaceAll(/$/gm, ',1').replace('ill,1', 'ill,extra'),
+    words: ['extra', '--ignore-extra'],
+  },
   { name: 'text in a number column', csv: cell(3, 0, 'old'), words: ['age', 'old'] },
   { name: 'a value that is not a number', csv: cell(3, 1, 'NaN'), words: ['marker', 'NaN'] },
   { name: 'infinity', csv: cell(3, 1, 'Infinity'), words: ['marker', 'Infinity'] },
@@ -179,7 +239,8 @@ it('a study file and a table with a fault are refused by name and place, and a B
     refused(await consilium(['study', 'accept', differs, ...at]), study, 'compare')
     refused(await consilium(['study', 'bind', 'nothing', '--data', file, ...at]), 'nothing', 'study ls')
     const table = join(folder, 'table.csv')
-    const bind = (...more: string[]): Promise<Ended> => consilium(['study', 'bind', study.slice(0, 8), '--data', table, ...at, ...more])
+    const bind = (...more: string[]): Promise<Ended> =>
+      consilium(['study', 'bind', study.slice(0, 8), '--data', table, ...at, ...more])
     refused(await bind(), 'table.csv', 'no such file')
     for (const { csv, more, words } of TABLE_FAULTS) {
       await writeFile(table, csv)

@@ -20,7 +20,10 @@ export interface Ended {
 }
 
 /** Runs the command to its end. */
-export function consilium(args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Ended> {
+export function consilium(
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Ended> {
   return new Promise((resolve) => {
     const env = { ...process.env, ...options.env }
     execFile(process.execPath, [PROGRAM, ...args], { ...options, env, timeout: 30_000 }, (error, out, err) => {
@@ -45,7 +48,9 @@ export class TestNode {
   }
 
   async start(...more: string[]): Promise<void> {
-    const child = spawn(process.execPath, [PROGRAM, 'start', '--home', this.home, ...more], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const child = spawn(process.execPath, [PROGRAM, 'start', '--home', this.home, ...more], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
     this.process = child
     child.stderr.on('data', (chunk: Buffer) => {
       this.log += chunk.toString('utf8')
@@ -89,7 +94,12 @@ export async function consortium(folder: string, names: readonly string[]): Prom
 }
 
 /** A study of two numbers and a category that a table made by `patients` can be learnt from. */
-export function studyText(options: { rounds: number; periodSeconds?: number; deadlineSeconds?: number; name?: string }): string {
+export function studyText(options: {
+  rounds: number
+  periodSeconds?: number
+  deadlineSeconds?: number
+  name?: string
+}): string {
   return `name: ${options.name ?? 'Test study'}
 purpose: to test the daemon
 model: { kind: logistic }
@@ -114,7 +124,9 @@ export function patients(rows: number, seed: number): string {
     const age = 30 + rng.below(60)
     const marker = rng.float() * 4 - 2
     const ill = age / 60 + marker + rng.float() > 1.8
-    lines.push([rng.below(20) === 0 ? '' : age, marker.toFixed(3), rng.below(2) === 0 ? 'f' : 'm', ill ? 'yes' : 'no'].join(','))
+    lines.push(
+      [rng.below(20) === 0 ? '' : age, marker.toFixed(3), rng.below(2) === 0 ? 'f' : 'm', ill ? 'yes' : 'no'].join(','),
+    )
   }
   return `${lines.join('\n')}\n`
 }

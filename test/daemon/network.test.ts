@@ -18,7 +18,11 @@ async function propose(folder: string, nodes: readonly TestNode[], text: string)
   assert.is(added.code, 0, added.err)
   const { study } = JSON.parse(added.out) as { study: string }
   for (const node of nodes.slice(1)) {
-    await until(10_000, `the study to reach ${node.name}`, async () => (await node.status())?.studies.some((one) => one.id === study) ?? false)
+    await until(
+      10_000,
+      `the study to reach ${node.name}`,
+      async () => (await node.status())?.studies.some((one) => one.id === study) ?? false,
+    )
     const accepted = await consilium(['study', 'accept', study, '--home', node.home])
     assert.is(accepted.code, 0, accepted.err)
   }
@@ -48,34 +52,53 @@ it('a study runs to its end at all hospitals although one is killed, and every l
     const before = await roundOf(north)
     await until(20_000, 'the others to go on', async () => (await roundOf(north)) >= before + 8)
     await south.start('--record', join(folder, 'south.second.record'))
-    await until(60_000, 'the end of the study', async () => (await Promise.all(nodes.map(phaseOf))).every((phase) => phase === 'ended'))
+    await until(60_000, 'the end of the study', async () =>
+      (await Promise.all(nodes.map(phaseOf))).every((phase) => phase === 'ended'),
+    )
 
     const models = await Promise.all(nodes.map((node) => node.client.get<ModelReport>(`/v1/studies/${study}/model`)))
     assert.ok(models.every((model) => model.shared.every(Number.isFinite)))
     assert.is(new Set(models.map((model) => model.scaling.digest)).size, 1, 'one scaling, frozen once')
 
     await until(20_000, 'all logs everywhere', async () => {
-      const roots = await Promise.all(nodes.map(async (node) => JSON.stringify((await node.status())?.ledger.map((log) => log.root))))
+      const roots = await Promise.all(
+        nodes.map(async (node) => JSON.stringify((await node.status())?.ledger.map((log) => log.root))),
+      )
       return new Set(roots).size === 1
     })
     for (const node of nodes) {
       const { logs } = await node.client.get<{ logs: VerifyReport[] }>('/v1/log/verify')
-      assert.equal(logs.map((log) => [log.ok, log.fault]), logs.map(() => [true, null]))
+      assert.equal(
+        logs.map((log) => [log.ok, log.fault]),
+        logs.map(() => [true, null]),
+      )
       assert.ok(logs.every((log) => log.entries > 20))
     }
 
-    const { entries } = await west.client.get<{ entries: EntryReport[] }>('/v1/log?member=south&kind=round.published&limit=1000')
+    const { entries } = await west.client.get<{ entries: EntryReport[] }>(
+      '/v1/log?member=south&kind=round.published&limit=1000',
+    )
     const rounds = entries.map((entry) => (entry.body as { round: number }).round)
-    assert.equal([...rounds].sort((a, b) => a - b), [...new Set(rounds)], 'each round is published once, in order')
-    assert.ok(rounds.some((round, i) => i > 0 && round > (rounds[i - 1] as number) + 1), 'the killed node caught up with the others')
+    assert.equal(
+      [...rounds].sort((a, b) => a - b),
+      [...new Set(rounds)],
+      'each round is published once, in order',
+    )
+    assert.ok(
+      rounds.some((round, i) => i > 0 && round > (rounds[i - 1] as number) + 1),
+      'the killed node caught up with the others',
+    )
 
-    const { entries: merges } = await west.client.get<{ entries: EntryReport[] }>('/v1/log?member=north&kind=round.merged&limit=1000')
+    const { entries: merges } = await west.client.get<{ entries: EntryReport[] }>(
+      '/v1/log?member=north&kind=round.merged&limit=1000',
+    )
     const sizes = merges.map((entry) => (entry.body as { inputs: unknown[] }).inputs.length)
     assert.ok(sizes.includes(3) && sizes.includes(2), `merges of all three, and of two while one was down: ${sizes}`)
 
     const all = await west.client.get<{ entries: EntryReport[] }>('/v1/log?limit=10000')
     const said = JSON.stringify(all.entries.map((entry) => ({ ...entry, name: '', ref: '', refs: [] })))
-    for (const secret of ['north', 'south', 'west', '.csv', '127.0.0.1', folder]) assert.not.ok(said.includes(secret), `no entry names ${secret}`)
+    for (const secret of ['north', 'south', 'west', '.csv', '127.0.0.1', folder])
+      assert.not.ok(said.includes(secret), `no entry names ${secret}`)
 
     for (const node of nodes) assert.is(await node.end('SIGTERM'), 0, node.log)
     for (const name of ['north', 'west', 'south.second']) {
@@ -100,7 +123,10 @@ it('a stop is recorded, takes less than 5 s while training, and the next start r
     await one.start()
     await until(20_000, 'training to go on', async () => (await roundOf(one)) >= Math.min(before, 10))
     const { entries } = await one.client.get<{ entries: EntryReport[] }>('/v1/log?member=one&kind=node&limit=10')
-    assert.equal(entries.map((entry) => entry.kind), ['node.started', 'node.stopped', 'node.started'])
+    assert.equal(
+      entries.map((entry) => entry.kind),
+      ['node.started', 'node.stopped', 'node.started'],
+    )
     const socket = await stat(join(one.home, 'control.sock'))
     assert.is(socket.mode & 0o777, 0o600, 'the control socket is for its owner alone')
   }))

@@ -22,13 +22,22 @@ it('the version in the code is the one in package.json', async () => {
 it('npm pack gives a package that installs in an empty folder without dev dependencies, and runs', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'consilium-package-'))
   try {
-    const packed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: ROOT, maxBuffer: OUTPUT_BYTES_MAX })
+    const packed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+      cwd: ROOT,
+      maxBuffer: OUTPUT_BYTES_MAX,
+    })
     const [{ filename, files }] = JSON.parse(packed.stdout) as [{ filename: string; files: { path: string }[] }]
-    assert.not.ok(files.some(({ path }) => /\.csv$|^src\/|^test\/|tsbuildinfo/.test(path)), 'no data, sources or build state travel')
+    assert.not.ok(
+      files.some(({ path }) => /\.csv$|^src\/|^test\/|tsbuildinfo/.test(path)),
+      'no data, sources or build state travel',
+    )
     const empty = join(folder, 'empty')
     await mkdir(empty)
     await writeFile(join(empty, 'package.json'), '{ "private": true }\n')
-    await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, filename)], { cwd: empty, maxBuffer: OUTPUT_BYTES_MAX })
+    await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, filename)], {
+      cwd: empty,
+      maxBuffer: OUTPUT_BYTES_MAX,
+    })
     const command = join(empty, 'node_modules', '.bin', 'consilium')
     assert.is((await run(command, ['--version'])).stdout.trim(), VERSION)
     const home = join(folder, 'home')

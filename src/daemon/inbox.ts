@@ -1,0 +1,74 @@
+/** Gossip messages on their way to the machine: decoded and measured, then kept until their verdict. */
+import { verify } from '../core/ed25519.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import type { MemberId, StudyId } from '../core/ids.ts'
+import { decodeUpdate, inspectUpdate } from '../gossip/update.ts'
+import type { Verdict } from '../net/transport.ts'
+import type { NodeEvent, Ticket } from '../node/events.ts'
+import type { Logs } from './logs.ts'
+import type { WeightStore } from './weightStore.ts'
+
+interface Pending {
+  readonly verdict: (verdict: Verdict) => void
+  /** Weights of an update that waits for its verdict. */
+  readonly weights: { readonly study: StudyId; readonly values: Float32Array } | null
+}
+
+export interface InboxParts {
+  readonly headsTopic: string
+  readonly logs: Logs
+  readonly weights: WeightStore
+  readonly feed: (event: NodeEvent) => void
+}
+
+export class Inbox {
+  readonly #parts: InboxParts
+  readonly #pending = new Map<Ticket, Pending>()
+
+  constructor(parts: InboxParts) {
+    this.#parts = parts
+  }
+
+  /** Feeds a message to the machine; resolves with its verdict. `ticket` must be new. */
+  take(ticket: Ticket, topic: string, author: MemberId, from: MemberId, data: Uint8Array): Promise<Verdict> {
+    const { promise, resolve } = Promise.withResolvers<Verdict>()
+    let event: NodeEvent
+    let weights: Pending['weights'] = null
+    try {
+      if (topic === this.#parts.headsTopic) {
+        const { log, signatureValid } = this.#parts.logs.readHead(data, author)
+        event = { type: 'head-heard', ticket, from, log, signatureValid }
+      } else {
+        const update = decodeUpdate(data)
+        const { header } = update
+        if (header.author !== author)
+          throw new ConsiliumError({ code: 'update-author', message: 'signed by another member', blame: 'reject' })
+        const facts = inspectUpdate(update, verify)
+        if (facts.digestMatches) weights = { study: header.study, values: update.weights }
+        event = { type: 'update-heard', ticket, from, header, facts }
+      }
+    } catch (error) {
+      if (!(error instanceof ConsiliumError)) throw error
+      event = { type: 'malformed-heard', ticket, from: author, code: error.code, blame: error.blame ?? 'reject' }
+    }
+    this.#pending.set(ticket, { verdict: resolve, weights })
+    this.#parts.feed(event)
+    return promise
+  }
+
+  /** The machine has decided; the weights of an accepted update are kept from here on. */
+  settle(ticket: Ticket, verdict: Verdict): void {
+    const pending = this.#pending.get(ticket)
+    this.#pending.delete(ticket)
+    if (pending === undefined) return
+    if (verdict === 'accept' && pending.weights !== null)
+      this.#parts.weights.put(pending.weights.study, pending.weights.values)
+    pending.verdict(verdict)
+  }
+
+  /** Ends everything that still waits: nobody is to blame. */
+  close(): void {
+    for (const { verdict } of this.#pending.values()) verdict('ignore')
+    this.#pending.clear()
+  }
+}
