@@ -61,12 +61,110 @@ export async function runBaselines(
   try {
     const bench = await Workbench.open(study, cohorts, learner)
     const arms = {
-      'local-only': await bench.run(rounds, bench.alone, [], (round) => onProgress('local-only', round, rounds)),
+      'local-only': await bench.run(rounds, bench.alone, null, (round) => onProgress('local-only', round, rounds)),
       FedAvg: await bench.run(rounds, bench.together, fedAvg, (round) => onProgress('FedAvg', round, rounds)),
-      pooled: await bench.run(rounds, bench.pooled, [], (round) => onProgress('pooled', round, rounds)),
+      pooled: await bench.run(rounds, bench.pooled, null, (round) => onProgress('pooled', round, rounds)),
     }
     return { rounds, backend: bench.backend, seconds: (performance.now() - started) / 1000, arms }
   } finally {
     await learner.close()
+  }
+}
+
+/** Makes the weights that all clinics go on from, of what each has trained. */
+type Server = (trained: readonly Trained[]) => Weights
+
+interface Trained {
+  readonly weights: Weights
+  readonly examples: number
+}
+
+/** One table to train on: whose it is, its scaling, and everyone's test patients scaled alike. */
+interface Bench {
+  readonly id: StudyId
+  readonly scaling: Scaling
+  readonly test: DesignMatrix
+}
+
+/** The tables of all three arms, opened in one learner. */
+class Workbench {
+  readonly #study: Study
+  readonly #clinics: number
+  readonly #learner: Learner
+  backend = ''
+  readonly alone: Bench[] = []
+  readonly together: Bench[] = []
+  readonly pooled: Bench[] = []
+
+  private constructor(study: Study, clinics: number, learner: Learner) {
+    this.#study = study
+    this.#clinics = clinics
+    this.#learner = learner
+  }
+
+  static async open(study: Study, cohorts: Cohorts, learner: Learner): Promise<Workbench> {
+    const bench = new Workbench(study, cohorts.clinics.length, learner)
+    const statistics = cohorts.clinics.map(({ dataset }) => localStatistics(study, dataset))
+    const scaling = freezeScaling(combineStatistics(statistics))
+    const test = everyonesTest(study, cohorts, scaling)
+    for (const [i, { dataset }] of cohorts.clinics.entries()) {
+      const own = freezeScaling(combineStatistics(statistics.slice(i, i + 1)))
+      const aloneTest = everyonesTest(study, cohorts, own)
+      bench.alone.push(await bench.#open(`alone/${i}`, own, designMatrix(study, dataset, dataset.trainRows, own), aloneTest))
+      bench.together.push(await bench.#open(`together/${i}`, scaling, designMatrix(study, dataset, dataset.trainRows, scaling), test))
+    }
+    bench.pooled.push(await bench.#open('pooled', scaling, everyonesTraining(study, cohorts, scaling), test))
+    return bench
+  }
+
+  /** Runs one arm: every table trains, then `server`, where there is one, gives all the same weights. */
+  async run(rounds: number, benches: readonly Bench[], server: Server | null, done: (round: number) => void): Promise<Arm> {
+    const first = initialWeights(modelOf(this.#study), designColumns(this.#study), studyIdOf(studyDocument(this.#study)))
+    const states = benches.map(() => ({ weights: first, optimiser: new Uint8Array(0) }))
+    const points: RoundPoint[] = []
+    for (let round = 0; round < rounds; round++) {
+      const trained: Trained[] = []
+      for (const [i, { id }] of benches.entries()) {
+        const { weights: base, optimiser } = states[i] as (typeof states)[number]
+        const result = await this.#learner.train({ study: id, base, optimiser, seed: `${id}/${round}` })
+        states[i] = { weights: result.weights, optimiser: new Uint8Array(result.optimiser) }
+        trained.push(result)
+      }
+      if (server !== null) {
+        const weights = server(trained)
+        for (const state of states) state.weights = weights
+      }
+      points.push({ round: round + 1, auc: this.#meanAuc(benches, states) })
+      done(round + 1)
+    }
+    const models = benches.map(({ scaling }, i) => ({ scaling, weights: states[i]?.weights ?? first }))
+    const [one] = models as [ScaledModel]
+    return { models: models.length === this.#clinics ? models : Array<ScaledModel>(this.#clinics).fill(one), points }
+  }
+
+  async #open(name: string, scaling: Scaling, train: DesignMatrix, test: DesignMatrix): Promise<Bench> {
+    const { model, training } = this.#study
+    const id = taggedDigest('study', new TextEncoder().encode(`demo/${name}`)) as StudyId
+    const { backend } = await this.#learner.open({ study: id, model, training, train, test })
+    this.backend = backend
+    return { id, scaling, test }
+  }
+
+  #meanAuc(benches: readonly Bench[], states: readonly { readonly weights: Weights }[]): number {
+    const aucs = benches.map(({ test }, i) => {
+      const { weights } = states[i] as { weights: Weights }
+      return evaluate(predict(modelOf(this.#study), designColumns(this.#study), weights, test), test.y).auc ?? 0.5
+    })
+    return aucs.reduce((sum, auc) => sum + auc, 0) / aucs.length
+  }
+}
+
+/** The server's step of FedAvg: the mean of all weights, head included, weighted by examples. */
+function fedAvg(trained: readonly Trained[]): Weights {
+  const total = trained.reduce((sum, { examples }) => sum + examples, 0)
+  const shares = trained.map(({ examples }) => examples / total)
+  return {
+    shared: weightedMean(trained.map(({ weights }) => weights.shared), shares),
+    head: weightedMean(trained.map(({ weights }) => weights.head), shares),
   }
 }

@@ -6,7 +6,6 @@ import type { MemberId, StudyId } from '../core/ids.ts'
 import { encodeUpdate, updateMessage } from '../gossip/update.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Learner } from '../learn/learner.ts'
-import type { Entry } from '../ledger/entry.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Transport, TransportEvents } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
@@ -14,6 +13,7 @@ import type { NodeEvent, Ticket } from '../node/events.ts'
 import { Machine } from '../node/machine.ts'
 import { Bindings } from './bindings.ts'
 import { Driver } from './driver.ts'
+import { Followers } from './followers.ts'
 import type { Home } from './home.ts'
 import { Inbox } from './inbox.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
@@ -38,7 +38,6 @@ const CHECKPOINTS = 'checkpoint/'
 const STOP_MS = 4_000 // of the 5 s that a stop may take; what is not done by then is done again at the next start
 const OWN_LOG_AHEAD =
   'another member holds entries signed with this key that are not in this data folder: it was restored from an old backup, or the key is in use elsewhere; do not start it again, put the newest copy of the folder back'
-const FOLLOWERS_MAX = 64 // open `log tail` commands
 
 export class Daemon {
   readonly #parts: DaemonParts
@@ -54,7 +53,7 @@ export class Daemon {
   readonly #logs: Logs
   readonly #inbox: Inbox
   readonly #topics: { readonly heads: string; readonly study: (id: StudyId) => string }
-  readonly followers = new Set<(entry: Entry) => void>()
+  readonly followers = new Followers()
   #bindings: Bindings | null = null
   #trainer: Trainer | null = null
   #writer: LedgerWriter | null = null
@@ -118,7 +117,7 @@ export class Daemon {
         onCommitted: ({ tags, entries, tip, head }) => {
           this.#newestHead = head.note
           this.#logs.committed(tip, head.note)
-          for (const entry of entries) this.#follow(entry)
+          this.followers.tell(entries)
           this.#driver.feed({
             type: 'committed',
             tags,
@@ -210,18 +209,6 @@ export class Daemon {
     const error = await promise
     if (error !== null) throw new ConsiliumError(error)
     await this.#writer?.flush()
-  }
-
-  /** Calls `each` for every entry that becomes durable here. Error: `too-many-followers`. */
-  follow(each: (entry: Entry) => void): () => void {
-    if (this.followers.size >= FOLLOWERS_MAX) {
-      throw new ConsiliumError({
-        code: 'too-many-followers',
-        message: `${FOLLOWERS_MAX} commands follow the log already; end one of them`,
-      })
-    }
-    this.followers.add(each)
-    return () => this.followers.delete(each)
   }
 
   #transportEvents(): TransportEvents {
@@ -323,7 +310,7 @@ export class Daemon {
   async #replicate({ author, peer, to }: Extract<Action, { type: 'replicate' }>): Promise<void> {
     try {
       for await (const entries of this.#logs.fetch(author, peer, to, this.#stopping.signal)) {
-        for (const entry of entries) this.#follow(entry)
+        this.followers.tell(entries)
         this.#driver.feed({
           type: 'replicated',
           log: this.#logs.sizeOf(author),
@@ -359,10 +346,6 @@ export class Daemon {
         this.#driver.feed({ type: 'learner-failed', study, round, code: known ? error.code : 'internal' })
       }
     })
-  }
-
-  #follow(entry: Entry): void {
-    for (const follower of this.followers) follower(entry)
   }
 
   /** Stops without another entry: after a failed write the log's state is unknown until it is read again. */

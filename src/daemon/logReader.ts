@@ -51,7 +51,7 @@ export class LogReader {
     const filter = this.#filter(query)
     const queue: Entry[] = []
     const arrivals = new EventEmitter()
-    const unfollow = this.#daemon.follow((entry) => {
+    const unfollow = this.#daemon.followers.add((entry) => {
       queue.push(entry)
       arrivals.emit('entry')
     })

@@ -13,8 +13,8 @@ export async function openBookStore(path: string, warn: (why: string) => void): 
     await store.open()
     return store
   } catch (error) {
-    const why = reasons(error, store).join(': ')
-    if (/lock/i.test(why)) {
+    const { code, why } = await reasonOf(store)
+    if (code === 'LEVEL_LOCKED') {
       const message = `the address book ${path} is open in another process: is another daemon using this data folder?`
       throw new ConsiliumError({ code: 'data-folder-locked', message, cause: error })
     }
@@ -23,7 +23,14 @@ export async function openBookStore(path: string, warn: (why: string) => void): 
   }
 }
 
-function reasons(error: unknown, store: LevelDatastore): string[] {
-  const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : ''
-  return [messageOf(error), cause, `status ${store.db.status}`].filter((part) => part !== '')
+/** The datastore tells only that it failed; the database under it, asked again, tells why. */
+async function reasonOf(store: LevelDatastore): Promise<{ code: unknown; why: string }> {
+  try {
+    await store.db.open()
+    await store.db.close()
+    return { code: undefined, why: 'it opened at the second try' }
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+    return { code: cause instanceof Error && 'code' in cause ? cause.code : undefined, why: messageOf(cause) }
+  }
 }

@@ -1,0 +1,110 @@
+/** SHA-256 and the domain tags: frozen, for logs, studies and signatures that exist depend on every byte. */
+import fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { concat, fromHex, toHex, utf8 } from '../../src/core/bytes.ts'
+import {
+  bytesFloat,
+  DOMAIN,
+  type Domain,
+  floatBytes,
+  sha256,
+  taggedDigest,
+  taggedMessage,
+  weightsDigest,
+} from '../../src/core/digest.ts'
+
+const it = suite('digest')
+
+/** Tag, and SHA-256 over tag, zero byte and "abc". A row is never edited: a new meaning gets a new tag with a new version. */
+const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> = {
+  entryBody: ['consilium/entry-body/v1', '12e4986b3cd4374d4f55a846fcf78e9e0988d3a018f8edc5a0e5e39d12dae822'],
+  study: ['consilium/study/v1', '80a562990c552d7f3f03975e479140b067bdfb64b18f96e4e0ea98bf122c9cf7'],
+  founding: ['consilium/founding/v1', '448f484de2d06b1ece0bb3088a854c83e68eb63ab025831ec67072f8aa4968fc'],
+  foundingAcceptance: [
+    'consilium/founding-acceptance/v1',
+    'ca361e9ade472efe250a5893732003bf69af0eaf1c04c4cf716d2216089ffd2f',
+  ],
+  card: ['consilium/card/v1', 'b53166a5fcd086701d156db63a77504de4d1e875ee4d9ca61e44210f891100eb'],
+  update: ['consilium/update/v1', '45026b64b4636de7a26397c79324b0cac34d6ec4ef7642c3693f790d59b6269e'],
+  weights: ['consilium/weights/v1', '84971790e9770655daff3f9fa6914305a70a77bf4a60e2ac83e3238364235ced'],
+  head: ['consilium/private-head/v1', '4cb6ffdd6eb73421388dee07387467f68ce4fd3eddaf4d3ed1fbb142e214b21b'],
+  statistics: ['consilium/statistics/v1', '8cd2dfde2625c16c330b3d70db5865badb46b3c8b340efb160d4ae100e49a775'],
+  scaling: ['consilium/scaling/v1', 'b0fafcabbd1b87190a88d698721aefac54489804707816b46f59b27807175b34'],
+  dataset: ['consilium/dataset/v1', 'b866ccb50a8b9485c569edb706fc604b217695d817680327543a2ed0f627fd97'],
+  seed: ['consilium/seed/v1', 'ddb2994329d0ceee2b0eb641562b8d5e8ce492c60bc4a77a116368225006b0e7'],
+}
+
+for (const [name, [tag, digest]] of Object.entries(FROZEN)) {
+  it(`the domain ${name} is frozen`, () => {
+    const domain = name as Domain
+    assert.is(DOMAIN[domain], tag)
+    assert.is(taggedDigest(domain, utf8('abc')), digest)
+    assert.is(toHex(sha256(taggedMessage(domain, utf8('abc')))), digest)
+  })
+}
+
+it('every domain is in the frozen table, and no two share a tag or begin alike', () => {
+  assert.equal(Object.keys(DOMAIN).sort(), Object.keys(FROZEN).sort())
+  const tags = Object.values(DOMAIN).map((tag) => `${tag}\0`)
+  for (const tag of tags) assert.is(tags.filter((other) => other.startsWith(tag)).length, 1)
+})
+
+/** FIPS 180-2, appendix B, and the empty message. */
+for (const [message, digest] of [
+  ['', 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'],
+  ['abc', 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'],
+  [
+    'abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq',
+    '248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1',
+  ],
+] as const) {
+  it(`SHA-256 of "${message}" is the published one`, () => {
+    assert.is(toHex(sha256(utf8(message))), digest)
+  })
+}
+
+it('a digest of parts is that of their concatenation', () => {
+  const parts = fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 5 })
+  fc.assert(
+    fc.property(parts, (given) => {
+      assert.is(toHex(sha256(...given)), toHex(sha256(concat(given))))
+      assert.is(taggedDigest('update', ...given), taggedDigest('update', concat(given)))
+    }),
+  )
+})
+
+it('a digest owns its memory', () => {
+  assert.is(sha256(utf8('abc')).buffer.byteLength, 32)
+})
+
+it('weights are hashed as little-endian float32, every bit of them', () => {
+  const bytes = fromHex('0000803f000020c0cdcccc3d0000c07f')
+  assert.is(weightsDigest(Float32Array.of(1, -2.5, 0.1, Number.NaN)), taggedDigest('weights', bytes))
+  assert.is(
+    weightsDigest(Float32Array.of(1, -2.5, 0.1, Number.NaN)),
+    '9d8af6a135e525406401d5b5ee6dfadf6b9c1034939db37a21f99db96ef28955',
+  )
+  assert.is.not(weightsDigest(Float32Array.of(0)), weightsDigest(Float32Array.of(-0)))
+})
+
+it('floats go there and back, from views at odd offsets too', () => {
+  fc.assert(
+    fc.property(fc.float32Array({ maxLength: 50 }), (values) => {
+      const shifted = new Uint8Array(values.byteLength + 1)
+      shifted.set(floatBytes(values), 1)
+      assert.equal([...bytesFloat(shifted.subarray(1))], [...values])
+    }),
+  )
+  const view = Float32Array.of(7, 8, 9).subarray(1, 2)
+  assert.is(toHex(floatBytes(view)), '00000041')
+})
+
+it('bytes of floats are a copy', () => {
+  const values = Float32Array.of(2, 3)
+  const bytes = floatBytes(values)
+  values.fill(5)
+  assert.equal([...bytesFloat(bytes)], [2, 3])
+})
+
+it.run()

@@ -1,0 +1,103 @@
+/** The gate before gossip, message by message; and the folder of the address book. */
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { publicKeyToProtobuf } from '@libp2p/crypto/keys'
+import { type Message, TopicValidatorResult } from '@libp2p/gossipsub'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { openBookStore } from '../../src/net/bookStore.ts'
+import { Door } from '../../src/net/gater.ts'
+import { GossipGate } from '../../src/net/gossipGate.ts'
+import { peerIdOf } from '../../src/net/peerIds.ts'
+import { Tally } from '../../src/net/tally.ts'
+import { codeOf, type Identity, identities, identity } from './kit.ts'
+
+const it = suite('gate')
+const [self, ann, bob] = identities(3) as [Identity, Identity, Identity]
+const outsider = identity(99)
+const { Accept, Ignore, Reject } = TopicValidatorResult
+
+function house() {
+  const tally = new Tally()
+  const door = new Door(self.id, tally, 60_000, { onStranger() {} })
+  door.setMembers(new Set([self.id, ann.id, bob.id]))
+  const seen: string[] = []
+  const onMessage = async ({ author, from }: { author: string; from: string }) => {
+    seen.push(`${author} by ${from}`)
+    return 'accept' as const
+  }
+  const gate = new GossipGate({ self: self.id, door, tally, verdictMs: 1_000, onMessage, onHandlerFailed() {} })
+  return { tally, door, gate, seen }
+}
+
+function messageOf(author: Identity, data: Uint8Array<ArrayBuffer> = Uint8Array.of(7)): Message {
+  const from = peerIdOf(author.id)
+  return {
+    type: 'signed',
+    from,
+    topic: 't',
+    data,
+    sequenceNumber: 7n,
+    signature: new Uint8Array(64),
+    key: from.publicKey,
+  }
+}
+
+it('author and relay are told apart, and both must be members', async () => {
+  const { gate, seen, tally } = house()
+  assert.is(await gate.judge('t', peerIdOf(ann.id), messageOf(bob)), Accept)
+  assert.equal(seen, [`${bob.id} by ${ann.id}`])
+  assert.is(await gate.judge('t', peerIdOf(ann.id), messageOf(outsider)), Ignore)
+  assert.is(await gate.judge('t', peerIdOf(outsider.id), messageOf(ann)), Ignore)
+  const unsigned: Message = { type: 'unsigned', topic: 't', data: Uint8Array.of(7) }
+  assert.is(await gate.judge('t', peerIdOf(ann.id), unsigned), Ignore)
+  assert.is(tally.stats().refused['author-unknown'], 3)
+  assert.is(seen.length, 1)
+})
+
+it('our own messages that come back, and those of a refused member, are not judged again', async () => {
+  const { gate, seen, tally, door } = house()
+  assert.is(await gate.judge('t', peerIdOf(ann.id), messageOf(self)), Ignore)
+  door.refuse(bob.id, Date.now() + 60_000)
+  assert.is(await gate.judge('t', peerIdOf(ann.id), messageOf(bob)), Ignore)
+  assert.equal(tally.stats().refused, { 'own-message': 1, 'author-refused': 1 })
+  assert.equal(seen, [])
+})
+
+it('an announcement tells of its author only, and is short', () => {
+  const { gate, tally } = house()
+  const announcement = (of: Identity, padding = 10) => {
+    const key = publicKeyToProtobuf(peerIdOf(of.id).publicKey)
+    return new Uint8Array([0x0a, key.length, ...key, ...new Uint8Array(padding)])
+  }
+  const from = (author: Identity, data: Uint8Array<ArrayBuffer>) =>
+    gate.judgeAnnouncement(peerIdOf(ann.id), messageOf(author, data))
+  assert.is(from(bob, announcement(bob)), Accept)
+  assert.is(from(bob, announcement(ann)), Reject, 'addresses of another member')
+  assert.is(from(bob, announcement(bob, 9_000)), Reject)
+  assert.is(from(bob, new Uint8Array(0)), Reject)
+  assert.is(from(outsider, announcement(outsider)), Ignore)
+  assert.is(tally.stats().refused['bad-announcement'], 3)
+})
+
+it('an address book in use is an error; one that is damaged is done without', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'consilium-book-'))
+  try {
+    const warnings: string[] = []
+    const open = () => openBookStore(join(folder, 'peers'), (why) => warnings.push(why))
+    const store = await open()
+    assert.is(await codeOf(open), 'data-folder-locked')
+    await store?.close()
+    for (const file of await readdir(join(folder, 'peers'))) {
+      if (/^(?:CURRENT|MANIFEST)/.test(file)) await writeFile(join(folder, 'peers', file), 'damaged')
+    }
+    assert.is(await open(), undefined)
+    assert.is(warnings.length, 1)
+    assert.ok(warnings[0]?.includes('delete it'))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+it.run()
