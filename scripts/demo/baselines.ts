@@ -79,6 +79,12 @@ interface Trained {
   readonly examples: number
 }
 
+/** What one clinic carries from round to round. */
+interface State {
+  readonly weights: Weights
+  readonly optimiser: Uint8Array
+}
+
 /** One table to train on: whose it is, its scaling, and everyone's test patients scaled alike. */
 interface Bench {
   readonly id: StudyId
@@ -120,19 +126,19 @@ class Workbench {
   /** Runs one arm: every table trains, then `server`, where there is one, gives all the same weights. */
   async run(rounds: number, benches: readonly Bench[], server: Server | null, done: (round: number) => void): Promise<Arm> {
     const first = initialWeights(modelOf(this.#study), designColumns(this.#study), studyIdOf(studyDocument(this.#study)))
-    const states = benches.map(() => ({ weights: first, optimiser: new Uint8Array(0) }))
+    const states: State[] = benches.map(() => ({ weights: first, optimiser: new Uint8Array(0) }))
     const points: RoundPoint[] = []
     for (let round = 0; round < rounds; round++) {
       const trained: Trained[] = []
       for (const [i, { id }] of benches.entries()) {
-        const { weights: base, optimiser } = states[i] as (typeof states)[number]
+        const { weights: base, optimiser } = states[i] as State
         const result = await this.#learner.train({ study: id, base, optimiser, seed: `${id}/${round}` })
-        states[i] = { weights: result.weights, optimiser: new Uint8Array(result.optimiser) }
+        states[i] = result
         trained.push(result)
       }
       if (server !== null) {
         const weights = server(trained)
-        for (const state of states) state.weights = weights
+        for (const [i, { optimiser }] of states.entries()) states[i] = { weights, optimiser }
       }
       points.push({ round: round + 1, auc: this.#meanAuc(benches, states) })
       done(round + 1)
@@ -150,10 +156,12 @@ class Workbench {
     return { id, scaling, test }
   }
 
-  #meanAuc(benches: readonly Bench[], states: readonly { readonly weights: Weights }[]): number {
+  #meanAuc(benches: readonly Bench[], states: readonly State[]): number {
     const aucs = benches.map(({ test }, i) => {
-      const { weights } = states[i] as { weights: Weights }
-      return evaluate(predict(modelOf(this.#study), designColumns(this.#study), weights, test), test.y).auc ?? 0.5
+      const { weights } = states[i] as State
+      const { auc } = evaluate(predict(modelOf(this.#study), designColumns(this.#study), weights, test), test.y)
+      invariant(auc !== null, 'a bound table holds out patients of both classes')
+      return auc
     })
     return aucs.reduce((sum, auc) => sum + auc, 0) / aucs.length
   }

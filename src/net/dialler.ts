@@ -185,7 +185,7 @@ export class Dialler {
   }
 
   #readBootstrap(): void {
-    const { bootstrap, chance, self } = this.#context
+    const { bootstrap, chance, door, log, self } = this.#context
     const now = Date.now()
     for (const { address, peer } of bootstrap) {
       const member = peer === undefined ? undefined : memberOfText(peer)
@@ -193,6 +193,7 @@ export class Dialler {
       if (member === undefined) this.#redialler.want(AT + address, false, now, chance)
       else {
         this.#entrances.add(member)
+        if (door.member(peerIdOf(member)) === undefined) log('warn', 'bootstrap-not-a-member', { address, peer })
         this.#book.learn(member, address, 'listed', now)
       }
     }

@@ -8,6 +8,7 @@ import {
   addressOf,
   bytes,
   codeOf,
+  freePort,
   gossips,
   heard,
   identities,
@@ -58,11 +59,9 @@ it("another identity at a member's address is not taken for the member", async (
 })
 
 it("an address of one's own among the bootstrap addresses does no harm", async () => {
-  const a = await seat(low, [low, high], {
-    listen: ['/ip4/127.0.0.1/tcp/39117'],
-    bootstrap: ['/ip4/127.0.0.1/tcp/39117'],
-  })
-  const b = await seat(high, [low, high], { bootstrap: ['/ip4/127.0.0.1/tcp/39117'] })
+  const address = `/ip4/127.0.0.1/tcp/${await freePort()}`
+  const a = await seat(low, [low, high], { listen: [address], bootstrap: [address] })
+  const b = await seat(high, [low, high], { bootstrap: [address] })
   await until('linked', () => linked(a, b))
   assert.is(a.strangers.length, 0)
 })

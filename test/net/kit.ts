@@ -1,5 +1,7 @@
 /** What the network tests share: members by number, transports on loopback, and waiting for a condition with a deadline. */
 import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { toHex } from '../../src/core/bytes.ts'
 import { messageOf } from '../../src/core/errors.ts'
 import { type MemberId, memberId } from '../../src/core/ids.ts'
@@ -124,6 +126,16 @@ export function addressOf(place: Seat): string {
   const address = place.transport.addresses()[0]
   if (address === undefined) throw new Error('this seat does not listen')
   return address.replace(/\/p2p\/.*/, '')
+}
+
+/** A port that nobody listened on a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 /** Waits until `condition` holds; names what was waited for when it does not in time. */

@@ -6,12 +6,15 @@ import * as assert from 'uvu/assert'
 import { equalBytes } from '../../src/core/bytes.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import { Rng } from '../../src/core/rng.ts'
+import { emptyTip } from '../../src/ledger/chain.ts'
 import { parseHead, signHead } from '../../src/ledger/head.ts'
 import { verifyLog } from '../../src/ledger/verify.ts'
+import { openFrame } from '../../src/ledger/wire.ts'
 import { HeadPin } from '../../src/store/headPin.ts'
 import { storeError } from '../../src/store/levelErrors.ts'
 import { LevelStore } from '../../src/store/levelStore.ts'
 import { authorKey, encodeHeadRecord, numberKey, shortAuthor, TABLE } from '../../src/store/records.ts'
+import { serveRange } from '../../src/store/serveRange.ts'
 import { batchOf, type Commit, FOUNDING, keyOf, logOf } from '../ledger/fixtures.ts'
 import { type Folder, folder, SELF } from './places.ts'
 
@@ -229,17 +232,27 @@ it('damage: what was changed in the database is named when it is opened', async 
   }
 })
 
-it('damage: a read stops at a hole instead of closing it', async () => {
-  const place = await filled()
+it('damage: an old hole, which opening does not look for, ends reads and ranges before it and is named by verification', async () => {
+  const place = await folder()
   try {
-    const store = await place.open()
     const ben = keyOf('ben').member
-    assert.is((await store.entries(ben, 0, SIZE)).length, SIZE)
+    const commits = logOf(keyOf('ben'), [4, 5, 200, 200])
+    const store = await place.open()
+    for (const commit of commits) await store.append(batchOf(commit))
     await store.close()
     await edit(place, (db) => db.del(numberKey(TABLE.entry, shortAuthor(ben), 6)))
-    const db = new Level<Uint8Array, Uint8Array>(place.database, { keyEncoding: 'view', valueEncoding: 'view' })
-    await db.close()
-    await place.open().then(() => assert.unreachable(), (error: Error) => assert.match(error.message, /entry 6 of 32 is missing/))
+    const again = await place.open()
+    const raws = await again.entries(ben, 0, 409)
+    assert.is(raws.length, 6)
+    assert.is((await again.entries(ben, 6, 409)).length, 0)
+    assert.is((await again.entries(ben, 7, 409)).length, 402)
+    const frames: Uint8Array[] = []
+    for await (const frame of serveRange(again, { author: ben, fromSize: 0 })) frames.push(frame)
+    assert.is(frames.length, 1)
+    assert.is(openFrame(emptyTip(ben), frames[0] as Uint8Array, FOUNDING).tip.size, 4, 'up to the last signed head before the hole')
+    const report = verifyLog([raws], parseHead((await again.head(ben))?.note as Uint8Array, FOUNDING))
+    assert.equal([report.ok, report.firstFault?.code, report.firstFault?.at], [false, 'entry-missing', 6])
+    await again.close()
   } finally {
     await place.remove()
   }
