@@ -2,8 +2,10 @@
 import { EventEmitter, once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import { toHex } from '../core/bytes.ts'
+import type { Cbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
+import { isKind, KINDS } from '../governance/kinds.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from './api.ts'
 import type { Daemon } from './daemon.ts'
@@ -182,7 +184,7 @@ export class LogReader {
       study,
       refs: refs.map(([member, number]) => this.#ref(member, number)),
       state: this.#daemon.logs.stateOf(author, this.#daemon.home.key.id),
-      body: body === null ? null : readable(body),
+      body: body === null ? null : readable(inSchemaOrder(kind, body)),
     }
   }
 
@@ -194,6 +196,14 @@ export class LogReader {
 function matches(entry: Entry, { kind, study }: Filter): boolean {
   const kindFits = kind === null || entry.kind === kind || entry.kind.startsWith(`${kind}.`)
   return kindFits && (study === null || (entry.study?.startsWith(study) ?? false))
+}
+
+/** A known body's fields in the order of its schema; the encoding has them by length. */
+function inSchemaOrder(kind: string, body: Cbor): Cbor {
+  if (!isKind(kind) || body === null || typeof body !== 'object') return body
+  const given = body as Readonly<Record<string, Cbor>>
+  const known = Object.keys(KINDS[kind].entries).filter((key) => Object.hasOwn(given, key))
+  return { ...Object.fromEntries(known.map((key) => [key, given[key] as Cbor])), ...given }
 }
 
 /** A name without spaces, so that a reference is one word. */

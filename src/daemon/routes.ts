@@ -6,12 +6,24 @@ import type { MemberId, StudyId } from '../core/ids.ts'
 import { fingerprint } from '../governance/founding.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { BindReport, ModelReport, StatusReport, StudyReport } from './api.ts'
-import type { Routes } from './control.ts'
+import type { Route, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { examine } from './doctor.ts'
 import { LogReader } from './logReader.ts'
 
+/** Every call but a stop waits for nothing: before the machine has booted it says so. */
 export function routesOf(daemon: Daemon): Routes {
+  const guarded = Object.entries(callsOf(daemon)).map(([pattern, route]): [string, Route] => {
+    const whenBooted: Route = (call) => {
+      if (daemon.machine.booted || pattern === 'POST /v1/stop') return route(call)
+      throw new ConsiliumError({ code: 'daemon-starting', message: 'the daemon is still starting; try again in a moment' })
+    }
+    return [pattern, whenBooted]
+  })
+  return Object.fromEntries(guarded)
+}
+
+function callsOf(daemon: Daemon): Routes {
   const reader = new LogReader(daemon)
   return {
     'GET /v1/status': async () => status(daemon),

@@ -51,6 +51,10 @@ export class Machine {
     return out
   }
 
+  get booted(): boolean {
+    return this.#parts !== null
+  }
+
   /** What a person may want to know, as plain data. */
   view() {
     invariant(this.#parts !== null, 'a booted machine')

@@ -151,10 +151,19 @@ it('a key that names a prototype is data and changes no object', () => {
   assert.is(({} as Record<string, unknown>).study, undefined)
 })
 
-it('byte strings are plain arrays of their own, also when they came in a Buffer', () => {
-  const decoded = decodeCbor(Buffer.from('43010203', 'hex')) as Uint8Array
-  assert.is(Object.getPrototypeOf(decoded), Uint8Array.prototype)
-  assert.is(Object.getPrototypeOf(encodeCbor(decoded)), Uint8Array.prototype)
+it('byte strings are plain copies: changing the input or the output changes no other', () => {
+  for (const length of [3, 300, 30_000]) {
+    const bytes = encodeCbor([new Uint8Array(length).fill(7)])
+    const received = Buffer.from(bytes)
+    const [decoded] = decodeCbor(received) as [Uint8Array]
+    received.fill(0)
+    assert.ok(decoded.every((byte) => byte === 7))
+    assert.is(Object.getPrototypeOf(decoded), Uint8Array.prototype)
+    assert.is(Object.getPrototypeOf(bytes), Uint8Array.prototype)
+    const copy = bytes.slice() // a Buffer's slice would be a view
+    bytes.fill(0)
+    assert.is(copy.at(-1), 7)
+  }
 })
 
 const HEADS = { array: '9a', map: 'ba', bytes: '5a', text: '7a' }
@@ -190,6 +199,19 @@ it('a header that claims 2^53 items is refused at once', () => {
 it('the deepest nesting that is allowed decodes, one more is refused', () => {
   const nested = (depth: number): Uint8Array => fromHex(`${'81'.repeat(depth)}00`)
   assert.ok(Array.isArray(decodeCbor(nested(LIMITS.cborDepthMax))))
+  assert.is(
+    refusal(() => decodeCbor(nested(LIMITS.cborDepthMax + 1))),
+    'cbor-too-deep',
+  )
+})
+
+it('in maps, every value counts, the last one too', () => {
+  const level = 'a26161006162'
+  const nested = (depth: number): Uint8Array => fromHex(`${level.repeat(depth)}00`)
+  assert.is(
+    refusal(() => decodeCbor(nested(LIMITS.cborDepthMax))),
+    null,
+  )
   assert.is(
     refusal(() => decodeCbor(nested(LIMITS.cborDepthMax + 1))),
     'cbor-too-deep',
