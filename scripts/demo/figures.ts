@@ -74,10 +74,11 @@ export interface Figures {
   readonly clinics: readonly ClinicFigures[]
 }
 
-const RESAMPLES = 1_000 // the ends of a 95 % interval then move by about a tenth of its width from seed to seed
+const RESAMPLES_MAX = 1_000 // the ends of a 95 % interval then move by a few hundredths of its width from seed to seed
+const RESAMPLED_ROWS_MAX = 1_000_000 // per model; keeps the whole report of two thousand test patients under two seconds
 const LEVEL = 0.95
 
-/** Computes all figures; about half a second for a hundred test patients, two for two thousand. Seeded by the demo's own seed. */
+/** Computes all figures, with intervals seeded by the demo's own seed. */
 export function figuresOf(input: ReportInput): Figures {
   const { study, cohorts, gossip, baselines } = input
   const { labels, clinics } = cohorts
@@ -128,7 +129,7 @@ export class Resamples {
   readonly #counts: readonly Uint8Array[]
   readonly #evaluations = new Map<string, readonly Evaluation[]>()
 
-  constructor(labels: Uint8Array, rng: Rng, resamples = RESAMPLES) {
+  constructor(labels: Uint8Array, rng: Rng, resamples = resamplesFor(labels.length)) {
     const strata = [0, 1].map((label) => [...labels.keys()].filter((row) => labels[row] === label))
     this.#labels = labels
     this.#counts = Array.from({ length: resamples }, () => {
@@ -175,6 +176,10 @@ export class Resamples {
     this.#evaluations.set(key, evaluations)
     return evaluations
   }
+}
+
+function resamplesFor(rows: number): number {
+  return Math.min(RESAMPLES_MAX, Math.ceil(RESAMPLED_ROWS_MAX / rows))
 }
 
 /** Percentiles by linear interpolation (Hyndman and Fan 1996, type 7). */

@@ -10,10 +10,12 @@ import { parseArgs } from 'node:util'
 import { parseStudy, type Study, studyDocument, studyIdOf } from '../../src/config/study.ts'
 import { ConsiliumError, messageOf } from '../../src/core/errors.ts'
 import type { ModelReport, StatusReport, StudyReport, VerifyReport } from '../../src/daemon/api.ts'
+import type { Evaluation } from '../../src/learn/learner.ts'
 import { runBaselines } from './baselines.ts'
 import { type Clinic, foundClinics, until } from './clinics.ts'
 import { type Cohorts, evaluateModel, loadCohorts } from './cohorts.ts'
-import { dealAlzheimer, dealIcu } from './deal.ts'
+import { dealAlzheimer, dealIcu, icuElsewhere } from './deal.ts'
+import type { GossipHistory, NodeVerification } from './figures.ts'
 import { report, reportJson } from './report.ts'
 import { type LiveRow, Screen } from './screen.ts'
 
@@ -26,8 +28,8 @@ const TRAINING_MS_MAX = 90_000 // on a machine that is busy with other things; u
 const VICTIM = 1 // the second largest: a loss that would hurt
 
 const DATA = {
-  alzheimer: { file: 'alzheimer_modeldata.csv', study: 'alzheimer.study.yaml', deal: dealAlzheimer, real: false },
-  icu: { file: 'icu_patient_pammtools.csv', study: 'icu.study.yaml', deal: dealIcu, real: true },
+  alzheimer: { file: 'alzheimer_modeldata.csv', study: 'alzheimer.study.yaml', deal: dealAlzheimer, elsewhere: null },
+  icu: { file: 'icu_patient_pammtools.csv', study: 'icu.study.yaml', deal: dealIcu, elsewhere: icuElsewhere },
 } as const
 
 interface Options {
@@ -45,12 +47,15 @@ interface Sample {
 async function main(): Promise<void> {
   const started = Date.now()
   const options = parseOptions()
-  const { file, study: studyFile, deal, real } = DATA[options.data]
+  const { file, study: studyFile, deal, elsewhere } = DATA[options.data]
   const study = parseStudy(await readFile(join(HERE, studyFile), 'utf8'), studyFile)
-  const tables = deal(await readFile(join(HERE, file), 'utf8'), options.seed)
+  const csv = await readFile(join(HERE, file), 'utf8')
+  const tables = deal(csv, options.seed)
+  const others = elsewhere === null ? null : { name: file, bytes: new TextEncoder().encode(elsewhere(csv)) }
+  const realSites = elsewhere !== null
   const folder = await mkdtemp(join(tmpdir(), 'consilium-demo-'))
   say(`Consilium demo: ${tables.length} hospitals, ${tables.reduce((sum, one) => sum + one.rows, 0)} real patients, no server. Folder: ${folder}`)
-  say(real ? 'The hospitals are the real sites of the data set.' : `The data set has no sites: dealing it ${tables.map((one) => one.rows).join(' : ')} to five clinics (seed ${options.seed}) is ours.`)
+  say(realSites ? 'The hospitals are the real sites of the data set.' : `The data set has no sites: dealing it ${tables.map((one) => one.rows).join(' : ')} to five clinics (seed ${options.seed}) is ours.`)
 
   const clinics = await foundClinics(folder, tables)
   const stop = new AbortController()
@@ -58,7 +63,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   process.once('exit', () => clinics.forEach((clinic) => clinic.kill()))
   try {
-    const cohorts = await loadCohorts(study, clinics.map(({ name, table }) => ({ name, file: table })))
+    const cohorts = await loadCohorts(study, clinics.map(({ name, table }) => ({ name, file: table })), others)
     await Promise.all(clinics.map((clinic) => clinic.start(PROGRAM)))
     await agreeOnStudy(clinics, study)
     const history = await watch(clinics, study, cohorts, stop.signal, started)
@@ -67,7 +72,7 @@ async function main(): Promise<void> {
     stop.signal.throwIfAborted()
     say('\nTraining the baselines: each hospital alone, FedAvg, and all data pooled (only a demo has all the data) …')
     const baselines = await runBaselines(study, cohorts, study.rounds.count)
-    const input = { study, cohorts, seed: options.seed, realSites: real, gossip: history, baselines, verified }
+    const input = { study, cohorts, seed: options.seed, realSites, gossip: history, baselines, verified }
     for (const line of report(input)) say(line)
     await writeFile(join(folder, 'report.json'), `${JSON.stringify(reportJson(input), null, 2)}\n`)
     say(farewell(folder, clinics, (Date.now() - started) / 1000))
@@ -101,8 +106,7 @@ async function watch(clinics: readonly Clinic[], study: Study, cohorts: Cohorts,
     for (;;) {
       signal.throwIfAborted()
       const samples = await Promise.all(clinics.map(sample))
-      const rows = samples.map((one, i) => liveRow(clinics[i] as Clinic, one, study, cohorts))
-      note(history, samples, rows)
+      const rows = samples.map((one, i) => observe(clinics[i] as Clinic, i, one, study, cohorts, history))
       screen.update(rows, `${((Date.now() - started) / 1000).toFixed(0)} s · ${study.name} · ${study.rounds.count} rounds`)
       const furthest = Math.max(...samples.map((one) => one.study?.round ?? 0))
       if (killedAtMs === null && furthest >= KILL_AT_ROUND) {
@@ -126,6 +130,31 @@ async function watch(clinics: readonly Clinic[], study: Study, cohorts: Cohorts,
   }
 }
 
+/** A clinic's line for the screen; its model's figures go into the history. */
+function observe(clinic: Clinic, at: number, { status, study, model }: Sample, spec: Study, cohorts: Cohorts, history: GossipHistory): LiveRow {
+  let everyone: Evaluation | null = null
+  if (model !== null) {
+    const weights = { shared: Float32Array.from(model.shared), head: Float32Array.from(model.head) }
+    everyone = evaluateModel(spec, model.scaling, weights, cohorts, at).everyone
+    history.final[at] = { scaling: model.scaling, weights }
+    if (everyone.auc !== null) history.points.push({ clinic: at, round: model.round + 1, auc: everyone.auc })
+  }
+  const down = status === null
+  return {
+    name: clinic.name,
+    state: down ? (clinic.running ? 'starting' : 'down') : (study?.phase ?? 'idle'),
+    round: model === null ? null : model.round + 1,
+    rounds: spec.rounds.count,
+    peers: status?.peers.filter((peer) => peer.gossiping).length ?? null,
+    messages: status === null ? null : status.network.messagesIn + status.network.messagesOut,
+    everyoneLogLoss: everyone?.logLoss ?? null,
+    everyoneAuc: everyone?.auc ?? null,
+    ownAuc: study?.metrics?.auc ?? null,
+    ownN: study?.metrics?.examples ?? null,
+    ledgerEntries: status?.ledger.find((log) => log.member === status.member)?.size ?? null,
+  }
+}
+
 async function sample(clinic: Clinic): Promise<Sample> {
   const status = await clinic.status()
   const study = status?.studies[0] ?? null
@@ -135,9 +164,16 @@ async function sample(clinic: Clinic): Promise<Sample> {
 }
 
 /** Waits for all logs to be everywhere, then lets every node verify every log. */
-async function verifyEverywhere(clinics: readonly Clinic[]): Promise<{ node: string; logs: VerifyReport[] }[]> {
-  const roots = async (clinic: Clinic): Promise<string> => JSON.stringify((await clinic.status())?.ledger.map((log) => [log.member, log.root]) ?? clinic.name)
-  await until(20_000, 'all logs to be replicated', async () => new Set(await Promise.all(clinics.map(roots))).size === 1)
+async function verifyEverywhere(clinics: readonly Clinic[]): Promise<NodeVerification[]> {
+  const roots = async (clinic: Clinic): Promise<string> =>
+    (await clinic.status())?.ledger.map((log) => `${log.name} ${log.size} ${log.root.slice(0, 8)}`).join(', ') ?? clinic.name
+  let held: string[] = []
+  await until(20_000, 'all logs to be replicated', async () => {
+    held = await Promise.all(clinics.map(roots))
+    return new Set(held).size === 1
+  }).catch((error: unknown) => {
+    throw new Error(`${messageOf(error)}; held: ${held.map((one, i) => `${clinics[i]?.name}: ${one}`).join('; ')}`)
+  })
   return Promise.all(
     clinics.map(async (clinic) => ({ node: clinic.name, logs: (await clinic.client.get<{ logs: VerifyReport[] }>('/v1/log/verify')).logs })),
   )

@@ -4,6 +4,7 @@ import { ConsiliumError } from './errors.ts'
 const encoder = new TextEncoder()
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
+/** The UTF-8 bytes of `text`; half a surrogate pair becomes U+FFFD. */
 export const utf8 = (text: string): Uint8Array => encoder.encode(text)
 
 /** Decodes UTF-8; throws `bad-utf8` on invalid sequences instead of replacing them. */
@@ -15,11 +16,12 @@ export function fromUtf8(bytes: Uint8Array): string {
   }
 }
 
+/** Lowercase hexadecimal digits, two for each byte. */
 export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
 }
 
-/** Decodes hex; `text` must have an even number of hexadecimal digits. */
+/** Decodes hex; throws `bad-hex` where `text` is not an even number of hexadecimal digits, of either case. */
 export function fromHex(text: string): Uint8Array {
   if (!/^(?:[0-9a-fA-F]{2})*$/.test(text)) {
     throw new ConsiliumError({ code: 'bad-hex', message: 'not hexadecimal', blame: 'reject' })
@@ -27,12 +29,14 @@ export function fromHex(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'hex'))
 }
 
+/** Whether both have the same length and bytes; not in constant time, so never for secrets. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
   return true
 }
 
+/** All parts, one after the other, in a new array. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   let length = 0
   for (const part of parts) length += part.length
@@ -87,6 +91,7 @@ function malformed(code: string, message: string): ConsiliumError {
   return new ConsiliumError({ code, message, blame: 'reject' })
 }
 
+/** Writes fixed-width big-endian fields; a value that does not fit its field keeps its low bits. */
 export class ByteWriter {
   readonly #parts: Uint8Array[] = []
   u8(value: number): this {

@@ -3,6 +3,7 @@
 /** Who is to blame for a peer's message: `ignore` costs nothing, `reject` costs the sender score. */
 export type Blame = 'ignore' | 'reject'
 
+/** What a `ConsiliumError` is made of. */
 export interface ErrorFacts {
   /** Stable, kebab-case, for machines: `data-missing-column`. */
   readonly code: string

@@ -23,8 +23,11 @@ function parseHex(what: string, text: string): string {
   return text
 }
 
+/** Parses a member key; throws `bad-id` for what is not 64 lowercase hexadecimal digits. */
 export const memberId = (text: string): MemberId => parseHex('member key', text) as MemberId
+/** Parses a digest; throws `bad-id` for what is not 64 lowercase hexadecimal digits. */
 export const digest = (text: string): Digest => parseHex('digest', text) as Digest
+/** Parses a study digest; throws `bad-id` for what is not 64 lowercase hexadecimal digits. */
 export const studyId = (text: string): StudyId => parseHex('study digest', text) as StudyId
 
 /** Orders ids (and any ASCII strings) by code unit: the canonical order of everything that is summed or hashed. */

@@ -47,6 +47,8 @@ export class Trainer {
   readonly #parts: TrainerParts
   readonly #private = new Map<StudyId, Private>()
   readonly #stored = new Map<StudyId, StoredCheckpoint>()
+  /** The newest of each study that is not in the middle of a round. */
+  readonly #complete = new Map<StudyId, StoredCheckpoint>()
   /** Salts the digests of private heads, so that a head of one number cannot be guessed from its digest. */
   readonly #headSalt = new Uint8Array(randomBytes(32))
 
@@ -54,6 +56,7 @@ export class Trainer {
     this.#parts = parts
     for (const one of stored) {
       this.#stored.set(one.checkpoint.study, one)
+      if (one.checkpoint.stage !== 'trained') this.#complete.set(one.checkpoint.study, one)
       this.#private.set(one.checkpoint.study, { head: one.head, optimiser: one.optimiser })
       parts.weights.put(one.checkpoint.study, one.shared)
     }
@@ -145,14 +148,16 @@ export class Trainer {
   checkpointBytes(checkpoint: Checkpoint): Uint8Array {
     const mine = this.#privateOf(checkpoint.study)
     const shared = this.#parts.weights.get(checkpoint.study, checkpoint.shared)
-    this.#stored.set(checkpoint.study, { checkpoint, shared, ...mine })
+    const stored = { checkpoint, shared, ...mine }
+    this.#stored.set(checkpoint.study, stored)
+    if (checkpoint.stage !== 'trained') this.#complete.set(checkpoint.study, stored)
     const plain = { ...checkpoint, parents: [...checkpoint.parents] } as unknown as Cbor
     return encodeCbor([1, plain, floatBytes(shared), floatBytes(mine.head), mine.optimiser])
   }
 
   /** The newest complete model of a study at this hospital: merged weights with the private head. */
   model(study: StudyId): { round: number; digest: Digest; weights: Weights } | null {
-    const stored = this.#stored.get(study)
+    const stored = this.#complete.get(study)
     if (stored === undefined) return null
     const { checkpoint, shared, head } = stored
     return { round: checkpoint.round, digest: checkpoint.shared, weights: { shared, head } }

@@ -91,13 +91,15 @@ export class Replication {
       this.#freeze(head.author, log)
       return { verdict: 'accept', reason: 'conflicting-heads', fork: true }
     }
-    if (head.size <= log.size) return ignore('head-not-newer')
+    if (head.size < log.size) return ignore('head-not-newer')
+    // the newest head is passed on even by a node that has it already: gossip carries on only what is accepted
+    if (head.size === log.size) return ACCEPTED
     if (head.author === this.#self) return ignore('own-log-ahead')
     this.#noteSource(log, head, from, now)
-    if (log.wanted !== null && head.size <= log.wanted.size) return ignore('head-not-newer')
+    if (log.wanted !== null && head.size < log.wanted.size) return ignore('head-not-newer')
     log.wanted = { author: head.author, size: head.size, root: head.root }
     this.#lacking.add(head.author)
-    return { verdict: 'accept', reason: null, fork: false }
+    return ACCEPTED
   }
 
   /** Own entries are durable under a new head. */
@@ -248,6 +250,8 @@ function bestSource(author: MemberId, log: Log, now: number, load: ReadonlyMap<M
   free.sort(([a, x], [b, y]) => x.failures - y.failures || rank(a) - rank(b) || y.has - x.has || compareIds(a, b))
   return free[0]?.[0] ?? null
 }
+
+const ACCEPTED: Judgement = { verdict: 'accept', reason: null, fork: false }
 
 function ignore(reason: string): Judgement {
   return { verdict: 'ignore', reason, fork: false }
