@@ -116,16 +116,29 @@ class Workbench {
     for (const [i, { dataset }] of cohorts.clinics.entries()) {
       const own = freezeScaling(combineStatistics(statistics.slice(i, i + 1)))
       const aloneTest = everyonesTest(study, cohorts, own)
-      bench.alone.push(await bench.#open(`alone/${i}`, own, designMatrix(study, dataset, dataset.trainRows, own), aloneTest))
-      bench.together.push(await bench.#open(`together/${i}`, scaling, designMatrix(study, dataset, dataset.trainRows, scaling), test))
+      bench.alone.push(
+        await bench.#open(`alone/${i}`, own, designMatrix(study, dataset, dataset.trainRows, own), aloneTest),
+      )
+      bench.together.push(
+        await bench.#open(`together/${i}`, scaling, designMatrix(study, dataset, dataset.trainRows, scaling), test),
+      )
     }
     bench.pooled.push(await bench.#open('pooled', scaling, everyonesTraining(study, cohorts, scaling), test))
     return bench
   }
 
   /** Runs one arm: every table trains, then `server`, where there is one, gives all the same weights. */
-  async run(rounds: number, benches: readonly Bench[], server: Server | null, done: (round: number) => void): Promise<Arm> {
-    const first = initialWeights(modelOf(this.#study), designColumns(this.#study), studyIdOf(studyDocument(this.#study)))
+  async run(
+    rounds: number,
+    benches: readonly Bench[],
+    server: Server | null,
+    done: (round: number) => void,
+  ): Promise<Arm> {
+    const first = initialWeights(
+      modelOf(this.#study),
+      designColumns(this.#study),
+      studyIdOf(studyDocument(this.#study)),
+    )
     const states: State[] = benches.map(() => ({ weights: first, optimiser: new Uint8Array(0) }))
     const points: RoundPoint[] = []
     for (let round = 0; round < rounds; round++) {
@@ -172,7 +185,13 @@ function fedAvg(trained: readonly Trained[]): Weights {
   const total = trained.reduce((sum, { examples }) => sum + examples, 0)
   const shares = trained.map(({ examples }) => examples / total)
   return {
-    shared: weightedMean(trained.map(({ weights }) => weights.shared), shares),
-    head: weightedMean(trained.map(({ weights }) => weights.head), shares),
+    shared: weightedMean(
+      trained.map(({ weights }) => weights.shared),
+      shares,
+    ),
+    head: weightedMean(
+      trained.map(({ weights }) => weights.head),
+      shares,
+    ),
   }
 }

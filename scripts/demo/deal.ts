@@ -1,7 +1,7 @@
 /** Deals the demo's two data sets to hospitals: the Alzheimer patients by a seeded rule of ours, the ICU patients by their real units. */
 import { parse } from 'csv-parse/sync'
-import { compareIds } from '../../src/core/ids.ts'
 import { invariant } from '../../src/core/errors.ts'
+import { compareIds } from '../../src/core/ids.ts'
 import { Rng } from '../../src/core/rng.ts'
 
 /** One hospital's own table. */
@@ -75,7 +75,12 @@ export function dealIcu(csvText: string, seed: number): ClinicTable[] {
 export function icuElsewhere(csvText: string): string {
   const table = read(csvText)
   const ours = new Set(largestUnits(table).flatMap(({ rows }) => rows))
-  return write(icuColumns(table, table.rows.filter((row) => !ours.has(row))))
+  return write(
+    icuColumns(
+      table,
+      table.rows.filter((row) => !ours.has(row)),
+    ),
+  )
 }
 
 function largestUnits(table: Table): { unit: string; rows: Row[] }[] {

@@ -57,7 +57,11 @@ export type ArmFigures = Readonly<Record<Metric, Interval>>
 export interface ClinicFigures {
   readonly name: string
   readonly trainRows: number
-  readonly own: { readonly rows: number; readonly positives: number; readonly auc: Readonly<Record<ArmName, number | null>> }
+  readonly own: {
+    readonly rows: number
+    readonly positives: number
+    readonly auc: Readonly<Record<ArmName, number | null>>
+  }
   /** Its model of each arm on everyone's test patients; null where it has none. */
   readonly everyone: Readonly<Record<ArmName, ArmFigures | null>>
   /** AUC of gossip less that of local-only on everyone's test patients, in pairs. */

@@ -1,6 +1,16 @@
 /** The report at the end of the demo: what joining was worth to each hospital, with intervals, in lines of at most 100 columns. */
 import { plot } from 'simple-ascii-chart'
-import { ARMS, type ArmFigures, type ArmName, type Figures, figuresOf, type Interval, METRICS, type Metric, type ReportInput } from './figures.ts'
+import {
+  ARMS,
+  type ArmFigures,
+  type ArmName,
+  type Figures,
+  figuresOf,
+  type Interval,
+  METRICS,
+  type Metric,
+  type ReportInput,
+} from './figures.ts'
 
 const COLUMNS_MAX = 100 // a terminal's usual width is 80 to 120; five hospitals and four figures need this much
 const FEW_PATIENTS = 20 // with fewer, one patient more or less moves an AUC by several hundredths
@@ -23,7 +33,9 @@ export function report(input: ReportInput): string[] {
 export function reportJson(input: ReportInput): unknown {
   const { study, seed, realSites, baselines, verified } = input
   const { overall, clinics, everyone, own } = figuresOnce(input)
-  const points = Object.fromEntries(ARMS.map((arm) => [arm, arm === 'gossip' ? gossipMean(input) : baselines.arms[arm].points]))
+  const points = Object.fromEntries(
+    ARMS.map((arm) => [arm, arm === 'gossip' ? gossipMean(input) : baselines.arms[arm].points]),
+  )
   return {
     study: { name: study.name, training: study.training, merge: study.merge, rounds: study.rounds.count },
     seed,
@@ -72,15 +84,21 @@ function overall({ overall, own }: Figures): string[] {
 
 function byHospital({ clinics, everyone }: Figures): string[] {
   const [first] = clinics
-  const row = (name: string, arm: ArmName, figures: ArmFigures | null): string => name.padEnd(NAME) + arm.padEnd(ARM) + figureCells(figures)
+  const row = (name: string, arm: ArmName, figures: ArmFigures | null): string =>
+    name.padEnd(NAME) + arm.padEnd(ARM) + figureCells(figures)
   const elsewhere = everyone.elsewhere === 0 ? '' : `, ${everyone.elsewhere} of them from hospitals that took no part`
   return [
     '',
     'BY HOSPITAL',
-    ...wrap(`Each hospital's model on everyone's test patients: the same ${everyone.rows} (${everyone.positives} positive${elsewhere}) for all.`),
+    ...wrap(
+      `Each hospital's model on everyone's test patients: the same ${everyone.rows} (${everyone.positives} positive${elsewhere}) for all.`,
+    ),
     '',
     ''.padEnd(NAME + ARM) + METRICS.map((metric) => METRIC_WORDS[metric].padEnd(FIGURE)).join(''),
-    ...clinics.flatMap(({ name, everyone }) => [row(name, 'local-only', everyone['local-only']), row('', 'gossip', everyone.gossip)]),
+    ...clinics.flatMap(({ name, everyone }) => [
+      row(name, 'local-only', everyone['local-only']),
+      row('', 'gossip', everyone.gossip),
+    ]),
     row('all', 'FedAvg', first?.everyone.FedAvg ?? null),
     row('', 'pooled', first?.everyone.pooled ?? null),
   ].map(trimmed)
@@ -96,7 +114,12 @@ function ownPatients({ clinics }: Figures): string[] {
     `${''.padEnd(NAME)}${'patients'.padEnd(20)}${ARMS.map((arm) => arm.padEnd(ARM)).join('')}`,
     ...clinics.map(({ name, own }) => {
       const caution = own.rows < FEW_PATIENTS ? 'too few to judge' : ''
-      return name.padEnd(NAME) + `${own.rows} (${own.positives} positive)`.padEnd(20) + ARMS.map((arm) => cell(own.auc[arm])).join('') + caution
+      return (
+        name.padEnd(NAME) +
+        `${own.rows} (${own.positives} positive)`.padEnd(20) +
+        ARMS.map((arm) => cell(own.auc[arm])).join('') +
+        caution
+      )
     }),
   ].map(trimmed)
 }
@@ -108,7 +131,9 @@ function worth({ clinics }: Figures): string[] {
     "AUC of gossip less that of local-only, patient by patient on everyone's test patients.",
     '',
     ...clinics.map(({ name, trainRows, worth, everyone }) => {
-      const levels = [everyone['local-only'], everyone.gossip].map((figures) => figures?.auc.value.toFixed(2) ?? '–').join(' → ')
+      const levels = [everyone['local-only'], everyone.gossip]
+        .map((figures) => figures?.auc.value.toFixed(2) ?? '–')
+        .join(' → ')
       return `${name.padEnd(NAME)}${`trains on ${trainRows}`.padEnd(16)}${levels.padEnd(15)}${worthWords(worth)}`
     }),
   ].map(trimmed)
@@ -119,7 +144,9 @@ export function worthWords(worth: Interval | null): string {
   if (worth === null) return 'no model to compare'
   const { value, low, high } = worth
   if (low <= 0 && high >= 0) return `no clear difference: ${signed(value)} (${signed(low)} to ${signed(high)})`
-  return value > 0 ? `worth ${signed(value)} (${bare(low)} to ${bare(high)})` : `cost ${bare(-value)} (${bare(-high)} to ${bare(-low)})`
+  return value > 0
+    ? `worth ${signed(value)} (${bare(low)} to ${bare(high)})`
+    : `cost ${bare(-value)} (${bare(-high)} to ${bare(-low)})`
 }
 
 const MARKS: Readonly<Record<ArmName, string>> = { pooled: 'P', FedAvg: 'F', 'local-only': 'l', gossip: 'G' }
@@ -188,7 +215,9 @@ function gossipMean({ gossip, cohorts }: ReportInput): { round: number; auc: num
 function logs({ verified, cohorts }: ReportInput): string[] {
   const names = cohorts.clinics.map(({ name }) => name)
   const faults = verified.flatMap(({ node, logs }) =>
-    logs.flatMap(({ name, fault, ok }) => (ok ? [] : wrap(`${node} on the log of ${name}: ${fault ?? 'not verified'}`))),
+    logs.flatMap(({ name, fault, ok }) =>
+      ok ? [] : wrap(`${node} on the log of ${name}: ${fault ?? 'not verified'}`),
+    ),
   )
   const all = verified.flatMap((node) => node.logs)
   const roots = new Set(all.map(({ member, root }) => `${member}/${root}`))
@@ -217,7 +246,10 @@ function logs({ verified, cohorts }: ReportInput): string[] {
 
 function remarks({ realSites, seed }: ReportInput, { everyone, own, clinics }: Figures): string[] {
   const smallest = clinics.reduce((a, b) => (b.own.rows < a.own.rows ? b : a))
-  const elsewhere = everyone.elsewhere === 0 ? '' : `; the other ${everyone.elsewhere} are patients of hospitals that took no part, and see the models as strangers do`
+  const elsewhere =
+    everyone.elsewhere === 0
+      ? ''
+      : `; the other ${everyone.elsewhere} are patients of hospitals that took no part, and see the models as strangers do`
   const lines = [
     realSites
       ? 'The hospitals are real sites of the data set, small ones: little can be learned from so few patients, alone or together.'
@@ -237,7 +269,8 @@ function figureCells(figures: ArmFigures | null): string {
   return METRICS.map((metric) => interval(figures[metric]).padEnd(FIGURE)).join('')
 }
 
-const interval = ({ value, low, high }: Interval): string => `${value.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`
+const interval = ({ value, low, high }: Interval): string =>
+  `${value.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`
 const bare = (value: number): string => value.toFixed(2)
 const signed = (value: number): string => {
   const size = Math.abs(value).toFixed(2)

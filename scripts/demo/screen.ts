@@ -153,14 +153,18 @@ export class Screen {
     // a terminal that became narrower has wrapped the old lines: they take more rows now than when they were written
     const height = this.#shown.reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / columns)), 0)
     const erase = `${CODE.up(Math.min(height, rows - 1))}${CODE.clearDown}`
-    this.#shown = this.#rows.length === 0 ? [] : this.#lines(Math.min(columns - 1, WIDTH_MAX)).slice(0, Math.max(1, rows - 2))
+    this.#shown =
+      this.#rows.length === 0 ? [] : this.#lines(Math.min(columns - 1, WIDTH_MAX)).slice(0, Math.max(1, rows - 2))
     const view = this.#shown.map((line, i) => `${this.#painted(line, i)}\n`).join('')
     this.#stream.write(`${erase}${above}${view}`)
   }
 
   #lines(width: number): string[] {
-    const cut = (line: string): string => (line.length > width ? `${line.slice(0, Math.max(0, width - 1))}…` : line.trimEnd())
-    const head = this.#live ? [`${this.#header}   ${this.#progress()}`, HEADINGS] : [`${this.#elapsed()}  ${this.#header}`]
+    const cut = (line: string): string =>
+      line.length > width ? `${line.slice(0, Math.max(0, width - 1))}…` : line.trimEnd()
+    const head = this.#live
+      ? [`${this.#header}   ${this.#progress()}`, HEADINGS]
+      : [`${this.#elapsed()}  ${this.#header}`]
     const row = this.#live ? tableRow : plainRow
     return [...head, ...this.#rows.map(row)].map(cut)
   }

@@ -38,6 +38,8 @@ interface LockEntry {
   readonly devOptional?: boolean
   readonly optional?: boolean
   readonly hasInstallScript?: boolean
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
 export const exactVersions: Rule = {
@@ -60,7 +62,7 @@ export const installScripts: Rule = {
     const found: Violation[] = []
     for (const [path, entry] of lockEntries(house)) {
       if (!entry.hasInstallScript) continue
-      const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
+      const name = packageName(path)
       const inTests = entry.dev === true || entry.devOptional === true
       const allowed = inTests ? [...INSTALL_SCRIPTS, ...INSTALL_SCRIPTS_DEV] : INSTALL_SCRIPTS
       if (allowed.some((row) => row.name === name)) continue
@@ -85,6 +87,7 @@ export const lockFile: Rule = {
       if (integrity === undefined)
         found.push(lineIn(house, 'package-lock.json', `"${path}"`, `${path} has no integrity hash: make the lock anew`))
     }
+    found.push(...missingEntries(house))
     for (const line of (readText(house, '.npmrc') ?? '').split('\n')) {
       if (/registry\s*=/.test(line) && !line.includes(PUBLIC_REGISTRY)) {
         found.push({ path: '.npmrc', line: 0, message: 'names a private host: keep that in your own .npmrc' })
@@ -92,6 +95,23 @@ export const lockFile: Rule = {
     }
     return found
   },
+}
+
+/** `npm ci` refuses a lock without an entry for everything named, builds for other platforms included. */
+function missingEntries(house: House): Violation[] {
+  const entries = lockEntries(house)
+  const locked = new Set(entries.map(([path]) => packageName(path)))
+  return entries.flatMap(([path, { dependencies, optionalDependencies }]) => {
+    const named = Object.keys({ ...dependencies, ...optionalDependencies }).filter((name) => !locked.has(name))
+    return named.map((name) => {
+      const message = `${path || 'package.json'} names ${name}, which has no entry, so npm ci fails: take a version that the registry has whole`
+      return lineIn(house, 'package-lock.json', `"${name}"`, message)
+    })
+  })
+}
+
+function packageName(path: string): string {
+  return path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
 }
 
 function lockEntries(house: House): [string, LockEntry][] {

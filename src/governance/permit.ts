@@ -24,16 +24,18 @@ export interface Request {
   readonly self: MemberId
   readonly study: StudyState | undefined
   readonly dataset: Digest | null
+  /** The operator asked for a pause whose entry may not be durable yet. */
+  readonly pauseAsked: boolean
 }
 
 /** Evaluates every condition now; a restriction binds as soon as it is known here. */
-export function permit({ self, study, dataset }: Request): { permit: Permit } | { refusal: Refusal } {
+export function permit({ self, study, dataset, pauseAsked }: Request): { permit: Permit } | { refusal: Refusal } {
   if (study === undefined) return no('study-unknown', 'the study is not known here')
   if (!study.accepted.has(self))
     return no('study-not-accepted', `accept it first: consilium study accept ${study.id.slice(0, 12)}`)
   if (dataset === null)
     return no('dataset-not-bound', `bind a table first: consilium study bind ${study.id.slice(0, 12)} --data FILE`)
-  if (study.paused.has(self))
+  if (pauseAsked || study.paused.has(self))
     return no('study-paused', `the operator paused it: consilium study resume ${study.id.slice(0, 12)}`)
   if (study.scaling === null) return no('scaling-not-frozen', 'the scaling statistics are not frozen yet')
   return { permit: { study: study.id, dataset, scaling: study.scaling.digest } as Permit }

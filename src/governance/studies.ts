@@ -39,10 +39,13 @@ export interface ScalingProposal {
 export interface StudyState {
   readonly id: StudyId
   readonly study: Study
-  readonly proposedBy: MemberId
-  readonly proposedAtMs: number
+  /** Of several proposals the earliest by its author's clock; then the smaller key. */
+  proposedBy: MemberId
+  proposedAtMs: number
   readonly accepted: Set<MemberId>
   readonly bound: Set<MemberId>
+  /** The table that each member bound last. */
+  readonly commitments: Map<MemberId, Digest>
   readonly ended: Set<MemberId>
   /** Members whose operator paused it. */
   readonly paused: Set<MemberId>
@@ -74,8 +77,17 @@ export class Studies {
     if (fact.kind !== 'study.proposed' && !INTERPRETED.has(fact.kind)) return
     if (fact.kind === 'study.proposed') this.#propose(fact)
     else if (!this.#apply(fact)) this.#waiting.push(fact)
-    if (this.#waiting.length > WAITING_MAX) this.#waiting.shift()
+    if (this.#waiting.length > WAITING_MAX) this.#evict()
     this.#settle()
+  }
+
+  /** Drops the oldest fact of whoever has most waiting: no member can push out what others wait for. */
+  #evict(): void {
+    const counts = new Map<MemberId, number>()
+    for (const { author } of this.#waiting) counts.set(author, (counts.get(author) ?? 0) + 1)
+    const most = Math.max(...counts.values())
+    const at = this.#waiting.findIndex(({ author }) => counts.get(author) === most)
+    this.#waiting.splice(at, 1)
   }
 
   #propose(fact: Fact): void {
@@ -83,7 +95,8 @@ export class Studies {
     if (body === null || this.#studies.size >= LIMITS.studiesMax) return
     const id = taggedDigest('study', body.document) as StudyId
     const known = this.#studies.get(id)
-    if (known !== undefined || id !== fact.study) return
+    if (id !== fact.study) return
+    if (known !== undefined) return noteProposer(known, fact)
     const study = tryStudy(body.document)
     if (study === null) return
     this.#studies.set(id, {
@@ -93,6 +106,7 @@ export class Studies {
       proposedAtMs: fact.timeMs,
       accepted: new Set(),
       bound: new Set(),
+      commitments: new Map(),
       ended: new Set(),
       paused: new Set(),
       statistics: new Map(),
@@ -102,10 +116,11 @@ export class Studies {
 
   /** @returns false where something that the fact cites is not here yet. */
   #apply(fact: Fact): boolean {
-    const state = fact.study === null ? undefined : this.#studies.get(fact.study)
+    if (fact.study === null) return true // of no study: nothing to wait for
+    const state = this.#studies.get(fact.study)
     if (state === undefined) return false
     if (fact.kind === 'study.accepted') state.accepted.add(fact.author)
-    else if (fact.kind === 'dataset.bound') state.bound.add(fact.author)
+    else if (fact.kind === 'dataset.bound') noteBinding(state, fact)
     else if (fact.kind === 'study.ended') state.ended.add(fact.author)
     else if (fact.kind === 'study.paused') state.paused.add(fact.author)
     else if (fact.kind === 'study.resumed') state.paused.delete(fact.author)
@@ -149,6 +164,19 @@ export function proposalFrom(state: StudyState): { proposal: ScalingProposal; re
     proposal: { digest: scalingDigest(scaling), scaling, contributions },
     refs: sorted.map(([author, { seq, hash }]) => [author, seq, hash] as const),
   }
+}
+
+function noteProposer(state: StudyState, { author, timeMs }: Fact): void {
+  if (timeMs > state.proposedAtMs || (timeMs === state.proposedAtMs && compareIds(author, state.proposedBy) >= 0)) return
+  state.proposedBy = author
+  state.proposedAtMs = timeMs
+}
+
+function noteBinding(state: StudyState, fact: Fact): void {
+  const body = readBody('dataset.bound', fact.body)
+  if (body === null) return
+  state.bound.add(fact.author)
+  state.commitments.set(fact.author, toHex(body.commitment) as Digest)
 }
 
 function contribute(state: StudyState, fact: Fact): void {

@@ -20,17 +20,33 @@ export interface Draft {
 
 export type Action =
   /** Append, sign, write durably together with `checkpoint`; then report `committed` with `tag`. */
-  | { readonly type: 'record'; readonly tag: string; readonly drafts: readonly Draft[]; readonly checkpoint: Checkpoint | null }
+  | {
+      readonly type: 'record'
+      readonly tag: string
+      readonly drafts: readonly Draft[]
+      readonly checkpoint: Checkpoint | null
+    }
   /** Publish the newest own signed head on the heads topic. */
   | { readonly type: 'announce-head' }
   /** Ask a member for its vector of signed heads; each comes back as `head-heard`. */
   | { readonly type: 'ask-heads'; readonly peer: MemberId }
   /** Fetch entries `from` ≤ seq < `to` of `author`'s log from `peer`, verify under the signed head of size `to`, store. */
-  | { readonly type: 'replicate'; readonly author: MemberId; readonly peer: MemberId; readonly from: number; readonly to: number }
+  | {
+      readonly type: 'replicate'
+      readonly author: MemberId
+      readonly peer: MemberId
+      readonly from: number
+      readonly to: number
+    }
   /** Keep both signed heads of an author that contradict each other. */
   | { readonly type: 'keep-fork'; readonly author: MemberId; readonly size: number }
   /** Answers a gossip message; the weights of an accepted update are kept, of any other dropped. */
-  | { readonly type: 'verdict'; readonly ticket: Ticket; readonly verdict: 'accept' | Blame; readonly reason: string | null }
+  | {
+      readonly type: 'verdict'
+      readonly ticket: Ticket
+      readonly verdict: 'accept' | Blame
+      readonly reason: string | null
+    }
   | { readonly type: 'disconnect'; readonly member: MemberId; readonly reason: string }
   /** Opens the learner on the bound table with this scaling and subscribes to the study's topic. */
   | { readonly type: 'open-study'; readonly permit: Permit; readonly start: 'initial' | 'resume' }
@@ -40,11 +56,20 @@ export type Action =
   | { readonly type: 'evaluate'; readonly permit: Permit; readonly round: number; readonly model: Digest }
   /** Weights that nothing refers to any more. */
   | { readonly type: 'forget'; readonly study: StudyId; readonly digests: readonly Digest[] }
-  | { readonly type: 'answer'; readonly ticket: Ticket; readonly error: { readonly code: string; readonly message: string } | null }
+  | {
+      readonly type: 'answer'
+      readonly ticket: Ticket
+      readonly error: { readonly code: string; readonly message: string } | null
+    }
   /** Feed `woken` at or after this time; replaces an earlier wish. */
   | { readonly type: 'wake'; readonly atMs: number }
   /** Something for the log: the event as a word, facts as fields. */
-  | { readonly type: 'tell'; readonly level: 'debug' | 'info' | 'warn'; readonly event: string; readonly facts: Readonly<Record<string, string | number | boolean | null>> }
+  | {
+      readonly type: 'tell'
+      readonly level: 'debug' | 'info' | 'warn'
+      readonly event: string
+      readonly facts: Readonly<Record<string, string | number | boolean | null>>
+    }
   /** A valid signature of ours exists that we do not remember: stop at once and sign nothing more. */
   | { readonly type: 'halt'; readonly code: string }
   | { readonly type: 'stopped' }

@@ -1,5 +1,5 @@
 /** What the parts of the machine share within one step: who we are, what is known, and the list of actions that grows. */
-import { encodeCbor, type Cbor } from '../core/cbor.ts'
+import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Body, Kind } from '../governance/kinds.ts'
 import type { Studies } from '../governance/studies.ts'
@@ -31,7 +31,11 @@ export class Context {
     this.out.push({ type: 'record', tag, drafts, checkpoint: null })
   }
 
-  tell(level: 'debug' | 'info' | 'warn', event: string, facts: Readonly<Record<string, string | number | boolean | null>>): void {
+  tell(
+    level: 'debug' | 'info' | 'warn',
+    event: string,
+    facts: Readonly<Record<string, string | number | boolean | null>>,
+  ): void {
     this.out.push({ type: 'tell', level, event, facts })
   }
 }

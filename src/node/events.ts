@@ -56,7 +56,13 @@ export type NodeEvent =
   | { readonly type: 'stranger-refused' }
   | { readonly type: 'peer-misbehaved'; readonly member: MemberId }
   /** A message that no codec could read. */
-  | { readonly type: 'malformed-heard'; readonly ticket: Ticket; readonly from: MemberId; readonly code: string; readonly blame: 'ignore' | 'reject' }
+  | {
+      readonly type: 'malformed-heard'
+      readonly ticket: Ticket
+      readonly from: MemberId
+      readonly code: string
+      readonly blame: 'ignore' | 'reject'
+    }
   | {
       readonly type: 'head-heard'
       /** Absent where the head was asked for over a stream. */
@@ -65,17 +71,60 @@ export type NodeEvent =
       readonly log: LogSize
       readonly signatureValid: boolean
     }
-  | { readonly type: 'update-heard'; readonly ticket: Ticket; readonly from: MemberId; readonly header: UpdateHeader; readonly facts: UpdateFacts }
+  | {
+      readonly type: 'update-heard'
+      readonly ticket: Ticket
+      readonly from: MemberId
+      readonly header: UpdateHeader
+      readonly facts: UpdateFacts
+    }
   /** A range of another's log was verified and is durable here. */
   | { readonly type: 'replicated'; readonly log: LogSize; readonly from: MemberId; readonly facts: readonly Fact[] }
-  | { readonly type: 'replication-failed'; readonly author: MemberId; readonly from: MemberId; readonly code: string; readonly blame: boolean }
+  | {
+      readonly type: 'replication-failed'
+      readonly author: MemberId
+      readonly from: MemberId
+      readonly code: string
+      readonly blame: boolean
+    }
   /** Own entries are durable under a signed head. `tags` are those of the `record` actions that it covers. */
-  | { readonly type: 'committed'; readonly log: LogSize; readonly tags: readonly string[]; readonly facts: readonly Fact[] }
+  | {
+      readonly type: 'committed'
+      readonly log: LogSize
+      readonly tags: readonly string[]
+      readonly facts: readonly Fact[]
+    }
   /** The learner is ready; `base` are the shared weights that the next round starts from (or U_r, after a stop between train and merge). */
-  | { readonly type: 'opened'; readonly study: StudyId; readonly scaling: Digest; readonly base: Digest; readonly parameters: number }
-  | { readonly type: 'trained'; readonly study: StudyId; readonly round: number; readonly update: Digest; readonly head: Digest; readonly examples: number; readonly loss: number }
-  | { readonly type: 'merged'; readonly study: StudyId; readonly round: number; readonly result: Digest; readonly coefficients: readonly number[] }
-  | { readonly type: 'evaluated'; readonly study: StudyId; readonly round: number; readonly model: Digest; readonly metrics: Metrics }
+  | {
+      readonly type: 'opened'
+      readonly study: StudyId
+      readonly scaling: Digest
+      readonly base: Digest
+      readonly parameters: number
+    }
+  | {
+      readonly type: 'trained'
+      readonly study: StudyId
+      readonly round: number
+      readonly update: Digest
+      readonly head: Digest
+      readonly examples: number
+      readonly loss: number
+    }
+  | {
+      readonly type: 'merged'
+      readonly study: StudyId
+      readonly round: number
+      readonly result: Digest
+      readonly coefficients: readonly number[]
+    }
+  | {
+      readonly type: 'evaluated'
+      readonly study: StudyId
+      readonly round: number
+      readonly model: Digest
+      readonly metrics: Metrics
+    }
   | { readonly type: 'learner-failed'; readonly study: StudyId; readonly round: number; readonly code: string }
   /** What the operator asked for; each is answered with one `answer`. */
   | { readonly type: 'study-add'; readonly ticket: Ticket; readonly study: StudyId; readonly document: Uint8Array }

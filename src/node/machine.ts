@@ -30,6 +30,8 @@ interface Parts {
 
 const SEEN_AGAIN_MS = 24 * 3_600_000 // one `member.seen` a day and member keeps the log readable over months
 const WAKE_MS_MIN = 20 // a wish that cannot be met yet must not spin
+/** What a learner reports. */
+const LEARNED: ReadonlySet<NodeEvent['type']> = new Set(['opened', 'trained', 'merged', 'evaluated', 'learner-failed'])
 const HEAD_ANNOUNCE_MS = 500 // own heads on gossipsub: often enough to follow a round, seldom enough for 40 members
 
 export class Machine {
@@ -60,10 +62,17 @@ export class Machine {
     invariant(this.#parts !== null, 'a booted machine')
     const { context, liveness, replication, rejections, runs, accepted } = this.#parts
     const studies = context.studies.all().map((state) => ({ state, run: runs.get(state.id)?.view() ?? null }))
-    return { connected: liveness.view(), logs: replication.view(), rejections: rejections.view(), studies, accepted: [...accepted] }
+    return {
+      connected: liveness.view(),
+      logs: replication.view(),
+      rejections: rejections.view(),
+      studies,
+      accepted: [...accepted],
+    }
   }
 
   #handle(event: Exclude<NodeEvent, Booted>, parts: Parts): void {
+    if (this.#stopping !== null && LEARNED.has(event.type)) return // done again after the next start
     switch (event.type) {
       case 'woken':
         return
@@ -97,7 +106,7 @@ export class Machine {
       case 'evaluated':
         return parts.runs.get(event.study)?.evaluated(event.round, event.model, event.metrics)
       case 'learner-failed':
-        return parts.runs.get(event.study)?.failed(event.code)
+        return parts.runs.get(event.study)?.failed(event.round, event.code)
       case 'study-add':
       case 'study-accept':
       case 'study-bind':
@@ -118,7 +127,7 @@ export class Machine {
     const parts: Parts = {
       context,
       liveness: new Liveness(others),
-      replication: new Replication(event.self, event.members, event.logs),
+      replication: new Replication(event.self, event.members, event.logs, forkedIn(event)),
       rejections: new Rejections(),
       runs: new Map(),
       accepted: new Set(),
@@ -133,7 +142,13 @@ export class Machine {
     }
     const first = parts.accepted.has(event.self)
       ? []
-      : [context.draft('member.accepted', null, { epoch: 0, founding: fromHex(event.founding), signature: event.acceptance })]
+      : [
+          context.draft('member.accepted', null, {
+            epoch: 0,
+            founding: fromHex(event.founding),
+            signature: event.acceptance,
+          }),
+        ]
     context.record('booted', [...first, context.draft('node.started', null, { software: event.software })])
   }
 
@@ -165,13 +180,28 @@ export class Machine {
   #updateHeard(parts: Parts, ticket: Ticket, from: MemberId, header: UpdateHeader, facts: UpdateFacts): void {
     const run = parts.runs.get(header.study)
     const judgement = run?.judge(header, facts) ?? { verdict: 'ignore' as const, reason: 'study-unknown' }
-    this.#verdict(parts, ticket, from, header.author, judgement.verdict, judgement.verdict === 'accept' ? null : judgement.reason)
+    this.#verdict(
+      parts,
+      ticket,
+      from,
+      header.author,
+      judgement.verdict,
+      judgement.verdict === 'accept' ? null : judgement.reason,
+    )
   }
 
   /** Answers a message; a rejected one is noted against the member who signed it (not against who relayed it unseen). */
-  #verdict(parts: Parts, ticket: Ticket | null, from: MemberId, author: MemberId, verdict: 'accept' | 'ignore' | 'reject', reason: string | null): void {
+  #verdict(
+    parts: Parts,
+    ticket: Ticket | null,
+    from: MemberId,
+    author: MemberId,
+    verdict: 'accept' | 'ignore' | 'reject',
+    reason: string | null,
+  ): void {
     if (ticket !== null) parts.context.out.push({ type: 'verdict', ticket, verdict, reason })
-    if (verdict === 'reject') parts.rejections.member(parts.context, ticket === null ? from : author, reason ?? 'rejected')
+    if (verdict === 'reject')
+      parts.rejections.member(parts.context, ticket === null ? from : author, reason ?? 'rejected')
   }
 
   #replicated(parts: Parts, log: LogSize, facts: readonly Fact[]): void {
@@ -182,7 +212,11 @@ export class Machine {
   #replicationFailed(parts: Parts, event: Extract<NodeEvent, { type: 'replication-failed' }>): void {
     const { context, replication, rejections } = parts
     replication.onFetchFailed(event.author, event.from, event.blame, context.now)
-    context.tell(event.blame ? 'warn' : 'debug', 'replication-failed', { author: event.author, from: event.from, code: event.code })
+    context.tell(event.blame ? 'warn' : 'debug', 'replication-failed', {
+      author: event.author,
+      from: event.from,
+      code: event.code,
+    })
     if (!event.blame) return
     rejections.member(context, event.from, event.code)
     context.out.push({ type: 'disconnect', member: event.from, reason: event.code })
@@ -192,11 +226,15 @@ export class Machine {
     parts.replication.onOwn(log)
     this.#headDirty = true
     for (const fact of facts) this.#fold(parts, fact)
-    for (const tag of tags) for (const run of parts.runs.values()) run.committed(tag)
-    if (this.#stopping !== null && tags.includes('stopped')) parts.context.out.push({ type: 'announce-head' }, { type: 'stopped' })
+    if (this.#stopping === null) for (const tag of tags) for (const run of parts.runs.values()) run.committed(tag)
+    if (this.#stopping !== null && tags.includes('stopped'))
+      parts.context.out.push({ type: 'announce-head' }, { type: 'stopped' })
   }
 
-  #command(parts: Parts, event: Extract<NodeEvent, { type: 'study-add' | 'study-accept' | 'study-bind' | 'study-pause' }>): void {
+  #command(
+    parts: Parts,
+    event: Extract<NodeEvent, { type: 'study-add' | 'study-accept' | 'study-bind' | 'study-pause' }>,
+  ): void {
     const { context } = parts
     const id = event.type === 'study-bind' ? event.dataset.study : event.study
     const state = context.studies.get(id)
@@ -205,7 +243,7 @@ export class Machine {
     if (error !== null) return
     if (event.type === 'study-bind') this.#run(parts, id).bind(event.dataset)
     else if (event.type === 'study-pause') {
-      if (state?.paused.has(context.self) !== event.paused) {
+      if (this.#run(parts, id).pause(event.paused)) {
         context.record('paused', [context.draft(event.paused ? 'study.paused' : 'study.resumed', id, {})])
       }
     } else if (event.type === 'study-add') {
@@ -231,7 +269,8 @@ export class Machine {
       const body = readBody('member.seen', fact.body)
       if (body !== null) seen.set(toHex(body.member) as MemberId, fact.timeMs)
     }
-    if (fact.kind === 'study.proposed' && fact.study !== null && context.studies.get(fact.study) !== undefined) this.#run(parts, fact.study)
+    if (fact.kind === 'study.proposed' && fact.study !== null && context.studies.get(fact.study) !== undefined)
+      this.#run(parts, fact.study)
   }
 
   #run(parts: Parts, id: StudyId): StudyRun {
@@ -262,7 +301,20 @@ export class Machine {
   }
 }
 
-function refusalOf(command: string, state: StudyState | undefined, self: MemberId, id: StudyId): { code: string; message: string } | null {
+/** The authors of whom contradictory heads were recorded: nothing more of them is fetched. */
+function forkedIn({ self, facts }: Booted): MemberId[] {
+  return facts.flatMap(({ author, kind, body }) => {
+    const alarm = author === self && kind === 'alarm.fork' ? readBody('alarm.fork', body) : null
+    return alarm === null ? [] : [toHex(alarm.member) as MemberId]
+  })
+}
+
+function refusalOf(
+  command: string,
+  state: StudyState | undefined,
+  self: MemberId,
+  id: StudyId,
+): { code: string; message: string } | null {
   if (state === undefined) {
     return {
       code: 'study-unknown',
@@ -270,7 +322,10 @@ function refusalOf(command: string, state: StudyState | undefined, self: MemberI
     }
   }
   if (command === 'study-bind' && !state.accepted.has(self)) {
-    return { code: 'study-not-accepted', message: `accept the study before binding a table: consilium study accept ${id.slice(0, 12)}` }
+    return {
+      code: 'study-not-accepted',
+      message: `accept the study before binding a table: consilium study accept ${id.slice(0, 12)}`,
+    }
   }
   return null
 }

@@ -2,19 +2,23 @@
  * One study at one node: bind → statistics → scaling → rounds → end. A round is base, train, record, publish, merge, evaluate,
  * record (ARCHITECTURE §2); what depends on a durable write waits for its `committed`.
  */
+import { sharedParameters } from '../config/study.ts'
 import { fromHex } from '../core/bytes.ts'
 import { invariant } from '../core/errors.ts'
-import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { Digest, StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { Exchange, type Expectation, type Judgement, type MergeInput, nextRound } from '../gossip/exchange.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import { type Permit, permit } from '../governance/permit.ts'
-import { betterScaling, proposalFrom, type StudyState } from '../governance/studies.ts'
+import type { StudyState } from '../governance/studies.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { Company } from './company.ts'
 import type { Context } from './context.ts'
 import type { BoundDataset, Metrics } from './events.ts'
-
-export type Phase = 'idle' | 'statistics' | 'opening' | 'training' | 'recording' | 'merging' | 'evaluating' | 'closing' | 'resting' | 'failed' | 'ended'
+import { Freezing } from './freezing.ts'
+import { Keeping } from './keeping.ts'
+import { LEARNING, type Phase, TAKEN } from './phase.ts'
+import { bindingDrafts, mergedDrafts, trainedDrafts } from './roundEntries.ts'
 
 /** After a failure of the learner, how long until it is tried again: long enough not to spin, short enough for an unattended night. */
 const RETRY_MS = 30_000
@@ -25,8 +29,7 @@ export class StudyRun {
   readonly #exchange = new Exchange()
   #phase: Phase = 'idle'
   #dataset: BoundDataset | null = null
-  #statisticsDeadlineMs: number | null = null
-  #proposed = false
+  readonly #freezing = new Freezing()
   #checkpoint: Checkpoint | null = null
   #permit: Permit | null = null
   #parameters = 0
@@ -40,17 +43,25 @@ export class StudyRun {
   #metrics: Metrics | null = null
   #refusal: string | null = null
   #retryAtMs: number | null = null
-  #aloneSince: number | null = null
+  readonly #company = new Company()
+  /** What the operator asked for last; null before that. */
+  #pauseAsked: boolean | null = null
+  readonly #keeping = new Keeping()
 
   constructor(id: StudyId, context: Context) {
     this.id = id
     this.#context = context
   }
 
-  /** Takes up what was stored: a bound table, and how far the rounds had come. */
+  /** Takes up what was stored: a bound table, and how far the rounds had come. A binding cut short by a stop is recorded now. */
   restore(dataset: BoundDataset | null, checkpoint: Checkpoint | null): void {
     this.#dataset = dataset
     this.#checkpoint = checkpoint
+    const state = this.#context.studies.get(this.id)
+    if (dataset !== null && state?.accepted.has(this.#context.self) === true) {
+      const recorded = state.commitments.get(this.#context.self) === dataset.commitment
+      if (!recorded || this.#lacksStatistics(state)) this.bind(dataset)
+    }
     if (checkpoint === null) return
     this.#round = checkpoint.round
     if (checkpoint.stage === 'ended') {
@@ -60,9 +71,20 @@ export class StudyRun {
   }
 
   bind(dataset: BoundDataset): void {
-    const { drafts } = this.#bindingEntries(dataset)
+    const state = this.#context.studies.get(this.id)
+    invariant(state !== undefined, 'a table is bound to a known study')
     this.#dataset = dataset
-    this.#context.record(`bound:${this.id}`, drafts)
+    this.#context.record(
+      `bound:${this.id}`,
+      bindingDrafts(this.#context, this.id, dataset, this.#lacksStatistics(state)),
+    )
+  }
+
+  /** The operator's wish: a pause binds at once, its end when it is recorded. Returns whether there is something to record. */
+  pause(paused: boolean): boolean {
+    const before = this.#pauseAsked ?? this.#context.studies.get(this.id)?.paused.has(this.#context.self)
+    this.#pauseAsked = paused
+    return before !== paused
   }
 
   /** Moves on wherever that is possible now; called after every event that may have changed something. */
@@ -72,30 +94,40 @@ export class StudyRun {
     if (this.#phase === 'idle' || this.#phase === 'statistics') this.#freezeOrOpen(state)
     else if (this.#phase === 'resting' && this.#context.now >= this.#dueMs(state)) this.#startRound(state)
     else if (this.#phase === 'failed' && this.#context.now >= (this.#retryAtMs ?? 0)) this.#open(state)
+    else if (this.#phase === 'withheld') this.#publishAndMerge()
   }
 
   /** When `advance` has something to do without any other event; null when only an event can help. */
   wakeAtMs(): number | null {
     const state = this.#context.studies.get(this.id)
     if (state === undefined) return null
-    if (this.#phase === 'statistics') return this.#proposed ? null : this.#statisticsDeadlineMs
-    if (this.#phase === 'resting' && this.#refusal === null) return this.#dueMs(state)
-    if (this.#phase === 'failed') return this.#retryAtMs
-    return null
+    if (this.#phase === 'statistics') return this.#freezing.wakeAtMs()
+    const atMs = this.#phase === 'resting' ? this.#dueMs(state) : this.#phase === 'failed' ? this.#retryAtMs : null
+    // what is due but refused waits for an event; a refusal noted before it was due may be lifted by then
+    return atMs !== null && (this.#refusal === null || atMs > this.#context.now) ? atMs : null
   }
 
   judge(header: UpdateHeader, facts: UpdateFacts): Judgement {
     const state = this.#context.studies.get(this.id)
-    if (state === undefined || this.#permit === null || this.#phase === 'idle') return { verdict: 'ignore', reason: 'study-not-running' }
-    const judgement = this.#exchange.judge(header, facts, this.#expectation(state), this.#round)
-    if (judgement.verdict === 'accept' && judgement.displaced !== null) this.#forgetUnused([judgement.displaced])
+    if (state === undefined || this.#permit === null || this.#phase === 'idle')
+      return { verdict: 'ignore', reason: 'study-not-running' }
+    if (header.author === this.#context.self) return { verdict: 'ignore', reason: 'update-own' } // an echo, after a restart too
+    const heardAtRound = TAKEN.has(this.#phase) ? this.#round + 1 : this.#round
+    const judgement = this.#exchange.judge(header, facts, this.#expectation(state), heardAtRound)
+    if (judgement.verdict === 'accept') {
+      this.#keeping.add(header.digest)
+      this.#release()
+    }
     return judgement
   }
 
   opened(scaling: Digest, base: Digest, parameters: number): void {
-    if (this.#phase !== 'opening' || scaling !== this.#permit?.scaling) return
+    const state = this.#context.studies.get(this.id)
+    if (this.#phase !== 'opening' || scaling !== this.#permit?.scaling || state === undefined) return
     this.#parameters = parameters
     this.#base = base
+    this.#keeping.add(base)
+    this.#merged = null
     const checkpoint = this.#checkpoint
     if (checkpoint?.stage === 'trained' && checkpoint.scaling === scaling) {
       this.#base = checkpoint.base
@@ -105,28 +137,30 @@ export class StudyRun {
       this.#publishAndMerge()
       return
     }
-    if (checkpoint !== null) this.#round = checkpoint.round + 1
-    this.#rest()
+    this.#own = null
+    if (checkpoint !== null) this.#round = Math.max(this.#round, checkpoint.round + 1)
+    this.#release()
+    if (checkpoint !== null && this.#round >= state.study.rounds.count) this.#endUnmerged(checkpoint, scaling, base)
+    else this.#rest()
   }
 
   trained(round: number, update: Digest, head: Digest, examples: number, loss: number): void {
     if (this.#phase !== 'training' || round !== this.#round) return
-    const state = this.#context.studies.get(this.id)
-    const leave = this.#leave(state)
-    if (leave === null || state === undefined) return this.#rest() // restricted while training: nothing is published
-    invariant(this.#base !== null && this.#dataset !== null, 'a round has a base and a table')
+    this.#keeping.add(update)
+    const leave = this.#leave(this.#context.studies.get(this.id))
+    if (leave === null || leave.scaling !== this.#permit?.scaling) {
+      this.#release() // restricted or rescaled while training: nothing is recorded or published
+      return this.#rest()
+    }
+    invariant(this.#base !== null, 'a round has a base')
     this.#own = { update, examples, head }
     this.#phase = 'recording'
-    const dataset = fromHex(this.#dataset.commitment)
-    const base = fromHex(this.#base)
+    const { dataset, scaling } = this.#permit // the table that was trained on, though another may be bound by now
     this.#context.out.push({
       type: 'record',
       tag: `trained:${this.id}`,
-      drafts: [
-        this.#context.draft('round.trained', this.id, { round, base, update: fromHex(update), head: fromHex(head), examples, loss, dataset }),
-        this.#context.draft('round.published', this.id, { round, update: fromHex(update) }),
-      ],
-      checkpoint: this.#checkpointOf('trained', leave.scaling, update, head),
+      drafts: trainedDrafts(this.#context, this.id, { round, base: this.#base, update, head, examples, loss, dataset }),
+      checkpoint: this.#checkpointOf('trained', scaling, update, head),
     })
   }
 
@@ -137,56 +171,37 @@ export class StudyRun {
 
   merged(round: number, result: Digest, coefficients: readonly number[]): void {
     if (this.#phase !== 'merging' || round !== this.#round || this.#permit === null) return
+    this.#keeping.add(result)
     this.#merged = { result, coefficients }
     this.#phase = 'evaluating'
     this.#context.out.push({ type: 'evaluate', permit: this.#permit, round, model: result })
   }
 
   evaluated(round: number, model: Digest, metrics: Metrics): void {
-    if (this.#phase !== 'evaluating' || round !== this.#round) return
+    if (this.#phase !== 'evaluating' || round !== this.#round || model !== this.#merged?.result) return
     const state = this.#context.studies.get(this.id)
-    invariant(state !== undefined && this.#merged !== null && this.#own !== null && this.#permit !== null, 'evaluated what was merged')
+    invariant(state !== undefined && this.#own !== null && this.#permit !== null, 'evaluated what was merged')
     this.#metrics = metrics
     this.#phase = 'closing'
-    const { result, coefficients } = this.#merged
-    const inputs = this.#inputs.map(
-      (input, i) => [fromHex(input.author), input.round, fromHex(input.digest), coefficients[i] as number] as [Uint8Array, number, Uint8Array, number],
-    )
-    const shown = metrics.examples >= state.study.minimumCohort
-    const { auc, accuracy, logLoss, calibrationError } = metrics
-    const measures = shown
-      ? { examples: metrics.examples, auc, accuracy, logLoss, calibrationError }
-      : { examples: null, auc: null, accuracy: null, logLoss: null, calibrationError: null }
+    const last = this.#isLast(state)
+    const facts = { round, inputs: this.#inputs, ...this.#merged, metrics, last }
     this.#context.out.push({
       type: 'record',
       tag: `merged:${this.id}`,
-      drafts: [
-        this.#context.draft('round.merged', this.id, { round, rule: state.study.merge.rule, inputs, result: fromHex(result) }),
-        this.#context.draft('round.evaluated', this.id, { round, model: fromHex(model), ...measures }),
-        ...(this.#isLast(state) ? [this.#context.draft('study.ended', this.id, { rounds: round + 1, model: fromHex(result) })] : []),
-      ],
-      checkpoint: this.#checkpointOf(this.#isLast(state) ? 'ended' : 'merged', this.#permit.scaling, result, this.#own.head),
+      drafts: mergedDrafts(this.#context, state, facts),
+      checkpoint: this.#checkpointOf(last ? 'ended' : 'merged', this.#permit.scaling, model, this.#own.head),
     })
   }
 
-  failed(code: string): void {
-    if (this.#phase === 'ended') return
+  failed(round: number, code: string): void {
+    if (!LEARNING.has(this.#phase) || (this.#phase !== 'opening' && round !== this.#round)) return
     this.#phase = 'failed'
     this.#retryAtMs = this.#context.now + RETRY_MS
     this.#context.tell('warn', 'study-failed', { study: this.id, round: this.#round, code, retryInMs: RETRY_MS })
   }
 
   /** For people and tests; plain data. */
-  view(): {
-    phase: Phase
-    round: number
-    rows: number | null
-    refusal: string | null
-    metrics: Metrics | null
-    model: Digest | null
-    inputs: readonly MergeInput[]
-    held: { author: MemberId; round: number }[]
-  } {
+  view() {
     return {
       phase: this.#phase,
       round: this.#round,
@@ -199,18 +214,8 @@ export class StudyRun {
     }
   }
 
-  #bindingEntries(dataset: BoundDataset) {
-    const state = this.#context.studies.get(this.id)
-    invariant(state !== undefined, 'a table is bound to a known study')
-    const { rows, trainRows, commitment, statistics } = dataset
-    const drafts = [this.#context.draft('dataset.bound', this.id, { rows, trainRows, commitment: fromHex(commitment) })]
-    const contribute = state.scaling === null && !state.statistics.has(this.#context.self)
-    if (contribute) {
-      const { count, sum, sumOfSquares } = statistics
-      const body = { rows: trainRows, count: [...count], sum: [...sum], sumOfSquares: [...sumOfSquares] }
-      drafts.push(this.#context.draft('study.statistics', this.id, body))
-    }
-    return { drafts }
+  #lacksStatistics(state: StudyState): boolean {
+    return state.scaling === null && !state.statistics.has(this.#context.self)
   }
 
   /** Frozen already: open. Everybody's statistics here, or the deadline past: freeze. */
@@ -219,14 +224,7 @@ export class StudyRun {
     if (state.scaling !== null) return this.#open(state)
     if (!state.statistics.has(this.#context.self)) return
     this.#phase = 'statistics'
-    this.#statisticsDeadlineMs ??= this.#context.now + state.study.statistics.deadlineSeconds * 1000
-    const complete = state.statistics.size === this.#context.members.length
-    if (this.#proposed || (!complete && this.#context.now < this.#statisticsDeadlineMs)) return
-    this.#proposed = true
-    const { proposal, refs } = proposalFrom(state)
-    if (!betterScaling(proposal, state.scaling)) return
-    this.#context.record(`scaling:${this.id}`, [this.#context.draft('study.scaling', this.id, { digest: fromHex(proposal.digest) }, refs)])
-    this.#context.tell('info', 'scaling-proposed', { study: this.id, contributions: refs.length, complete })
+    this.#freezing.propose(this.#context, state)
   }
 
   #open(state: StudyState): void {
@@ -235,11 +233,16 @@ export class StudyRun {
     const before = this.#permit?.scaling ?? this.#checkpoint?.scaling ?? null
     if (before !== null && before !== leave.scaling) {
       this.#context.tell('info', 'scaling-replaced', { study: this.id, scaling: leave.scaling })
-      this.#forgetUnused(this.#exchange.clear())
+      this.#exchange.clear()
+      this.#release()
     }
     this.#permit = leave
     this.#phase = 'opening'
-    this.#context.out.push({ type: 'open-study', permit: leave, start: this.#checkpoint === null ? 'initial' : 'resume' })
+    this.#context.out.push({
+      type: 'open-study',
+      permit: leave,
+      start: this.#checkpoint === null ? 'initial' : 'resume',
+    })
   }
 
   #startRound(state: StudyState): void {
@@ -254,18 +257,29 @@ export class StudyRun {
 
   /** The permit, or null with the refusal noted; what is refused is tried again when something changes. */
   #leave(state: StudyState | undefined): Permit | null {
-    const decision = permit({ self: this.#context.self, study: state, dataset: this.#dataset?.commitment ?? null })
+    const { self } = this.#context
+    const dataset = this.#dataset?.commitment ?? null
+    const decision = permit({ self, study: state, dataset, pauseAsked: this.#pauseAsked === true })
     if ('permit' in decision) {
       this.#refusal = null
       return decision.permit
     }
-    if (this.#refusal !== decision.refusal.code) this.#context.tell('info', 'round-refused', { study: this.id, ...decision.refusal })
+    if (this.#refusal !== decision.refusal.code)
+      this.#context.tell('info', 'round-refused', { study: this.id, ...decision.refusal })
     this.#refusal = decision.refusal.code
     return null
   }
 
+  /** Publishes the recorded update, if that is still allowed, and merges. */
   #publishAndMerge(): void {
     invariant(this.#permit !== null && this.#own !== null && this.#base !== null, 'published what was recorded')
+    const state = this.#context.studies.get(this.id)
+    const leave = this.#leave(state)
+    if (leave === null || state === undefined) {
+      this.#phase = 'withheld'
+      return
+    }
+    if (leave.scaling !== this.#permit.scaling) return this.#open(state) // what was trained belongs to a scaling that is no more
     const { update, examples } = this.#own
     const header: UpdateHeader = {
       study: this.id,
@@ -279,31 +293,16 @@ export class StudyRun {
       parameters: this.#parameters,
     }
     this.#context.out.push({ type: 'publish-update', permit: this.#permit, header })
-    const state = this.#context.studies.get(this.id)
-    invariant(state !== undefined, 'the study of a round is known')
     const own = { author: this.#context.self, round: this.#round, digest: update, examples, ageRounds: 0 }
     this.#inputs = this.#exchange.inputs(own, state.study.merge.ageRoundsMax)
-    this.#noteCompany()
+    this.#company.note(this.#context, this.id, this.#round, this.#inputs.length - 1)
     this.#phase = 'merging'
     this.#context.out.push({ type: 'merge', permit: this.#permit, round: this.#round, inputs: this.#inputs })
-  }
-
-  /** Says once when a node begins to train alone, and once when others are heard again. */
-  #noteCompany(): void {
-    const alone = this.#inputs.length === 1
-    if (alone && this.#aloneSince === null) {
-      this.#aloneSince = this.#round
-      this.#context.tell('info', 'training-alone', { study: this.id, round: this.#round })
-    } else if (!alone && this.#aloneSince !== null) {
-      this.#aloneSince = null
-      this.#context.tell('info', 'training-together', { study: this.id, round: this.#round, others: this.#inputs.length - 1 })
-    }
   }
 
   #completeRound(): void {
     const state = this.#context.studies.get(this.id)
     invariant(state !== undefined && this.#merged !== null && this.#own !== null, 'a complete round was merged')
-    const free = [this.#base, this.#own.update].filter((digest): digest is Digest => digest !== null)
     this.#base = this.#merged.result
     this.#parents = this.#inputs.map((input) => input.digest)
     if (this.#isLast(state)) {
@@ -313,13 +312,24 @@ export class StudyRun {
       const heard = this.#inputs.filter((input) => input.author !== this.#context.self).map((input) => input.round)
       const next = Math.min(nextRound(this.#round, heard), state.study.rounds.count - 1)
       this.#exchange.shift(this.#round + 1, next)
-      if (next > this.#round + 1) this.#context.tell('info', 'rounds-caught-up', { study: this.id, from: this.#round, to: next })
+      if (next > this.#round + 1)
+        this.#context.tell('info', 'rounds-caught-up', { study: this.id, from: this.#round, to: next })
       this.#round = next
       this.#rest()
     }
     this.#own = null
     this.#merged = null
-    this.#forgetUnused(free)
+    this.#release()
+  }
+
+  /** The last round's update cannot be merged any more, for its scaling was replaced: the study ends with what was trained. */
+  #endUnmerged(checkpoint: Checkpoint, scaling: Digest, model: Digest): void {
+    this.#phase = 'ended'
+    this.#checkpoint = { ...checkpoint, stage: 'ended', scaling, shared: model }
+    const rounds = checkpoint.round + 1
+    const drafts = [this.#context.draft('study.ended', this.id, { rounds, model: fromHex(model) })]
+    this.#context.out.push({ type: 'record', tag: `ended:${this.id}`, drafts, checkpoint: this.#checkpoint })
+    this.#context.tell('info', 'study-ended', { study: this.id, rounds, model })
   }
 
   #rest(): void {
@@ -338,7 +348,7 @@ export class StudyRun {
     invariant(this.#permit !== null, 'a running study has a permit')
     const { study } = state
     return {
-      parameters: this.#parameters,
+      parameters: sharedParameters(study), // known before the learner is ready: others may be quicker
       scaling: this.#permit.scaling,
       rounds: study.rounds.count,
       accepted: state.accepted,
@@ -363,11 +373,12 @@ export class StudyRun {
     return checkpoint
   }
 
-  /** Forgets weights unless a merge under way still reads them. */
-  #forgetUnused(digests: readonly Digest[]): void {
-    const used = new Set<Digest>([...this.#inputs.map((input) => input.digest), ...[this.#base, this.#own?.update, this.#merged?.result].filter((d) => d != null)])
-    for (const held of this.#exchange.held.values()) used.add(held.digest)
-    const free = digests.filter((digest) => !used.has(digest))
-    if (free.length > 0) this.#context.out.push({ type: 'forget', study: this.id, digests: free })
+  /** Lets the shell forget the weights that nothing refers to any more. */
+  #release(): void {
+    const used = new Set<Digest | null | undefined>([this.#base, this.#own?.update, this.#merged?.result])
+    for (const { digest } of this.#exchange.held.values()) used.add(digest)
+    if (this.#phase === 'merging') for (const { digest } of this.#inputs) used.add(digest)
+    const forget = this.#keeping.release(this.id, used)
+    if (forget !== null) this.#context.out.push(forget)
   }
 }

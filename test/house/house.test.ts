@@ -236,6 +236,12 @@ const BREACHES: readonly [rule: string, what: string, tree: Tree, where: string]
     'package-lock.json:1',
   ],
   ['lock-file', 'no integrity hash', lock('node_modules/new', { integrity: undefined }), 'package-lock.json:1'],
+  [
+    'lock-file',
+    'a build for another platform is left out',
+    lock('node_modules/new', { optionalDependencies: { other: '1.2.3' } }),
+    'package-lock.json:1',
+  ],
   ['lock-file', 'a private host in .npmrc', { '.npmrc': 'registry=https://mirror.example/' }, '.npmrc'],
 ]
 

@@ -1,0 +1,16 @@
+/** Says once when a node begins to train alone, and once when others are heard again. */
+import type { StudyId } from '../core/ids.ts'
+import type { Context } from './context.ts'
+
+export class Company {
+  #alone = false
+
+  /** Called once a round with the number of other members in its merge. */
+  note(context: Context, study: StudyId, round: number, others: number): void {
+    const alone = others === 0
+    if (alone === this.#alone) return
+    this.#alone = alone
+    if (alone) context.tell('info', 'training-alone', { study, round })
+    else context.tell('info', 'training-together', { study, round, others })
+  }
+}

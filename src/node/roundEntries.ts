@@ -1,0 +1,68 @@
+/** What a study's progress reads like in the log: the drafts of a binding, of a trained update and of a merge. */
+import { fromHex } from '../core/bytes.ts'
+import type { Digest, StudyId } from '../core/ids.ts'
+import type { MergeInput } from '../gossip/exchange.ts'
+import type { StudyState } from '../governance/studies.ts'
+import type { Draft } from './actions.ts'
+import type { Context } from './context.ts'
+import type { BoundDataset, Metrics } from './events.ts'
+
+/** A table was bound; with its statistics where the scaling is not frozen yet. */
+export function bindingDrafts(context: Context, id: StudyId, dataset: BoundDataset, contribute: boolean): Draft[] {
+  const { rows, trainRows, commitment, statistics } = dataset
+  const drafts = [context.draft('dataset.bound', id, { rows, trainRows, commitment: fromHex(commitment) })]
+  if (!contribute) return drafts
+  const { count, sum, sumOfSquares } = statistics
+  const body = { rows: trainRows, count: [...count], sum: [...sum], sumOfSquares: [...sumOfSquares] }
+  return [...drafts, context.draft('study.statistics', id, body)]
+}
+
+/** An update as it was trained. */
+export interface TrainedFacts {
+  readonly round: number
+  readonly base: Digest
+  readonly update: Digest
+  readonly head: Digest
+  readonly examples: number
+  readonly loss: number
+  readonly dataset: Digest
+}
+
+/** An update was trained and will be published. */
+export function trainedDrafts(context: Context, id: StudyId, facts: TrainedFacts): Draft[] {
+  const { round, base, update, head, examples, loss, dataset } = facts
+  const digests = { base: fromHex(base), update: fromHex(update), head: fromHex(head), dataset: fromHex(dataset) }
+  return [
+    context.draft('round.trained', id, { round, examples, loss, ...digests }),
+    context.draft('round.published', id, { round, update: fromHex(update) }),
+  ]
+}
+
+/** A merge and how good its result is; `last` where it ends the study. */
+export interface MergedFacts {
+  readonly round: number
+  readonly inputs: readonly MergeInput[]
+  readonly result: Digest
+  readonly coefficients: readonly number[]
+  readonly metrics: Metrics
+  readonly last: boolean
+}
+
+/** A round was completed. Measures on fewer held-out patients than the minimum cohort are left out. */
+export function mergedDrafts(context: Context, { id, study }: StudyState, facts: MergedFacts): Draft[] {
+  const { round, result, metrics, last } = facts
+  const model = fromHex(result)
+  const inputs = facts.inputs.map(({ author, round, digest }, i): [Uint8Array, number, Uint8Array, number] => {
+    return [fromHex(author), round, fromHex(digest), facts.coefficients[i] as number]
+  })
+  const { examples, auc, accuracy, logLoss, calibrationError } = metrics
+  const measures =
+    examples >= study.minimumCohort
+      ? { examples, auc, accuracy, logLoss, calibrationError }
+      : { examples: null, auc: null, accuracy: null, logLoss: null, calibrationError: null }
+  return [
+    context.draft('round.merged', id, { round, rule: study.merge.rule, inputs, result: model }),
+    context.draft('round.evaluated', id, { round, model, ...measures }),
+    ...(last ? [context.draft('study.ended', id, { rounds: round + 1, model })] : []),
+  ]
+}
