@@ -1,13 +1,13 @@
 /** Five clinics as five daemon processes: founded, started, killed, started again, and always cleaned up. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { openSync, closeSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { defaultConfigText } from '../../src/config/config.ts'
 import { Client } from '../../src/cli/client.ts'
-import { acceptConsortium, foundConsortium, homePaths, initHome } from '../../src/daemon/home.ts'
+import { defaultConfigText } from '../../src/config/config.ts'
 import type { StatusReport } from '../../src/daemon/api.ts'
+import { acceptConsortium, foundConsortium, homePaths, initHome } from '../../src/daemon/home.ts'
 import type { ClinicTable } from './deal.ts'
 
 const READY_MS = 20_000 // five daemons starting at once on two busy cores
@@ -43,7 +43,8 @@ export class Clinic {
       if (this.#process === child) this.#process = null
     })
     await until(READY_MS, `${this.name} to start (its log: ${join(this.home, 'daemon.log')})`, async () => {
-      if (this.#process !== child) throw new Error(`${this.name} stopped while starting; its log: ${join(this.home, 'daemon.log')}`)
+      if (this.#process !== child)
+        throw new Error(`${this.name} stopped while starting; its log: ${join(this.home, 'daemon.log')}`)
       return (await this.status()) !== null
     })
   }
@@ -78,7 +79,11 @@ export async function foundClinics(folder: string, tables: readonly ClinicTable[
   const cards: { text: string; source: string }[] = []
   for (const [i, clinic] of clinics.entries()) {
     const listen = `/ip4/127.0.0.1/tcp/${ports[i]}`
-    const { card, paths } = await initHome(clinic.home, { name: clinic.name, port: ports[i] as number, announce: [] }, [])
+    const { card, paths } = await initHome(
+      clinic.home,
+      { name: clinic.name, port: ports[i] as number, announce: [] },
+      [],
+    )
     // one bootstrap address, the first clinic's; the others are found through it
     const bootstrap = i === 0 ? [] : [`/ip4/127.0.0.1/tcp/${ports[0]}`]
     await writeFile(paths.config, defaultConfigText({ name: clinic.name, listen: [listen], bootstrap, mdns: true }))

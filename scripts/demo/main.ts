@@ -5,6 +5,7 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { parseStudy, type Study, studyDocument, studyIdOf } from '../../src/config/study.ts'
@@ -54,8 +55,14 @@ async function main(): Promise<void> {
   const others = elsewhere === null ? null : { name: file, bytes: new TextEncoder().encode(elsewhere(csv)) }
   const realSites = elsewhere !== null
   const folder = await mkdtemp(join(tmpdir(), 'consilium-demo-'))
-  say(`Consilium demo: ${tables.length} hospitals, ${tables.reduce((sum, one) => sum + one.rows, 0)} real patients, no server. Folder: ${folder}`)
-  say(realSites ? 'The hospitals are the real sites of the data set.' : `The data set has no sites: dealing it ${tables.map((one) => one.rows).join(' : ')} to five clinics (seed ${options.seed}) is ours.`)
+  say(
+    `Consilium demo: ${tables.length} hospitals, ${tables.reduce((sum, one) => sum + one.rows, 0)} real patients, no server. Folder: ${folder}`,
+  )
+  say(
+    realSites
+      ? 'The hospitals are the real sites of the data set.'
+      : `The data set has no sites: dealing it ${tables.map((one) => one.rows).join(' : ')} to five clinics (seed ${options.seed}) is ours.`,
+  )
 
   const clinics = await foundClinics(folder, tables)
   const stop = new AbortController()
@@ -63,10 +70,14 @@ async function main(): Promise<void> {
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   process.once('exit', () => clinics.forEach((clinic) => clinic.kill()))
   try {
-    const cohorts = await loadCohorts(study, clinics.map(({ name, table }) => ({ name, file: table })), others)
+    const cohorts = await loadCohorts(
+      study,
+      clinics.map(({ name, table }) => ({ name, file: table })),
+      others,
+    )
     await Promise.all(clinics.map((clinic) => clinic.start(PROGRAM)))
     await agreeOnStudy(clinics, study)
-    const history = await watch(clinics, study, cohorts, stop.signal, started)
+    const history = await watch(clinics, study, cohorts, stop.signal)
     const verified = await verifyEverywhere(clinics)
     await Promise.all(clinics.map((clinic) => clinic.stop()))
     stop.signal.throwIfAborted()
@@ -88,14 +99,24 @@ async function agreeOnStudy(clinics: readonly Clinic[], study: Study): Promise<v
   const id = studyIdOf(document)
   const [first] = clinics as [Clinic]
   await first.client.post('/v1/studies', { document: Buffer.from(document).toString('base64') })
-  const known = async (clinic: Clinic): Promise<boolean> => (await clinic.status())?.studies.some((one) => one.id === id) ?? false
-  await until(20_000, 'the study to reach all hospitals', async () => (await Promise.all(clinics.map(known))).every(Boolean))
+  const known = async (clinic: Clinic): Promise<boolean> =>
+    (await clinic.status())?.studies.some((one) => one.id === id) ?? false
+  await until(20_000, 'the study to reach all hospitals', async () =>
+    (await Promise.all(clinics.map(known))).every(Boolean),
+  )
   await Promise.all(clinics.slice(1).map((clinic) => clinic.client.post(`/v1/studies/${id}/accept`)))
-  await Promise.all(clinics.map((clinic) => clinic.client.post(`/v1/studies/${id}/bind`, { path: clinic.table, extra: 'refuse' })))
+  await Promise.all(
+    clinics.map((clinic) => clinic.client.post(`/v1/studies/${id}/bind`, { path: clinic.table, extra: 'refuse' })),
+  )
 }
 
 /** Shows the rounds live, kills one hospital on the way and starts it again; returns every round's figures. */
-async function watch(clinics: readonly Clinic[], study: Study, cohorts: Cohorts, signal: AbortSignal, started: number): Promise<GossipHistory> {
+async function watch(
+  clinics: readonly Clinic[],
+  study: Study,
+  cohorts: Cohorts,
+  signal: AbortSignal,
+): Promise<GossipHistory> {
   const screen = new Screen(process.stdout, { tty: process.stdout.isTTY === true })
   const history: GossipHistory = { points: [], final: clinics.map(() => null) }
   const victim = clinics[VICTIM] as Clinic
@@ -107,7 +128,7 @@ async function watch(clinics: readonly Clinic[], study: Study, cohorts: Cohorts,
       signal.throwIfAborted()
       const samples = await Promise.all(clinics.map(sample))
       const rows = samples.map((one, i) => observe(clinics[i] as Clinic, i, one, study, cohorts, history))
-      screen.update(rows, `${((Date.now() - started) / 1000).toFixed(0)} s · ${study.name} · ${study.rounds.count} rounds`)
+      screen.update(rows, `${study.name} · ${study.rounds.count} rounds`)
       const furthest = Math.max(...samples.map((one) => one.study?.round ?? 0))
       if (killedAtMs === null && furthest >= KILL_AT_ROUND) {
         victim.kill()
@@ -120,8 +141,11 @@ async function watch(clinics: readonly Clinic[], study: Study, cohorts: Cohorts,
         returning.catch(() => undefined) // awaited below; a failure must not end the process before that
       }
       if (samples.every((one) => one.study?.phase === 'ended')) break
-      if (Date.now() > end) throw new Error(`the training did not end within ${TRAINING_MS_MAX / 1000} s; the logs are in each clinic's folder`)
-      await pause(POLL_MS, signal)
+      if (Date.now() > end)
+        throw new Error(
+          `the training did not end within ${TRAINING_MS_MAX / 1000} s; the logs are in each clinic's folder`,
+        )
+      await setTimeout(POLL_MS, undefined, { signal })
     }
     await returning
     return history
@@ -131,7 +155,14 @@ async function watch(clinics: readonly Clinic[], study: Study, cohorts: Cohorts,
 }
 
 /** A clinic's line for the screen; its model's figures go into the history. */
-function observe(clinic: Clinic, at: number, { status, study, model }: Sample, spec: Study, cohorts: Cohorts, history: GossipHistory): LiveRow {
+function observe(
+  clinic: Clinic,
+  at: number,
+  { status, study, model }: Sample,
+  spec: Study,
+  cohorts: Cohorts,
+  history: GossipHistory,
+): LiveRow {
   let everyone: Evaluation | null = null
   if (model !== null) {
     const weights = { shared: Float32Array.from(model.shared), head: Float32Array.from(model.head) }
@@ -159,14 +190,17 @@ async function sample(clinic: Clinic): Promise<Sample> {
   const status = await clinic.status()
   const study = status?.studies[0] ?? null
   const hasModel = study !== null && study.model !== null
-  const model = hasModel ? await clinic.client.get<ModelReport>(`/v1/studies/${study.id}/model`).catch(() => null) : null
+  const model = hasModel
+    ? await clinic.client.get<ModelReport>(`/v1/studies/${study.id}/model`).catch(() => null)
+    : null
   return { status, study, model }
 }
 
 /** Waits for all logs to be everywhere, then lets every node verify every log. */
 async function verifyEverywhere(clinics: readonly Clinic[]): Promise<NodeVerification[]> {
   const roots = async (clinic: Clinic): Promise<string> =>
-    (await clinic.status())?.ledger.map((log) => `${log.name} ${log.size} ${log.root.slice(0, 8)}`).join(', ') ?? clinic.name
+    (await clinic.status())?.ledger.map((log) => `${log.name} ${log.size} ${log.root.slice(0, 8)}`).join(', ') ??
+    clinic.name
   let held: string[] = []
   await until(20_000, 'all logs to be replicated', async () => {
     held = await Promise.all(clinics.map(roots))
@@ -175,16 +209,26 @@ async function verifyEverywhere(clinics: readonly Clinic[]): Promise<NodeVerific
     throw new Error(`${messageOf(error)}; held: ${held.map((one, i) => `${clinics[i]?.name}: ${one}`).join('; ')}`)
   })
   return Promise.all(
-    clinics.map(async (clinic) => ({ node: clinic.name, logs: (await clinic.client.get<{ logs: VerifyReport[] }>('/v1/log/verify')).logs })),
+    clinics.map(async (clinic) => ({
+      node: clinic.name,
+      logs: (await clinic.client.get<{ logs: VerifyReport[] }>('/v1/log/verify')).logs,
+    })),
   )
 }
 
 function parseOptions(): Options {
-  const { values } = parseArgs({ options: { data: { type: 'string', default: 'alzheimer' }, seed: { type: 'string', default: '1' } } })
+  const { values } = parseArgs({
+    options: { data: { type: 'string', default: 'alzheimer' }, seed: { type: 'string', default: '1' } },
+  })
   const { data } = values
   const seed = Number(values.seed)
-  if (data !== 'alzheimer' && data !== 'icu') throw new ConsiliumError({ code: 'bad-option', message: `--data ${data}: alzheimer or icu is expected` })
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new ConsiliumError({ code: 'bad-option', message: `--seed ${values.seed}: a whole number from 0 is expected` })
+  if (data !== 'alzheimer' && data !== 'icu')
+    throw new ConsiliumError({ code: 'bad-option', message: `--data ${data}: alzheimer or icu is expected` })
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new ConsiliumError({
+      code: 'bad-option',
+      message: `--seed ${values.seed}: a whole number from 0 is expected`,
+    })
   return { data, seed }
 }
 
@@ -201,16 +245,6 @@ function farewell(folder: string, clinics: readonly Clinic[], seconds: number): 
     '  npm run demo -- --data icu               hospitals that are real sites',
     '  README.md, "A hospital\'s quick start"    your own consortium',
   ].join('\n')
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      reject(signal.reason as Error)
-    }, { once: true })
-  })
 }
 
 function say(line: string): void {
