@@ -26,6 +26,7 @@ const POLL_MS = 1_000
 const KILL_AT_ROUND = 10
 const DOWN_MS = 9_000
 const TRAINING_MS_MAX = 90_000 // on a machine that is busy with other things; usually 40 s
+const INTERRUPTED = 'interrupted'
 const VICTIM = 1 // the second largest: a loss that would hurt
 
 const DATA = {
@@ -60,15 +61,17 @@ async function main(): Promise<void> {
   )
   say(
     realSites
-      ? 'The hospitals are the real sites of the data set.'
+      ? 'The hospitals are real sites of the data set; the patients of its other sites only test the models.'
       : `The data set has no sites: dealing it ${tables.map((one) => one.rows).join(' : ')} to five clinics (seed ${options.seed}) is ours.`,
   )
 
   const clinics = await foundClinics(folder, tables)
   const stop = new AbortController()
-  const interrupted = (): void => stop.abort(new Error('interrupted'))
+  const interrupted = (): void => stop.abort(new Error(INTERRUPTED))
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
-  process.once('exit', () => clinics.forEach((clinic) => clinic.kill()))
+  process.once('exit', () => {
+    for (const clinic of clinics) clinic.kill()
+  })
   try {
     const cohorts = await loadCohorts(
       study,
@@ -255,5 +258,5 @@ try {
   await main()
 } catch (error) {
   process.stderr.write(`demo: ${messageOf(error)}\n`)
-  process.exitCode = 1
+  process.exitCode = messageOf(error) === INTERRUPTED ? 130 : 1
 }

@@ -136,7 +136,7 @@ export class Screen {
   #printBlock(): void {
     this.#blockAtMs = this.#now()
     this.#fresh = false
-    this.#stream.write(`${[...this.#lines(WIDTH_MAX), ''].join('\n')}`)
+    this.#stream.write(`${[...this.#lines(Number.POSITIVE_INFINITY), ''].join('\n')}`)
   }
 
   readonly #redraw = (): void => {
@@ -215,10 +215,10 @@ function tableRow(row: LiveRow): string {
 function plainRow(row: LiveRow): string {
   const { word } = shownState(row.state)
   if (row.round === null) return `  ${row.name}: ${word}`
-  const own = `own ${figure(row.ownAuc, 2)} of ${count(row.ownN)}`
+  const own = `own ${figure(row.ownAuc, 2)}, n ${count(row.ownN)}`
   const model = `log-loss ${figure(row.everyoneLogLoss, 3)}, AUC ${figure(row.everyoneAuc, 2)} (${own})`
   const network = `${count(row.peers)} peers, ${count(row.messages)} messages`
-  return `  ${row.name}: ${word}, round ${row.round}/${row.rounds}, ${network}, ${model}, log ${count(row.ledgerEntries)}`
+  return `  ${row.name}: ${word} ${row.round}/${row.rounds}, ${network}, ${model}, log ${count(row.ledgerEntries)}`
 }
 
 const count = (value: number | null): string => (value === null ? '–' : String(value))

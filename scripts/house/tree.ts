@@ -81,15 +81,10 @@ export function commentsOf(file: HouseFile): { readonly text: string; readonly p
   const step = (node: ts.Node): void => {
     if (node.pos < node.end) keep(ts.getLeadingCommentRanges(file.text, node.pos))
     keep(ts.getTrailingCommentRanges(file.text, node.end))
-    if (isTextual(node)) return // what stands inside a string or a template is no comment
     for (const child of node.getChildren(file.ast)) step(child)
   }
   step(file.ast)
   return [...found].map(([pos, text]) => ({ text, pos }))
-}
-
-function isTextual(node: ts.Node): boolean {
-  return ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node)
 }
 
 function pathsBelow(root: string, folder: string): string[] {
