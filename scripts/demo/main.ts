@@ -148,7 +148,7 @@ async function watch(
         throw new Error(
           `the training did not end within ${TRAINING_MS_MAX / 1000} s; the logs are in each clinic's folder`,
         )
-      await setTimeout(POLL_MS, undefined, { signal })
+      await setTimeout(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
     }
     await returning
     return history
