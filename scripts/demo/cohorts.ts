@@ -1,13 +1,15 @@
 /** The hospitals' tables as their daemons read and split them, and every model's figures on everyone's held-out patients. */
+
 import { designColumns, modelOf, type Study } from '../../src/config/study.ts'
 import { invariant } from '../../src/core/errors.ts'
+import type { Metrics } from '../../src/core/metrics.ts'
 import type { Scaling } from '../../src/core/statistics.ts'
 import { bindTable } from '../../src/data/bind.ts'
 import type { Dataset } from '../../src/data/dataset.ts'
 import { designMatrix } from '../../src/data/design.ts'
 import { readTableFile, type TableFile } from '../../src/data/table.ts'
 import { evaluate } from '../../src/learn/evaluate.ts'
-import type { DesignMatrix, Evaluation } from '../../src/learn/learner.ts'
+import type { DesignMatrix } from '../../src/learn/learner.ts'
 import { type Parameters, predict } from '../../src/learn/model.ts'
 
 export interface Cohort {
@@ -27,8 +29,8 @@ export interface Cohorts {
 }
 
 export interface ModelFigures {
-  readonly everyone: Evaluation
-  readonly own: Evaluation
+  readonly everyone: Metrics
+  readonly own: Metrics
   /** Of everyone's test patients, in the order of `Cohorts.labels`. */
   readonly logits: Float64Array
 }

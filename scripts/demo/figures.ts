@@ -1,10 +1,11 @@
 /** The report's figures: every arm's models on the same test patients, with bootstrap intervals from the same resamples. */
+
 import type { Study } from '../../src/config/study.ts'
 import { invariant } from '../../src/core/errors.ts'
+import type { Metrics } from '../../src/core/metrics.ts'
 import { Rng } from '../../src/core/rng.ts'
 import type { VerifyReport } from '../../src/daemon/api.ts'
 import { evaluate } from '../../src/learn/evaluate.ts'
-import type { Evaluation } from '../../src/learn/learner.ts'
 import type { BaselineName, Baselines, ScaledModel } from './baselines.ts'
 import { type Cohorts, evaluateModel, type ModelFigures } from './cohorts.ts'
 
@@ -131,7 +132,7 @@ export class Resamples {
   readonly #labels: Uint8Array
   /** How often each row is drawn, resample by resample. */
   readonly #counts: readonly Uint8Array[]
-  readonly #evaluations = new Map<string, readonly Evaluation[]>()
+  readonly #evaluations = new Map<string, readonly Metrics[]>()
 
   constructor(labels: Uint8Array, rng: Rng, resamples = resamplesFor(labels.length)) {
     const strata = [0, 1].map((label) => [...labels.keys()].filter((row) => labels[row] === label))
@@ -166,7 +167,7 @@ export class Resamples {
   }
 
   /** `evaluate` on every resample. Rows are given in the order of their logits, which spares it most of its sorting. */
-  evaluations(logits: Float64Array): readonly Evaluation[] {
+  evaluations(logits: Float64Array): readonly Metrics[] {
     const key = logits.join(' ')
     const found = this.#evaluations.get(key)
     if (found !== undefined) return found

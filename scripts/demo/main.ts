@@ -2,6 +2,7 @@
  * `npm run demo`: five hospitals as five daemon processes on loopback train one model on real patients, without a server.
  * One is killed on the way and comes back. At the end: what joining was worth, and every log verified on every node.
  */
+
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,8 +11,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { parseStudy, type Study, studyDocument, studyIdOf } from '../../src/config/study.ts'
 import { ConsiliumError, messageOf } from '../../src/core/errors.ts'
+import type { Metrics } from '../../src/core/metrics.ts'
 import type { ModelReport, StatusReport, StudyReport, VerifyReport } from '../../src/daemon/api.ts'
-import type { Evaluation } from '../../src/learn/learner.ts'
 import { runBaselines } from './baselines.ts'
 import { type Clinic, foundClinics, until } from './clinics.ts'
 import { type Cohorts, evaluateModel, loadCohorts } from './cohorts.ts'
@@ -166,7 +167,7 @@ function observe(
   cohorts: Cohorts,
   history: GossipHistory,
 ): LiveRow {
-  let everyone: Evaluation | null = null
+  let everyone: Metrics | null = null
   if (model !== null) {
     const weights = { shared: Float32Array.from(model.shared), head: Float32Array.from(model.head) }
     everyone = evaluateModel(spec, model.scaling, weights, cohorts, at).everyone

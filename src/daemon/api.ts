@@ -1,7 +1,8 @@
 /** What the control API answers: the shapes that the CLI, the demo and the dashboard read. */
+
+import type { Metrics } from '../core/metrics.ts'
 import type { DatasetSummary } from '../data/summary.ts'
 import type { PeerStatus, TransportStats } from '../net/transport.ts'
-import type { Metrics } from '../node/events.ts'
 
 export interface StatusReport {
   readonly name: string

@@ -16,7 +16,10 @@ export function routesOf(daemon: Daemon): Routes {
   const guarded = Object.entries(callsOf(daemon)).map(([pattern, route]): [string, Route] => {
     const whenBooted: Route = (call) => {
       if (daemon.machine.booted || pattern === 'POST /v1/stop') return route(call)
-      throw new ConsiliumError({ code: 'daemon-starting', message: 'the daemon is still starting; try again in a moment' })
+      throw new ConsiliumError({
+        code: 'daemon-starting',
+        message: 'the daemon is still starting; try again in a moment',
+      })
     }
     return [pattern, whenBooted]
   })

@@ -1,6 +1,7 @@
 /** `consilium start`: builds the daemon from a data folder and runs it until it is told to stop. */
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
+import { inspect } from 'node:util'
 import { ConsiliumError } from '../core/errors.ts'
 import { WorkerLearner } from '../learn/workerLearner.ts'
 import { Libp2pTransport } from '../net/libp2pTransport.ts'
@@ -28,15 +29,18 @@ export async function runDaemon({ home: folder, json, record }: RunOptions): Pro
   const control = new Control(home.paths.socket, routesOf(daemon), (event, facts) => log('error', event, facts))
   const stop = (signal: NodeJS.Signals): void => void daemon.stop(signal === 'SIGTERM' ? 'sigterm' : 'sigint')
   process.on('SIGTERM', stop).on('SIGINT', stop)
+  // a promise that a library dropped must not end a node that runs for months; our own writes are all awaited
+  const dropped = (reason: unknown): void => log('error', 'unexpected', { error: inspect(reason) })
+  process.on('unhandledRejection', dropped)
   try {
     await control.start()
     await daemon.start()
     await daemon.done
     log('info', 'stopped', {})
   } finally {
-    process.off('SIGTERM', stop).off('SIGINT', stop)
     await control.stop()
     await daemon.discard()
+    process.off('SIGTERM', stop).off('SIGINT', stop).off('unhandledRejection', dropped)
   }
 }
 

@@ -6,6 +6,7 @@ import type { UpdateFacts, UpdateHeader } from './update.ts'
 
 /** What one study expects of an update. */
 export interface Expectation {
+  readonly self: MemberId
   readonly parameters: number
   readonly scaling: Digest
   /** Rounds that the study runs; a higher number cannot be. */
@@ -36,12 +37,19 @@ export type Judgement =
   | { readonly verdict: 'accept'; readonly displaced: Digest | null }
   | { readonly verdict: Blame; readonly reason: string }
 
+/**
+ * Two updates of one author for one round. Who forwards the second may have seen only that one, so the forwarder is not blamed;
+ * the author, who signed both, is.
+ */
+export const UPDATE_CONTRADICTS = 'update-contradicts'
+
 /** The updates that one node holds of one study; at most one per member. */
 export class Exchange {
   readonly #held = new Map<MemberId, Held>()
 
   /** Checks an update, cheapest reason first, and holds it if nothing is wrong. */
   judge(header: UpdateHeader, facts: UpdateFacts, expected: Expectation, ownRound: number): Judgement {
+    if (header.author === expected.self) return { verdict: 'ignore', reason: 'update-own' } // an echo, as after a restart
     const fault = faultOf(header, facts, expected)
     if (fault !== null) return fault
     const held = this.#held.get(header.author)
@@ -49,7 +57,7 @@ export class Exchange {
     if (held !== undefined && header.round === held.round) {
       return held.digest === header.digest
         ? { verdict: 'ignore', reason: 'update-known' }
-        : { verdict: 'reject', reason: 'update-contradicts' }
+        : { verdict: 'ignore', reason: UPDATE_CONTRADICTS }
     }
     this.#held.set(header.author, {
       round: header.round,

@@ -167,7 +167,8 @@ export function proposalFrom(state: StudyState): { proposal: ScalingProposal; re
 }
 
 function noteProposer(state: StudyState, { author, timeMs }: Fact): void {
-  if (timeMs > state.proposedAtMs || (timeMs === state.proposedAtMs && compareIds(author, state.proposedBy) >= 0)) return
+  if (timeMs > state.proposedAtMs || (timeMs === state.proposedAtMs && compareIds(author, state.proposedBy) >= 0))
+    return
   state.proposedBy = author
   state.proposedAtMs = timeMs
 }

@@ -1,7 +1,8 @@
 /** How good a model is on held-out rows: discrimination, log-loss, accuracy, calibration, and intervals for any of them. */
+
 import { invariant } from '../core/errors.ts'
+import type { Metrics } from '../core/metrics.ts'
 import type { Rng } from '../core/rng.ts'
-import type { Evaluation } from './learner.ts'
 import { probability } from './model.ts'
 
 const CALIBRATION_BINS = 10 // Guo et al. 2017 use 15 on thousands of rows; a clinic's test rows fill ten at best
@@ -10,7 +11,7 @@ const CALIBRATION_BINS = 10 // Guo et al. 2017 use 15 on thousands of rows; a cl
  * Evaluates `logits` against `labels` (0 or 1), at `rows` only where given (row numbers, repeats allowed: a resample).
  * Accuracy calls a row positive when its probability is above ½. At least one row and only finite logits are expected.
  */
-export function evaluate(logits: ArrayLike<number>, labels: Uint8Array, rows?: Uint32Array): Evaluation {
+export function evaluate(logits: ArrayLike<number>, labels: Uint8Array, rows?: Uint32Array): Metrics {
   invariant(logits.length === labels.length, `${logits.length} logits for ${labels.length} labels`)
   const picked = rows ?? Uint32Array.from(labels, (_, row) => row)
   invariant(picked.length > 0, 'an evaluation needs at least one row')

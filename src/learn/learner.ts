@@ -1,5 +1,7 @@
 /** What trains: the interface between the shells and a learner (tfjs in a worker here; batched kernels in netsim). */
+
 import type { StudyId } from '../core/ids.ts'
+import type { Metrics } from '../core/metrics.ts'
 
 export type ModelSpec = { readonly kind: 'logistic' } | { readonly kind: 'mlp'; readonly hidden: readonly number[] }
 
@@ -57,24 +59,12 @@ export interface TrainResult {
   readonly examples: number
 }
 
-export interface Evaluation {
-  readonly examples: number
-  readonly positives: number
-  /** Area under the ROC curve; NaN-free: null where a class is absent. */
-  readonly auc: number | null
-  readonly accuracy: number
-  /** Mean negative log-likelihood, nats. */
-  readonly logLoss: number
-  /** Expected calibration error over ten bins of equal width (Guo et al. 2017). */
-  readonly calibrationError: number
-}
-
 /** Guarantees. Calls run one after another. The rows given to `open` never leave the learner. `close` ends its thread. */
 export interface Learner {
   /** The name of the backend that was chosen, and why. */
   open(request: OpenRequest): Promise<{ readonly backend: string; readonly why: string }>
   train(request: TrainRequest): Promise<TrainResult>
   /** Evaluates on the held-out rows given to `open`. */
-  evaluate(study: StudyId, weights: Weights): Promise<Evaluation>
+  evaluate(study: StudyId, weights: Weights): Promise<Metrics>
   close(): Promise<void>
 }

@@ -1,22 +1,15 @@
 /** Trains with TensorFlow.js in this thread. The only file that names tfjs, which it loads when the first study is opened. */
+
 import { createRequire } from 'node:module'
 import type { Optimizer, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core'
 import type { Sequential } from '@tensorflow/tfjs-layers'
 import { messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
+import type { Metrics } from '../core/metrics.ts'
 import { type Batch, batches } from './batches.ts'
 import { checkFinite, checkMatrices, learnerError } from './checks.ts'
 import { evaluate } from './evaluate.ts'
-import type {
-  DesignMatrix,
-  Evaluation,
-  Learner,
-  OpenRequest,
-  TrainingSpec,
-  TrainRequest,
-  TrainResult,
-  Weights,
-} from './learner.ts'
+import type { DesignMatrix, Learner, OpenRequest, TrainingSpec, TrainRequest, TrainResult, Weights } from './learner.ts'
 import { initialWeights, parameterCount } from './model.ts'
 import { decodeState, encodeState } from './optimiserState.ts'
 
@@ -85,7 +78,7 @@ export class TfjsLearner implements Learner {
     return this.#with(request.study, (tf, study) => train(tf, study, request))
   }
 
-  evaluate(study: StudyId, weights: Weights): Promise<Evaluation> {
+  evaluate(study: StudyId, weights: Weights): Promise<Metrics> {
     return this.#with(study, async (tf, opened) => {
       load(tf, opened, weights)
       const { test } = opened.request

@@ -1,8 +1,10 @@
 /** The worker thread's side of WorkerLearner: answers one call after another. */
+
 import { parentPort, workerData } from 'node:worker_threads'
 import { ConsiliumError, type ErrorFacts, exhaustive, invariant, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
-import type { Evaluation, OpenRequest, TrainRequest, TrainResult, Weights } from './learner.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { OpenRequest, TrainRequest, TrainResult, Weights } from './learner.ts'
 import { type BackendChoice, TfjsLearner } from './tfjsLearner.ts'
 
 export interface WorkerOptions {
@@ -17,7 +19,7 @@ export type Call =
 interface Results {
   readonly open: { readonly backend: string; readonly why: string }
   readonly train: TrainResult
-  readonly evaluate: Evaluation
+  readonly evaluate: Metrics
 }
 
 export type Result<C extends Call> = Results[C['kind']]

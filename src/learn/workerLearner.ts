@@ -1,8 +1,10 @@
 /** A learner in a thread of its own, so that the network never stalls while a model trains. */
+
 import { Worker } from 'node:worker_threads'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
-import type { Evaluation, Learner, OpenRequest, TrainRequest, TrainResult, Weights } from './learner.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { Learner, OpenRequest, TrainRequest, TrainResult, Weights } from './learner.ts'
 import type { BackendChoice } from './tfjsLearner.ts'
 import type { Answer, Call, Question, Result, WorkerOptions } from './worker.ts'
 
@@ -52,7 +54,7 @@ export class WorkerLearner implements Learner {
     return this.#call({ kind: 'train', request })
   }
 
-  evaluate(study: StudyId, weights: Weights): Promise<Evaluation> {
+  evaluate(study: StudyId, weights: Weights): Promise<Metrics> {
     return this.#call({ kind: 'evaluate', study, weights })
   }
 

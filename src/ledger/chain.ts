@@ -4,7 +4,7 @@ import type { Cbor } from '../core/cbor.ts'
 import { type Blame, ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { decodeEntry, encodeEntry, type Entry, type Ref } from './entry.ts'
+import { decodeEntry, type Entry, encodeEntry, type Ref } from './entry.ts'
 import type { VerifiedHead } from './head.ts'
 import { Frontier } from './merkle.ts'
 import type { StoredHead } from './store.ts'
@@ -70,7 +70,12 @@ export function rootAt(tip: Tip): Uint8Array {
  * commit always fits one replication frame. `salts` has 32 random bytes per draft; `heardLamport` is the greatest lamport time read
  * in any log. Error: `entry-too-large`.
  */
-export function extend(tip: Tip, drafts: readonly EntryDraft[], salts: readonly Uint8Array[], heardLamport = 0): Extension {
+export function extend(
+  tip: Tip,
+  drafts: readonly EntryDraft[],
+  salts: readonly Uint8Array[],
+  heardLamport = 0,
+): Extension {
   invariant(drafts.length > 0 && salts.length >= drafts.length, 'a commit has entries, and a salt for each')
   const grower = new Grower(tip)
   let bytes = 0
@@ -90,7 +95,8 @@ export function extend(tip: Tip, drafts: readonly EntryDraft[], salts: readonly 
  * `blame` is `ignore` where the sender may be honest: the first link fails when the *author* wrote two histories.
  */
 export function verifyRange(tip: Tip, raws: readonly Uint8Array[], head: VerifiedHead): RangeResult {
-  if (head.author !== tip.author) return fault('range-author', tip.size, `the head is of log ${head.author}, not of ${tip.author}`)
+  if (head.author !== tip.author)
+    return fault('range-author', tip.size, `the head is of log ${head.author}, not of ${tip.author}`)
   const sizes = sizeFault(tip, raws, head)
   if (sizes !== null) return fault('range-size', tip.size, sizes)
   const result = advance(tip, raws)
@@ -115,7 +121,8 @@ function sizeFault(tip: Tip, raws: readonly Uint8Array[], head: VerifiedHead): s
   if (raws.length === 0 || raws.length !== head.size - tip.size) {
     return `${raws.length} entries, but ${head.size - tip.size} lie between ${tip.size} and the head at ${head.size}`
   }
-  if (raws.length > LIMITS.rangeEntriesMax) return `${raws.length} entries, at most ${LIMITS.rangeEntriesMax} are allowed`
+  if (raws.length > LIMITS.rangeEntriesMax)
+    return `${raws.length} entries, at most ${LIMITS.rangeEntriesMax} are allowed`
   let bytes = 0
   for (const raw of raws) bytes += raw.length
   return bytes > LIMITS.rangeBytesMax ? `${bytes} bytes, at most ${LIMITS.rangeBytesMax} are allowed` : null
@@ -139,7 +146,16 @@ class Grower {
   place(draft: EntryDraft, heardLamport: number) {
     const { kind, study, timeMs, refs } = draft
     const lamport = Math.min(Math.max(this.#lamport, heardLamport) + 1, this.#lamport + LAMPORT_LEAP_MAX)
-    return { author: this.#from.author, seq: this.#frontier.size, prev: this.#lastHash, timeMs, kind, study, refs, lamport }
+    return {
+      author: this.#from.author,
+      seq: this.#frontier.size,
+      prev: this.#lastHash,
+      timeMs,
+      kind,
+      study,
+      refs,
+      lamport,
+    }
   }
 
   take(raw: Uint8Array): Extract<RangeResult, { ok: false }> | null {
@@ -155,10 +171,19 @@ class Grower {
     if (entry.seq !== at) return fault('range-sequence', at, `entry ${at} calls itself ${entry.seq}`)
     if (!equalBytes(entry.prev, this.#lastHash)) {
       const first = at === this.#from.size && at > 0
-      return fault('range-link', at, `entry ${at} does not name the hash of the entry before it`, first ? 'ignore' : 'reject')
+      return fault(
+        'range-link',
+        at,
+        `entry ${at} does not name the hash of the entry before it`,
+        first ? 'ignore' : 'reject',
+      )
     }
     if (entry.lamport <= this.#lamport || entry.lamport > this.#lamport + LAMPORT_LEAP_MAX) {
-      return fault('range-lamport', at, `entry ${at} has lamport time ${entry.lamport}, the one before ${this.#lamport}`)
+      return fault(
+        'range-lamport',
+        at,
+        `entry ${at} has lamport time ${entry.lamport}, the one before ${this.#lamport}`,
+      )
     }
     this.#lastHash = entry.leaf
     this.#lamport = entry.lamport
@@ -179,6 +204,11 @@ class Grower {
   }
 }
 
-function fault(code: string, at: number, message: string, blame: Blame = 'reject'): Extract<RangeResult, { ok: false }> {
+function fault(
+  code: string,
+  at: number,
+  message: string,
+  blame: Blame = 'reject',
+): Extract<RangeResult, { ok: false }> {
   return { ok: false, code, at, message, blame }
 }

@@ -8,13 +8,14 @@ import { taggedDigest } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
+import { EntryReader, entryMalformed } from './entryReader.ts'
 import { leafHash } from './merkle.ts'
 
 export const ENTRY_VERSION = 1
 export const SALT_BYTES = 32
 export const REFS_MAX = 64 // inputs of the largest merge, LIMITS.updateParentsMax
 const KIND_LENGTH_MAX = 64 // a column of a table
-const HEADER_BYTES_MAX = 8_192 // 64 references of at most 79 bytes, and 250 for the rest
+const HEADER_ITEMS = 10
 
 /** A citation of another entry: its author, its place in that author's log, and its hash. */
 export type Ref = readonly [author: MemberId, seq: number, hash: Digest]
@@ -79,65 +80,82 @@ export function encodeEntry(fields: EntryFields, salt: Uint8Array, body: Cbor): 
 
 /**
  * Reads an entry and checks everything that needs no other entry: canonical bytes, shape, bounds, and that the body is the one that
- * the header names. Errors: those of `decodeCbor`, `entry-malformed`, `entry-body`; all blame the sender.
+ * the header names. Errors: `entry-malformed`, `entry-body`, and those of `decodeCbor` for the body; all blame the sender.
  */
 export function decodeEntry(raw: Uint8Array): Entry {
-  const outer = decodeCbor(raw, LIMITS.entryBytesMax)
-  if (!Array.isArray(outer) || outer.length !== 3) throw malformed('not an array of header, salt and body')
-  const [header, salt, content] = outer as Cbor[]
-  if (!(header instanceof Uint8Array)) throw malformed('the header is not a byte string')
-  const { fields, bodyHash } = readHeader(decodeCbor(header, HEADER_BYTES_MAX))
+  const { header, salt, content } = splitEntry(raw)
+  const reader = new EntryReader(header, 'header')
+  if (reader.array('header', HEADER_ITEMS) !== HEADER_ITEMS)
+    throw entryMalformed(`the header is not an array of ${HEADER_ITEMS}`)
+  const version = reader.uint('version')
+  if (version !== ENTRY_VERSION) throw entryMalformed(`header version ${version}, ${ENTRY_VERSION} is expected`)
   const leaf = leafHash(header)
-  return { ...fields, body: readBody(bodyHash, salt, content), bodyHash, leaf, hash: toHex(leaf) as Digest, raw }
+  const entry = {
+    author: toHex(reader.bytes('author', 32)) as MemberId,
+    seq: reader.uint('seq'),
+    prev: reader.bytes('prev', 32),
+    timeMs: reader.uint('time'),
+    kind: reader.text('kind', KIND_LENGTH_MAX),
+    study: reader.skipNull() ? null : (toHex(reader.bytes('study', 32)) as StudyId),
+    refs: readRefs(reader),
+    lamport: reader.uint('lamport time'),
+    bodyHash: toHex(reader.bytes('body hash', 32)) as Digest,
+    hash: toHex(leaf) as Digest,
+    leaf,
+    raw,
+  }
+  reader.end()
+  const fault = faultOf(entry)
+  if (fault !== null) throw entryMalformed(fault)
+  return { ...entry, body: readBody(entry.bodyHash, salt, content) }
 }
 
 /** The same entry without body and salt: its hash, and so every proof, stays. */
 export function dropBody(raw: Uint8Array): Uint8Array {
-  const [header] = decodeCbor(raw, LIMITS.entryBytesMax) as [Uint8Array]
-  return encodeCbor([header, null, null])
+  return encodeCbor([splitEntry(raw).header, null, null])
 }
 
-/** The lamport time of a stored entry. */
-export const lamportOf = (raw: Uint8Array): number => decodeEntry(raw).lamport
-
-function readHeader(value: Cbor): { fields: EntryFields; bodyHash: Digest } {
-  if (!Array.isArray(value) || value.length !== 10) throw malformed('the header is not an array of 10')
-  const [version, author, seq, prev, timeMs, kind, study, refs, lamport, bodyHash] = value as Cbor[]
-  if (version !== ENTRY_VERSION) throw malformed(`header version ${String(version)}, ${ENTRY_VERSION} is expected`)
-  if (!Array.isArray(refs) || refs.length > REFS_MAX) throw malformed(`refs is not an array of at most ${REFS_MAX}`)
-  const fields = {
-    author: hex32(author, 'author') as MemberId,
-    seq,
-    prev,
-    timeMs,
-    kind,
-    study: study === null ? null : (hex32(study, 'study') as StudyId),
-    refs: refs.map(readRef),
-    lamport,
-  } as EntryFields
-  const fault = faultOf(fields)
-  if (fault !== null) throw malformed(fault)
-  return { fields, bodyHash: hex32(bodyHash, 'body hash') as Digest }
+interface Parts {
+  readonly header: Uint8Array
+  readonly salt: Uint8Array | null
+  readonly content: Uint8Array | null
 }
 
-function readRef(value: Cbor): Ref {
-  if (!Array.isArray(value) || value.length !== 3) throw malformed('a reference is not an array of author, seq and hash')
-  const [author, seq, hash] = value as Cbor[]
-  if (!isUint(seq)) throw malformed('a reference has no valid seq')
-  return [hex32(author, 'reference author') as MemberId, seq, hex32(hash, 'reference hash') as Digest]
+function splitEntry(raw: Uint8Array): Parts {
+  if (raw.length > LIMITS.entryBytesMax)
+    throw entryMalformed(`${raw.length} bytes, at most ${LIMITS.entryBytesMax} are allowed`)
+  const reader = new EntryReader(raw, 'entry')
+  if (reader.array('entry', 3) !== 3) throw entryMalformed('not an array of header, salt and body')
+  const header = reader.bytes('header')
+  const salt = reader.skipNull() ? null : reader.bytes('salt', SALT_BYTES)
+  const content = reader.skipNull() ? null : reader.bytes('body')
+  reader.end()
+  if ((salt === null) !== (content === null)) throw entryMalformed('salt and body are not both there or both null')
+  return { header, salt, content }
 }
 
-function readBody(bodyHash: Digest, salt: Cbor | undefined, content: Cbor | undefined): Cbor | null {
-  if (salt === null && content === null) return null
-  if (!(salt instanceof Uint8Array) || salt.length !== SALT_BYTES || !(content instanceof Uint8Array)) {
-    throw malformed('salt and body are neither a 32-byte and a byte string nor both null')
+function readRefs(reader: EntryReader): Ref[] {
+  const refs: Ref[] = []
+  for (let left = reader.array('refs', REFS_MAX); left > 0; left--) {
+    if (reader.array('reference', 3) !== 3) throw entryMalformed('a reference is not an array of author, seq and hash')
+    const author = toHex(reader.bytes('reference author', 32)) as MemberId
+    refs.push([author, reader.uint('reference seq'), toHex(reader.bytes('reference hash', 32)) as Digest])
   }
+  return refs
+}
+
+function readBody(bodyHash: Digest, salt: Uint8Array | null, content: Uint8Array | null): Cbor | null {
+  if (salt === null || content === null) return null
   if (taggedDigest('entryBody', salt, content) !== bodyHash) {
-    throw new ConsiliumError({ code: 'entry-body', message: 'entry refused: its body is not the one that its header names', blame: 'reject' })
+    throw new ConsiliumError({
+      code: 'entry-body',
+      message: 'entry refused: its body is not the one that its header names',
+      blame: 'reject',
+    })
   }
   const body = decodeCbor(content, LIMITS.entryBytesMax)
   if (body === null || typeof body !== 'object' || Array.isArray(body) || body instanceof Uint8Array) {
-    throw malformed('the body is not a map')
+    throw entryMalformed('the body is not a map')
   }
   return body
 }
@@ -151,7 +169,8 @@ function faultOf({ seq, prev, timeMs, kind, lamport, refs }: EntryFields): strin
   if (!(prev instanceof Uint8Array) || prev.length !== 32) return 'prev is not 32 bytes'
   if ((seq === 0) !== equalBytes(prev, ZERO_32)) return 'prev is zeros in the first entry and nowhere else'
   if (!isUint(timeMs)) return 'the time is not a whole number of milliseconds'
-  if (typeof kind !== 'string' || kind.length > KIND_LENGTH_MAX || !KIND.test(kind)) return 'the kind is not lower-case words joined by dots'
+  if (typeof kind !== 'string' || kind.length > KIND_LENGTH_MAX || !KIND.test(kind))
+    return 'the kind is not lower-case words joined by dots'
   if (!isUint(lamport) || lamport === 0) return 'the lamport time is not a whole number from 1'
   if (refs.length > REFS_MAX) return `more than ${REFS_MAX} references`
   return null
@@ -159,13 +178,4 @@ function faultOf({ seq, prev, timeMs, kind, lamport, refs }: EntryFields): strin
 
 function isUint(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)
-}
-
-function hex32(value: Cbor | undefined, what: string): string {
-  if (!(value instanceof Uint8Array) || value.length !== 32) throw malformed(`${what} is not 32 bytes`)
-  return toHex(value)
-}
-
-function malformed(what: string): ConsiliumError {
-  return new ConsiliumError({ code: 'entry-malformed', message: `entry refused: ${what}`, blame: 'reject' })
 }

@@ -30,7 +30,10 @@ export function openFork(evidence: Uint8Array, founding: Digest): Fork {
   }
   const [one, other] = (value as Uint8Array[]).map((note) => openHead(note, founding)) as [VerifiedHead, VerifiedHead]
   if (!isFork(one, other) || Buffer.compare(one.note, other.note) >= 0) {
-    throw refused('fork-unproven', 'the two heads are not of one log and one size with different roots, in the order of their bytes')
+    throw refused(
+      'fork-unproven',
+      'the two heads are not of one log and one size with different roots, in the order of their bytes',
+    )
   }
   return { author: one.author, size: one.size, heads: [one, other] }
 }

@@ -34,7 +34,10 @@ export function originOf(founding: Digest, author: MemberId): string {
 
 /** The checkpoint text. */
 export function headText(origin: string, size: number, root: Uint8Array): string {
-  invariant(Number.isSafeInteger(size) && size > 0 && root.length === 32, 'a head covers entries and has a 32-byte root')
+  invariant(
+    Number.isSafeInteger(size) && size > 0 && root.length === 32,
+    'a head covers entries and has a 32-byte root',
+  )
   return `${origin}\n${size}\n${base64(root)}\n`
 }
 
@@ -55,17 +58,26 @@ export function signHead(key: SigningKey, founding: Digest, size: number, root: 
   return { author: key.member, origin, size, root, text, signature, note } as VerifiedHead
 }
 
-const NOTE = /^(consilium\/[0-9a-f]{16}\/([0-9a-f]{64}))\n([1-9][0-9]{0,15})\n([A-Za-z0-9+/]{43}=)\n\n\u2014 \1 ([A-Za-z0-9+/]{91}=)\n$/
+const NOTE =
+  /^(consilium\/[0-9a-f]{16}\/([0-9a-f]{64}))\n([1-9][0-9]{0,15})\n([A-Za-z0-9+/]{43}=)\n\n\u2014 \1 ([A-Za-z0-9+/]{91}=)\n$/
 
 /**
  * Reads a note, byte for byte: anything that this version would not have written is refused, whoever signed it. Does not check the
  * signature. `founding` null takes any consortium's (for a store, which holds one). Errors: `head-malformed`, `head-foreign` (another consortium's); both blame the sender.
  */
 export function parseHead(note: Uint8Array, founding: Digest | null): Head {
-  if (note.length > LIMITS.headBytesMax) throw refused('head-malformed', `${note.length} bytes, at most ${LIMITS.headBytesMax} are allowed`)
+  if (note.length > LIMITS.headBytesMax)
+    throw refused('head-malformed', `${note.length} bytes, at most ${LIMITS.headBytesMax} are allowed`)
   const match = NOTE.exec(fromUtf8(note))
   if (match === null) throw refused('head-malformed', 'not a signed checkpoint of a member log')
-  const [, origin, key, digits, rootText, blobText] = match as unknown as [string, string, MemberId, string, string, string]
+  const [, origin, key, digits, rootText, blobText] = match as unknown as [
+    string,
+    string,
+    MemberId,
+    string,
+    string,
+    string,
+  ]
   if (founding !== null && origin !== originOf(founding, key)) {
     throw refused('head-foreign', `it is of consortium ${origin.slice(10, 26)}, ours is ${founding.slice(0, 16)}`)
   }
@@ -73,10 +85,12 @@ export function parseHead(note: Uint8Array, founding: Digest | null): Head {
   if (!Number.isSafeInteger(size)) throw refused('head-malformed', `size ${digits} is not below 2^53`)
   const root = fromBase64(rootText)
   const blob = fromBase64(blobText)
-  if (!equalBytes(blob.subarray(0, 4), keyHash(origin, key))) throw refused('head-malformed', 'the key hash is not that of the author')
+  if (!equalBytes(blob.subarray(0, 4), keyHash(origin, key)))
+    throw refused('head-malformed', 'the key hash is not that of the author')
   const text = headText(origin, size, root)
   const signature = blob.slice(4)
-  if (!equalBytes(formatNote(text, origin, key, signature), note)) throw refused('head-malformed', 'its base64 is not canonical')
+  if (!equalBytes(formatNote(text, origin, key, signature), note))
+    throw refused('head-malformed', 'its base64 is not canonical')
   return { author: key, origin, size, root, text, signature, note }
 }
 
@@ -88,7 +102,8 @@ export function verifyHead(head: Head): head is VerifiedHead {
 /** Reads and verifies. Errors: those of `parseHead`, `head-signature`. */
 export function openHead(note: Uint8Array, founding: Digest): VerifiedHead {
   const head = parseHead(note, founding)
-  if (!verifyHead(head)) throw refused('head-signature', `the signature of ${head.author.slice(0, 16)}… under size ${head.size} is invalid`)
+  if (!verifyHead(head))
+    throw refused('head-signature', `the signature of ${head.author.slice(0, 16)}… under size ${head.size} is invalid`)
   return head
 }
 

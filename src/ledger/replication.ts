@@ -69,13 +69,25 @@ export class Replication {
   #now = Number.NEGATIVE_INFINITY
 
   /** `logs` is what is stored (authors not named have nothing), `frozen` the authors with fork evidence. */
-  constructor(self: MemberId, members: readonly MemberId[], logs: readonly LogState[], frozen: readonly MemberId[] = []) {
+  constructor(
+    self: MemberId,
+    members: readonly MemberId[],
+    logs: readonly LogState[],
+    frozen: readonly MemberId[] = [],
+  ) {
     this.#self = self
     for (const member of [...members].sort(compareIds)) {
       const stored = logs.find((log) => log.author === member)
       const size = stored?.size ?? 0
       const roots = new Map(stored !== undefined && size > 0 ? [[size, stored.root]] : [])
-      this.#logs.set(member, { size, wanted: null, fetch: null, frozen: frozen.includes(member), sources: new Map(), roots })
+      this.#logs.set(member, {
+        size,
+        wanted: null,
+        fetch: null,
+        frozen: frozen.includes(member),
+        sources: new Map(),
+        roots,
+      })
     }
   }
 
@@ -169,7 +181,8 @@ export class Replication {
     for (const author of this.#lacking) {
       const log = this.#log(author)
       if (log.fetch !== null) continue
-      for (const { notBeforeMs } of log.sources.values()) if (notBeforeMs > this.#now) atMs = Math.min(atMs, notBeforeMs)
+      for (const { notBeforeMs } of log.sources.values())
+        if (notBeforeMs > this.#now) atMs = Math.min(atMs, notBeforeMs)
     }
     return Number.isFinite(atMs) ? atMs : null
   }

@@ -43,7 +43,11 @@ export interface LogStore {
    * The newest note kept of `author` whose size lies in `above` < size ≤ `upTo`. Every batch leaves its head's note, so that ranges
    * can be served up to a signed head; a note at one size is `commit(author, size - 1, size)`.
    */
-  commit(author: MemberId, above: number, upTo: number): Promise<{ readonly size: number; readonly note: Uint8Array } | undefined>
+  commit(
+    author: MemberId,
+    above: number,
+    upTo: number,
+  ): Promise<{ readonly size: number; readonly note: Uint8Array } | undefined>
   getState(key: string): Promise<Uint8Array | undefined>
   /** All state whose key starts with `prefix`, in key order. */
   listState(prefix: string): Promise<[string, Uint8Array][]>

@@ -59,13 +59,18 @@ export class LogVerifier {
 
   #headFault(head: Head): LogFault | null {
     const { author, size } = this.#tip
-    if (head.author !== author) return { code: 'head-author', at: head.size, message: `the head is of log ${head.author}, not of ${author}` }
-    if (size < head.size) return { code: 'entry-missing', at: size, message: `entry ${size} is missing: the head covers ${head.size}` }
-    if (size > head.size) return { code: 'entry-beyond-head', at: head.size, message: `entry ${head.size} lies beyond the signed head` }
+    if (head.author !== author)
+      return { code: 'head-author', at: head.size, message: `the head is of log ${head.author}, not of ${author}` }
+    if (size < head.size)
+      return { code: 'entry-missing', at: size, message: `entry ${size} is missing: the head covers ${head.size}` }
+    if (size > head.size)
+      return { code: 'entry-beyond-head', at: head.size, message: `entry ${head.size} lies beyond the signed head` }
     if (!equalBytes(rootAt(this.#tip), head.root)) {
       return { code: 'head-root', at: size, message: `the root over ${size} entries is not the one that was signed` }
     }
-    return verifyHead(head) ? null : { code: 'head-signature', at: size, message: 'the signature under the head is invalid' }
+    return verifyHead(head)
+      ? null
+      : { code: 'head-signature', at: size, message: 'the signature under the head is invalid' }
   }
 }
 

@@ -10,8 +10,7 @@ import { openHead } from './head.ts'
 import type { LogBatch } from './store.ts'
 
 const CBOR_HEAD_MAX = 5 // a length below 2^32
-export const FRAME_BYTES_MAX =
-  LIMITS.rangeBytesMax + LIMITS.headBytesMax + (LIMITS.rangeEntriesMax + 3) * CBOR_HEAD_MAX
+export const FRAME_BYTES_MAX = LIMITS.rangeBytesMax + LIMITS.headBytesMax + (LIMITS.rangeEntriesMax + 3) * CBOR_HEAD_MAX
 const HEADS_PER_FRAME_MAX = 128 // 43 kB of usual heads: a vector of 1,000 members is 8 frames
 export const HEADS_FRAME_BYTES_MAX = HEADS_PER_FRAME_MAX * (LIMITS.headBytesMax + CBOR_HEAD_MAX) + CBOR_HEAD_MAX
 const REQUEST_VERSION = 1
@@ -36,7 +35,13 @@ export function encodeRangeRequest({ author, fromSize }: RangeRequest): Uint8Arr
 export function decodeRangeRequest(bytes: Uint8Array): RangeRequest {
   const value = decodeCbor(bytes, LIMITS.requestBytesMax)
   const [version, author, fromSize] = Array.isArray(value) && value.length === 3 ? (value as Cbor[]) : []
-  if (version !== REQUEST_VERSION || !isBytes(author, 32, 32) || typeof fromSize !== 'number' || !Number.isSafeInteger(fromSize) || fromSize < 0) {
+  if (
+    version !== REQUEST_VERSION ||
+    !isBytes(author, 32, 32) ||
+    typeof fromSize !== 'number' ||
+    !Number.isSafeInteger(fromSize) ||
+    fromSize < 0
+  ) {
     throw malformed('range-request-malformed', 'a range request is [1, author, size]')
   }
   return { author: toHex(author) as MemberId, fromSize }
@@ -52,10 +57,16 @@ export function encodeFrame({ note, raws }: Frame): Uint8Array {
 export function decodeFrame(bytes: Uint8Array): Frame {
   const value = decodeCbor(bytes, FRAME_BYTES_MAX)
   const [note, raws] = Array.isArray(value) && value.length === 2 ? (value as Cbor[]) : []
-  if (!isBytes(note, 1, LIMITS.headBytesMax) || !Array.isArray(raws) || raws.length === 0 || raws.length > LIMITS.rangeEntriesMax) {
+  if (
+    !isBytes(note, 1, LIMITS.headBytesMax) ||
+    !Array.isArray(raws) ||
+    raws.length === 0 ||
+    raws.length > LIMITS.rangeEntriesMax
+  ) {
     throw malformed('frame-malformed', `a frame is [note, [1 to ${LIMITS.rangeEntriesMax} entries]]`)
   }
-  if (!(raws as Cbor[]).every((raw) => isBytes(raw, 1, LIMITS.entryBytesMax))) throw malformed('frame-malformed', 'an entry is too large')
+  if (!(raws as Cbor[]).every((raw) => isBytes(raw, 1, LIMITS.entryBytesMax)))
+    throw malformed('frame-malformed', 'an entry is too large')
   return { note, raws: raws as unknown as Uint8Array[] }
 }
 
@@ -73,7 +84,8 @@ export interface OpenedFrame {
 export function openFrame(tip: Tip, bytes: Uint8Array, founding: Digest): OpenedFrame {
   const { note, raws } = decodeFrame(bytes)
   const result: RangeResult = verifyRange(tip, raws, openHead(note, founding))
-  if (!result.ok) throw new ConsiliumError({ code: result.code, message: `range refused: ${result.message}`, blame: result.blame })
+  if (!result.ok)
+    throw new ConsiliumError({ code: result.code, message: `range refused: ${result.message}`, blame: result.blame })
   const batch = { author: tip.author, from: tip.size, entries: raws, head: storedHead(result.tip, note) }
   return { batch, tip: result.tip, entries: result.entries }
 }
@@ -81,7 +93,8 @@ export function openFrame(tip: Tip, bytes: Uint8Array, founding: Digest): Opened
 /** The heads that a node holds, as one or more frames. */
 export function encodeHeads(notes: readonly Uint8Array[]): Uint8Array[] {
   const frames: Uint8Array[] = []
-  for (let at = 0; at < notes.length; at += HEADS_PER_FRAME_MAX) frames.push(encodeCbor(notes.slice(at, at + HEADS_PER_FRAME_MAX)))
+  for (let at = 0; at < notes.length; at += HEADS_PER_FRAME_MAX)
+    frames.push(encodeCbor(notes.slice(at, at + HEADS_PER_FRAME_MAX)))
   return frames
 }
 
@@ -91,7 +104,8 @@ export function decodeHeads(bytes: Uint8Array): Uint8Array[] {
   if (!Array.isArray(value) || value.length === 0 || value.length > HEADS_PER_FRAME_MAX) {
     throw malformed('heads-malformed', `a head vector is an array of 1 to ${HEADS_PER_FRAME_MAX} notes`)
   }
-  if (!value.every((note) => isBytes(note, 1, LIMITS.headBytesMax))) throw malformed('heads-malformed', 'a note is not bytes, or too large')
+  if (!value.every((note) => isBytes(note, 1, LIMITS.headBytesMax)))
+    throw malformed('heads-malformed', 'a note is not bytes, or too large')
   return value as Uint8Array[]
 }
 

@@ -2,13 +2,12 @@
 import '../polyfill.ts'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import type { Connection, PrivateKey, Stream } from '@libp2p/interface'
-import type { LevelDatastore } from 'datastore-level'
 import { toHex } from '../core/bytes.ts'
 import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import { type MemberId, memberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { announceable, checkListenAddress, listenError, parseAddress } from './addresses.ts'
-import { openBookStore } from './bookStore.ts'
+import { type BookStore, openBookStore } from './bookStore.ts'
 import { Door } from './gater.ts'
 import { GossipGate } from './gossipGate.ts'
 import { GRAYLIST_SCORE, scoreOf, scoreTopic } from './gossipScore.ts'
@@ -45,7 +44,7 @@ export interface Libp2pTransportOptions {
 interface Running {
   readonly node: MemberNode
   readonly links: Links
-  readonly store: LevelDatastore | undefined
+  readonly store: BookStore | undefined
   readonly detach: () => void
 }
 
@@ -220,7 +219,7 @@ export class Libp2pTransport implements Transport {
     return door
   }
 
-  async #openStore(): Promise<LevelDatastore | undefined> {
+  async #openStore(): Promise<BookStore | undefined> {
     const { datastorePath, log } = this.#options
     if (datastorePath === undefined) return undefined
     return openBookStore(datastorePath, (why) => log('warn', 'address-book', { why }))
@@ -229,7 +228,7 @@ export class Libp2pTransport implements Transport {
   async #run(
     privateKey: PrivateKey,
     self: MemberId,
-    store: LevelDatastore | undefined,
+    store: BookStore | undefined,
     bootstrap: readonly { address: string; peer: string | undefined }[],
     members: Libp2pTransportOptions['members'],
     signal: AbortSignal,
@@ -258,7 +257,7 @@ export class Libp2pTransport implements Transport {
     return { node, links, store, detach: this.#attach(node, links, door, signal) }
   }
 
-  async #makeNode(privateKey: PrivateKey, door: Door, datastore: LevelDatastore | undefined): Promise<MemberNode> {
+  async #makeNode(privateKey: PrivateKey, door: Door, datastore: BookStore | undefined): Promise<MemberNode> {
     const { listen, announce, mdns } = this.#options
     const { discoveryMs, discoveryPerMemberMs } = this.#timing
     return createNode({

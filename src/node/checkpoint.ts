@@ -1,5 +1,6 @@
 /** What of a study's progress is written in one batch with the entries that tell of it, so that a restart resumes there. */
 import type { Digest, StudyId } from '../core/ids.ts'
+import type { Metrics } from '../core/metrics.ts'
 
 /** `trained`: U_r is recorded, not yet merged. `merged`: round r is complete and `shared` is the base of the next. */
 export interface Checkpoint {
@@ -15,4 +16,6 @@ export interface Checkpoint {
   readonly shared: Digest
   readonly head: Digest
   readonly examples: number
+  /** What the last merged model measured here, for people to see; null before the first. */
+  readonly metrics: Metrics | null
 }

@@ -1,5 +1,6 @@
 /** Everything that can happen to a node, as plain data: what a shell feeds to the machine, and what `--record` writes. */
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { Metrics } from '../core/metrics.ts'
 import type { FeatureStatistics } from '../core/statistics.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import type { Fact } from '../governance/studies.ts'
@@ -20,15 +21,6 @@ export interface BoundDataset {
   readonly rows: number
   readonly trainRows: number
   readonly statistics: FeatureStatistics
-}
-
-export interface Metrics {
-  readonly examples: number
-  readonly positives: number
-  readonly auc: number | null
-  readonly accuracy: number
-  readonly logLoss: number
-  readonly calibrationError: number
 }
 
 /** A number that a shell chose to match an answer to its question. */

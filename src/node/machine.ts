@@ -5,6 +5,7 @@
 import { fromHex, toHex } from '../core/bytes.ts'
 import { exhaustive, invariant } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
+import { UPDATE_CONTRADICTS } from '../gossip/exchange.ts'
 import { Liveness } from '../gossip/liveness.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import { readBody } from '../governance/kinds.ts'
@@ -136,10 +137,6 @@ export class Machine {
     this.#parts = parts
     for (const fact of event.facts) this.#fold(parts, fact)
     for (const state of context.studies.all()) this.#run(parts, state.id)
-    for (const [id, run] of parts.runs) {
-      const dataset = event.datasets.find((bound) => bound.study === id) ?? null
-      run.restore(dataset, event.checkpoints.find((checkpoint) => checkpoint.study === id) ?? null)
-    }
     const first = parts.accepted.has(event.self)
       ? []
       : [
@@ -150,6 +147,10 @@ export class Machine {
           }),
         ]
     context.record('booted', [...first, context.draft('node.started', null, { software: event.software })])
+    for (const [id, run] of parts.runs) {
+      const dataset = event.datasets.find((bound) => bound.study === id) ?? null
+      run.restore(dataset, event.checkpoints.find((checkpoint) => checkpoint.study === id) ?? null)
+    }
   }
 
   #connected(parts: Parts, member: MemberId): void {
@@ -188,6 +189,8 @@ export class Machine {
       judgement.verdict,
       judgement.verdict === 'accept' ? null : judgement.reason,
     )
+    if (judgement.verdict !== 'accept' && judgement.reason === UPDATE_CONTRADICTS)
+      parts.rejections.member(parts.context, header.author, judgement.reason)
   }
 
   /** Answers a message; a rejected one is noted against the member who signed it (not against who relayed it unseen). */

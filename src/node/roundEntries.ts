@@ -1,11 +1,12 @@
 /** What a study's progress reads like in the log: the drafts of a binding, of a trained update and of a merge. */
 import { fromHex } from '../core/bytes.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
+import type { Metrics } from '../core/metrics.ts'
 import type { MergeInput } from '../gossip/exchange.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Draft } from './actions.ts'
 import type { Context } from './context.ts'
-import type { BoundDataset, Metrics } from './events.ts'
+import type { BoundDataset } from './events.ts'
 
 /** A table was bound; with its statistics where the scaling is not frozen yet. */
 export function bindingDrafts(context: Context, id: StudyId, dataset: BoundDataset, contribute: boolean): Draft[] {

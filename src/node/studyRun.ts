@@ -7,6 +7,7 @@ import { fromHex } from '../core/bytes.ts'
 import { invariant } from '../core/errors.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
+import type { Metrics } from '../core/metrics.ts'
 import { Exchange, type Expectation, type Judgement, type MergeInput, nextRound } from '../gossip/exchange.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import { type Permit, permit } from '../governance/permit.ts'
@@ -14,7 +15,7 @@ import type { StudyState } from '../governance/studies.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { Company } from './company.ts'
 import type { Context } from './context.ts'
-import type { BoundDataset, Metrics } from './events.ts'
+import type { BoundDataset } from './events.ts'
 import { Freezing } from './freezing.ts'
 import { Keeping } from './keeping.ts'
 import { LEARNING, type Phase, TAKEN } from './phase.ts'
@@ -64,6 +65,7 @@ export class StudyRun {
     }
     if (checkpoint === null) return
     this.#round = checkpoint.round
+    this.#metrics = checkpoint.metrics
     if (checkpoint.stage === 'ended') {
       this.#phase = 'ended'
       this.#base = checkpoint.shared
@@ -111,7 +113,6 @@ export class StudyRun {
     const state = this.#context.studies.get(this.id)
     if (state === undefined || this.#permit === null || this.#phase === 'idle')
       return { verdict: 'ignore', reason: 'study-not-running' }
-    if (header.author === this.#context.self) return { verdict: 'ignore', reason: 'update-own' } // an echo, after a restart too
     const heardAtRound = TAKEN.has(this.#phase) ? this.#round + 1 : this.#round
     const judgement = this.#exchange.judge(header, facts, this.#expectation(state), heardAtRound)
     if (judgement.verdict === 'accept') {
@@ -348,6 +349,7 @@ export class StudyRun {
     invariant(this.#permit !== null, 'a running study has a permit')
     const { study } = state
     return {
+      self: this.#context.self,
       parameters: sharedParameters(study), // known before the learner is ready: others may be quicker
       scaling: this.#permit.scaling,
       rounds: study.rounds.count,
@@ -368,6 +370,7 @@ export class StudyRun {
       shared,
       head,
       examples: this.#own.examples,
+      metrics: this.#metrics,
     }
     this.#checkpoint = checkpoint
     return checkpoint

@@ -17,12 +17,14 @@ export async function checkLog(head: StoredHead, store: Pick<LogStore, 'entries'
   try {
     const signed = parseHead(note, null)
     if (signed.author !== author || signed.size !== size) return 'a head record that differs from its signed note'
-    if (!equalBytes(signed.root, rootAt({ author, size, lastHash, frontier, lamport: 0 }))) return 'a frontier that has not the signed root'
+    if (!equalBytes(signed.root, rootAt({ author, size, lastHash, frontier, lamport: 0 })))
+      return 'a frontier that has not the signed root'
     if (!verifyHead(signed)) return 'a signature under the head that is invalid'
     const from = Math.max(0, size - NEWEST_CHECKED)
     const raws = await store.entries(author, from, size)
     if (raws.length < size - from) return `entry ${from + raws.length} of ${size} is missing`
-    if (!equalBytes(decodeEntry(raws[raws.length - 1] as Uint8Array).leaf, lastHash)) return `entry ${size - 1} is not the one that the head ends with`
+    if (!equalBytes(decodeEntry(raws[raws.length - 1] as Uint8Array).leaf, lastHash))
+      return `entry ${size - 1} is not the one that the head ends with`
     const kept = await store.commit(author, size - 1, size)
     return kept !== undefined && equalBytes(kept.note, note) ? null : `the note of size ${size} is missing`
   } catch (error) {
@@ -38,7 +40,9 @@ export async function checkLog(head: StoredHead, store: Pick<LogStore, 'entries'
 export async function checkPin(pin: Pin, own: StoredHead | undefined, store: Pick<LogStore, 'commit'>): Promise<void> {
   const size = own?.size ?? 0
   if (pin.size > size) {
-    throw behind(`the ledger holds ${size} own entries, but ${pin.size} were signed: it is an old copy, or its newest part is lost`)
+    throw behind(
+      `the ledger holds ${size} own entries, but ${pin.size} were signed: it is an old copy, or its newest part is lost`,
+    )
   }
   if (own === undefined || pin.size === 0) return
   const kept = await store.commit(own.author, pin.size - 1, pin.size)

@@ -44,7 +44,10 @@ export class HeadPin {
     const newest = pins[slot]
     if (newest) return new HeadPin(file, slot, newest)
     await file.close()
-    throw new ConsiliumError({ code: 'ledger-pin-damaged', message: `${path} cannot be read: neither of its two copies has a valid checksum` })
+    throw new ConsiliumError({
+      code: 'ledger-pin-damaged',
+      message: `${path} cannot be read: neither of its two copies has a valid checksum`,
+    })
   }
 
   /** A new file that pins `pin`; replaces what was there. Durable when it resolves, the directory entry included. */
@@ -90,6 +93,7 @@ function writeSlot({ size, root }: Pin): Buffer {
 }
 
 function readSlot(bytes: Buffer): Pin | null {
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC) || bytes.readUInt32BE(CRC_AT) !== crc32(bytes.subarray(0, CRC_AT))) return null
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC) || bytes.readUInt32BE(CRC_AT) !== crc32(bytes.subarray(0, CRC_AT)))
+    return null
   return { size: Number(bytes.readBigUInt64BE(8)), root: new Uint8Array(bytes.subarray(16, 48)) }
 }

@@ -7,17 +7,29 @@ export function storeError(error: unknown, path: string): unknown {
   if (error instanceof ConsiliumError) return error
   const fail = (code: string, message: string) => new ConsiliumError({ code, message, cause: error })
   if (codes.has('LEVEL_LOCKED')) {
-    return fail('data-folder-locked', `the ledger in ${path} is in use by another daemon: stop that one first ("consilium stop")`)
+    return fail(
+      'data-folder-locked',
+      `the ledger in ${path} is in use by another daemon: stop that one first ("consilium stop")`,
+    )
   }
   if (codes.has('ENOSPC') || codes.has('EDQUOT') || /no space left|quota exceeded/i.test(text)) {
     return fail('disk-full', `the disk of ${path} is full: free some space and start again; what was confirmed is kept`)
   }
-  if (hasAny(codes, ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR']) || /permission denied|read-only file system|not a directory/i.test(text)) {
-    return fail('data-folder-not-writable', `the ledger folder ${path} cannot be written to: make it a folder that this user owns, mode 0700 (${messageOf(error)})`)
+  if (
+    hasAny(codes, ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR']) ||
+    /permission denied|read-only file system|not a directory/i.test(text)
+  ) {
+    return fail(
+      'data-folder-not-writable',
+      `the ledger folder ${path} cannot be written to: make it a folder that this user owns, mode 0700 (${messageOf(error)})`,
+    )
   }
   if (codes.has('LEVEL_CORRUPTION') || /corruption|no such file/i.test(text)) return corrupt(path, text, error)
   if ([...codes].some((code) => code.startsWith('LEVEL_') || code === 'EIO')) {
-    return fail('ledger-io', `the ledger in ${path} could not be read or written (${text}): check the disk, then start again`)
+    return fail(
+      'ledger-io',
+      `the ledger in ${path} could not be read or written (${text}): check the disk, then start again`,
+    )
   }
   return error
 }

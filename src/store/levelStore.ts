@@ -11,7 +11,18 @@ import type { LogBatch, LogStore, StoredHead } from '../ledger/store.ts'
 import { checkLog, checkPin } from './check.ts'
 import { HeadPin } from './headPin.ts'
 import { corrupt, storeError } from './levelErrors.ts'
-import { AUTHOR_BYTES, authorKey, decodeHeadRecord, encodeHeadRecord, numberKey, numberOf, shortAuthor, stateKey, TABLE, tableRange } from './records.ts'
+import {
+  AUTHOR_BYTES,
+  authorKey,
+  decodeHeadRecord,
+  encodeHeadRecord,
+  numberKey,
+  numberOf,
+  shortAuthor,
+  stateKey,
+  TABLE,
+  tableRange,
+} from './records.ts'
 import { checkBatch, type WriteHooks, WriteQueue } from './writes.ts'
 
 export interface LevelStoreOptions {
@@ -91,7 +102,12 @@ export class LevelStore implements LogStore {
     return [...this.#heads.values()].sort((a, b) => compareIds(a.author, b.author))
   }
 
-  async entries(author: MemberId, from: number, to: number, bytesMax = Number.POSITIVE_INFINITY): Promise<Uint8Array[]> {
+  async entries(
+    author: MemberId,
+    from: number,
+    to: number,
+    bytesMax = Number.POSITIVE_INFINITY,
+  ): Promise<Uint8Array[]> {
     const short = shortAuthor(author)
     const upTo = Math.min(to, this.#heads.get(author)?.size ?? 0)
     const out: Uint8Array[] = []
@@ -118,7 +134,10 @@ export class LevelStore implements LogStore {
   async commit(author: MemberId, above: number, upTo: number): Promise<{ size: number; note: Uint8Array } | undefined> {
     if (upTo <= above) return undefined
     const short = shortAuthor(author)
-    const range = { gt: numberKey(TABLE.commit, short, above), lte: numberKey(TABLE.commit, short, Math.min(upTo, Number.MAX_SAFE_INTEGER)) }
+    const range = {
+      gt: numberKey(TABLE.commit, short, above),
+      lte: numberKey(TABLE.commit, short, Math.min(upTo, Number.MAX_SAFE_INTEGER)),
+    }
     const [row] = await this.#read(() => this.#db.iterator({ ...range, reverse: true, limit: 1 }).all())
     return row === undefined ? undefined : { size: numberOf(row[0]), note: row[1] }
   }
@@ -202,11 +221,13 @@ export class LevelStore implements LogStore {
   }
 
   async #load(): Promise<void> {
-    for await (const key of this.#db.keys(tableRange(TABLE.fork))) this.#frozen.add(toHex(key.subarray(1, 1 + AUTHOR_BYTES)))
+    for await (const key of this.#db.keys(tableRange(TABLE.fork)))
+      this.#frozen.add(toHex(key.subarray(1, 1 + AUTHOR_BYTES)))
     for await (const [key, record] of this.#db.iterator(tableRange(TABLE.head))) {
       const head = decodeHeadRecord(record)
       const short = shortAuthor(head.author)
-      if (!equalBytes(key, authorKey(TABLE.head, short))) throw corrupt(this.#path, 'a head stands under another author’s key')
+      if (!equalBytes(key, authorKey(TABLE.head, short)))
+        throw corrupt(this.#path, 'a head stands under another author’s key')
       this.#heads.set(head.author, head)
       const fault = await checkLog(head, this)
       if (fault !== null) throw corrupt(this.#path, `log ${head.author.slice(0, 16)}…: ${fault}`)
@@ -232,7 +253,10 @@ export class LevelStore implements LogStore {
     const hex = toHex(short)
     for (const other of this.#heads.keys()) {
       if (toHex(shortAuthor(other)) === hex) {
-        throw new ConsiliumError({ code: 'author-collision', message: `members ${author} and ${other} share the first 8 bytes of their key's digest: one needs a new key` })
+        throw new ConsiliumError({
+          code: 'author-collision',
+          message: `members ${author} and ${other} share the first 8 bytes of their key's digest: one needs a new key`,
+        })
       }
     }
   }

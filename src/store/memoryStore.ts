@@ -38,7 +38,8 @@ export class MemoryStore implements LogStore {
       checkBatch(batch, log?.head, evidence.has(batch.author))
       return () => {
         const commit = { size: batch.head.size, note: batch.head.note }
-        if (log === undefined) logs.set(batch.author, { entries: [...batch.entries], commits: [commit], head: batch.head })
+        if (log === undefined)
+          logs.set(batch.author, { entries: [...batch.entries], commits: [commit], head: batch.head })
         else {
           for (const raw of batch.entries) log.entries.push(raw)
           log.commits.push(commit)
@@ -57,7 +58,12 @@ export class MemoryStore implements LogStore {
     return [...this.#contents.logs.values()].map((log) => log.head).sort((a, b) => compareIds(a.author, b.author))
   }
 
-  async entries(author: MemberId, from: number, to: number, bytesMax = Number.POSITIVE_INFINITY): Promise<Uint8Array[]> {
+  async entries(
+    author: MemberId,
+    from: number,
+    to: number,
+    bytesMax = Number.POSITIVE_INFINITY,
+  ): Promise<Uint8Array[]> {
     const out: Uint8Array[] = []
     let bytes = 0
     for (const raw of this.#contents.logs.get(author)?.entries.slice(from, Math.max(from, to)) ?? []) {

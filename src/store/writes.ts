@@ -26,7 +26,8 @@ export class WriteQueue {
 
   /** `check` may throw: nothing has been written then, and the queue goes on. What it returns does the write. */
   async run(operation: WriteOperation, check: () => () => Promise<void> | void): Promise<void> {
-    if (this.#waiting >= WRITES_WAITING_MAX) throw refused('store-busy', `${this.#waiting} writes wait for the disk: try again later`)
+    if (this.#waiting >= WRITES_WAITING_MAX)
+      throw refused('store-busy', `${this.#waiting} writes wait for the disk: try again later`)
     this.#waiting++
     const turn = this.#tail.then(() => this.#turn(operation, check))
     this.#tail = turn.catch(() => undefined)
@@ -46,7 +47,10 @@ export class WriteQueue {
   async #turn(operation: WriteOperation, check: () => () => Promise<void> | void): Promise<void> {
     if (this.#closed) throw refused('store-closed', 'the ledger is closed')
     if (this.#failure !== null) {
-      throw refused('store-failed', `an earlier write failed (${this.#failure}), so what is on disk is unknown: open the ledger again`)
+      throw refused(
+        'store-failed',
+        `an earlier write failed (${this.#failure}), so what is on disk is unknown: open the ledger again`,
+      )
     }
     const write = check()
     try {

@@ -12,7 +12,10 @@ it('the file that init writes means exactly the defaults', () => {
 })
 
 it('a file with only a name means the same as the one that init writes', () => {
-  assert.equal(parseConfig('name: St. Mary\n', 'c.yaml'), parseConfig(defaultConfigText({ name: 'St. Mary' }), 'c.yaml'))
+  assert.equal(
+    parseConfig('name: St. Mary\n', 'c.yaml'),
+    parseConfig(defaultConfigText({ name: 'St. Mary' }), 'c.yaml'),
+  )
 })
 
 it('every setting survives being written and read, whatever the name looks like', () => {
@@ -45,13 +48,38 @@ const FAULTS: readonly [claim: string, text: string, code: string, ...says: stri
   ['an empty file', '# nothing\n', 'config-yaml', 'empty'],
   ['a tab as indentation', 'name: a\nlog:\n\tlevel: info\n', 'config-yaml', 'line 3'],
   ['no name', 'mdns: true\n', 'config-invalid', 'name', 'missing'],
-  ['an unknown key', 'name: a\nbootstraps: []\n', 'config-invalid', 'bootstraps', 'did you mean "bootstrap"?', '(line 2)'],
-  ['a wrong backend', 'name: a\nlearner: { backend: gpu }\n', 'config-invalid', 'learner.backend: "gpu"', 'auto or wasm or cpu or native'],
+  [
+    'an unknown key',
+    'name: a\nbootstraps: []\n',
+    'config-invalid',
+    'bootstraps',
+    'did you mean "bootstrap"?',
+    '(line 2)',
+  ],
+  [
+    'a wrong backend',
+    'name: a\nlearner: { backend: gpu }\n',
+    'config-invalid',
+    'learner.backend: "gpu"',
+    'auto or wasm or cpu or native',
+  ],
   ['a wrong level', 'name: a\nlog: { level: 3 }\n', 'config-invalid', 'log.level: 3', 'trace or debug'],
   ['yes for true', 'name: a\nmdns: yes\n', 'config-invalid', 'mdns: "yes"', 'true or false'],
   ['one address without a list', 'name: a\nlisten: /ip4/0.0.0.0/tcp/1\n', 'config-invalid', 'listen', 'a list of'],
-  ['an address of another form', 'name: a\nbootstrap: ["192.0.2.7:4801"]\n', 'config-invalid', 'bootstrap[0]: "192.0.2.7:4801"', '/ip4/192.0.2.7/tcp/4801'],
-  ['a transport that we don’t speak', 'name: a\nlisten: [/ip4/0.0.0.0/udp/4801]\n', 'config-invalid', 'listen[0]', '/tcp/'],
+  [
+    'an address of another form',
+    'name: a\nbootstrap: ["192.0.2.7:4801"]\n',
+    'config-invalid',
+    'bootstrap[0]: "192.0.2.7:4801"',
+    '/ip4/192.0.2.7/tcp/4801',
+  ],
+  [
+    'a transport that we don’t speak',
+    'name: a\nlisten: [/ip4/0.0.0.0/udp/4801]\n',
+    'config-invalid',
+    'listen[0]',
+    '/tcp/',
+  ],
   ['a port beyond the last', 'name: a\nlisten: [/ip4/0.0.0.0/tcp/70000]\n', 'config-invalid', '0 to 65535'],
   ['port 0 to dial', 'name: a\nannounce: [/ip4/192.0.2.7/tcp/0]\n', 'config-invalid', '1 to 65535'],
   ['a wrong IPv4 address', 'name: a\nlisten: [/ip4/300.0.0.1/tcp/1]\n', 'config-invalid', '"300.0.0.1"'],

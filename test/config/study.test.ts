@@ -92,7 +92,10 @@ it('the digest of a study is what it was when the format was fixed', () => {
 })
 const GOLDEN = '09e7903bc750e18bfefb4864fb48029d77783035eec92d4005ad8cc0ec462ef0'
 
-const wide = Array.from({ length: 3 }, (_, i) => `  - { name: w${i}, kind: category, levels: [${Array.from({ length: 199 }, (_, j) => `l${j}`)}] }`)
+const wide = Array.from(
+  { length: 3 },
+  (_, i) => `  - { name: w${i}, kind: category, levels: [${Array.from({ length: 199 }, (_, j) => `l${j}`)}] }`,
+)
 const long = Array.from({ length: 900 }, (_, i) => `  - { name: a-rather-long-name-of-a-feature-${i}, kind: number }`)
 
 /** One row per fault: what is changed in FULL, the code, and what the message must say. */
@@ -102,33 +105,116 @@ const FAULTS: readonly [claim: string, text: string, code: string, ...says: stri
   ['a key given twice', `${FULL}testShare: 0.4\n`, 'study-yaml', 'line 15'],
   ['an unknown tag', FULL.replace('Stroke units', '!run x'), 'study-yaml', 'line 1'],
   ['a list where a mapping belongs', '- a\n', 'study-invalid', 'a mapping with name, purpose'],
-  ['a list where a section belongs', FULL.replace(/training:.*/, 'training: []'), 'study-invalid', 'training: [] was given', 'localEpochs'],
-  ['an unknown key', FULL.replace('testShare', 'testshare'), 'study-invalid', 'testshare', 'did you mean "testShare"?', '(line 13)'],
-  ['a misspelt key whose right spelling is required', FULL.replace('label: { name', 'label: { nmae'), 'study-invalid', 'label.nmae', 'unknown', 'did you mean "name"?'],
+  [
+    'a list where a section belongs',
+    FULL.replace(/training:.*/, 'training: []'),
+    'study-invalid',
+    'training: [] was given',
+    'localEpochs',
+  ],
+  [
+    'an unknown key',
+    FULL.replace('testShare', 'testshare'),
+    'study-invalid',
+    'testshare',
+    'did you mean "testShare"?',
+    '(line 13)',
+  ],
+  [
+    'a misspelt key whose right spelling is required',
+    FULL.replace('label: { name', 'label: { nmae'),
+    'study-invalid',
+    'label.nmae',
+    'unknown',
+    'did you mean "name"?',
+  ],
   ['an unknown nested key', FULL.replace('l2:', 'l3:'), 'study-invalid', 'training.l3', 'unknown', 'learningRate'],
   ['a missing key', FULL.replace(/^purpose.*\n/m, ''), 'study-invalid', 'purpose', 'missing'],
-  ['a number out of bounds', FULL.replace('testShare: 0.3', 'testShare: 0.7'), 'study-invalid', 'testShare: 0.7', '0.05 to 0.5'],
-  ['a fraction for a whole number', FULL.replace('batchRows: 16', 'batchRows: 1.5'), 'study-invalid', 'training.batchRows: 1.5', 'a whole number from 1'],
-  ['text for a number', FULL.replace('l2: 0.003', 'l2: lots'), 'study-invalid', 'training.l2: "lots"', 'a number from 0'],
+  [
+    'a number out of bounds',
+    FULL.replace('testShare: 0.3', 'testShare: 0.7'),
+    'study-invalid',
+    'testShare: 0.7',
+    '0.05 to 0.5',
+  ],
+  [
+    'a fraction for a whole number',
+    FULL.replace('batchRows: 16', 'batchRows: 1.5'),
+    'study-invalid',
+    'training.batchRows: 1.5',
+    'a whole number from 1',
+  ],
+  [
+    'text for a number',
+    FULL.replace('l2: 0.003', 'l2: lots'),
+    'study-invalid',
+    'training.l2: "lots"',
+    'a number from 0',
+  ],
   ['not a number', FULL.replace('l2: 0.003', 'l2: .nan'), 'study-invalid', 'NaN was given'],
   ['infinity', FULL.replace('[18, 110]', '[18, .inf]'), 'study-invalid', 'features[0].range[1]: Infinity'],
-  ['a wrong word', FULL.replace('optimiser: sgd', 'optimiser: adan'), 'study-invalid', 'adam or sgd', 'did you mean "adam"?'],
+  [
+    'a wrong word',
+    FULL.replace('optimiser: sgd', 'optimiser: adan'),
+    'study-invalid',
+    'adam or sgd',
+    'did you mean "adam"?',
+  ],
   ['an unknown model', FULL.replace('kind: mlp', 'kind: tree'), 'study-invalid', 'model', 'logistic'],
-  ['an unknown kind of feature', FULL.replace('lactate, kind: number', 'lactate, kind: date'), 'study-invalid', 'features[1]', 'number or kind: category', '(line 7)'],
-  ['a number as a level', FULL.replace('[left, right, both]', '[1, 2]'), 'study-invalid', 'features[2].levels[0]: 1', "quotes: '1'"],
+  [
+    'an unknown kind of feature',
+    FULL.replace('lactate, kind: number', 'lactate, kind: date'),
+    'study-invalid',
+    'features[1]',
+    'number or kind: category',
+    '(line 7)',
+  ],
+  [
+    'a number as a level',
+    FULL.replace('[left, right, both]', '[1, 2]'),
+    'study-invalid',
+    'features[2].levels[0]: 1',
+    "quotes: '1'",
+  ],
   ['one level', FULL.replace('[left, right, both]', '[left]'), 'study-invalid', '1 items', 'a list of 2'],
   ['a level given twice', FULL.replace('both', 'left'), 'study-invalid', 'features[2].levels: "left"', 'twice'],
   ['a level that means missing', FULL.replace('both', 'NA'), 'study-invalid', 'missing value'],
-  ['a feature name given twice', FULL.replace('lactate', 'age'), 'study-invalid', 'features[1].name: "age"', 'another feature'],
+  [
+    'a feature name given twice',
+    FULL.replace('lactate', 'age'),
+    'study-invalid',
+    'features[1].name: "age"',
+    'another feature',
+  ],
   ['a feature called like the label', FULL.replace('lactate', 'Outcome'), 'study-invalid', 'the label'],
   ['equal label values', FULL.replace('negative: alive', 'negative: dead'), 'study-invalid', 'label: "dead"', 'twice'],
   ['a range upside down', FULL.replace('[18, 110]', '[110, 18]'), 'study-invalid', 'features[0].range: 110 to 18'],
-  ['a range of one number', FULL.replace('[18, 110]', '18'), 'study-invalid', 'features[0].range: 18', '[lowest, highest]'],
+  [
+    'a range of one number',
+    FULL.replace('[18, 110]', '18'),
+    'study-invalid',
+    'features[0].range: 18',
+    '[lowest, highest]',
+  ],
   ['no features', FULL.replace(/features:\n( .*\n)+/, 'features: []\n'), 'study-invalid', 'features: 0 items'],
   ['a control character in a name', FULL.replace('Stroke units', '"a\\tb"'), 'study-invalid', 'name:', 'printable'],
   ['a name beyond 80 characters', FULL.replace('Stroke units', 'x'.repeat(81)), 'study-invalid', '80 printable'],
-  ['a model too large for one message', FULL.replace('[7, 3]', '[64]').replace('  - { name: age', `${wide.join('\n')}\n  - { name: age`), 'study-model-too-large', 'model:', '38656 shared parameters', '15744 fit', 'later version'],
-  ['a description too large for one entry', FULL.replace('  - { name: age', `${long.join('\n')}\n  - { name: age`), 'study-too-large', 'bytes', '49152'],
+  [
+    'a model too large for one message',
+    FULL.replace('[7, 3]', '[64]').replace('  - { name: age', `${wide.join('\n')}\n  - { name: age`),
+    'study-model-too-large',
+    'model:',
+    '38656 shared parameters',
+    '15744 fit',
+    'later version',
+  ],
+  [
+    'a description too large for one entry',
+    FULL.replace('  - { name: age', `${long.join('\n')}\n  - { name: age`),
+    'study-too-large',
+    'bytes',
+    '49152',
+  ],
 ]
 
 for (const [claim, text, code, ...says] of FAULTS) {
@@ -146,7 +232,9 @@ const feature = fc.oneof(
   fc.record({
     kind: fc.constant('number' as const),
     unit: word,
-    range: fc.option(fc.tuple(fc.double({ min: -1e6, max: 0, noNaN: true }), fc.double({ min: 1, max: 1e9, noNaN: true }))),
+    range: fc.option(
+      fc.tuple(fc.double({ min: -1e6, max: 0, noNaN: true }), fc.double({ min: 1, max: 1e9, noNaN: true })),
+    ),
     missing: fc.constantFrom('mean' as const, 'refuse' as const),
   }),
   fc.record({
@@ -204,7 +292,11 @@ const sortKeys = (value: unknown): unknown =>
   Array.isArray(value)
     ? value.map(sortKeys)
     : value !== null && typeof value === 'object'
-      ? Object.fromEntries(Object.entries(value).sort().map(([key, item]) => [key, sortKeys(item)]))
+      ? Object.fromEntries(
+          Object.entries(value)
+            .sort()
+            .map(([key, item]) => [key, sortKeys(item)]),
+        )
       : value
 
 it('a document that a member wrote wrongly is refused and blames it', () => {
@@ -229,7 +321,21 @@ it('a document that a member wrote wrongly is refused and blames it', () => {
 
 it('a description for people names every feature, its unit and range, and every hyper-parameter', () => {
   const words = describeStudy(parseStudy(FULL, 'a.yaml'))
-  for (const part of ['age', 'years, 18 to 110', 'refused', 'left | right | both', 'sgd', '0.05', '0.003', '7-3', '30 %', '12', '50', 'dead', 'equally']) {
+  for (const part of [
+    'age',
+    'years, 18 to 110',
+    'refused',
+    'left | right | both',
+    'sgd',
+    '0.05',
+    '0.003',
+    '7-3',
+    '30 %',
+    '12',
+    '50',
+    'dead',
+    'equally',
+  ]) {
     assert.ok(words.includes(part), `"${part}" in:\n${words}`)
   }
 })

@@ -31,7 +31,10 @@ it('a full disk stops the node with one clear line, and it resumes when there is
       const added = await consilium(['study', 'add', file, '--home', one.home, '--json'])
       const { study } = JSON.parse(added.out) as { study: string }
       await writeFile(join(folder, 'one.csv'), patients(60, 1))
-      assert.is((await consilium(['study', 'bind', study, '--data', join(folder, 'one.csv'), '--home', one.home])).code, 0)
+      assert.is(
+        (await consilium(['study', 'bind', study, '--data', join(folder, 'one.csv'), '--home', one.home])).code,
+        0,
+      )
       await until(20_000, 'some rounds', async () => ((await one.status())?.studies[0]?.round ?? 0) >= 5)
 
       const { bavail, bsize } = await statfs(disk)

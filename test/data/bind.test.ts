@@ -60,7 +60,10 @@ it('numbers stand as they are, categories as indexes of their level, missing cel
   assert.is(dataset.rows, 7)
   assert.equal(dataset.features, ['age', 'tau', 'side', 'ward', 'score'])
   assert.equal([...dataset.labels], [1, 0, 0, 1, 0, 0, 1])
-  assert.is([...dataset.values.subarray(0, 20)].join(), '71,3.5,0,0,1,64,NaN,1,1,-2000,55,NaN,NaN,0,0.5,80,19.25,NaN,1,4')
+  assert.is(
+    [...dataset.values.subarray(0, 20)].join(),
+    '71,3.5,0,0,1,64,NaN,1,1,-2000,55,NaN,NaN,0,0.5,80,19.25,NaN,1,4',
+  )
 })
 
 const swap = (delimiter: string): string => table().replaceAll(',', delimiter)
@@ -73,16 +76,37 @@ const SAME: readonly [claim: string, text: string | Uint8Array, options?: BindOp
   ['semicolons', swap(';')],
   ['tabs', swap('\t')],
   ['quotes', table().replaceAll(/[^,\n]+/g, '"$&"')],
-  ['quotes with another delimiter inside a header', table().replace('outcome', '"out;;;;;;;;come"'), { columns: { outcome: 'out;;;;;;;;come' } }],
+  [
+    'quotes with another delimiter inside a header',
+    table().replace('outcome', '"out;;;;;;;;come"'),
+    { columns: { outcome: 'out;;;;;;;;come' } },
+  ],
   ['spaces around cells', table().replaceAll(',', ' , ')],
   ['blank lines and lines of bare delimiters', `\n${table().replaceAll('\n', '\n\n')},,,,,\n`],
   ['a blank line before a header with semicolons', `\n \n${swap(';')}`],
-  ['columns in another order', table([...ROWS].map((row) => row.split(',').reverse().join(',')), HEADER.split(',').reverse().join(','))],
+  [
+    'columns in another order',
+    table(
+      [...ROWS].map((row) => row.split(',').reverse().join(',')),
+      HEADER.split(',').reverse().join(','),
+    ),
+  ],
   ['units in the header', table().replace('age,tau', 'age [years],tau [ng/mL]')],
   ['units said aside', table(), { units: { tau: 'ng/mL', score: '1', ward: '1' } }],
   ['another name, mapped', table().replace('tau', 'Tau protein [ng/mL]'), { columns: { tau: 'Tau protein' } }],
-  ['another name, mapped by its full header', table().replace('tau', 'Tau protein [ng/mL]'), { columns: { tau: 'Tau protein [ng/mL]' } }],
-  ['extra columns, one without a name, ignored', table(ROWS.map((row, i) => `${i},${row},x`), `,${HEADER},id`), { extra: 'ignore' }],
+  [
+    'another name, mapped by its full header',
+    table().replace('tau', 'Tau protein [ng/mL]'),
+    { columns: { tau: 'Tau protein [ng/mL]' } },
+  ],
+  [
+    'extra columns, one without a name, ignored',
+    table(
+      ROWS.map((row, i) => `${i},${row},x`),
+      `,${HEADER},id`,
+    ),
+    { extra: 'ignore' },
+  ],
 ]
 for (const [claim, text, options] of SAME) {
   it(`${claim}: the dataset is the same`, async () => {
@@ -91,51 +115,183 @@ for (const [claim, text, options] of SAME) {
 }
 
 /** One row per fault: the table, the code, and what the message must say (place first, then what to do). */
-const FAULTS: readonly [claim: string, text: string | Uint8Array, code: string, says: string[], options?: BindOptions][] = [
+const FAULTS: readonly [
+  claim: string,
+  text: string | Uint8Array,
+  code: string,
+  says: string[],
+  options?: BindOptions,
+][] = [
   ['an empty file', '', 'empty', ['empty', 'export']],
   ['a file of spaces and line ends', ' \r\n\n', 'empty', ['no text', 'export']],
   ['a byte order mark and nothing else', Uint8Array.of(0xef, 0xbb, 0xbf), 'empty', ['no text', 'export']],
   ['a header without rows', `${HEADER}\n`, 'empty', ['header but no row', 'export']],
-  ['Latin-1 text', Uint8Array.from([...bytes(`${HEADER}\n${ROWS[0]}\ndead,71,3.5,l`), 0xe9, ...bytes('ft,A,1\n')]), 'encoding', ['line 3', 'not UTF-8', 'CSV UTF-8']],
+  [
+    'Latin-1 text',
+    Uint8Array.from([...bytes(`${HEADER}\n${ROWS[0]}\ndead,71,3.5,l`), 0xe9, ...bytes('ft,A,1\n')]),
+    'encoding',
+    ['line 3', 'not UTF-8', 'CSV UTF-8'],
+  ],
   ['UTF-16 text', Uint8Array.from([0xff, 0xfe, 0x61, 0]), 'encoding', ['UTF-16', 'CSV UTF-8']],
   ['an Excel workbook', bytes('PK\u0003\u0004'), 'encoding', ['Excel', 'CSV UTF-8']],
   ['a compressed file', Uint8Array.from([0x1f, 0x8b, 8]), 'encoding', ['gzip', 'unpack']],
-  ['two columns of one name', table().replace('side', 'age'), 'header', ['line 1', 'columns 2 and 4', '"age"', 'rename']],
+  [
+    'two columns of one name',
+    table().replace('side', 'age'),
+    'header',
+    ['line 1', 'columns 2 and 4', '"age"', 'rename'],
+  ],
   ['a row too long', table([...ROWS, `${ROWS[0]},9`]), 'ragged', ['line 9', '7 cells', '6 columns', 'quotes']],
   ['a row too short', table(['dead,71', ...ROWS]), 'ragged', ['line 2', '2 cells', '6 columns', 'fill']],
-  ['a quote that never closes', table(['', 'dead,"71,3.5,left,A,1', ...ROWS]), 'syntax', ['line 3', 'quote', 'close it']],
+  [
+    'a quote that never closes',
+    table(['', 'dead,"71,3.5,left,A,1', ...ROWS]),
+    'syntax',
+    ['line 3', 'quote', 'close it'],
+  ],
   ['a quote inside a cell', table([...ROWS, 'dead,7"1,3.5,left,A,1']), 'syntax', ['line 9', 'quote', 'double']],
-  ['a missing column', table().replace('tau', 'tua'), 'missing-column', ['"tau"', 'did you mean "tua"?', '--column', 'empty column']],
+  [
+    'a missing column',
+    table().replace('tau', 'tua'),
+    'missing-column',
+    ['"tau"', 'did you mean "tua"?', '--column', 'empty column'],
+  ],
   ['a missing column that may not be empty', table().replace('age', 'years'), 'missing-column', ['"age"', '--column']],
   ['a missing label column', table().replace('outcome', 'x'), 'missing-column', ['"outcome"']],
-  ['extra columns', table(ROWS.map((row) => `${row},1,2`), `${HEADER},survival,`), 'extra-column', ['"survival"', 'column 8, without a name', '--ignore-extra']],
-  ['a unit in the header that is not the study’s', table().replace('tau', 'tau [pg/mL]'), 'unit', ['"tau [pg/mL]"', '"pg/mL"', '"ng/mL"', 'convert']],
-  ['a unit said aside that is not the study’s', table(), 'unit', ['"months"', '"years"', 'convert'], { units: { age: 'months' } }],
+  [
+    'extra columns',
+    table(
+      ROWS.map((row) => `${row},1,2`),
+      `${HEADER},survival,`,
+    ),
+    'extra-column',
+    ['"survival"', 'column 8, without a name', '--ignore-extra'],
+  ],
+  [
+    'a unit in the header that is not the study’s',
+    table().replace('tau', 'tau [pg/mL]'),
+    'unit',
+    ['"tau [pg/mL]"', '"pg/mL"', '"ng/mL"', 'convert'],
+  ],
+  [
+    'a unit said aside that is not the study’s',
+    table(),
+    'unit',
+    ['"months"', '"years"', 'convert'],
+    { units: { age: 'months' } },
+  ],
   ['a unit where the study has none', table().replace('score', 'score [%]'), 'unit', ['"%"', '"1"']],
-  ['a mapping to no column', table(), 'missing-column', ['"Tau"', 'mapped to "tau"', 'did you mean "tau"?'], { columns: { tau: 'Tau' } }],
+  [
+    'a mapping to no column',
+    table(),
+    'missing-column',
+    ['"Tau"', 'mapped to "tau"', 'did you mean "tau"?'],
+    { columns: { tau: 'Tau' } },
+  ],
   ['a mapping of no feature', table(), 'mapping', ['"tua"', 'did you mean "tau"?'], { columns: { tua: 'tau' } }],
   ['a unit for no feature', table(), 'mapping', ['units', '"__proto__"'], { units: JSON.parse('{"__proto__":"x"}') }],
-  ['two features mapped to one column', table(), 'mapping', ['"tau"', '"age"', 'map each to its own'], { columns: { tau: 'age' } }],
-  ['one name with two units', table(ROWS.map((row) => `${row},1`), `${HEADER.replace('tau', 'tau [ng/mL]')},tau [pg/mL]`), 'mapping', ['2 columns', '"tau"']],
-  ['text in a number column', table([...ROWS, 'dead,71,high,left,A,1']), 'not-a-number', ['line 9', 'column "tau"', '"high"', 'number is expected']],
+  [
+    'two features mapped to one column',
+    table(),
+    'mapping',
+    ['"tau"', '"age"', 'map each to its own'],
+    { columns: { tau: 'age' } },
+  ],
+  [
+    'one name with two units',
+    table(
+      ROWS.map((row) => `${row},1`),
+      `${HEADER.replace('tau', 'tau [ng/mL]')},tau [pg/mL]`,
+    ),
+    'mapping',
+    ['2 columns', '"tau"'],
+  ],
+  [
+    'text in a number column',
+    table([...ROWS, 'dead,71,high,left,A,1']),
+    'not-a-number',
+    ['line 9', 'column "tau"', '"high"', 'number is expected'],
+  ],
   ['a hexadecimal number', table([...ROWS, 'dead,0x20,1,left,A,1']), 'not-a-number', ['line 9', '"0x20"']],
   ['two numbers in a cell', table([...ROWS, 'dead,20 21,1,left,A,1']), 'not-a-number', ['line 9', '"20 21"']],
-  ['a decimal comma', table([...ROWS, 'dead,71,3.5,left,A,1']).replaceAll(',', ';').replace('3.5', '3,5'), 'not-a-number', ['line 2', '"3,5"', 'decimal comma', 'decimal points']],
-  ['NaN', table([...ROWS, 'dead,71,NaN,left,A,1']), 'not-finite', ['line 9', 'column "tau"', '"NaN"', 'leave the cell empty']],
+  [
+    'a decimal comma',
+    table([...ROWS, 'dead,71,3.5,left,A,1'])
+      .replaceAll(',', ';')
+      .replace('3.5', '3,5'),
+    'not-a-number',
+    ['line 2', '"3,5"', 'decimal comma', 'decimal points'],
+  ],
+  [
+    'NaN',
+    table([...ROWS, 'dead,71,NaN,left,A,1']),
+    'not-finite',
+    ['line 9', 'column "tau"', '"NaN"', 'leave the cell empty'],
+  ],
   ['infinity', table([...ROWS, 'dead,71,-Inf,left,A,1']), 'not-finite', ['"-Inf"', 'leave the cell empty']],
   ['a spreadsheet’s error', table([...ROWS, 'dead,71,#DIV/0!,left,A,1']), 'not-finite', ['"#DIV/0!"']],
   ['a number beyond double', table([...ROWS, 'dead,71,1,left,A,1e999']), 'not-finite', ['"1e999"', 'too large']],
-  ['a value outside its range', table([...ROWS, 'dead,71,450,left,A,1']), 'out-of-range', ['line 9', 'column "tau"', '"450"', '0 to 20 ng/mL', 'not in ng/mL']],
-  ['a value below its range', table([...ROWS, 'dead,17.9,4,left,A,1']), 'out-of-range', ['column "age"', '"17.9"', '18 to 110 years']],
-  ['a value outside any range', table([...ROWS, 'dead,71,4,left,A,1e13']), 'out-of-range', ['column "score"', '1000000000000']],
-  ['an unknown level', table([...ROWS, 'dead,71,4,Left,A,1']), 'unknown-level', ['line 9', 'column "side"', '"Left"', 'left, right are allowed', 'is "left" meant?']],
-  ['an unknown label', table([...ROWS, 'died,71,4,left,A,1']), 'bad-label', ['line 9', 'column "outcome"', '"died"', '"dead" or "alive"']],
-  ['a missing label', table([...ROWS, ',71,4,left,A,1']), 'missing-label', ['line 9', 'column "outcome"', 'fill it in']],
-  ['a missing number that the study refuses', table([...ROWS, 'dead,NA,4,left,A,1']), 'missing-value', ['line 9', 'column "age"', 'refuses']],
-  ['a missing category that the study refuses', table([...ROWS, 'dead,71,4,left,,1']), 'missing-value', ['line 9', 'column "ward"', 'refuses']],
+  [
+    'a value outside its range',
+    table([...ROWS, 'dead,71,450,left,A,1']),
+    'out-of-range',
+    ['line 9', 'column "tau"', '"450"', '0 to 20 ng/mL', 'not in ng/mL'],
+  ],
+  [
+    'a value below its range',
+    table([...ROWS, 'dead,17.9,4,left,A,1']),
+    'out-of-range',
+    ['column "age"', '"17.9"', '18 to 110 years'],
+  ],
+  [
+    'a value outside any range',
+    table([...ROWS, 'dead,71,4,left,A,1e13']),
+    'out-of-range',
+    ['column "score"', '1000000000000'],
+  ],
+  [
+    'an unknown level',
+    table([...ROWS, 'dead,71,4,Left,A,1']),
+    'unknown-level',
+    ['line 9', 'column "side"', '"Left"', 'left, right are allowed', 'is "left" meant?'],
+  ],
+  [
+    'an unknown label',
+    table([...ROWS, 'died,71,4,left,A,1']),
+    'bad-label',
+    ['line 9', 'column "outcome"', '"died"', '"dead" or "alive"'],
+  ],
+  [
+    'a missing label',
+    table([...ROWS, ',71,4,left,A,1']),
+    'missing-label',
+    ['line 9', 'column "outcome"', 'fill it in'],
+  ],
+  [
+    'a missing number that the study refuses',
+    table([...ROWS, 'dead,NA,4,left,A,1']),
+    'missing-value',
+    ['line 9', 'column "age"', 'refuses'],
+  ],
+  [
+    'a missing category that the study refuses',
+    table([...ROWS, 'dead,71,4,left,,1']),
+    'missing-value',
+    ['line 9', 'column "ward"', 'refuses'],
+  ],
   ['fewer rows than the minimum cohort', table(ROWS.slice(0, 5)), 'too-few-rows', ['5 rows', 'minimum cohort is 6']],
-  ['one class only', table(ROWS.map((row) => row.replace('dead', 'alive'))), 'one-class', ['"outcome"', '0 of 7', '"dead"', 'at least 2']],
-  ['one row of a class, which can’t be in both parts', table(ROWS.map((row, i) => (i > 0 ? row.replace('dead', 'alive') : row))), 'one-class', ['1 of 7', '"dead"']],
+  [
+    'one class only',
+    table(ROWS.map((row) => row.replace('dead', 'alive'))),
+    'one-class',
+    ['"outcome"', '0 of 7', '"dead"', 'at least 2'],
+  ],
+  [
+    'one row of a class, which can’t be in both parts',
+    table(ROWS.map((row, i) => (i > 0 ? row.replace('dead', 'alive') : row))),
+    'one-class',
+    ['1 of 7', '"dead"'],
+  ],
 ]
 for (const [claim, text, code, says, options] of FAULTS) {
   it(`${claim}: one line with the file, the place and what to do`, async () => {
@@ -167,7 +323,10 @@ it('a missing file, a folder and a file beyond reach are told in one line', asyn
   const folder = mkdtempSync(join(tmpdir(), 'consilium-'))
   try {
     const gone = await faultOf(() => readTableFile(join(folder, 'gone.csv')))
-    assert.equal([gone.code, gone.message], ['data-file', `${join(folder, 'gone.csv')}: there is no such file: check the path`])
+    assert.equal(
+      [gone.code, gone.message],
+      ['data-file', `${join(folder, 'gone.csv')}: there is no such file: check the path`],
+    )
     const dir = await faultOf(() => readTableFile(folder))
     assert.is(dir.message, `${folder}: this is a folder: give the CSV file in it`)
     const under = await faultOf(() => readTableFile(join(folder, 'a\0b')))
@@ -191,12 +350,24 @@ it('the summary counts what is missing and hides counts below the minimum cohort
   const { summary } = await bind(table())
   assert.equal([summary.rows, summary.trainRows + summary.testRows, summary.positives], [7, 7, null])
   const [age, tau, side] = summary.features
-  assert.equal(age, { name: 'age', kind: 'number', unit: 'years', missingShare: 0, values: { min: 33, max: 90, mean: 440 / 7 } })
+  assert.equal(age, {
+    name: 'age',
+    kind: 'number',
+    unit: 'years',
+    missingShare: 0,
+    values: { min: 33, max: 90, mean: 440 / 7 },
+  })
   assert.ok(tau?.missingShare === 1 - 5 / 7)
-  assert.equal(side?.kind === 'category' && side.levels, [{ level: 'left', rows: null }, { level: 'right', rows: null }])
+  assert.equal(side?.kind === 'category' && side.levels, [
+    { level: 'left', rows: null },
+    { level: 'right', rows: null },
+  ])
   const twice = (await bind(table([...ROWS, ...ROWS]))).summary
   assert.is(twice.positives, 6)
-  assert.equal(twice.features[2]?.kind === 'category' && twice.features[2].levels, [{ level: 'left', rows: 6 }, { level: 'right', rows: null }])
+  assert.equal(twice.features[2]?.kind === 'category' && twice.features[2].levels, [
+    { level: 'left', rows: 6 },
+    { level: 'right', rows: null },
+  ])
 })
 
 it('names are compared as they look: composed or not, with brackets of their own, called like something built in', async () => {
@@ -230,7 +401,8 @@ it('tables larger than one slice are read whole, wherever the slices fall', asyn
     {
       header: (columns) => assert.equal(columns, ['i', 'text', 'é']),
       row: (cells, line) => {
-        if (cells[0] !== String(next) || cells[1] !== `a, "b"\r\nc${next}` || cells[2] !== `é${next}`) assert.equal(cells, next)
+        if (cells[0] !== String(next) || cells[1] !== `a, "b"\r\nc${next}` || cells[2] !== `é${next}`)
+          assert.equal(cells, next)
         if (line !== 2 * next + 3) assert.is(line, 2 * next + 3) // where the row ends
         next++
       },
@@ -240,8 +412,14 @@ it('tables larger than one slice are read whole, wherever the slices fall', asyn
 })
 
 it('any bytes at all give a dataset or one clear line, never a crash', async () => {
-  const soup = fc.array(fc.constantFrom(HEADER, ...ROWS, '\n', '\r', ',', ';', '"', 'x', ' ', 'é', '\0', '1'), { maxLength: 30 })
-  const files = fc.oneof(fc.uint8Array({ maxLength: 60 }), soup.map((parts) => bytes(parts.join(''))), soup.map((parts) => bytes(`${table()}${parts.join('')}`)))
+  const soup = fc.array(fc.constantFrom(HEADER, ...ROWS, '\n', '\r', ',', ';', '"', 'x', ' ', 'é', '\0', '1'), {
+    maxLength: 30,
+  })
+  const files = fc.oneof(
+    fc.uint8Array({ maxLength: 60 }),
+    soup.map((parts) => bytes(parts.join(''))),
+    soup.map((parts) => bytes(`${table()}${parts.join('')}`)),
+  )
   await fc.assert(
     fc.asyncProperty(files, async (file) => {
       try {

@@ -50,19 +50,32 @@ const close = (a: number, b: number, tolerance: number, what: string): void =>
 
 it('the held-out split is stratified, disjoint, complete and ascending', () => {
   fc.assert(
-    fc.property(fc.array(fc.nat(1), { maxLength: 200 }), fc.double({ min: 0.05, max: 0.5, noNaN: true }), fc.nat(), (list, share, seed) => {
-      const labels = Uint8Array.from(list)
-      const { testRows, trainRows } = stratifiedSplit(labels, share, Rng.from('split', seed))
-      const all = [...testRows, ...trainRows].sort((a, b) => a - b)
-      assert.equal(all, list.map((_, i) => i))
-      for (const part of [testRows, trainRows]) assert.equal([...part], [...part].sort((a, b) => a - b))
-      for (const label of [0, 1]) {
-        const total = list.filter((each) => each === label).length
-        const test = [...testRows].filter((row) => labels[row] === label).length
-        if (total >= 2) assert.ok(test >= 1 && test < total && Math.abs(test - total * share) <= 1, `${test} of ${total}`)
-        else assert.is(test, 0)
-      }
-    }),
+    fc.property(
+      fc.array(fc.nat(1), { maxLength: 200 }),
+      fc.double({ min: 0.05, max: 0.5, noNaN: true }),
+      fc.nat(),
+      (list, share, seed) => {
+        const labels = Uint8Array.from(list)
+        const { testRows, trainRows } = stratifiedSplit(labels, share, Rng.from('split', seed))
+        const all = [...testRows, ...trainRows].sort((a, b) => a - b)
+        assert.equal(
+          all,
+          list.map((_, i) => i),
+        )
+        for (const part of [testRows, trainRows])
+          assert.equal(
+            [...part],
+            [...part].sort((a, b) => a - b),
+          )
+        for (const label of [0, 1]) {
+          const total = list.filter((each) => each === label).length
+          const test = [...testRows].filter((row) => labels[row] === label).length
+          if (total >= 2)
+            assert.ok(test >= 1 && test < total && Math.abs(test - total * share) <= 1, `${test} of ${total}`)
+          else assert.is(test, 0)
+        }
+      },
+    ),
   )
 })
 
@@ -104,7 +117,12 @@ it('the design matrix has mean 0 and deviation 1 over the pooled training rows',
       })
       for (const c of [0, 1]) {
         const z = columns.map((row) => row[c] as number)
-        if (z.some((value) => Math.abs(value) >= 8) || scaling.deviation[c] === 1 || (scaling.deviation[c] as number) < 1e-3) continue
+        if (
+          z.some((value) => Math.abs(value) >= 8) ||
+          scaling.deviation[c] === 1 ||
+          (scaling.deviation[c] as number) < 1e-3
+        )
+          continue
         const mean = z.reduce((sum, value) => sum + value, 0) / z.length
         const variance = z.reduce((sum, value) => sum + (value - mean) ** 2, 0) / z.length
         close(mean, 0, 1e-4, 'mean')
@@ -116,18 +134,30 @@ it('the design matrix has mean 0 and deviation 1 over the pooled training rows',
 
 it('permuting the features permutes the scaling', () => {
   fc.assert(
-    fc.property(fc.array(fc.array(fc.double({ min: -1e3, max: 1e3, noNaN: true }), { minLength: 4, maxLength: 4 }), { minLength: 2, maxLength: 20 }), (rows) => {
-      const sums = (order: readonly number[]): FeatureStatistics => ({
-        count: order.map(() => rows.length),
-        sum: order.map((c) => rows.reduce((sum, row) => sum + (row[c] as number), 0)),
-        sumOfSquares: order.map((c) => rows.reduce((sum, row) => sum + (row[c] as number) ** 2, 0)),
-      })
-      const order = [2, 0, 3, 1]
-      const plain = freezeScaling(sums([0, 1, 2, 3]))
-      const permuted = freezeScaling(sums(order))
-      assert.equal(permuted.mean, order.map((c) => plain.mean[c]))
-      assert.equal(permuted.deviation, order.map((c) => plain.deviation[c]))
-    }),
+    fc.property(
+      fc.array(fc.array(fc.double({ min: -1e3, max: 1e3, noNaN: true }), { minLength: 4, maxLength: 4 }), {
+        minLength: 2,
+        maxLength: 20,
+      }),
+      (rows) => {
+        const sums = (order: readonly number[]): FeatureStatistics => ({
+          count: order.map(() => rows.length),
+          sum: order.map((c) => rows.reduce((sum, row) => sum + (row[c] as number), 0)),
+          sumOfSquares: order.map((c) => rows.reduce((sum, row) => sum + (row[c] as number) ** 2, 0)),
+        })
+        const order = [2, 0, 3, 1]
+        const plain = freezeScaling(sums([0, 1, 2, 3]))
+        const permuted = freezeScaling(sums(order))
+        assert.equal(
+          permuted.mean,
+          order.map((c) => plain.mean[c]),
+        )
+        assert.equal(
+          permuted.deviation,
+          order.map((c) => plain.deviation[c]),
+        )
+      },
+    ),
   )
 })
 
@@ -154,11 +184,15 @@ it('constant, absent and barely varying features keep a usable deviation', () =>
     return { count: [count], sum: [sum], sumOfSquares: [squares] }
   }
   fc.assert(
-    fc.property(fc.double({ min: -1e12, max: 1e12, noNaN: true }), fc.integer({ min: 1, max: 3000 }), (value, count) => {
-      const { mean, deviation } = freezeScaling(constant(value, count))
-      assert.equal(deviation, [1])
-      close(mean[0] as number, value, 1e-9, 'mean')
-    }),
+    fc.property(
+      fc.double({ min: -1e12, max: 1e12, noNaN: true }),
+      fc.integer({ min: 1, max: 3000 }),
+      (value, count) => {
+        const { mean, deviation } = freezeScaling(constant(value, count))
+        assert.equal(deviation, [1])
+        close(mean[0] as number, value, 1e-9, 'mean')
+      },
+    ),
   )
   assert.equal(freezeScaling({ count: [0], sum: [0], sumOfSquares: [0] }), { mean: [0], deviation: [1] })
   assert.equal(freezeScaling({ count: [10], sum: [30], sumOfSquares: [89.9999] }), { mean: [3], deviation: [1] })
@@ -200,7 +234,11 @@ it('statistics that no table within the rules could give are refused and blame t
       assert.unreachable(claim)
     } catch (error) {
       assert.instance(error, ConsiliumError, `${claim}: ${error}`)
-      assert.equal([(error as ConsiliumError).code, (error as ConsiliumError).blame], [`statistics-${code}`, 'reject'], claim)
+      assert.equal(
+        [(error as ConsiliumError).code, (error as ConsiliumError).blame],
+        [`statistics-${code}`, 'reject'],
+        claim,
+      )
     }
   }
 })

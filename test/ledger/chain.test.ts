@@ -2,14 +2,14 @@ import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { concat, equalBytes } from '../../src/core/bytes.ts'
-import { decodeCbor, encodeCbor, type Cbor } from '../../src/core/cbor.ts'
+import { type Cbor, decodeCbor, encodeCbor } from '../../src/core/cbor.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import { LIMITS } from '../../src/core/limits.ts'
 import { emptyTip, extend, rootAt, storedHead, tipOf, verifyRange } from '../../src/ledger/chain.ts'
 import { decodeEntry, dropBody, encodeEntry } from '../../src/ledger/entry.ts'
 import { signHead } from '../../src/ledger/head.ts'
 import { verifyLog } from '../../src/ledger/verify.ts'
-import { FRAME_BYTES_MAX, encodeFrame, openFrame } from '../../src/ledger/wire.ts'
+import { encodeFrame, FRAME_BYTES_MAX, openFrame } from '../../src/ledger/wire.ts'
 import { batchOf, commitOf, draftOf, FOUNDING, keyOf, logOf, saltOf } from './fixtures.ts'
 
 const it = suite('chain')
@@ -24,7 +24,10 @@ it('chain: what an author writes, a receiver accepts, commit by commit, and both
   const result = verifyRange(FIRST.tip, SECOND.raws, SECOND.head)
   assert.ok(result.ok)
   assert.equal(result.tip, SECOND.tip)
-  assert.equal(result.entries.map((entry) => entry.seq), [3, 4, 5, 6, 7])
+  assert.equal(
+    result.entries.map((entry) => entry.seq),
+    [3, 4, 5, 6, 7],
+  )
   assert.equal(tipOf(storedHead(result.tip, SECOND.head.note), SECOND.raws[4] as Uint8Array), result.tip)
 })
 
@@ -78,7 +81,11 @@ it('chain: a second history is not blamed on who passes it on, anything else is'
   const second = verifyRange(FIRST.tip, other.raws, other.head)
   assert.not(second.ok)
   if (!second.ok) assert.equal([second.code, second.at, second.blame], ['range-link', 3, 'ignore'])
-  const spliced = verifyRange(FIRST.tip, [...SECOND.raws.slice(0, 3), other.raws[3], other.raws[4]] as Uint8Array[], SECOND.head)
+  const spliced = verifyRange(
+    FIRST.tip,
+    [...SECOND.raws.slice(0, 3), other.raws[3], other.raws[4]] as Uint8Array[],
+    SECOND.head,
+  )
   assert.not(spliced.ok)
   if (!spliced.ok) assert.equal([spliced.code, spliced.at, spliced.blame], ['range-link', 6, 'reject'])
 })
@@ -140,12 +147,16 @@ it('chain: however a log is sliced, verification says the same, and names the fi
       const target = bad[at] as Uint8Array
       const place = bit % (target.length * 8)
       target[place >> 3] = (target[place >> 3] as number) ^ (1 << (place & 7))
-      const slices = (list: Uint8Array[]) => Array.from({ length: Math.ceil(list.length / slice) }, (_, i) => list.slice(i * slice, (i + 1) * slice))
+      const slices = (list: Uint8Array[]) =>
+        Array.from({ length: Math.ceil(list.length / slice) }, (_, i) => list.slice(i * slice, (i + 1) * slice))
       assert.ok(verifyLog(slices(raws), SECOND.head).ok)
       const report = verifyLog(slices(bad), SECOND.head)
       assert.not(report.ok)
       // a header that is still well formed shows only in the link of the entry after it, or in the root
-      assert.ok(report.firstFault?.at === at || report.firstFault?.at === at + 1, `fault at ${report.firstFault?.at}, flipped ${at}`)
+      assert.ok(
+        report.firstFault?.at === at || report.firstFault?.at === at + 1,
+        `fault at ${report.firstFault?.at}, flipped ${at}`,
+      )
       assert.ok(report.entries === report.firstFault?.at)
     }),
     { numRuns: 300 },

@@ -5,8 +5,8 @@ import { concat, equalBytes, fromHex, toHex, utf8 } from '../../src/core/bytes.t
 import { type Cbor, encodeCbor } from '../../src/core/cbor.ts'
 import { sha256, taggedDigest } from '../../src/core/digest.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
-import { decodeEntry, dropBody, encodeEntry, type EntryFields } from '../../src/ledger/entry.ts'
-import { keyOf, saltOf, STUDY } from './fixtures.ts'
+import { decodeEntry, dropBody, type EntryFields, encodeEntry } from '../../src/ledger/entry.ts'
+import { keyOf, STUDY, saltOf } from './fixtures.ts'
 
 const it = suite('entry')
 
@@ -29,12 +29,24 @@ const RAW = encodeEntry(FIELDS, SALT, BODY)
 function header(change: Record<number, Cbor> = {}): Cbor[] {
   const bodyHash = fromHex(taggedDigest('entryBody', SALT, encodeCbor(BODY)))
   const refs = FIELDS.refs.map(([author, seq, hash]) => [fromHex(author), seq, fromHex(hash)])
-  const fields: Cbor[] = [1, fromHex(AUTHOR), 7, FIELDS.prev, FIELDS.timeMs, FIELDS.kind, fromHex(STUDY), refs, 19, bodyHash]
+  const fields: Cbor[] = [
+    1,
+    fromHex(AUTHOR),
+    7,
+    FIELDS.prev,
+    FIELDS.timeMs,
+    FIELDS.kind,
+    fromHex(STUDY),
+    refs,
+    19,
+    bodyHash,
+  ]
   for (const [at, value] of Object.entries(change)) fields[Number(at)] = value
   return fields
 }
 
-const rawOf = (head: Cbor, salt: Cbor = SALT, body: Cbor = encodeCbor(BODY)): Uint8Array => encodeCbor([encodeCbor(head), salt, body])
+const rawOf = (head: Cbor, salt: Cbor = SALT, body: Cbor = encodeCbor(BODY)): Uint8Array =>
+  encodeCbor([encodeCbor(head), salt, body])
 
 const refusal = (raw: Uint8Array): string => {
   try {
@@ -139,7 +151,13 @@ it('entry: encodings that mean the same but are not the canonical one are refuse
 
 it('entry: deep nesting and huge lengths are refused without being followed', () => {
   const deep = new Uint8Array(60_000).fill(0x81)
-  for (const raw of [deep, fromHex('9bffffffffffffffff'), fromHex('835bffffffffffffffff'), fromHex('5affffffff'), new Uint8Array(70_000)]) {
+  for (const raw of [
+    deep,
+    fromHex('9bffffffffffffffff'),
+    fromHex('835bffffffffffffffff'),
+    fromHex('5affffffff'),
+    new Uint8Array(70_000),
+  ]) {
     assert.not.equal(refusal(raw), 'accepted')
   }
 })

@@ -7,31 +7,58 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toHex, utf8 } from '../../src/core/bytes.ts'
 import { sha256, taggedDigest } from '../../src/core/digest.ts'
-import { emptyTip, extend, rootAt, type Tip, verifyRange } from '../../src/ledger/chain.ts'
+import { type EntryDraft, emptyTip, extend, rootAt, type Tip, verifyRange } from '../../src/ledger/chain.ts'
 import { decodeEntry, dropBody } from '../../src/ledger/entry.ts'
 import { encodeFork, openFork } from '../../src/ledger/fork.ts'
 import { openHead, signHead } from '../../src/ledger/head.ts'
-import { decodeFrame, decodeHeads, decodeRangeRequest, encodeFrame, encodeHeads, encodeRangeRequest, openFrame } from '../../src/ledger/wire.ts'
+import {
+  decodeFrame,
+  decodeHeads,
+  decodeRangeRequest,
+  encodeFrame,
+  encodeHeads,
+  encodeRangeRequest,
+  openFrame,
+} from '../../src/ledger/wire.ts'
 import { decodeHeadRecord, encodeHeadRecord } from '../../src/store/records.ts'
-import { batchOf, FOUNDING, keyOf, saltOf, STUDY } from './fixtures.ts'
+import { batchOf, FOUNDING, keyOf, STUDY, saltOf } from './fixtures.ts'
 
 const it = suite('golden')
 
 const ADA = keyOf('ada')
-const DRAFTS = [
+const DRAFTS: readonly EntryDraft[] = [
   { kind: 'node.started', study: null, timeMs: 1_790_000_000_000, refs: [], body: { software: '0.1.0' } },
   {
     kind: 'round.merged',
     study: STUDY,
     timeMs: 1_790_000_004_321,
-    refs: [[keyOf('ben').member, 3, taggedDigest('update', utf8('cited'))], [keyOf('cleo').member, 70_000, taggedDigest('update', utf8('also'))]] as const,
-    body: { round: 7, rule: 'mean', inputs: [[sha256(utf8('x')), 6, sha256(utf8('y')), 0.375]], result: sha256(utf8('z')) },
+    refs: [
+      [keyOf('ben').member, 3, taggedDigest('update', utf8('cited'))],
+      [keyOf('cleo').member, 70_000, taggedDigest('update', utf8('also'))],
+    ],
+    body: {
+      round: 7,
+      rule: 'mean',
+      inputs: [[sha256(utf8('x')), 6, sha256(utf8('y')), 0.375]],
+      result: sha256(utf8('z')),
+    },
   },
-  { kind: 'future.some-kind', study: STUDY, timeMs: 4_294_967_296_000, refs: [], body: { b: -1.5e-7, aa: [true, null, -24, 2 ** 40], c: 'käse' } },
+  {
+    kind: 'future.some-kind',
+    study: STUDY,
+    timeMs: 4_294_967_296_000,
+    refs: [],
+    body: { b: -1.5e-7, aa: [true, null, -24, 2 ** 40], c: 'käse' },
+  },
 ]
 
 function make(label: string): { tip: Tip; raws: readonly Uint8Array[] } {
-  return extend(emptyTip(ADA.member), DRAFTS, [0, 1, 2].map((i) => saltOf(`${label} ${i}`)), 40)
+  return extend(
+    emptyTip(ADA.member),
+    DRAFTS,
+    [0, 1, 2].map((i) => saltOf(`${label} ${i}`)),
+    40,
+  )
 }
 const LOG = make('golden')
 const HEAD = signHead(ADA, FOUNDING, 3, rootAt(LOG.tip))
@@ -47,7 +74,9 @@ const FORMATS: Record<string, Uint8Array> = {
   'ledger-v1-request.cbor': encodeRangeRequest({ author: ADA.member, fromSize: 1_207 }),
   'ledger-v1-heads.cbor': encodeHeads([HEAD.note, OTHER.note])[0] as Uint8Array,
   'ledger-v1-fork.cbor': encodeFork(HEAD.note, OTHER.note),
-  'store-v1-head-record.cbor': encodeHeadRecord(batchOf({ ...LOG, entries: [], before: emptyTip(ADA.member), head: HEAD }).head),
+  'store-v1-head-record.cbor': encodeHeadRecord(
+    batchOf({ ...LOG, entries: [], before: emptyTip(ADA.member), head: HEAD }).head,
+  ),
 }
 
 const golden = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../golden/${name}`, import.meta.url)))
@@ -65,7 +94,10 @@ for (const [name, bytes] of Object.entries(FORMATS)) {
 
 it('golden: the old files are read and mean what they meant', () => {
   const merged = decodeEntry(golden('ledger-v1-entry-merged.cbor'))
-  assert.equal([merged.seq, merged.lamport, merged.kind, merged.study, merged.timeMs], [1, 42, 'round.merged', STUDY, 1_790_000_004_321])
+  assert.equal(
+    [merged.seq, merged.lamport, merged.kind, merged.study, merged.timeMs],
+    [1, 42, 'round.merged', STUDY, 1_790_000_004_321],
+  )
   assert.is(merged.hash, decodeEntry(golden('ledger-v1-entry-dropped.cbor')).hash)
   assert.equal(decodeEntry(golden('ledger-v1-entry-unknown-kind.cbor')).body, DRAFTS[2]?.body)
   const head = openHead(golden('ledger-v1-head.txt'), FOUNDING)

@@ -1,9 +1,9 @@
+import { createHash } from 'node:crypto'
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createHash } from 'node:crypto'
 import { fromHex, toHex } from '../../src/core/bytes.ts'
-import { fitsFrontier, Frontier, leafHash } from '../../src/ledger/merkle.ts'
+import { Frontier, fitsFrontier, leafHash } from '../../src/ledger/merkle.ts'
 
 const it = suite('merkle')
 
@@ -24,7 +24,16 @@ const rootOf = (leaves: readonly Uint8Array[]): string => {
 }
 
 it('merkle: the roots of the eight leaves that Certificate Transparency implementations share are the published ones', () => {
-  const leaves = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f'].map(fromHex)
+  const leaves = [
+    '',
+    '00',
+    '10',
+    '2021',
+    '3031',
+    '40414243',
+    '5051525354555657',
+    '606162636465666768696a6b6c6d6e6f',
+  ].map(fromHex)
   const published = [
     'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
     '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
@@ -67,7 +76,14 @@ it('merkle: a frontier taken out and put back at any point goes on to the same r
 
 it('merkle: roots that cannot belong to a size are refused', () => {
   const root = new Uint8Array(32)
-  for (const [size, roots] of [[3, [root]], [4, [root, root]], [0, [root]], [1, [new Uint8Array(31)]], [-1, []], [1.5, [root]]] as const) {
+  for (const [size, roots] of [
+    [3, [root]],
+    [4, [root, root]],
+    [0, [root]],
+    [1, [new Uint8Array(31)]],
+    [-1, []],
+    [1.5, [root]],
+  ] as const) {
     assert.not(fitsFrontier(size, roots), `size ${size}, ${roots.length} roots`)
   }
   assert.throws(() => new Frontier(3, [root]), /invariant/)

@@ -4,10 +4,16 @@ import * as assert from 'uvu/assert'
 import { toHex, utf8 } from '../../src/core/bytes.ts'
 import { encodeCbor } from '../../src/core/cbor.ts'
 import { sha256 } from '../../src/core/digest.ts'
-import { digest, type Digest, type MemberId, memberId } from '../../src/core/ids.ts'
+import { type Digest, digest, type MemberId, memberId } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
 import { type LogState, Replication } from '../../src/ledger/replication.ts'
-import { decodeHeads, decodeRangeRequest, encodeHeads, encodeRangeRequest, HEADS_FRAME_BYTES_MAX } from '../../src/ledger/wire.ts'
+import {
+  decodeHeads,
+  decodeRangeRequest,
+  encodeHeads,
+  encodeRangeRequest,
+  HEADS_FRAME_BYTES_MAX,
+} from '../../src/ledger/wire.ts'
 
 const it = suite('replication')
 
@@ -15,7 +21,11 @@ const member = (i: number): MemberId => memberId(i.toString(16).padStart(64, '0'
 const [SELF, ADA, BEN, CLEO, DAN] = [1, 2, 3, 4, 5].map(member) as [MemberId, MemberId, MemberId, MemberId, MemberId]
 const MEMBERS = [SELF, ADA, BEN, CLEO, DAN]
 const root = (label: string | number): Digest => digest(toHex(sha256(utf8(`root ${label}`))))
-const log = (author: MemberId, size: number, label: string | number = `${author} ${size}`): LogState => ({ author, size, root: root(label) })
+const log = (author: MemberId, size: number, label: string | number = `${author} ${size}`): LogState => ({
+  author,
+  size,
+  root: root(label),
+})
 const T = 1_000_000
 
 it('replication: a longer head is fetched from who told of it, once, and again only when there is more', () => {
@@ -27,7 +37,11 @@ it('replication: a longer head is fetched from who told of it, once, and again o
   assert.equal(replication.due(T + 2), [], 'progress does not end the fetch')
   replication.onFetched(log(ADA, 12))
   assert.equal(replication.due(T + 3), [])
-  assert.is(replication.onHead(log(ADA, 12), CLEO, T + 4).verdict, 'accept', 'the newest head is passed on even where it is known')
+  assert.is(
+    replication.onHead(log(ADA, 12), CLEO, T + 4).verdict,
+    'accept',
+    'the newest head is passed on even where it is known',
+  )
   assert.is(replication.onHead(log(ADA, 11), CLEO, T + 4).reason, 'head-not-newer')
   assert.equal(replication.due(T + 4), [], 'but fetches nothing')
   replication.onHead(log(ADA, 13), CLEO, T + 5)
@@ -45,10 +59,16 @@ it('replication: after a failure another peer is asked at once, the same one onl
   assert.equal(replication.due(T + 20), [])
   assert.is(replication.wakeAtMs(), T + 1_010)
   assert.equal(replication.due(T + 1_009), [])
-  assert.equal(replication.due(T + 1_010).map((fetch) => fetch.peer), [BEN])
+  assert.equal(
+    replication.due(T + 1_010).map((fetch) => fetch.peer),
+    [BEN],
+  )
   replication.onFetchFailed(ADA, BEN, false, T + 1_020)
   assert.equal(replication.due(T + 3_019), [])
-  assert.equal(replication.due(T + 3_020).map((fetch) => fetch.peer), [BEN])
+  assert.equal(
+    replication.due(T + 3_020).map((fetch) => fetch.peer),
+    [BEN],
+  )
   for (let i = 0; i < 30; i++) {
     replication.onFetchFailed(ADA, BEN, false, T)
     replication.due(T + 10_000_000)
@@ -84,20 +104,39 @@ it('replication: a peer is asked for no more than it told of', () => {
 it('replication: one size with two roots is a fork, told once, against stored and against wanted heads; then the log is frozen', () => {
   const rows: [string, (r: Replication) => void, number][] = [
     ['stored at the start', () => {}, 5],
-    ['stored on the way', (r) => { r.onHead(log(ADA, 9), BEN, T); r.due(T); r.onFetched(log(ADA, 9)); r.onHead(log(ADA, 14), BEN, T); r.due(T); r.onFetched(log(ADA, 14)) }, 9],
+    [
+      'stored on the way',
+      (r) => {
+        r.onHead(log(ADA, 9), BEN, T)
+        r.due(T)
+        r.onFetched(log(ADA, 9))
+        r.onHead(log(ADA, 14), BEN, T)
+        r.due(T)
+        r.onFetched(log(ADA, 14))
+      },
+      9,
+    ],
     ['wanted', (r) => void r.onHead(log(ADA, 30), BEN, T), 30],
   ]
   for (const [name, prepare, size] of rows) {
     const replication = new Replication(SELF, MEMBERS, [log(ADA, 5)])
     prepare(replication)
-    assert.equal(replication.onHead(log(ADA, size, 'other branch'), CLEO, T), { verdict: 'accept', reason: 'conflicting-heads', fork: true }, name)
+    assert.equal(
+      replication.onHead(log(ADA, size, 'other branch'), CLEO, T),
+      { verdict: 'accept', reason: 'conflicting-heads', fork: true },
+      name,
+    )
     assert.is(replication.onHead(log(ADA, size, 'other branch'), CLEO, T).reason, 'log-frozen', name)
     assert.is(replication.onHead(log(ADA, 40), BEN, T).reason, 'log-frozen', name)
     assert.equal(replication.due(T), [], name)
     assert.ok(replication.view().find((view) => view.author === ADA)?.frozen)
     assert.is(replication.onHead(log(BEN, 3), BEN, T).verdict, 'accept', 'others go on')
   }
-  assert.is(new Replication(SELF, MEMBERS, [log(ADA, 5)], [ADA]).onHead(log(ADA, 6), BEN, T).reason, 'log-frozen', 'after a restart')
+  assert.is(
+    new Replication(SELF, MEMBERS, [log(ADA, 5)], [ADA]).onHead(log(ADA, 6), BEN, T).reason,
+    'log-frozen',
+    'after a restart',
+  )
 })
 
 it('replication: own entries are compared with what others say, never fetched', () => {
@@ -119,12 +158,18 @@ it('replication: fetches in flight are bounded per peer and in all', () => {
   const replication = new Replication(SELF, members, [])
   for (const author of members.slice(10)) replication.onHead(log(author, 3), BEN, T)
   assert.is(replication.due(T).length, 4)
-  for (const author of members.slice(10)) for (const peer of members.slice(1, 8)) replication.onHead(log(author, 3), peer, T)
+  for (const author of members.slice(10))
+    for (const peer of members.slice(1, 8)) replication.onHead(log(author, 3), peer, T)
   assert.is(replication.due(T).length, 12)
 })
 
 it('replication: with peers that fail, lie about nothing and come and go, everything that is told of arrives', () => {
-  const step = fc.record({ author: fc.integer({ min: 1, max: 4 }), peer: fc.integer({ min: 1, max: 4 }), grow: fc.nat(5), act: fc.nat(9) })
+  const step = fc.record({
+    author: fc.integer({ min: 1, max: 4 }),
+    peer: fc.integer({ min: 1, max: 4 }),
+    grow: fc.nat(5),
+    act: fc.nat(9),
+  })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
       const replication = new Replication(SELF, MEMBERS, [])
@@ -177,8 +222,18 @@ it('replication: with peers that fail, lie about nothing and come and go, everyt
 })
 
 it('replication: requests and head vectors are read back, and nothing else is', () => {
-  assert.equal(decodeRangeRequest(encodeRangeRequest({ author: ADA, fromSize: 1_207 })), { author: ADA, fromSize: 1_207 })
-  for (const bad of [[1, new Uint8Array(31), 0], [1, new Uint8Array(32), -1], [1, new Uint8Array(32), 1.5], [2, new Uint8Array(32), 0], [1, new Uint8Array(32)], null]) {
+  assert.equal(decodeRangeRequest(encodeRangeRequest({ author: ADA, fromSize: 1_207 })), {
+    author: ADA,
+    fromSize: 1_207,
+  })
+  for (const bad of [
+    [1, new Uint8Array(31), 0],
+    [1, new Uint8Array(32), -1],
+    [1, new Uint8Array(32), 1.5],
+    [2, new Uint8Array(32), 0],
+    [1, new Uint8Array(32)],
+    null,
+  ]) {
     assert.throws(() => decodeRangeRequest(encodeCbor(bad)), /range request/)
   }
   const notes = Array.from({ length: 300 }, (_, i) => utf8(`note ${i}`))
@@ -187,7 +242,14 @@ it('replication: requests and head vectors are read back, and nothing else is', 
   assert.equal(frames.flatMap(decodeHeads), notes)
   const largest = encodeHeads(Array.from({ length: 128 }, () => new Uint8Array(LIMITS.headBytesMax)))
   assert.ok(largest.length === 1 && (largest[0] as Uint8Array).length <= HEADS_FRAME_BYTES_MAX)
-  for (const bad of [[], [1], [new Uint8Array(0)], [new Uint8Array(LIMITS.headBytesMax + 1)], notes.slice(0, 129), { a: 1 }]) {
+  for (const bad of [
+    [],
+    [1],
+    [new Uint8Array(0)],
+    [new Uint8Array(LIMITS.headBytesMax + 1)],
+    notes.slice(0, 129),
+    { a: 1 },
+  ]) {
     assert.throws(() => decodeHeads(encodeCbor(bad)), /vector|note/)
   }
 })

@@ -100,4 +100,29 @@ it('an address book in use is an error; one that is damaged is done without', as
   }
 })
 
+it('an address book that cannot be written is told of once, and fails nobody', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'consilium-book-'))
+  try {
+    const warnings: string[] = []
+    const store = await openBookStore(join(folder, 'peers'), (why) => warnings.push(why))
+    assert.ok(store !== undefined)
+    const key = { toString: () => '/peers/one' } as Parameters<typeof store.put>[0]
+    const value = new Uint8Array([1])
+    await store.put(key, value)
+    await store.db.close()
+    await store.put(key, value)
+    await store.delete(key)
+    const batch = store.batch()
+    batch.put(key, value)
+    await batch.commit()
+    assert.is(warnings.length, 1)
+    assert.ok(warnings[0]?.includes('cannot be written'))
+    await store.db.open()
+    assert.equal(Uint8Array.from(await store.get(key)), value, 'what was written before is kept')
+    await store.close()
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
 it.run()

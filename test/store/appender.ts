@@ -16,9 +16,19 @@ writeSync(1, `open ${tip.size} ${toHex(rootAt(tip))}\n`)
 for (let round = 0; ; round++) {
   const from = tip.size
   const drafts = Array.from({ length: 1 + (round % 7) }, (_, i) => draftOf(from + i))
-  const { raws, tip: next } = extend(tip, drafts, drafts.map(() => new Uint8Array(randomBytes(32))))
+  const { raws, tip: next } = extend(
+    tip,
+    drafts,
+    drafts.map(() => new Uint8Array(randomBytes(32))),
+  )
   const { note } = signHead(key, FOUNDING, next.size, rootAt(next))
-  await store.append({ author: key.member, from, entries: raws, head: storedHead(next, note), state: new Map([['size', Buffer.from(`${next.size}`)]]) })
+  await store.append({
+    author: key.member,
+    from,
+    entries: raws,
+    head: storedHead(next, note),
+    state: new Map([['size', Buffer.from(`${next.size}`)]]),
+  })
   tip = next
   writeSync(1, `done ${tip.size} ${toHex(rootAt(tip))}\n`)
 }

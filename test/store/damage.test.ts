@@ -51,7 +51,10 @@ async function outcome(place: Folder, pin?: 'check' | 'trust'): Promise<string> 
 }
 
 async function walOf(place: Folder): Promise<string> {
-  const name = (await readdir(place.database)).filter((file) => file.endsWith('.log')).sort().pop()
+  const name = (await readdir(place.database))
+    .filter((file) => file.endsWith('.log'))
+    .sort()
+    .pop()
   return join(place.database, name as string)
 }
 
@@ -113,7 +116,10 @@ it('damage: no flipped bit of the write-ahead log changes an own log unnoticed',
       seen.set(result, (seen.get(result) ?? 0) + 1)
     }
     assert.is(seen.get('UNNOTICED'), undefined, JSON.stringify([...seen]))
-    assert.ok((seen.get('database-corrupt') ?? 0) + (seen.get('ledger-behind-pin') ?? 0) > 20, JSON.stringify([...seen]))
+    assert.ok(
+      (seen.get('database-corrupt') ?? 0) + (seen.get('ledger-behind-pin') ?? 0) > 20,
+      JSON.stringify([...seen]),
+    )
   } finally {
     await place.remove()
     await rm(`${place.data}-kept`, { recursive: true, force: true })
@@ -183,9 +189,10 @@ it('damage: a crash between the batch and the pin leaves a ledger ahead of its p
       torn[bit >> 3] = (torn[bit >> 3] as number) ^ (1 << (bit & 7))
       await writeFile(place.pin, torn)
       const pin = await HeadPin.read(place.pin)
-      const { size } = pin?.newest as { size: number }
+      assert.ok(pin !== undefined, `bit ${bit}: one of the two pins is read`)
+      const { size } = pin.newest
       assert.ok(size === SIZE || size === COMMITS[COMMITS.length - 2]?.tip.size, `bit ${bit} of the pin gives ${size}`)
-      await pin?.close()
+      await pin.close()
     }
   } finally {
     await place.remove()
@@ -199,16 +206,40 @@ it('damage: what was changed in the database is named when it is opened', async 
   const forged = { ...head, note: signHead(keyOf('ada'), FOUNDING, SIZE, new Uint8Array(32).fill(3)).note }
   const record = authorKey(TABLE.head, short)
   const rows: [string, (db: Level<Uint8Array, Uint8Array>) => Promise<void>, RegExp][] = [
-    ['a hole', (db) => db.del(numberKey(TABLE.entry, short, SIZE - 9)), new RegExp(`entry ${SIZE - 9} of ${SIZE} is missing`)],
-    ['the last entry gone', (db) => db.del(numberKey(TABLE.entry, short, SIZE - 1)), new RegExp(`entry ${SIZE - 1} of ${SIZE} is missing`)],
-    ['another last entry', (db) => db.put(numberKey(TABLE.entry, short, SIZE - 1), last.raws[0] as Uint8Array), /not the one that the head ends with/],
-    ['a note gone', (db) => db.del(numberKey(TABLE.commit, short, SIZE)), new RegExp(`note of size ${SIZE} is missing`)],
-    ['another frontier', (db) => db.put(record, encodeHeadRecord({ ...head, frontier: head.frontier.map(() => new Uint8Array(32)) })), /has not the signed root/],
+    [
+      'a hole',
+      (db) => db.del(numberKey(TABLE.entry, short, SIZE - 9)),
+      new RegExp(`entry ${SIZE - 9} of ${SIZE} is missing`),
+    ],
+    [
+      'the last entry gone',
+      (db) => db.del(numberKey(TABLE.entry, short, SIZE - 1)),
+      new RegExp(`entry ${SIZE - 1} of ${SIZE} is missing`),
+    ],
+    [
+      'another last entry',
+      (db) => db.put(numberKey(TABLE.entry, short, SIZE - 1), last.raws[0] as Uint8Array),
+      /not the one that the head ends with/,
+    ],
+    [
+      'a note gone',
+      (db) => db.del(numberKey(TABLE.commit, short, SIZE)),
+      new RegExp(`note of size ${SIZE} is missing`),
+    ],
+    [
+      'another frontier',
+      (db) => db.put(record, encodeHeadRecord({ ...head, frontier: head.frontier.map(() => new Uint8Array(32)) })),
+      /has not the signed root/,
+    ],
     ['a short frontier', (db) => db.put(record, encodeHeadRecord({ ...head, frontier: [] })), /frontier/],
     ['another note', (db) => db.put(record, encodeHeadRecord(forged)), /has not the signed root/],
     ['a smaller size', (db) => db.put(record, encodeHeadRecord({ ...head, size: SIZE - 1 })), /frontier|differs/],
     ['a record that is none', (db) => db.put(record, Uint8Array.of(0x80)), /head record/],
-    ["a record under another's key", (db) => db.put(authorKey(TABLE.head, new Uint8Array(8)), encodeHeadRecord(head)), /another author/],
+    [
+      "a record under another's key",
+      (db) => db.put(authorKey(TABLE.head, new Uint8Array(8)), encodeHeadRecord(head)),
+      /another author/,
+    ],
   ]
   const place = await filled()
   await cp(place.data, `${place.data}-kept`, { recursive: true })
@@ -249,7 +280,11 @@ it('damage: an old hole, which opening does not look for, ends reads and ranges 
     const frames: Uint8Array[] = []
     for await (const frame of serveRange(again, { author: ben, fromSize: 0 })) frames.push(frame)
     assert.is(frames.length, 1)
-    assert.is(openFrame(emptyTip(ben), frames[0] as Uint8Array, FOUNDING).tip.size, 4, 'up to the last signed head before the hole')
+    assert.is(
+      openFrame(emptyTip(ben), frames[0] as Uint8Array, FOUNDING).tip.size,
+      4,
+      'up to the last signed head before the hole',
+    )
     const report = verifyLog([raws], parseHead((await again.head(ben))?.note as Uint8Array, FOUNDING))
     assert.equal([report.ok, report.firstFault?.code, report.firstFault?.at], [false, 'entry-missing', 6])
     await again.close()
@@ -280,7 +315,10 @@ it('damage: a folder in use, in the way or not writable is told apart', async ()
     assert.is(await outcome(place), 'opened', 'the lock goes with its holder')
     await writeFile(join(place.data, 'file'), '')
     for (const path of [join(place.data, 'file'), join(place.data, 'file', 'ledger')]) {
-      const code = await LevelStore.open(path, { self: SELF }).then(() => 'opened', (error: ConsiliumError) => error.code)
+      const code = await LevelStore.open(path, { self: SELF }).then(
+        () => 'opened',
+        (error: ConsiliumError) => error.code,
+      )
       assert.is(code, 'data-folder-not-writable', path)
     }
   } finally {
@@ -291,7 +329,10 @@ it('damage: a folder in use, in the way or not writable is told apart', async ()
 it('damage: what LevelDB and the file system say becomes one code each', () => {
   const coded = (code: string, message: string, cause?: Error) => Object.assign(new Error(message, { cause }), { code })
   const rows: [Error, string][] = [
-    [coded('LEVEL_DATABASE_NOT_OPEN', 'Database failed to open', coded('LEVEL_LOCKED', 'IO error: lock')), 'data-folder-locked'],
+    [
+      coded('LEVEL_DATABASE_NOT_OPEN', 'Database failed to open', coded('LEVEL_LOCKED', 'IO error: lock')),
+      'data-folder-locked',
+    ],
     [coded('LEVEL_IO_ERROR', 'IO error: /x/000003.log: No space left on device'), 'disk-full'],
     [coded('ENOSPC', 'ENOSPC: no space left on device, write'), 'disk-full'],
     [coded('EDQUOT', 'EDQUOT: disk quota exceeded'), 'disk-full'],

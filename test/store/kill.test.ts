@@ -4,9 +4,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toHex } from '../../src/core/bytes.ts'
 import { Rng } from '../../src/core/rng.ts'
-import { Frontier } from '../../src/ledger/merkle.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
 import { openHead } from '../../src/ledger/head.ts'
+import { Frontier } from '../../src/ledger/merkle.ts'
 import { verifyLog } from '../../src/ledger/verify.ts'
 import { FOUNDING } from '../ledger/fixtures.ts'
 import { folder, SELF } from './places.ts'
@@ -18,7 +18,9 @@ const DEADLINE_MS = 20_000
 
 /** Starts the child, kills it after `confirmations` commits, and returns what it had confirmed: size and root. */
 async function runAndKill(database: string, confirmations: number): Promise<[number, string][]> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'test/store/appender.ts', database], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--import', 'tsx', 'test/store/appender.ts', database], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS)
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => {

@@ -3,11 +3,11 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { equalBytes, toHex, utf8 } from '../../src/core/bytes.ts'
 import { emptyTip, tipOf } from '../../src/ledger/chain.ts'
-import { openFrame } from '../../src/ledger/wire.ts'
 import type { LogStore } from '../../src/ledger/store.ts'
+import { openFrame } from '../../src/ledger/wire.ts'
 import { serveRange } from '../../src/store/serveRange.ts'
 import type { WriteHooks, WriteOperation } from '../../src/store/writes.ts'
-import { batchOf, commitOf, FOUNDING, keyOf, logOf } from '../ledger/fixtures.ts'
+import { batchOf, type commitOf, FOUNDING, keyOf, logOf } from '../ledger/fixtures.ts'
 
 /** A place that outlives the stores opened on it. The node's own key is Ada's. */
 export interface Place {
@@ -61,7 +61,13 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
       const head = await where.head(ADA.member)
       assert.is(head?.size, 8)
       assert.equal(tipOf(head as NonNullable<typeof head>, all[7] as Uint8Array), ada[1]?.tip)
-      assert.equal((await where.heads()).map((h) => [h.author, h.size]), [[ADA.member, 8], [BEN.member, 7]].sort() as never)
+      assert.equal(
+        (await where.heads()).map((h) => [h.author, h.size]),
+        [
+          [ADA.member, 8],
+          [BEN.member, 7],
+        ].sort() as never,
+      )
     }
     await check(store)
     await store.close()
@@ -95,41 +101,84 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
     assert.ok(found && equalBytes(found.note, (commits[0] as (typeof commits)[0]).head.note))
   })
 
-  claim('state is written with its batch or by itself, listed by prefix in the order of its bytes, and deleted by null', async (store, place) => {
-    const commit = logOf(ADA, [2])[0] as ReturnType<typeof commitOf>
-    await store.append(batchOf(commit, new Map([['study/b', utf8('2')], ['study/a', utf8('1')]])))
-    await store.putState(new Map([['study/ä', utf8('3')], ['studz', utf8('4')], ['stud', utf8('5')], ['study/b', null]]))
-    await store.close()
-    const again = await place.open()
-    assert.equal((await again.listState('study/')).map(([key, value]) => `${key}=${Buffer.from(value)}`), ['study/a=1', 'study/ä=3'])
-    assert.equal((await again.listState('')).map(([key]) => key), ['stud', 'study/a', 'study/ä', 'studz'])
-    assert.equal(Buffer.from((await again.getState('studz')) as Uint8Array).toString(), '4')
-    assert.is(await again.getState('study/b'), undefined)
-    await again.close()
-  })
+  claim(
+    'state is written with its batch or by itself, listed by prefix in the order of its bytes, and deleted by null',
+    async (store, place) => {
+      const commit = logOf(ADA, [2])[0] as ReturnType<typeof commitOf>
+      await store.append(
+        batchOf(
+          commit,
+          new Map([
+            ['study/b', utf8('2')],
+            ['study/a', utf8('1')],
+          ]),
+        ),
+      )
+      await store.putState(
+        new Map([
+          ['study/ä', utf8('3')],
+          ['studz', utf8('4')],
+          ['stud', utf8('5')],
+          ['study/b', null],
+        ]),
+      )
+      await store.close()
+      const again = await place.open()
+      assert.equal(
+        (await again.listState('study/')).map(([key, value]) => `${key}=${Buffer.from(value)}`),
+        ['study/a=1', 'study/ä=3'],
+      )
+      assert.equal(
+        (await again.listState('')).map(([key]) => key),
+        ['stud', 'study/a', 'study/ä', 'studz'],
+      )
+      assert.equal(Buffer.from((await again.getState('studz')) as Uint8Array).toString(), '4')
+      assert.is(await again.getState('study/b'), undefined)
+      await again.close()
+    },
+  )
 
   claim('appends that are called together are done in order', async (store) => {
-    const commits = logOf(ADA, Array.from({ length: 20 }, (_, i) => 1 + (i % 3)))
+    const commits = logOf(
+      ADA,
+      Array.from({ length: 20 }, (_, i) => 1 + (i % 3)),
+    )
     const done: number[] = []
     await Promise.all(commits.map((commit) => store.append(batchOf(commit)).then(() => done.push(commit.tip.size))))
-    assert.equal(done, commits.map((commit) => commit.tip.size))
+    assert.equal(
+      done,
+      commits.map((commit) => commit.tip.size),
+    )
     assert.is((await store.entries(ADA.member, 0, 1_000)).length, commits[19]?.tip.size)
   })
 
-  claim('a batch that does not continue its log is refused and changes nothing, and the store goes on', async (store) => {
-    const [first, second, third] = logOf(ADA, [3, 2, 2]) as [ReturnType<typeof commitOf>, ReturnType<typeof commitOf>, ReturnType<typeof commitOf>]
-    await store.append(batchOf(first))
-    const bad = [batchOf(third), batchOf(first), { ...batchOf(second), entries: second.raws.slice(1) }, { ...batchOf(second), entries: [] }, { ...batchOf(second), author: BEN.member }]
-    for (const batch of bad) {
-      let refused = false
-      await store.append(batch).catch(() => (refused = true))
-      assert.ok(refused)
-    }
-    assert.is((await store.head(ADA.member))?.size, 3)
-    assert.is(await store.head(BEN.member), undefined)
-    await store.append(batchOf(second))
-    assert.is((await store.entries(ADA.member, 0, 10)).length, 5)
-  })
+  claim(
+    'a batch that does not continue its log is refused and changes nothing, and the store goes on',
+    async (store) => {
+      const [first, second, third] = logOf(ADA, [3, 2, 2]) as [
+        ReturnType<typeof commitOf>,
+        ReturnType<typeof commitOf>,
+        ReturnType<typeof commitOf>,
+      ]
+      await store.append(batchOf(first))
+      const bad = [
+        batchOf(third),
+        batchOf(first),
+        { ...batchOf(second), entries: second.raws.slice(1) },
+        { ...batchOf(second), entries: [] },
+        { ...batchOf(second), author: BEN.member },
+      ]
+      for (const batch of bad) {
+        let refused = false
+        await store.append(batch).catch(() => (refused = true))
+        assert.ok(refused)
+      }
+      assert.is((await store.head(ADA.member))?.size, 3)
+      assert.is(await store.head(BEN.member), undefined)
+      await store.append(batchOf(second))
+      assert.is((await store.entries(ADA.member, 0, 10)).length, 5)
+    },
+  )
 
   claim('fork evidence freezes its author alone, stays the first, and survives a restart', async (store, place) => {
     const ada = logOf(ADA, [3, 2]) as [ReturnType<typeof commitOf>, ReturnType<typeof commitOf>]
@@ -137,7 +186,10 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
     await store.putForkEvidence(ADA.member, utf8('two heads'))
     await store.putForkEvidence(ADA.member, utf8('two other heads'))
     const check = async (where: LogStore) => {
-      const code = await where.append(batchOf(ada[1])).then(() => 'appended', (error: { code?: string }) => error.code)
+      const code = await where.append(batchOf(ada[1])).then(
+        () => 'appended',
+        (error: { code?: string }) => error.code,
+      )
       assert.is(code, 'log-frozen')
       assert.equal(Buffer.from((await where.forkEvidence(ADA.member)) as Uint8Array).toString(), 'two heads')
     }
@@ -170,18 +222,24 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
 
   claim('a closed store refuses writes, and closing twice is closing once', async (store) => {
     await Promise.all([store.close(), store.close()])
-    const code = await store.putState(new Map()).then(() => 'written', (error: { code?: string }) => error.code)
+    const code = await store.putState(new Map()).then(
+      () => 'written',
+      (error: { code?: string }) => error.code,
+    )
     assert.is(code, 'store-closed')
   })
 
   for (const operation of ['append', 'putState', 'putForkEvidence'] as const) {
     for (const moment of ['before', 'after'] as const) {
       const outcome = moment === 'before' ? 'was not written' : 'was written all the same'
-      claim(`a failed ${operation} that ${outcome}: all or nothing after a restart, and no write before it`, async (first, place) => {
-        await first.append(batchOf(logOf(ADA, [3])[0] as ReturnType<typeof commitOf>))
-        await first.close()
-        await failing(place, operation, moment)
-      })
+      claim(
+        `a failed ${operation} that ${outcome}: all or nothing after a restart, and no write before it`,
+        async (first, place) => {
+          await first.append(batchOf(logOf(ADA, [3])[0] as ReturnType<typeof commitOf>))
+          await first.close()
+          await failing(place, operation, moment)
+        },
+      )
     }
   }
 
@@ -190,7 +248,11 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
 
 /** One row of the fault table: the operation fails once at `moment`, then the store is opened again and used. */
 async function failing(place: Place, operation: WriteOperation, moment: 'before' | 'after'): Promise<void> {
-  const [, second, third] = logOf(ADA, [3, 2, 4]) as [ReturnType<typeof commitOf>, ReturnType<typeof commitOf>, ReturnType<typeof commitOf>]
+  const [, second, third] = logOf(ADA, [3, 2, 4]) as [
+    ReturnType<typeof commitOf>,
+    ReturnType<typeof commitOf>,
+    ReturnType<typeof commitOf>,
+  ]
   const state = new Map([['round', utf8('7')]])
   const fault = (at: WriteOperation) => {
     if (at === operation) throw new Error('injected')
@@ -201,7 +263,11 @@ async function failing(place: Place, operation: WriteOperation, moment: 'before'
     putState: () => store.putState(state),
     putForkEvidence: () => store.putForkEvidence(BEN.member, utf8('two heads')),
   }[operation]
-  const codeOf = (promise: Promise<void>) => promise.then(() => 'written', (error: Error & { code?: string }) => error.code ?? error.message)
+  const codeOf = (promise: Promise<void>) =>
+    promise.then(
+      () => 'written',
+      (error: Error & { code?: string }) => error.code ?? error.message,
+    )
   assert.is(await codeOf(write()), 'injected')
   assert.is(await codeOf(store.putState(new Map([['late', utf8('x')]]))), 'store-failed')
   await store.close()

@@ -1,0 +1,136 @@
+/** What one simulated node keeps over a crash: the logs as it holds them, its checkpoints and the table that it bound. */
+import { toHex } from '../src/core/bytes.ts'
+import { sha256 } from '../src/core/digest.ts'
+import { invariant } from '../src/core/errors.ts'
+import type { Digest, MemberId, StudyId } from '../src/core/ids.ts'
+import { LIMITS } from '../src/core/limits.ts'
+import { isKind } from '../src/governance/kinds.ts'
+import type { Fact } from '../src/governance/studies.ts'
+import { emptyTip, rootAt, type Tip } from '../src/ledger/chain.ts'
+import { decodeEntry, type Entry } from '../src/ledger/entry.ts'
+import type { Checkpoint } from '../src/node/checkpoint.ts'
+import type { BoundDataset, LogSize } from '../src/node/events.ts'
+
+/** One log as it is stored. */
+export interface StoredLog {
+  readonly tip: Tip
+  readonly raws: readonly Uint8Array[]
+  /** The signed heads under which it grew, ascending by size. */
+  readonly heads: readonly { readonly size: number; readonly note: Uint8Array }[]
+}
+
+/** A checkpoint with the numbers that it names. */
+export interface StoredCheckpoint {
+  readonly checkpoint: Checkpoint
+  readonly shared: Float32Array
+  readonly head: Float32Array
+  readonly optimiser: Uint8Array
+}
+
+/** A run of entries that ends under a signed head, as it is sent. */
+export interface Frame {
+  readonly from: number
+  readonly raws: readonly Uint8Array[]
+  readonly note: Uint8Array
+}
+
+interface GrowingLog {
+  tip: Tip
+  readonly raws: Uint8Array[]
+  readonly heads: { readonly size: number; readonly note: Uint8Array }[]
+}
+
+export class Disk {
+  readonly #logs = new Map<MemberId, GrowingLog>()
+  readonly checkpoints = new Map<StudyId, StoredCheckpoint>()
+  /** Newest checkpoint of each study that is not in the middle of a round. */
+  readonly complete = new Map<StudyId, StoredCheckpoint>()
+  /** The facts of the bound table, and which of the node's tables it is. */
+  readonly bindings = new Map<StudyId, { readonly bound: BoundDataset; readonly version: number }>()
+  readonly forks = new Set<MemberId>()
+  #lamport = 0
+
+  constructor(members: readonly MemberId[]) {
+    for (const member of members) this.#logs.set(member, { tip: emptyTip(member), raws: [], heads: [] })
+  }
+
+  /** The greatest lamport time in any log here. */
+  get lamport(): number {
+    return this.#lamport
+  }
+
+  log(author: MemberId): StoredLog {
+    return this.#log(author)
+  }
+
+  logs(): ReadonlyMap<MemberId, StoredLog> {
+    return this.#logs
+  }
+
+  append(tip: Tip, entries: readonly Entry[], note: Uint8Array): void {
+    const log = this.#log(tip.author)
+    invariant(log.raws.length + entries.length === tip.size, 'a log grows without a hole')
+    for (const { raw } of entries) log.raws.push(raw)
+    log.tip = tip
+    log.heads.push({ size: tip.size, note })
+    this.#lamport = Math.max(this.#lamport, tip.lamport)
+  }
+
+  /** One durable change with the entries that tell of it. */
+  keep(stored: StoredCheckpoint): void {
+    this.checkpoints.set(stored.checkpoint.study, stored)
+    if (stored.checkpoint.stage !== 'trained') this.complete.set(stored.checkpoint.study, stored)
+  }
+
+  sizeOf(author: MemberId): LogSize {
+    const { tip } = this.#log(author)
+    return { author, size: tip.size, root: toHex(tip.size === 0 ? sha256() : rootAt(tip)) as Digest }
+  }
+
+  sizes(): LogSize[] {
+    return [...this.#logs.keys()].map((author) => this.sizeOf(author))
+  }
+
+  note(author: MemberId): Uint8Array | null {
+    return this.#log(author).heads.at(-1)?.note ?? null
+  }
+
+  /** What a peer is sent of a log from `from` on: frames as large as the daemon's, each ending at a signed head. */
+  frames(author: MemberId, from: number): Frame[] {
+    const { raws, heads } = this.#log(author)
+    const frames: Frame[] = []
+    for (let at = from; at < raws.length; ) {
+      let [fit, bytes] = [at, 0]
+      while (fit < raws.length && fit - at < LIMITS.rangeEntriesMax) {
+        bytes += (raws[fit] as Uint8Array).length
+        if (bytes > LIMITS.rangeBytesMax) break
+        fit++
+      }
+      const head = heads.findLast(({ size }) => size > at && size <= fit)
+      if (head === undefined) break
+      frames.push({ from: at, raws: raws.slice(at, head.size), note: head.note })
+      at = head.size
+    }
+    return frames
+  }
+
+  /** Every stored entry that the machine interprets, author by author. */
+  facts(): Fact[] {
+    return [...this.#logs.values()].flatMap(({ raws }) => factsOf(raws.map(decodeEntry)))
+  }
+
+  #log(author: MemberId): GrowingLog {
+    const log = this.#logs.get(author)
+    invariant(log !== undefined, 'every member has a log')
+    return log
+  }
+}
+
+/** What the machine folds of these entries. */
+export function factsOf(entries: readonly Entry[]): Fact[] {
+  return entries
+    .filter(({ kind }) => isKind(kind) && !kind.startsWith('round.'))
+    .map(({ author, seq, hash, timeMs, kind, study, refs, body }) => {
+      return { author, seq, hash, timeMs, kind, study, refs, body }
+    })
+}

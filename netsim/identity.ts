@@ -1,0 +1,54 @@
+/** Who the simulated members are: seeded keys, and signatures that are real or only modelled. */
+import { utf8 } from '../src/core/bytes.ts'
+import { sha256, taggedDigest } from '../src/core/digest.ts'
+import { type SigningKey, signingKey, verify } from '../src/core/ed25519.ts'
+import { compareIds, type Digest, type MemberId } from '../src/core/ids.ts'
+import { formatNote, headText, originOf, parseHead, verifyHead } from '../src/ledger/head.ts'
+
+/** `modelled` signatures are 64 zero bytes that everybody believes: about a tenth of a run's time is saved. */
+export type Signatures = 'real' | 'modelled'
+
+const MODELLED = new Uint8Array(64)
+
+/** The consortium of a simulation; members are sorted by key, and nodes are numbered in that order. */
+export class Identities {
+  readonly founding: Digest
+  readonly members: readonly MemberId[]
+  readonly #keys: readonly SigningKey[]
+  readonly #real: boolean
+
+  constructor(seed: string, nodes: number, signatures: Signatures) {
+    this.founding = taggedDigest('founding', utf8(`netsim ${seed}`))
+    const keys = Array.from({ length: nodes }, (_, i) => signingKey(sha256(utf8(`netsim key ${seed} ${i}`))))
+    this.#keys = keys.sort((a, b) => compareIds(a.member, b.member))
+    this.members = this.#keys.map((key) => key.member)
+    this.#real = signatures === 'real'
+  }
+
+  memberOf(node: number): MemberId {
+    return (this.#keys[node] as SigningKey).member
+  }
+
+  sign(node: number, message: Uint8Array): Uint8Array {
+    return this.#real ? (this.#keys[node] as SigningKey).sign(message) : MODELLED
+  }
+
+  /** Whether `signature` is by `author`; a modelled one always is, unless it was spoilt. */
+  verifies = (author: MemberId, message: Uint8Array, signature: Uint8Array): boolean => {
+    return this.#real ? verify(author, message, signature) : signature.every((byte) => byte === 0)
+  }
+
+  /** The signed head of a node's own log. */
+  signHead(node: number, size: number, root: Uint8Array): Uint8Array {
+    const member = this.memberOf(node)
+    const origin = originOf(this.founding, member)
+    const text = headText(origin, size, root)
+    return formatNote(text, origin, member, this.sign(node, utf8(text)))
+  }
+
+  /** What a note says, and whether its author signed it. */
+  readHead(note: Uint8Array) {
+    const head = parseHead(note, this.founding)
+    return { head, signatureValid: this.#real ? verifyHead(head) : true }
+  }
+}

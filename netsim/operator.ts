@@ -1,0 +1,61 @@
+/** What the people at a simulated hospital do: propose or accept the study, bind the table, pause, bind another. */
+
+import type { Study } from '../src/config/study.ts'
+import { utf8 } from '../src/core/bytes.ts'
+import { taggedDigest } from '../src/core/digest.ts'
+import type { StudyId } from '../src/core/ids.ts'
+import type { Dataset } from '../src/data/dataset.ts'
+import { localStatistics } from '../src/data/statistics.ts'
+import type { BoundDataset } from '../src/node/events.ts'
+import type { Clock } from './clock.ts'
+import type { NodeShell } from './nodeShell.ts'
+
+const LOOK_MS = 150 // how often the operator looks whether the study has arrived
+const LOOKS_MAX = 40_000 // an hour and a half: then nobody looks any more
+
+/** One hospital's part in one study. */
+export interface Duty {
+  readonly id: StudyId
+  readonly study: Study
+  readonly document: Uint8Array
+  readonly proposes: boolean
+  readonly tables: readonly Dataset[]
+  readonly seed: string
+}
+
+/** Brings a node into the study, over restarts too: looks until the table is bound. */
+export function attend(clock: Clock, shell: () => NodeShell | null, duty: Duty, looks = 0): void {
+  const at = shell()
+  if (at !== null && takePart(at, duty)) return
+  if (looks < LOOKS_MAX) clock.after(LOOK_MS, () => attend(clock, shell, duty, looks + 1))
+}
+
+/** One look. Returns whether nothing is left to do. */
+function takePart(shell: NodeShell, duty: Duty): boolean {
+  const { id, document, proposes } = duty
+  const state = shell.machine.view().studies.find((one) => one.state.id === id)?.state
+  if (state === undefined) {
+    if (proposes) shell.command((ticket) => ({ type: 'study-add', ticket, study: id, document }))
+    return false
+  }
+  if (!state.accepted.has(shell.member)) {
+    shell.command((ticket) => ({ type: 'study-accept', ticket, study: id }))
+    return false
+  }
+  if (!shell.disk.bindings.has(id)) bind(shell, duty, 0)
+  return true
+}
+
+/** Binds one of the hospital's tables: remembered first, then told to the machine, as the daemon does it. */
+export function bind(shell: NodeShell, { id, study, tables, seed }: Duty, version: number): void {
+  const table = tables[version] as Dataset
+  const bound: BoundDataset = {
+    study: id,
+    commitment: taggedDigest('dataset', utf8(`netsim ${seed} ${shell.member} ${version}`)),
+    rows: table.rows,
+    trainRows: table.trainRows.length,
+    statistics: localStatistics(study, table),
+  }
+  shell.disk.bindings.set(id, { bound, version })
+  shell.command((ticket) => ({ type: 'study-bind', ticket, dataset: bound }))
+}

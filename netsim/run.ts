@@ -1,0 +1,292 @@
+/** Runs one study among simulated nodes: the one machine of `src/node` in virtual time. The same options give the same trace. */
+import { type Study, studyDocument, studyIdOf } from '../src/config/study.ts'
+import { invariant } from '../src/core/errors.ts'
+import type { Digest, MemberId, StudyId } from '../src/core/ids.ts'
+import type { Metrics } from '../src/core/metrics.ts'
+import { Rng } from '../src/core/rng.ts'
+import type { Scaling } from '../src/core/statistics.ts'
+import type { Dataset } from '../src/data/dataset.ts'
+import type { Learner, Weights } from '../src/learn/learner.ts'
+import type { Machine } from '../src/node/machine.ts'
+import { Clock } from './clock.ts'
+import { Disk, type StoredLog } from './disk.ts'
+import type { Fault } from './fault.ts'
+import { Identities, type Signatures } from './identity.ts'
+import type { Liar, Lie } from './liar.ts'
+import { Network, type NetworkOptions, ORDINARY_NETWORK } from './network.ts'
+import { NodeShell } from './nodeShell.ts'
+import { attend, bind, type Duty } from './operator.ts'
+import { ORDINARY_TIMING, type Timing } from './timing.ts'
+import { type Step, Trace } from './trace.ts'
+
+/** One simulated study; the same options, learners included, give the same result. */
+export interface StudyOptions {
+  readonly study: Study
+  /** Per node, its tables: the first is bound at the start. A node without a table takes no part in the study. */
+  readonly tables: readonly (readonly Dataset[])[]
+  readonly seed: string | number
+  /** A learner for each node; it is not closed here. */
+  readonly learner: (node: number) => Learner
+  readonly network?: Partial<NetworkOptions>
+  readonly timing?: Partial<Timing>
+  readonly faults?: readonly Fault[]
+  readonly liars?: readonly Liar[]
+  /** Modelled where absent. */
+  readonly signatures?: Signatures
+  /** Virtual milliseconds after which it stops in any case. */
+  readonly untilMs: number
+  /** Called with every step of every machine. */
+  readonly onStep?: (step: Step) => void
+}
+
+/** One node at the end. */
+export interface NodeResult {
+  readonly member: MemberId
+  /** The newest complete model; null where no round was completed. */
+  readonly model: { readonly round: number; readonly digest: Digest; readonly weights: Weights } | null
+  readonly scaling: Scaling | null
+  /** Of the newest complete round. */
+  readonly metrics: Metrics | null
+  /** All members' logs as this node holds them. */
+  readonly logs: ReadonlyMap<MemberId, StoredLog>
+  /** Null while the node is down. */
+  readonly view: ReturnType<Machine['view']> | null
+  readonly starts: number
+  /** Why it ended, where it did so by itself. */
+  readonly ended: string | null
+  /** The most weights that it held in memory at one time. */
+  readonly weightsMost: number
+  /** Codes of the answers to its operator's commands; null for done. */
+  readonly answers: readonly (string | null)[]
+}
+
+export interface StudyResult {
+  readonly study: StudyId
+  readonly founding: Digest
+  readonly nodes: readonly NodeResult[]
+  /** Whether all who take part ended the study and hold the same logs. */
+  readonly settled: boolean
+  readonly virtualMs: number
+  readonly steps: number
+  readonly trace: Digest
+  readonly messages: { readonly sent: number; readonly lost: number }
+}
+
+const LOOK_MS = 500 // how often it is looked whether all is done
+
+/** Runs until all who take part have ended the study and all logs are everywhere, or until `untilMs`. */
+export async function runStudy(options: StudyOptions): Promise<StudyResult> {
+  return new Simulation(options).run()
+}
+
+interface Node {
+  readonly disk: Disk
+  readonly learner: Learner
+  readonly tables: readonly Dataset[]
+  readonly lies: readonly Lie[]
+  shell: NodeShell | null
+  starts: number
+  commits: number
+  ended: string | null
+  weightsMost: number
+  readonly answers: (string | null)[]
+}
+
+class Simulation {
+  readonly #options: StudyOptions
+  readonly #seed: string
+  readonly #clock = new Clock()
+  readonly #trace = new Trace()
+  readonly #identities: Identities
+  readonly #network: Network<NodeShell>
+  readonly #nodes: Node[]
+  readonly #faults: readonly Fault[]
+  readonly #document: Uint8Array
+  readonly #id: StudyId
+  #settled = false
+
+  constructor(options: StudyOptions) {
+    const { tables, learner, liars = [], faults = [] } = options
+    invariant(tables.length >= 2, 'a consortium has at least two members')
+    this.#options = options
+    this.#seed = String(options.seed)
+    this.#faults = faults
+    this.#document = studyDocument(options.study)
+    this.#id = studyIdOf(this.#document)
+    this.#identities = new Identities(this.#seed, tables.length, options.signatures ?? 'modelled')
+    const network = { ...ORDINARY_NETWORK, ...options.network }
+    this.#network = new Network(this.#clock, Rng.from('netsim', this.#seed, 'network'), tables.length, network)
+    this.#nodes = tables.map((own, node) => ({
+      disk: new Disk(this.#identities.members),
+      learner: learner(node),
+      tables: own,
+      lies: liars.find((liar) => liar.node === node)?.lies ?? [],
+      shell: null,
+      starts: 0,
+      commits: 0,
+      ended: null,
+      weightsMost: 0,
+      answers: [],
+    }))
+  }
+
+  async run(): Promise<StudyResult> {
+    const proposer = this.#nodes.findIndex(({ tables }) => tables.length > 0)
+    for (const [node, { tables }] of this.#nodes.entries()) {
+      const late = this.#faults.find((fault) => fault.type === 'late' && fault.node === node)
+      this.#clock.after(late?.type === 'late' ? late.atMs : node, () => this.#start(node)) // nodes never start at one instant
+      if (tables.length > 0) attend(this.#clock, () => this.#node(node).shell, this.#duty(node, node === proposer))
+    }
+    for (const fault of this.#faults) this.#plan(fault)
+    this.#look()
+    await this.#clock.run(this.#options.untilMs, () => this.#settled)
+    return this.#result()
+  }
+
+  #start(node: number): void {
+    const own = this.#node(node)
+    if (own.shell !== null || own.ended !== null) return
+    const shell = new NodeShell({
+      node,
+      start: own.starts++,
+      seed: this.#seed,
+      identities: this.#identities,
+      clock: this.#clock,
+      network: this.#network,
+      disk: own.disk,
+      learner: own.learner,
+      tables: own.tables,
+      timing: { ...ORDINARY_TIMING, ...this.#options.timing },
+      lies: own.lies,
+      onStep: (step) => {
+        this.#trace.add(step)
+        this.#options.onStep?.(step)
+      },
+      onCommit: (side) => this.#committing(node, side),
+      onEnd: (why) => {
+        own.ended = why
+        this.#crash(node)
+      },
+    })
+    own.shell = shell
+    shell.boot()
+  }
+
+  #crash(node: number, downMs: number | null = null): void {
+    const own = this.#node(node)
+    if (own.shell === null) return
+    own.weightsMost = Math.max(own.weightsMost, own.shell.weightsMost)
+    own.answers.push(...own.shell.answers.map(({ code }) => code))
+    own.shell.crash()
+    own.shell = null
+    if (downMs !== null) this.#clock.after(downMs, () => this.#start(node))
+  }
+
+  #committing(node: number, side: 'before' | 'after'): void {
+    const own = this.#node(node)
+    if (side === 'before') own.commits++
+    for (const fault of this.#faults) {
+      if (fault.type !== 'crash-at-commit' || fault.node !== node || fault.side !== side) continue
+      if (fault.commit === own.commits) this.#crash(node, fault.downMs)
+    }
+  }
+
+  #plan(fault: Fault): void {
+    switch (fault.type) {
+      case 'crash':
+        return this.#clock.after(fault.atMs, () => this.#crash(fault.node, fault.downMs))
+      case 'partition':
+        this.#clock.after(fault.fromMs, () => this.#network.divide(fault.sides))
+        return this.#clock.after(fault.toMs, () => this.#network.divide(fault.sides.map(() => 0)))
+      case 'pause':
+        this.#clock.after(fault.fromMs, () => this.#pause(fault.node, true))
+        return this.#clock.after(fault.toMs, () => this.#pause(fault.node, false))
+      case 'rebind':
+        return this.#clock.after(fault.atMs, () => {
+          const { shell } = this.#node(fault.node)
+          if (shell !== null) bind(shell, this.#duty(fault.node, false), fault.version)
+        })
+      case 'crash-at-commit':
+      case 'late':
+        return // kept by #committing and by run
+    }
+  }
+
+  #pause(node: number, paused: boolean): void {
+    this.#node(node).shell?.command((ticket) => ({ type: 'study-pause', ticket, study: this.#id, paused }))
+  }
+
+  #duty(node: number, proposes: boolean): Duty {
+    const { study } = this.#options
+    return {
+      id: this.#id,
+      study,
+      document: this.#document,
+      proposes,
+      tables: this.#node(node).tables,
+      seed: this.#seed,
+    }
+  }
+
+  #look(): void {
+    this.#settled = this.#isSettled()
+    if (!this.#settled) this.#clock.after(LOOK_MS, () => this.#look())
+  }
+
+  /** All take part, have ended, and hold the same logs; nodes that ended by themselves are not waited for. */
+  #isSettled(): boolean {
+    const present = this.#nodes.filter(({ ended }) => ended === null)
+    const [first] = present
+    if (first === undefined) return true
+    return present.every((own) => {
+      if (own.shell === null) return false
+      const run = own.shell.machine.view().studies.find(({ state }) => state.id === this.#id)?.run
+      if (own.tables.length > 0 && run?.phase !== 'ended') return false
+      return this.#identities.members.every(
+        (author) => own.disk.log(author).tip.size === first.disk.log(author).tip.size,
+      )
+    })
+  }
+
+  #result(): StudyResult {
+    return {
+      study: this.#id,
+      founding: this.#identities.founding,
+      nodes: this.#nodes.map((own, node) => this.#nodeResult(own, node)),
+      settled: this.#settled,
+      virtualMs: this.#clock.elapsedMs,
+      steps: this.#trace.steps,
+      trace: this.#trace.hash,
+      messages: this.#network.counts,
+    }
+  }
+
+  #nodeResult(own: Node, node: number): NodeResult {
+    const view = own.shell?.machine.view() ?? null
+    const seen = view?.studies.find(({ state }) => state.id === this.#id)
+    const stored = own.disk.complete.get(this.#id)
+    const model = stored && {
+      round: stored.checkpoint.round,
+      digest: stored.checkpoint.shared,
+      weights: { shared: stored.shared, head: stored.head },
+    }
+    return {
+      member: this.#identities.memberOf(node),
+      model: model ?? null,
+      scaling: seen?.state.scaling?.scaling ?? null,
+      metrics: seen?.run?.metrics ?? null,
+      logs: own.disk.logs(),
+      view,
+      starts: own.starts,
+      ended: own.ended,
+      weightsMost: Math.max(own.weightsMost, own.shell?.weightsMost ?? 0),
+      answers: [...own.answers, ...(own.shell?.answers.map(({ code }) => code) ?? [])],
+    }
+  }
+
+  #node(node: number): Node {
+    const found = this.#nodes[node]
+    invariant(found !== undefined, `there is a node ${node}`)
+    return found
+  }
+}

@@ -1,0 +1,13 @@
+/** How good a model is on some held-out patients. */
+
+export interface Metrics {
+  readonly examples: number
+  readonly positives: number
+  /** Area under the ROC curve; null where a class is absent. */
+  readonly auc: number | null
+  readonly accuracy: number
+  /** Mean negative log-likelihood, nats. */
+  readonly logLoss: number
+  /** Expected calibration error over ten bins of equal width (Guo et al. 2017). */
+  readonly calibrationError: number
+}
