@@ -5,7 +5,7 @@ import { type SigningKey, signingKey, verify } from '../src/core/ed25519.ts'
 import { compareIds, type Digest, type MemberId } from '../src/core/ids.ts'
 import { formatNote, headText, originOf, parseHead, verifyHead } from '../src/ledger/head.ts'
 
-/** `modelled` signatures are 64 zero bytes that everybody believes: about a tenth of a run's time is saved. */
+/** `modelled` signatures are 64 zero bytes that everybody believes: two fifths of the time of a run with `LinearLearner` are saved. */
 export type Signatures = 'real' | 'modelled'
 
 const MODELLED = new Uint8Array(64)

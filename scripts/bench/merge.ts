@@ -1,20 +1,12 @@
 /** Benchmark: the merge of 32 models of a million parameters against the simplest loop that sums the same buffers. */
-import { pathToFileURL } from 'node:url'
 import { Rng } from '../../src/core/rng.ts'
 import { weightedMean } from '../../src/learn/merge/mean.ts'
+import { type Figure, median } from './figures.ts'
 
 const MODELS = 32
 const PARAMETERS = 1_000_000
 const RUNS = 15 // interleaved, so that a neighbour's load falls on both alike
 const TARGET = 1 // at least the rate of the simplest loop
-
-export interface Figure {
-  readonly name: string
-  readonly figure: string
-  readonly ratio: number
-  readonly target: number
-  readonly ok: boolean
-}
 
 /** One figure: the median of the loop's times over the median of ours, above 1 where we are faster. */
 export async function bench(): Promise<Figure[]> {
@@ -62,14 +54,4 @@ function time(work: () => void): number {
   const start = performance.now()
   work()
   return performance.now() - start
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] as number
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  for (const { name, figure, ratio, target, ok } of await bench()) {
-    console.log(`${name}: ${figure}; ratio ${ratio.toFixed(2)}, target ≥ ${target}: ${ok ? 'ok' : 'MISSED'}`)
-  }
 }

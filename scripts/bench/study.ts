@@ -4,8 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
+import { fileURLToPath } from 'node:url'
 import { runStudy } from '../../netsim/run.ts'
 import { table } from '../../src/cli/output.ts'
 import { parseStudy, type Study } from '../../src/config/study.ts'
@@ -179,18 +178,4 @@ export function studentQuantile(freedom: number): number {
   const second = (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96
   const third = (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384
   return z + first / freedom + second / freedom ** 2 + third / freedom ** 3
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const { values } = parseArgs({ options: { seeds: { type: 'string', default: String(SEEDS) } } })
-  const seeds = Number(values.seeds)
-  if (!Number.isSafeInteger(seeds) || seeds < 2) {
-    process.stderr.write(`bench: --seeds ${values.seeds}: a whole number from 2 is expected\n`)
-    process.exit(1)
-  }
-  const figures = await bench(seeds)
-  for (const { name, figure, ratio, target, ok } of figures) {
-    process.stdout.write(`${name}: ${figure}; ratio ${ratio.toFixed(3)}, target ≥ ${target}: ${ok ? 'ok' : 'MISSED'}\n`)
-  }
-  if (figures.some(({ ok }) => !ok)) process.exitCode = 1
 }
