@@ -117,6 +117,34 @@ minimumCohort: 5
 `
 }
 
+/** Adds a study at the first node and accepts it at all others; gives its digest. */
+export async function propose(folder: string, nodes: readonly TestNode[], text: string): Promise<string> {
+  const file = join(folder, 'test.study.yaml')
+  await writeFile(file, text)
+  const [first] = nodes as [TestNode]
+  const added = await consilium(['study', 'add', file, '--home', first.home, '--json'])
+  if (added.code !== 0) throw new Error(added.err)
+  const { study } = JSON.parse(added.out) as { study: string }
+  for (const node of nodes.slice(1)) {
+    await until(
+      10_000,
+      `the study to reach ${node.name}`,
+      async () => (await node.status())?.studies.some((one) => one.id === study) ?? false,
+    )
+    const accepted = await consilium(['study', 'accept', study, '--home', node.home])
+    if (accepted.code !== 0) throw new Error(accepted.err)
+  }
+  return study
+}
+
+/** Binds a table with the content `csv`. */
+export async function bind(folder: string, node: TestNode, study: string, csv: string): Promise<void> {
+  const file = join(folder, `${node.name}.csv`)
+  await writeFile(file, csv)
+  const bound = await consilium(['study', 'bind', study.slice(0, 10), '--data', file, '--home', node.home])
+  if (bound.code !== 0) throw new Error(bound.err)
+}
+
 export function patients(rows: number, seed: number): string {
   const rng = Rng.from('patients', seed)
   const lines = ['age,marker,sex,ill']

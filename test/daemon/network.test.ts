@@ -1,40 +1,14 @@
 /** Three real daemons: a study from its proposal to its end, with one killed on the way, and what must hold afterwards. */
-import { stat, writeFile } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { EntryReport, ModelReport, VerifyReport } from '../../src/daemon/api.ts'
 import { replay } from '../../src/daemon/recorder.ts'
-import { consilium, consortium, inFolder, patients, studyText, type TestNode, until } from './kit.ts'
+import { bind, consilium, consortium, inFolder, patients, propose, studyText, type TestNode, until } from './kit.ts'
 
 const it = suite('network of daemons')
 const ROUNDS = 40
-
-async function propose(folder: string, nodes: readonly TestNode[], text: string): Promise<string> {
-  const file = join(folder, 'test.study.yaml')
-  await writeFile(file, text)
-  const [first] = nodes as [TestNode]
-  const added = await consilium(['study', 'add', file, '--home', first.home, '--json'])
-  assert.is(added.code, 0, added.err)
-  const { study } = JSON.parse(added.out) as { study: string }
-  for (const node of nodes.slice(1)) {
-    await until(
-      10_000,
-      `the study to reach ${node.name}`,
-      async () => (await node.status())?.studies.some((one) => one.id === study) ?? false,
-    )
-    const accepted = await consilium(['study', 'accept', study, '--home', node.home])
-    assert.is(accepted.code, 0, accepted.err)
-  }
-  return study
-}
-
-async function bind(folder: string, node: TestNode, study: string, csv: string): Promise<void> {
-  const file = join(folder, `${node.name}.csv`)
-  await writeFile(file, csv)
-  const bound = await consilium(['study', 'bind', study.slice(0, 10), '--data', file, '--home', node.home])
-  assert.is(bound.code, 0, bound.err)
-}
 
 const phaseOf = async (node: TestNode): Promise<string> => (await node.status())?.studies[0]?.phase ?? 'down'
 const roundOf = async (node: TestNode): Promise<number> => (await node.status())?.studies[0]?.round ?? 0
