@@ -66,7 +66,12 @@ export class Daemon {
 
   constructor(parts: DaemonParts) {
     this.#parts = parts
-    this.#driver = new Driver(this.#machine, (action) => this.#carryOut(action), parts.recorder)
+    this.#driver = new Driver(
+      this.#machine,
+      (action) => this.#carryOut(action),
+      parts.recorder,
+      (error) => this.#fail(error),
+    )
     this.#transport = parts.makeTransport(this.#transportEvents())
     const { founding, members } = parts.home.consortium
     this.#logs = new Logs({
@@ -350,7 +355,8 @@ export class Daemon {
 
   /** Stops without another entry: after a failed write the log's state is unknown until it is read again. */
   #fail(error: unknown): void {
-    this.#parts.log('error', 'node-failed', { error: messageOf(error) })
+    const stack = error instanceof Error && !(error instanceof ConsiliumError) ? { stack: error.stack } : {}
+    this.#parts.log('error', 'node-failed', { error: messageOf(error), ...stack })
     void this.#close(error)
   }
 

@@ -8,6 +8,7 @@ export class Driver {
   readonly #machine: Machine
   readonly #carryOut: (action: Action) => void
   readonly #recorder: Recorder | null
+  readonly #onFailed: (error: unknown) => void
   readonly #queue: NodeEvent[] = []
   #draining = false
   #timer: NodeJS.Timeout | null = null
@@ -15,20 +16,33 @@ export class Driver {
   #lastMs = 0
   #stopped = false
 
-  constructor(machine: Machine, carryOut: (action: Action) => void, recorder: Recorder | null) {
+  constructor(
+    machine: Machine,
+    carryOut: (action: Action) => void,
+    recorder: Recorder | null,
+    onFailed: (error: unknown) => void,
+  ) {
     this.#machine = machine
     this.#carryOut = carryOut
     this.#recorder = recorder
+    this.#onFailed = onFailed
   }
 
-  /** Takes an event; actions may feed further events, which wait their turn. */
+  /**
+   * Takes an event; actions may feed further events, which wait their turn. An error in between is our own bug and leaves the
+   * machine ahead of what was carried out, so nothing more is driven, and `onFailed` is told; the caller is not to blame.
+   */
   feed = (event: NodeEvent): void => {
     if (this.#stopped) return
     this.#queue.push(event)
     if (this.#draining) return
     this.#draining = true
     try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next)
+      for (let next = this.#queue.shift(); next !== undefined && !this.#stopped; next = this.#queue.shift())
+        this.#step(next)
+    } catch (error) {
+      this.stop()
+      this.#onFailed(error)
     } finally {
       this.#draining = false
     }
