@@ -49,6 +49,7 @@ export class Daemon {
     if (!this.#stopping.signal.aborted) this.#parts.log('debug', `${what}-failed`, { error: messageOf(error) })
   })
   readonly #stopping = new AbortController()
+  #closing = false
   readonly #transport: Transport
   readonly #logs: Logs
   readonly #inbox: Inbox
@@ -83,7 +84,7 @@ export class Daemon {
     const prefix = `consilium/1/${founding.slice(0, 16)}`
     this.#topics = { heads: `${prefix}/heads`, study: (id) => `${prefix}/study/${id.slice(0, 32)}` }
     this.#inbox = new Inbox({
-      headsTopic: this.#topics.heads,
+      topics: this.#topics,
       logs: this.#logs,
       weights: this.#weights,
       feed: this.#driver.feed,
@@ -245,7 +246,7 @@ export class Daemon {
       case 'replicate':
         return this.#tasks.run('replicate', () => this.#replicate(action))
       case 'keep-fork':
-        return this.#tasks.run('keep-fork', () => this.#logs.keepFork(action.author))
+        return this.#tasks.run('keep-fork', () => this.#logs.keepFork(action.author, action.size))
       case 'verdict':
         return this.#inbox.settle(action.ticket, action.verdict)
       case 'disconnect':
@@ -301,14 +302,12 @@ export class Daemon {
   }
 
   async #askHeads(peer: MemberId): Promise<void> {
-    for (const head of await this.#logs.askHeads(peer, this.#stopping.signal)) {
-      this.#driver.feed({
-        type: 'head-heard',
-        ticket: null,
-        from: peer,
-        log: head.log,
-        signatureValid: head.signatureValid,
-      })
+    try {
+      for (const { log, signatureValid } of await this.#logs.askHeads(peer, this.#stopping.signal))
+        this.#driver.feed({ type: 'head-heard', ticket: null, from: peer, log, signatureValid })
+    } catch (error) {
+      if (!(error instanceof ConsiliumError) || error.blame !== 'reject') throw error
+      this.#driver.feed({ type: 'malformed-heard', ticket: null, from: peer, code: error.code, blame: 'reject' })
     }
   }
 
@@ -360,9 +359,13 @@ export class Daemon {
     void this.#close(error)
   }
 
-  async #close(error: unknown): Promise<void> {
-    if (this.#stopping.signal.aborted) return
-    await this.#writer?.flush()
+  async #close(reason: unknown): Promise<void> {
+    if (this.#closing) return
+    this.#closing = true
+    let error = reason
+    await this.#writer?.flush().catch((failure: unknown) => {
+      error ??= failure
+    })
     this.#driver.stop()
     this.#stopping.abort()
     this.#inbox.close()

@@ -15,7 +15,7 @@ interface Pending {
 }
 
 export interface InboxParts {
-  readonly headsTopic: string
+  readonly topics: { readonly heads: string; readonly study: (id: StudyId) => string }
   readonly logs: Logs
   readonly weights: WeightStore
   readonly feed: (event: NodeEvent) => void
@@ -35,7 +35,7 @@ export class Inbox {
     let event: NodeEvent
     let weights: Pending['weights'] = null
     try {
-      if (topic === this.#parts.headsTopic) {
+      if (topic === this.#parts.topics.heads) {
         const { log, signatureValid } = this.#parts.logs.readHead(data, author)
         event = { type: 'head-heard', ticket, from, log, signatureValid }
       } else {
@@ -43,6 +43,8 @@ export class Inbox {
         const { header } = update
         if (header.author !== author)
           throw new ConsiliumError({ code: 'update-author', message: 'signed by another member', blame: 'reject' })
+        if (topic !== this.#parts.topics.study(header.study))
+          throw new ConsiliumError({ code: 'update-topic', message: 'sent to another study', blame: 'reject' })
         const facts = inspectUpdate(update, verify)
         if (facts.digestMatches) weights = { study: header.study, values: update.weights }
         event = { type: 'update-heard', ticket, from, header, facts }

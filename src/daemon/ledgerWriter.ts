@@ -47,7 +47,7 @@ export class LedgerWriter {
   #queued = 0
   #timer: NodeJS.Timeout | null = null
   #writing: Promise<void> | null = null
-  #failed = false
+  #failure: { readonly error: unknown } | null = null
 
   constructor(parts: LedgerWriterParts, tip: Tip) {
     this.#parts = parts
@@ -60,7 +60,7 @@ export class LedgerWriter {
 
   /** Queues entries; `committed` reports `tag` when they are durable, together with `state`. */
   record(tag: string, drafts: readonly Draft[], state: ReadonlyMap<string, Uint8Array | null>): void {
-    if (this.#failed) return
+    if (this.#failure !== null) return
     this.#queue.push({ tag, drafts, state })
     this.#queued += drafts.length
     if (this.#queued > QUEUE_MAX)
@@ -74,18 +74,19 @@ export class LedgerWriter {
     else this.#timer ??= setTimeout(() => this.#start(), GROUP_MS)
   }
 
-  /** Resolves when everything queued so far is durable (or the writer has failed). */
+  /** Resolves when everything queued so far is durable; throws what a write failed with, for then that is unknown. */
   async flush(): Promise<void> {
-    while (!this.#failed && (this.#queue.length > 0 || this.#writing !== null)) {
+    while (this.#failure === null && (this.#queue.length > 0 || this.#writing !== null)) {
       this.#start()
       await this.#writing
     }
+    if (this.#failure !== null) throw this.#failure.error
   }
 
   #start(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
-    if (this.#writing !== null || this.#queue.length === 0 || this.#failed) return
+    if (this.#writing !== null || this.#queue.length === 0 || this.#failure !== null) return
     this.#writing = this.#commit(this.#take()).then(
       () => {
         this.#writing = null
@@ -133,8 +134,8 @@ export class LedgerWriter {
   }
 
   #fail(error: unknown): void {
-    if (this.#failed) return
-    this.#failed = true
+    if (this.#failure !== null) return
+    this.#failure = { error }
     this.#queue = []
     this.#writing = null
     this.#parts.onFailed(error)

@@ -1,6 +1,6 @@
 /** The logs of all members as this node holds them: read at start, grown by commits and replication, served to the others. */
 import { setImmediate } from 'node:timers/promises'
-import { toHex } from '../core/bytes.ts'
+import { equalBytes, toHex } from '../core/bytes.ts'
 import { sha256 } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
@@ -8,8 +8,8 @@ import { isKind } from '../governance/kinds.ts'
 import type { Fact } from '../governance/studies.ts'
 import { emptyTip, rootAt, type Tip, tipOf } from '../ledger/chain.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
-import { encodeFork } from '../ledger/fork.ts'
-import { parseHead, rootOf, verifyHead } from '../ledger/head.ts'
+import { encodeFork, isFork } from '../ledger/fork.ts'
+import { openHead, parseHead, rootOf, verifyHead } from '../ledger/head.ts'
 import type { LogStore } from '../ledger/store.ts'
 import { LogVerifier } from '../ledger/verify.ts'
 import {
@@ -27,6 +27,7 @@ import { serveRange } from '../store/serveRange.ts'
 
 const HEADS = '/consilium/heads/1'
 const RANGE = '/consilium/range/1'
+const HEARD_MAX = 8 // notes of 200 bytes per author; a contradiction is looked for as soon as its second side is heard
 const SLICE = 200 // entries decoded or verified before the event loop gets its turn: about 5 ms
 
 /** A head as it was heard: what it says, and whether its author signed it. */
@@ -46,8 +47,8 @@ export class Logs {
   readonly #parts: LogsParts
   readonly #tips = new Map<MemberId, Tip>()
   readonly #notes = new Map<MemberId, Uint8Array>()
-  /** The newest validly signed head heard of each author: one side of the evidence when two contradict each other. */
-  readonly #heard = new Map<MemberId, Uint8Array>()
+  /** Validly signed heads heard of each author, by size: what two contradictory ones are found among. */
+  readonly #heard = new Map<MemberId, { readonly size: number; readonly note: Uint8Array }[]>()
   readonly #forked = new Set<MemberId>()
   #lamport = 0
 
@@ -132,17 +133,32 @@ export class Logs {
       })
     }
     const signatureValid = this.#parts.members.includes(head.author) && verifyHead(head)
-    if (signatureValid) this.#heard.set(head.author, note)
+    if (signatureValid) this.#remember(head.author, head.size, note)
     return { log: { author: head.author, size: head.size, root: rootOf(head) }, signatureValid }
   }
 
-  /** Keeps the two heads of `author` that contradict each other. */
-  async keepFork(author: MemberId): Promise<void> {
-    const stored = this.#notes.get(author)
-    const heard = this.#heard.get(author)
-    invariant(stored !== undefined && heard !== undefined, 'a fork is between a stored head and one that was heard')
+  /** Keeps the two heads of `author` that contradict each other at `size`; either may be stored, or only heard. */
+  async keepFork(author: MemberId, size: number): Promise<void> {
     this.#forked.add(author)
-    await this.#parts.store.putForkEvidence(author, encodeFork(stored, heard))
+    const { founding, store } = this.#parts
+    const stored = await store.commit(author, size - 1, size)
+    const heard = (this.#heard.get(author) ?? []).filter((one) => one.size === size)
+    const heads = [stored, ...heard].flatMap((one) => (one === undefined ? [] : [openHead(one.note, founding)]))
+    const [first] = heads
+    const other = heads.find((head) => first !== undefined && isFork(first, head))
+    invariant(first !== undefined && other !== undefined, 'heads that contradict each other are held')
+    await store.putForkEvidence(author, encodeFork(first.note, other.note))
+  }
+
+  /** The newest few of each author: a node that is asked for evidence has just heard one side of it. */
+  #remember(author: MemberId, size: number, note: Uint8Array): void {
+    const heard = (this.#heard.get(author) ?? []).filter((one) => !equalBytes(one.note, note))
+    heard.push({ size, note })
+    if (heard.length > HEARD_MAX) {
+      const smallest = heard.reduce((a, b) => (b.size < a.size ? b : a))
+      heard.splice(heard.indexOf(smallest), 1)
+    }
+    this.#heard.set(author, heard)
   }
 
   /** Lets other members ask for heads and ranges. */

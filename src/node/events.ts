@@ -50,7 +50,8 @@ export type NodeEvent =
   /** A message that no codec could read. */
   | {
       readonly type: 'malformed-heard'
-      readonly ticket: Ticket
+      /** Absent where it was the answer to a request. */
+      readonly ticket: Ticket | null
       readonly from: MemberId
       readonly code: string
       readonly blame: 'ignore' | 'reject'

@@ -1,0 +1,97 @@
+/** Gossip on its way to the machine: what is malformed by itself is said to be, and weights are kept only of what was accepted. */
+import '../../src/polyfill.ts'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { weightsDigest } from '../../src/core/digest.ts'
+import { type MemberId, studyId } from '../../src/core/ids.ts'
+import { Inbox } from '../../src/daemon/inbox.ts'
+import { Logs } from '../../src/daemon/logs.ts'
+import { WeightStore } from '../../src/daemon/weightStore.ts'
+import { encodeUpdate, type UpdateHeader, updateMessage } from '../../src/gossip/update.ts'
+import type { Transport } from '../../src/net/transport.ts'
+import type { NodeEvent } from '../../src/node/events.ts'
+import { MemoryStore } from '../../src/store/memoryStore.ts'
+import { FOUNDING, keyOf, logOf, STUDY } from '../ledger/fixtures.ts'
+
+const it = suite('inbox')
+const ADA = keyOf('ada')
+const BEN = keyOf('ben')
+const OTHER_STUDY = studyId('ab'.repeat(32))
+const TOPICS = { heads: 'heads', study: (id: string) => `study/${id}` }
+const WEIGHTS = Float32Array.of(1, 2, 3)
+
+function updateOf(author = ADA): Uint8Array {
+  const header: UpdateHeader = {
+    study: STUDY,
+    author: author.member,
+    round: 4,
+    examples: 10,
+    scaling: weightsDigest(Float32Array.of(9)),
+    base: weightsDigest(Float32Array.of(8)),
+    parents: [],
+    digest: weightsDigest(WEIGHTS),
+    parameters: WEIGHTS.length,
+  }
+  return encodeUpdate(header, WEIGHTS, author.sign(updateMessage(header, WEIGHTS)))
+}
+
+function inboxOf() {
+  const events: NodeEvent[] = []
+  const weights = new WeightStore()
+  const members = [ADA.member, BEN.member]
+  const transport = null as unknown as Transport
+  const logs = new Logs({ founding: FOUNDING, members, store: new MemoryStore(), transport })
+  const inbox = new Inbox({ topics: TOPICS, logs, weights, feed: (event) => events.push(event) })
+  return { inbox, events, weights }
+}
+
+it('an update is measured, and its weights are kept when it is accepted', async () => {
+  const { inbox, events, weights } = inboxOf()
+  const verdict = inbox.take(7, TOPICS.study(STUDY), ADA.member, BEN.member, updateOf())
+  const [event] = events
+  assert.is(event?.type, 'update-heard')
+  if (event?.type !== 'update-heard') return
+  assert.equal([event.ticket, event.from, event.header.round], [7, BEN.member, 4])
+  assert.equal([event.facts.digestMatches, event.facts.signatureValid, event.facts.finite], [true, true, true])
+  assert.is(weights.bytes, 0)
+  inbox.settle(7, 'accept')
+  assert.is(await verdict, 'accept')
+  assert.equal(weights.get(STUDY, event.header.digest), WEIGHTS)
+})
+
+it('of an update that is not accepted nothing is kept', async () => {
+  const { inbox, weights } = inboxOf()
+  const verdict = inbox.take(1, TOPICS.study(STUDY), ADA.member, BEN.member, updateOf())
+  inbox.settle(1, 'ignore')
+  assert.is(await verdict, 'ignore')
+  assert.is(weights.bytes, 0)
+})
+
+const flipped = (bytes: Uint8Array): Uint8Array => bytes.map((byte, i) => (i === 0 ? byte ^ 0x40 : byte))
+const malformed: readonly (readonly [what: string, topic: string, author: MemberId, data: Uint8Array, code: string])[] =
+  [
+    ['an update signed by another member', TOPICS.study(STUDY), BEN.member, updateOf(), 'update-author'],
+    ['an update on the topic of another study', TOPICS.study(OTHER_STUDY), ADA.member, updateOf(), 'update-topic'],
+    ['half an update', TOPICS.study(STUDY), ADA.member, updateOf().subarray(0, 90), 'truncated'],
+    ['an update of another version', TOPICS.study(STUDY), ADA.member, flipped(updateOf()), 'update-version'],
+    ['nothing', TOPICS.study(STUDY), ADA.member, new Uint8Array(0), 'truncated'],
+    ['a head that is none', TOPICS.heads, ADA.member, Uint8Array.of(1, 2), 'head-malformed'],
+    ['a head of another member', TOPICS.heads, BEN.member, logOf(ADA, [1])[0]?.head.note as Uint8Array, 'head-author'],
+  ]
+for (const [what, topic, author, data, code] of malformed) {
+  it(`${what} is malformed: ${code}, of its author`, () => {
+    const { inbox, events } = inboxOf()
+    void inbox.take(3, topic, author, BEN.member, data)
+    const blame = code === 'update-version' ? 'ignore' : 'reject'
+    assert.equal(events, [{ type: 'malformed-heard', ticket: 3, from: author, code, blame }])
+  })
+}
+
+it('what still waits when the node stops is nobody’s fault', async () => {
+  const { inbox } = inboxOf()
+  const verdict = inbox.take(1, TOPICS.study(STUDY), ADA.member, BEN.member, updateOf())
+  inbox.close()
+  assert.is(await verdict, 'ignore')
+})
+
+it.run()
