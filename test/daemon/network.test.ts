@@ -96,11 +96,12 @@ it('a stop is recorded, takes less than 5 s while training, and the next start r
     const before = await roundOf(two)
     await one.start()
     await until(20_000, 'training to go on', async () => (await roundOf(one)) >= Math.min(before, 10))
-    const { entries } = await one.client.get<{ entries: EntryReport[] }>('/v1/log?member=one&kind=node&limit=10')
-    assert.equal(
-      entries.map((entry) => entry.kind),
-      ['node.started', 'node.stopped', 'node.started'],
-    )
+    const starts = async (): Promise<string[]> => {
+      const { entries } = await one.client.get<{ entries: EntryReport[] }>('/v1/log?member=one&kind=node&limit=10')
+      return entries.map((entry) => entry.kind)
+    }
+    await until(5_000, 'the start to be recorded', async () => (await starts()).length === 3)
+    assert.equal(await starts(), ['node.started', 'node.stopped', 'node.started'])
     const socket = await stat(join(one.home, 'control.sock'))
     assert.is(socket.mode & 0o777, 0o600, 'the control socket is for its owner alone')
   }))
