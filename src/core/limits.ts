@@ -19,5 +19,6 @@ export const LIMITS = {
   datasetRowsMax: 5_000_000, // rows × features of float32 must fit this node's memory
   csvBytesMax: 2_147_483_647, // larger tables want Parquet and a database
   messagesAwaitingVerdictMax: 256, // unvalidated gossip held while the machine decides; more is ignored and counted
+  studiesPerMemberMax: 64, // proposals of one member that are followed; each holds a description in memory for good
   studiesMax: 256, // studies open at one node at once
 } as const

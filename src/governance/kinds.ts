@@ -75,6 +75,7 @@ export type Body<K extends Kind> = v.InferOutput<(typeof KINDS)[K]>
 
 /** The body of an entry of a known kind, or null where it does not fit its schema (then the entry is kept but not interpreted). */
 export function readBody<K extends Kind>(kind: K, body: Cbor | null): Body<K> | null {
+  if (Array.isArray(body) || body instanceof Uint8Array) return null // an empty schema would take them for empty maps
   const result = v.safeParse(KINDS[kind] as v.GenericSchema<unknown, Body<K>>, body)
   return result.success ? result.output : null
 }

@@ -63,6 +63,8 @@ export class Studies {
   readonly #studies = new Map<StudyId, StudyState>()
   /** Facts that wait for their study or for the statistics that they cite, oldest first. */
   #waiting: Fact[] = []
+  /** Distinct studies that each author has proposed, up to the bound. */
+  readonly #proposals = new Map<MemberId, Set<StudyId>>()
 
   get(id: StudyId): StudyState | undefined {
     return this.#studies.get(id)
@@ -72,13 +74,18 @@ export class Studies {
     return [...this.#studies.values()].sort((a, b) => compareIds(a.id, b.id))
   }
 
+  /** Whether `author` may still propose a study that it has not proposed before. */
+  mayPropose(author: MemberId): boolean {
+    return (this.#proposals.get(author)?.size ?? 0) < LIMITS.studiesPerMemberMax
+  }
+
   /** Folds one entry in; kinds that do not concern studies change nothing. */
   fold(fact: Fact): void {
-    if (fact.kind !== 'study.proposed' && !INTERPRETED.has(fact.kind)) return
     if (fact.kind === 'study.proposed') this.#propose(fact)
+    else if (!INTERPRETED.has(fact.kind)) return
     else if (!this.#apply(fact)) this.#waiting.push(fact)
     if (this.#waiting.length > WAITING_MAX) this.#evict()
-    this.#settle()
+    if (WAITED_FOR.has(fact.kind)) this.#settle()
   }
 
   /** Drops the oldest fact of whoever has most waiting: no member can push out what others wait for. */
@@ -92,10 +99,13 @@ export class Studies {
 
   #propose(fact: Fact): void {
     const body = readBody('study.proposed', fact.body)
-    if (body === null || this.#studies.size >= LIMITS.studiesMax) return
-    const id = taggedDigest('study', body.document) as StudyId
+    if (body === null || taggedDigest('study', body.document) !== fact.study) return
+    const id = fact.study
+    // counted by author and in the order of its log, so that every node counts alike, whatever it heard first
+    const proposals = this.#proposals.get(fact.author) ?? new Set()
+    if (!proposals.has(id) && proposals.size >= LIMITS.studiesPerMemberMax) return
+    this.#proposals.set(fact.author, proposals.add(id))
     const known = this.#studies.get(id)
-    if (id !== fact.study) return
     if (known !== undefined) return noteProposer(known, fact)
     const study = tryStudy(body.document)
     if (study === null) return
@@ -146,6 +156,8 @@ const INTERPRETED = new Set([
   'study.statistics',
   'study.scaling',
 ])
+/** Kinds that others cite: only these can end somebody's waiting. */
+const WAITED_FOR = new Set(['study.proposed', 'study.statistics'])
 const WAITING_MAX = 4_096 // entries of logs that arrive before what they cite; a full replication settles them all
 
 /** The proposal that wins: more contributions, then the lower digest. A total order, so that all who hear both agree. */

@@ -5,6 +5,7 @@
 import { fromHex, toHex } from '../core/bytes.ts'
 import { exhaustive, invariant } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
+import { LIMITS } from '../core/limits.ts'
 import { UPDATE_CONTRADICTS } from '../gossip/exchange.ts'
 import { Liveness } from '../gossip/liveness.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
@@ -241,7 +242,7 @@ export class Machine {
     const { context } = parts
     const id = event.type === 'study-bind' ? event.dataset.study : event.study
     const state = context.studies.get(id)
-    const error = event.type === 'study-add' ? null : refusalOf(event.type, state, context.self, id)
+    const error = refusalOf(event.type, state, context, id)
     context.out.push({ type: 'answer', ticket: event.ticket, error })
     if (error !== null) return
     if (event.type === 'study-bind') this.#run(parts, id).bind(event.dataset)
@@ -315,9 +316,14 @@ function forkedIn({ self, facts }: Booted): MemberId[] {
 function refusalOf(
   command: string,
   state: StudyState | undefined,
-  self: MemberId,
+  { self, studies }: Context,
   id: StudyId,
 ): { code: string; message: string } | null {
+  if (command === 'study-add') {
+    if (state !== undefined || studies.mayPropose(self)) return null
+    const message = `this hospital has proposed ${LIMITS.studiesPerMemberMax} studies, and no more are followed: let another member propose it`
+    return { code: 'studies-full', message }
+  }
   if (state === undefined) {
     return {
       code: 'study-unknown',
@@ -329,6 +335,10 @@ function refusalOf(
       code: 'study-not-accepted',
       message: `accept the study before binding a table: consilium study accept ${id.slice(0, 12)}`,
     }
+  }
+  const bound = studies.all().filter((one) => one.bound.has(self)).length
+  if (command === 'study-bind' && bound >= LIMITS.studiesMax && !state.bound.has(self)) {
+    return { code: 'studies-full', message: `${bound} studies are bound here, and no more are run by one node` }
   }
   return null
 }

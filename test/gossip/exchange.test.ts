@@ -1,0 +1,172 @@
+/** Which updates are taken in: the newest of each member, and the round to go on from. */
+import * as fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { MemberId } from '../../src/core/ids.ts'
+import { LIMITS } from '../../src/core/limits.ts'
+import { Exchange, type Expectation, nextRound, UPDATE_CONTRADICTS } from '../../src/gossip/exchange.ts'
+import type { UpdateFacts, UpdateHeader } from '../../src/gossip/update.ts'
+import { ADA, BEN, digestOf, headerOf, keyOf, SCALING, SOUND } from './fixtures.ts'
+
+const it = suite('exchange')
+const WEIGHTS = Float32Array.of(1, 2)
+const SELF = keyOf('self').member
+const AUTHORS = ['ada', 'ben', 'cleo', 'dan'].map((name) => keyOf(name).member)
+const EXPECTED: Expectation = {
+  self: SELF,
+  parameters: 2,
+  scaling: SCALING,
+  rounds: 100,
+  accepted: new Set([...AUTHORS, SELF]),
+  ageRoundsMax: 4,
+}
+const headerBy = (author: MemberId, round: number, label = 'main'): UpdateHeader =>
+  headerOf(WEIGHTS, { author, round, digest: digestOf(`${author} ${round} ${label}`) })
+const reasonOf = (exchange: Exchange, header: UpdateHeader, facts = SOUND, expected = EXPECTED): string => {
+  const judgement = exchange.judge(header, facts, expected, 0)
+  return judgement.verdict === 'accept' ? 'accept' : `${judgement.verdict} ${judgement.reason}`
+}
+
+const FAULTS: readonly (readonly [reason: string, header: Partial<UpdateHeader>, facts: Partial<UpdateFacts>])[] = [
+  ['reject update-signature', {}, { signatureValid: false }],
+  ['reject update-digest', {}, { digestMatches: false }],
+  ['ignore author-not-in-study', { author: keyOf('eve').member }, {}],
+  ['ignore scaling-differs', { scaling: digestOf('another scaling') }, {}],
+  ['reject update-shape', { parameters: 3 }, {}],
+  ['reject update-not-finite', {}, { finite: false }],
+  ['reject update-norm', {}, { rms: LIMITS.updateNormMax * 1.01 }],
+  ['reject round-beyond-end', { round: 100 }, {}],
+  ['reject update-without-examples', { examples: 0 }, {}],
+  ['ignore update-own', { author: SELF }, { signatureValid: false }],
+]
+for (const [reason, header, facts] of FAULTS) {
+  it(`${reason}: nothing is held`, () => {
+    const exchange = new Exchange()
+    assert.is(reasonOf(exchange, headerOf(WEIGHTS, header), { ...SOUND, ...facts }), reason)
+    assert.is(exchange.held.size, 0)
+  })
+}
+
+it('of each member the newest is held; older ones and repetitions are ignored', () => {
+  const exchange = new Exchange()
+  const first = exchange.judge(headerBy(ADA.member, 3), SOUND, EXPECTED, 0)
+  assert.equal(first, { verdict: 'accept', displaced: null })
+  assert.is(reasonOf(exchange, headerBy(ADA.member, 3)), 'ignore update-known')
+  assert.is(reasonOf(exchange, headerBy(ADA.member, 2)), 'ignore update-stale')
+  const second = exchange.judge(headerBy(ADA.member, 5), SOUND, EXPECTED, 0)
+  assert.equal(second, { verdict: 'accept', displaced: headerBy(ADA.member, 3).digest })
+  assert.is(exchange.held.get(ADA.member)?.round, 5)
+})
+
+it('a second update for one round is ignored, for who forwards it may not know the first', () => {
+  const exchange = new Exchange()
+  exchange.judge(headerBy(ADA.member, 3), SOUND, EXPECTED, 0)
+  assert.is(reasonOf(exchange, headerBy(ADA.member, 3, 'other')), `ignore ${UPDATE_CONTRADICTS}`)
+  assert.is(exchange.held.get(ADA.member)?.digest, headerBy(ADA.member, 3).digest)
+})
+
+it('whatever the order of arrival, the same updates are held', () => {
+  const heard = fc.array(fc.record({ author: fc.constantFrom(...AUTHORS), round: fc.nat(99) }), { maxLength: 30 })
+  const shuffled = heard.chain((list) =>
+    fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length, maxLength: list.length })),
+  )
+  fc.assert(
+    fc.property(shuffled, ([one, other]) => {
+      const heldOf = (list: typeof one) => {
+        const exchange = new Exchange()
+        for (const { author, round } of list) exchange.judge(headerBy(author, round), SOUND, EXPECTED, 0)
+        return AUTHORS.map((author) => exchange.held.get(author)?.round ?? null)
+      }
+      assert.equal(heldOf(one), heldOf(other))
+      const newest = (author: MemberId) => Math.max(-1, ...one.filter((u) => u.author === author).map((u) => u.round))
+      assert.equal(
+        heldOf(one).map((round) => round ?? -1),
+        AUTHORS.map(newest),
+      )
+    }),
+  )
+})
+
+const ownAt = (round: number) => ({ author: SELF, round, digest: digestOf(`own ${round}`), examples: 5, ageRounds: 0 })
+
+it('inputs are sorted by author, each with its age in own rounds, and leave when they are too old', () => {
+  const exchange = new Exchange()
+  for (const author of AUTHORS) exchange.judge(headerBy(author, 50), SOUND, EXPECTED, 10)
+  exchange.judge(headerBy(BEN.member, 60), SOUND, EXPECTED, 13)
+  const inputs = exchange.inputs(ownAt(14), 4)
+  assert.equal(
+    inputs.map(({ author }) => author as string),
+    [...AUTHORS, SELF].map(String).sort(),
+  )
+  for (const { author, ageRounds } of inputs)
+    assert.is(ageRounds, author === SELF ? 0 : author === BEN.member ? 1 : 4, author)
+  assert.equal(
+    exchange
+      .inputs(ownAt(15), 4)
+      .map(({ author }) => author)
+      .sort(),
+    [BEN.member, SELF].sort(),
+    'heard five rounds ago is over four',
+  )
+  assert.is(exchange.held.size, 4, 'and still held, to tell what is older')
+})
+
+it('an update heard for the next merge is of age 0 there, never younger', () => {
+  const exchange = new Exchange()
+  exchange.judge(headerBy(ADA.member, 50), SOUND, EXPECTED, 11)
+  assert.is(exchange.inputs(ownAt(10), 4).find(({ author }) => author === ADA.member)?.ageRounds, 0)
+})
+
+it('ages stay what they were when own rounds are renumbered', () => {
+  fc.assert(
+    fc.property(fc.nat(50), fc.nat(50), fc.nat(200), (heardAt, later, jump) => {
+      const exchange = new Exchange()
+      exchange.judge(headerBy(ADA.member, 3), SOUND, EXPECTED, heardAt)
+      const before = heardAt + later
+      const age = () => exchange.inputs(ownAt(before), 1_000).find(({ author }) => author === ADA.member)?.ageRounds
+      const was = age()
+      exchange.shift(before, before + jump)
+      const is = exchange.inputs(ownAt(before + jump), 1_000).find(({ author }) => author === ADA.member)?.ageRounds
+      assert.is(was, later)
+      assert.is(is, later)
+    }),
+  )
+})
+
+it('clear drops everything and tells which weights are free', () => {
+  const exchange = new Exchange()
+  for (const author of AUTHORS) exchange.judge(headerBy(author, 5), SOUND, EXPECTED, 0)
+  assert.equal(exchange.clear().sort(), AUTHORS.map((author) => headerBy(author, 5).digest).sort())
+  assert.is(exchange.held.size, 0)
+})
+
+const rounds = fc.nat(1_000)
+
+it('the next round is after the own one, and a node alone counts by one', () => {
+  assert.is(nextRound(7, []), 8)
+  fc.assert(fc.property(rounds, fc.array(rounds), (own, heard) => assert.ok(nextRound(own, heard) > own)))
+})
+
+it('a node that was away takes up the round of the many', () => {
+  assert.is(nextRound(3, [20, 21, 22]), 21)
+  assert.is(nextRound(3, [20]), 4, 'of two, the lower: one other is no majority')
+  assert.is(nextRound(3, [20, 20]), 21)
+})
+
+it('no minority can push a study on: while most are at or below a round, nobody goes beyond the one after it', () => {
+  const cases = fc.tuple(rounds, fc.array(fc.nat({ max: 0xffff_ffff }), { maxLength: 20 })).chain(([most, liars]) =>
+    fc.record({
+      most: fc.constant(most),
+      liars: fc.constant(liars),
+      honest: fc.array(fc.nat(most), { minLength: liars.length, maxLength: liars.length + 20 }),
+      own: fc.nat(most),
+    }),
+  )
+  fc.assert(
+    fc.property(cases, ({ most, liars, honest, own }) => {
+      assert.ok(nextRound(own, [...liars, ...honest]) <= most + 1)
+    }),
+  )
+})
+
+it.run()

@@ -1,0 +1,135 @@
+/** The update codec: what goes in comes out, and no change to the bytes goes unnoticed. */
+import { readFileSync } from 'node:fs'
+import * as fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { fromHex, toHex } from '../../src/core/bytes.ts'
+import { weightsDigest } from '../../src/core/digest.ts'
+import { verify } from '../../src/core/ed25519.ts'
+import { ConsiliumError } from '../../src/core/errors.ts'
+import { digest, memberId, studyId } from '../../src/core/ids.ts'
+import { LIMITS } from '../../src/core/limits.ts'
+import { decodeUpdate, encodeUpdate, inspectUpdate } from '../../src/gossip/update.ts'
+import { refusal } from '../core/refusal.ts'
+import { ADA, BEN, headerOf, signedUpdate } from './fixtures.ts'
+
+const it = suite('update')
+const WEIGHTS = Float32Array.of(0.5, -1.25, 0, 3e-8, 1234.5)
+const GOLDEN = new URL('../golden/update-v1.hex', import.meta.url)
+
+const hex32 = fc.uint8Array({ minLength: 32, maxLength: 32 }).map(toHex)
+const u32 = fc.integer({ min: 0, max: 0xffff_ffff })
+const updates = fc.record({
+  weights: fc.float32Array({ maxLength: 40 }),
+  signature: fc.uint8Array({ minLength: 64, maxLength: 64 }),
+  header: fc.record({
+    study: hex32.map(studyId),
+    author: hex32.map(memberId),
+    round: u32,
+    examples: u32,
+    scaling: hex32.map(digest),
+    base: hex32.map(digest),
+    parents: fc.array(hex32.map(digest), { maxLength: LIMITS.updateParentsMax }),
+  }),
+})
+
+it('decoding gives back what was encoded, NaN payloads and negative zero included', () => {
+  fc.assert(
+    fc.property(updates, ({ weights, signature, header: fields }) => {
+      const header = { ...fields, digest: weightsDigest(weights), parameters: weights.length }
+      const bytes = encodeUpdate(header, weights, signature)
+      const again = decodeUpdate(bytes)
+      assert.equal(again.header, header)
+      assert.equal(new Uint8Array(again.weights.buffer), new Uint8Array(weights.slice().buffer))
+      assert.equal(again.signature, signature)
+      assert.equal(encodeUpdate(again.header, again.weights, again.signature), bytes)
+    }),
+  )
+})
+
+it('the golden bytes are read and written by every version', () => {
+  const bytes = signedUpdate(headerOf(WEIGHTS), WEIGHTS)
+  const golden = fromHex(readFileSync(GOLDEN, 'utf8').replace(/\s/g, ''))
+  assert.is(toHex(bytes), toHex(golden))
+  const update = decodeUpdate(golden)
+  assert.equal(update.header, headerOf(WEIGHTS))
+  assert.equal(inspectUpdate(update, verify), {
+    finite: true,
+    rms: Math.sqrt(WEIGHTS.reduce((sum, w) => sum + w * w, 0) / WEIGHTS.length),
+    digestMatches: true,
+    signatureValid: true,
+  })
+})
+
+it('no flipped bit goes unnoticed: the codec refuses it, or the signature does not fit', () => {
+  const bytes = signedUpdate(headerOf(WEIGHTS), WEIGHTS)
+  const codes = new Set<string>()
+  let noticed = 0
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const altered = bytes.slice()
+    altered[bit >> 3] = (altered[bit >> 3] as number) ^ (1 << (bit & 7))
+    try {
+      const { signatureValid } = inspectUpdate(decodeUpdate(altered), verify)
+      assert.is(signatureValid, false, `bit ${bit}`)
+    } catch (error) {
+      if (!(error instanceof ConsiliumError)) throw error
+      codes.add(`${error.code} ${error.blame}`)
+    }
+    noticed++
+  }
+  assert.is(noticed, bytes.length * 8)
+  for (const code of ['update-version ignore', 'update-coding ignore', 'update-parents reject', 'truncated reject'])
+    assert.ok(codes.has(code), `${code} among ${[...codes].join(', ')}`)
+})
+
+it('every cut and every addition is refused', () => {
+  const bytes = signedUpdate(headerOf(WEIGHTS), WEIGHTS)
+  for (let length = 0; length < bytes.length; length++)
+    assert.is(
+      refusal(() => decodeUpdate(bytes.subarray(0, length))),
+      'truncated',
+      `${length} bytes`,
+    )
+  assert.is(
+    refusal(() => decodeUpdate(Uint8Array.of(...bytes, 0))),
+    'trailing-bytes',
+  )
+})
+
+it('what is too large is refused before it is read', () => {
+  assert.is(
+    refusal(() => decodeUpdate(new Uint8Array(LIMITS.updateBytesMax + 1))),
+    'update-too-large',
+  )
+  const header = headerOf(WEIGHTS)
+  const bytes = signedUpdate(header, WEIGHTS)
+  const parametersAt = bytes.length - 64 - WEIGHTS.length * 4 - 4
+  const claims = bytes.slice()
+  new DataView(claims.buffer).setUint32(parametersAt, 0x4000_0000)
+  assert.is(
+    refusal(() => decodeUpdate(claims)),
+    'truncated',
+    'a claim of a billion weights allocates nothing',
+  )
+})
+
+it('a Buffer from a socket is copied: what is written to it later changes nothing', () => {
+  const socket = Buffer.concat([Buffer.alloc(3), signedUpdate(headerOf(WEIGHTS), WEIGHTS)]).subarray(3)
+  const update = decodeUpdate(socket)
+  socket.fill(0xff)
+  assert.equal(update.weights, WEIGHTS)
+  assert.is(inspectUpdate(update, verify).signatureValid, true)
+})
+
+it('what is measured: finite, size, digest, signature', () => {
+  const measure = (weights: Float32Array, more = {}, key = ADA) =>
+    inspectUpdate(decodeUpdate(signedUpdate(headerOf(weights, more), weights, key)), verify)
+  assert.is(measure(Float32Array.of(3, 4)).rms, Math.sqrt(12.5))
+  assert.is(measure(Float32Array.of(1, Number.NaN)).finite, false)
+  assert.is(measure(Float32Array.of(1, Number.NEGATIVE_INFINITY)).finite, false)
+  assert.equal(measure(new Float32Array(0)), { finite: true, rms: 0, digestMatches: true, signatureValid: true })
+  assert.is(measure(WEIGHTS, { digest: weightsDigest(Float32Array.of(1)) }).digestMatches, false)
+  assert.is(measure(WEIGHTS, {}, BEN).signatureValid, false, 'signed by another member')
+})
+
+it.run()

@@ -1,0 +1,178 @@
+/** Cards, the founding and its digest. */
+import * as fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { utf8 } from '../../src/core/bytes.ts'
+import { type Cbor, encodeCbor } from '../../src/core/cbor.ts'
+import { taggedMessage } from '../../src/core/digest.ts'
+import { verify } from '../../src/core/ed25519.ts'
+import { LIMITS } from '../../src/core/limits.ts'
+import {
+  acceptanceMessage,
+  type Card,
+  checkName,
+  fingerprint,
+  foundingDigest,
+  foundingOf,
+  quorum,
+  readCard,
+  writeCard,
+} from '../../src/governance/founding.ts'
+import { refusal } from '../core/refusal.ts'
+import { keyOf } from '../gossip/fixtures.ts'
+
+const it = suite('founding')
+const cardOf = (name: string, addresses: readonly string[] = []): Card => ({ name, key: keyOf(name).member, addresses })
+const CARDS = ['St. Mary', 'Riverside', 'Lakeview', 'Käthe-Hospital'].map((name) => cardOf(name))
+const lineOf = (card: Card): string => writeCard(card, keyOf(card.name).sign)
+
+/** A signed card whose content is anything. */
+function lineWith(content: Cbor, signer = 'St. Mary'): string {
+  const bytes = encodeCbor(content)
+  const outer = encodeCbor([bytes, keyOf(signer).sign(taggedMessage('card', bytes))])
+  return `consilium-card-1:${Buffer.from(outer).toString('base64url')}`
+}
+
+it('a card comes back as it was written, with spaces and line ends around it', () => {
+  for (const card of [...CARDS, cardOf('St. Mary', ['/dns4/ml.stmary.example/tcp/4801', '/ip4/192.0.2.7/tcp/4801'])]) {
+    assert.equal(readCard(lineOf(card), 'card.txt', verify), card)
+    assert.equal(readCard(`\r\n  ${lineOf(card)} \n`, 'card.txt', verify), card)
+  }
+})
+
+it('no character of a card can be changed, added or lost', () => {
+  const line = lineOf(cardOf('St. Mary', ['/ip4/192.0.2.7/tcp/4801']))
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const edits = fc.record({ at: fc.nat(line.length - 2), letter: fc.constantFrom(...alphabet), how: fc.nat(2) })
+  fc.assert(
+    fc.property(edits, ({ at, letter, how }) => {
+      const rest = line.slice(how === 0 ? at : at + 1)
+      const edited = line.slice(0, at) + (how === 2 ? '' : letter) + rest
+      if (edited === line) return
+      assert.match(
+        String(refusal(() => readCard(edited, 'card.txt', verify))),
+        /^(card-malformed|card-forged|bad-name)$/,
+      )
+    }),
+    { numRuns: 500 },
+  )
+})
+
+it('a card of wrong fields is malformed although it is signed, and says where it came from', () => {
+  const key = new Uint8Array(Buffer.from(keyOf('St. Mary').member, 'hex'))
+  const wrong: Cbor[] = [
+    [2, 'St. Mary', key, []],
+    [1, 'St. Mary', key.subarray(1), []],
+    [1, 'St. Mary', key, 'address'],
+    [1, 'St. Mary', key, [7]],
+    [1, 'St. Mary', key],
+    'card',
+  ]
+  for (const content of wrong)
+    assert.is(
+      refusal(() => readCard(lineWith(content), 'x', verify)),
+      'card-malformed',
+      JSON.stringify(content),
+    )
+  assert.is(
+    refusal(() => readCard(lineWith([1, ' St. Mary', key, []]), 'x', verify)),
+    'bad-name',
+  )
+  assert.is(
+    refusal(() => readCard(lineWith([1, 'St. Mary', key, []], 'Riverside'), 'x', verify)),
+    'card-forged',
+  )
+  assert.is(
+    refusal(() => readCard('St. Mary', 'x', verify)),
+    'card-malformed',
+  )
+  assert.throws(() => readCard('', 'stmary.txt', verify), /stmary\.txt/)
+})
+
+it('the founding does not depend on the order of the cards, and on nothing but names and keys', () => {
+  const digest = foundingDigest(foundingOf('Clinics', CARDS))
+  const orders = fc.shuffledSubarray(CARDS, { minLength: CARDS.length, maxLength: CARDS.length })
+  fc.assert(fc.property(orders, (cards) => assert.is(foundingDigest(foundingOf('Clinics', cards)), digest)))
+  const moved = CARDS.map((card) => ({ ...card, addresses: ['/ip4/192.0.2.7/tcp/1'] }))
+  assert.is(foundingDigest(foundingOf('Clinics', moved)), digest, 'a hospital may move')
+  assert.is.not(foundingDigest(foundingOf('Clinic', CARDS)), digest)
+  assert.is.not(foundingDigest(foundingOf('Clinics', CARDS.slice(1))), digest)
+  const renamed = CARDS.map((card, i) => (i === 0 ? { ...card, name: 'St. Marx' } : card))
+  assert.is.not(foundingDigest(foundingOf('Clinics', renamed)), digest)
+  const swapped = CARDS.map((card, i) => ({ ...card, key: CARDS[(i + 1) % CARDS.length]?.key as Card['key'] }))
+  assert.is.not(foundingDigest(foundingOf('Clinics', swapped)), digest, 'whose key is whose')
+})
+
+it('too few, too many, and twice the same are refused', () => {
+  const [one] = CARDS as [Card]
+  assert.is(
+    refusal(() => foundingOf('C', [])),
+    'founding-too-small',
+  )
+  assert.is(
+    refusal(() => foundingOf('C', [one])),
+    'founding-too-small',
+  )
+  assert.is(
+    refusal(() => foundingOf('C', [one, { ...one, name: 'Other' }])),
+    'founding-duplicate',
+  )
+  assert.is(
+    refusal(() => foundingOf('C', [one, { ...cardOf('Other'), name: one.name }])),
+    'founding-duplicate',
+  )
+  assert.is(
+    refusal(() => foundingOf('C\n', CARDS)),
+    'bad-name',
+  )
+  const many = Array.from({ length: LIMITS.membersMax + 1 }, (_, i) => ({ ...one, name: `${i}` }))
+  assert.is(
+    refusal(() => foundingOf('C', many)),
+    'founding-too-large',
+  )
+})
+
+it('a signature under one founding fits no other', () => {
+  const [here, there] = [foundingOf('A', CARDS), foundingOf('B', CARDS)].map(foundingDigest)
+  const key = keyOf('St. Mary')
+  const signature = key.sign(acceptanceMessage(here as never))
+  assert.ok(verify(key.member, acceptanceMessage(here as never), signature))
+  assert.not.ok(verify(key.member, acceptanceMessage(there as never), signature))
+})
+
+it('a name is one printable line', () => {
+  for (const name of ['St. Mary', 'Ää', '聖母病院', 'a'.repeat(80)]) assert.is(checkName(name, 'name'), name)
+  const wrong = [
+    '',
+    ' a',
+    'a ',
+    'a\nb',
+    'a\u001b[31mb',
+    'a\u202eb',
+    'a\u0000',
+    'a'.repeat(81),
+    'ä'.repeat(41),
+    7,
+    null,
+    undefined,
+  ]
+  for (const name of wrong)
+    assert.is(
+      refusal(() => checkName(name, 'name')),
+      'bad-name',
+      JSON.stringify(name),
+    )
+})
+
+it('a fingerprint is 128 bits in groups of four', () => {
+  assert.is(fingerprint('0123456789abcdef'.repeat(4)), '0123 4567 89ab cdef 0123 4567 89ab cdef')
+  assert.ok(utf8(fingerprint('0'.repeat(64))).length < 40)
+})
+
+it('quorums are those of Sigsum’s table: 4→3, 5→4, 6→5, 7→5, 8→6, 10→7, 40→27, 100→67', () => {
+  const table = { 1: 1, 2: 2, 3: 3, 4: 3, 5: 4, 6: 5, 7: 5, 8: 6, 10: 7, 40: 27, 100: 67, 200: 134 }
+  for (const [members, k] of Object.entries(table)) assert.is(quorum(Number(members)), k)
+  for (let n = 1; n <= LIMITS.membersMax; n++) assert.ok(3 * quorum(n) > 2 * n && 3 * (quorum(n) - 1) <= 2 * n)
+})
+
+it.run()

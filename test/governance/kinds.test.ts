@@ -1,0 +1,101 @@
+/** Every kind of entry: what fits its schema, and that nothing else does. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Cbor } from '../../src/core/cbor.ts'
+import { LIMITS } from '../../src/core/limits.ts'
+import { type Body, isKind, KINDS, type Kind, readBody } from '../../src/governance/kinds.ts'
+
+const it = suite('kinds')
+const B32 = new Uint8Array(32).fill(7)
+const B31 = B32.subarray(1)
+
+const SOUND: { readonly [K in Kind]: Body<K> } = {
+  'member.accepted': { epoch: 0, founding: B32, signature: new Uint8Array(64) },
+  'member.seen': { member: B32 },
+  'member.rejected': { member: B32, reason: 'update-norm' },
+  'stranger.rejected': { connections: 3 },
+  'node.started': { software: '0.1.0-rc.1+5' },
+  'node.stopped': { reason: 'sigterm' },
+  'study.proposed': { document: new Uint8Array(100) },
+  'study.accepted': {},
+  'study.paused': {},
+  'study.resumed': {},
+  'study.statistics': { rows: 50, count: [50, 0], sum: [12.5, 0], sumOfSquares: [99, 0] },
+  'study.scaling': { digest: B32 },
+  'study.ended': { rounds: 36, model: B32 },
+  'dataset.bound': { rows: 117, trainRows: 88, commitment: B32 },
+  'round.trained': { round: 0, base: B32, update: B32, head: B32, examples: 88, loss: 0.61, dataset: B32 },
+  'round.published': { round: 4, update: B32 },
+  'round.merged': { round: 4, rule: 'mean', inputs: [[B32, 4, B32, 0.25]], result: B32 },
+  'round.evaluated': {
+    round: 4,
+    model: B32,
+    examples: 29,
+    auc: 0.8,
+    accuracy: 0.75,
+    logLoss: 1.7,
+    calibrationError: 0.1,
+  },
+  'alarm.fork': { member: B32, size: 12 },
+}
+
+/** What no field of any kind may hold. */
+const NEVER: readonly Cbor[] = ['free text about Mrs. Smith', -1, 0.5, Number.MAX_SAFE_INTEGER + 1, B31, true, {}]
+const GENERAL: Readonly<Record<string, readonly Cbor[]>> = {
+  loss: [0.5, -1, Number.MAX_SAFE_INTEGER + 1],
+  logLoss: [0.5, -1, Number.MAX_SAFE_INTEGER + 1],
+  auc: [0.5],
+  accuracy: [0.5],
+  calibrationError: [0.5],
+  document: [B31],
+}
+
+for (const kind of Object.keys(KINDS) as Kind[]) {
+  const sound = SOUND[kind] as unknown as Record<string, Cbor>
+  it(`${kind}: a sound body is read as it is, and one with a field more, less or wrong is not`, () => {
+    assert.ok(isKind(kind))
+    assert.equal(readBody(kind, sound), sound)
+    for (const body of [null, [], 'text', 7, B32]) assert.is(readBody(kind, body as Cbor), null)
+    assert.is(readBody(kind, { ...sound, note: 'Mrs. Smith' }), null, 'an unknown field')
+    for (const field of Object.keys(sound)) {
+      const { [field]: _, ...less } = sound
+      assert.is(readBody(kind, less), null, `without ${field}`)
+      for (const wrong of NEVER) {
+        if (GENERAL[field]?.includes(wrong)) continue
+        assert.is(readBody(kind, { ...sound, [field]: wrong }), null, `${field}: ${JSON.stringify(wrong)}`)
+      }
+      if (typeof sound[field] === 'number' || Array.isArray(sound[field]))
+        assert.is(readBody(kind, { ...sound, [field]: Number.NaN }), null, `${field}: not a number`)
+    }
+  })
+}
+
+it('measures of too few patients may be left out, shares stay shares', () => {
+  const measures = { examples: null, auc: null, accuracy: null, logLoss: null, calibrationError: null }
+  assert.ok(readBody('round.evaluated', { round: 1, model: B32, ...measures }) !== null)
+  for (const auc of [-0.01, 1.01, Number.POSITIVE_INFINITY])
+    assert.is(readBody('round.evaluated', { ...SOUND['round.evaluated'], auc } as unknown as Cbor), null)
+  for (const coefficient of [-0.1, 1.1])
+    assert.is(
+      readBody('round.merged', { round: 1, rule: 'mean', inputs: [[B32, 4, B32, coefficient]], result: B32 }),
+      null,
+    )
+})
+
+it('the one free text is a study’s description, and it is bounded', () => {
+  const document = new Uint8Array(LIMITS.studyBytesMax + 1)
+  assert.is(readBody('study.proposed', { document }), null)
+  const texts = Object.values(SOUND).flatMap((body) => Object.values(body).filter((value) => typeof value === 'string'))
+  for (const text of texts) assert.match(text as string, /^[0-9A-Za-z.+-]{1,64}$/)
+})
+
+it('words of a closed vocabulary are no place for a name', () => {
+  for (const reason of ['Smith', 'a b', 'x'.repeat(65), '', 'é', '7up'])
+    assert.is(readBody('member.rejected', { member: B32, reason }), null, reason)
+})
+
+it('kinds of newer versions, and names of every object, are not kinds', () => {
+  for (const kind of ['future.some-kind', 'toString', '__proto__', 'constructor', '']) assert.not.ok(isKind(kind))
+})
+
+it.run()

@@ -1,0 +1,46 @@
+/** Leave to act: every reason to refuse, in the order in which a person would mend them. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { MemberId } from '../../src/core/ids.ts'
+import { permit, type Request } from '../../src/governance/permit.ts'
+import type { StudyState } from '../../src/governance/studies.ts'
+import { digestOf, keyOf, STUDY } from '../gossip/fixtures.ts'
+
+const it = suite('permit')
+const SELF = keyOf('self').member
+const DATASET = digestOf('a table')
+const SCALING = digestOf('a scaling')
+
+function request(accepted: MemberId[], paused: MemberId[], scaled: boolean, more: Partial<Request> = {}): Request {
+  const scaling = scaled ? { digest: SCALING, scaling: { mean: [], deviation: [] }, contributions: [] } : null
+  const study = { id: STUDY, accepted: new Set(accepted), paused: new Set(paused), scaling } as unknown as StudyState
+  return { self: SELF, study, dataset: DATASET, pauseAsked: false, ...more }
+}
+
+const REFUSED: readonly (readonly [code: string, request: Request, says: RegExp])[] = [
+  ['study-unknown', request([SELF], [], true, { study: undefined }), /not known/],
+  ['study-not-accepted', request([keyOf('ada').member], [], true), /consilium study accept [0-9a-f]{12}$/],
+  ['dataset-not-bound', request([SELF], [], true, { dataset: null }), /consilium study bind [0-9a-f]{12} --data FILE$/],
+  ['study-paused', request([SELF], [SELF], true), /consilium study resume [0-9a-f]{12}$/],
+  ['study-paused', request([SELF], [], true, { pauseAsked: true }), /resume/],
+  ['scaling-not-frozen', request([SELF], [], false), /not frozen/],
+]
+for (const [code, given, says] of REFUSED) {
+  it(`refused: ${code}, and what to do`, () => {
+    const answer = permit(given)
+    assert.ok('refusal' in answer)
+    assert.is(answer.refusal.code, code)
+    assert.match(answer.refusal.message, says)
+  })
+}
+
+it('given, it names the study, the table and the scaling that it is for', () => {
+  const answer = permit(request([SELF], [], true))
+  assert.equal(answer, { permit: { study: STUDY, dataset: DATASET, scaling: SCALING } })
+})
+
+it('another member’s pause is theirs alone', () => {
+  assert.ok('permit' in permit(request([SELF], [keyOf('ada').member], true)))
+})
+
+it.run()

@@ -1,0 +1,236 @@
+/** The fold over all members' entries: the same state in whatever order logs arrive. */
+import * as fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { studyDocument, studyIdOf } from '../../src/config/study.ts'
+import { fromHex } from '../../src/core/bytes.ts'
+import type { Cbor } from '../../src/core/cbor.ts'
+import { compareIds, type MemberId, type StudyId } from '../../src/core/ids.ts'
+import { LIMITS } from '../../src/core/limits.ts'
+import { betterScaling, type Fact, proposalFrom, Studies, type StudyState } from '../../src/governance/studies.ts'
+import { digestOf, keyOf } from '../gossip/fixtures.ts'
+import { studyOf } from '../node/clinics.ts'
+
+const it = suite('studies')
+const DOCUMENT = studyDocument(studyOf())
+const STUDY = studyIdOf(DOCUMENT)
+const MEMBERS = ['ada', 'ben', 'cleo', 'dan'].map((name) => keyOf(name).member).sort(compareIds)
+const [ADA, BEN] = MEMBERS as [MemberId, MemberId]
+
+/** One author's log as facts, numbered in order. */
+function logOf(
+  author: MemberId,
+  entries: readonly (readonly [kind: string, body: Cbor, more?: Partial<Fact>])[],
+): Fact[] {
+  return entries.map(([kind, body, more], seq) => {
+    const hash = digestOf(`${author} ${seq}`)
+    return { author, seq, hash, timeMs: 1_000 + seq, kind, study: STUDY, refs: [], body, ...more }
+  })
+}
+
+const proposed: readonly [string, Cbor] = ['study.proposed', { document: DOCUMENT }]
+const accepted: readonly [string, Cbor] = ['study.accepted', {}]
+const bound = (label: string): readonly [string, Cbor] => [
+  'dataset.bound',
+  { rows: 60, trainRows: 45, commitment: fromHex(digestOf(label)) },
+]
+const statistics = (mean: number): readonly [string, Cbor] => [
+  'study.statistics',
+  { rows: 45, count: [45, 45], sum: [45 * mean, 45 * 300], sumOfSquares: [45 * (mean * mean + 9), 45 * 91_000] },
+]
+
+/** Everything that the machine reads of a state, as plain data. */
+function plain(state: StudyState | undefined): unknown {
+  if (state === undefined) return null
+  const sorted = (set: Iterable<string>): string[] => [...set].sort()
+  return {
+    proposedBy: state.proposedBy,
+    proposedAtMs: state.proposedAtMs,
+    accepted: sorted(state.accepted),
+    bound: sorted(state.bound),
+    ended: sorted(state.ended),
+    paused: sorted(state.paused),
+    commitments: sorted([...state.commitments].map(([member, digest]) => `${member} ${digest}`)),
+    statistics: sorted([...state.statistics].map(([member, { hash }]) => `${member} ${hash}`)),
+    scaling: state.scaling && [state.scaling.digest, ...state.scaling.contributions],
+  }
+}
+
+function foldAll(facts: readonly Fact[]): Studies {
+  const studies = new Studies()
+  for (const fact of facts) studies.fold(fact)
+  return studies
+}
+
+/** A scaling proposal that sums what `contributors` gave in `logs`. */
+function scalingOf(
+  logs: readonly (readonly Fact[])[],
+  contributors: readonly number[],
+): readonly [string, Cbor, Partial<Fact>] {
+  const studies = foldAll(
+    logs.flatMap((log, i) => log.filter(({ kind }) => kind !== 'study.statistics' || contributors.includes(i))),
+  )
+  const { proposal, refs } = proposalFrom(studies.get(STUDY) as StudyState)
+  assert.is(refs.length, contributors.length)
+  return ['study.scaling', { digest: fromHex(proposal.digest) }, { refs }]
+}
+
+/** Four members' logs: accepting, binding, pausing; proposals of scaling by two, over two and over four contributions. */
+const LOGS: readonly (readonly Fact[])[] = (() => {
+  const base = MEMBERS.map((_, i) => [
+    ...(i === 1 || i === 3 ? [proposed] : []),
+    accepted,
+    bound(`table ${i}`),
+    statistics(50 + i),
+    ...(i === 2 ? [['study.paused', {}] as const, ['study.resumed', {}] as const, ['study.paused', {}] as const] : []),
+    ...(i === 0 ? [bound('a newer table'), statistics(70)] : []),
+  ])
+  const firsts = base.map((entries, i) => logOf(MEMBERS[i] as MemberId, entries))
+  return base.map((entries, i) => {
+    const scalings = i === 1 ? [scalingOf(firsts, [0, 1])] : i === 3 ? [scalingOf(firsts, [0, 1, 2, 3])] : []
+    const ended = i === 0 ? [['study.ended', { rounds: 7, model: fromHex(digestOf('model')) }] as const] : []
+    return logOf(MEMBERS[i] as MemberId, [...entries, ...scalings, ...ended])
+  })
+})()
+
+/** Any interleaving that keeps each author's own order. */
+const interleavings = fc
+  .shuffledSubarray(
+    LOGS.flatMap((log, i) => log.map(() => i)),
+    { minLength: LOGS.flat().length, maxLength: LOGS.flat().length },
+  )
+  .map((turns) => {
+    const next = LOGS.map(() => 0)
+    return turns.map((i) => LOGS[i]?.[(next[i] = (next[i] as number) + 1) - 1] as Fact)
+  })
+
+it('any interleaving of the authors’ logs gives one state', () => {
+  const expected = plain(foldAll(LOGS.flat()).get(STUDY))
+  assert.is((expected as { scaling: unknown[] }).scaling.length, 5, 'the proposal over four contributions stands')
+  assert.equal((expected as { paused: unknown[] }).paused, [MEMBERS[2]])
+  fc.assert(
+    fc.property(interleavings, (facts) => {
+      const studies = foldAll(facts)
+      assert.equal(plain(studies.get(STUDY)), expected)
+      assert.is(studies.all().length, 1)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+it('folding an entry twice changes nothing', () => {
+  fc.assert(
+    fc.property(interleavings, (facts) => {
+      const kinds = new Set(['study.paused', 'study.resumed']) // these are told apart by order alone, and logs have no repetitions
+      const twice = facts.flatMap((fact) => (kinds.has(fact.kind) ? [fact] : [fact, fact]))
+      assert.equal(plain(foldAll(twice).get(STUDY)), plain(foldAll(facts).get(STUDY)))
+    }),
+  )
+})
+
+it('the first statistics of a member count, and what no table could give counts for nothing', () => {
+  const state = (entries: readonly (readonly [string, Cbor])[]) =>
+    foldAll(logOf(ADA, [proposed, accepted, ...entries])).get(STUDY) as StudyState
+  assert.is(state([statistics(50), statistics(60)]).statistics.get(ADA)?.hash, digestOf(`${ADA} 2`))
+  const impossible = { rows: 45, count: [45, 45], sum: [45 * 500, 0], sumOfSquares: [1, 1] }
+  assert.is(state([['study.statistics', impossible]]).statistics.size, 0)
+  assert.is(state([['study.statistics', impossible], statistics(50)]).statistics.get(ADA)?.hash, digestOf(`${ADA} 3`))
+  const few = { rows: 4, count: [4, 4], sum: [200, 1200], sumOfSquares: [10_000, 360_000] }
+  assert.is(state([['study.statistics', few]]).statistics.size, 0, 'below the minimum cohort')
+})
+
+it('a scaling that its citations do not give is refused', () => {
+  const logs = MEMBERS.slice(0, 2).map((member, i) =>
+    logOf(member, [...(i ? [] : [proposed]), accepted, statistics(50 + i)]),
+  )
+  const [, body, { refs = [] } = {}] = scalingOf(logs, [0, 1]) as [string, Cbor, Partial<Fact>]
+  const next = (changed: Partial<Fact>): Fact => ({
+    ...(logOf(BEN, [['study.scaling', body]])[0] as Fact),
+    seq: 9,
+    refs,
+    ...changed,
+  })
+  const outcome = (changed: Partial<Fact>) =>
+    foldAll([...logs.flat(), next(changed)]).get(STUDY)?.scaling?.contributions.length
+  assert.is(outcome({}), 2)
+  assert.is(outcome({ body: { digest: fromHex(digestOf('another')) } }), undefined)
+  assert.is(outcome({ refs: [] }), undefined)
+  assert.is(outcome({ refs: refs.slice(1) }), undefined)
+  assert.is(outcome({ refs: [...refs].reverse() }), undefined, 'sums are made in the order of authors')
+  assert.is(outcome({ refs: [...refs, ...refs.slice(1)] }), undefined, 'nobody counts twice')
+  const [first, ...rest] = refs
+  assert.is(outcome({ refs: [[first?.[0] as MemberId, 0, digestOf('none')], ...rest] }), undefined, 'another entry')
+})
+
+it('of two scalings the one with more contributions wins, then the lower digest: a total order', () => {
+  const proposal = (contributions: number, digest: string) => ({
+    digest: digestOf(digest),
+    scaling: { mean: [], deviation: [] },
+    contributions: Array.from({ length: contributions }, (_, i) => digestOf(`${i}`)),
+  })
+  const all = [1, 2, 2, 3].flatMap((n, i) => [proposal(n, `x${i}`), proposal(n, `y${i}`)])
+  for (const a of all) {
+    assert.ok(betterScaling(a, null))
+    assert.not.ok(betterScaling(a, a))
+    for (const b of all) if (a !== b) assert.is.not(betterScaling(a, b), betterScaling(b, a))
+  }
+  assert.ok(betterScaling(proposal(3, 'a'), proposal(2, 'b')))
+})
+
+it('a document that is not the one its digest names, or that this version cannot read, is no study', () => {
+  const other = studyDocument(studyOf(9))
+  assert.is(foldAll(logOf(ADA, [['study.proposed', { document: other }]])).all().length, 0)
+  const strange = new TextEncoder().encode('not a study')
+  const id = studyIdOf(strange) as StudyId
+  assert.is(foldAll(logOf(ADA, [['study.proposed', { document: strange }, { study: id }]])).all().length, 0)
+})
+
+const manyStudies = (from: number, count: number): { id: StudyId; entry: readonly [string, Cbor, Partial<Fact>] }[] =>
+  Array.from({ length: count }, (_, i) => {
+    const document = studyDocument({ ...studyOf(), name: `Study ${from + i}` })
+    return { id: studyIdOf(document), entry: ['study.proposed', { document }, { study: studyIdOf(document) }] as const }
+  })
+
+it('a member that floods with studies takes no one else’s place, and all nodes follow the same ones', () => {
+  const flood = manyStudies(0, LIMITS.studiesPerMemberMax + 5)
+  const [mine] = manyStudies(1_000, 1)
+  const floodLog = logOf(
+    ADA,
+    flood.map(({ entry }) => entry),
+  )
+  const mineLog = logOf(BEN, [
+    mine?.entry as (typeof flood)[0]['entry'],
+    flood.at(-1)?.entry as (typeof flood)[0]['entry'],
+  ])
+  const orders = [
+    [...floodLog, ...mineLog],
+    [...mineLog, ...floodLog],
+  ]
+  const seen = orders.map((facts) => foldAll(facts))
+  for (const studies of seen) {
+    assert.is(studies.all().length, LIMITS.studiesPerMemberMax + 2)
+    assert.ok(studies.get(mine?.id as StudyId) !== undefined)
+    assert.is(studies.mayPropose(ADA), false)
+    assert.is(studies.mayPropose(BEN), true)
+    assert.is(studies.get(flood.at(-1)?.id as StudyId)?.proposedBy, BEN)
+  }
+  assert.equal(
+    seen[0]?.all().map(({ id }) => id),
+    seen[1]?.all().map(({ id }) => id),
+  )
+})
+
+it('what waits for its study is bounded by author: a flood pushes out its own', () => {
+  const [late] = manyStudies(0, 1) as [ReturnType<typeof manyStudies>[0]]
+  const flood = Array.from({ length: 5_000 }, (_, i) => {
+    return ['study.accepted', {}, { study: digestOf(`no study ${i}`) as string as StudyId }] as const
+  })
+  const studies = foldAll([
+    ...logOf(BEN, [['study.accepted', {}, { study: late.id }]]),
+    ...logOf(ADA, flood),
+    ...logOf(ADA, [late.entry]),
+  ])
+  assert.ok(studies.get(late.id)?.accepted.has(BEN))
+})
+
+it.run()

@@ -1,0 +1,216 @@
+/** One machine whose disk, learner, peers and operator do what a list of moves says; the rules are checked at every step. */
+import type { Step } from '../../netsim/trace.ts'
+import { sharedParameters, studyDocument, studyIdOf } from '../../src/config/study.ts'
+import { type Digest, digest, type MemberId } from '../../src/core/ids.ts'
+import type { UpdateFacts, UpdateHeader } from '../../src/gossip/update.ts'
+import type { Fact } from '../../src/governance/studies.ts'
+import type { Action, Draft } from '../../src/node/actions.ts'
+import type { Checkpoint } from '../../src/node/checkpoint.ts'
+import type { BoundDataset, NodeEvent } from '../../src/node/events.ts'
+import { Machine } from '../../src/node/machine.ts'
+import { digestOf, keyOf, SOUND } from '../gossip/fixtures.ts'
+import { studyOf } from './clinics.ts'
+import { Rules } from './rules.ts'
+
+type Of<T extends Action['type']> = Extract<Action, { type: T }>
+type Job = Of<'open-study'> | Of<'train'> | Of<'merge'> | Of<'evaluate'>
+
+export const ROUNDS = 4
+export const STUDY = studyOf(ROUNDS)
+export const DOCUMENT = studyDocument(STUDY)
+export const ID = studyIdOf(DOCUMENT)
+export const SELF = keyOf('self').member
+export const OTHERS = ['ada', 'ben', 'cleo'].map((name) => keyOf(name).member)
+const MEMBERS = [SELF, ...OTHERS]
+const START_MS = 1_750_000_000_000
+
+export class Harness {
+  readonly rules = new Rules()
+  readonly steps: Step[] = []
+  now = START_MS
+  #machine = new Machine()
+  #start = 0
+  #ticket = 0
+  /** Recorded, not durable yet. */
+  #waiting: Of<'record'>[] = []
+  #jobs: Job[] = []
+  #wakeAtMs = Number.POSITIVE_INFINITY
+  // what a crash leaves
+  readonly #facts: Fact[] = []
+  #checkpoint: Checkpoint | null = null
+  #dataset: BoundDataset | null = null
+  readonly #sizes = new Map<MemberId, number>()
+
+  constructor() {
+    this.#boot()
+  }
+
+  get view() {
+    return this.#machine.view()
+  }
+
+  get run() {
+    return this.view.studies[0]?.run ?? null
+  }
+
+  get state() {
+    return this.view.studies[0]?.state
+  }
+
+  /** Kinds of the own entries that are durable, in order. */
+  get kinds(): string[] {
+    return this.#facts.filter(({ author }) => author === SELF).map(({ kind }) => kind)
+  }
+
+  feed(event: NodeEvent): readonly Action[] {
+    const actions = this.#machine.step(event, this.now)
+    const step = { now: this.now, node: 0, start: this.#start, event, actions }
+    this.steps.push(step)
+    this.rules.check(step)
+    this.#wakeAtMs = Number.POSITIVE_INFINITY
+    for (const action of actions) {
+      if (action.type === 'record') this.#waiting.push(action)
+      if (action.type === 'wake') this.#wakeAtMs = action.atMs
+      if (['open-study', 'train', 'merge', 'evaluate'].includes(action.type)) this.#jobs.push(action as Job)
+    }
+    return actions
+  }
+
+  command(make: (ticket: number) => NodeEvent): readonly Action[] {
+    return this.feed(make(this.#ticket++))
+  }
+
+  /** Makes the first `count` records durable; `report` is false where the node dies before it hears of it. */
+  commit(count: number, report = true): void {
+    const records = this.#waiting.splice(0, count)
+    if (records.length === 0) return
+    const facts = records.flatMap(({ drafts }) => drafts.map((draft) => this.#append(SELF, draft)))
+    for (const { checkpoint } of records) this.#checkpoint = checkpoint ?? this.#checkpoint
+    if (report) {
+      this.feed({ type: 'committed', log: this.#sizeOf(SELF), tags: records.map(({ tag }) => tag), facts })
+    }
+  }
+
+  /** The learner answers the oldest question; `fails` or an answer that fits. */
+  learn(fails = false): void {
+    const job = this.#jobs.shift()
+    if (job === undefined) return
+    const { study, scaling, dataset } = job.permit
+    const round = job.type === 'open-study' ? 0 : job.round
+    if (fails) this.feed({ type: 'learner-failed', study, round, code: 'internal' })
+    else if (job.type === 'open-study') {
+      const stored = job.start === 'resume' ? this.#checkpoint?.shared : undefined
+      const base = stored ?? digestOf('initial weights')
+      this.feed({ type: 'opened', study, scaling, base, parameters: sharedParameters(STUDY) })
+    } else if (job.type === 'train') {
+      // another table or another base gives another update; a repetition after a crash may differ in nothing
+      const update = digestOf(`${scaling} ${dataset} ${job.base} ${round}`)
+      this.feed({ type: 'trained', study, round, update, head: digestOf(`head ${round}`), examples: 45, loss: 0.5 })
+    } else if (job.type === 'merge') {
+      const result = digestOf(job.inputs.map((input) => input.digest).join(' '))
+      const coefficients = job.inputs.map(() => 1 / job.inputs.length)
+      this.feed({ type: 'merged', study, round, result, coefficients })
+    } else {
+      const metrics = { examples: 15, positives: 7, auc: 0.8, accuracy: 0.7, logLoss: 0.6, calibrationError: 0.1 }
+      this.feed({ type: 'evaluated', study, round, model: job.model, metrics })
+    }
+  }
+
+  /** An entry of another member is replicated. */
+  hearEntry(author: MemberId, draft: Omit<Draft, 'timeMs' | 'refs'> & Partial<Draft>): void {
+    const fact = this.#append(author, { timeMs: this.now, refs: [], ...draft })
+    this.feed({ type: 'replicated', log: this.#sizeOf(author), from: author, facts: [fact] })
+  }
+
+  hearUpdate(author: MemberId, more: Partial<UpdateHeader> = {}, facts: Partial<UpdateFacts> = {}): readonly Action[] {
+    const header: UpdateHeader = {
+      study: ID,
+      author,
+      round: 0,
+      examples: 30,
+      scaling: this.state?.scaling?.digest ?? digestOf('no scaling'),
+      base: digestOf('initial weights'),
+      parents: [],
+      digest: digestOf(`${author} ${more.round ?? 0}`),
+      parameters: sharedParameters(STUDY),
+      ...more,
+    }
+    const ticket = this.#ticket++
+    return this.feed({ type: 'update-heard', ticket, from: author, header, facts: { ...SOUND, ...facts } })
+  }
+
+  hearHead(author: MemberId, size: number, label: string, signatureValid = true, gossip = true): readonly Action[] {
+    const log = { author, size, root: digestOf(`root ${author} ${size} ${label}`) }
+    return this.feed({ type: 'head-heard', ticket: gossip ? this.#ticket++ : null, from: author, log, signatureValid })
+  }
+
+  bind(label: string): readonly Action[] {
+    const statistics = { count: [45, 45], sum: [45 * 60, 45 * 300], sumOfSquares: [45 * 3_650, 45 * 91_000] }
+    const dataset: BoundDataset = { study: ID, commitment: digestOf(label), rows: 60, trainRows: 45, statistics }
+    if (this.state?.accepted.has(SELF)) this.#dataset = dataset // remembered before the machine is told, as shells do
+    return this.command((ticket) => ({ type: 'study-bind', ticket, dataset }))
+  }
+
+  wait(ms: number): void {
+    this.now += ms
+    this.feed({ type: 'woken' })
+  }
+
+  /** Waits for as long as the machine wishes; false where it wishes for nothing. */
+  waitAsWished(): boolean {
+    if (!Number.isFinite(this.#wakeAtMs)) return false
+    this.wait(Math.max(1, this.#wakeAtMs - this.now))
+    return true
+  }
+
+  /** The power goes; of what was being written, the first `durable` records are on the disk. */
+  crash(durable = 0): void {
+    this.commit(durable, false)
+    this.#waiting = []
+    this.#jobs = []
+    this.#machine = new Machine()
+    this.#start++
+    this.now += 500
+    this.#boot()
+  }
+
+  /** Everybody does what is asked until the study has ended; false where nothing moves any more. */
+  finish(): boolean {
+    for (let i = 0; i < 4_000; i++) {
+      if (this.run?.phase === 'ended' && this.#waiting.length === 0) return true
+      if (this.#waiting.length > 0) this.commit(this.#waiting.length)
+      else if (this.#jobs.length > 0) this.learn()
+      else if (!this.waitAsWished()) return false
+    }
+    return false
+  }
+
+  #boot(): void {
+    const logs = [...this.#sizes.keys()].map((author) => this.#sizeOf(author))
+    this.feed({
+      type: 'booted',
+      self: SELF,
+      founding: digestOf('founding'),
+      members: MEMBERS,
+      software: '0.0.0',
+      logs,
+      facts: [...this.#facts].sort((a, b) => (a.author < b.author ? -1 : a.author > b.author ? 1 : a.seq - b.seq)),
+      checkpoints: this.#checkpoint === null ? [] : [this.#checkpoint],
+      datasets: this.#dataset === null ? [] : [this.#dataset],
+      acceptance: new Uint8Array(64),
+    })
+  }
+
+  #append(author: MemberId, { kind, study, timeMs, refs, body }: Draft): Fact {
+    const seq = this.#sizes.get(author) ?? 0
+    this.#sizes.set(author, seq + 1)
+    const fact = { author, seq, hash: digestOf(`entry ${author} ${seq}`), timeMs, kind, study, refs, body }
+    this.#facts.push(fact)
+    return fact
+  }
+
+  #sizeOf(author: MemberId): { author: MemberId; size: number; root: Digest } {
+    const size = this.#sizes.get(author) ?? 0
+    return { author, size, root: digest(digestOf(`root ${author} ${size} main`)) }
+  }
+}
