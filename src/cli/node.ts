@@ -10,9 +10,14 @@ export function startCommand() {
     'consilium start --home /var/lib/consilium',
   )
     .option('--record <file>', 'write every event and a digest of every decision, for replay')
-    .action(async (options: Common & { record?: string }) => {
+    .option(
+      '--trust-ledger',
+      'once, where heads.pin is lost and no other member holds more of this log than this folder',
+    )
+    .action(async (options: Common & { record?: string; trustLedger?: boolean }) => {
       const { runDaemon } = await import('../daemon/run.ts') // the network stack is loaded by this command alone
-      await runDaemon({ home: options.home, json: options.json, record: options.record ?? null })
+      const { home, json, record = null, trustLedger = false } = options
+      await runDaemon({ home, json, record, trustLedger })
     })
 }
 

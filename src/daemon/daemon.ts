@@ -20,6 +20,7 @@ import { LedgerWriter } from './ledgerWriter.ts'
 import type { Log } from './log.ts'
 import { Logs } from './logs.ts'
 import type { Recorder } from './recorder.ts'
+import { Room } from './room.ts'
 import { Tasks } from './tasks.ts'
 import { readCheckpoint, Trainer } from './trainer.ts'
 import { WeightStore } from './weightStore.ts'
@@ -36,6 +37,8 @@ export interface DaemonParts {
 
 const CHECKPOINTS = 'checkpoint/'
 const STOP_MS = 4_000 // of the 5 s that a stop may take; what is not done by then is done again at the next start
+/** After one of these the store takes no further write, so that the node cannot go on. */
+const STORE_FAULTS = new Set(['disk-full', 'ledger-io', 'store-failed', 'database-corrupt', 'data-folder-not-writable'])
 const OWN_LOG_AHEAD =
   'another member holds entries signed with this key that are not in this data folder: it was restored from an old backup, or the key is in use elsewhere; do not start it again, put the newest copy of the folder back'
 
@@ -76,10 +79,12 @@ export class Daemon {
     this.#transport = parts.makeTransport(this.#transportEvents())
     const { founding, members } = parts.home.consortium
     this.#logs = new Logs({
+      self: parts.home.key.id,
       founding,
       members: members.map((member) => member.key),
       store: parts.store,
       transport: this.#transport,
+      room: new Room(parts.home.paths.folder),
     })
     const prefix = `consilium/1/${founding.slice(0, 16)}`
     this.#topics = { heads: `${prefix}/heads`, study: (id) => `${prefix}/study/${id.slice(0, 32)}` }
@@ -96,6 +101,14 @@ export class Daemon {
 
   /** Reads what is stored, joins the network and boots the machine. Any failure leaves nothing running. */
   async start(): Promise<void> {
+    try {
+      await this.#start()
+    } catch (error) {
+      if (!this.#closing) throw error // a stop while starting takes away what start works with
+    }
+  }
+
+  async #start(): Promise<void> {
     const { home, store, log } = this.#parts
     await this.#logs.load()
     this.#bindings = await Bindings.load(store)
@@ -135,10 +148,12 @@ export class Daemon {
       },
       this.#logs.tip(home.key.id),
     )
+    const facts = await this.#logs.governanceFacts() // before the network: long logs take a while, and nobody must wait for us
+    if (this.#closing) return
     await this.#transport.start(this.#stopping.signal)
     this.#transport.subscribe(this.#topics.heads)
     await this.#logs.serve()
-    const facts = await this.#logs.governanceFacts()
+    if (this.#closing) return
     this.#newestHead = this.#logs.note(home.key.id)
     this.#driver.feed({
       type: 'booted',
@@ -167,7 +182,8 @@ export class Daemon {
 
   /** Records the stop, finishes what is being written and closes everything; idempotent. */
   async stop(reason: string): Promise<void> {
-    if (!this.#stopping.signal.aborted) this.#driver.feed({ type: 'stop', reason })
+    if (!this.#machine.booted) await this.#close(null)
+    else if (!this.#closing) this.#driver.feed({ type: 'stop', reason })
     await this.done.catch(() => undefined)
   }
 
@@ -324,9 +340,13 @@ export class Daemon {
       }
     } catch (error) {
       const known = error instanceof ConsiliumError
-      this.#parts.log('debug', 'replication-error', { author, peer, error: messageOf(error) })
       const code = known ? error.code : 'stream-failed'
-      if (code === 'disk-full' || code === 'append-unknown') return this.#fail(error)
+      this.#parts.log(code === 'disk-low' ? 'warn' : 'debug', 'replication-error', {
+        author,
+        peer,
+        error: messageOf(error),
+      })
+      if (STORE_FAULTS.has(code)) return this.#fail(error)
       this.#driver.feed({
         type: 'replication-failed',
         author,

@@ -13,7 +13,9 @@ export class Driver {
   #draining = false
   #timer: NodeJS.Timeout | null = null
   #wakeAtMs = Number.POSITIVE_INFINITY
-  #lastMs = 0
+  /** The machine's time, and the monotonic clock when it was that. */
+  #now = { ms: 0, at: 0 }
+  #booted = false
   #stopped = false
 
   constructor(
@@ -34,8 +36,11 @@ export class Driver {
    */
   feed = (event: NodeEvent): void => {
     if (this.#stopped) return
-    this.#queue.push(event)
-    if (this.#draining) return
+    if (event.type === 'booted') {
+      this.#booted = true
+      this.#queue.unshift(event)
+    } else this.#queue.push(event) // the network may speak before the logs are read: it waits for `booted`
+    if (this.#draining || !this.#booted) return
     this.#draining = true
     try {
       for (let next = this.#queue.shift(); next !== undefined && !this.#stopped; next = this.#queue.shift())
@@ -55,9 +60,9 @@ export class Driver {
   }
 
   #step(event: NodeEvent): void {
-    this.#lastMs = Math.max(this.#lastMs, Date.now()) // a clock set back must not run the machine backwards
-    const actions = this.#machine.step(event, this.#lastMs)
-    this.#recorder?.write(this.#lastMs, event, actions)
+    const now = this.#advance()
+    const actions = this.#machine.step(event, now)
+    this.#recorder?.write(now, event, actions)
     let wakeAtMs = Number.POSITIVE_INFINITY
     for (const action of actions) {
       if (action.type === 'wake') wakeAtMs = action.atMs
@@ -66,13 +71,23 @@ export class Driver {
     this.#schedule(wakeAtMs)
   }
 
+  /** The wall clock, except where that was set back: then time goes on from where it was, neither backwards nor standing still. */
+  #advance(): number {
+    const at = performance.now()
+    const onward = Math.floor(this.#now.ms + (at - this.#now.at))
+    const wall = Date.now()
+    if (wall >= this.#now.ms) this.#now = { ms: wall, at }
+    else if (onward > this.#now.ms) this.#now = { ms: onward, at: this.#now.at + (onward - this.#now.ms) }
+    return this.#now.ms
+  }
+
   #schedule(atMs: number): void {
     if (this.#stopped || (atMs === this.#wakeAtMs && this.#timer !== null)) return
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
     this.#wakeAtMs = atMs
     if (!Number.isFinite(atMs)) return
-    const delayMs = Math.min(Math.max(0, atMs - Date.now()), DELAY_MS_MAX)
+    const delayMs = Math.min(Math.max(0, atMs - this.#now.ms), DELAY_MS_MAX)
     this.#timer = setTimeout(() => {
       this.#timer = null
       this.feed({ type: 'woken' })

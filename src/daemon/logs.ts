@@ -4,7 +4,7 @@ import { equalBytes, toHex } from '../core/bytes.ts'
 import { sha256 } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
-import { isKind } from '../governance/kinds.ts'
+import { isKind, type Kind } from '../governance/kinds.ts'
 import type { Fact } from '../governance/studies.ts'
 import { emptyTip, rootAt, type Tip, tipOf } from '../ledger/chain.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
@@ -24,6 +24,8 @@ import {
 import type { Transport } from '../net/transport.ts'
 import type { LogSize } from '../node/events.ts'
 import { serveRange } from '../store/serveRange.ts'
+import type { Room } from './room.ts'
+import { Turns } from './turns.ts'
 
 const HEADS = '/consilium/heads/1'
 const RANGE = '/consilium/range/1'
@@ -37,10 +39,12 @@ export interface HeardHead {
 }
 
 export interface LogsParts {
+  readonly self: MemberId
   readonly founding: Digest
   readonly members: readonly MemberId[]
   readonly store: LogStore
   readonly transport: Transport
+  readonly room: Pick<Room, 'require'>
 }
 
 export class Logs {
@@ -50,6 +54,7 @@ export class Logs {
   /** Validly signed heads heard of each author, by size: what two contradictory ones are found among. */
   readonly #heard = new Map<MemberId, { readonly size: number; readonly note: Uint8Array }[]>()
   readonly #forked = new Set<MemberId>()
+  readonly #appending = new Turns<MemberId>()
   #lamport = 0
 
   constructor(parts: LogsParts) {
@@ -153,11 +158,11 @@ export class Logs {
   /** The newest few of each author: a node that is asked for evidence has just heard one side of it. */
   #remember(author: MemberId, size: number, note: Uint8Array): void {
     const heard = (this.#heard.get(author) ?? []).filter((one) => !equalBytes(one.note, note))
-    heard.push({ size, note })
-    if (heard.length > HEARD_MAX) {
+    if (heard.length >= HEARD_MAX) {
       const smallest = heard.reduce((a, b) => (b.size < a.size ? b : a))
       heard.splice(heard.indexOf(smallest), 1)
     }
+    heard.push({ size, note })
     this.#heard.set(author, heard)
   }
 
@@ -185,46 +190,65 @@ export class Logs {
     return heads
   }
 
-  /** Fetches what is missing of a log up to at least `to`; each yield is verified and durable. Errors: those of `openFrame`, with their blame. */
+  /**
+   * Fetches what is missing of a log up to at least `to`; each yield is verified and durable. Errors: those of `openFrame`, with their
+   * blame; `range-short`; `range-overtaken` where another fetch has brought the same entries meanwhile, and `disk-low`, which
+   * are nobody's fault; those of the store.
+   */
   async *fetch(author: MemberId, peer: MemberId, to: number, signal: AbortSignal): AsyncIterable<readonly Entry[]> {
-    const { transport, store, founding } = this.#parts
-    const request = encodeRangeRequest({ author, fromSize: this.tip(author).size })
-    for await (const bytes of transport.request(peer, RANGE, request, { signal, frameBytesMax: FRAME_BYTES_MAX })) {
-      const { batch, tip, entries } = openFrame(this.tip(author), bytes, founding)
-      await store.append(batch)
-      this.#grow(tip, batch.head.note)
+    let at = this.tip(author)
+    const request = encodeRangeRequest({ author, fromSize: at.size })
+    const options = { signal, frameBytesMax: FRAME_BYTES_MAX }
+    for await (const bytes of this.#parts.transport.request(peer, RANGE, request, options)) {
+      const entries = await this.#appending.run(author, () => this.#append(at, bytes))
+      at = this.tip(author)
       yield entries
+      if (at.size >= to) return // the peer would go on to its newest head, which is another fetch
     }
-    if (this.tip(author).size < to)
+    if (at.size < to)
       throw new ConsiliumError({ code: 'range-short', message: `the peer announced ${to} entries and gave fewer` })
   }
 
-  /** What the machine folds of these entries. */
-  factsOf(entries: readonly Entry[]): Fact[] {
+  async #append(at: Tip, bytes: Uint8Array): Promise<readonly Entry[]> {
+    if (this.tip(at.author).size !== at.size) {
+      throw new ConsiliumError({ code: 'range-overtaken', message: 'these entries have come from elsewhere meanwhile' })
+    }
+    const { batch, tip, entries } = openFrame(at, bytes, this.#parts.founding)
+    await this.#parts.room.require(bytes.length)
+    await this.#parts.store.append(batch)
+    this.#grow(tip, batch.head.note)
     return entries
-      .filter(({ kind }) => isKind(kind) && !kind.startsWith('round.'))
-      .map(({ author, seq, hash, timeMs, kind, study, refs, body }) => ({
-        author,
-        seq,
-        hash,
-        timeMs,
-        kind,
-        study,
-        refs,
-        body,
-      }))
   }
 
-  /** All stored facts, author by author. */
+  /** What the machine reads of these entries. */
+  factsOf(entries: readonly Entry[]): Fact[] {
+    return entries
+      .filter(({ kind, author }) => isRead(kind) && (author === this.#parts.self || !OWN_ONLY.has(kind)))
+      .map(({ author, seq, hash, timeMs, kind, study, refs, body }) => {
+        return { author, seq, hash, timeMs, kind, study, refs, body }
+      })
+  }
+
+  /**
+   * All stored facts, author by author. Every link is followed on the way, for LevelDB can lose an entry in silence, and that might
+   * be the one that restricts. Error: `database-corrupt`.
+   */
   async governanceFacts(): Promise<Fact[]> {
     const facts: Fact[] = []
     for (const author of this.authors()) {
-      const { size } = this.tip(author)
+      const { size, lastHash } = this.tip(author)
+      let last: Uint8Array = emptyTip(author).lastHash
       for (let from = 0; from < size; from += SLICE) {
-        const raws = await this.entries(author, from, Math.min(size, from + SLICE))
-        facts.push(...this.factsOf(raws.map(decodeEntry)))
+        const entries = (await this.entries(author, from, Math.min(size, from + SLICE))).map(decodeEntry)
+        for (let seq = from; seq < Math.min(size, from + SLICE); seq++) {
+          const entry = entries[seq - from]
+          if (entry?.seq !== seq || entry.author !== author || !equalBytes(entry.prev, last)) throw damaged(author, seq)
+          last = entry.leaf
+        }
+        facts.push(...this.factsOf(entries))
         await setImmediate()
       }
+      if (!equalBytes(last, lastHash)) throw damaged(author, size)
     }
     return facts
   }
@@ -252,4 +276,27 @@ export class Logs {
     this.#notes.set(tip.author, note)
     this.#lamport = Math.max(this.#lamport, tip.lamport)
   }
+}
+
+/** Of other members the machine reads nothing of these; its own tell it whom it has seen, and whose log is frozen. */
+const OWN_ONLY: ReadonlySet<string> = new Set<Kind>(['member.seen', 'alarm.fork'])
+const UNREAD: ReadonlySet<string> = new Set<Kind>([
+  'member.rejected',
+  'stranger.rejected',
+  'node.started',
+  'node.stopped',
+  'round.trained',
+  'round.published',
+  'round.merged',
+  'round.evaluated',
+])
+
+/** Whether an entry of this kind changes anything here. */
+const isRead = (kind: string): boolean => isKind(kind) && !UNREAD.has(kind)
+
+function damaged(author: MemberId, seq: number): ConsiliumError {
+  return new ConsiliumError({
+    code: 'database-corrupt',
+    message: `entry ${seq} of the log of ${author.slice(0, 16)}… is missing or damaged in this data folder: stop here, keep the folder, and put its newest backup in its place`,
+  })
 }

@@ -17,15 +17,17 @@ export interface RunOptions {
   readonly home: string
   readonly json: boolean
   readonly record: string | null
+  /** Take the ledger as it lies, and pin it anew. */
+  readonly trustLedger: boolean
 }
 
 /** Resolves when the node has stopped. Errors: all of `openHome`, the store's, the network's and the control socket's. */
-export async function runDaemon({ home: folder, json, record }: RunOptions): Promise<void> {
+export async function runDaemon({ home: folder, json, record, trustLedger }: RunOptions): Promise<void> {
   const home = await openHome(folder)
   await requireWritable(home.paths.folder)
   const log = makeLog(home.config.log.level, json)
   const recorder = record === null ? null : await Recorder.open(record)
-  const daemon = await build(home, log, recorder)
+  const daemon = await build(home, log, recorder, trustLedger)
   const control = new Control(home.paths.socket, routesOf(daemon), (event, facts) => log('error', event, facts))
   const stop = (signal: NodeJS.Signals): void => void daemon.stop(signal === 'SIGTERM' ? 'sigterm' : 'sigint')
   process.on('SIGTERM', stop).on('SIGINT', stop)
@@ -44,9 +46,9 @@ export async function runDaemon({ home: folder, json, record }: RunOptions): Pro
   }
 }
 
-async function build(home: Home, log: Log, recorder: Recorder | null): Promise<Daemon> {
+async function build(home: Home, log: Log, recorder: Recorder | null, trustLedger: boolean): Promise<Daemon> {
   const { paths, config, consortium, key } = home
-  const store = await LevelStore.open(paths.database, { self: key.id })
+  const store = await LevelStore.open(paths.database, { self: key.id, pin: trustLedger ? 'trust' : 'check' })
   const members = consortium.members.map(({ key: id, addresses }) => ({ id, addresses }))
   return new Daemon({
     home,

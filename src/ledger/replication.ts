@@ -38,6 +38,7 @@ export interface ReplicationView {
 
 const FETCHES_PER_PEER_MAX = 4 // half of the streams that a peer lets one member open (LIMITS.streamsPerPeerMax)
 const FETCHES_MAX = 16 // in all: 16 frames of 256 KiB in memory
+const FETCH_MS = 60_000 // a fetch that lasts longer is asked of another peer too, where there is one: the first may trickle
 const SOURCES_MAX = 8 // peers remembered per author as having what is lacked
 const ROOTS_MAX = 16 // stored sizes per author whose roots are compared with late heads: 1,000 authors take about 3 MB
 const BACKOFF_MS = 1_000 // after the first failure, doubled by each further one
@@ -55,7 +56,10 @@ interface Log {
   /** Largest signed head heard beyond `size`. */
   wanted: LogState | null
   fetch: Fetch | null
+  fetchSinceMs: number
   frozen: boolean
+  /** Size of the newest head that gossip was told to carry on. */
+  passedOn: number
   readonly sources: Map<MemberId, Source>
   /** Roots at sizes that were stored, newest last. */
   readonly roots: Map<number, Digest>
@@ -84,7 +88,9 @@ export class Replication {
         size,
         wanted: null,
         fetch: null,
+        fetchSinceMs: 0,
         frozen: frozen.includes(member),
+        passedOn: 0,
         sources: new Map(),
         roots,
       })
@@ -92,10 +98,10 @@ export class Replication {
   }
 
   /**
-   * A head whose signature is valid, heard from `from` (by gossip or in a vector). A contradiction is accepted, so that gossip carries
+   * A head whose signature is valid, heard from `from`: by gossip, or in a vector that was asked for. A contradiction is accepted, so that gossip carries
    * it on; for its evidence the shell keeps, beside the stored notes, the newest note heard of each author.
    */
-  onHead(head: LogState, from: MemberId, now: number): Judgement {
+  onHead(head: LogState, from: MemberId, now: number, gossip = false): Judgement {
     const log = this.#logs.get(head.author)
     if (log === undefined) return ignore('author-unknown')
     if (log.frozen) return ignore('log-frozen')
@@ -104,13 +110,17 @@ export class Replication {
       return { verdict: 'accept', reason: 'conflicting-heads', fork: true }
     }
     if (head.size < log.size) return ignore('head-not-newer')
-    // the newest head is passed on even by a node that has it already: gossip carries on only what is accepted
-    if (head.size === log.size) return ACCEPTED
-    if (head.author === this.#self) return ignore('own-log-ahead')
-    this.#noteSource(log, head, from, now)
-    if (log.wanted !== null && head.size < log.wanted.size) return ignore('head-not-newer')
-    log.wanted = { author: head.author, size: head.size, root: head.root }
-    this.#lacking.add(head.author)
+    if (head.size > log.size) {
+      if (head.author === this.#self) return ignore('own-log-ahead')
+      this.#noteSource(log, head, from, now)
+      if (log.wanted !== null && head.size < log.wanted.size) return ignore('head-not-newer')
+      log.wanted = { author: head.author, size: head.size, root: head.root }
+      this.#lacking.add(head.author)
+    }
+    // the newest head is passed on even by a node that has it already, for gossip carries on only what is accepted; but only once
+    if (!gossip) return ACCEPTED
+    if (head.size <= log.passedOn) return ignore('head-known')
+    log.passedOn = head.size
     return ACCEPTED
   }
 
@@ -163,11 +173,13 @@ export class Replication {
     for (const author of [...this.#lacking].sort(compareIds)) {
       if (total >= FETCHES_MAX) break
       const log = this.#log(author)
-      if (log.fetch !== null) continue
+      if (log.fetch !== null && now < log.fetchSinceMs + FETCH_MS) continue
       const peer = bestSource(author, log, now, load)
       if (peer === null) continue
+      if (log.fetch !== null) this.onFetchFailed(author, log.fetch.peer, false, now)
       const to = Math.min((log.wanted as LogState).size, (log.sources.get(peer) as Source).has)
       log.fetch = { author, peer, from: log.size, to }
+      log.fetchSinceMs = now
       load.set(peer, (load.get(peer) ?? 0) + 1)
       total++
       out.push(log.fetch)
@@ -180,9 +192,12 @@ export class Replication {
     let atMs = Number.POSITIVE_INFINITY
     for (const author of this.#lacking) {
       const log = this.#log(author)
-      if (log.fetch !== null) continue
-      for (const { notBeforeMs } of log.sources.values())
-        if (notBeforeMs > this.#now) atMs = Math.min(atMs, notBeforeMs)
+      if (log.fetch !== null && log.sources.size < 2) continue
+      const fromMs = log.fetch === null ? Number.NEGATIVE_INFINITY : log.fetchSinceMs + FETCH_MS
+      for (const { notBeforeMs } of log.sources.values()) {
+        const next = Math.max(notBeforeMs, fromMs)
+        if (next > this.#now) atMs = Math.min(atMs, next)
+      }
     }
     return Number.isFinite(atMs) ? atMs : null
   }
@@ -257,7 +272,8 @@ export class Replication {
 /** The source with the fewest failures; then the author itself, then who has most, then the smallest id. */
 function bestSource(author: MemberId, log: Log, now: number, load: ReadonlyMap<MemberId, number>): MemberId | null {
   const free = [...log.sources].filter(([peer, { has, notBeforeMs }]) => {
-    return has > log.size && notBeforeMs <= now && (load.get(peer) ?? 0) < FETCHES_PER_PEER_MAX
+    const busy = peer === log.fetch?.peer || (load.get(peer) ?? 0) >= FETCHES_PER_PEER_MAX
+    return has > log.size && notBeforeMs <= now && !busy
   })
   const rank = (peer: MemberId) => (peer === author ? 0 : 1)
   free.sort(([a, x], [b, y]) => x.failures - y.failures || rank(a) - rank(b) || y.has - x.has || compareIds(a, b))

@@ -7,6 +7,7 @@ import { concat } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 
 const END_OF_FRAMES = 0xffff_ffff
+const FRAME_IDLES = 3 // a frame may take three idle limits: a byte now and then must not hold a request open for weeks
 const FRAMES_PER_TURN = 32 // then the event loop gets its turn: a quick handler's frames alone would starve it for seconds
 const READ_AHEAD_BYTES = 65_536 // beyond it the sender is made to wait until we are asked for more
 
@@ -35,13 +36,19 @@ export class FrameStream {
 
   /** The next frame, or undefined at the marked end. Throws `frame-too-large`, `request-timeout`, `request-aborted` or `stream-reset`. */
   async read(bytesMax: number): Promise<Uint8Array | undefined> {
-    const head = await this.#take(4)
-    const length = new DataView(head.buffer, head.byteOffset, 4).getUint32(0)
-    if (length === END_OF_FRAMES) return undefined
-    if (length > bytesMax) {
-      throw this.fail('frame-too-large', `a frame of ${length} bytes was sent; at most ${bytesMax} are allowed`)
+    const frameMs = this.#idleMs * FRAME_IDLES
+    const late = setTimeout(() => this.fail('request-timeout', `no whole frame came in ${frameMs} ms`), frameMs)
+    try {
+      const head = await this.#take(4)
+      const length = new DataView(head.buffer, head.byteOffset, 4).getUint32(0)
+      if (length === END_OF_FRAMES) return undefined
+      if (length > bytesMax) {
+        throw this.fail('frame-too-large', `a frame of ${length} bytes was sent; at most ${bytesMax} are allowed`)
+      }
+      return await this.#take(length)
+    } finally {
+      clearTimeout(late)
     }
-    return this.#take(length)
   }
 
   /** Resolves when the frame was handed to the network and there is room for more. */

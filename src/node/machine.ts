@@ -168,7 +168,7 @@ export class Machine {
     const { context, replication } = parts
     const { log, from, ticket } = event
     if (!event.signatureValid) return this.#verdict(parts, ticket, from, log.author, 'reject', 'head-signature')
-    const outcome = replication.onHead(log, from, context.now)
+    const outcome = replication.onHead(log, from, context.now, ticket !== null)
     this.#verdict(parts, ticket, from, log.author, outcome.verdict, outcome.reason)
     if (log.author === context.self && (outcome.fork || outcome.reason === 'own-log-ahead')) {
       context.out.push({ type: 'halt', code: 'own-log-ahead' })

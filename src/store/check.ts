@@ -8,7 +8,7 @@ import { fitsFrontier } from '../ledger/merkle.ts'
 import type { LogStore, StoredHead } from '../ledger/store.ts'
 import type { Pin } from './headPin.ts'
 
-const NEWEST_CHECKED = 256 // the largest commit: what a crash can have touched. The scrub reads the rest
+const NEWEST_CHECKED = 256 // the largest commit: what a crash can have touched. The daemon follows every other link as it reads the logs
 
 /** What is wrong with the log under `head`, or null. */
 export async function checkLog(head: StoredHead, store: Pick<LogStore, 'entries' | 'commit'>): Promise<string | null> {

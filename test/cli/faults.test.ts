@@ -110,6 +110,11 @@ const START_FAULTS: readonly Fault[] = [
     words: [/pin|ledger|database/],
   },
   {
+    name: 'a lost pin',
+    spoil: (home) => rm(join(home, 'heads.pin')),
+    words: ['heads.pin', '--trust-ledger'],
+  },
+  {
     name: 'a listen address that is none',
     spoil: (home) => replace(join(home, 'config.yaml'), /\/ip4\/127[^\s"'\]]*/, '/ip4/127.0.0.1/udp/1'),
     words: ['/ip4/127.0.0.1/udp/1'],
@@ -136,6 +141,9 @@ it('a node whose folder is spoilt does not start, says in one line why, and star
       await cp(sound, one.home, { recursive: true })
       await rm(sound, { recursive: true })
     }
+    await rm(join(one.home, 'heads.pin'))
+    await one.start('--trust-ledger')
+    await one.end('SIGTERM')
     await one.start()
     assert.ok((await one.status()) !== null, 'mended, it starts')
   }))

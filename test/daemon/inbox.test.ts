@@ -16,6 +16,7 @@ import { FOUNDING, keyOf, logOf, STUDY } from '../ledger/fixtures.ts'
 const it = suite('inbox')
 const ADA = keyOf('ada')
 const BEN = keyOf('ben')
+const ROOM = { require: async () => undefined }
 const OTHER_STUDY = studyId('ab'.repeat(32))
 const TOPICS = { heads: 'heads', study: (id: string) => `study/${id}` }
 const WEIGHTS = Float32Array.of(1, 2, 3)
@@ -40,7 +41,14 @@ function inboxOf() {
   const weights = new WeightStore()
   const members = [ADA.member, BEN.member]
   const transport = null as unknown as Transport
-  const logs = new Logs({ founding: FOUNDING, members, store: new MemoryStore(), transport })
+  const logs = new Logs({
+    self: BEN.member,
+    room: ROOM,
+    founding: FOUNDING,
+    members,
+    store: new MemoryStore(),
+    transport,
+  })
   const inbox = new Inbox({ topics: TOPICS, logs, weights, feed: (event) => events.push(event) })
   return { inbox, events, weights }
 }

@@ -2,21 +2,27 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { equalBytes } from '../../src/core/bytes.ts'
+import { ConsiliumError } from '../../src/core/errors.ts'
 import { Logs } from '../../src/daemon/logs.ts'
+import type { Entry } from '../../src/ledger/entry.ts'
 import { openFork } from '../../src/ledger/fork.ts'
+import { encodeFrame } from '../../src/ledger/wire.ts'
 import type { Transport } from '../../src/net/transport.ts'
 import { MemoryStore } from '../../src/store/memoryStore.ts'
 import { batchOf, FOUNDING, keyOf, logOf } from '../ledger/fixtures.ts'
 
 const it = suite('logs')
 const ADA = keyOf('ada')
+const BEN = keyOf('ben')
+const ROOM = { require: async () => undefined }
 const MAIN = logOf(ADA, [2, 3, 4])
 const OTHER = logOf(ADA, [2, 3, 4], 'other')
 
 async function logsWith(commits: number): Promise<{ logs: Logs; store: MemoryStore }> {
   const store = new MemoryStore()
   for (const commit of MAIN.slice(0, commits)) await store.append(batchOf(commit))
-  const logs = new Logs({ founding: FOUNDING, members: [ADA.member], store, transport: null as unknown as Transport })
+  const transport = null as unknown as Transport
+  const logs = new Logs({ self: BEN.member, founding: FOUNDING, members: [ADA.member], store, transport, room: ROOM })
   await logs.load()
   return { logs, store }
 }
@@ -52,6 +58,86 @@ it('a member that floods with heads cannot push out the one that contradicts', a
   logs.readHead(fork[0]?.head.note as Uint8Array, null)
   await logs.keepFork(ADA.member, 40)
   assert.ok((await store.forkEvidence(ADA.member)) !== undefined)
+})
+
+/** A peer that serves what it is told to, frame by frame, and waits before each where `hold` says so. */
+function serving(frames: readonly Uint8Array[], hold: (i: number) => Promise<void> = async () => undefined) {
+  return {
+    async *request() {
+      for (const [i, frame] of frames.entries()) {
+        await hold(i)
+        yield frame
+      }
+    },
+  } as unknown as Transport
+}
+
+const FRAMES = MAIN.map(({ raws, head }) => encodeFrame({ raws, note: head.note }))
+const drain = async (range: AsyncIterable<readonly Entry[]>): Promise<string> => {
+  try {
+    let entries = 0
+    for await (const some of range) entries += some.length
+    return `${entries} entries`
+  } catch (error) {
+    return error instanceof ConsiliumError
+      ? `${error.code}${error.blame === 'reject' ? ', blamed' : ''}`
+      : String(error)
+  }
+}
+const logsOver = (store: MemoryStore, transport: Transport, room = ROOM): Logs =>
+  new Logs({ self: BEN.member, founding: FOUNDING, members: [ADA.member], store, transport, room })
+const never = new AbortController().signal
+
+it('a fetch ends at what was asked for, though the peer has more', async () => {
+  const store = new MemoryStore()
+  assert.is(await drain(logsOver(store, serving(FRAMES)).fetch(ADA.member, ADA.member, 5, never)), '5 entries')
+  assert.is((await store.head(ADA.member))?.size, 5)
+})
+
+it('of two fetches of the same entries one wins, and nobody is blamed', async () => {
+  const store = new MemoryStore()
+  let release: () => void = () => undefined
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const logs = logsOver(
+    store,
+    serving(FRAMES, () => held),
+  )
+  const both = [1, 2].map(() => drain(logs.fetch(ADA.member, ADA.member, 9, never)))
+  release()
+  assert.equal((await Promise.all(both)).sort(), ['9 entries', 'range-overtaken'])
+  assert.is((await store.head(ADA.member))?.size, 9)
+})
+
+it('a peer that gives less than it announced, or anything else, is told from one that cannot help it', async () => {
+  const fetch = (frames: readonly Uint8Array[], to = 9, room = ROOM) =>
+    drain(logsOver(new MemoryStore(), serving(frames), room).fetch(ADA.member, ADA.member, to, never))
+  assert.is(await fetch(FRAMES.slice(0, 2)), 'range-short')
+  assert.is(await fetch(FRAMES.slice(1)), 'range-size, blamed')
+  assert.is(await fetch([Uint8Array.of(1, 2, 3)]), 'cbor-malformed, blamed')
+  const full = { require: () => Promise.reject(new ConsiliumError({ code: 'disk-low', message: 'no room' })) }
+  assert.is(await fetch(FRAMES, 9, full), 'disk-low')
+})
+
+it('an entry that the database has lost in silence stops the start', async () => {
+  const store = new MemoryStore()
+  for (const commit of MAIN) await store.append(batchOf(commit))
+  const lossy = store.reopen()
+  const read = lossy.entries.bind(lossy)
+  lossy.entries = async (author, from, to) => (await read(author, from, to)).filter((_, i) => from + i !== 3)
+  for (const [where, ends] of [
+    [store, 'read'],
+    [lossy, 'database-corrupt'],
+  ] as const) {
+    const logs = logsOver(where, serving([]))
+    await logs.load()
+    const outcome = await logs.governanceFacts().then(
+      () => 'read',
+      (error: unknown) => (error as ConsiliumError).code,
+    )
+    assert.is(outcome, ends)
+  }
 })
 
 it.run()

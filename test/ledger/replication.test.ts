@@ -69,13 +69,43 @@ it('replication: after a failure another peer is asked at once, the same one onl
     replication.due(T + 3_020).map((fetch) => fetch.peer),
     [BEN],
   )
-  for (let i = 0; i < 30; i++) {
-    replication.onFetchFailed(ADA, BEN, false, T)
-    replication.due(T + 10_000_000)
+  let [now, peer] = [T + 4_000, BEN]
+  for (let i = 0; i < 40; i++) {
+    replication.onFetchFailed(ADA, peer, false, now)
+    now += 100_000
+    peer = replication.due(now)[0]?.peer as MemberId
   }
-  replication.onFetchFailed(ADA, BEN, false, T)
-  replication.due(T)
-  assert.ok((replication.wakeAtMs() as number) <= T + 60_020, 'the wait is bounded')
+  replication.onFetchFailed(ADA, peer, false, now)
+  const [next] = replication.due(now)
+  if (next !== undefined) replication.onFetchFailed(ADA, next.peer, false, now)
+  assert.equal(replication.due(now), [])
+  assert.is(replication.wakeAtMs(), now + 60_000, 'the wait is bounded')
+})
+
+it('replication: a fetch that lasts over a minute is asked of another peer, where there is one', () => {
+  const replication = new Replication(SELF, MEMBERS, [])
+  replication.onHead(log(ADA, 7), BEN, T)
+  assert.is(replication.due(T)[0]?.peer, BEN)
+  assert.is(replication.wakeAtMs(), null, 'alone it is waited for')
+  assert.equal(replication.due(T + 100_000), [])
+  replication.onHead(log(ADA, 7), CLEO, T + 100_000)
+  assert.is(replication.due(T + 100_000)[0]?.peer, CLEO)
+  replication.onHead(log(ADA, 8), BEN, T + 100_001)
+  assert.equal(replication.due(T + 100_001), [])
+  assert.is(replication.wakeAtMs(), T + 160_000)
+  assert.is(replication.due(T + 160_000)[0]?.peer, BEN)
+  replication.onFetched(log(ADA, 8))
+  assert.is(replication.wakeAtMs(), null)
+})
+
+it('replication: gossip carries a head on once, and what was asked for does not count', () => {
+  const replication = new Replication(SELF, MEMBERS, [log(ADA, 5)])
+  const gossip = (size: number) => replication.onHead(log(ADA, size), BEN, T, true)
+  assert.is(replication.onHead(log(ADA, 7), BEN, T).verdict, 'accept')
+  assert.equal([gossip(7).verdict, gossip(7).verdict, gossip(7).reason], ['accept', 'ignore', 'head-known'])
+  replication.onFetched(log(ADA, 7))
+  assert.is(gossip(7).reason, 'head-known')
+  assert.is(gossip(8).verdict, 'accept')
 })
 
 it('replication: the author is preferred, and a peer that has gone is not asked', () => {
