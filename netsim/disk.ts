@@ -4,7 +4,7 @@ import { sha256 } from '../src/core/digest.ts'
 import { invariant } from '../src/core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../src/core/ids.ts'
 import { LIMITS } from '../src/core/limits.ts'
-import { isKind } from '../src/governance/kinds.ts'
+import { factsOf } from '../src/governance/facts.ts'
 import type { Fact } from '../src/governance/studies.ts'
 import { emptyTip, rootAt, type Tip } from '../src/ledger/chain.ts'
 import { decodeEntry, type Entry } from '../src/ledger/entry.ts'
@@ -115,8 +115,8 @@ export class Disk {
   }
 
   /** Every stored entry that the machine interprets, author by author. */
-  facts(): Fact[] {
-    return [...this.#logs.values()].flatMap(({ raws }) => factsOf(raws.map(decodeEntry)))
+  facts(self: MemberId): Fact[] {
+    return [...this.#logs.values()].flatMap(({ raws }) => factsOf(raws.map(decodeEntry), self))
   }
 
   #log(author: MemberId): GrowingLog {
@@ -124,13 +124,4 @@ export class Disk {
     invariant(log !== undefined, 'every member has a log')
     return log
   }
-}
-
-/** What the machine folds of these entries. */
-export function factsOf(entries: readonly Entry[]): Fact[] {
-  return entries
-    .filter(({ kind }) => isKind(kind) && !kind.startsWith('round.'))
-    .map(({ author, seq, hash, timeMs, kind, study, refs, body }) => {
-      return { author, seq, hash, timeMs, kind, study, refs, body }
-    })
 }

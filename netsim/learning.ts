@@ -6,6 +6,7 @@ import type { Digest, StudyId } from '../src/core/ids.ts'
 import type { Scaling } from '../src/core/statistics.ts'
 import type { Dataset } from '../src/data/dataset.ts'
 import { designMatrix } from '../src/data/design.ts'
+import { checkTrained } from '../src/gossip/update.ts'
 import type { Learner } from '../src/learn/learner.ts'
 import { mergeUpdates } from '../src/learn/merge/rule.ts'
 import { initialWeights } from '../src/learn/model.ts'
@@ -96,6 +97,7 @@ export class Learning {
       const seed = `${study}/${permit.dataset}/${round}`
       const trained = await this.#parts.learner.train({ study, base: { shared, head }, optimiser, seed })
       const { weights, examples, loss } = trained
+      checkTrained(weights.shared, loss)
       this.#private.set(study, { head: weights.head, optimiser: trained.optimiser })
       const update = this.weights.put(study, weights.shared)
       const headDigest = taggedDigest('head', floatBytes(weights.head))

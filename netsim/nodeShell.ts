@@ -1,10 +1,12 @@
 /** One start of one simulated node: the machine with virtual time, the modelled network and a disk around it. */
+
 import { toHex } from '../src/core/bytes.ts'
 import { ConsiliumError, exhaustive, invariant } from '../src/core/errors.ts'
 import type { MemberId, StudyId } from '../src/core/ids.ts'
 import { Rng } from '../src/core/rng.ts'
 import type { Dataset } from '../src/data/dataset.ts'
 import type { Update } from '../src/gossip/update.ts'
+import { factsOf } from '../src/governance/facts.ts'
 import { acceptanceMessage } from '../src/governance/founding.ts'
 import type { Learner } from '../src/learn/learner.ts'
 import { advance, extend, rootAt } from '../src/ledger/chain.ts'
@@ -13,7 +15,7 @@ import type { Action, Draft } from '../src/node/actions.ts'
 import type { NodeEvent, Ticket } from '../src/node/events.ts'
 import { Machine } from '../src/node/machine.ts'
 import type { Clock } from './clock.ts'
-import { type Disk, type Frame, factsOf, type StoredCheckpoint } from './disk.ts'
+import type { Disk, Frame, StoredCheckpoint } from './disk.ts'
 import type { Identities } from './identity.ts'
 import { Learning } from './learning.ts'
 import type { Lie } from './liar.ts'
@@ -113,7 +115,7 @@ export class NodeShell implements Port {
       members: identities.members,
       software: '0.0.0-netsim',
       logs: disk.sizes(),
-      facts: disk.facts(),
+      facts: disk.facts(this.member),
       checkpoints: [...disk.checkpoints.values()].map(({ checkpoint }) => checkpoint),
       datasets: [...disk.bindings.values()].map(({ bound }) => bound),
       acceptance: identities.sign(node, acceptanceMessage(identities.founding)),
@@ -269,7 +271,7 @@ export class NodeShell implements Port {
     for (const { stored } of taken) if (stored !== null) disk.keep(stored)
     onCommit('after')
     const tags = taken.map(({ tag }) => tag)
-    this.feed({ type: 'committed', log: disk.sizeOf(this.member), tags, facts: factsOf(written) })
+    this.feed({ type: 'committed', log: disk.sizeOf(this.member), tags, facts: factsOf(written, this.member) })
   }
 
   #announce(): void {
@@ -328,7 +330,12 @@ export class NodeShell implements Port {
       const fits = signatureValid && head.author === author && head.size === result.tip.size
       if (!fits || toHex(rootAt(result.tip)) !== rootOf(head)) return 'range-root'
       disk.append(result.tip, result.entries, note)
-      this.feed({ type: 'replicated', log: disk.sizeOf(author), from: peer, facts: factsOf(result.entries) })
+      this.feed({
+        type: 'replicated',
+        log: disk.sizeOf(author),
+        from: peer,
+        facts: factsOf(result.entries, this.member),
+      })
     }
     return null
   }

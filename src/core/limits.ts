@@ -13,7 +13,7 @@ export const LIMITS = {
   requestTimeoutMs: 10_000, // a peer that has not answered by then is asked again later or another is asked
   streamsPerPeerMax: 8, // concurrent requests that one peer may have open here
   commitEntriesMax: 256, // group commit, LEDGER §3.3
-  updateNormMax: 1e4, // l2 norm of shared weights over √parameters; standardised inputs keep honest ones below 100
+  updateNormMax: 100, // l2 norm of shared weights over √parameters; standardised inputs keep honest ones below 10
   studyBytesMax: 49_152, // a study description travels in one entry's body
   studyFeaturesMax: 10_000, // beyond it the description does not fit its entry
   datasetRowsMax: 5_000_000, // rows × features of float32 must fit this node's memory

@@ -51,6 +51,19 @@ export function combineStatistics(
   return { count: add('count'), sum: add('sum'), sumOfSquares: add('sumOfSquares') }
 }
 
+/**
+ * Statistics of more than `cap` rows count as if they were of `cap` with the same means and squares, feature by feature: what a member
+ * claims gives it no more weight than that.
+ */
+export function cappedStatistics({ count, sum, sumOfSquares }: FeatureStatistics, cap: number): FeatureStatistics {
+  const share = (i: number): number => ((count[i] as number) > cap ? cap / (count[i] as number) : 1)
+  return {
+    count: count.map((n) => Math.min(n, cap)),
+    sum: sum.map((value, i) => value * share(i)),
+    sumOfSquares: sumOfSquares.map((value, i) => value * share(i)),
+  }
+}
+
 /** Means and population deviations of `total`; a feature that nobody has, or that is constant, gets deviation 1. */
 export function freezeScaling(total: FeatureStatistics): Scaling {
   const mean: number[] = []

@@ -136,10 +136,13 @@ async function readBody(request: IncomingMessage): Promise<Record<string, unknow
   let bytes = 0
   for await (const chunk of request) {
     bytes += (chunk as Buffer).length
-    if (bytes > BODY_BYTES_MAX)
-      throw new ConsiliumError({ code: 'body-too-large', message: `more than ${BODY_BYTES_MAX} bytes were sent` })
-    chunks.push(chunk as Buffer)
+    if (bytes <= BODY_BYTES_MAX) chunks.push(chunk as Buffer) // the rest is read and dropped: who still sends hears no answer
   }
+  if (bytes > BODY_BYTES_MAX)
+    throw new ConsiliumError({
+      code: 'body-too-large',
+      message: `${bytes} bytes were sent; at most ${BODY_BYTES_MAX} are allowed`,
+    })
   if (bytes === 0) return {}
   try {
     const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
@@ -159,8 +162,9 @@ async function stream(response: ServerResponse, values: AsyncIterable<unknown>):
   response.writeHead(200, { 'content-type': 'application/x-ndjson' })
   response.flushHeaders()
   for await (const value of values) {
-    if (!response.write(`${JSON.stringify(value)}\n`))
-      await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+    const full = !response.write(`${JSON.stringify(value)}\n`)
+    if (response.destroyed) return // the client is gone, and no `drain` and no second `close` would come
+    if (full) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
   }
   response.end()
 }

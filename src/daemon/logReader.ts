@@ -52,15 +52,17 @@ export class LogReader {
   async *follow(query: URLSearchParams, signal: AbortSignal): AsyncIterable<EntryReport> {
     const filter = this.#filter(query)
     const queue: Entry[] = []
+    let overrun = false
     const arrivals = new EventEmitter()
     const unfollow = this.#daemon.followers.add((entry) => {
-      queue.push(entry)
+      overrun ||= queue.length >= FOLLOW_QUEUE_MAX
+      if (!overrun) queue.push(entry)
       arrivals.emit('entry')
     })
     try {
       yield* (await this.list(query)).entries
       while (!signal.aborted) {
-        if (queue.length > FOLLOW_QUEUE_MAX)
+        if (overrun)
           throw new ConsiliumError({
             code: 'follow-overrun',
             message: 'entries came faster than they were read; start again',

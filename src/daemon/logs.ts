@@ -4,7 +4,7 @@ import { equalBytes, toHex } from '../core/bytes.ts'
 import { sha256 } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
-import { isKind, type Kind } from '../governance/kinds.ts'
+import { factsOf } from '../governance/facts.ts'
 import type { Fact } from '../governance/studies.ts'
 import { emptyTip, rootAt, type Tip, tipOf } from '../ledger/chain.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
@@ -222,11 +222,7 @@ export class Logs {
 
   /** What the machine reads of these entries. */
   factsOf(entries: readonly Entry[]): Fact[] {
-    return entries
-      .filter(({ kind, author }) => isRead(kind) && (author === this.#parts.self || !OWN_ONLY.has(kind)))
-      .map(({ author, seq, hash, timeMs, kind, study, refs, body }) => {
-        return { author, seq, hash, timeMs, kind, study, refs, body }
-      })
+    return factsOf(entries, this.#parts.self)
   }
 
   /**
@@ -277,22 +273,6 @@ export class Logs {
     this.#lamport = Math.max(this.#lamport, tip.lamport)
   }
 }
-
-/** Of other members the machine reads nothing of these; its own tell it whom it has seen, and whose log is frozen. */
-const OWN_ONLY: ReadonlySet<string> = new Set<Kind>(['member.seen', 'alarm.fork'])
-const UNREAD: ReadonlySet<string> = new Set<Kind>([
-  'member.rejected',
-  'stranger.rejected',
-  'node.started',
-  'node.stopped',
-  'round.trained',
-  'round.published',
-  'round.merged',
-  'round.evaluated',
-])
-
-/** Whether an entry of this kind changes anything here. */
-const isRead = (kind: string): boolean => isKind(kind) && !UNREAD.has(kind)
 
 function damaged(author: MemberId, seq: number): ConsiliumError {
   return new ConsiliumError({

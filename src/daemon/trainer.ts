@@ -8,6 +8,7 @@ import type { Digest, StudyId } from '../core/ids.ts'
 import type { Scaling } from '../core/statistics.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { designMatrix } from '../data/design.ts'
+import { checkTrained } from '../gossip/update.ts'
 import type { Learner, Weights } from '../learn/learner.ts'
 import { mergeUpdates } from '../learn/merge/rule.ts'
 import { initialWeights } from '../learn/model.ts'
@@ -109,12 +110,7 @@ export class Trainer {
       optimiser: mine.optimiser,
       seed,
     })
-    if (!result.weights.shared.every(Number.isFinite) || !Number.isFinite(result.loss)) {
-      throw new ConsiliumError({
-        code: 'training-diverged',
-        message: 'training gave values that are not finite; lower the learning rate',
-      })
-    }
+    checkTrained(result.weights.shared, result.loss)
     this.#private.set(permit.study, { head: result.weights.head, optimiser: result.optimiser })
     const update = this.#parts.weights.put(permit.study, result.weights.shared)
     const head = taggedDigest('head', this.#headSalt, floatBytes(result.weights.head))

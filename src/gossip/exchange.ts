@@ -68,15 +68,16 @@ export class Exchange {
     return { verdict: 'accept', displaced: held?.digest ?? null }
   }
 
-  /** Inputs of this round's merge, own update included, sorted by author. */
+  /** Inputs of this round's merge, sorted by author: the own update, and the freshest of the others, as many as one entry can name. */
   inputs(own: MergeInput, ageRoundsMax: number): MergeInput[] {
-    const inputs = [own]
+    const others: MergeInput[] = []
     for (const [author, held] of this.#held) {
       const ageRounds = Math.max(0, own.round - held.heardAtRound)
       if (ageRounds <= ageRoundsMax)
-        inputs.push({ author, round: held.round, digest: held.digest, examples: held.examples, ageRounds })
+        others.push({ author, round: held.round, digest: held.digest, examples: held.examples, ageRounds })
     }
-    return inputs.sort((a, b) => compareIds(a.author, b.author))
+    others.sort((a, b) => a.ageRounds - b.ageRounds || compareIds(a.author, b.author))
+    return [own, ...others.slice(0, LIMITS.updateParentsMax - 1)].sort((a, b) => compareIds(a.author, b.author))
   }
 
   /** Drops everything, for a new scaling makes it incomparable; returns the digests that are free now. */

@@ -9,6 +9,7 @@ const VERSION = 1
 /** How parameters are written. Codings beyond plain float32 take further numbers. */
 const CODING = { float32: 1 } as const
 const SIGNATURE_BYTES = 64
+export const TRAINING_DIVERGED = 'training-diverged'
 
 export interface UpdateHeader {
   readonly study: StudyId
@@ -96,15 +97,34 @@ export function inspectUpdate(
   verify: (author: MemberId, message: Uint8Array, signature: Uint8Array) => boolean,
 ): UpdateFacts {
   const { header, weights, signature } = update
-  let sumOfSquares = 0
-  for (let i = 0; i < weights.length; i++) sumOfSquares += (weights[i] as number) * (weights[i] as number)
-  const finite = Number.isFinite(sumOfSquares)
+  const rms = rootMeanSquare(weights)
+  const finite = Number.isFinite(rms)
   return {
     finite,
-    rms: finite && weights.length > 0 ? Math.sqrt(sumOfSquares / weights.length) : 0,
+    rms: finite ? rms : 0,
     digestMatches: weightsDigest(weights) === header.digest,
     signatureValid: verify(header.author, updateMessage(header, weights), signature),
   }
+}
+
+/** The l2 norm of weights over √parameters: 0 of none, not finite where a weight is not. */
+export function rootMeanSquare(weights: Float32Array): number {
+  let sumOfSquares = 0
+  for (let i = 0; i < weights.length; i++) sumOfSquares += (weights[i] as number) * (weights[i] as number)
+  return weights.length === 0 ? 0 : Math.sqrt(sumOfSquares / weights.length)
+}
+
+/**
+ * Refuses an own update that the others would refuse, before it is recorded. `shared` and `loss` are as trained.
+ * Error: `training-diverged`.
+ */
+export function checkTrained(shared: Float32Array, loss: number): void {
+  const rms = rootMeanSquare(shared)
+  if (rms <= LIMITS.updateNormMax && Number.isFinite(loss)) return
+  throw new ConsiliumError({
+    code: TRAINING_DIVERGED,
+    message: `training gave weights of root mean square ${rms.toPrecision(3)} and a loss of ${loss.toPrecision(3)}; up to ${LIMITS.updateNormMax} and finite are allowed: if it comes again, lower the learning rate`,
+  })
 }
 
 function unsigned(header: UpdateHeader, weights: Float32Array): Uint8Array {

@@ -7,6 +7,7 @@ import { taggedDigest } from '../core/digest.ts'
 import { compareIds, type Digest, type MemberId, type StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import {
+  cappedStatistics,
   checkStatistics,
   combineStatistics,
   type FeatureStatistics,
@@ -56,13 +57,20 @@ export interface StudyState {
   >
   /** The best proposal whose contributions are all here. */
   scaling: ScalingProposal | null
+  /** Sequence numbers of the proposals that each member has made, as many as are looked at. */
+  readonly scalings: Map<MemberId, Set<number>>
 }
+
+/** What a fact waits for: a study, or one member's statistics of it. */
+type Want = StudyId | `${StudyId} ${MemberId}`
 
 /** Studies by digest; what arrives before its study is kept until the study is here. */
 export class Studies {
   readonly #studies = new Map<StudyId, StudyState>()
-  /** Facts that wait for their study or for the statistics that they cite, oldest first. */
-  #waiting: Fact[] = []
+  /** Facts by what they wait for, each list in the order of arrival. */
+  readonly #waiting = new Map<Want, Fact[]>()
+  /** How many facts of each author wait. */
+  readonly #waitingOf = new Map<MemberId, number>()
   /** Distinct studies that each author has proposed, up to the bound. */
   readonly #proposals = new Map<MemberId, Set<StudyId>>()
 
@@ -82,19 +90,30 @@ export class Studies {
   /** Folds one entry in; kinds that do not concern studies change nothing. */
   fold(fact: Fact): void {
     if (fact.kind === 'study.proposed') this.#propose(fact)
-    else if (!INTERPRETED.has(fact.kind)) return
-    else if (!this.#apply(fact)) this.#waiting.push(fact)
-    if (this.#waiting.length > WAITING_MAX) this.#evict()
-    if (WAITED_FOR.has(fact.kind)) this.#settle()
+    else if (INTERPRETED.has(fact.kind)) this.#take(fact)
   }
 
-  /** Drops the oldest fact of whoever has most waiting: no member can push out what others wait for. */
-  #evict(): void {
-    const counts = new Map<MemberId, number>()
-    for (const { author } of this.#waiting) counts.set(author, (counts.get(author) ?? 0) + 1)
-    const most = Math.max(...counts.values())
-    const at = this.#waiting.findIndex(({ author }) => counts.get(author) === most)
-    this.#waiting.splice(at, 1)
+  /** Applies a fact, or keeps it until what it wants is here. */
+  #take(fact: Fact): void {
+    const wanted = this.#apply(fact)
+    if (wanted === null) return
+    const waiting = this.#waitingOf.get(fact.author) ?? 0
+    if (waiting >= WAITING_PER_AUTHOR_MAX) return // its own loss: nobody else's facts make room for it
+    this.#waitingOf.set(fact.author, waiting + 1)
+    const list = this.#waiting.get(wanted)
+    if (list === undefined) this.#waiting.set(wanted, [fact])
+    else list.push(fact)
+  }
+
+  /** What was wanted is here: the facts that waited for it go on, or wait for the next thing that they lack. */
+  #arrived(want: Want): void {
+    const list = this.#waiting.get(want)
+    if (list === undefined) return
+    this.#waiting.delete(want)
+    for (const fact of list) {
+      this.#waitingOf.set(fact.author, (this.#waitingOf.get(fact.author) as number) - 1)
+      this.#take(fact)
+    }
   }
 
   #propose(fact: Fact): void {
@@ -121,29 +140,25 @@ export class Studies {
       paused: new Set(),
       statistics: new Map(),
       scaling: null,
+      scalings: new Map(),
     })
+    this.#arrived(id)
   }
 
-  /** @returns false where something that the fact cites is not here yet. */
-  #apply(fact: Fact): boolean {
-    if (fact.study === null) return true // of no study: nothing to wait for
+  /** @returns what the fact cites that is not here yet; null where it is folded in. */
+  #apply(fact: Fact): Want | null {
+    if (fact.study === null) return null // of no study: nothing to wait for
     const state = this.#studies.get(fact.study)
-    if (state === undefined) return false
+    if (state === undefined) return fact.study
     if (fact.kind === 'study.accepted') state.accepted.add(fact.author)
     else if (fact.kind === 'dataset.bound') noteBinding(state, fact)
     else if (fact.kind === 'study.ended') state.ended.add(fact.author)
     else if (fact.kind === 'study.paused') state.paused.add(fact.author)
     else if (fact.kind === 'study.resumed') state.paused.delete(fact.author)
-    else if (fact.kind === 'study.statistics') contribute(state, fact)
-    else return propose(state, fact)
-    return true
-  }
-
-  #settle(): void {
-    for (let before = -1; before !== this.#waiting.length; ) {
-      before = this.#waiting.length
-      this.#waiting = this.#waiting.filter((fact) => !this.#apply(fact))
-    }
+    else if (fact.kind === 'study.statistics') {
+      if (contribute(state, fact)) this.#arrived(`${state.id} ${fact.author}`)
+    } else return propose(state, fact)
+    return null
   }
 }
 
@@ -156,9 +171,8 @@ const INTERPRETED = new Set([
   'study.statistics',
   'study.scaling',
 ])
-/** Kinds that others cite: only these can end somebody's waiting. */
-const WAITED_FOR = new Set(['study.proposed', 'study.statistics'])
-const WAITING_MAX = 4_096 // entries of logs that arrive before what they cite; a full replication settles them all
+const WAITING_PER_AUTHOR_MAX = 1_024 // entries that arrive before what they cite; a member with 64 studies has some hundreds
+const SCALINGS_PER_AUTHOR_MAX = 8 // proposals for one study: a node makes one at each start before it is frozen
 
 /** The proposal that wins: more contributions, then the lower digest. A total order, so that all who hear both agree. */
 export function betterScaling(a: ScalingProposal, b: ScalingProposal | null): boolean {
@@ -170,12 +184,20 @@ export function betterScaling(a: ScalingProposal, b: ScalingProposal | null): bo
 /** Sums the statistics that are here into a proposal, in canonical order, with the entries to cite (as many as one entry may cite). */
 export function proposalFrom(state: StudyState): { proposal: ScalingProposal; refs: Fact['refs'] } {
   const sorted = [...state.statistics].sort(([a], [b]) => compareIds(a, b)).slice(0, REFS_MAX)
-  const scaling = freezeScaling(combineStatistics(sorted.map(([, given]) => given.statistics)))
+  const scaling = scalingFrom(
+    state.study,
+    sorted.map(([, given]) => given.statistics),
+  )
   const contributions = sorted.map(([, given]) => given.hash)
   return {
     proposal: { digest: scalingDigest(scaling), scaling, contributions },
     refs: sorted.map(([author, { seq, hash }]) => [author, seq, hash] as const),
   }
+}
+
+/** No member counts more here than its updates do in a merge. */
+function scalingFrom(study: Study, list: readonly FeatureStatistics[]): Scaling {
+  return freezeScaling(combineStatistics(list.map((one) => cappedStatistics(one, study.merge.examplesCap))))
 }
 
 function noteProposer(state: StudyState, { author, timeMs }: Fact): void {
@@ -192,37 +214,50 @@ function noteBinding(state: StudyState, fact: Fact): void {
   state.commitments.set(fact.author, toHex(body.commitment) as Digest)
 }
 
-function contribute(state: StudyState, fact: Fact): void {
+/** @returns whether these are the first statistics of their author. */
+function contribute(state: StudyState, fact: Fact): boolean {
   const body = readBody('study.statistics', fact.body)
   const given = state.statistics.get(fact.author)
-  if (body === null || (given !== undefined && given.seq <= fact.seq)) return
+  if (body === null || (given !== undefined && given.seq <= fact.seq)) return false
   const statistics = { count: body.count, sum: body.sum, sumOfSquares: body.sumOfSquares }
-  if (!plausible(statistics, state.study, body.rows)) return
+  if (!plausible(statistics, state.study, body.rows)) return false
   state.statistics.set(fact.author, { hash: fact.hash, seq: fact.seq, statistics })
+  return given === undefined
 }
 
-/** Accepts a proposal only where summing what it cites gives its digest. */
-function propose(state: StudyState, fact: Fact): boolean {
+/** Accepts a proposal only where summing what it cites gives its digest. @returns the statistics that it lacks. */
+function propose(state: StudyState, fact: Fact): Want | null {
   const body = readBody('study.scaling', fact.body)
-  if (body === null || fact.refs.length === 0) return true
+  if (body === null || !isAmongFirst(state, fact)) return null
+  const authors = fact.refs.map(([author]) => author)
+  const ordered = authors.every((author, i) => i === 0 || compareIds(authors[i - 1] as string, author) < 0)
+  if (fact.refs.length === 0 || !ordered) return null
   const cited: FeatureStatistics[] = []
   for (const [author, , hash] of fact.refs) {
     const given = state.statistics.get(author)
-    if (given === undefined) return false
-    if (given.hash !== hash) return true
+    if (given === undefined) return `${state.id} ${author}`
+    if (given.hash !== hash) return null
     cited.push(given.statistics)
   }
-  const authors = fact.refs.map(([author]) => author)
-  if (authors.some((author, i) => i > 0 && compareIds(authors[i - 1] as string, author) >= 0)) return true
-  const scaling = freezeScaling(combineStatistics(cited))
+  if (state.scaling !== null && fact.refs.length < state.scaling.contributions.length) return null
+  const scaling = scalingFrom(state.study, cited)
   const proposal = { digest: scalingDigest(scaling), scaling, contributions: fact.refs.map(([, , hash]) => hash) }
   if (proposal.digest === toHex(body.digest) && betterScaling(proposal, state.scaling)) state.scaling = proposal
+  return null
+}
+
+/** Whether this is one of the few proposals of its author that are looked at; by its place in the author's log, so alike for all. */
+function isAmongFirst({ scalings }: StudyState, { author, seq }: Fact): boolean {
+  const made = scalings.get(author) ?? new Set()
+  if (made.has(seq)) return true
+  if (made.size >= SCALINGS_PER_AUTHOR_MAX) return false
+  scalings.set(author, made.add(seq))
   return true
 }
 
 function plausible(statistics: FeatureStatistics, study: Study, rows: number): boolean {
   try {
-    checkStatistics(statisticsRules(study), statistics, rows)
+    checkStatistics(statisticsRules(study), statistics, Math.min(rows, LIMITS.datasetRowsMax))
     return true
   } catch {
     return false // kept in the author's log for all to see, but summed by nobody

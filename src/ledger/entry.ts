@@ -16,6 +16,7 @@ export const SALT_BYTES = 32
 export const REFS_MAX = 64 // inputs of the largest merge, LIMITS.updateParentsMax
 const KIND_LENGTH_MAX = 64 // a column of a table
 const HEADER_ITEMS = 10
+const TIME_MS_MAX = 253_370_764_800_000 // 9999-01-01T00:00Z: later ones have no date in RFC 3339
 
 /** A citation of another entry: its author, its place in that author's log, and its hash. */
 export type Ref = readonly [author: MemberId, seq: number, hash: Digest]
@@ -168,7 +169,8 @@ function faultOf({ seq, prev, timeMs, kind, lamport, refs }: EntryFields): strin
   if (!isUint(seq)) return 'seq is not a whole number below 2^53'
   if (!(prev instanceof Uint8Array) || prev.length !== 32) return 'prev is not 32 bytes'
   if ((seq === 0) !== equalBytes(prev, ZERO_32)) return 'prev is zeros in the first entry and nowhere else'
-  if (!isUint(timeMs)) return 'the time is not a whole number of milliseconds'
+  if (!isUint(timeMs) || timeMs > TIME_MS_MAX)
+    return 'the time is not a whole number of milliseconds before the year 9999'
   if (typeof kind !== 'string' || kind.length > KIND_LENGTH_MAX || !KIND.test(kind))
     return 'the kind is not lower-case words joined by dots'
   if (!isUint(lamport) || lamport === 0) return 'the lamport time is not a whole number from 1'

@@ -1,9 +1,10 @@
 /** The door: only members come in or are called, whoever misbehaved waits, and strangers are reported. */
-import type { ConnectionGater, PeerId } from '@libp2p/interface'
+import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
 import type { MemberId } from '../core/ids.ts'
 import { memberOf } from './peerIds.ts'
 import { Strangers } from './strangers.ts'
 import type { Tally } from './tally.ts'
+import { WaitingRoom } from './waitingRoom.ts'
 
 /** Whom the door tells of strangers, already thinned out. */
 export interface DoorEvents {
@@ -16,6 +17,7 @@ export class Door {
   readonly #tally: Tally
   readonly #events: DoorEvents
   readonly #strangers: Strangers
+  readonly #waiting = new WaitingRoom()
   #members: ReadonlySet<MemberId> = new Set()
   /** Members refused until a time; bounded by the member list. */
   readonly #refusedUntilMs = new Map<MemberId, number>()
@@ -57,7 +59,11 @@ export class Door {
       denyDialPeer: (peer) => this.#denies(peer, 'outbound'),
       denyOutboundConnection: (peer) => this.#denies(peer, 'outbound'),
       denyOutboundEncryptedConnection: (peer) => this.#denies(peer, 'outbound'),
-      denyInboundEncryptedConnection: (peer) => this.#denies(peer, 'inbound'),
+      denyInboundConnection: (connection) => this.#isCrowd(connection),
+      denyInboundEncryptedConnection: (peer, connection) => {
+        this.#waiting.leave(connection)
+        return this.#denies(peer, 'inbound')
+      },
       filterMultiaddrForPeer: (peer) => memberOf(peer) === this.#self || this.member(peer) !== undefined,
     }
   }
@@ -74,7 +80,18 @@ export class Door {
     return true
   }
 
+  #isCrowd(connection: MultiaddrConnection): boolean {
+    if (this.#waiting.enter(hostOf(connection), connection)) return false
+    this.#tally.refuse('too-many-handshakes')
+    return true
+  }
+
   #report(peer: string, direction: 'inbound' | 'outbound'): void {
     if (this.#strangers.seen(peer, Date.now())) this.#events.onStranger(peer, direction)
   }
+}
+
+/** The address without protocol and port; connections of one host share it. */
+function hostOf({ remoteAddr }: MultiaddrConnection): string {
+  return remoteAddr.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')?.value ?? 'unknown'
 }

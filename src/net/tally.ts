@@ -4,6 +4,7 @@ import type { TransportStats } from './transport.ts'
 /** Why something was refused; a closed list, so that the counters are bounded. */
 export type Refusal =
   | 'stranger'
+  | 'too-many-handshakes'
   | 'refused-for-a-while'
   | 'not-subscribed'
   | 'message-too-large'

@@ -9,7 +9,7 @@ import type { Digest, StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { Exchange, type Expectation, type Judgement, type MergeInput, nextRound } from '../gossip/exchange.ts'
-import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
+import { TRAINING_DIVERGED, type UpdateFacts, type UpdateHeader } from '../gossip/update.ts'
 import { type Permit, permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -44,6 +44,8 @@ export class StudyRun {
   #metrics: Metrics | null = null
   #refusal: string | null = null
   #retryAtMs: number | null = null
+  /** What was merged makes training diverge: it begins anew, and meets the others in the next merge. */
+  #afresh = false
   readonly #company = new Company()
   /** What the operator asked for last; null before that. */
   #pauseAsked: boolean | null = null
@@ -130,7 +132,7 @@ export class StudyRun {
     this.#keeping.add(base)
     this.#merged = null
     const checkpoint = this.#checkpoint
-    if (checkpoint?.stage === 'trained' && checkpoint.scaling === scaling) {
+    if (checkpoint?.stage === 'trained' && checkpoint.scaling === scaling && !this.#afresh) {
       this.#base = checkpoint.base
       this.#parents = checkpoint.parents
       this.#own = { update: checkpoint.shared, examples: checkpoint.examples, head: checkpoint.head }
@@ -155,6 +157,7 @@ export class StudyRun {
     }
     invariant(this.#base !== null, 'a round has a base')
     this.#own = { update, examples, head }
+    this.#afresh = false
     this.#phase = 'recording'
     const { dataset, scaling } = this.#permit // the table that was trained on, though another may be bound by now
     this.#context.out.push({
@@ -197,6 +200,7 @@ export class StudyRun {
   failed(round: number, code: string): void {
     if (!LEARNING.has(this.#phase) || (this.#phase !== 'opening' && round !== this.#round)) return
     this.#phase = 'failed'
+    this.#afresh = code === TRAINING_DIVERGED
     this.#retryAtMs = this.#context.now + RETRY_MS
     this.#context.tell('warn', 'study-failed', { study: this.id, round: this.#round, code, retryInMs: RETRY_MS })
   }
@@ -242,7 +246,7 @@ export class StudyRun {
     this.#context.out.push({
       type: 'open-study',
       permit: leave,
-      start: this.#checkpoint === null ? 'initial' : 'resume',
+      start: this.#checkpoint === null || this.#afresh ? 'initial' : 'resume',
     })
   }
 

@@ -111,6 +111,23 @@ it('inputs are sorted by author, each with its age in own rounds, and leave when
   assert.is(exchange.held.size, 4, 'and still held, to tell what is older')
 })
 
+it('of more members than one entry can name, the own update and the freshest others are merged', () => {
+  const exchange = new Exchange()
+  const many = Array.from({ length: 100 }, (_, i) => keyOf(`member ${i}`).member)
+  const expected = { ...EXPECTED, accepted: new Set(many) }
+  for (const [i, author] of many.entries()) exchange.judge(headerBy(author, 50), SOUND, expected, i % 4)
+  const inputs = exchange.inputs(ownAt(3), 4)
+  assert.is(inputs.length, LIMITS.updateParentsMax)
+  assert.ok(inputs.some(({ author }) => author === SELF))
+  const ages = inputs.map(({ ageRounds }) => ageRounds).sort()
+  assert.equal(
+    [0, 1, 2, 3].map((age) => ages.filter((one) => one === age).length),
+    [26, 25, 13, 0],
+  )
+  const order = inputs.map(({ author }) => author as string)
+  assert.equal(order, [...order].sort())
+})
+
 it('an update heard for the next merge is of age 0 there, never younger', () => {
   const exchange = new Exchange()
   exchange.judge(headerBy(ADA.member, 50), SOUND, EXPECTED, 11)

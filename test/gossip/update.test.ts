@@ -9,7 +9,7 @@ import { verify } from '../../src/core/ed25519.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import { digest, memberId, studyId } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import { decodeUpdate, encodeUpdate, inspectUpdate } from '../../src/gossip/update.ts'
+import { checkTrained, decodeUpdate, encodeUpdate, inspectUpdate, TRAINING_DIVERGED } from '../../src/gossip/update.ts'
 import { refusal } from '../core/refusal.ts'
 import { ADA, BEN, headerOf, signedUpdate } from './fixtures.ts'
 
@@ -130,6 +130,33 @@ it('what is measured: finite, size, digest, signature', () => {
   assert.equal(measure(new Float32Array(0)), { finite: true, rms: 0, digestMatches: true, signatureValid: true })
   assert.is(measure(WEIGHTS, { digest: weightsDigest(Float32Array.of(1)) }).digestMatches, false)
   assert.is(measure(WEIGHTS, {}, BEN).signatureValid, false, 'signed by another member')
+})
+
+it('an own update that others would refuse is refused before it is recorded', () => {
+  const large = new Float32Array(4).fill(LIMITS.updateNormMax * 1.01)
+  assert.is(
+    refusal(() =>
+      checkTrained(
+        WEIGHTS.map((w) => w / 100),
+        0.5,
+      ),
+    ),
+    null,
+  )
+  assert.is(
+    refusal(() => checkTrained(new Float32Array(4).fill(LIMITS.updateNormMax), 0.5)),
+    null,
+  )
+  for (const [weights, loss] of [
+    [large, 0.5],
+    [Float32Array.of(Number.NaN), 0.5],
+    [Float32Array.of(Number.POSITIVE_INFINITY), 0.5],
+    [Float32Array.of(1), Number.NaN],
+  ] as const)
+    assert.is(
+      refusal(() => checkTrained(weights, loss)),
+      TRAINING_DIVERGED,
+    )
 })
 
 it.run()

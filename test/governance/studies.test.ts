@@ -162,6 +162,37 @@ it('a scaling that its citations do not give is refused', () => {
   assert.is(outcome({ refs: [[first?.[0] as MemberId, 0, digestOf('none')], ...rest] }), undefined, 'another entry')
 })
 
+it('a member’s claim of a billion patients weighs as much as the cap, and only its first proposals are looked at', () => {
+  const study = studyOf()
+  const cap = study.merge.examplesCap
+  const rows = 1_000_000
+  const huge: Cbor = {
+    rows,
+    count: [rows, rows],
+    sum: [rows * 119, rows * 899],
+    sumOfSquares: [rows * 14_161, rows * 808_201],
+  }
+  const logs = [logOf(ADA, [proposed, accepted, statistics(50)]), logOf(BEN, [accepted, ['study.statistics', huge]])]
+  const state = foldAll(logs.flat()).get(STUDY) as StudyState
+  const [mean] = proposalFrom(state).proposal.scaling.mean
+  assert.is(Math.round((mean as number) * 1e6), Math.round(((45 * 50 + cap * 119) / (45 + cap)) * 1e6))
+  const beyond = {
+    ...huge,
+    rows: 1e12,
+    count: [1e12, 1e12],
+    sum: [119e12, 899e12],
+    sumOfSquares: [14_161e12, 808_201e12],
+  }
+  assert.is(foldAll(logOf(ADA, [proposed, accepted, ['study.statistics', beyond]])).get(STUDY)?.statistics.size, 0)
+
+  const [kind, body, more] = scalingOf(logs, [0, 1])
+  const lies = Array.from({ length: 8 }, () => [kind, { digest: fromHex(digestOf('a lie')) }, more] as const)
+  const after = (count: number) =>
+    foldAll([...logs.flat(), ...logOf(MEMBERS[2] as MemberId, [...lies.slice(0, count), [kind, body, more]])])
+  assert.is(after(7).get(STUDY)?.scaling?.contributions.length, 2)
+  assert.is(after(8).get(STUDY)?.scaling, null)
+})
+
 it('of two scalings the one with more contributions wins, then the lower digest: a total order', () => {
   const proposal = (contributions: number, digest: string) => ({
     digest: digestOf(digest),

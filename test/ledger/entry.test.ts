@@ -86,6 +86,7 @@ it('entry: every header field out of its bounds is refused', () => {
     ['zero prev in a later entry', { 3: new Uint8Array(32) }],
     ['first entry with a prev', { 2: 0 }],
     ['negative time', { 4: -5 }],
+    ['time without a date', { 4: 9e15 }],
     ['kind of one word', { 5: 'round' }],
     ['kind in capitals', { 5: 'Round.merged' }],
     ['kind with a newline', { 5: 'round.merged\n' }],

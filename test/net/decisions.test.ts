@@ -9,6 +9,7 @@ import { memberOf, memberOfText, peerIdOf } from '../../src/net/peerIds.ts'
 import { Redialler } from '../../src/net/redialler.ts'
 import { Strangers } from '../../src/net/strangers.ts'
 import { NET_TIMING } from '../../src/net/timing.ts'
+import { WaitingRoom } from '../../src/net/waitingRoom.ts'
 import { type Sighting, Watchdog } from '../../src/net/watchdog.ts'
 import { identities, identity } from './kit.ts'
 
@@ -172,8 +173,33 @@ it('strangers: one report each per interval, from a bounded memory', () => {
   assert.ok(strangers.seen('a', 1_000))
   assert.not.ok(strangers.seen('a', 60_999))
   assert.ok(strangers.seen('a', 61_000))
-  for (let i = 0; i < 5_000; i++) strangers.seen(`scan ${i}`, 62_000)
-  assert.ok(strangers.seen('a', 62_001), 'forgotten, not remembered for ever')
+  const scan = Array.from({ length: 5_000 }, (_, i) => strangers.seen(`scan ${i}`, 62_000))
+  assert.is(scan.filter(Boolean).length, 9, 'a key for each connection makes ten reports in a minute, no more')
+  assert.ok(strangers.seen('b', 121_000))
+  const patient = new Strangers(1)
+  for (let i = 0; i < 5_000; i++) patient.seen(`scan ${i}`, i)
+  assert.ok(patient.seen('scan 0', 0.5 + 4_999), 'forgotten, not remembered for ever')
+})
+
+it('waiting room: no host holds all the places, and each is given back once', () => {
+  const room = new WaitingRoom()
+  const knocks = (host: string, count: number) =>
+    Array.from({ length: count }, () => {
+      const connection = new EventTarget()
+      return { connection, in: room.enter(host, connection) }
+    })
+  const crowd = knocks('192.0.2.1', 70)
+  assert.is(crowd.filter((one) => one.in).length, 64)
+  assert.ok(knocks('192.0.2.2', 1)[0]?.in)
+  crowd[0]?.connection.dispatchEvent(new Event('close'))
+  room.leave(crowd[0]?.connection as EventTarget)
+  room.leave(crowd[69]?.connection as EventTarget)
+  assert.equal(
+    knocks('192.0.2.1', 2).map((one) => one.in),
+    [true, false],
+  )
+  for (const { connection } of crowd) connection.dispatchEvent(new Event('close'))
+  assert.is(room.size, 2)
 })
 
 it('peer ids: a member and its PeerId are one name, and order alike', () => {

@@ -1,4 +1,5 @@
 /** Who may come in, who may speak, and what becomes of those who speak badly. */
+import { connect } from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ConsiliumError } from '../../src/core/errors.ts'
@@ -64,6 +65,19 @@ it("an address of one's own among the bootstrap addresses does no harm", async (
   const b = await seat(high, [low, high], { bootstrap: [address] })
   await until('linked', () => linked(a, b))
   assert.is(a.strangers.length, 0)
+})
+
+it('a host that opens connections and says nothing holds no more than its share of places', async () => {
+  const here = await seat(low, [low, high])
+  const { port } = new URL(addressOf(here).replace(/^.*\/tcp\/(\d+).*$/, 'tcp://host:$1'))
+  const sockets = Array.from({ length: 90 }, () => connect({ host: '127.0.0.1', port: Number(port) }))
+  try {
+    for (const socket of sockets) socket.on('error', () => undefined)
+    await until('some are refused', () => here.transport.stats().refused['too-many-handshakes'] === 26)
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    await here.transport.stop()
+  }
 })
 
 it('rejected messages get their sender disconnected, reported and refused, and then forgiven', async () => {

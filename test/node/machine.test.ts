@@ -197,6 +197,21 @@ it('a pause binds before it is durable, and its end when it is', () => {
   assert.is(trains(), before + 1)
 })
 
+it('where training diverges from what was merged, it begins anew', () => {
+  const world = running()
+  const started = () =>
+    world.steps.flatMap(({ actions }) => actions.flatMap((one) => (one.type === 'open-study' ? [one.start] : [])))
+  while (world.run?.phase === 'resting') world.waitAsWished()
+  assert.is(world.run?.phase, 'training')
+  world.feed({ type: 'learner-failed', study: ID, round: 1, code: 'training-diverged' })
+  assert.is(world.run?.phase, 'failed')
+  world.wait(30_000)
+  assert.equal(started(), ['initial', 'initial'], 'not from the weights that made it diverge')
+  assert.ok(world.finish())
+  world.crash()
+  assert.equal(started().slice(2), [], 'and ends like any other')
+})
+
 it('after a stop nothing is begun, and it is over when the stop is on disk', () => {
   const world = running()
   assert.equal(draftsOf(world.feed({ type: 'stop', reason: 'sigterm' })), ['node.stopped'])

@@ -14,7 +14,7 @@ export interface MeanRule {
   readonly weighting: Weighting
   /** Examples claimed above this count no more. A positive integer. */
   readonly examplesCap: number
-  /** The age, in its author's rounds, at which an update weighs half: discount 1 / (1 + age / ageHalfRounds). 1 where absent. */
+  /** The age, in rounds of the receiver, at which an update weighs half: discount 1 / (1 + age / ageHalfRounds). 1 where absent. */
   readonly ageHalfRounds?: number
 }
 
@@ -32,7 +32,7 @@ export interface MergeFacts {
   readonly author: MemberId
   /** Rows it was trained on, as claimed; a positive integer. */
   readonly examples: number
-  /** Its staleness: its author's newest round known, less its own. */
+  /** Its staleness: how often the receiver has merged since it was heard; 0 for the own one. */
   readonly ageRounds: number
 }
 

@@ -1,0 +1,33 @@
+/** What the machine reads of the logs: entries of the kinds that change what it does, whose bodies fit. */
+import type { MemberId } from '../core/ids.ts'
+import type { Entry } from '../ledger/entry.ts'
+import { isKind, type Kind, readBody } from './kinds.ts'
+import type { Fact } from './studies.ts'
+
+/** Of other members nothing is read of these; its own tell a node whom it has seen, and whose log is frozen. */
+const OWN_ONLY: ReadonlySet<string> = new Set<Kind>(['member.seen', 'alarm.fork'])
+const UNREAD: ReadonlySet<string> = new Set<Kind>([
+  'member.rejected',
+  'stranger.rejected',
+  'node.started',
+  'node.stopped',
+  'round.trained',
+  'round.published',
+  'round.merged',
+  'round.evaluated',
+])
+
+/** In the order given; `self` is the member whose node this is. */
+export function factsOf(entries: readonly Entry[], self: MemberId): Fact[] {
+  return entries
+    .filter((entry) => isRead(entry, self))
+    .map((entry) => {
+      const { author, seq, hash, timeMs, kind, study, refs, body } = entry
+      return { author, seq, hash, timeMs, kind, study, refs, body }
+    })
+}
+
+function isRead({ kind, author, body }: Entry, self: MemberId): boolean {
+  if (!isKind(kind) || UNREAD.has(kind)) return false
+  return (author === self || !OWN_ONLY.has(kind)) && readBody(kind, body) !== null
+}

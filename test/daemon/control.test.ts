@@ -1,0 +1,98 @@
+/** The control API on a real socket: who may open it, what it answers, and that a client that leaves leaves nothing behind. */
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Control, type Routes } from '../../src/daemon/control.ts'
+import { until } from './kit.ts'
+
+const it = suite('control')
+
+async function withControl(routes: Routes, use: (path: string, control: Control) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'consilium-control-'))
+  const path = join(folder, 'control.sock')
+  const control = new Control(path, routes, () => undefined)
+  try {
+    await control.start()
+    await use(path, control)
+  } finally {
+    await control.stop()
+    await rm(folder, { recursive: true })
+  }
+}
+
+function call(socketPath: string, path: string, body = '', method = 'POST'): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, path, method }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+      })
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+    })
+    sent.on('error', reject).end(body)
+  })
+}
+
+it('the socket is its owner’s alone, and gone after the stop', () =>
+  withControl({}, async (path, control) => {
+    assert.is((await stat(path)).mode & 0o777, 0o600)
+    await control.stop()
+    assert.is(await stat(path).catch(() => null), null)
+  }))
+
+it('an answer is JSON, and so is every refusal', () =>
+  withControl(
+    {
+      'POST /echo/:': async ({ parts, body }) => ({ parts, body }),
+      'POST /bug': async () => {
+        throw new Error('ours')
+      },
+    },
+    async (path) => {
+      const echoed = await call(path, '/echo/a%20b', '{"x":1}')
+      assert.equal([echoed.status, JSON.parse(echoed.text)], [200, { parts: ['a b'], body: { x: 1 } }])
+      const refusals: [string, string, number, string][] = [
+        ['/none', '', 400, 'no-such-call'],
+        ['/echo/a', 'not json', 400, 'body-malformed'],
+        ['/echo/a', '[1]', 400, 'body-malformed'],
+        ['/echo/a', `{"x":"${'x'.repeat(200_000)}"}`, 400, 'body-too-large'],
+        ['/bug', '', 500, 'internal'],
+      ]
+      for (const [where, body, status, code] of refusals) {
+        const answer = await call(path, where, body)
+        assert.equal([answer.status, JSON.parse(answer.text).error.code], [status, code], where)
+        assert.not.match(answer.text, /\n\s+at /)
+      }
+    },
+  ))
+
+it('a client that leaves in the middle of a stream ends it, however full its pipe was', () => {
+  let [begun, ended] = [0, 0]
+  const routes: Routes = {
+    'GET /tail': async function* () {
+      begun++
+      try {
+        for (;;) {
+          yield 'x'.repeat(100_000)
+          await new Promise((resolve) => setTimeout(resolve, 1))
+        }
+      } finally {
+        ended++
+      }
+    } as unknown as Routes[string],
+  }
+  return withControl(routes, async (socketPath) => {
+    for (let i = 0; i < 20; i++) {
+      const client = request({ socketPath, path: '/tail', method: 'GET' })
+      client.on('error', () => undefined).end()
+      client.on('response', (response) => response.on('error', () => undefined).pause())
+      setTimeout(() => client.destroy(), 20 * (i % 5))
+    }
+    await until(5_000, 'all streams to end', async () => begun >= 15 && ended === begun)
+  })
+})
+
+it.run()
