@@ -20,6 +20,7 @@ import { LedgerWriter } from './ledgerWriter.ts'
 import type { Log } from './log.ts'
 import { Logs } from './logs.ts'
 import type { Recorder } from './recorder.ts'
+import { Replicator } from './replicator.ts'
 import { Room } from './room.ts'
 import { Tasks } from './tasks.ts'
 import { readCheckpoint, Trainer } from './trainer.ts'
@@ -37,8 +38,6 @@ export interface DaemonParts {
 
 const CHECKPOINTS = 'checkpoint/'
 const STOP_MS = 4_000 // of the 5 s that a stop may take; what is not done by then is done again at the next start
-/** After one of these the store takes no further write, so that the node cannot go on. */
-const STORE_FAULTS = new Set(['disk-full', 'ledger-io', 'store-failed', 'database-corrupt', 'data-folder-not-writable'])
 const OWN_LOG_AHEAD =
   'another member holds entries signed with this key that are not in this data folder: it was restored from an old backup, or the key is in use elsewhere; do not start it again, put the newest copy of the folder back'
 
@@ -55,6 +54,7 @@ export class Daemon {
   #closing = false
   readonly #transport: Transport
   readonly #logs: Logs
+  readonly #replicator: Replicator
   readonly #inbox: Inbox
   readonly #topics: { readonly heads: string; readonly study: (id: StudyId) => string }
   readonly followers = new Followers()
@@ -85,6 +85,13 @@ export class Daemon {
       store: parts.store,
       transport: this.#transport,
       room: new Room(parts.home.paths.folder),
+    })
+    this.#replicator = new Replicator({
+      logs: this.#logs,
+      feed: this.#driver.feed,
+      tellFollowers: (entries) => this.followers.tell(entries),
+      log: parts.log,
+      onStoreFailed: (error) => this.#fail(error),
     })
     const prefix = `consilium/1/${founding.slice(0, 16)}`
     this.#topics = { heads: `${prefix}/heads`, study: (id) => `${prefix}/study/${id.slice(0, 32)}` }
@@ -258,9 +265,9 @@ export class Daemon {
         if (this.#newestHead !== null) this.#publish(this.#topics.heads, this.#newestHead)
         return
       case 'ask-heads':
-        return this.#tasks.run('ask-heads', () => this.#askHeads(action.peer))
+        return this.#tasks.run('ask-heads', () => this.#replicator.askHeads(action.peer, this.#stopping.signal))
       case 'replicate':
-        return this.#tasks.run('replicate', () => this.#replicate(action))
+        return this.#tasks.run('replicate', () => this.#replicator.fetch(action, this.#stopping.signal))
       case 'keep-fork':
         return this.#tasks.run('keep-fork', () => this.#logs.keepFork(action.author, action.size))
       case 'verdict':
@@ -315,46 +322,6 @@ export class Daemon {
       const recipients = await this.#transport.publish(topic, data)
       this.#parts.log('debug', 'published', { topic, bytes: data.length, recipients })
     })
-  }
-
-  async #askHeads(peer: MemberId): Promise<void> {
-    try {
-      for (const { log, signatureValid } of await this.#logs.askHeads(peer, this.#stopping.signal))
-        this.#driver.feed({ type: 'head-heard', ticket: null, from: peer, log, signatureValid })
-    } catch (error) {
-      if (!(error instanceof ConsiliumError) || error.blame !== 'reject') throw error
-      this.#driver.feed({ type: 'malformed-heard', ticket: null, from: peer, code: error.code, blame: 'reject' })
-    }
-  }
-
-  async #replicate({ author, peer, to }: Extract<Action, { type: 'replicate' }>): Promise<void> {
-    try {
-      for await (const entries of this.#logs.fetch(author, peer, to, this.#stopping.signal)) {
-        this.followers.tell(entries)
-        this.#driver.feed({
-          type: 'replicated',
-          log: this.#logs.sizeOf(author),
-          from: peer,
-          facts: this.#logs.factsOf(entries),
-        })
-      }
-    } catch (error) {
-      const known = error instanceof ConsiliumError
-      const code = known ? error.code : 'stream-failed'
-      this.#parts.log(code === 'disk-low' ? 'warn' : 'debug', 'replication-error', {
-        author,
-        peer,
-        error: messageOf(error),
-      })
-      if (STORE_FAULTS.has(code)) return this.#fail(error)
-      this.#driver.feed({
-        type: 'replication-failed',
-        author,
-        from: peer,
-        code,
-        blame: known && error.blame === 'reject',
-      })
-    }
   }
 
   #learn(study: StudyId, round: number, work: () => Promise<void>): void {
