@@ -13,6 +13,8 @@ import { type Log, makeLog } from './log.ts'
 import { Recorder } from './recorder.ts'
 import { routesOf } from './routes.ts'
 
+const LINGER_MS = 1_000
+
 export interface RunOptions {
   readonly home: string
   readonly json: boolean
@@ -43,6 +45,7 @@ export async function runDaemon({ home: folder, json, record, trustLedger }: Run
     await control.stop()
     await daemon.discard()
     process.off('SIGTERM', stop).off('SIGINT', stop).off('unhandledRejection', dropped)
+    setTimeout(() => process.exit(), LINGER_MS).unref() // a library's timer or socket must not keep a stopped node in the process list
   }
 }
 

@@ -61,7 +61,7 @@ export class Libp2pTransport implements Transport {
   #door: Door | undefined
   #gate: GossipGate | undefined
   #running: Running | undefined
-  #started = false
+  #beginning: Promise<void> | undefined
   #stopping: Promise<void> | undefined
 
   constructor(options: Libp2pTransportOptions, events: TransportEvents) {
@@ -78,8 +78,13 @@ export class Libp2pTransport implements Transport {
 
   /** Listens and begins to dial. Throws `port-in-use`, `bad-address`, `data-folder-locked` or `network-start`, one line each. */
   async start(signal: AbortSignal): Promise<void> {
-    invariant(!this.#started, 'a transport is started once')
-    this.#started = true
+    invariant(this.#beginning === undefined, 'a transport is started once')
+    this.#beginning = this.#begin(signal)
+    await this.#beginning
+    if (signal.aborted) await this.stop()
+  }
+
+  async #begin(signal: AbortSignal): Promise<void> {
     const { privateKeySeed, listen, announce, bootstrap } = this.#options
     for (const text of listen) checkListenAddress(text)
     for (const text of announce) parseAddress('announce address', text)
@@ -95,7 +100,6 @@ export class Libp2pTransport implements Transport {
       await store?.close()
       throw error
     }
-    if (signal.aborted) await this.stop()
   }
 
   async setMembers(members: Libp2pTransportOptions['members']): Promise<void> {
@@ -305,6 +309,7 @@ export class Libp2pTransport implements Transport {
   }
 
   async #halt(): Promise<void> {
+    await this.#beginning?.catch(() => undefined) // what is still being started is stopped too
     const running = this.#running
     if (running === undefined) return
     const { node, links, store, detach } = running

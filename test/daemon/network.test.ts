@@ -106,6 +106,23 @@ it('a stop is recorded, takes less than 5 s while training, and the next start r
     assert.is(socket.mode & 0o777, 0o600, 'the control socket is for its owner alone')
   }))
 
+it('a SIGTERM at any moment of the start ends the node cleanly', () =>
+  inFolder(async (folder, nodes) => {
+    nodes.push(...(await consortium(folder, ['one', 'two'])))
+    const [one] = nodes as [TestNode, TestNode]
+    for (let delayMs = 200; delayMs <= 900; delayMs += 70) {
+      const starting = one.start().catch(() => undefined)
+      await new Promise((resolve) => setTimeout(resolve, delayMs))
+      const begun = Date.now()
+      const code = await one.end('SIGTERM')
+      assert.ok(code === 0 || code === null, `after ${delayMs} ms it ends with ${code}: ${one.log}`) // null: it listened not yet
+      assert.ok(Date.now() - begun < 5_000, 'within 5 s')
+      await starting
+    }
+    assert.not.match(one.log, /invariant|\n\s+at /)
+    await one.start()
+  }))
+
 it('a paused study does not train, resumes, and stays paused over a restart', () =>
   inFolder(async (folder, nodes) => {
     nodes.push(...(await consortium(folder, ['one', 'two'])))

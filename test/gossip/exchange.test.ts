@@ -186,4 +186,85 @@ it('no minority can push a study on: while most are at or below a round, nobody 
   )
 })
 
+it('of several faults the first in the order of their cost is told: who signed before what is in it', () => {
+  const header: UpdateHeader = headerOf(WEIGHTS, {
+    author: keyOf('eve').member,
+    scaling: digestOf('another scaling'),
+    parameters: 3,
+    round: EXPECTED.rounds,
+    examples: 0,
+  })
+  const facts: UpdateFacts = { signatureValid: false, digestMatches: false, finite: false, rms: 1e9 }
+  const mended: readonly (readonly [reason: string, header: Partial<UpdateHeader>, facts: Partial<UpdateFacts>])[] = [
+    ['reject update-signature', {}, { signatureValid: true }],
+    ['reject update-digest', {}, { digestMatches: true }],
+    ['ignore author-not-in-study', { author: ADA.member }, {}],
+    ['ignore scaling-differs', { scaling: SCALING }, {}],
+    ['reject update-shape', { parameters: 2 }, {}],
+    ['reject update-not-finite', {}, { finite: true }],
+    ['reject update-norm', {}, { rms: LIMITS.updateNormMax }],
+    ['reject round-beyond-end', { round: EXPECTED.rounds - 1 }, {}],
+    ['reject update-without-examples', { examples: 1 }, {}],
+  ]
+  const exchange = new Exchange()
+  let [update, measured] = [header, facts]
+  for (const [reason, change, measure] of mended) {
+    assert.is(reasonOf(exchange, update, measured), reason)
+    update = { ...update, ...change }
+    measured = { ...measured, ...measure }
+  }
+  assert.is(reasonOf(exchange, update, measured), 'accept', 'at the bounds: largest norm, last round, one example')
+})
+
+it('an input says what its author said of it, and a refused one replaces nothing', () => {
+  const exchange = new Exchange()
+  exchange.judge({ ...headerBy(ADA.member, 5), examples: 31 }, SOUND, EXPECTED, 2)
+  exchange.judge({ ...headerBy(ADA.member, 9), examples: 0 }, SOUND, EXPECTED, 3)
+  exchange.judge({ ...headerBy(ADA.member, 4), examples: 77 }, SOUND, EXPECTED, 3)
+  const { digest } = headerBy(ADA.member, 5)
+  assert.equal(
+    exchange.inputs(ownAt(4), 4).find(({ author }) => author === ADA.member),
+    { author: ADA.member, round: 5, digest, examples: 31, ageRounds: 2 },
+  )
+})
+
+it('a repetition does not make an update younger, and after clear any round is new', () => {
+  const exchange = new Exchange()
+  exchange.judge(headerBy(ADA.member, 5), SOUND, EXPECTED, 2)
+  exchange.judge(headerBy(ADA.member, 5), SOUND, EXPECTED, 6)
+  const age = () => exchange.inputs(ownAt(6), 9).find(({ author }) => author === ADA.member)?.ageRounds
+  assert.is(age(), 4)
+  exchange.clear()
+  assert.is(reasonOf(exchange, headerBy(ADA.member, 1)), 'accept')
+})
+
+it('the next round follows the least number that half of all have not passed, whatever their order', () => {
+  fc.assert(
+    fc.property(rounds, fc.array(rounds, { maxLength: 12 }), fc.nat(11), (own, heard, turn) => {
+      const all = [own, ...heard]
+      const reached = (round: number) => 2 * all.filter((one) => one <= round).length >= all.length
+      const median = Math.min(...all.filter(reached))
+      const given = [...heard]
+      assert.is(nextRound(own, given), Math.max(own, median) + 1)
+      assert.equal(given, heard, 'what is given stays as it is')
+      assert.is(nextRound(own, [...heard.slice(turn), ...heard.slice(0, turn)]), nextRound(own, heard))
+    }),
+  )
+})
+
+it('who is further on never holds anybody back', () => {
+  fc.assert(
+    fc.property(
+      rounds,
+      fc.array(rounds, { minLength: 1, maxLength: 12 }),
+      fc.nat(11),
+      rounds,
+      (own, heard, at, more) => {
+        const further = heard.map((round, i) => (i === at % heard.length ? round + more : round))
+        assert.ok(nextRound(own, further) >= nextRound(own, heard))
+      },
+    ),
+  )
+})
+
 it.run()

@@ -69,4 +69,36 @@ it('whoever stays connected is asked within a few turns, whoever comes and goes'
   )
 })
 
+it('members are told of in the order of their keys, in whatever order they are given and come', () => {
+  const liveness = new Liveness([THREE, ONE, TWO])
+  for (const [i, member] of [TWO, THREE, ONE].entries()) liveness.connected(member, 7 + i)
+  assert.equal(liveness.view(), [
+    { member: ONE, sinceMs: 9 },
+    { member: TWO, sinceMs: 7 },
+    { member: THREE, sinceMs: 8 },
+  ])
+  const asked = [1, 2, 3].map((turn) => liveness.dueForHeads(turn * HALF_MINUTE + 9))
+  assert.equal(asked, [ONE, TWO, THREE])
+})
+
+it('a node that slept for hours asks once, not once for each half minute', () => {
+  const liveness = new Liveness(OTHERS)
+  liveness.connected(ONE, 0)
+  const late = 500 * HALF_MINUTE + 7
+  assert.is(liveness.dueForHeads(late), ONE)
+  assert.is(liveness.dueForHeads(late), null)
+  assert.is(liveness.wakeAtMs(), late + HALF_MINUTE)
+})
+
+it('one of several leaving changes no time; whoever never came may leave', () => {
+  const liveness = new Liveness(OTHERS)
+  liveness.connected(ONE, 4)
+  liveness.connected(TWO, 11)
+  liveness.disconnected(THREE)
+  liveness.disconnected(ONE)
+  assert.is(liveness.wakeAtMs(), 4 + HALF_MINUTE)
+  assert.equal(liveness.view(), [{ member: TWO, sinceMs: 11 }])
+  assert.is(liveness.dueForHeads(4 + HALF_MINUTE), TWO)
+})
+
 it.run()

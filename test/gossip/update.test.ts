@@ -9,7 +9,14 @@ import { verify } from '../../src/core/ed25519.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import { digest, memberId, studyId } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import { checkTrained, decodeUpdate, encodeUpdate, inspectUpdate, TRAINING_DIVERGED } from '../../src/gossip/update.ts'
+import {
+  checkTrained,
+  decodeUpdate,
+  encodeUpdate,
+  inspectUpdate,
+  TRAINING_DIVERGED,
+  type Update,
+} from '../../src/gossip/update.ts'
 import { refusal } from '../core/refusal.ts'
 import { ADA, BEN, headerOf, signedUpdate } from './fixtures.ts'
 
@@ -157,6 +164,141 @@ it('an own update that others would refuse is refused before it is recorded', ()
       refusal(() => checkTrained(weights, loss)),
       TRAINING_DIVERGED,
     )
+})
+
+/** The fields of an update with two parents, in order, and how many bytes each takes. */
+const FIELDS: readonly (readonly [field: string, bytes: number])[] = [
+  ['version', 1],
+  ['study', 32],
+  ['author', 32],
+  ['round', 4],
+  ['examples', 4],
+  ['scaling', 32],
+  ['base', 32],
+  ['count of parents', 1],
+  ['parents', 64],
+  ['digest', 32],
+  ['coding', 1],
+  ['parameters', 4],
+  ['weights', WEIGHTS.byteLength],
+  ['signature', 64],
+]
+const FIELD_AT = FIELDS.flatMap(([field, bytes]) => Array.from({ length: bytes }, () => field))
+const FRAMING = ['version', 'count of parents', 'coding', 'parameters'] // what tells how the rest is read
+const flat = ({ header, weights, signature }: Update): Record<string, unknown> => ({
+  ...header,
+  weights: toHex(new Uint8Array(weights.buffer)),
+  signature: toHex(signature),
+})
+const faultOf = (bytes: Uint8Array): string => {
+  try {
+    decodeUpdate(bytes)
+    return 'none'
+  } catch (error) {
+    if (!(error instanceof ConsiliumError)) throw error
+    return `${error.code} ${error.blame}`
+  }
+}
+
+it('a flipped bit in the framing is refused; any other changes the field that it is in, and the facts tell', () => {
+  const bytes = signedUpdate(headerOf(WEIGHTS), WEIGHTS)
+  const before = flat(decodeUpdate(bytes))
+  assert.is(FIELD_AT.length, bytes.length)
+  for (const [at, field] of FIELD_AT.entries()) {
+    const altered = bytes.slice()
+    altered[at] = (altered[at] as number) ^ (1 << (at % 8))
+    if (FRAMING.includes(field)) {
+      assert.is.not(faultOf(altered), 'none', `${field}, byte ${at}`)
+      continue
+    }
+    const update = decodeUpdate(altered)
+    const after = flat(update)
+    assert.equal(
+      Object.keys(before).filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name])),
+      [field],
+    )
+    const facts = inspectUpdate(update, verify)
+    assert.is(facts.signatureValid, false, `${field}, byte ${at}`)
+    assert.is(facts.digestMatches, field !== 'digest' && field !== 'weights', `${field}, byte ${at}`)
+  }
+})
+
+it('whatever bytes come, they are refused with blame or are what their meaning is encoded as', () => {
+  const sound = signedUpdate(headerOf(WEIGHTS), WEIGHTS)
+  const edits = fc.array(fc.tuple(fc.nat(sound.length - 1), fc.nat(255)), { maxLength: 4 })
+  const bytesOf = edits.map((list) => {
+    const bytes = sound.slice()
+    for (const [at, value] of list) bytes[at] = value
+    return bytes
+  })
+  fc.assert(
+    fc.property(fc.oneof(bytesOf, fc.uint8Array({ maxLength: 400 })), (bytes) => {
+      const fault = faultOf(bytes)
+      if (fault !== 'none') return assert.match(fault, / (?:ignore|reject)$/)
+      const { header, weights, signature } = decodeUpdate(bytes)
+      assert.equal(encodeUpdate(header, weights, signature), bytes)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+it('measuring throws nothing, whatever a peer sends as key, weights and signature', () => {
+  fc.assert(
+    fc.property(updates, ({ weights, signature, header: fields }) => {
+      const header = { ...fields, digest: weightsDigest(weights), parameters: weights.length }
+      const facts = inspectUpdate(decodeUpdate(encodeUpdate(header, weights, signature)), verify)
+      assert.is(facts.finite, weights.every(Number.isFinite))
+      assert.equal([facts.signatureValid, facts.digestMatches, Number.isFinite(facts.rms)], [false, true, true])
+    }),
+  )
+})
+
+it('who sends what a newer version could mean is ignored, who sends what none could mean is blamed', () => {
+  const sound = signedUpdate(headerOf(WEIGHTS), WEIGHTS)
+  const withByte = (field: string, value: number) => sound.with(FIELD_AT.indexOf(field), value)
+  for (const version of [0, 2, 255]) assert.is(faultOf(withByte('version', version)), 'update-version ignore')
+  for (const coding of [0, 2, 255]) assert.is(faultOf(withByte('coding', coding)), 'update-coding ignore')
+  assert.is(faultOf(withByte('count of parents', 255)), 'update-parents reject')
+  assert.is(faultOf(sound.slice(0, -1)), 'truncated reject')
+  assert.is(faultOf(Uint8Array.of(...sound, 0)), 'trailing-bytes reject')
+  assert.is(faultOf(new Uint8Array(LIMITS.updateBytesMax + 1)), 'update-too-large reject')
+})
+
+it('the bounds themselves are allowed: as many parents, and as many bytes', () => {
+  const parents = (count: number) => Array.from({ length: count }, (_, i) => weightsDigest(Float32Array.of(i)))
+  const named = headerOf(WEIGHTS, { parents: parents(LIMITS.updateParentsMax) })
+  assert.equal(decodeUpdate(signedUpdate(named, WEIGHTS)).header, named)
+  const more = headerOf(WEIGHTS, { parents: parents(LIMITS.updateParentsMax + 1) })
+  assert.is(faultOf(signedUpdate(more, WEIGHTS)), 'update-parents reject')
+
+  const room = LIMITS.updateBytesMax - signedUpdate(headerOf(new Float32Array(0)), new Float32Array(0)).length
+  const largest = new Float32Array(Math.floor(room / 4))
+  const bytes = signedUpdate(headerOf(largest), largest)
+  assert.is(decodeUpdate(bytes).header.parameters, largest.length)
+  const filled = new Uint8Array(LIMITS.updateBytesMax)
+  filled.set(bytes)
+  assert.is(faultOf(filled), 'trailing-bytes reject', 'not too large')
+  const larger = new Float32Array(largest.length + 1)
+  assert.is(faultOf(signedUpdate(headerOf(larger), larger)), 'update-too-large reject')
+})
+
+it('plain arrays are copied too: weights and signature lie in memory of their own, aligned', () => {
+  const sound = signedUpdate(headerOf(WEIGHTS), WEIGHTS)
+  for (const offset of [1, 2, 3]) {
+    const around = new Uint8Array(sound.length + offset + 5)
+    const bytes = around.subarray(offset, offset + sound.length)
+    bytes.set(sound)
+    const update = decodeUpdate(bytes)
+    around.fill(0xff)
+    assert.equal(update.weights, WEIGHTS)
+    assert.equal([update.weights.byteOffset, update.weights.buffer.byteLength], [0, WEIGHTS.byteLength])
+    assert.is(inspectUpdate(update, verify).signatureValid, true)
+  }
+  const update = decodeUpdate(sound)
+  const again = encodeUpdate(update.header, update.weights, update.signature)
+  update.weights.fill(9)
+  update.signature.fill(9)
+  assert.equal(again, sound, 'nor does what was encoded change later')
 })
 
 it.run()

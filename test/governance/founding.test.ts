@@ -2,10 +2,11 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { utf8 } from '../../src/core/bytes.ts'
+import { concat, fromHex, toHex, utf8 } from '../../src/core/bytes.ts'
 import { type Cbor, encodeCbor } from '../../src/core/cbor.ts'
 import { taggedMessage } from '../../src/core/digest.ts'
 import { verify } from '../../src/core/ed25519.ts'
+import { memberId } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
 import {
   acceptanceMessage,
@@ -173,6 +174,52 @@ it('quorums are those of Sigsum’s table: 4→3, 5→4, 6→5, 7→5, 8→6, 10
   const table = { 1: 1, 2: 2, 3: 3, 4: 3, 5: 4, 6: 5, 7: 5, 8: 6, 10: 7, 40: 27, 100: 67, 200: 134 }
   for (const [members, k] of Object.entries(table)) assert.is(quorum(Number(members)), k)
   for (let n = 1; n <= LIMITS.membersMax; n++) assert.ok(3 * quorum(n) > 2 * n && 3 * (quorum(n) - 1) <= 2 * n)
+})
+
+it('a card of wrong types or sizes is malformed, whatever an empty list of addresses is made of', () => {
+  const key = fromHex(keyOf('St. Mary').member)
+  for (const addresses of [new Uint8Array(0), {}, '', null, 7, ['a', null]] as Cbor[])
+    assert.is(
+      refusal(() => readCard(lineWith([1, 'St. Mary', key, addresses]), 'x', verify)),
+      'card-malformed',
+      JSON.stringify(addresses),
+    )
+  const long = Array.from({ length: 80 }, (_, i) => `/dns4/ml${i}.stmary.example/tcp/4801`)
+  assert.is(
+    refusal(() => readCard(lineWith([1, 'St. Mary', key, long]), 'x', verify)),
+    'card-malformed',
+    'more than a card needs',
+  )
+})
+
+it('the founding keeps whose key is whose, with keys that sort alike', () => {
+  const cards = ['10', '20', '30'].map((byte, i) => ({ ...cardOf(`Clinic ${i}`), key: memberId(byte.repeat(32)) }))
+  const founding = foundingOf('Clinics', [...cards].reverse())
+  assert.equal(
+    founding.members.map(({ name }) => name),
+    ['Clinic 0', 'Clinic 1', 'Clinic 2'],
+  )
+  const other = cards.map((card, i) => (i === 1 ? { ...card, key: memberId('21'.repeat(32)) } : card))
+  assert.is.not(foundingDigest(foundingOf('Clinics', other)), foundingDigest(founding))
+  assert.is(
+    foundingDigest(founding),
+    '6cca3250ba014ef73d56faea796e7a406b6421a2db8fc34fd834289b33a3793b',
+    'the name of a consortium is the same in every version',
+  )
+})
+
+it('as many as the bound may found', () => {
+  const cards = Array.from({ length: LIMITS.membersMax }, (_, i) => ({
+    ...cardOf(`Clinic ${i}`),
+    key: memberId(i.toString(16).padStart(64, '0')),
+  }))
+  assert.is(foundingOf('Clinics', cards).members.length, LIMITS.membersMax)
+})
+
+it('what a founder signs is tagged as an acceptance and nothing else', () => {
+  const digest = foundingDigest(foundingOf('Clinics', CARDS))
+  const expected = concat([utf8('consilium/founding-acceptance/v1\0'), fromHex(digest)])
+  assert.is(toHex(acceptanceMessage(digest)), toHex(expected))
 })
 
 it.run()

@@ -98,4 +98,49 @@ it('kinds of newer versions, and names of every object, are not kinds', () => {
   for (const kind of ['future.some-kind', 'toString', '__proto__', 'constructor', '']) assert.not.ok(isKind(kind))
 })
 
+it('every bound is allowed, and one beyond it is not', () => {
+  const bytes = (length: number) => new Uint8Array(length)
+  const edges: readonly (readonly [kind: Kind, field: string, allowed: Cbor, beyond: Cbor])[] = [
+    ['study.proposed', 'document', bytes(LIMITS.studyBytesMax), bytes(LIMITS.studyBytesMax + 1)],
+    ['member.rejected', 'reason', `a${'b'.repeat(63)}`, `a${'b'.repeat(64)}`],
+    ['node.started', 'software', '9'.repeat(32), '9'.repeat(33)],
+    ['member.accepted', 'signature', bytes(64), bytes(65)],
+    ['member.accepted', 'signature', bytes(64), bytes(63)],
+    ['member.seen', 'member', bytes(32), bytes(33)],
+    ['round.published', 'round', Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER + 1],
+    ['round.evaluated', 'auc', 1, 1 + Number.EPSILON],
+    ['round.evaluated', 'accuracy', 0, -Number.MIN_VALUE],
+    ['round.trained', 'loss', -Number.MAX_VALUE, Number.NEGATIVE_INFINITY],
+    ['round.evaluated', 'logLoss', Number.MAX_VALUE, Number.POSITIVE_INFINITY],
+    ['study.statistics', 'sum', [Number.MAX_VALUE, 0], [Number.POSITIVE_INFINITY, 0]],
+    ['study.statistics', 'count', [Number.MAX_SAFE_INTEGER, 0], [0.5, 0]],
+  ]
+  for (const [kind, field, allowed, beyond] of edges) {
+    const sound = SOUND[kind] as unknown as Record<string, Cbor>
+    assert.is.not(readBody(kind, { ...sound, [field]: allowed }), null, `${kind} ${field}`)
+    assert.is(readBody(kind, { ...sound, [field]: beyond }), null, `${kind} ${field} beyond`)
+  }
+})
+
+it('each input of a merge is four things in order, no more and no less', () => {
+  const merged = (...inputs: Cbor[]) => readBody('round.merged', { round: 4, rule: 'mean', inputs, result: B32 })
+  assert.is.not(merged([B32, 4, B32, 0.25], [B32, 3, B32, 0.75]), null)
+  const wrong: Cbor[] = [
+    [B32, 4, B32, 0.25, 0],
+    [B32, 4, B32],
+    [4, B32, B32, 0.25],
+    [B32, 4, B31, 0.25],
+    [B32, -4, B32, 0.25],
+    {},
+  ]
+  for (const input of wrong) assert.is(merged([B32, 4, B32, 0.75], input), null, JSON.stringify(input))
+})
+
+it('a field named like a part of every object is a field too much', () => {
+  for (const field of ['toString', 'constructor', 'hasOwnProperty', '__proto__']) {
+    const body = JSON.parse(`{ "${field}": "Mrs. Smith" }`) as Cbor
+    assert.is(readBody('study.accepted', body), null, field)
+  }
+})
+
 it.run()

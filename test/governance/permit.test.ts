@@ -43,4 +43,32 @@ it('another member’s pause is theirs alone', () => {
   assert.ok('permit' in permit(request([SELF], [keyOf('ada').member], true)))
 })
 
+it('of several reasons the first to mend is told, in all 64 cases', () => {
+  let given = 0
+  for (let bits = 0; bits < 64; bits++) {
+    const [known, accepted, bound, asked, recorded, scaled] = Array.from(
+      { length: 6 },
+      (_, i) => (bits & (1 << i)) !== 0,
+    )
+    const answer = permit(
+      request(accepted ? [SELF] : [], recorded ? [SELF] : [], scaled === true, {
+        ...(known ? {} : { study: undefined }),
+        dataset: bound ? DATASET : null,
+        pauseAsked: asked === true,
+      }),
+    )
+    const reasons: readonly (readonly [code: string, holds: boolean])[] = [
+      ['study-unknown', !known],
+      ['study-not-accepted', !accepted],
+      ['dataset-not-bound', !bound],
+      ['study-paused', asked === true || recorded === true],
+      ['scaling-not-frozen', !scaled],
+    ]
+    const first = reasons.find(([, holds]) => holds)?.[0] ?? 'none'
+    assert.is('refusal' in answer ? answer.refusal.code : 'none', first, `case ${bits.toString(2)}`)
+    if (first === 'none') given++
+  }
+  assert.is(given, 1)
+})
+
 it.run()

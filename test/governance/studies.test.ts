@@ -3,11 +3,19 @@ import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { studyDocument, studyIdOf } from '../../src/config/study.ts'
-import { fromHex } from '../../src/core/bytes.ts'
+import { fromHex, toHex } from '../../src/core/bytes.ts'
 import type { Cbor } from '../../src/core/cbor.ts'
 import { compareIds, type MemberId, type StudyId } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import { betterScaling, type Fact, proposalFrom, Studies, type StudyState } from '../../src/governance/studies.ts'
+import {
+  betterScaling,
+  type Fact,
+  proposalFrom,
+  Studies,
+  type StudyState,
+  scalingDigest,
+} from '../../src/governance/studies.ts'
+import { REFS_MAX } from '../../src/ledger/entry.ts'
 import { digestOf, keyOf } from '../gossip/fixtures.ts'
 import { studyOf } from '../node/clinics.ts'
 
@@ -94,15 +102,14 @@ const LOGS: readonly (readonly Fact[])[] = (() => {
 })()
 
 /** Any interleaving that keeps each author's own order. */
-const interleavings = fc
-  .shuffledSubarray(
-    LOGS.flatMap((log, i) => log.map(() => i)),
-    { minLength: LOGS.flat().length, maxLength: LOGS.flat().length },
-  )
-  .map((turns) => {
-    const left = LOGS.map((log) => [...log])
-    return turns.map((i) => left[i]?.shift() as Fact)
+function interleavingsOf(logs: readonly (readonly Fact[])[]): fc.Arbitrary<Fact[]> {
+  const turns = logs.flatMap((log, i) => log.map(() => i))
+  return fc.shuffledSubarray(turns, { minLength: turns.length, maxLength: turns.length }).map((order) => {
+    const left = logs.map((log) => [...log])
+    return order.map((i) => left[i]?.shift() as Fact)
   })
+}
+const interleavings = interleavingsOf(LOGS)
 
 it('any interleaving of the authors’ logs gives one state', () => {
   const expected = plain(foldAll(LOGS.flat()).get(STUDY))
@@ -262,6 +269,115 @@ it('what waits for its study is bounded by author: a flood pushes out its own', 
     ...logOf(ADA, [late.entry]),
   ])
   assert.ok(studies.get(late.id)?.accepted.has(BEN))
+})
+
+it('of two proposers the earlier by its clock is named, then the smaller key, whoever is heard first', () => {
+  const proposal = (author: MemberId, timeMs: number) => logOf(author, [[...proposed, { timeMs }]])
+  const proposer = (...logs: Fact[][]) => {
+    const { proposedBy, proposedAtMs } = foldAll(logs.flat()).get(STUDY) as StudyState
+    return [proposedBy, proposedAtMs]
+  }
+  for (const [ada, ben, expected] of [
+    [2_000, 3_000, [ADA, 2_000]],
+    [3_000, 2_000, [BEN, 2_000]],
+    [2_500, 2_500, [ADA, 2_500]],
+  ] as const) {
+    assert.equal(proposer(proposal(ADA, ada), proposal(BEN, ben)), expected)
+    assert.equal(proposer(proposal(BEN, ben), proposal(ADA, ada)), expected)
+  }
+})
+
+it('a member resumes for itself alone', () => {
+  const paused = ['study.paused', {}] as const
+  const state = foldAll([...logOf(ADA, [proposed, paused]), ...logOf(BEN, [paused, ['study.resumed', {}]])]).get(
+    STUDY,
+  ) as StudyState
+  assert.equal([...state.paused], [ADA])
+})
+
+it('of two scalings over as many contributions all take the one with the lower digest, in any order', () => {
+  const base = MEMBERS.map((_, i) => [...(i === 0 ? [proposed] : []), accepted, statistics(50 + 3 * i)])
+  const firsts = base.map((entries, i) => logOf(MEMBERS[i] as MemberId, entries))
+  const rivals = [scalingOf(firsts, [0, 1]), scalingOf(firsts, [2, 3]), scalingOf(firsts, [0, 3])]
+  const logs = base.map((entries, i) =>
+    logOf(MEMBERS[i] as MemberId, [...entries, ...(rivals[i] === undefined ? [] : [rivals[i]])]),
+  )
+  const digests = rivals.map(([, body]) => toHex((body as { digest: Uint8Array }).digest))
+  assert.is(new Set(digests).size, 3)
+  fc.assert(
+    fc.property(interleavingsOf(logs), (facts) => {
+      assert.is(foldAll(facts).get(STUDY)?.scaling?.digest, [...digests].sort()[0])
+    }),
+  )
+})
+
+it('a scaling among lies of the same member is found in any order, though what it cites comes late', () => {
+  const firsts = [logOf(ADA, [proposed, accepted, statistics(50)]), logOf(BEN, [accepted, statistics(53)])]
+  const [kind, body, more] = scalingOf(firsts, [0, 1])
+  const lies = Array.from({ length: 7 }, (_, i) => [kind, { digest: fromHex(digestOf(`lie ${i}`)) }, more] as const)
+  const logs = [...firsts, logOf(MEMBERS[2] as MemberId, [...lies, [kind, body, more]])]
+  fc.assert(
+    fc.property(interleavingsOf(logs), (facts) => {
+      assert.is(foldAll(facts).get(STUDY)?.scaling?.contributions.length, 2)
+    }),
+  )
+})
+
+it('a scaling of nobody’s statistics is none, and neither is one of another study’s', () => {
+  const nobody = scalingDigest({ mean: [], deviation: [] })
+  const entries = [proposed, accepted, statistics(50), ['study.scaling', { digest: fromHex(nobody) }]] as const
+  assert.is(foldAll(logOf(ADA, [...entries])).get(STUDY)?.scaling, null)
+  const [, body, more] = scalingOf([logOf(ADA, [...entries])], [0])
+  const elsewhere = { ...more, study: manyStudies(1, 1)[0]?.id as StudyId }
+  const log = [
+    ...entries,
+    manyStudies(1, 1)[0]?.entry,
+    ['study.scaling', body, elsewhere],
+  ] as (typeof entries)[number][]
+  const studies = foldAll(logOf(ADA, log))
+  assert.is(studies.all().length, 2)
+  for (const { scaling } of studies.all()) assert.is(scaling, null)
+})
+
+it('a proposal sums in the order of authors, whoever was heard first, and cites as many as one entry may', () => {
+  const authors = Array.from({ length: REFS_MAX + 3 }, (_, i) => keyOf(`clinic ${i}`).member).sort(compareIds)
+  const log = (author: MemberId, i: number) => logOf(author, [accepted, statistics(40 + i / 2)])
+  const facts = [...logOf(ADA, [proposed]), ...authors.flatMap(log)]
+  const proposalOf = (list: Fact[]) => proposalFrom(foldAll(list).get(STUDY) as StudyState)
+  const { proposal, refs } = proposalOf(facts)
+  assert.equal(
+    refs.map(([author]) => author),
+    authors.slice(0, REFS_MAX),
+  )
+  assert.equal(
+    proposal.contributions,
+    refs.map(([, , hash]) => hash),
+  )
+  const backwards = authors.toReversed().flatMap((author) => log(author, authors.indexOf(author)))
+  assert.equal(proposalOf([...logOf(ADA, [proposed]), ...backwards]), { proposal, refs })
+})
+
+it('what waited and was settled makes room for what waits next', () => {
+  const [one, two] = manyStudies(0, 2) as [ReturnType<typeof manyStudies>[0], ReturnType<typeof manyStudies>[0]]
+  const waits = (study: StudyId) => Array.from({ length: 700 }, () => ['study.accepted', {}, { study }] as const)
+  const studies = foldAll([
+    ...logOf(BEN, waits(one.id)),
+    ...logOf(ADA, [one.entry]),
+    ...logOf(BEN, waits(two.id).slice(1)),
+    ...logOf(BEN, [['study.paused', {}, { study: two.id }]]),
+    ...logOf(ADA, [two.entry]),
+  ])
+  assert.ok(studies.get(two.id)?.paused.has(BEN))
+})
+
+it('who may propose no more may still repeat itself, and nobody’s studies come in the order of arrival', () => {
+  const list = manyStudies(0, LIMITS.studiesPerMemberMax)
+  const [first] = list as [(typeof list)[0]]
+  const again = [first.entry[0], first.entry[1], { ...first.entry[2], timeMs: 400 }] as const
+  const studies = foldAll(logOf(ADA, [...list.map(({ entry }) => entry), again]))
+  assert.is(studies.get(first.id)?.proposedAtMs, 400)
+  const ids = studies.all().map(({ id }) => id as string)
+  assert.equal(ids, list.map(({ id }) => id as string).sort())
 })
 
 it.run()

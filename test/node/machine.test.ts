@@ -2,14 +2,16 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { studyDocument, studyIdOf } from '../../src/config/study.ts'
 import { fromHex, toHex } from '../../src/core/bytes.ts'
 import { type Cbor, encodeCbor } from '../../src/core/cbor.ts'
-import type { MemberId } from '../../src/core/ids.ts'
-import { proposalFrom } from '../../src/governance/studies.ts'
+import { compareIds, type MemberId, type StudyId } from '../../src/core/ids.ts'
+import { LIMITS } from '../../src/core/limits.ts'
+import { type Fact, proposalFrom } from '../../src/governance/studies.ts'
 import type { Action } from '../../src/node/actions.ts'
 import { Machine } from '../../src/node/machine.ts'
 import { digestOf, keyOf } from '../gossip/fixtures.ts'
-import { DOCUMENT, Harness, ID, OTHERS, ROUNDS, SELF } from './harness.ts'
+import { DOCUMENT, Harness, ID, OTHERS, ROUNDS, SELF, STUDY } from './harness.ts'
 
 const it = suite('machine')
 const [ADA, BEN] = OTHERS as [MemberId, MemberId]
@@ -243,6 +245,306 @@ it('a machine takes nothing before it is booted, and is booted once', () => {
   const world = new Harness()
   const boot = world.steps[0]?.event
   assert.throws(() => world.feed(boot as NonNullable<typeof boot>), /once/)
+})
+
+const typesOf = (actions: readonly Action[]): string[] => actions.map(({ type }) => type)
+const lastOf = (world: Harness): readonly Action[] => world.steps.at(-1)?.actions ?? []
+const rejectedOf = (world: Harness): string[] =>
+  world.view.rejections.map(({ member, reason, count }) => `${member} ${reason} ${count}`)
+const inputsOf = (actions: readonly Action[]) => actions.flatMap((one) => (one.type === 'merge' ? one.inputs : []))
+const sizeOf = (world: Harness, author: MemberId): number =>
+  world.view.logs.find((log) => log.author === author)?.size ?? 0
+
+/** A running node, moved on until it is in `phase`; waits only where nothing else is left to do. */
+function runningTo(phase: NonNullable<Harness['run']>['phase'], world = running()): Harness {
+  const round = world.run?.round as number
+  for (let i = 0; i < 100 && world.run?.phase !== phase; i++) {
+    if (world.run?.phase === 'resting') world.waitAsWished()
+    else if (world.run?.phase === 'recording' || world.run?.phase === 'closing') world.commit(10)
+    else world.learn()
+  }
+  assert.equal([world.run?.phase, world.run?.round], [phase, round])
+  return world
+}
+
+it('who signed is blamed for what gossip carries, who answered for what was asked', () => {
+  const world = running()
+  const log = { author: ADA, size: 9, root: digestOf('a root') }
+  const heard = (ticket: number | null) =>
+    world.feed({ type: 'head-heard', ticket, from: BEN, log, signatureValid: false })
+  assert.equal(verdictOf(heard(700)), ['reject', 'head-signature'])
+  assert.equal(rejectedOf(world), [`${ADA} head-signature 1`])
+  assert.equal(verdictOf(heard(null)), [], 'nobody waits for a verdict on an answer')
+  assert.equal(rejectedOf(world), [`${ADA} head-signature 1`, `${BEN} head-signature 1`])
+})
+
+it('who carries on a contradiction is not noted for it, its author is', () => {
+  const world = running()
+  world.hearUpdate(ADA, { round: 1 })
+  world.hearUpdate(BEN, { author: ADA, round: 1, digest: digestOf('another') })
+  assert.equal(rejectedOf(world), [`${ADA} update-contradicts 1`])
+})
+
+it('the first ticket of all is answered like any other', () => {
+  const world = new Harness()
+  const malformed = { type: 'malformed-heard', ticket: 0, from: ADA, code: 'truncated', blame: 'reject' } as const
+  assert.equal(verdictOf(world.feed(malformed)), ['reject', 'truncated'])
+  assert.equal(verdictOf(world.feed({ ...malformed, ticket: 1, blame: 'ignore' })), ['ignore', 'truncated'])
+  assert.equal(rejectedOf(world), [`${ADA} truncated 1`])
+})
+
+it('another history of the own log, signed with the own key, ends the node as a longer one does', () => {
+  const world = running()
+  assert.not.ok(typesOf(world.hearHead(SELF, sizeOf(world, SELF), 'main')).includes('halt'), 'the same is no news')
+  const actions = world.hearHead(SELF, sizeOf(world, SELF), 'other')
+  assert.ok(typesOf(actions).includes('halt'))
+  assert.equal(draftsOf(actions), [], 'nothing more is written')
+  assert.ok(typesOf(running().hearHead(SELF, 10_000, 'main')).includes('halt'), 'by gossip too')
+})
+
+it('another member’s longer log is fetched, and ends nobody', () => {
+  const world = running()
+  const actions = world.hearHead(ADA, 12, 'main')
+  assert.not.ok(typesOf(actions).includes('halt'))
+  const fetches = actions.flatMap((one) => (one.type === 'replicate' ? [[one.author, one.peer, one.from, one.to]] : []))
+  assert.equal(fetches, [[ADA, ADA, 1, 12]])
+})
+
+it('a fetch whose peer is gone is asked of another who has it', () => {
+  const world = running()
+  world.hearHead(ADA, 12, 'main')
+  const log = { author: ADA, size: 12, root: digestOf(`root ${ADA} 12 main`) }
+  world.feed({ type: 'head-heard', ticket: null, from: BEN, log, signatureValid: true })
+  const actions = world.feed({ type: 'peer-disconnected', member: ADA })
+  assert.equal(
+    actions.flatMap((one) => (one.type === 'replicate' ? [one.peer] : [])),
+    [BEN],
+  )
+})
+
+it('a failed fetch costs its peer something only where the peer is to blame', () => {
+  const world = running()
+  const failed = (blame: boolean) =>
+    world.feed({ type: 'replication-failed', author: ADA, from: BEN, code: 'range-short', blame })
+  assert.not.ok(typesOf(failed(false)).includes('disconnect'))
+  assert.equal(rejectedOf(world), [])
+  const disconnects = failed(true).flatMap((one) => (one.type === 'disconnect' ? [one.member] : []))
+  assert.equal(disconnects, [BEN])
+  assert.equal(rejectedOf(world), [`${BEN} range-short 1`])
+})
+
+it('a member that connects is asked for heads each time, and noted as seen once a day, restarts included', () => {
+  const world = running()
+  const connect = () => {
+    world.feed({ type: 'peer-disconnected', member: ADA })
+    const actions = world.feed({ type: 'peer-connected', member: ADA })
+    assert.ok(actions.some((one) => one.type === 'ask-heads' && one.peer === ADA))
+    return draftsOf(actions).filter((kind) => kind === 'member.seen').length
+  }
+  assert.is(connect(), 1)
+  world.commit(10)
+  assert.is(connect(), 0)
+  world.crash()
+  assert.is(connect(), 0)
+  world.wait(24 * 3_600_000)
+  assert.is(connect(), 1)
+  const again = world.feed({ type: 'peer-connected', member: ADA })
+  assert.not.ok(typesOf(again).includes('ask-heads'), 'connected is connected')
+  assert.equal(
+    typesOf(world.feed({ type: 'peer-connected', member: keyOf('eve').member })).includes('ask-heads'),
+    false,
+  )
+})
+
+it('the own acceptance is recorded at the first start alone', () => {
+  const world = new Harness()
+  assert.equal(draftsOf(lastOf(world)), ['member.accepted', 'node.started'])
+  world.crash()
+  assert.equal(draftsOf(lastOf(world)), ['member.accepted', 'node.started'], 'for it was not on disk yet')
+  world.commit(10)
+  world.crash()
+  assert.equal(draftsOf(lastOf(world)), ['node.started'])
+})
+
+it('own heads are announced at once, then at most twice a second, and the last of them always', () => {
+  const world = running()
+  for (const ms of [60_000, 500]) world.wait(ms)
+  const announced = () => typesOf(lastOf(world)).filter((type) => type === 'announce-head').length
+  world.feed({ type: 'peer-connected', member: ADA })
+  world.commit(10)
+  assert.is(announced(), 1)
+  world.feed({ type: 'peer-connected', member: BEN })
+  world.commit(10)
+  assert.is(announced(), 0)
+  const wish = lastOf(world).find((one) => one.type === 'wake')
+  assert.is(wish?.type === 'wake' && wish.atMs, world.now + 500)
+  world.wait(500)
+  assert.is(announced(), 1)
+  world.wait(500)
+  assert.is(announced(), 0)
+})
+
+it('a clock that is set back does not take the machine with it', () => {
+  const machine = new Machine()
+  const boot = new Harness().steps[0]?.event as Parameters<Machine['step']>[0]
+  machine.step(boot, 50_000)
+  const times = (actions: readonly Action[]) =>
+    actions.flatMap((one) => (one.type === 'record' ? one.drafts.map(({ timeMs }) => timeMs) : []))
+  assert.equal(times(machine.step({ type: 'stranger-refused' }, 20_000)), [50_000])
+  assert.equal(times(machine.step({ type: 'stop', reason: 'sigterm' }, 70_000)), [70_000])
+})
+
+it('adding a study records what is not recorded yet, and nothing twice', () => {
+  const add = (world: Harness) =>
+    world.command((ticket) => ({ type: 'study-add', ticket, study: ID, document: DOCUMENT }))
+  const world = new Harness()
+  assert.equal(draftsOf(add(world)), ['study.proposed', 'study.accepted'])
+  world.commit(10)
+  assert.equal(draftsOf(add(world)), [])
+  assert.equal(draftsOf(world.command((ticket) => ({ type: 'study-accept', ticket, study: ID }))), [])
+  const other = new Harness()
+  other.hearEntry(ADA, { kind: 'study.proposed', study: ID, body: { document: DOCUMENT } })
+  assert.equal(draftsOf(add(other)), ['study.accepted'], 'another member proposed it')
+})
+
+it('what is heard while a merge is under way is for the next one, at age 0; what was in this one is 1 then', () => {
+  const world = running()
+  world.hearUpdate(BEN, { round: 1 })
+  runningTo('merging', world)
+  assert.equal(
+    inputsOf(lastOf(world)).map(({ author }) => author),
+    [BEN, SELF].sort(),
+  )
+  assert.equal(verdictOf(world.hearUpdate(ADA, { round: 1 })), ['accept', ''])
+  runningTo('closing', world).commit(10)
+  runningTo('merging', world)
+  const ages = Object.fromEntries(inputsOf(lastOf(world)).map(({ author, ageRounds }) => [author, ageRounds]))
+  assert.equal(ages, { [SELF]: 0, [ADA]: 0, [BEN]: 1 })
+})
+
+it('what is trained when a pause comes is neither recorded nor published, and is trained again afterwards', () => {
+  const world = runningTo('training')
+  world.command((ticket) => ({ type: 'study-pause', ticket, study: ID, paused: true }))
+  world.learn()
+  assert.equal([draftsOf(lastOf(world)), world.run?.phase], [[], 'resting'])
+  world.commit(10)
+  world.command((ticket) => ({ type: 'study-pause', ticket, study: ID, paused: false }))
+  world.commit(10)
+  if (world.run?.phase === 'resting') world.wait(60_000)
+  assert.equal([world.run?.phase, world.run?.round], ['training', 1])
+})
+
+it('what was recorded when a pause comes is withheld, and published when the pause is over', () => {
+  const world = runningTo('recording')
+  world.command((ticket) => ({ type: 'study-pause', ticket, study: ID, paused: true }))
+  world.commit(10)
+  world.wait(60_000)
+  assert.is(world.run?.phase, 'withheld')
+  world.command((ticket) => ({ type: 'study-pause', ticket, study: ID, paused: false }))
+  assert.is(world.run?.phase, 'withheld', 'its end counts when it is on disk')
+  world.commit(10)
+  assert.equal(
+    typesOf(lastOf(world)).filter((type) => type === 'publish-update' || type === 'merge'),
+    ['publish-update', 'merge'],
+  )
+})
+
+it('a better scaling that comes while training is under way makes what is trained worth nothing', () => {
+  const world = runningTo('training')
+  const before = world.state?.scaling?.digest
+  world.hearEntry(ADA, { kind: 'study.statistics', study: ID, body: STATISTICS })
+  proposeScaling(world, 1, ADA)
+  assert.is.not(world.state?.scaling?.digest, before)
+  world.learn()
+  assert.equal(draftsOf(lastOf(world)), [])
+  world.wait(60_000)
+  const open = world.steps.flatMap(({ actions }) => actions).findLast((one) => one.type === 'open-study')
+  assert.is(open?.type === 'open-study' && open.permit.scaling, world.state?.scaling?.digest)
+})
+
+it('what the learner or the disk reports after a stop begins nothing', () => {
+  const stop = (world: Harness) => world.feed({ type: 'stop', reason: 'sigterm' })
+  for (const phase of ['training', 'merging', 'evaluating'] as const) {
+    const world = runningTo(phase)
+    stop(world)
+    world.learn()
+    assert.equal(
+      typesOf(lastOf(world)).filter((type) => type !== 'wake' && type !== 'announce-head'),
+      [],
+      phase,
+    )
+  }
+  const world = runningTo('recording')
+  stop(world)
+  world.commit(1)
+  assert.not.ok(typesOf(lastOf(world)).some((type) => ['publish-update', 'merge', 'stopped'].includes(type)))
+  world.commit(1)
+  assert.equal(typesOf(lastOf(world)).filter((type) => type === 'stopped').length, 1, 'when the stop itself is on disk')
+})
+
+/** A node of `members` members that has all their studies, 64 of each, and has bound `bound` of them. */
+function withStudies(members: number, bound: number): { machine: Machine; unbound: StudyId | undefined } {
+  const authors = Array.from({ length: members }, (_, i) => keyOf(`member ${i}`).member).sort(compareIds)
+  const self = authors[0] as MemberId
+  const facts: Fact[] = []
+  const seqs = new Map<MemberId, number>()
+  const append = (author: MemberId, kind: string, study: StudyId, body: Cbor): void => {
+    const seq = seqs.get(author) ?? 0
+    seqs.set(author, seq + 1)
+    facts.push({ author, seq, hash: digestOf(`${author} ${seq}`), timeMs: 1_000, kind, study, refs: [], body })
+  }
+  const ids: StudyId[] = []
+  for (const author of authors) {
+    for (let i = 0; i < LIMITS.studiesPerMemberMax; i++) {
+      const document = studyDocument({ ...STUDY, name: `Study ${i} of ${author.slice(0, 8)}` })
+      ids.push(studyIdOf(document))
+      append(author, 'study.proposed', studyIdOf(document), { document })
+    }
+  }
+  for (const id of ids) append(self, 'study.accepted', id, {})
+  for (const id of ids.slice(0, bound)) append(self, 'dataset.bound', id, DATASET(id))
+  const machine = new Machine()
+  machine.step(
+    {
+      type: 'booted',
+      self,
+      founding: digestOf('founding'),
+      members: authors,
+      software: '0.0.0',
+      logs: [],
+      facts,
+      checkpoints: [],
+      datasets: [],
+      acceptance: new Uint8Array(64),
+    },
+    1_000,
+  )
+  return { machine, unbound: ids[bound] }
+}
+const answerOf = (actions: readonly Action[]): string | null | undefined => {
+  const answer = actions.find((one) => one.type === 'answer')
+  return answer?.type === 'answer' ? (answer.error?.code ?? null) : undefined
+}
+
+it('a member proposes as many studies as others follow, and may still take part in theirs', () => {
+  const { machine } = withStudies(2, 0)
+  const document = studyDocument({ ...STUDY, name: 'One more' })
+  const add = (study: StudyId, ticket: number) =>
+    answerOf(machine.step({ type: 'study-add', ticket, study, document }, 2_000))
+  assert.is(add(studyIdOf(document), 1), 'studies-full')
+  assert.is(add(machine.view().studies[0]?.state.id as StudyId, 2), null)
+})
+
+it('one node runs as many studies as the bound, and rebinds those', () => {
+  const { machine, unbound } = withStudies(LIMITS.studiesMax / LIMITS.studiesPerMemberMax + 1, LIMITS.studiesMax)
+  const statistics = { count: STATISTICS.count, sum: STATISTICS.sum, sumOfSquares: STATISTICS.sumOfSquares }
+  const bind = (study: StudyId, ticket: number) => {
+    const dataset = { study, commitment: digestOf('newer'), rows: 60, trainRows: 45, statistics }
+    return answerOf(machine.step({ type: 'study-bind', ticket, dataset }, 2_000))
+  }
+  assert.is(bind(unbound as StudyId, 1), 'studies-full')
+  const known = machine.view().studies.find(({ state }) => state.bound.size > 0)?.state.id as StudyId
+  assert.is(bind(known, 2), null)
 })
 
 it.run()

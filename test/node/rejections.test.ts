@@ -58,4 +58,51 @@ it('the number of reasons remembered is bounded, whatever a member makes up', ()
   assert.is(rejections.view().length, 4_096)
 })
 
+it('a reason that is remembered goes on being counted when no more can be', () => {
+  const { context, rejections, drafts } = parts()
+  for (let i = 0; i < 4_200; i++) rejections.member(context, ADA, `reason-${i}`)
+  assert.is(drafts().length, 4_096, 'what is not remembered is not written either')
+  for (let i = 0; i < 9; i++) rejections.member(context, ADA, 'reason-7')
+  assert.is(drafts().length, 4_097)
+  assert.is(rejections.view().find(({ reason }) => reason === 'reason-7')?.count, 10)
+})
+
+it('what is written is told too, as a warning with its number', () => {
+  const { context, rejections } = parts()
+  for (let i = 0; i < 11; i++) rejections.member(context, BEN, 'truncated')
+  const told = context.out.flatMap((action) => (action.type === 'tell' ? [action] : []))
+  assert.equal(
+    told.map(({ level, event, facts }) => [level, event, facts.member, facts.reason, facts.count]),
+    [1, 10].map((count) => ['warn', 'member-rejected', BEN, 'truncated', count]),
+  )
+})
+
+it('counts that only look round are no powers of ten', () => {
+  const { context, rejections, drafts } = parts()
+  const written: number[] = []
+  for (let count = 1; count <= 1_100; count++) {
+    const before = drafts().length
+    rejections.member(context, ADA, 'truncated')
+    if (drafts().length > before) written.push(count)
+    context.out = []
+  }
+  assert.equal(written, [1, 10, 100, 1_000])
+})
+
+it('the next entry on strangers comes after an hour to the millisecond, and counts from the last one', () => {
+  const { context, rejections, drafts } = parts()
+  const at = (ms: number) => {
+    context.now = ms
+    rejections.stranger(context)
+  }
+  for (const ms of [5_000, 6_000, HOUR + 4_999, HOUR + 5_000, HOUR + 5_001]) at(ms)
+  assert.equal(
+    drafts().map(({ timeMs, body }) => [timeMs, (body as { connections: number }).connections]),
+    [
+      [5_000, 1],
+      [HOUR + 5_000, 3],
+    ],
+  )
+})
+
 it.run()
