@@ -43,7 +43,6 @@ export const words: Rule = {
 
 export const docstrings: Rule = {
   name: 'docstrings',
-  advisory: true,
   check: (house) => house.files.filter((file) => file.area === 'src').flatMap(undocumented),
 }
 

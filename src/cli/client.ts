@@ -6,6 +6,10 @@ import type { ErrorReport } from '../daemon/api.ts'
 
 const ANSWER_BYTES_MAX = 268_435_456 // a model of 10 million numbers as JSON
 
+/**
+ * One per command; each call is a connection of its own. Errors: what the daemon answers to `get` and `post`, `daemon-not-running`, `control-refused`,
+ * `control-failed`, `answer-too-large`.
+ */
 export class Client {
   readonly #socket: string
   readonly #home: string

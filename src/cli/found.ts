@@ -8,6 +8,7 @@ import { fingerprint, quorum } from '../governance/founding.ts'
 import { table } from './output.ts'
 import { type Common, command, outputOf } from './shared.ts'
 
+/** `init`: needs no daemon and no network. Errors: those of `initHome`. */
 export function initCommand() {
   return command(
     'init',
@@ -48,6 +49,7 @@ export function initCommand() {
     })
 }
 
+/** `found`: reads cards alone, needs no data folder. Errors: those of `readCard`, `foundingOf`, `readText` and `writeNew`. */
 export function foundCommand() {
   return command(
     'found',
@@ -82,6 +84,7 @@ export function foundCommand() {
     })
 }
 
+/** `accept`: needs the member key in the data folder; the daemon reads the result at its next start. Errors: those of `acceptConsortium`. */
 export function acceptCommand() {
   return command(
     'accept',
@@ -114,6 +117,7 @@ function localAddresses(port: number): string[] {
   return found.filter((one) => !one.internal && one.family === 'IPv4').map((one) => `/ip4/${one.address}/tcp/${port}`)
 }
 
+/** A TCP port as given to an option. Error: commander's `InvalidArgumentError`. */
 export function parsePort(text: string): number {
   const port = Number(text)
   if (!Number.isInteger(port) || port < 0 || port > 65_535)

@@ -12,6 +12,7 @@ interface Filter extends Common {
   readonly limit: string
 }
 
+/** The group `log`; all of it asks the running daemon. Error of `log verify`: `log-wrong`, naming the first log that is. */
 export function logCommand(): Command {
   const log = new Command('log').description('read and verify the logs of all members')
   for (const sub of [list(), show(), tail(), verify()]) log.addCommand(sub)

@@ -3,6 +3,7 @@ import type { Finding, StatusReport, StudyReport } from '../daemon/api.ts'
 import { duration, measure, megabytes, short, table } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
+/** `start`: the daemon itself, in this process, until it has stopped; the other commands ask a running one. Errors: those of `runDaemon`. */
 export function startCommand() {
   return command(
     'start',
@@ -21,6 +22,7 @@ export function startCommand() {
     })
 }
 
+/** `stop`: returns when the node has recorded its stop and closed everything. */
 export function stopCommand() {
   return command('stop', 'stop the running node', 'consilium stop').action(async (options: Common) => {
     await clientOf(options).post('/v1/stop')
@@ -28,6 +30,7 @@ export function stopCommand() {
   })
 }
 
+/** `status`: a table for people; --json prints the whole `StatusReport`. */
 export function statusCommand() {
   return command('status', 'show peers, studies and logs of the running node', 'consilium status').action(
     async (options: Common) => {
@@ -37,6 +40,7 @@ export function statusCommand() {
   )
 }
 
+/** `doctor`: exit code 1 where a finding wants a look, so that a monitor can run it. */
 export function doctorCommand() {
   return command(
     'doctor',

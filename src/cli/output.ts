@@ -1,10 +1,12 @@
 /** What commands print: tables, times and durations for people; JSON for machines. */
 
+/** Standard output of one command; errors go to standard error instead. */
 export interface Output {
   /** One JSON value with `--json`, else the lines for a person. */
   print(json: unknown, lines: () => readonly string[]): void
 }
 
+/** `lines` of what is printed is called only where `asJson` is false. */
 export function output(asJson: boolean): Output {
   return {
     print(json, lines) {
@@ -51,6 +53,7 @@ export function utc(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }
 
+/** At most two units, rounded down: `42 s`, `3 h 7 min`, `12 d 4 h`. */
 export function duration(seconds: number): string {
   if (seconds < 60) return `${Math.floor(seconds)} s`
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`
@@ -58,12 +61,15 @@ export function duration(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3_600)} h`
 }
 
+/** Millions of bytes, to one decimal: `12.3 MB`. */
 export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`
 }
 
+/** The first 12 digits: what tables show, and what commands take for a study. */
 export const short = (digest: string): string => digest.slice(0, 12)
 
+/** To three decimals; a dash where there is none. */
 export function measure(value: number | null | undefined): string {
   return value === null || value === undefined ? '–' : value.toFixed(3)
 }

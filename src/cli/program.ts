@@ -7,6 +7,7 @@ import { logCommand } from './log.ts'
 import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
 import { studyCommand } from './study.ts'
 
+/** Runs one command; `argv` is `process.argv`. Never throws: an error sets `process.exitCode`; a wrong option ends the process (commander). */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('consilium')
     .description('Hospitals train one model together: no server, no chain, no patient record leaving its house.')

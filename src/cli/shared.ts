@@ -6,6 +6,7 @@ import { homePaths } from '../daemon/home.ts'
 import { Client } from './client.ts'
 import { type Output, output } from './output.ts'
 
+/** Options of every command; `home` is as given, not yet an absolute path. */
 export interface Common {
   readonly home: string
   readonly json: boolean
@@ -21,11 +22,13 @@ export function command(name: string, description: string, example: string): Com
     .addHelpText('after', `\nExample:\n  $ ${example}`)
 }
 
+/** Connects with the first call: a daemon that is not running shows only then. */
 export function clientOf({ home }: Common): Client {
   const paths = homePaths(home)
   return new Client(paths.folder, paths.socket)
 }
 
+/** Where the command prints, in the form that --json asks for. */
 export function outputOf({ json }: Common): Output {
   return output(json)
 }

@@ -8,6 +8,7 @@ import { readText } from '../daemon/files.ts'
 import { measure, short, table, utc } from './output.ts'
 import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
 
+/** The group `study`; all of it asks the running daemon. Errors: `study-…`, `data-…`, those of `parseStudy`. */
 export function studyCommand(): Command {
   const study = new Command('study').description('propose, accept and run studies')
   for (const sub of [add(), accept(), bind(), list(), show(), pause('pause'), pause('resume'), model()])

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { type Complaint, choice, flag, list, parseYaml, section, text } from './yaml.ts'
 
+/** `config.yaml` as read, defaults filled in; read once, at start. */
 export interface Config {
   /** The hospital's name as its operators read it; it stays on this node. */
   readonly name: string

@@ -9,6 +9,7 @@ import type { StatisticsRules } from '../core/statistics.ts'
 import { studySchema } from './studySchema.ts'
 import { type Complaint, oneLine, parseYaml, readValue } from './yaml.ts'
 
+/** A column of numbers: one column of the design matrix, standardised. */
 export interface NumberFeature {
   readonly name: string
   readonly kind: 'number'
@@ -20,6 +21,7 @@ export interface NumberFeature {
   readonly missing: 'mean' | 'refuse'
 }
 
+/** A column of words from a closed list: one column of the design matrix per level, 1 where it is that level. */
 export interface CategoryFeature {
   readonly name: string
   readonly kind: 'category'
@@ -125,6 +127,7 @@ export function sharedParameters(study: Study): number {
   return parameters + inputs
 }
 
+/** In the study's order, which is also the order of statistics and scaling. */
 export function numberFeatures(study: Study): NumberFeature[] {
   return study.features.filter((feature) => feature.kind === 'number')
 }

@@ -121,7 +121,7 @@ export function text(charactersMax: number) {
   )
 }
 
-const PRINTABLE = /^(?!\s)[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]+(?<!\s)$/u
+const PRINTABLE = /^(?!\s)[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]+(?<!\s)$/u
 
 const quoteHint = (input: unknown): string =>
   typeof input === 'number' || typeof input === 'boolean' ? `: put it in quotes: '${input}'` : ''
@@ -166,6 +166,7 @@ export function list<const S extends v.GenericSchema>(item: S, low: number, high
   )
 }
 
+/** `true` or `false`; YAML 1.2 reads `yes` and `no` as text, which is refused. */
 export const flag = () => v.boolean((issue) => `${given(issue.input)}, true or false is allowed`)
 
 /** `"x" was given`, cut to a readable length. */

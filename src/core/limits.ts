@@ -2,7 +2,7 @@
 export const LIMITS = {
   entryBytesMax: 65_536, // one entry always fits one stream frame and one gossip message; LEDGER §2.2
   cborDepthMax: 16, // deeper input overflows the stack of every decoder that was tried; LEDGER §2.2
-  headBytesMax: 1_024, // a checkpoint with one signature is about 250 bytes
+  headBytesMax: 1_024, // a checkpoint with one signature is about 330 bytes
   updateBytesMax: 65_536, // what travels inline in a gossipsub message; larger floods the mesh (DECISIONS)
   gossipMessageBytesMax: 131_072, // an inline update, its header, signature and protobuf framing, with room
   updateParentsMax: 64, // inputs of one merge named in an update's header: the largest cell is 32
@@ -20,5 +20,6 @@ export const LIMITS = {
   csvBytesMax: 2_147_483_647, // larger tables want Parquet and a database
   messagesAwaitingVerdictMax: 256, // unvalidated gossip held while the machine decides; more is ignored and counted
   studiesPerMemberMax: 64, // proposals of one member that are followed; each holds a description in memory for good
+  studiesMentionedMax: 1_024, // studies that one member's entries may speak of, known or not: years of taking part in everything
   studiesMax: 256, // studies open at one node at once
 } as const

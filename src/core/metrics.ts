@@ -1,5 +1,6 @@
 /** How good a model is on some held-out patients. */
 
+/** Measures of one model on one set of rows; `examples` and `positives` are rows, shares lie from 0 to 1. */
 export interface Metrics {
   readonly examples: number
   readonly positives: number

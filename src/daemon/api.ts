@@ -4,6 +4,7 @@ import type { Metrics } from '../core/metrics.ts'
 import type { DatasetSummary } from '../data/summary.ts'
 import type { PeerStatus, TransportStats } from '../net/transport.ts'
 
+/** `GET /v1/status`. Keys, digests and roots are hex; `process` is the daemon's process id, `memoryBytes` its resident memory. */
 export interface StatusReport {
   readonly name: string
   readonly member: string
@@ -35,6 +36,7 @@ export interface StatusReport {
   readonly rejections: readonly { readonly name: string; readonly reason: string; readonly count: number }[]
 }
 
+/** One study as this node sees it. Members by name, `phase` as in `node/phase.ts`, `proposedAtMs` by the proposer's clock, `model` a digest. */
 export interface StudyReport {
   readonly id: string
   readonly name: string
@@ -68,6 +70,7 @@ export interface ModelReport {
   readonly scaling: { readonly digest: string; readonly mean: readonly number[]; readonly deviation: readonly number[] }
 }
 
+/** `POST /v1/studies/:/bind`. The summary holds single patients' extremes: for the hospital's own terminal. */
 export interface BindReport {
   readonly study: string
   readonly summary: DatasetSummary
@@ -88,6 +91,7 @@ export interface EntryReport {
   readonly body: unknown
 }
 
+/** `GET /v1/log/entry`. `prev` is hex, zeros for a first entry; `bytes` is the size of the whole entry. */
 export interface EntryDetails extends EntryReport {
   readonly prev: string
   readonly lamport: number
@@ -96,6 +100,7 @@ export interface EntryDetails extends EntryReport {
   readonly citedBy: readonly string[]
 }
 
+/** `GET /v1/log/verify`, one for each log. `entries` counts those that are good; `root` is null where nothing is stored. */
 export interface VerifyReport {
   readonly member: string
   readonly name: string
@@ -107,6 +112,7 @@ export interface VerifyReport {
   readonly milliseconds: number
 }
 
+/** `GET /v1/doctor`, one for each thing that was looked at. */
 export interface Finding {
   readonly check: string
   readonly ok: boolean
@@ -114,6 +120,7 @@ export interface Finding {
   readonly text: string
 }
 
+/** What a failed call answers: status 400, or 500 and code `internal` for a bug of ours. Once a stream has begun, its last line. */
 export interface ErrorReport {
   readonly error: { readonly code: string; readonly message: string }
 }

@@ -31,6 +31,10 @@ interface StoredBinding extends BindingRequest {
 
 const PREFIX = 'binding/'
 
+/**
+ * One per daemon. What was asked, salt, commitment and facts are stored; rows are held in memory alone. Binding a study again replaces its
+ * table.
+ */
 export class Bindings {
   readonly #store: LogStore
   readonly #bound = new Map<StudyId, StoredBinding>()

@@ -1,16 +1,19 @@
 /** The consortium file: who the founders are and where they can be dialled. The same file at every member. */
 import * as v from 'valibot'
 import { parseYaml } from '../config/yaml.ts'
+import { checkPublicKey } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { type Digest, type MemberId, memberId } from '../core/ids.ts'
 import { checkName, type Founding, fingerprint, foundingDigest } from '../governance/founding.ts'
 
+/** A founder. `addresses` are multiaddrs to dial; the founding digest does not cover them. */
 export interface ConsortiumMember {
   readonly name: string
   readonly key: MemberId
   readonly addresses: readonly string[]
 }
 
+/** The file as read, its digest recomputed. Whether this node is among the members is for the caller to check. */
 export interface Consortium {
   readonly name: string
   readonly founding: Digest
@@ -48,7 +51,7 @@ export function writeConsortium(founding: Founding, addresses: ReadonlyMap<Membe
   return `${lines.join('\n')}\n`
 }
 
-/** Reads the file and checks that its founding digest is that of its content. Errors: `consortium-…`, `bad-name`. */
+/** Reads the file and checks that its founding digest is that of its content. Errors: `consortium-…`, `bad-name`, `key-unsound`. */
 export function parseConsortium(text: string, fileName: string): Consortium {
   const parsed = parseYaml(text, { kind: 'consortium', fileName, schema })
   const members = parsed.members.map(({ name, key, addresses }) => ({
@@ -56,6 +59,7 @@ export function parseConsortium(text: string, fileName: string): Consortium {
     key: memberId(key),
     addresses,
   }))
+  for (const { key } of members) checkPublicKey(key)
   const name = checkName(parsed.consortium, `${fileName}: consortium`)
   const digest = foundingDigest({ name, members: members.map(({ name, key }) => ({ name, key })) })
   if (digest !== parsed.founding) {

@@ -21,6 +21,7 @@ export type Route = (call: {
 /** Routes by `METHOD /path`, where `:` stands for one part of the path. */
 export type Routes = Readonly<Record<string, Route>>
 
+/** One server on the socket at `path`; `log` hears of bugs of ours only. `stop` aborts open calls, is idempotent, and removes the socket. */
 export class Control {
   readonly #path: string
   readonly #routes: Routes

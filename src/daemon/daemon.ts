@@ -41,6 +41,7 @@ const STOP_MS = 4_000 // of the 5 s that a stop may take; what is not done by th
 const OWN_LOG_AHEAD =
   'another member holds entries signed with this key that are not in this data folder: it was restored from an old backup, or the key is in use elsewhere; do not start it again, put the newest copy of the folder back'
 
+/** One node. `start` once; it owns its parts, and closes transport, learner, store and recorder at its end. */
 export class Daemon {
   readonly #parts: DaemonParts
   readonly #machine = new Machine()
@@ -106,7 +107,7 @@ export class Daemon {
     this.#finish = (error) => (error === null ? resolve() : reject(error))
   }
 
-  /** Reads what is stored, joins the network and boots the machine. Any failure leaves nothing running. */
+  /** Reads what is stored, joins the network and boots the machine. After a failure call `discard`. */
   async start(): Promise<void> {
     try {
       await this.#start()

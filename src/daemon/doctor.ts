@@ -7,6 +7,7 @@ const DISK_FREE_BYTES_MIN = 1_000_000_000 // a year of a five-member consortium'
 const CLOCK_AHEAD_MS_MAX = 60_000 // a member's newest entry may not be this far in our future
 const DELAY_MS_MAX = 500 // the event loop late by this much: the machine is overloaded
 
+/** Every finding, good or not, in the order to be shown. The machine must have booted; takes about 50 ms. */
 export async function examine(daemon: Daemon): Promise<Finding[]> {
   return [
     await clock(daemon),

@@ -4,6 +4,7 @@ import type { NodeEvent } from '../node/events.ts'
 import type { Machine } from '../node/machine.ts'
 import type { Recorder } from './recorder.ts'
 
+/** One per daemon. `carryOut` is called synchronously, before the next event; `onFailed` at most once. */
 export class Driver {
   readonly #machine: Machine
   readonly #carryOut: (action: Action) => void

@@ -4,6 +4,7 @@ import type { Entry } from '../ledger/entry.ts'
 
 const FOLLOWERS_MAX = 64 // more than the terminals of one hospital
 
+/** One per daemon. Followers are called synchronously within a commit or a fetch, so they must not throw. */
 export class Followers {
   readonly #each = new Set<(entry: Entry) => void>()
 

@@ -9,6 +9,7 @@ import { type Consortium, parseConsortium, writeConsortium } from './consortiumF
 import { readText, writeAtomically, writeNew } from './files.ts'
 import { createMemberKey, type MemberKey, readMemberKey } from './memberKey.ts'
 
+/** Absolute paths. The files need not exist; `heads.pin`, beside the database, is the store's own. */
 export interface HomePaths {
   readonly folder: string
   readonly config: string
@@ -31,6 +32,7 @@ export interface Home {
   readonly acceptance: Uint8Array
 }
 
+/** A relative `folder` is taken from the working directory; nothing is read or made. */
 export function homePaths(folder: string): HomePaths {
   const at = (name: string): string => join(resolve(folder), name)
   return {
@@ -120,6 +122,7 @@ export async function openHome(folder: string): Promise<Home> {
   return { paths, config, key, consortium, acceptance: fromHex(signature) }
 }
 
+/** Errors: those of `readText` and `parseConfig`. */
 export async function readConfig(paths: HomePaths): Promise<Config> {
   return parseConfig(
     await readText(

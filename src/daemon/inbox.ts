@@ -14,6 +14,7 @@ interface Pending {
   readonly weights: { readonly study: StudyId; readonly values: Float32Array } | null
 }
 
+/** What an inbox works with; `feed` may settle the message before it returns. */
 export interface InboxParts {
   readonly topics: { readonly heads: string; readonly study: (id: StudyId) => string }
   readonly logs: Logs
@@ -21,6 +22,7 @@ export interface InboxParts {
   readonly feed: (event: NodeEvent) => void
 }
 
+/** One per daemon. How many messages wait here is bounded by the transport (`LIMITS.messagesAwaitingVerdictMax`). */
 export class Inbox {
   readonly #parts: InboxParts
   readonly #pending = new Map<Ticket, Pending>()

@@ -16,6 +16,7 @@ import type { Draft } from '../node/actions.ts'
 const GROUP_MS = 10 // group commit: LEDGER §3.3
 const QUEUE_MAX = 4_096 // drafts that wait while the disk is slow; beyond it something is wrong and the node stops
 
+/** One commit, durable. Where a group took several commits, the tags of all of it come with the last. */
 export interface Committed {
   readonly tags: readonly string[]
   readonly entries: readonly Entry[]
@@ -29,6 +30,7 @@ interface Waiting {
   readonly state: ReadonlyMap<string, Uint8Array | null>
 }
 
+/** What a writer works with. `onCommitted` is called before the next commit is begun. */
 export interface LedgerWriterParts {
   readonly key: SigningKey
   readonly founding: Digest
@@ -40,6 +42,7 @@ export interface LedgerWriterParts {
   readonly onFailed: (error: unknown) => void
 }
 
+/** The only writer of own entries; `tip` is where the stored log ends. After a failure it takes nothing more. */
 export class LedgerWriter {
   readonly #parts: LedgerWriterParts
   #tip: Tip

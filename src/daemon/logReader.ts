@@ -23,6 +23,7 @@ interface Filter {
   readonly limit: number
 }
 
+/** Reads what is stored at this node; asks no other member. Calls may run side by side. */
 export class LogReader {
   readonly #daemon: Daemon
   constructor(daemon: Daemon) {

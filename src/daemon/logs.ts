@@ -29,7 +29,7 @@ import { Turns } from './turns.ts'
 
 const HEADS = '/consilium/heads/1'
 const RANGE = '/consilium/range/1'
-const HEARD_MAX = 8 // notes of 200 bytes per author; a contradiction is looked for as soon as its second side is heard
+const HEARD_MAX = 8 // notes of 330 bytes per author; a contradiction is looked for as soon as its second side is heard
 const SLICE = 200 // entries decoded or verified before the event loop gets its turn: about 5 ms
 
 /** A head as it was heard: what it says, and whether its author signed it. */
@@ -38,6 +38,7 @@ export interface HeardHead {
   readonly signatureValid: boolean
 }
 
+/** What the logs work with. `members` are their authors, this node included. */
 export interface LogsParts {
   readonly self: MemberId
   readonly founding: Digest
@@ -47,6 +48,7 @@ export interface LogsParts {
   readonly room: Pick<Room, 'require'>
 }
 
+/** One per daemon; call `load` first. Tips and newest notes are in memory, entries in the store. */
 export class Logs {
   readonly #parts: LogsParts
   readonly #tips = new Map<MemberId, Tip>()

@@ -6,6 +6,7 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { readText, writeNew } from './files.ts'
 
+/** The private key in memory, as `seed` and as `signing`: never logged, never sent. */
 export interface MemberKey {
   readonly id: MemberId
   /** 32 bytes; the network's identity is derived from it. */

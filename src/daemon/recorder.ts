@@ -19,6 +19,7 @@ export function actionsDigest(actions: readonly Action[]): string {
   return toHex(sha256(encodeCbor(actions as unknown as Cbor)))
 }
 
+/** A new file of mode 0600, open until `close`. Writes are buffered and not awaited. */
 export class Recorder {
   readonly #file: WriteStream
   private constructor(file: WriteStream) {

@@ -19,6 +19,7 @@ export interface ReplicatorParts {
   readonly onStoreFailed: (error: unknown) => void
 }
 
+/** One per daemon. Calls may run side by side; `Logs` appends to one author's log at a time. */
 export class Replicator {
   readonly #parts: ReplicatorParts
 

@@ -9,11 +9,13 @@ const MEASURE_MS = 5_000 // between two looks; at 40 MB/s that is 200 MB, less t
 /** Free and total bytes of the file system that holds a folder. */
 export type Measure = (folder: string) => Promise<{ readonly free: number; readonly total: number }>
 
+/** By statfs; `free` is what is left to this user, without the part that is kept for root. */
 export async function measureDisk(folder: string): Promise<{ free: number; total: number }> {
   const { bavail, bsize, blocks } = await statfs(folder)
   return { free: bavail * bsize, total: blocks * bsize }
 }
 
+/** Between two looks at the disk it counts down what was asked for. `folder` is any on the disk of the database; `nowMs` is monotonic. */
 export class Room {
   readonly #folder: string
   readonly #measure: Measure

@@ -15,6 +15,7 @@ import { routesOf } from './routes.ts'
 
 const LINGER_MS = 1_000
 
+/** Options of `consilium start`. `json` is the form of the log; `record` a file to make, or null. */
 export interface RunOptions {
   readonly home: string
   readonly json: boolean

@@ -1,5 +1,6 @@
 /** Work that nothing waits for: its failures are said, and a stop can wait until the last of it has ended. */
 
+/** `onFailed` hears of each failure once; whoever calls `run` hears nothing of it. */
 export class Tasks {
   readonly #running = new Set<Promise<void>>()
   readonly #onFailed: (what: string, error: unknown) => void

@@ -35,6 +35,7 @@ export interface StoredCheckpoint {
 
 const CHECKPOINT_BYTES_MAX = 67_108_864 // shared weights, head and two optimiser moments, with room for larger models
 
+/** What a trainer works with. `study` gives undefined until a study's scaling is frozen; `tell` writes to the log, so no rows and no weights. */
 export interface TrainerParts {
   readonly learner: Learner
   readonly weights: WeightStore
@@ -44,6 +45,10 @@ export interface TrainerParts {
   readonly tell: (level: 'info' | 'warn', event: string, facts: Record<string, string | number>) => void
 }
 
+/**
+ * One per daemon. `stored` is what the last run left. Each action ends with its event fed, or throws: the learner's errors, `data-…`,
+ * `training-diverged`.
+ */
 export class Trainer {
   readonly #parts: TrainerParts
   readonly #private = new Map<StudyId, Private>()
@@ -166,7 +171,7 @@ export class Trainer {
   }
 }
 
-/** Reads what `checkpointBytes` wrote. Error: `database-corrupt`. */
+/** Reads what `checkpointBytes` wrote. Errors: `database-newer`, those of `decodeCbor`. */
 export function readCheckpoint(bytes: Uint8Array): StoredCheckpoint {
   const [version, checkpoint, shared, head, optimiser] = decodeCbor(bytes, CHECKPOINT_BYTES_MAX) as [
     number,

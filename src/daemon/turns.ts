@@ -1,5 +1,6 @@
 /** Work that must not run side by side: by key, one after another. */
 
+/** Different keys run side by side; a key takes no memory while none of its work is under way. Unbounded: the caller bounds what it gives. */
 export class Turns<Key> {
   readonly #last = new Map<Key, Promise<unknown>>()
 

@@ -3,6 +3,7 @@ import { weightsDigest } from '../core/digest.ts'
 import { invariant } from '../core/errors.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
 
+/** One per daemon. Keeps references, not copies, until they are forgotten; the machine says when. */
 export class WeightStore {
   readonly #weights = new Map<string, Float32Array>()
 

@@ -9,6 +9,7 @@ import { stratifiedSplit } from './split.ts'
 import { type DatasetSummary, summarise } from './summary.ts'
 import { scanTable, type TableFile, type TableReader } from './table.ts'
 
+/** What `bindTable` read. Neither part may leave this node. */
 export interface BoundTable {
   readonly dataset: Dataset
   readonly summary: DatasetSummary

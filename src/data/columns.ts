@@ -3,6 +3,7 @@ import { didYouMean } from '../config/closest.ts'
 import type { Feature, Study } from '../config/study.ts'
 import { DataError, quote } from './fault.ts'
 
+/** What the operator says about the table, where its header does not. */
 export interface BindOptions {
   /** Feature (or label) to column, where their names differ. */
   readonly columns?: Readonly<Record<string, string>>

@@ -1,5 +1,6 @@
 /** A hospital's table, mapped to a study's features. It never leaves this node. */
 
+/** All rows in memory, each cell checked against the study, nothing standardised yet. */
 export interface Dataset {
   readonly rows: number
   /** Names of the raw columns, in the study's order of features. */

@@ -26,6 +26,7 @@ export type DataCode =
   | 'too-few-rows'
   | 'one-class'
 
+/** A fault of one file; its code is `data-` and one of `DataCode`. */
 export class DataError extends ConsiliumError {
   /** Line of the file, from 1; absent where the whole file is meant. Safe to log. */
   readonly line: number | undefined

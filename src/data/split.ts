@@ -1,6 +1,7 @@
 /** The held-out split: stratified by label, seeded, the same at every start. */
 import type { Rng } from '../core/rng.ts'
 
+/** Every row is in one of the two, and in one only. */
 export interface Split {
   /** Row numbers, ascending. */
   readonly testRows: Uint32Array

@@ -2,6 +2,7 @@
 import type { Study } from '../config/study.ts'
 import type { Dataset } from './dataset.ts'
 
+/** One numeric feature, over training and held-out rows; `missingShare` is from 0 to 1. */
 export interface NumberSummary {
   readonly name: string
   readonly kind: 'number'
@@ -12,6 +13,7 @@ export interface NumberSummary {
   readonly values: { readonly min: number; readonly max: number; readonly mean: number } | null
 }
 
+/** One category, over training and held-out rows; `missingShare` is from 0 to 1. */
 export interface CategorySummary {
   readonly name: string
   readonly kind: 'category'
@@ -20,6 +22,7 @@ export interface CategorySummary {
   readonly levels: readonly { readonly level: string; readonly rows: number | null }[]
 }
 
+/** A bound table in counts, shares and extremes; `rows` is `trainRows` and `testRows` together. */
 export interface DatasetSummary {
   readonly rows: number
   readonly trainRows: number

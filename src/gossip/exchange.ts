@@ -12,10 +12,9 @@ export interface Expectation {
   /** Rounds that the study runs; a higher number cannot be. */
   readonly rounds: number
   readonly accepted: ReadonlySet<MemberId>
-  /** An update that was merged this often without a newer one is set aside. */
-  readonly ageRoundsMax: number
 }
 
+/** One update as it goes into a merge; the shell finds its weights by `digest`. */
 export interface MergeInput {
   readonly author: MemberId
   readonly round: number

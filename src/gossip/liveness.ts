@@ -3,10 +3,11 @@ import { compareIds, type MemberId } from '../core/ids.ts'
 
 const ASK_HEADS_MS = 30_000 // anti-entropy beside gossip: LEDGER §4
 
+/** One per machine. `others` are all members but this one; times are milliseconds since 1970, as given. */
 export class Liveness {
   readonly #others: readonly MemberId[]
   readonly #connected = new Map<MemberId, number>()
-  #turn = 0
+  #lastAsked: MemberId | null = null
   #nextAskMs: number | null = null
 
   constructor(others: readonly MemberId[]) {
@@ -35,7 +36,11 @@ export class Liveness {
     if (this.#nextAskMs === null || now < this.#nextAskMs) return null
     this.#nextAskMs = now + ASK_HEADS_MS
     const candidates = this.#others.filter((member) => this.#connected.has(member))
-    return candidates[this.#turn++ % candidates.length] ?? null
+    const last = this.#lastAsked
+    // the next key after the last one asked: whoever comes and goes, nobody who stays is passed over
+    const next = candidates.find((member) => last !== null && compareIds(member, last) > 0) ?? candidates[0] ?? null
+    this.#lastAsked = next
+    return next
   }
 
   wakeAtMs(): number | null {

@@ -11,6 +11,7 @@ const CODING = { float32: 1 } as const
 const SIGNATURE_BYTES = 64
 export const TRAINING_DIVERGED = 'training-diverged'
 
+/** All of an update but weights and signature: the part that the machine sees. The signature covers it and the weights. */
 export interface UpdateHeader {
   readonly study: StudyId
   readonly author: MemberId
@@ -30,6 +31,7 @@ export interface UpdateHeader {
   readonly parameters: number
 }
 
+/** A message as decoded; whether digest and signature are right is not known yet. */
 export interface Update {
   readonly header: UpdateHeader
   /** Shared weights, float32, `header.parameters` long. */

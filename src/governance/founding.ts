@@ -1,7 +1,8 @@
 /** Cards and the founding of a consortium: who is a member at epoch 0, and each founder's signature under it. */
 import { fromHex, toHex, utf8 } from '../core/bytes.ts'
-import { decodeCbor, encodeCbor } from '../core/cbor.ts'
+import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { taggedDigest, taggedMessage } from '../core/digest.ts'
+import { checkPublicKey } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId, memberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -35,7 +36,7 @@ export function writeCard(card: Card, sign: Sign): string {
   return CARD_PREFIX + Buffer.from(encodeCbor([content, signature])).toString('base64url')
 }
 
-/** Reads a card and checks its signature. Errors: `card-malformed`, `card-forged`. */
+/** Reads a card and checks its signature. Errors: `card-malformed`, `card-forged`, `bad-name`, `key-unsound`. */
 export function readCard(text: string, source: string, verify: Verify): Card {
   const trimmed = text.trim()
   if (!trimmed.startsWith(CARD_PREFIX)) {
@@ -45,32 +46,54 @@ export function readCard(text: string, source: string, verify: Verify): Card {
       `a card begins with "${CARD_PREFIX}"; ask its hospital for the line that "consilium init" printed`,
     )
   }
-  let card: Card
-  let content: Uint8Array
-  let signature: Uint8Array
-  try {
-    const outer = decodeCbor(
-      new Uint8Array(Buffer.from(trimmed.slice(CARD_PREFIX.length), 'base64url')),
-      CARD_BYTES_MAX,
-    )
-    ;[content, signature] = outer as [Uint8Array, Uint8Array]
-    const [version, name, key, addresses] = decodeCbor(content, CARD_BYTES_MAX) as [
-      number,
-      string,
-      Uint8Array,
-      string[],
-    ]
-    if (version !== 1 || !Array.isArray(addresses) || addresses.some((a) => typeof a !== 'string'))
-      throw new Error('fields')
-    card = { name: checkName(name, `${source}: name`), key: memberId(toHex(key)), addresses }
-  } catch (error) {
-    if (error instanceof ConsiliumError && error.code === 'bad-name') throw error
-    throw cardError('card-malformed', source, 'the card is incomplete or altered; copy the whole line again')
-  }
+  const { content, signature } = openCard(trimmed.slice(CARD_PREFIX.length), source)
+  const card = cardOf(content, source)
   if (!verify(card.key, taggedMessage('card', content), signature)) {
     throw cardError('card-forged', source, 'its signature does not match its key; ask its hospital for the card again')
   }
   return card
+}
+
+/** The signed parts of a card; only the one text that `writeCard` makes of them is a card. */
+function openCard(text: string, source: string): { content: Uint8Array; signature: Uint8Array } {
+  const bytes = new Uint8Array(Buffer.from(text, 'base64url'))
+  const outer = decoded(bytes, source)
+  const [content, signature] = Array.isArray(outer) ? (outer as Cbor[]) : []
+  const sound =
+    Buffer.from(bytes).toString('base64url') === text &&
+    (outer as Cbor[]).length === 2 &&
+    content instanceof Uint8Array &&
+    signature instanceof Uint8Array
+  if (!sound) throw altered(source)
+  return { content, signature }
+}
+
+function cardOf(content: Uint8Array, source: string): Card {
+  const fields = decoded(content, source)
+  const [version, name, key, addresses] = Array.isArray(fields) ? (fields as Cbor[]) : []
+  const sound =
+    (fields as Cbor[]).length === 4 &&
+    version === 1 &&
+    key instanceof Uint8Array &&
+    key.length === 32 &&
+    Array.isArray(addresses) &&
+    (addresses as Cbor[]).every((address) => typeof address === 'string')
+  if (!sound) throw altered(source)
+  const member = memberId(toHex(key))
+  checkPublicKey(member)
+  return { name: checkName(name, `${source}: name`), key: member, addresses: addresses as unknown as string[] }
+}
+
+function decoded(bytes: Uint8Array, source: string): Cbor {
+  try {
+    return decodeCbor(bytes, CARD_BYTES_MAX)
+  } catch {
+    throw altered(source)
+  }
+}
+
+function altered(source: string): ConsiliumError {
+  return cardError('card-malformed', source, 'the card is incomplete or altered; copy the whole line again')
 }
 
 /** The founding made of these cards. Errors: `founding-too-small`, `founding-duplicate`, `founding-too-large`. */
@@ -124,6 +147,9 @@ export function fingerprint(id: string): string {
   return (id.slice(0, 32).match(/.{4}/g) as string[]).join(' ')
 }
 
+/** Controls, line ends, and the letters that show as nothing. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/u
+
 /** A name that fits one line. Error: `bad-name`. */
 export function checkName(name: unknown, what: string): string {
   if (
@@ -131,11 +157,11 @@ export function checkName(name: unknown, what: string): string {
     name.trim() !== name ||
     name.length === 0 ||
     utf8(name).length > NAME_LENGTH_MAX ||
-    /\p{C}/u.test(name)
+    UNPRINTABLE.test(name)
   ) {
     throw new ConsiliumError({
       code: 'bad-name',
-      message: `${what}: ${JSON.stringify(name)?.slice(0, 100)} given; 1 to ${NAME_LENGTH_MAX} printable characters are expected, no space at either end`,
+      message: `${what}: ${JSON.stringify(name)?.slice(0, 100)} given; 1 to ${NAME_LENGTH_MAX} bytes of printable characters are expected, no space at either end`,
     })
   }
   return name

@@ -80,6 +80,7 @@ export function readBody<K extends Kind>(kind: K, body: Cbor | null): Body<K> | 
   return result.success ? result.output : null
 }
 
+/** False for kinds of other versions: their entries are stored and replicated, but not read. */
 export function isKind(kind: string): kind is Kind {
   return Object.hasOwn(KINDS, kind)
 }

@@ -20,6 +20,7 @@ export interface Refusal {
   readonly message: string
 }
 
+/** What a permit depends on. `study` is undefined where it is not known here, `dataset` null where no table is bound. */
 export interface Request {
   readonly self: MemberId
   readonly study: StudyState | undefined

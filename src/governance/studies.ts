@@ -16,6 +16,7 @@ import {
 } from '../core/statistics.ts'
 import { REFS_MAX } from '../ledger/entry.ts'
 import { readBody } from './kinds.ts'
+import { Quota } from './quota.ts'
 
 /** An entry as the fold needs it: where it stands, and what it says. */
 export interface Fact {
@@ -37,6 +38,7 @@ export interface ScalingProposal {
   readonly contributions: readonly Digest[]
 }
 
+/** One study as the entries so far have it. Live: `Studies` changes it with each fact, and nobody else may. */
 export interface StudyState {
   readonly id: StudyId
   readonly study: Study
@@ -50,15 +52,13 @@ export interface StudyState {
   readonly ended: Set<MemberId>
   /** Members whose operator paused it. */
   readonly paused: Set<MemberId>
-  /** The first valid contribution of each member. */
+  /** The first valid contribution of each member that had accepted. */
   readonly statistics: Map<
     MemberId,
     { readonly hash: Digest; readonly seq: number; readonly statistics: FeatureStatistics }
   >
   /** The best proposal whose contributions are all here. */
   scaling: ScalingProposal | null
-  /** Sequence numbers of the proposals that each member has made, as many as are looked at. */
-  readonly scalings: Map<MemberId, Set<number>>
 }
 
 /** What a fact waits for: a study, or one member's statistics of it. */
@@ -69,10 +69,10 @@ export class Studies {
   readonly #studies = new Map<StudyId, StudyState>()
   /** Facts by what they wait for, each list in the order of arrival. */
   readonly #waiting = new Map<Want, Fact[]>()
-  /** How many facts of each author wait. */
-  readonly #waitingOf = new Map<MemberId, number>()
-  /** Distinct studies that each author has proposed, up to the bound. */
-  readonly #proposals = new Map<MemberId, Set<StudyId>>()
+  // what is looked at is bounded by author and in the order of its log, so that all nodes look at the same, whatever they heard first
+  readonly #proposed = new Quota<MemberId, StudyId>(LIMITS.studiesPerMemberMax)
+  readonly #mentioned = new Quota<MemberId, StudyId>(LIMITS.studiesMentionedMax)
+  readonly #attempts = new Quota<string, number>(ATTEMPTS_MAX)
 
   get(id: StudyId): StudyState | undefined {
     return this.#studies.get(id)
@@ -84,46 +84,45 @@ export class Studies {
 
   /** Whether `author` may still propose a study that it has not proposed before. */
   mayPropose(author: MemberId): boolean {
-    return (this.#proposals.get(author)?.size ?? 0) < LIMITS.studiesPerMemberMax
+    return !this.#proposed.isFull(author)
+  }
+
+  /** Whether what `author` says of `study` is still looked at. */
+  maySpeakOf(author: MemberId, study: StudyId): boolean {
+    return this.#mentioned.has(author, study) || !this.#mentioned.isFull(author)
   }
 
   /** Folds one entry in; kinds that do not concern studies change nothing. */
   fold(fact: Fact): void {
     if (fact.kind === 'study.proposed') this.#propose(fact)
-    else if (INTERPRETED.has(fact.kind)) this.#take(fact)
+    else if (INTERPRETED.has(fact.kind) && this.#isLookedAt(fact)) this.#take(fact)
+  }
+
+  #isLookedAt({ author, seq, kind, study }: Fact): boolean {
+    if (study === null || !this.#mentioned.take(author, study)) return false
+    return !COSTLY.has(kind) || this.#attempts.take(`${author} ${study} ${kind}`, seq)
   }
 
   /** Applies a fact, or keeps it until what it wants is here. */
   #take(fact: Fact): void {
     const wanted = this.#apply(fact)
     if (wanted === null) return
-    const waiting = this.#waitingOf.get(fact.author) ?? 0
-    if (waiting >= WAITING_PER_AUTHOR_MAX) return // its own loss: nobody else's facts make room for it
-    this.#waitingOf.set(fact.author, waiting + 1)
-    const list = this.#waiting.get(wanted)
-    if (list === undefined) this.#waiting.set(wanted, [fact])
-    else list.push(fact)
+    const list = this.#waiting.get(wanted) ?? []
+    this.#waiting.set(wanted, COSTLY.has(fact.kind) ? [...list, fact] : replaced(list, fact))
   }
 
   /** What was wanted is here: the facts that waited for it go on, or wait for the next thing that they lack. */
   #arrived(want: Want): void {
-    const list = this.#waiting.get(want)
-    if (list === undefined) return
+    const list = this.#waiting.get(want) ?? []
     this.#waiting.delete(want)
-    for (const fact of list) {
-      this.#waitingOf.set(fact.author, (this.#waitingOf.get(fact.author) as number) - 1)
-      this.#take(fact)
-    }
+    for (const fact of list) this.#take(fact)
   }
 
   #propose(fact: Fact): void {
     const body = readBody('study.proposed', fact.body)
     if (body === null || taggedDigest('study', body.document) !== fact.study) return
     const id = fact.study
-    // counted by author and in the order of its log, so that every node counts alike, whatever it heard first
-    const proposals = this.#proposals.get(fact.author) ?? new Set()
-    if (!proposals.has(id) && proposals.size >= LIMITS.studiesPerMemberMax) return
-    this.#proposals.set(fact.author, proposals.add(id))
+    if (!this.#proposed.take(fact.author, id)) return
     const known = this.#studies.get(id)
     if (known !== undefined) return noteProposer(known, fact)
     const study = tryStudy(body.document)
@@ -140,15 +139,13 @@ export class Studies {
       paused: new Set(),
       statistics: new Map(),
       scaling: null,
-      scalings: new Map(),
     })
     this.#arrived(id)
   }
 
   /** @returns what the fact cites that is not here yet; null where it is folded in. */
   #apply(fact: Fact): Want | null {
-    if (fact.study === null) return null // of no study: nothing to wait for
-    const state = this.#studies.get(fact.study)
+    const state = this.#studies.get(fact.study as StudyId)
     if (state === undefined) return fact.study
     if (fact.kind === 'study.accepted') state.accepted.add(fact.author)
     else if (fact.kind === 'dataset.bound') noteBinding(state, fact)
@@ -171,8 +168,15 @@ const INTERPRETED = new Set([
   'study.statistics',
   'study.scaling',
 ])
-const WAITING_PER_AUTHOR_MAX = 1_024 // entries that arrive before what they cite; a member with 64 studies has some hundreds
-const SCALINGS_PER_AUTHOR_MAX = 8 // proposals for one study: a node makes one at each start before it is frozen
+/** Kinds of which each one is kept and computed with; of the others the newest says it all. */
+const COSTLY = new Set(['study.statistics', 'study.scaling'])
+const ATTEMPTS_MAX = 8 // of each of these by one member for one study: an honest node makes one at each start before it is frozen
+
+/** `list` with `fact` in the place of an earlier one by the same author that says the same or the opposite. */
+function replaced(list: readonly Fact[], fact: Fact): Fact[] {
+  const topic = ({ kind, author }: Fact): string => `${author} ${kind === 'study.resumed' ? 'study.paused' : kind}`
+  return [...list.filter((one) => topic(one) !== topic(fact)), fact]
+}
 
 /** The proposal that wins: more contributions, then the lower digest. A total order, so that all who hear both agree. */
 export function betterScaling(a: ScalingProposal, b: ScalingProposal | null): boolean {
@@ -218,7 +222,7 @@ function noteBinding(state: StudyState, fact: Fact): void {
 function contribute(state: StudyState, fact: Fact): boolean {
   const body = readBody('study.statistics', fact.body)
   const given = state.statistics.get(fact.author)
-  if (body === null || (given !== undefined && given.seq <= fact.seq)) return false
+  if (body === null || (given !== undefined && given.seq <= fact.seq) || !state.accepted.has(fact.author)) return false
   const statistics = { count: body.count, sum: body.sum, sumOfSquares: body.sumOfSquares }
   if (!plausible(statistics, state.study, body.rows)) return false
   state.statistics.set(fact.author, { hash: fact.hash, seq: fact.seq, statistics })
@@ -228,7 +232,7 @@ function contribute(state: StudyState, fact: Fact): boolean {
 /** Accepts a proposal only where summing what it cites gives its digest. @returns the statistics that it lacks. */
 function propose(state: StudyState, fact: Fact): Want | null {
   const body = readBody('study.scaling', fact.body)
-  if (body === null || !isAmongFirst(state, fact)) return null
+  if (body === null) return null
   const authors = fact.refs.map(([author]) => author)
   const ordered = authors.every((author, i) => i === 0 || compareIds(authors[i - 1] as string, author) < 0)
   if (fact.refs.length === 0 || !ordered) return null
@@ -244,15 +248,6 @@ function propose(state: StudyState, fact: Fact): Want | null {
   const proposal = { digest: scalingDigest(scaling), scaling, contributions: fact.refs.map(([, , hash]) => hash) }
   if (proposal.digest === toHex(body.digest) && betterScaling(proposal, state.scaling)) state.scaling = proposal
   return null
-}
-
-/** Whether this is one of the few proposals of its author that are looked at; by its place in the author's log, so alike for all. */
-function isAmongFirst({ scalings }: StudyState, { author, seq }: Fact): boolean {
-  const made = scalings.get(author) ?? new Set()
-  if (made.has(seq)) return true
-  if (made.size >= SCALINGS_PER_AUTHOR_MAX) return false
-  scalings.set(author, made.add(seq))
-  return true
 }
 
 function plausible(statistics: FeatureStatistics, study: Study, rows: number): boolean {

@@ -20,6 +20,7 @@ export function checkFinite({ study, training }: OpenRequest, values: Float32Arr
   throw learnerError('learner-diverged', message)
 }
 
+/** Codes begin with `learner-`; it blames no peer. */
 export function learnerError(code: string, message: string): ConsiliumError {
   return new ConsiliumError({ code, message })
 }

@@ -5,6 +5,7 @@ import type { Metrics } from '../core/metrics.ts'
 
 export type ModelSpec = { readonly kind: 'logistic' } | { readonly kind: 'mlp'; readonly hidden: readonly number[] }
 
+/** How one round trains, as the study says. `batchRows` is the most that a batch has: an epoch's last may be smaller. */
 export interface TrainingSpec {
   readonly localEpochs: number
   readonly batchRows: number
@@ -33,6 +34,7 @@ export interface Weights {
   readonly head: Float32Array
 }
 
+/** A study to train. Opening it again replaces what was open; the rows must not be changed afterwards. */
 export interface OpenRequest {
   readonly study: StudyId
   readonly model: ModelSpec
@@ -41,6 +43,7 @@ export interface OpenRequest {
   readonly test: DesignMatrix
 }
 
+/** One round of an open study; `base` is read and not changed. */
 export interface TrainRequest {
   readonly study: StudyId
   readonly base: Weights
@@ -50,6 +53,7 @@ export interface TrainRequest {
   readonly seed: string
 }
 
+/** What a round gave. The arrays are the caller's to keep; `optimiser` goes into the next request. */
 export interface TrainResult {
   readonly weights: Weights
   readonly optimiser: Uint8Array

@@ -6,12 +6,14 @@ import { ConsiliumError } from '../core/errors.ts'
 const STATE_VERSION = 1
 const HEADER_BYTES = 5
 
+/** Adam's moments (Kingma and Ba 2015, Alg. 1) after `steps` updates, counted from the first round. */
 export interface AdamState {
   readonly steps: number
   /** Twice as many as parameters, head last in each half: first moments, then second. */
   readonly moments: Float32Array
 }
 
+/** What `decodeState` reads: 5 bytes, and 8 for each parameter. */
 export function encodeState(state: AdamState): Uint8Array {
   return new ByteWriter().u8(STATE_VERSION).u32(state.steps).bytes(floatBytes(state.moments)).finish()
 }

@@ -7,6 +7,7 @@ import type { Metrics } from '../core/metrics.ts'
 import type { OpenRequest, TrainRequest, TrainResult, Weights } from './learner.ts'
 import { type BackendChoice, TfjsLearner } from './tfjsLearner.ts'
 
+/** The thread's `workerData`. */
 export interface WorkerOptions {
   readonly backend: BackendChoice
 }
@@ -24,6 +25,7 @@ interface Results {
 
 export type Result<C extends Call> = Results[C['kind']]
 
+/** What the main thread posts; the answer has the same `id`. Typed arrays are transferred, so they are this thread's own. */
 export interface Question {
   readonly id: number
   readonly call: Call

@@ -31,6 +31,7 @@ export interface EntryDraft {
   readonly body: Cbor
 }
 
+/** Entries that continue a log, as bytes and as read, one for one, and where it ends with them. */
 export interface Extension {
   readonly raws: readonly Uint8Array[]
   readonly entries: readonly Entry[]
@@ -44,6 +45,7 @@ export type RangeResult =
 /** An author's lamport time may leap this far over its last: 2^21 signed entries could not exhaust the 53 bits. */
 const LAMPORT_LEAP_MAX = 2 ** 32
 
+/** What the first entry extends: size 0, `lastHash` zeros, lamport time 0. */
 export function emptyTip(author: MemberId): Tip {
   return { author, size: 0, lastHash: new Uint8Array(32), frontier: [], lamport: 0 }
 }

@@ -38,6 +38,7 @@ export interface EntryFields {
   readonly lamport: number
 }
 
+/** An entry as `decodeEntry` reads it: checked by itself, its place in the log is not. */
 export interface Entry extends EntryFields {
   /** Null where the body has been dropped. */
   readonly body: Cbor | null

@@ -8,6 +8,7 @@ import { ConsiliumError } from '../core/errors.ts'
 const MAJOR = { uint: 0, bytes: 2, text: 3, array: 4 } as const
 const NULL = 0xf6
 
+/** Goes once from front to back. What it gives as bytes are views of the input, which must not change. */
 export class EntryReader {
   readonly #bytes: Uint8Array
   readonly #what: string
@@ -86,6 +87,7 @@ export class EntryReader {
   }
 }
 
+/** The error `entry-malformed`, which blames the sender; `found` is what is wrong. */
 export function entryMalformed(found: string): ConsiliumError {
   return new ConsiliumError({ code: 'entry-malformed', message: `entry refused: ${found}`, blame: 'reject' })
 }

@@ -6,6 +6,7 @@ import type { Digest, MemberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { openHead, type VerifiedHead } from './head.ts'
 
+/** Evidence that has been checked; `heads` are in the order of their notes' bytes. */
 export interface Fork {
   readonly author: MemberId
   readonly size: number

@@ -63,7 +63,7 @@ const NOTE =
 
 /**
  * Reads a note, byte for byte: anything that this version would not have written is refused, whoever signed it. Does not check the
- * signature. `founding` null takes any consortium's (for a store, which holds one). Errors: `head-malformed`, `head-foreign` (another consortium's); both blame the sender.
+ * signature. `founding` null takes any consortium's (for a store, which holds one). Errors: `head-malformed`, `bad-utf8`, `head-foreign` (another consortium's); all blame the sender.
  */
 export function parseHead(note: Uint8Array, founding: Digest | null): Head {
   if (note.length > LIMITS.headBytesMax)

@@ -20,6 +20,7 @@ export interface Fetch {
   readonly to: number
 }
 
+/** What to do with a head: `verdict` for gossip; `reason` is a stable code, null where nothing is to be said. */
 export interface Judgement {
   readonly verdict: 'accept' | 'ignore' | 'reject'
   readonly reason: string | null
@@ -27,6 +28,7 @@ export interface Judgement {
   readonly fork: boolean
 }
 
+/** One log, for people: sizes are entries; `fetchingFrom` is null where no fetch is under way. */
 export interface ReplicationView {
   readonly author: MemberId
   readonly size: number
@@ -65,6 +67,7 @@ interface Log {
   readonly roots: Map<number, Digest>
 }
 
+/** One per machine; its authors are the members it was made with. Heads must have been verified before; `now` must not decrease. */
 export class Replication {
   readonly #self: MemberId
   readonly #logs = new Map<MemberId, Log>()

@@ -13,6 +13,7 @@ export interface LogFault {
   readonly message: string
 }
 
+/** What a full verification found; `ok` where the signed head covers exactly these entries. */
 export interface LogReport {
   readonly ok: boolean
   /** Entries that are good and in their place. */

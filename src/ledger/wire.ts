@@ -27,6 +27,7 @@ export interface Frame {
   readonly raws: readonly Uint8Array[]
 }
 
+/** CBOR of [1, author as 32 bytes, size]. */
 export function encodeRangeRequest({ author, fromSize }: RangeRequest): Uint8Array {
   return encodeCbor([REQUEST_VERSION, fromHex(author), fromSize])
 }
@@ -47,6 +48,7 @@ export function decodeRangeRequest(bytes: Uint8Array): RangeRequest {
   return { author: toHex(author) as MemberId, fromSize }
 }
 
+/** CBOR of [note, entries]. The caller keeps to `LIMITS.rangeBytesMax` and `LIMITS.rangeEntriesMax`. */
 export function encodeFrame({ note, raws }: Frame): Uint8Array {
   const bytes = encodeCbor([note, raws])
   invariant(bytes.length <= FRAME_BYTES_MAX && raws.length <= LIMITS.rangeEntriesMax, 'a frame within its bounds')

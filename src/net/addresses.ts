@@ -1,6 +1,8 @@
 /** Addresses as people write them: checked at the edge, and what the operating system says about listening put in one line. */
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
+import type { MemberId } from '../core/ids.ts'
+import { memberOfText } from './peerIds.ts'
 
 const HOST_NAMES = ['ip4', 'ip6', 'dns', 'dns4', 'dns6']
 const LISTEN_HOSTS = ['ip4', 'ip6']
@@ -76,4 +78,23 @@ function isHostAndPort(parts: readonly { name: string; value?: string }[], hosts
 function badAddress(what: string, text: string): ConsiliumError {
   const message = `${what} "${text.slice(0, 120)}" is not one: expected /ip4/HOST/tcp/PORT, /ip6/… or /dns4/…`
   return new ConsiliumError({ code: 'bad-address', message })
+}
+
+/** A member with the addresses where it may be reached, as multiaddr text. */
+export interface ListedMember {
+  readonly id: MemberId
+  readonly addresses: readonly string[]
+}
+
+/** The member list with addresses as the book keeps them; an address that names another identity is refused. Error: `bad-address`. */
+export function listedAddresses(members: readonly ListedMember[]): ListedMember[] {
+  return members.map(({ id, addresses }) => ({
+    id,
+    addresses: addresses.map((text) => {
+      const { address, peer } = parseAddress(`address of member ${id.slice(0, 12)}…`, text)
+      if (peer === undefined || memberOfText(peer) === id) return address
+      const message = `address ${text} of member ${id.slice(0, 12)}… names another key: remove its /p2p/ part or correct it`
+      throw new ConsiliumError({ code: 'bad-address', message })
+    }),
+  }))
 }

@@ -6,7 +6,7 @@ import { toHex } from '../core/bytes.ts'
 import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import { type MemberId, memberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { announceable, checkListenAddress, listenError, parseAddress } from './addresses.ts'
+import { announceable, checkListenAddress, listedAddresses, listenError, parseAddress } from './addresses.ts'
 import { type BookStore, openBookStore } from './bookStore.ts'
 import { Door } from './gater.ts'
 import { GossipGate } from './gossipGate.ts'
@@ -14,7 +14,7 @@ import { GRAYLIST_SCORE, scoreOf, scoreTopic } from './gossipScore.ts'
 import { leftoversOf } from './leftovers.ts'
 import { createNode, type MemberNode } from './libp2pNode.ts'
 import { Links } from './links.ts'
-import { memberOf, memberOfText, peerIdOf } from './peerIds.ts'
+import { memberOf, peerIdOf } from './peerIds.ts'
 import { Streams } from './streams.ts'
 import { Tally } from './tally.ts'
 import { NET_TIMING, type NetTiming } from './timing.ts'
@@ -388,17 +388,4 @@ export class Libp2pTransport implements Transport {
       this.#options.log('warn', 'event-handler', { why: messageOf(error) })
     }
   }
-}
-
-/** The member list with addresses as the book keeps them; an address that names another identity is refused. */
-function listedAddresses(members: Libp2pTransportOptions['members']): Libp2pTransportOptions['members'] {
-  return members.map(({ id, addresses }) => ({
-    id,
-    addresses: addresses.map((text) => {
-      const { address, peer } = parseAddress(`address of member ${id.slice(0, 12)}…`, text)
-      if (peer === undefined || memberOfText(peer) === id) return address
-      const message = `address ${text} of member ${id.slice(0, 12)}… names another key: remove its /p2p/ part or correct it`
-      throw new ConsiliumError({ code: 'bad-address', message })
-    }),
-  }))
 }

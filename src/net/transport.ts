@@ -3,6 +3,7 @@ import type { MemberId } from '../core/ids.ts'
 
 export type Verdict = 'accept' | 'ignore' | 'reject'
 
+/** One other member, as it is now. What is absent is not known, or has no meaning without a connection. */
 export interface PeerStatus {
   readonly member: MemberId
   readonly connected: boolean
@@ -18,6 +19,7 @@ export interface PeerStatus {
   readonly score?: number
 }
 
+/** Counts since the transport was made. Messages are gossip; bytes are payloads, without framing and encryption. */
 export interface TransportStats {
   readonly messagesIn: number
   readonly messagesOut: number
@@ -27,6 +29,7 @@ export interface TransportStats {
   readonly refused: Readonly<Record<string, number>>
 }
 
+/** Whom a transport tells. What a handler throws is logged; a message whose handler throws is ignored. */
 export interface TransportEvents {
   /** A member's connection is up and usable (once per member, however many connections there are). */
   onConnected(member: MemberId): void

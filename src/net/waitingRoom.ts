@@ -1,12 +1,13 @@
 /** Inbound connections before their handshake, by the host they come from: none may hold all the places. Pure. */
 
-const PER_HOST_MAX = 64 // of LIMITS' 256: a consortium's members behind one address fit, and four hosts are needed to shut others out
+const PER_HOST_MAX = 64 // of the 256 in libp2pNode: a consortium's members behind one address fit, and four hosts are needed to shut others out
 
 /** What a connection is here: an object to know it by, told of its end once. */
 export interface Knocking {
   addEventListener(type: 'close', listener: () => void): void
 }
 
+/** Bounds each host; how many wait in all is bounded by libp2p. */
 export class WaitingRoom {
   readonly #hosts = new Map<Knocking, string>()
   readonly #counts = new Map<string, number>()

@@ -2,6 +2,7 @@
 import type { StudyId } from '../core/ids.ts'
 import type { Context } from './context.ts'
 
+/** One per study run. It begins as if in company, so that a first round alone is said. */
 export class Company {
   #alone = false
 

@@ -5,6 +5,7 @@ import type { Body, Kind } from '../governance/kinds.ts'
 import type { Studies } from '../governance/studies.ts'
 import type { Action, Draft } from './actions.ts'
 
+/** One per machine. `out` is what this step asks for so far, `now` its time in milliseconds since 1970; `step` sets both. */
 export class Context {
   readonly self: MemberId
   readonly founding: Digest

@@ -67,6 +67,7 @@ export type NodeEvent =
   | {
       readonly type: 'update-heard'
       readonly ticket: Ticket
+      /** Who relayed it. That `header.author` signed the message that carries it is for the shell to check, before this. */
       readonly from: MemberId
       readonly header: UpdateHeader
       readonly facts: UpdateFacts

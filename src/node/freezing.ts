@@ -3,6 +3,7 @@ import { fromHex } from '../core/bytes.ts'
 import { betterScaling, proposalFrom, type StudyState } from '../governance/studies.ts'
 import type { Context } from './context.ts'
 
+/** One per study run. The deadline counts from the first call of `propose`: a restart begins it anew. */
 export class Freezing {
   #deadlineMs: number | null = null
   #proposed = false

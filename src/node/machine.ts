@@ -36,11 +36,13 @@ const WAKE_MS_MIN = 20 // a wish that cannot be met yet must not spin
 const LEARNED: ReadonlySet<NodeEvent['type']> = new Set(['opened', 'trained', 'merged', 'evaluated', 'learner-failed'])
 const HEAD_ANNOUNCE_MS = 500 // own heads on gossipsub: often enough to follow a round, seldom enough for 40 members
 
+/** One node. The first event is `booted`, and comes once; the same events at the same times give the same actions. */
 export class Machine {
   #parts: Parts | null = null
   #headDirty = false
   #headAnnouncedAtMs = Number.NEGATIVE_INFINITY
   #stopping: string | null = null
+  #halted = false
 
   /** Takes one event at time `now` (milliseconds since 1970, non-decreasing); returns what to do, in order. */
   step(event: NodeEvent, now: number): Action[] {
@@ -48,8 +50,9 @@ export class Machine {
     invariant(this.#parts !== null, 'the first event is `booted`')
     const { context } = this.#parts
     context.now = Math.max(now, context.now)
+    if (this.#halted) return [] // nothing more may be signed
     if (event.type !== 'booted') this.#handle(event, this.#parts)
-    this.#advance(this.#parts)
+    if (!this.#halted) this.#advance(this.#parts)
     const out = context.out
     context.out = []
     return out
@@ -171,6 +174,7 @@ export class Machine {
     const outcome = replication.onHead(log, from, context.now, ticket !== null)
     this.#verdict(parts, ticket, from, log.author, outcome.verdict, outcome.reason)
     if (log.author === context.self && (outcome.fork || outcome.reason === 'own-log-ahead')) {
+      this.#halted = true
       context.out.push({ type: 'halt', code: 'own-log-ahead' })
     } else if (outcome.fork) {
       context.out.push({ type: 'keep-fork', author: log.author, size: log.size })
@@ -298,7 +302,8 @@ export class Machine {
       this.#headAnnouncedAtMs = context.now
       context.out.push({ type: 'announce-head' })
     }
-    const times = [liveness.wakeAtMs(), replication.wakeAtMs(), ...[...runs.values()].map((run) => run.wakeAtMs())]
+    const times = [liveness.wakeAtMs(), replication.wakeAtMs()]
+    if (this.#stopping === null) for (const run of runs.values()) times.push(run.wakeAtMs())
     if (this.#headDirty) times.push(this.#headAnnouncedAtMs + HEAD_ANNOUNCE_MS)
     const atMs = Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY))
     if (Number.isFinite(atMs)) context.out.push({ type: 'wake', atMs: Math.max(atMs, context.now + WAKE_MS_MIN) })
@@ -329,6 +334,10 @@ function refusalOf(
       code: 'study-unknown',
       message: `no member has proposed study ${id.slice(0, 12)}: check the digest with "consilium study ls", or wait until the proposer's log is here`,
     }
+  }
+  if (!studies.maySpeakOf(self, id)) {
+    const message = `this hospital has taken part in ${LIMITS.studiesMentionedMax} studies, and no more are followed`
+    return { code: 'studies-full', message }
   }
   if (command === 'study-bind' && !state.accepted.has(self)) {
     return {

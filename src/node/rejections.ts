@@ -6,6 +6,7 @@ import type { Context } from './context.ts'
 const KINDS_MAX = 4_096 // pairs of member and reason: 1,000 members with a few reasons each
 const STRANGER_ENTRY_MS = 3_600_000 // one entry an hour: a scanner must not be able to fill our log
 
+/** One per machine. Reasons are codes of ours, never words of a peer; counts begin anew at each start. */
 export class Rejections {
   readonly #counts = new Map<string, number>()
   #strangers = 0

@@ -24,6 +24,7 @@ import { bindingDrafts, mergedDrafts, trainedDrafts } from './roundEntries.ts'
 /** After a failure of the learner, how long until it is tried again: long enough not to spin, short enough for an unattended night. */
 const RETRY_MS = 30_000
 
+/** One per known study. `advance` after every event; what the learner reports of another round or phase is ignored. */
 export class StudyRun {
   readonly id: StudyId
   readonly #context: Context
@@ -358,7 +359,6 @@ export class StudyRun {
       scaling: this.#permit.scaling,
       rounds: study.rounds.count,
       accepted: state.accepted,
-      ageRoundsMax: study.merge.ageRoundsMax,
     }
   }
 

@@ -7,6 +7,7 @@ import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { ConsiliumError, invariant } from '../core/errors.ts'
 
+/** A head that was signed, as the pin file has it; size 0 where none was. */
 export interface Pin {
   readonly size: number
   /** RFC 6962 root, 32 bytes; zeros where nothing has been signed yet. */
@@ -17,6 +18,7 @@ const SLOT_BYTES = 64 // "CPIN", version, 3 zeros, size u64, root, 12 zeros, CRC
 const CRC_AT = 60
 const MAGIC = Buffer.from('CPIN\x01\0\0\0', 'latin1')
 
+/** Keeps its file open until `close`. One process at a time (the database lock sees to that), and one call at a time. */
 export class HeadPin {
   readonly #file: FileHandle
   #slot: number

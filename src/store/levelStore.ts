@@ -25,6 +25,7 @@ import {
 } from './records.ts'
 import { checkBatch, type WriteHooks, WriteQueue } from './writes.ts'
 
+/** How to open a level store; `hooks` are faults for tests. */
 export interface LevelStoreOptions {
   /** Whose head is pinned in `heads.pin` beside the database. */
   readonly self: MemberId
@@ -47,6 +48,7 @@ const READ_STEP = 256 // entries per crossing
 
 type Database = Level<Uint8Array, Uint8Array>
 
+/** Made by `open`, which locks the folder until `close`. Heads are held in memory, entries read from disk. */
 export class LevelStore implements LogStore {
   readonly #path: string
   readonly #db: Database

@@ -17,6 +17,7 @@ class Contents {
   readonly evidence = new Map<MemberId, Uint8Array>()
 }
 
+/** Lasts as long as the process; no pin, and no check at `reopen`. */
 export class MemoryStore implements LogStore {
   readonly #contents: Contents
   readonly #writes: WriteQueue

@@ -18,6 +18,7 @@ export function shortAuthor(author: MemberId): Uint8Array {
   return sha256(fromHex(author)).subarray(0, AUTHOR_BYTES)
 }
 
+/** `table ‖ author8`. */
 export function authorKey(table: number, short: Uint8Array): Uint8Array {
   const key = new Uint8Array(1 + AUTHOR_BYTES)
   key[0] = table
@@ -41,6 +42,7 @@ export function numberOf(key: Uint8Array): number {
   return view.getUint32(9) * 2 ** 32 + view.getUint32(13)
 }
 
+/** `i ‖ name`, in UTF-8. */
 export function stateKey(name: string): Uint8Array {
   const bytes = utf8(name)
   const key = new Uint8Array(1 + bytes.length)
@@ -54,6 +56,7 @@ export function tableRange(table: number): { gte: Uint8Array; lt: Uint8Array } {
   return { gte: Uint8Array.of(table), lt: Uint8Array.of(table + 1) }
 }
 
+/** CBOR of [1, author, size, note, frontier, last hash]. */
 export function encodeHeadRecord({ author, size, note, frontier, lastHash }: StoredHead): Uint8Array {
   return encodeCbor([HEAD_RECORD_VERSION, fromHex(author), size, note, frontier, lastHash])
 }

@@ -18,7 +18,6 @@ const EXPECTED: Expectation = {
   scaling: SCALING,
   rounds: 100,
   accepted: new Set([...AUTHORS, SELF]),
-  ageRoundsMax: 4,
 }
 const headerBy = (author: MemberId, round: number, label = 'main'): UpdateHeader =>
   headerOf(WEIGHTS, { author, round, digest: digestOf(`${author} ${round} ${label}`) })

@@ -101,4 +101,18 @@ it('one of several leaving changes no time; whoever never came may leave', () =>
   assert.is(liveness.dueForHeads(4 + HALF_MINUTE), TWO)
 })
 
+it('two that take turns in being there do not starve the one between them', () => {
+  const liveness = new Liveness(OTHERS)
+  liveness.connected(TWO, 0)
+  let [asked, at] = [0, 0]
+  for (let turn = 0; turn < 100; turn++) {
+    const [here, gone] = turn % 2 === 0 ? [ONE, THREE] : [THREE, ONE]
+    liveness.disconnected(gone)
+    liveness.connected(here, at)
+    at += HALF_MINUTE
+    if (liveness.dueForHeads(at) === TWO) asked++
+  }
+  assert.ok(asked >= 33, `asked ${asked} times`)
+})
+
 it.run()

@@ -90,6 +90,38 @@ it('a card of wrong fields is malformed although it is signed, and says where it
   assert.throws(() => readCard('', 'stmary.txt', verify), /stmary\.txt/)
 })
 
+it('the one text of a card is a card: no other spelling of its bytes, and nothing unsigned added', () => {
+  const line = lineOf(CARDS[0] as Card)
+  const inside = line.length - 20
+  const spellings = [...'! ."\n\t='].map((extra) => line.slice(0, inside) + extra + line.slice(inside))
+  spellings.push(`${line}=`, `${line}==`, `${line}=tail`)
+  const key = new Uint8Array(Buffer.from(keyOf('St. Mary').member, 'hex'))
+  const content = encodeCbor([1, 'St. Mary', key, []])
+  const signature = keyOf('St. Mary').sign(taggedMessage('card', content))
+  const outers: Cbor[] = [
+    [content, signature, null],
+    [content],
+    [content, null],
+    [content, 'x'.repeat(64)],
+    [content, Array.from({ length: 64 }, () => 1)],
+    [null, signature],
+    { content, signature },
+  ]
+  for (const outer of outers) spellings.push(`consilium-card-1:${Buffer.from(encodeCbor(outer)).toString('base64url')}`)
+  for (const text of spellings)
+    assert.is(
+      refusal(() => readCard(text, 'x', verify)),
+      'card-malformed',
+      text,
+    )
+  const weak = new Uint8Array(32)
+  weak[0] = 1
+  assert.is(
+    refusal(() => readCard(lineWith([1, 'St. Mary', weak, []]), 'x', verify)),
+    'key-unsound',
+  )
+})
+
 it('the founding does not depend on the order of the cards, and on nothing but names and keys', () => {
   const digest = foundingDigest(foundingOf('Clinics', CARDS))
   const orders = fc.shuffledSubarray(CARDS, { minLength: CARDS.length, maxLength: CARDS.length })
@@ -150,6 +182,8 @@ it('a name is one printable line', () => {
     'a\nb',
     'a\u001b[31mb',
     'a\u202eb',
+    'a\u2028b',
+    'a\u3164b',
     'a\u0000',
     'a'.repeat(81),
     'ä'.repeat(41),

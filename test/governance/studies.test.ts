@@ -357,6 +357,28 @@ it('a proposal sums in the order of authors, whoever was heard first, and cites 
   assert.equal(proposalOf([...logOf(ADA, [proposed]), ...backwards]), { proposal, refs })
 })
 
+it('a member that spoke of too many studies is not heard on others, in whatever order its log arrives', () => {
+  const honest = [logOf(ADA, [proposed, accepted, statistics(50)]), logOf(BEN, [accepted, statistics(51)])]
+  const unknown = Array.from({ length: LIMITS.studiesMentionedMax + 100 }, (_, i) => {
+    return ['study.accepted', {}, { study: digestOf(`nothing ${i}`) as string as StudyId }] as const
+  })
+  const [kind, body, more] = scalingOf(honest, [0, 1])
+  const paused = ['study.paused', {}] as const
+  for (const [entries, contributions] of [
+    [[accepted, ...unknown, [kind, body, more] as const, paused], 2],
+    [[...unknown, accepted, [kind, body, more] as const, paused], undefined],
+  ] as const) {
+    const eve = logOf(MEMBERS[2] as MemberId, entries)
+    const states = [
+      [...honest.flat(), ...eve],
+      [...eve, ...honest.flat()],
+    ].map((facts) => foldAll(facts).get(STUDY))
+    assert.equal(plain(states[0]), plain(states[1]))
+    assert.is(states[0]?.scaling?.contributions.length, contributions)
+    assert.is(states[0]?.paused.size, contributions === undefined ? 0 : 1)
+  }
+})
+
 it('what waited and was settled makes room for what waits next', () => {
   const [one, two] = manyStudies(0, 2) as [ReturnType<typeof manyStudies>[0], ReturnType<typeof manyStudies>[0]]
   const waits = (study: StudyId) => Array.from({ length: 700 }, () => ['study.accepted', {}, { study }] as const)

@@ -165,8 +165,15 @@ it('what only a node that knows more can tell is ignored, not rejected', () => {
 it('a longer log under the own key ends the node at once', () => {
   const world = running()
   const halts = (actions: readonly Action[]) => actions.filter(({ type }) => type === 'halt').length
-  assert.is(halts(world.hearHead(SELF, 10_000, 'main', true, false)), 1)
   assert.is(halts(world.hearHead(SELF, 10_000, 'main', false, false)), 0, 'unsigned, it is nothing')
+  world.now += 60_000 // a round is due
+  const actions = world.hearHead(SELF, 10_000, 'main', true, false)
+  assert.equal(
+    actions.filter(({ type }) => type !== 'verdict').map(({ type }) => type),
+    ['halt'],
+  )
+  assert.equal(world.feed({ type: 'woken' }), [], 'and nothing comes after it')
+  assert.equal(world.feed({ type: 'stop', reason: 'sigterm' }), [])
 })
 
 it('heads that contradict each other are kept as evidence and recorded, once', () => {

@@ -9,6 +9,7 @@ export type Weighting =
   | 'sqrt' // √min(examples, cap): large clinics count more, no liar dominates (DECISIONS, "Learning")
   | 'examples' // min(examples, cap): FedAvg's weights (McMahan et al. 2017)
 
+/** The weighted mean: `mean.ts` has its paper, its cost, and why one attacker can bend it. */
 export interface MeanRule {
   readonly rule: 'mean'
   readonly weighting: Weighting
@@ -36,10 +37,12 @@ export interface MergeFacts {
   readonly ageRounds: number
 }
 
+/** An update with its decoded shared weights, which are read and not changed. */
 export interface MergeInput extends MergeFacts {
   readonly weights: Float32Array
 }
 
+/** The result of a merge; `weights` is a new array, as long as those of the inputs. */
 export interface Merged {
   /** In the order of `authors`; they sum to 1 but for rounding. */
   readonly coefficients: readonly number[]
