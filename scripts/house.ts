@@ -26,23 +26,14 @@ export interface HouseReport {
   readonly passed: number
   readonly failed: number
   readonly violations: readonly Breach[]
-  /** Breaches of advisory rules: they fail nothing. */
-  readonly advice: readonly Breach[]
 }
 
 /** Checks the repository at `root` against every rule; folders that don't exist break none. */
 export function checkHouse(root: string): HouseReport {
   const house = readHouse(root)
-  const breaches = (rule: Rule): Breach[] => rule.check(house).map((found) => ({ ...found, rule: rule.name }))
-  const [binding, advisory] = [RULES.filter((rule) => !rule.advisory), RULES.filter((rule) => rule.advisory)]
-  const perRule = binding.map(breaches)
+  const perRule = RULES.map((rule) => rule.check(house).map((found) => ({ ...found, rule: rule.name })))
   const failed = perRule.filter((found) => found.length > 0).length
-  return {
-    passed: binding.length - failed,
-    failed,
-    violations: perRule.flat(),
-    advice: advisory.flatMap(breaches),
-  }
+  return { passed: RULES.length - failed, failed, violations: perRule.flat() }
 }
 
 /** One violation as `file:line: rule: what, what to do`. */
@@ -50,14 +41,12 @@ export function describeBreach({ path, line, rule, message }: Breach): string {
   return `${path}${line > 0 ? `:${line}` : ''}: ${rule}: ${message}`
 }
 
-function main(args: readonly string[]): void {
+function main(): void {
   const root = resolve(fileURLToPath(import.meta.url), '../..')
-  const { passed, failed, violations, advice } = checkHouse(root)
+  const { passed, failed, violations } = checkHouse(root)
   for (const breach of violations) console.log(describeBreach(breach))
-  if (args.includes('--advice')) for (const breach of advice) console.log(describeBreach(breach))
-  else if (advice.length > 0) console.log(`and ${advice.length} pieces of advice, which "--advice" shows`)
   console.log(`${passed} passed, ${failed} failed`)
   process.exitCode = failed > 0 ? 1 : 0
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main(process.argv.slice(2))
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main()

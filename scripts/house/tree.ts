@@ -36,8 +36,6 @@ export interface Violation {
 /** A named rule; its check returns what breaks it. */
 export interface Rule {
   readonly name: string
-  /** Set while the house still lives up to it only in part: shown with `--advice`, and not counted. */
-  readonly advisory?: true
   check(house: House): Violation[]
 }
 

@@ -18,28 +18,29 @@ export class Client {
     this.#socket = socket
   }
 
-  get<T>(path: string): Promise<T> {
+  get<T extends object>(path: string): Promise<T> {
     return this.#call<T>('GET', path, undefined)
   }
 
-  post<T>(path: string, body: object = {}): Promise<T> {
+  post<T extends object>(path: string, body: object = {}): Promise<T> {
     return this.#call<T>('POST', path, body)
   }
 
-  /** JSON lines as they come, until the daemon ends or `signal` aborts. */
-  async *follow<T>(path: string, signal: AbortSignal): AsyncIterable<T> {
+  /** JSON lines as they come, until the daemon ends or `signal` aborts; a refusal may come at first or after any line. */
+  async *follow<T extends object>(path: string, signal: AbortSignal): AsyncIterable<T> {
     const response = await this.#open('GET', path, undefined, signal)
     const lines = createInterface({ input: response })
     try {
-      for await (const line of lines) yield JSON.parse(line) as T
+      for await (const line of lines) yield accepted(JSON.parse(line) as T | ErrorReport)
     } catch (error) {
-      if (!signal.aborted) throw error
+      if (signal.aborted) return
+      throw error instanceof ConsiliumError ? error : this.#explain(error as NodeJS.ErrnoException)
     } finally {
       response.destroy()
     }
   }
 
-  async #call<T>(method: string, path: string, body: object | undefined): Promise<T> {
+  async #call<T extends object>(method: string, path: string, body: object | undefined): Promise<T> {
     const response = await this.#open(method, path, body)
     const chunks: Buffer[] = []
     let bytes = 0
@@ -52,9 +53,7 @@ export class Client {
         })
       chunks.push(chunk as Buffer)
     }
-    const value = JSON.parse(Buffer.concat(chunks).toString('utf8')) as T | ErrorReport
-    if (response.statusCode !== 200) throw new ConsiliumError((value as ErrorReport).error)
-    return value as T
+    return accepted(JSON.parse(Buffer.concat(chunks).toString('utf8')) as T | ErrorReport)
   }
 
   #open(
@@ -91,4 +90,9 @@ export class Client {
       message: `${this.#socket}: the daemon did not answer (${error.code ?? error.message}); see its log`,
     })
   }
+}
+
+function accepted<T extends object>(answer: T | ErrorReport): T {
+  if ('error' in answer) throw new ConsiliumError(answer.error)
+  return answer
 }

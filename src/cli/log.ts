@@ -23,7 +23,7 @@ function filtered(name: string, description: string, example: string): Command {
   return command(name, description, example)
     .option('--member <member>', "only this member's log: its name, or at least 6 digits of its key")
     .option('--kind <kind>', 'only this kind, or kinds that begin with it: round.merged, round, study')
-    .option('--study <study>', 'only this study')
+    .option('--study <study>', 'only this study: its name, or at least 6 digits of its digest')
 }
 
 function list(): Command {

@@ -4,7 +4,7 @@ import { type Complaint, choice, flag, list, parseYaml, section, text } from './
 
 /** `config.yaml` as read, defaults filled in; read once, at start. */
 export interface Config {
-  /** The hospital's name as its operators read it; it stays on this node. */
+  /** The hospital's name on its member card, and so in the consortium's founding; no ledger entry carries it. */
   readonly name: string
   /** Multiaddrs to listen on; none for a node that only dials out. */
   readonly listen: readonly string[]
@@ -63,7 +63,8 @@ export function defaultConfigText(
   const { announce, bootstrap, mdns, learner, log } = { ...CONFIG_DEFAULTS, ...given }
   return `# Settings of this Consilium node. Restart the daemon after a change. Unknown keys are refused.
 
-# The name that your own operators see. It is not published: others know this node by its key.
+# The name on this node's member card, by which the other members know it. Ledger entries carry its key, never this name.
+# A change here shows on this node alone: the founding keeps the name that the card gave.
 name: ${JSON.stringify(given.name)}
 
 # Where to listen. 0.0.0.0 is every IPv4 interface. The port must be reachable for at least some other members;

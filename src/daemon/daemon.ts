@@ -49,7 +49,9 @@ export class Daemon {
   readonly #weights = new WeightStore()
   readonly #answers = new Map<Ticket, (error: { code: string; message: string } | null) => void>()
   readonly #tasks = new Tasks((what, error) => {
-    if (!this.#stopping.signal.aborted) this.#parts.log('debug', `${what}-failed`, { error: messageOf(error) })
+    if (this.#stopping.signal.aborted) return
+    const level = what === 'keep-fork' ? 'error' : 'debug' // the network asks again by itself; evidence may never come again
+    this.#parts.log(level, `${what}-failed`, { error: messageOf(error) })
   })
   readonly #stopping = new AbortController()
   #closing = false

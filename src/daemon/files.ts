@@ -1,5 +1,5 @@
 /** Small files written so that a reader sees the old or the new content, never half of either. */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 
@@ -37,6 +37,13 @@ export async function writeAtomically(path: string, content: string | Uint8Array
   }
 }
 
+/** Error `file-exists` where one of `paths` exists. */
+export async function requireAbsent(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    if (await lstat(path).then(Boolean, () => false)) throw exists(path)
+  }
+}
+
 /** Writes a new file; error `file-exists` where there is one. */
 export async function writeNew(path: string, content: string, mode: number): Promise<void> {
   try {
@@ -55,8 +62,7 @@ export async function writeNew(path: string, content: string, mode: number): Pro
 
 function writeError(path: string, error: unknown): ConsiliumError {
   const code = (error as NodeJS.ErrnoException).code
-  if (code === 'EEXIST')
-    return new ConsiliumError({ code: 'file-exists', message: `${path}: exists already and is not overwritten` })
+  if (code === 'EEXIST') return exists(path)
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new ConsiliumError({
       code: 'disk-full',
@@ -65,4 +71,8 @@ function writeError(path: string, error: unknown): ConsiliumError {
   }
   const message = `${path}: cannot be written (${code ?? messageOf(error)}); check who owns the folder and its permissions`
   return new ConsiliumError({ code: 'file-not-writable', message, cause: error })
+}
+
+function exists(path: string): ConsiliumError {
+  return new ConsiliumError({ code: 'file-exists', message: `${path}: exists already and is not overwritten` })
 }

@@ -6,7 +6,7 @@ import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { acceptanceMessage, fingerprint, foundingOf, readCard, writeCard } from '../governance/founding.ts'
 import { type Consortium, parseConsortium, writeConsortium } from './consortiumFile.ts'
-import { readText, writeAtomically, writeNew } from './files.ts'
+import { readText, requireAbsent, writeAtomically, writeNew } from './files.ts'
 import { createMemberKey, type MemberKey, readMemberKey } from './memberKey.ts'
 
 /** Absolute paths. The files need not exist; `heads.pin`, beside the database, is the store's own. */
@@ -57,6 +57,7 @@ export async function initHome(
   const paths = homePaths(folder)
   const text = defaultConfigText(options)
   const config = parseConfig(text, paths.config)
+  await requireAbsent([paths.key, paths.config]) // before either is made: half a data folder would refuse the next attempt
   const key = await createMemberKey(paths.key)
   await writeNew(paths.config, text, 0o644)
   const card = writeCard({ name: config.name, key: key.id, addresses: cardAddresses }, key.signing.sign)

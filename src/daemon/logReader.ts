@@ -19,6 +19,7 @@ const FOLLOW_QUEUE_MAX = 10_000 // entries that wait for a slow terminal; beyond
 interface Filter {
   readonly members: readonly MemberId[]
   readonly kind: string | null
+  /** The first digits of a study's digest. */
   readonly study: string | null
   readonly limit: number
 }
@@ -50,8 +51,12 @@ export class LogReader {
     return { ...this.#report(entry), prev: toHex(prev), lamport, bytes: raw.length, citedBy }
   }
 
-  async *follow(query: URLSearchParams, signal: AbortSignal): AsyncIterable<EntryReport> {
-    const filter = this.#filter(query)
+  /** The newest entries, then each that comes. Errors: at once `member-unknown`, `bad-limit`; while it runs `too-many-followers`, `follow-overrun`. */
+  follow(query: URLSearchParams, signal: AbortSignal): AsyncIterable<EntryReport> {
+    return this.#follow(query, this.#filter(query), signal)
+  }
+
+  async *#follow(query: URLSearchParams, filter: Filter, signal: AbortSignal): AsyncIterable<EntryReport> {
     const queue: Entry[] = []
     let overrun = false
     const arrivals = new EventEmitter()
@@ -110,7 +115,7 @@ export class LogReader {
     return {
       members: member === null ? this.#daemon.logs.authors() : [this.#member(member)],
       kind: query.get('kind'),
-      study: query.get('study'),
+      study: this.#study(query.get('study')),
       limit,
     }
   }
@@ -127,6 +132,18 @@ export class LogReader {
     throw new ConsiliumError({
       code: 'member-unknown',
       message: `"${given.slice(0, 80)}" is ${found.length === 0 ? 'no member' : 'more than one member'}; the members are ${names}`,
+    })
+  }
+
+  /** A study by name, or by the first digits of its digest; an entry may name one that this node does not know. */
+  #study(given: string | null): string | null {
+    if (given === null) return null
+    const named = this.#daemon.machine.view().studies.filter(({ state }) => state.study.name === given)
+    if (named.length === 1) return (named[0] as { state: { id: string } }).state.id
+    if (named.length === 0 && /^[0-9a-f]{6,64}$/.test(given)) return given
+    throw new ConsiliumError({
+      code: named.length === 0 ? 'study-unknown' : 'study-ambiguous',
+      message: `--study: "${given.slice(0, 80)}" is ${named.length === 0 ? 'no study known here' : `the name of ${named.length} studies`}; give at least 6 digits of its digest, or a name that "consilium study ls" shows`,
     })
   }
 
@@ -159,7 +176,13 @@ export class LogReader {
         message: `"${ref.slice(0, 80)}" given; MEMBER/NUMBER or at least 8 digits of an entry's hash are expected`,
       })
     }
-    for await (const entry of this.#scan(this.#daemon.logs.authors())) if (entry.hash.startsWith(ref)) return entry
+    const found: Entry[] = []
+    for await (const entry of this.#scan(this.#daemon.logs.authors())) if (entry.hash.startsWith(ref)) found.push(entry)
+    if (found.length === 1) return found[0] as Entry
+    if (found.length > 1) {
+      const message = `${found.length} entries have a hash that begins with ${ref}; give more digits`
+      throw new ConsiliumError({ code: 'entry-ambiguous', message })
+    }
     throw new ConsiliumError({ code: 'entry-unknown', message: `no entry here has a hash that begins with ${ref}` })
   }
 

@@ -26,8 +26,8 @@ export class Recorder {
     this.#file = file
   }
 
-  /** Error: `record-not-writable`. */
-  static async open(path: string): Promise<Recorder> {
+  /** `onFailed` hears once that a write failed: the recording ends there, and the node goes on. Error: `record-not-writable`. */
+  static async open(path: string, onFailed: (error: Error) => void): Promise<Recorder> {
     const file = createWriteStream(path, { flags: 'wx', mode: 0o600 })
     await new Promise<void>((resolve, reject) => {
       file.once('open', () => resolve())
@@ -40,6 +40,7 @@ export class Recorder {
         ),
       )
     })
+    file.once('error', onFailed)
     return new Recorder(file)
   }
 
@@ -48,7 +49,7 @@ export class Recorder {
     const record = encodeCbor([now, event as unknown as Cbor, actionsDigest(actions)])
     const length = Buffer.alloc(4)
     length.writeUInt32BE(record.length)
-    this.#file.write(Buffer.concat([length, record]))
+    if (!this.#file.destroyed) this.#file.write(Buffer.concat([length, record]))
   }
 
   close(): Promise<void> {

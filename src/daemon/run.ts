@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { inspect } from 'node:util'
-import { ConsiliumError } from '../core/errors.ts'
+import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { WorkerLearner } from '../learn/workerLearner.ts'
 import { Libp2pTransport } from '../net/libp2pTransport.ts'
 import { LevelStore } from '../store/levelStore.ts'
@@ -29,7 +29,7 @@ export async function runDaemon({ home: folder, json, record, trustLedger }: Run
   const home = await openHome(folder)
   await requireWritable(home.paths.folder)
   const log = makeLog(home.config.log.level, json)
-  const recorder = record === null ? null : await Recorder.open(record)
+  const recorder = record === null ? null : await openRecorder(record, log)
   const daemon = await build(home, log, recorder, trustLedger)
   const control = new Control(home.paths.socket, routesOf(daemon), (event, facts) => log('error', event, facts))
   const stop = (signal: NodeJS.Signals): void => void daemon.stop(signal === 'SIGTERM' ? 'sigterm' : 'sigint')
@@ -48,6 +48,10 @@ export async function runDaemon({ home: folder, json, record, trustLedger }: Run
     process.off('SIGTERM', stop).off('SIGINT', stop).off('unhandledRejection', dropped)
     setTimeout(() => process.exit(), LINGER_MS).unref() // a library's timer or socket must not keep a stopped node in the process list
   }
+}
+
+function openRecorder(path: string, log: Log): Promise<Recorder> {
+  return Recorder.open(path, (error) => log('error', 'recording-ended', { file: path, error: messageOf(error) }))
 }
 
 async function build(home: Home, log: Log, recorder: Recorder | null, trustLedger: boolean): Promise<Daemon> {

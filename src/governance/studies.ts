@@ -55,7 +55,7 @@ export interface StudyState {
   /** The first valid contribution of each member that had accepted. */
   readonly statistics: Map<
     MemberId,
-    { readonly hash: Digest; readonly seq: number; readonly statistics: FeatureStatistics }
+    { readonly hash: Digest; readonly seq: number; readonly timeMs: number; readonly statistics: FeatureStatistics }
   >
   /** The best proposal whose contributions are all here. */
   scaling: ScalingProposal | null
@@ -225,7 +225,8 @@ function contribute(state: StudyState, fact: Fact): boolean {
   if (body === null || (given !== undefined && given.seq <= fact.seq) || !state.accepted.has(fact.author)) return false
   const statistics = { count: body.count, sum: body.sum, sumOfSquares: body.sumOfSquares }
   if (!plausible(statistics, state.study, body.rows)) return false
-  state.statistics.set(fact.author, { hash: fact.hash, seq: fact.seq, statistics })
+  const { hash, seq, timeMs } = fact
+  state.statistics.set(fact.author, { hash, seq, timeMs, statistics })
   return given === undefined
 }
 

@@ -3,14 +3,16 @@ import { fromHex } from '../core/bytes.ts'
 import { betterScaling, proposalFrom, type StudyState } from '../governance/studies.ts'
 import type { Context } from './context.ts'
 
-/** One per study run. The deadline counts from the first call of `propose`: a restart begins it anew. */
+const HEARING_MS = 10_000 // after a start: time to hear what the others froze meanwhile
+
+/** One per study run. The deadline counts from the entry with this node's own statistics, so that restarts do not put it off. */
 export class Freezing {
   #deadlineMs: number | null = null
   #proposed = false
 
   /** Proposes where it is time; `state` has this node's own statistics. */
   propose(context: Context, state: StudyState): void {
-    this.#deadlineMs ??= context.now + state.study.statistics.deadlineSeconds * 1000
+    this.#deadlineMs ??= deadlineOf(context, state)
     const complete = state.statistics.size === context.members.length
     if (this.#proposed || (!complete && context.now < this.#deadlineMs)) return
     this.#proposed = true
@@ -24,4 +26,10 @@ export class Freezing {
   wakeAtMs(): number | null {
     return this.#proposed ? null : this.#deadlineMs
   }
+}
+
+function deadlineOf({ self, now }: Context, { study, statistics }: StudyState): number {
+  const waitMs = study.statistics.deadlineSeconds * 1000
+  const sinceMs = Math.min(now, statistics.get(self)?.timeMs ?? now) // a clock that was set back must not put it off
+  return Math.max(sinceMs + waitMs, now + Math.min(waitMs, HEARING_MS))
 }

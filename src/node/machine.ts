@@ -266,6 +266,7 @@ export class Machine {
   #stop(parts: Parts, reason: string): void {
     if (this.#stopping !== null) return
     this.#stopping = reason
+    parts.rejections.settle(parts.context)
     parts.context.record('stopped', [parts.context.draft('node.stopped', null, { reason })])
   }
 

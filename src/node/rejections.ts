@@ -26,7 +26,12 @@ export class Rejections {
   /** A connection by somebody who is no member was closed. */
   stranger(context: Context): void {
     this.#strangers++
-    if (context.now < this.#strangersToldAtMs + STRANGER_ENTRY_MS) return
+    if (context.now >= this.#strangersToldAtMs + STRANGER_ENTRY_MS) this.settle(context)
+  }
+
+  /** Writes the strangers that no entry has yet, as before a stop. */
+  settle(context: Context): void {
+    if (this.#strangers === 0) return
     this.#strangersToldAtMs = context.now
     context.record('stranger', [context.draft('stranger.rejected', null, { connections: this.#strangers })])
     this.#strangers = 0

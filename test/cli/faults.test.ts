@@ -162,6 +162,11 @@ it('a port in use, a second daemon on one folder, and a command without a daemon
     await one.start()
     refused(await consilium(['start', '--home', one.home]), 'another daemon')
     assert.ok((await one.status()) !== null, 'the first goes on')
+    for (const command of ['ls', 'tail']) {
+      refused(await consilium(['log', command, '--member', 'nobody', '--home', one.home]), '"nobody"', /members are (one, two|two, one)/)
+      refused(await consilium(['log', command, '--study', 'none', '--home', one.home]), '"none"', 'study ls')
+      refused(await consilium(['log', command, '--limit', '-3', '--home', one.home]), '--limit', '-3')
+    }
   }))
 
 it('init, found and accept refuse what would overwrite, forge or mix up', () =>
@@ -171,6 +176,11 @@ it('init, found and accept refuse what would overwrite, forge or mix up', () =>
     const key = await readFile(join(home('a'), 'member.key'), 'utf8')
     refused(await consilium(['init', '--name', 'a', '--home', home('a')]), 'member.key', 'not overwritten')
     assert.is(await readFile(join(home('a'), 'member.key'), 'utf8'), key, 'the key is as it was')
+    await rm(join(home('b'), 'member.key')) // half a folder: nothing may be added to it
+    refused(await consilium(['init', '--name', 'b', '--home', home('b')]), 'config.yaml', 'not overwritten')
+    assert.not.ok((await readdir(home('b'))).includes('member.key'))
+    await rm(home('b'), { recursive: true })
+    assert.is((await consilium(['init', '--name', 'b', '--home', home('b')])).code, 0)
     refused(await consilium(['init', '--name', 'new\nline', '--home', home('c')]), 'name')
     const card = (name: string): string => join(home(name), 'card.txt')
     const out = join(folder, 'consortium.yaml')

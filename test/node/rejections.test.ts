@@ -52,6 +52,19 @@ it('strangers are written once an hour, with their number', () => {
   )
 })
 
+it('before a stop the strangers since the last entry are written, and nothing where there were none', () => {
+  const { context, rejections, drafts } = parts()
+  rejections.settle(context)
+  assert.equal(drafts(), [])
+  for (let i = 0; i < 4; i++) rejections.stranger(context)
+  rejections.settle(context)
+  rejections.settle(context)
+  assert.equal(
+    drafts().map(({ body }) => (body as { connections: number }).connections),
+    [1, 3],
+  )
+})
+
 it('the number of reasons remembered is bounded, whatever a member makes up', () => {
   const { context, rejections } = parts()
   for (let i = 0; i < 5_000; i++) rejections.member(context, ADA, `reason-${i}`)
