@@ -163,7 +163,11 @@ it('a port in use, a second daemon on one folder, and a command without a daemon
     refused(await consilium(['start', '--home', one.home]), 'another daemon')
     assert.ok((await one.status()) !== null, 'the first goes on')
     for (const command of ['ls', 'tail']) {
-      refused(await consilium(['log', command, '--member', 'nobody', '--home', one.home]), '"nobody"', /members are (one, two|two, one)/)
+      refused(
+        await consilium(['log', command, '--member', 'nobody', '--home', one.home]),
+        '"nobody"',
+        /members are (one, two|two, one)/,
+      )
       refused(await consilium(['log', command, '--study', 'none', '--home', one.home]), '"none"', 'study ls')
       refused(await consilium(['log', command, '--limit', '-3', '--home', one.home]), '--limit', '-3')
     }
