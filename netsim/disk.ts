@@ -8,8 +8,8 @@ import { factsOf } from '../src/governance/facts.ts'
 import type { Fact } from '../src/governance/studies.ts'
 import { emptyTip, rootAt, type Tip } from '../src/ledger/chain.ts'
 import { decodeEntry, type Entry } from '../src/ledger/entry.ts'
-import type { Checkpoint } from '../src/node/checkpoint.ts'
 import type { BoundDataset, LogSize } from '../src/node/events.ts'
+import type { StoredCheckpoint } from '../src/training/storedCheckpoint.ts'
 
 /** One log as it is stored. */
 export interface StoredLog {
@@ -17,14 +17,6 @@ export interface StoredLog {
   readonly raws: readonly Uint8Array[]
   /** The signed heads under which it grew, ascending by size. */
   readonly heads: readonly { readonly size: number; readonly note: Uint8Array }[]
-}
-
-/** A checkpoint with the numbers that it names. */
-export interface StoredCheckpoint {
-  readonly checkpoint: Checkpoint
-  readonly shared: Float32Array
-  readonly head: Float32Array
-  readonly optimiser: Uint8Array
 }
 
 /** A run of entries that ends under a signed head, as it is sent. */

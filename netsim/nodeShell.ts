@@ -14,10 +14,12 @@ import { rootOf } from '../src/ledger/head.ts'
 import type { Action, Draft } from '../src/node/actions.ts'
 import type { NodeEvent, Ticket } from '../src/node/events.ts'
 import { Machine } from '../src/node/machine.ts'
+import type { StoredCheckpoint } from '../src/training/storedCheckpoint.ts'
+import { type Job, Trainer } from '../src/training/trainer.ts'
+import { WeightStore } from '../src/training/weightStore.ts'
 import type { Clock } from './clock.ts'
-import type { Disk, Frame, StoredCheckpoint } from './disk.ts'
+import type { Disk, Frame } from './disk.ts'
 import type { Identities } from './identity.ts'
-import { Learning } from './learning.ts'
 import type { Lie } from './liar.ts'
 import type { Network, Port } from './network.ts'
 import type { Timing } from './timing.ts'
@@ -57,7 +59,8 @@ interface Waiting {
 export class NodeShell implements Port {
   readonly #parts: ShellParts
   readonly #machine = new Machine()
-  readonly #learning: Learning
+  readonly #weights = new WeightStore()
+  readonly #trainer: Trainer
   readonly #rng: Rng
   readonly member: MemberId
   readonly #queue: NodeEvent[] = []
@@ -70,22 +73,26 @@ export class NodeShell implements Port {
   #wakes = 0
   #tickets = 0
   #published = 0
+  #weightsMost = 0
   #dead = false
 
   constructor(parts: ShellParts) {
     this.#parts = parts
     this.member = parts.identities.memberOf(parts.node)
     this.#rng = Rng.from('netsim', parts.seed, 'node', parts.node, parts.start)
-    this.#learning = new Learning({
+    const trainer = {
       learner: parts.learner,
-      disk: parts.disk,
-      dataset: (study) => parts.tables[parts.disk.bindings.get(study)?.version ?? 0] as Dataset,
-      study: (id) => {
+      weights: this.#weights,
+      loadDataset: async (study: StudyId) => parts.tables[parts.disk.bindings.get(study)?.version ?? 0] as Dataset,
+      study: (id: StudyId) => {
         const state = this.#machine.view().studies.find((one) => one.state.id === id)?.state
         invariant(state?.scaling, 'a permit names a study whose scaling is frozen')
         return { study: state.study, scaling: state.scaling.scaling }
       },
-    })
+      headSalt: new Uint8Array(0), // heads here are nobody's secret, and runs must not differ
+      tell: () => undefined,
+    }
+    this.#trainer = new Trainer(trainer, [...parts.disk.checkpoints.values()])
   }
 
   get machine(): Machine {
@@ -98,7 +105,7 @@ export class NodeShell implements Port {
 
   /** The most weights that were in memory at one time. */
   get weightsMost(): number {
-    return this.#learning.weights.most
+    return this.#weightsMost
   }
 
   /** Answers to the operator's commands, in order. */
@@ -178,6 +185,7 @@ export class NodeShell implements Port {
     let wakeAtMs = Number.POSITIVE_INFINITY
     for (const action of actions) {
       if (this.#dead) return
+      this.#weightsMost = Math.max(this.#weightsMost, this.#weights.size)
       if (action.type === 'wake') wakeAtMs = action.atMs
       else this.#carryOut(action)
     }
@@ -214,22 +222,22 @@ export class NodeShell implements Port {
       case 'verdict':
         return this.#settle(action)
       case 'open-study':
-        return this.#learn(action.permit.study, 0, this.#between(timing.openMs), this.#learning.open(action))
+        return this.#learn(action.permit.study, 0, this.#between(timing.openMs), this.#trainer.open(action))
       case 'train':
         return this.#learn(
           action.permit.study,
           action.round,
           this.#between(timing.trainMs),
-          this.#learning.train(action),
+          this.#trainer.train(action),
         )
       case 'merge':
-        return this.#learn(action.permit.study, action.round, timing.mergeMs, this.#learning.merge(action))
+        return this.#learn(action.permit.study, action.round, timing.mergeMs, this.#trainer.merge(action))
       case 'evaluate':
-        return this.#learn(action.permit.study, action.round, timing.evaluateMs, this.#learning.evaluate(action))
+        return this.#learn(action.permit.study, action.round, timing.evaluateMs, this.#trainer.evaluate(action))
       case 'publish-update':
         return this.#publish(action)
       case 'forget':
-        return this.#learning.weights.forget(action.study, action.digests)
+        return this.#weights.forget(action.study, action.digests)
       case 'answer':
         this.#answers.push({ ticket: action.ticket, code: action.error?.code ?? null })
         return
@@ -246,7 +254,7 @@ export class NodeShell implements Port {
   }
 
   #record({ tag, drafts, checkpoint }: Of<'record'>): void {
-    const stored = checkpoint === null ? null : this.#learning.stored(checkpoint)
+    const stored = checkpoint === null ? null : this.#trainer.stored(checkpoint)
     if (this.#waiting.length === 0) this.#later(this.#parts.timing.commitMs, () => this.#commit())
     this.#waiting.push({ tag, drafts, stored })
   }
@@ -344,12 +352,12 @@ export class NodeShell implements Port {
     invariant(this.#pending.has(ticket), `ticket ${ticket} gets one verdict`)
     const update = this.#pending.get(ticket) ?? null
     this.#pending.delete(ticket)
-    if (verdict === 'accept' && update !== null) this.#learning.weights.put(update.header.study, update.weights)
+    if (verdict === 'accept' && update !== null) this.#weights.put(update.header.study, update.weights)
   }
 
   #publish({ header }: Of<'publish-update'>): void {
     const { network, node, identities, lies } = this.#parts
-    const weights = this.#learning.weights.get(header.study, header.digest)
+    const weights = this.#weights.get(header.study, header.digest)
     const lie = lies[this.#published++ % Math.max(1, lies.length)] ?? null
     const sent = prepare(identities, node, { header, weights }, lie)
     if (sent instanceof ConsiliumError) network.broadcast(node, (port) => port.hearMalformed(this.member, sent))
@@ -357,7 +365,7 @@ export class NodeShell implements Port {
   }
 
   /** The learner does one thing after the other. */
-  #learn(study: StudyId, round: number, durationMs: number, job: () => NodeEvent | Promise<NodeEvent>): void {
+  #learn(study: StudyId, round: number, durationMs: number, job: Job): void {
     const { clock } = this.#parts
     this.#busyUntilMs = Math.max(this.#busyUntilMs, clock.now) + durationMs
     this.#later(this.#busyUntilMs - clock.now, async () => {

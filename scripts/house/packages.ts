@@ -1,4 +1,4 @@
-/** Rules on packages: exact versions, no install scripts that nobody looked at, and a lock file that names no private host. */
+/** Rules on packages: exact versions, no install scripts that nobody looked at, and a lock file that names no host. */
 import { type House, type Rule, readText, type Violation } from './tree.ts'
 
 /** Packages that may run a script when a user installs Consilium. */
@@ -17,7 +17,6 @@ const INSTALL_SCRIPTS_DEV: readonly { name: string; because: string }[] = [
 ]
 
 const EXACT = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/
-const PUBLIC_REGISTRY = 'https://registry.npmjs.org/' // what npm writes for everyone; any other host is somebody's own
 const SECTIONS = ['dependencies', 'devDependencies', 'optionalDependencies'] as const
 
 interface Manifest {
@@ -79,18 +78,17 @@ export const lockFile: Rule = {
     const found: Violation[] = []
     for (const [path, { resolved, integrity, link }] of lockEntries(house)) {
       if (path === '' || link) continue
-      const foreign = resolved !== undefined && !resolved.startsWith(PUBLIC_REGISTRY)
-      if (foreign)
-        found.push(
-          lineIn(house, 'package-lock.json', `"${resolved}"`, `${path} names a private host: make the lock without it`),
-        )
+      if (resolved !== undefined) {
+        const message = `${path} names a host, and everybody has a registry of their own: make the lock as .npmrc says`
+        found.push(lineIn(house, 'package-lock.json', `"${resolved}"`, message))
+      }
       if (integrity === undefined)
         found.push(lineIn(house, 'package-lock.json', `"${path}"`, `${path} has no integrity hash: make the lock anew`))
     }
     found.push(...missingEntries(house))
     for (const line of (readText(house, '.npmrc') ?? '').split('\n')) {
-      if (/registry\s*=/.test(line) && !line.includes(PUBLIC_REGISTRY)) {
-        found.push({ path: '.npmrc', line: 0, message: 'names a private host: keep that in your own .npmrc' })
+      if (/registry\s*=/.test(line)) {
+        found.push({ path: '.npmrc', line: 0, message: 'names a host: keep that in your own .npmrc' })
       }
     }
     return found

@@ -38,6 +38,12 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
     because: 'sees weights and matrices, never the network or logs',
   },
   data: { ours: ['core', 'config'], npm: ['csv-parse'], node: true, because: 'patients never meet what sends' },
+  training: {
+    ours: ['core', 'config', 'data', 'gossip', 'learn', 'node'],
+    npm: [],
+    node: false,
+    because: 'carries out what the machine decides, for every shell alike',
+  },
   store: { ours: ['core', 'ledger'], npm: ['level'], node: true, because: 'keeps bytes; knows no meaning' },
   net: {
     ours: ['core', 'polyfill.ts'],
@@ -46,7 +52,7 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
     because: 'carries bytes; the only part that knows libp2p, which needs the polyfill',
   },
   daemon: {
-    ours: ['core', 'gossip', 'ledger', 'governance', 'node', 'config', 'learn', 'data', 'store', 'net'],
+    ours: ['core', 'gossip', 'ledger', 'governance', 'node', 'config', 'learn', 'data', 'training', 'store', 'net'],
     npm: ['pino', 'prom-client', 'valibot'],
     node: true,
     because: 'the shell that joins all parts; valibot for the files that it keeps',
@@ -82,7 +88,7 @@ export const COMPUTED_IMPORTS: readonly { file: string; because: string }[] = [
 
 /** What netsim, the other shell, may import from `src/`. */
 export const NETSIM: FolderRule = {
-  ours: [...PURE, 'config', 'learn', 'data', 'store/memoryStore.ts'],
+  ours: [...PURE, 'config', 'learn', 'data', 'training', 'store/memoryStore.ts'],
   npm: ['simple-ascii-chart', 'valibot', 'yaml'],
   node: true,
   because: 'drives the same machine in virtual time, so nothing with sockets, disks or a real clock',

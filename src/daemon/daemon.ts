@@ -1,5 +1,5 @@
 /** One hospital's node: the machine's shell. Events in from network, disk, learner and operator; actions out to them. */
-
+import { randomBytes } from 'node:crypto'
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError, exhaustive, invariant, messageOf } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
@@ -11,6 +11,9 @@ import type { Transport, TransportEvents } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
 import { Machine } from '../node/machine.ts'
+import { decodeCheckpoint, encodeCheckpoint } from '../training/storedCheckpoint.ts'
+import { type Job, Trainer } from '../training/trainer.ts'
+import { WeightStore } from '../training/weightStore.ts'
 import { Bindings } from './bindings.ts'
 import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
@@ -23,8 +26,6 @@ import type { Recorder } from './recorder.ts'
 import { Replicator } from './replicator.ts'
 import { Room } from './room.ts'
 import { Tasks } from './tasks.ts'
-import { readCheckpoint, Trainer } from './trainer.ts'
-import { WeightStore } from './weightStore.ts'
 
 /** What a daemon is made of; everything that touches the world is handed in. */
 export interface DaemonParts {
@@ -122,7 +123,7 @@ export class Daemon {
     const { home, store, log } = this.#parts
     await this.#logs.load()
     this.#bindings = await Bindings.load(store)
-    const stored = (await store.listState(CHECKPOINTS)).map(([, bytes]) => readCheckpoint(bytes))
+    const stored = (await store.listState(CHECKPOINTS)).map(([, bytes]) => decodeCheckpoint(bytes))
     this.#trainer = new Trainer(
       {
         learner: this.#parts.learner,
@@ -130,9 +131,10 @@ export class Daemon {
         loadDataset: (id) => this.#bindingsOf().dataset(id, this.#studyState(id).study),
         study: (id) => {
           const { study, scaling } = this.#studyState(id)
-          return scaling === null ? undefined : { study, scaling: scaling.scaling }
+          invariant(scaling !== null, 'a permit names a study whose scaling is frozen')
+          return { study, scaling: scaling.scaling }
         },
-        feed: this.#driver.feed,
+        headSalt: new Uint8Array(randomBytes(32)),
         tell: log,
       },
       stored,
@@ -283,7 +285,7 @@ export class Daemon {
       case 'train':
         return this.#learn(action.permit.study, action.round, () => this.#trainerOf().train(action))
       case 'merge':
-        return this.#learn(action.permit.study, action.round, async () => this.#trainerOf().merge(action))
+        return this.#learn(action.permit.study, action.round, () => this.#trainerOf().merge(action))
       case 'evaluate':
         return this.#learn(action.permit.study, action.round, () => this.#trainerOf().evaluate(action))
       case 'publish-update': {
@@ -315,7 +317,7 @@ export class Daemon {
     const { tag, drafts, checkpoint } = action
     const state = new Map<string, Uint8Array | null>()
     if (checkpoint !== null)
-      state.set(`${CHECKPOINTS}${checkpoint.study}`, this.#trainerOf().checkpointBytes(checkpoint))
+      state.set(`${CHECKPOINTS}${checkpoint.study}`, encodeCheckpoint(this.#trainerOf().stored(checkpoint)))
     invariant(this.#writer !== null, 'nothing is recorded before start')
     this.#writer.record(tag, drafts, state)
   }
@@ -327,10 +329,10 @@ export class Daemon {
     })
   }
 
-  #learn(study: StudyId, round: number, work: () => Promise<void>): void {
+  #learn(study: StudyId, round: number, begin: () => Job): void {
     this.#tasks.run('learn', async () => {
       try {
-        await work()
+        this.#driver.feed(await begin()())
       } catch (error) {
         if (this.#stopping.signal.aborted) return
         const known = error instanceof ConsiliumError

@@ -5,8 +5,8 @@ import type { MemberId, StudyId } from '../core/ids.ts'
 import { decodeUpdate, inspectUpdate } from '../gossip/update.ts'
 import type { Verdict } from '../net/transport.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
+import type { WeightStore } from '../training/weightStore.ts'
 import type { Logs } from './logs.ts'
-import type { WeightStore } from './weightStore.ts'
 
 interface Pending {
   readonly verdict: (verdict: Verdict) => void

@@ -6,11 +6,11 @@ import { weightsDigest } from '../../src/core/digest.ts'
 import { type MemberId, studyId } from '../../src/core/ids.ts'
 import { Inbox } from '../../src/daemon/inbox.ts'
 import { Logs } from '../../src/daemon/logs.ts'
-import { WeightStore } from '../../src/daemon/weightStore.ts'
 import { encodeUpdate, type UpdateHeader, updateMessage } from '../../src/gossip/update.ts'
 import type { Transport } from '../../src/net/transport.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
 import { MemoryStore } from '../../src/store/memoryStore.ts'
+import { WeightStore } from '../../src/training/weightStore.ts'
 import { FOUNDING, keyOf, logOf, STUDY } from '../ledger/fixtures.ts'
 
 const it = suite('inbox')
@@ -61,7 +61,7 @@ it('an update is measured, and its weights are kept when it is accepted', async 
   if (event?.type !== 'update-heard') return
   assert.equal([event.ticket, event.from, event.header.round], [7, BEN.member, 4])
   assert.equal([event.facts.digestMatches, event.facts.signatureValid, event.facts.finite], [true, true, true])
-  assert.is(weights.bytes, 0)
+  assert.is(weights.size, 0)
   inbox.settle(7, 'accept')
   assert.is(await verdict, 'accept')
   assert.equal(weights.get(STUDY, event.header.digest), WEIGHTS)
@@ -72,7 +72,7 @@ it('of an update that is not accepted nothing is kept', async () => {
   const verdict = inbox.take(1, TOPICS.study(STUDY), ADA.member, BEN.member, updateOf())
   inbox.settle(1, 'ignore')
   assert.is(await verdict, 'ignore')
-  assert.is(weights.bytes, 0)
+  assert.is(weights.size, 0)
 })
 
 const flipped = (bytes: Uint8Array): Uint8Array => bytes.map((byte, i) => (i === 0 ? byte ^ 0x40 : byte))

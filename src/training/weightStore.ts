@@ -3,7 +3,7 @@ import { weightsDigest } from '../core/digest.ts'
 import { invariant } from '../core/errors.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
 
-/** One per daemon. Keeps references, not copies, until they are forgotten; the machine says when. */
+/** One per node. Keeps references, not copies, until they are forgotten; the machine says when. */
 export class WeightStore {
   readonly #weights = new Map<string, Float32Array>()
 
@@ -25,9 +25,8 @@ export class WeightStore {
     for (const digest of digests) this.#weights.delete(`${study} ${digest}`)
   }
 
-  get bytes(): number {
-    let bytes = 0
-    for (const weights of this.#weights.values()) bytes += weights.byteLength
-    return bytes
+  /** How many are held. */
+  get size(): number {
+    return this.#weights.size
   }
 }
