@@ -1,0 +1,90 @@
+/** Logs of many sizes, sound and spoilt, for Go's transparency-log packages to open (`golang.org/x/mod/sumdb`). */
+import { fileURLToPath } from 'node:url'
+import { fromHex, toHex, utf8 } from '../../src/core/bytes.ts'
+import { decodeCbor } from '../../src/core/cbor.ts'
+import { sha256 } from '../../src/core/digest.ts'
+import { type SigningKey, signingKey } from '../../src/core/ed25519.ts'
+import type { Digest } from '../../src/core/ids.ts'
+import { LIMITS } from '../../src/core/limits.ts'
+import { Rng } from '../../src/core/rng.ts'
+import { emptyTip, extend, rootAt, type Tip } from '../../src/ledger/chain.ts'
+import { originOf, signHead } from '../../src/ledger/head.ts'
+import { judgedBy, type Verdict } from './tool.ts'
+
+const FOUNDING = toHex(sha256(utf8('interop'))) as Digest
+const SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 100, 127, 128, 129, 1000]
+
+interface LogFile {
+  readonly name: string
+  /** The author's key as a note verifier's: name, key hash and key (C2SP signed-note). */
+  readonly key: string
+  readonly note: string
+  /** What is hashed of each entry, in base64. */
+  readonly headers: readonly string[]
+  readonly refused: boolean
+}
+
+/** Every sound log must be opened, and every spoilt one refused. */
+export async function checkLedger(): Promise<Verdict> {
+  const key = signingKey(sha256(utf8('interop key')))
+  const logs = SIZES.flatMap((size) => {
+    const sound = logOf(key, size)
+    return [sound, ...spoilt(sound)]
+  })
+  const cwd = fileURLToPath(new URL('ledger', import.meta.url))
+  const tool = { command: 'go', args: ['run', '.'], probe: ['build', '-o', '/dev/null', '.'], cwd }
+  return judgedBy({ ...tool, wants: 'Go 1.23 or newer, and the Go module proxy for golang.org/x/mod' }, logs)
+}
+
+function logOf(key: SigningKey, size: number): LogFile {
+  const rng = Rng.from('interop', size)
+  const bytes = (count: number): Uint8Array => Uint8Array.from({ length: count }, () => rng.below(256))
+  const headers: string[] = []
+  let tip: Tip = emptyTip(key.member)
+  while (tip.size < size) {
+    const drafts = Array.from({ length: Math.min(50, size - tip.size) }, (_, i) => ({
+      kind: 'node.started',
+      study: null,
+      timeMs: 1_790_000_000_000 + tip.size + i,
+      refs: [],
+      body: { software: toHex(bytes(1 + rng.below(40))) },
+    }))
+    const { raws, tip: next } = extend(
+      tip,
+      drafts,
+      drafts.map(() => bytes(32)),
+    )
+    for (const raw of raws) headers.push(base64((decodeCbor(raw, LIMITS.entryBytesMax) as [Uint8Array])[0]))
+    tip = next
+  }
+  const { note } = signHead(key, FOUNDING, size, rootAt(tip))
+  return {
+    name: `size ${size}`,
+    key: verifierKey(key, note),
+    note: Buffer.from(note).toString('utf8'),
+    headers,
+    refused: false,
+  }
+}
+
+/** `<name>+<key hash>+<base64 of type and key>`; the hash is taken from the note, so that Go finds out whether it is right. */
+function verifierKey(key: SigningKey, note: Uint8Array): string {
+  const signature = Buffer.from(Buffer.from(note).toString('utf8').trim().split(' ').at(-1) as string, 'base64')
+  const typed = Uint8Array.of(1, ...fromHex(key.member))
+  return `${originOf(FOUNDING, key.member)}+${toHex(signature.subarray(0, 4))}+${base64(typed)}`
+}
+
+function spoilt(log: LogFile): LogFile[] {
+  const lines = log.note.split('\n')
+  const [first = '', ...rest] = log.headers
+  const flipped = Buffer.from(first, 'base64').map((byte, i) => (i === 20 ? byte ^ 1 : byte))
+  return [
+    { ...log, name: `${log.name}, another size`, note: lines.with(1, `${log.headers.length + 1}`).join('\n') },
+    { ...log, name: `${log.name}, an altered entry`, headers: [base64(flipped), ...rest] },
+    { ...log, name: `${log.name}, an entry more`, headers: [...log.headers, first] },
+  ].map((one) => ({ ...one, refused: true }))
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64')
+}
