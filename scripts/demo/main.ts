@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseStudy, type Study, studyDocument, studyIdOf } from '../../src/config/study.ts'
-import { ConsiliumError, messageOf } from '../../src/core/errors.ts'
+import { messageOf } from '../../src/core/errors.ts'
 import type { Metrics } from '../../src/core/metrics.ts'
 import type { ModelReport, StatusReport, StudyReport, VerifyReport } from '../../src/daemon/api.ts'
 import { runBaselines } from './baselines.ts'
@@ -220,20 +220,21 @@ async function verifyEverywhere(clinics: readonly Clinic[]): Promise<NodeVerific
   )
 }
 
+/** A wrong option, or --help, ends the process. */
 function parseOptions(): Options {
-  const { values } = parseArgs({
-    options: { data: { type: 'string', default: 'alzheimer' }, seed: { type: 'string', default: '1' } },
-  })
-  const { data } = values
-  const seed = Number(values.seed)
-  if (data !== 'alzheimer' && data !== 'icu')
-    throw new ConsiliumError({ code: 'bad-option', message: `--data ${data}: alzheimer or icu is expected` })
-  if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new ConsiliumError({
-      code: 'bad-option',
-      message: `--seed ${values.seed}: a whole number from 0 is expected`,
-    })
-  return { data, seed }
+  return new Command('npm run demo --')
+    .description('Five hospitals as five processes on this machine train one model on real patients, without a server.')
+    .addOption(new Option('--data <set>', 'which patients').choices(Object.keys(DATA)).default('alzheimer'))
+    .option('--seed <number>', 'another deal of the patients, and other chance', wholeNumber, 1)
+    .showHelpAfterError('(--help shows what is allowed)')
+    .addHelpText('after', '\nExample:\n  $ npm run demo -- --data icu')
+    .parse()
+    .opts<Options>()
+}
+
+function wholeNumber(given: string): number {
+  if (/^\d{1,15}$/.test(given)) return Number(given)
+  throw new InvalidArgumentError('A whole number from 0 is expected.')
 }
 
 function farewell(folder: string, clinics: readonly Clinic[], seconds: number): string {
