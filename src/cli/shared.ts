@@ -1,7 +1,7 @@
 /** What every command has: --home, --json, an example in its help, and one line and exit code 1 for what goes wrong. */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { homePaths } from '../daemon/home.ts'
 import { Client } from './client.ts'
 import { type Output, output } from './output.ts'
@@ -33,9 +33,9 @@ export function outputOf({ json }: Common): Output {
   return output(json)
 }
 
-/** Collects a repeatable `key=value` option. */
+/** Collects a repeatable `NAME=VALUE` option. Error: commander's `InvalidArgumentError`. */
 export function keyValue(given: string, before: Record<string, string>): Record<string, string> {
   const at = given.indexOf('=')
-  if (at < 1) throw new Error(`"${given}" given; NAME=VALUE is expected`)
+  if (at < 1) throw new InvalidArgumentError('NAME=VALUE is expected.')
   return { ...before, [given.slice(0, at)]: given.slice(at + 1) }
 }

@@ -85,7 +85,7 @@ learner:
   backend: ${learner.backend}
 
 log:
-  # info tells every round and every member that comes or goes; debug adds every message. Never weights, patients or keys.
+  # info tells every round and every member that comes or goes; debug adds every message. Never weights, rows or private keys.
   level: ${log.level}
 `
 }
@@ -105,8 +105,11 @@ function complaintOf(config: Config): Complaint | null {
   return null
 }
 
-/** Checks the form only: whether a name resolves or a port is free shows at start, and `doctor` says why not. */
-function addressFault(address: string, listening: boolean): string | null {
+/**
+ * Why `address` is no multiaddr to listen on, or to dial, or null. Checks the form only: whether a name resolves or a port is free
+ * shows at start, and `doctor` says why not.
+ */
+export function addressFault(address: string, listening: boolean): string | null {
   const match = ADDRESS.exec(address)
   if (!match) {
     return 'an address such as /ip4/192.0.2.7/tcp/4801 or /dns4/node.example.org/tcp/4801 is expected, with /p2p/ID after it where the peer id is known'

@@ -1,6 +1,7 @@
 /** The consortium file: who the founders are and where they can be dialled. The same file at every member. */
 import * as v from 'valibot'
-import { parseYaml } from '../config/yaml.ts'
+import { addressFault } from '../config/config.ts'
+import { type Complaint, parseYaml, section } from '../config/yaml.ts'
 import { checkPublicKey } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { type Digest, type MemberId, memberId } from '../core/ids.ts'
@@ -21,13 +22,26 @@ export interface Consortium {
   readonly members: readonly ConsortiumMember[]
 }
 
-const HEX = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, '64 lowercase hexadecimal digits'))
-const schema = v.strictObject({
-  consortium: v.string(),
-  epoch: v.literal(0),
-  founding: HEX,
-  members: v.array(v.strictObject({ name: v.string(), key: HEX, addresses: v.array(v.string()) })),
+const words = v.string('text in quotes is expected')
+const digits = v.pipe(words, v.regex(/^[0-9a-f]{64}$/, '64 lowercase hexadecimal digits are expected'))
+const member = section({ name: words, key: digits, addresses: v.array(words, 'a list of addresses is expected') })
+const schema = section({
+  consortium: words,
+  epoch: v.literal(0, '0 is expected: this version knows the epoch of the founding alone'),
+  founding: digits,
+  members: v.array(member, 'a list of members is expected'),
 })
+
+/** Addresses may be corrected by hand, so they are checked where they can be named by line. */
+function complaintOf({ members }: v.InferOutput<typeof schema>): Complaint | null {
+  for (const [i, { addresses }] of members.entries()) {
+    for (const [j, address] of addresses.entries()) {
+      const fault = addressFault(address, false)
+      if (fault !== null) return { path: ['members', i, 'addresses', j], message: `"${address}" was given, ${fault}` }
+    }
+  }
+  return null
+}
 
 /** The file's text; `members` with their addresses, sorted by key. */
 export function writeConsortium(founding: Founding, addresses: ReadonlyMap<MemberId, readonly string[]>): string {
@@ -53,7 +67,7 @@ export function writeConsortium(founding: Founding, addresses: ReadonlyMap<Membe
 
 /** Reads the file and checks that its founding digest is that of its content. Errors: `consortium-…`, `bad-name`, `key-unsound`. */
 export function parseConsortium(text: string, fileName: string): Consortium {
-  const parsed = parseYaml(text, { kind: 'consortium', fileName, schema })
+  const parsed = parseYaml(text, { kind: 'consortium', fileName, schema, check: complaintOf })
   const members = parsed.members.map(({ name, key, addresses }) => ({
     name: checkName(name, `${fileName}: name of member ${key.slice(0, 8)}`),
     key: memberId(key),

@@ -22,7 +22,7 @@ export async function readText(path: string, what: string, advice: string): Prom
 export async function writeAtomically(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
   const neighbour = `${path}.new`
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     const file = await open(neighbour, 'w', mode)
     try {
       await file.writeFile(content)
@@ -37,17 +37,22 @@ export async function writeAtomically(path: string, content: string | Uint8Array
   }
 }
 
+export function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
 /** Error `file-exists` where one of `paths` exists. */
 export async function requireAbsent(paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    if (await lstat(path).then(Boolean, () => false)) throw exists(path)
-  }
+  for (const path of paths) if (await exists(path)) throw inTheWay(path)
 }
 
 /** Writes a new file; error `file-exists` where there is one. */
 export async function writeNew(path: string, content: string, mode: number): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     const file = await open(path, 'wx', mode)
     try {
       await file.writeFile(content)
@@ -62,7 +67,7 @@ export async function writeNew(path: string, content: string, mode: number): Pro
 
 function writeError(path: string, error: unknown): ConsiliumError {
   const code = (error as NodeJS.ErrnoException).code
-  if (code === 'EEXIST') return exists(path)
+  if (code === 'EEXIST') return inTheWay(path)
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new ConsiliumError({
       code: 'disk-full',
@@ -73,6 +78,6 @@ function writeError(path: string, error: unknown): ConsiliumError {
   return new ConsiliumError({ code: 'file-not-writable', message, cause: error })
 }
 
-function exists(path: string): ConsiliumError {
+function inTheWay(path: string): ConsiliumError {
   return new ConsiliumError({ code: 'file-exists', message: `${path}: exists already and is not overwritten` })
 }

@@ -1,15 +1,17 @@
 /** The data folder of one node: what lies where, and reading it all at start. */
 import { join, resolve } from 'node:path'
-import { type Config, defaultConfigText, parseConfig } from '../config/config.ts'
+import { addressFault, type Config, defaultConfigText, parseConfig } from '../config/config.ts'
 import { fromHex, toHex } from '../core/bytes.ts'
 import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import { acceptanceMessage, fingerprint, foundingOf, readCard, writeCard } from '../governance/founding.ts'
+import type { Digest } from '../core/ids.ts'
+import { acceptanceMessage, checkName, fingerprint, foundingOf, readCard, writeCard } from '../governance/founding.ts'
+import { pinNothing, pinPath } from '../store/headPin.ts'
 import { type Consortium, parseConsortium, writeConsortium } from './consortiumFile.ts'
-import { readText, requireAbsent, writeAtomically, writeNew } from './files.ts'
+import { exists, readText, requireAbsent, writeAtomically, writeNew } from './files.ts'
 import { createMemberKey, type MemberKey, readMemberKey } from './memberKey.ts'
 
-/** Absolute paths. The files need not exist; `heads.pin`, beside the database, is the store's own. */
+/** Absolute paths. The files need not exist. */
 export interface HomePaths {
   readonly folder: string
   readonly config: string
@@ -18,6 +20,8 @@ export interface HomePaths {
   readonly consortium: string
   readonly acceptance: string
   readonly database: string
+  /** The newest own head that was signed; the store keeps it. */
+  readonly pin: string
   readonly addressBook: string
   readonly socket: string
 }
@@ -43,18 +47,25 @@ export function homePaths(folder: string): HomePaths {
     consortium: at('consortium.yaml'),
     acceptance: at('acceptance'),
     database: at('database'),
+    pin: pinPath(at('database')),
     addressBook: at('addresses'),
     socket: at('control.sock'),
   }
 }
 
-/** Makes folder, key, config and card; the card says `cardAddresses`. Errors: `file-exists` (nothing is overwritten), `bad-name`, `file-not-writable`. */
+/** Makes folder, key, config and card; the card says `cardAddresses`. Errors: `file-exists` (nothing is overwritten), `bad-name`, `bad-address`, `file-not-writable`. */
 export async function initHome(
   folder: string,
   options: { name: string; port: number; announce: readonly string[] },
   cardAddresses: readonly string[],
 ): Promise<{ paths: HomePaths; key: MemberKey; card: string }> {
   const paths = homePaths(folder)
+  checkName(options.name, '--name')
+  for (const address of options.announce) {
+    const fault = addressFault(address, false)
+    if (fault !== null)
+      throw new ConsiliumError({ code: 'bad-address', message: `--announce: "${address}" was given, ${fault}` })
+  }
   const text = defaultConfigText(options)
   const config = parseConfig(text, paths.config)
   await requireAbsent([paths.key, paths.config]) // before either is made: half a data folder would refuse the next attempt
@@ -76,21 +87,28 @@ export async function foundConsortium(
   return { consortium: parseConsortium(text, 'consortium.yaml'), text }
 }
 
-/** Signs the founding in `file` and keeps both in the data folder. Errors: `consortium-not-member`, `consortium-differs`. */
+/**
+ * Signs the founding in `file` and keeps both in the data folder, with a pin that says that nothing was signed before.
+ * Errors: `consortium-not-member`, `consortium-differs`, `acceptance-malformed`.
+ */
 export async function acceptConsortium(folder: string, file: string): Promise<Consortium> {
   const paths = homePaths(folder)
   const key = await readMemberKey(paths.key)
   const text = await readText(file, 'consortium file', 'give the file that "consilium found" wrote')
   const consortium = parseConsortium(text, file)
   requireMember(consortium, key, file)
-  const before = await readText(paths.acceptance, 'acceptance', '').catch(() => null)
-  if (before !== null && !before.startsWith(consortium.founding)) {
-    throw new ConsiliumError({
-      code: 'consortium-differs',
-      message: `${file}: this folder has accepted another consortium (${fingerprint(before)}); one data folder belongs to one consortium, use another --home`,
-    })
+  const before = await exists(paths.acceptance)
+  if (before) {
+    const { founding } = await readAcceptance(paths)
+    if (founding !== consortium.founding) {
+      throw new ConsiliumError({
+        code: 'consortium-differs',
+        message: `${file}: this folder has accepted another consortium (${fingerprint(founding)}); one data folder belongs to one consortium, use another --home`,
+      })
+    }
   }
   const signature = key.signing.sign(acceptanceMessage(consortium.founding))
+  if (!before && !(await exists(paths.database))) await pinNothing(paths.pin)
   await writeAtomically(paths.consortium, text)
   await writeAtomically(paths.acceptance, `${consortium.founding} ${toHex(signature)}\n`)
   return consortium
@@ -108,19 +126,45 @@ export async function openHome(folder: string): Promise<Home> {
   )
   const consortium = parseConsortium(text, paths.consortium)
   requireMember(consortium, key, paths.consortium)
-  const accepted = await readText(
-    paths.acceptance,
-    'acceptance',
-    `run "consilium accept ${paths.consortium}" to sign it`,
-  )
-  const [founding, signature = ''] = accepted.trim().split(' ')
-  if (founding !== consortium.founding || !verify(key.id, acceptanceMessage(consortium.founding), fromHex(signature))) {
+  const { founding, signature } = await readAcceptance(paths)
+  if (founding !== consortium.founding) {
     throw new ConsiliumError({
       code: 'consortium-differs',
-      message: `${paths.consortium}: is not the consortium that this node accepted (${fingerprint(founding ?? '')}); put that file back, or accept this one in another folder`,
+      message: `${paths.consortium}: is not the consortium that this node accepted (${fingerprint(founding)}); put that file back, or accept this one in another folder`,
     })
   }
-  return { paths, config, key, consortium, acceptance: fromHex(signature) }
+  if (!verify(key.id, acceptanceMessage(founding), signature)) {
+    throw new ConsiliumError({
+      code: 'acceptance-of-another',
+      message: `${paths.acceptance}: was not signed with the key in ${paths.key}; put back whichever of the two is not this node's own`,
+    })
+  }
+  return { paths, config, key, consortium, acceptance: signature }
+}
+
+/**
+ * Refuses a folder whose key may have signed entries that are not here: neither ledger nor pin, as after restoring the other files
+ * from a backup. Error: `ledger-pin-missing`.
+ */
+export async function requireHistory({ folder, database, pin }: HomePaths): Promise<void> {
+  if ((await exists(pin)) || (await exists(database))) return
+  throw new ConsiliumError({
+    code: 'ledger-pin-missing',
+    message: `${folder}: neither database/ nor heads.pin is here, so this key may have signed what this folder does not know of: put both back as they last were; where this node has never run, start once with --trust-ledger`,
+  })
+}
+
+async function readAcceptance({
+  acceptance,
+  consortium,
+}: HomePaths): Promise<{ founding: Digest; signature: Uint8Array }> {
+  const text = await readText(acceptance, 'acceptance', `run "consilium accept ${consortium}" to sign it`)
+  const match = /^([0-9a-f]{64}) ([0-9a-f]{128})\n?$/.exec(text)
+  if (match !== null) return { founding: match[1] as Digest, signature: fromHex(match[2] as string) }
+  throw new ConsiliumError({
+    code: 'acceptance-malformed',
+    message: `${acceptance}: a founding digest and a signature are expected; put the file back, or delete it and run "consilium accept ${consortium}"`,
+  })
 }
 
 /** Errors: those of `readText` and `parseConfig`. */

@@ -23,6 +23,7 @@ import {
 } from '../ledger/wire.ts'
 import type { Transport } from '../net/transport.ts'
 import type { LogSize } from '../node/events.ts'
+import { LEDGER_LOST } from '../store/levelErrors.ts'
 import { serveRange } from '../store/serveRange.ts'
 import type { Room } from './room.ts'
 import { Turns } from './turns.ts'
@@ -237,11 +238,13 @@ export class Logs {
       const { size, lastHash } = this.tip(author)
       let last: Uint8Array = emptyTip(author).lastHash
       for (let from = 0; from < size; from += SLICE) {
-        const entries = (await this.entries(author, from, Math.min(size, from + SLICE))).map(decodeEntry)
+        const raws = await this.entries(author, from, Math.min(size, from + SLICE))
+        const entries: Entry[] = []
         for (let seq = from; seq < Math.min(size, from + SLICE); seq++) {
-          const entry = entries[seq - from]
+          const entry = decodeOrNull(raws[seq - from])
           if (entry?.seq !== seq || entry.author !== author || !equalBytes(entry.prev, last)) throw damaged(author, seq)
           last = entry.leaf
+          entries.push(entry)
         }
         facts.push(...this.factsOf(entries))
         await setImmediate()
@@ -279,6 +282,14 @@ export class Logs {
 function damaged(author: MemberId, seq: number): ConsiliumError {
   return new ConsiliumError({
     code: 'database-corrupt',
-    message: `entry ${seq} of the log of ${author.slice(0, 16)}… is missing or damaged in this data folder: stop here, keep the folder, and put its newest backup in its place`,
+    message: `entry ${seq} of the log of ${author.slice(0, 16)}… is missing or damaged in database/: ${LEDGER_LOST}`,
   })
+}
+
+function decodeOrNull(raw: Uint8Array | undefined): Entry | null {
+  try {
+    return raw === undefined ? null : decodeEntry(raw)
+  } catch {
+    return null
+  }
 }

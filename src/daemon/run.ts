@@ -8,7 +8,7 @@ import { Libp2pTransport } from '../net/libp2pTransport.ts'
 import { LevelStore } from '../store/levelStore.ts'
 import { Control } from './control.ts'
 import { Daemon } from './daemon.ts'
-import { type Home, openHome } from './home.ts'
+import { type Home, openHome, requireHistory } from './home.ts'
 import { type Log, makeLog } from './log.ts'
 import { Recorder } from './recorder.ts'
 import { routesOf } from './routes.ts'
@@ -56,6 +56,7 @@ function openRecorder(path: string, log: Log): Promise<Recorder> {
 
 async function build(home: Home, log: Log, recorder: Recorder | null, trustLedger: boolean): Promise<Daemon> {
   const { paths, config, consortium, key } = home
+  if (!trustLedger) await requireHistory(paths)
   const store = await LevelStore.open(paths.database, { self: key.id, pin: trustLedger ? 'trust' : 'check' })
   const members = consortium.members.map(({ key: id, addresses }) => ({ id, addresses }))
   return new Daemon({

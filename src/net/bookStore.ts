@@ -1,29 +1,73 @@
 /** Where libp2p keeps what it knows of peers: a level database, so that a restart needs no bootstrap; or memory. */
+import { rename, rm } from 'node:fs/promises'
+import { crc32 } from 'node:zlib'
 import { LevelDatastore } from 'datastore-level'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 
 export type BookStore = LevelDatastore
 
+type Key = Parameters<LevelDatastore['get']>[0]
+type Query = Parameters<LevelDatastore['query']>[0]
+
 /**
- * Opens the address book at `path`. It is a cache: one that can't be read is replaced by memory, what can't be written is not kept,
- * and either is told to `warn`. Throws `data-folder-locked` when another process has it open.
+ * Opens the address book at `path`. It is a cache: one that is damaged is moved aside for a new one, one that can't be opened is
+ * replaced by memory, what can't be written is not kept, and each is told to `warn`. Throws `data-folder-locked` when another process
+ * has it open.
  */
 export async function openBookStore(path: string, warn: (why: string) => void): Promise<BookStore | undefined> {
+  const damage = await tryOpen(path, warn)
+  if (!(damage instanceof Error)) return damage
+  try {
+    await rm(`${path}.damaged`, { recursive: true, force: true })
+    await rename(path, `${path}.damaged`)
+    const store = await tryOpen(path, warn)
+    if (store instanceof Error) throw store
+    warn(`the address book ${path} was damaged (${messageOf(damage)}): a new one is begun, the old one kept beside it`)
+    return store
+  } catch (error) {
+    warn(
+      `the address book ${path} cannot be used, so what is learnt of addresses is lost at the next stop (${messageOf(error)})`,
+    )
+    return undefined
+  }
+}
+
+/** The store, read through once; or what is wrong with it. Error: `data-folder-locked`. */
+async function tryOpen(path: string, warn: (why: string) => void): Promise<BookStore | Error> {
   const store = new ForgivingStore(path, (why) => {
     warn(`the address book ${path} cannot be written, so addresses learnt now are lost at the next stop (${why})`)
   })
   try {
     await store.open()
-    return store
   } catch (error) {
     const { code, why } = await reasonOf(store)
-    if (code === 'LEVEL_LOCKED') {
-      const message = `the address book ${path} is open in another process: is another daemon using this data folder?`
-      throw new ConsiliumError({ code: 'data-folder-locked', message, cause: error })
-    }
-    warn(`the address book ${path} cannot be read and is not used; delete it to have a new one (${why})`)
-    return undefined
+    if (code !== 'LEVEL_LOCKED') return new Error(why)
+    const message = `the address book ${path} is open in another process: is another daemon using this data folder?`
+    throw new ConsiliumError({ code: 'data-folder-locked', message, cause: error })
   }
+  try {
+    await store.readThrough()
+    return store
+  } catch (error) {
+    await store.close()
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
+
+const CRC_BYTES = 4 // LevelDB checks no checksums as it reads, and libp2p trusts what it reads back
+
+function sealed(key: Key, value: Uint8Array): Uint8Array {
+  const bytes = Buffer.alloc(value.length + CRC_BYTES)
+  bytes.set(value)
+  bytes.writeUInt32BE(crc32(value, crc32(key.toString())), value.length)
+  return bytes
+}
+
+function opened(key: Key, bytes: Uint8Array): Uint8Array {
+  const value = Uint8Array.from(bytes.subarray(0, -CRC_BYTES))
+  const kept = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes.length >= CRC_BYTES && kept.getUint32(value.length) === crc32(value, crc32(key.toString()))) return value
+  throw new Error('an address has not its checksum')
 }
 
 /** libp2p writes to its peer store from where no one catches: a full disk would end the process there, without a word. */
@@ -36,8 +80,25 @@ class ForgivingStore extends LevelDatastore {
     this.#tell = tell
   }
 
-  override async put(...args: Parameters<LevelDatastore['put']>): ReturnType<LevelDatastore['put']> {
-    return (await this.#forgive(() => super.put(...args))) ?? args[0]
+  /** Throws where anything cannot be read. */
+  async readThrough(): Promise<void> {
+    for await (const _ of this.query({}));
+  }
+
+  override async get(key: Key, options?: Parameters<LevelDatastore['get']>[1]): Promise<Uint8Array> {
+    return opened(key, await super.get(key, options))
+  }
+
+  override async *query({ prefix, filters = [], orders = [] }: Query): ReturnType<LevelDatastore['query']> {
+    const pairs: { key: Key; value: Uint8Array }[] = [] // a thousand members at most
+    for await (const { key, value } of super.query({ prefix })) pairs.push({ key, value: opened(key, value) })
+    const found = pairs.filter((pair) => filters.every((fits) => fits(pair)))
+    for (const order of orders) found.sort(order)
+    yield* found
+  }
+
+  override async put(key: Key, value: Uint8Array, options?: Parameters<LevelDatastore['put']>[2]): Promise<Key> {
+    return (await this.#forgive(() => super.put(key, sealed(key, value), options))) ?? key
   }
 
   override async delete(...args: Parameters<LevelDatastore['delete']>): Promise<void> {
@@ -46,7 +107,9 @@ class ForgivingStore extends LevelDatastore {
 
   override batch(): ReturnType<LevelDatastore['batch']> {
     const batch = super.batch()
+    const put = batch.put.bind(batch)
     const commit = batch.commit.bind(batch)
+    batch.put = (key, value) => put(key, sealed(key, value))
     batch.commit = async (options) => this.#forgive(async () => commit(options))
     return batch
   }

@@ -7,6 +7,7 @@ import { parseHead, verifyHead } from '../ledger/head.ts'
 import { fitsFrontier } from '../ledger/merkle.ts'
 import type { LogStore, StoredHead } from '../ledger/store.ts'
 import type { Pin } from './headPin.ts'
+import { LEDGER_LOST } from './levelErrors.ts'
 
 const NEWEST_CHECKED = 256 // the largest commit: what a crash can have touched. The daemon follows every other link as it reads the logs
 
@@ -54,6 +55,6 @@ export async function checkPin(pin: Pin, own: StoredHead | undefined, store: Pic
 function behind(found: string): ConsiliumError {
   return new ConsiliumError({
     code: 'ledger-behind-pin',
-    message: `${found}; signing on from here would contradict it: keep this folder, and put the newest one back; the other members hold copies of what is missing`,
+    message: `${found}; signing on from here would contradict it: ${LEDGER_LOST}`,
   })
 }

@@ -3,7 +3,7 @@
  * an old copy without a word, and signing on from there would be a fork. Two slots in turn, so that a torn write spares the other.
  */
 import { type FileHandle, open } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { ConsiliumError, invariant } from '../core/errors.ts'
 
@@ -48,7 +48,7 @@ export class HeadPin {
     await file.close()
     throw new ConsiliumError({
       code: 'ledger-pin-damaged',
-      message: `${path} cannot be read: neither of its two copies has a valid checksum`,
+      message: `${path} is damaged: neither of its two copies has a valid checksum; put the file back, or, if no other member holds more of this node's log than this folder, start once with --trust-ledger`,
     })
   }
 
@@ -83,6 +83,17 @@ export class HeadPin {
   close(): Promise<void> {
     return this.#file.close()
   }
+}
+
+/** The pin lies beside the database's folder, so that a copy of the folder alone does not carry it along. */
+export function pinPath(database: string): string {
+  return join(dirname(database), 'heads.pin')
+}
+
+/** Makes a pin in `path` that says that nothing has been signed yet. */
+export async function pinNothing(path: string): Promise<void> {
+  const pin = await HeadPin.create(path, { size: 0, root: new Uint8Array(32) })
+  await pin.close()
 }
 
 function writeSlot({ size, root }: Pin): Buffer {

@@ -38,10 +38,14 @@ export function storeError(error: unknown, path: string): unknown {
 export function corrupt(path: string, found: string, cause?: unknown): ConsiliumError {
   return new ConsiliumError({
     code: 'database-corrupt',
-    message: `the ledger in ${path} is damaged (${found}): move the folder aside and keep it, put the newest backup of it in its place and start again; what that lacks of other members’ logs is fetched from them`,
+    message: `the ledger in ${path} is damaged (${found}): ${LEDGER_LOST}`,
     cause,
   })
 }
+
+/** What a hospital can do whose own log is damaged or old. */
+export const LEDGER_LOST =
+  'nothing was changed; keep a copy of the folder, then put back the newest copy of database/ that you have and leave heads.pin as it is (a copy that lacks what was signed is refused); without one this key cannot sign on (README, "Backups")'
 
 function hasAny(codes: ReadonlySet<string>, wanted: readonly string[]): boolean {
   return wanted.some((code) => codes.has(code))

@@ -1,21 +1,22 @@
 /** LogStore on disk, in LevelDB. LevelDB hides truncation and flipped bits, so every log is checked when it is opened. */
-import { mkdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, readdir } from 'node:fs/promises'
 import { Level } from 'level'
 import { equalBytes, fromUtf8, toHex } from '../core/bytes.ts'
-import { ConsiliumError } from '../core/errors.ts'
+import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { compareIds, type MemberId } from '../core/ids.ts'
 import { rootAt } from '../ledger/chain.ts'
 import { Frontier } from '../ledger/merkle.ts'
 import type { LogBatch, LogStore, StoredHead } from '../ledger/store.ts'
 import { checkLog, checkPin } from './check.ts'
-import { HeadPin } from './headPin.ts'
+import { HeadPin, pinPath } from './headPin.ts'
 import { corrupt, storeError } from './levelErrors.ts'
 import {
   AUTHOR_BYTES,
   authorKey,
   decodeHeadRecord,
+  decodeState,
   encodeHeadRecord,
+  encodeState,
   numberKey,
   numberOf,
   shortAuthor,
@@ -75,6 +76,7 @@ export class LevelStore implements LogStore {
     let store: LevelStore | null = null
     try {
       await mkdir(path, { recursive: true, mode: 0o700 })
+      await requireCurrent(path)
       const db: Database = new Level(path, LEVEL_OPTIONS)
       await db.open()
       store = new LevelStore(path, db, options)
@@ -144,8 +146,9 @@ export class LevelStore implements LogStore {
     return row === undefined ? undefined : { size: numberOf(row[0]), note: row[1] }
   }
 
-  getState(key: string): Promise<Uint8Array | undefined> {
-    return this.#read(() => this.#db.get(stateKey(key)))
+  async getState(key: string): Promise<Uint8Array | undefined> {
+    const bytes = await this.#read(() => this.#db.get(stateKey(key)))
+    return bytes === undefined ? undefined : this.#openState(key, bytes)
   }
 
   async listState(prefix: string): Promise<[string, Uint8Array][]> {
@@ -153,7 +156,16 @@ export class LevelStore implements LogStore {
     const lt = new Uint8Array(gte.length + 1).fill(0xff) // no UTF-8 text holds the byte 0xff
     lt.set(gte)
     const rows = await this.#read(() => this.#db.iterator({ gte, lt }).all())
-    return rows.map(([key, value]) => [fromUtf8(key.subarray(1)), value])
+    return rows.map(([key, bytes]) => {
+      const name = fromUtf8(key.subarray(1))
+      return [name, this.#openState(name, bytes)]
+    })
+  }
+
+  #openState(name: string, bytes: Uint8Array): Uint8Array {
+    const value = decodeState(name, bytes)
+    if (value === null) throw corrupt(this.#path, `the state "${name}" has not its checksum`)
+    return value
   }
 
   putState(state: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
@@ -226,13 +238,21 @@ export class LevelStore implements LogStore {
     for await (const key of this.#db.keys(tableRange(TABLE.fork)))
       this.#frozen.add(toHex(key.subarray(1, 1 + AUTHOR_BYTES)))
     for await (const [key, record] of this.#db.iterator(tableRange(TABLE.head))) {
-      const head = decodeHeadRecord(record)
+      const head = this.#openHead(record)
       const short = shortAuthor(head.author)
       if (!equalBytes(key, authorKey(TABLE.head, short)))
         throw corrupt(this.#path, 'a head stands under another author’s key')
       this.#heads.set(head.author, head)
       const fault = await checkLog(head, this)
       if (fault !== null) throw corrupt(this.#path, `log ${head.author.slice(0, 16)}…: ${fault}`)
+    }
+  }
+
+  #openHead(record: Uint8Array): StoredHead {
+    try {
+      return decodeHeadRecord(record)
+    } catch (error) {
+      throw corrupt(this.#path, messageOf(error), error)
     }
   }
 
@@ -269,13 +289,15 @@ type Batch = { put(key: Uint8Array, value: Uint8Array): unknown; del(key: Uint8A
 function putAll(batch: Batch, state: ReadonlyMap<string, Uint8Array | null>): void {
   for (const [name, value] of state) {
     if (value === null) batch.del(stateKey(name))
-    else batch.put(stateKey(name), value)
+    else batch.put(stateKey(name), encodeState(name, value))
   }
 }
 
-/** The pin lies beside the database's folder, so that a copy of the folder alone does not carry it along. */
-function pinPath(path: string): string {
-  return join(dirname(path), 'heads.pin')
+/** LevelDB makes a new database where CURRENT is missing, and deletes what the old one's files hold. */
+async function requireCurrent(path: string): Promise<void> {
+  const files = await readdir(path)
+  if (!files.includes('CURRENT') && files.some((name) => /\.(?:ldb|sst|log)$/.test(name)))
+    throw corrupt(path, 'its file CURRENT is missing')
 }
 
 function pinMissing(path: string, size: number): ConsiliumError {

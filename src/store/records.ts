@@ -1,4 +1,5 @@
 /** Keys and records of the level store: LEDGER's layout, one letter per table, big-endian numbers, so that key order is log order. */
+import { crc32 } from 'node:zlib'
 import { fromHex, toHex, utf8 } from '../core/bytes.ts'
 import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { sha256 } from '../core/digest.ts'
@@ -49,6 +50,24 @@ export function stateKey(name: string): Uint8Array {
   key[0] = TABLE.state
   key.set(bytes, 1)
   return key
+}
+
+const CRC_BYTES = 4 // LevelDB checks no checksums as it reads; entries have their hashes, and state has this
+
+/** `value ‖ CRC-32 of key and value`. */
+export function encodeState(name: string, value: Uint8Array): Uint8Array {
+  const bytes = Buffer.alloc(value.length + CRC_BYTES)
+  bytes.set(value)
+  bytes.writeUInt32BE(crc32(value, crc32(stateKey(name))), value.length)
+  return bytes
+}
+
+/** The value that `encodeState` was given, or null where the bytes are not as they were written. */
+export function decodeState(name: string, bytes: Uint8Array): Uint8Array | null {
+  if (bytes.length < CRC_BYTES) return null
+  const value = bytes.slice(0, -CRC_BYTES)
+  const kept = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(value.length)
+  return crc32(value, crc32(stateKey(name))) === kept ? value : null
 }
 
 /** The least and the greatest key that a table can hold. */

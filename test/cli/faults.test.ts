@@ -115,6 +115,44 @@ const START_FAULTS: readonly Fault[] = [
     words: ['heads.pin', '--trust-ledger'],
   },
   {
+    name: 'a folder restored without its history',
+    spoil: async (home) => {
+      await rm(join(home, 'heads.pin'))
+      await rm(join(home, 'database'), { recursive: true })
+    },
+    words: ['heads.pin', 'database', '--trust-ledger'],
+  },
+  {
+    name: 'a pin that is none',
+    spoil: (home) => writeFile(join(home, 'heads.pin'), 'x'),
+    words: ['heads.pin', 'checksum', '--trust-ledger'],
+  },
+  {
+    name: 'a database without CURRENT',
+    spoil: (home) => rm(join(home, 'database', 'CURRENT')),
+    words: ['database', 'CURRENT', 'nothing was changed'],
+  },
+  {
+    name: 'an acceptance that is none',
+    spoil: (home) => writeFile(join(home, 'acceptance'), 'bogus\n'),
+    words: ['acceptance', 'consilium accept'],
+  },
+  {
+    name: "another member's acceptance",
+    spoil: (home, folder) => cp(join(folder, 'two', 'acceptance'), join(home, 'acceptance')),
+    words: ['acceptance', 'member.key'],
+  },
+  {
+    name: 'an unknown key in the consortium file',
+    spoil: (home) => replace(join(home, 'consortium.yaml'), 'epoch: 0', 'epoch: 0\nepohc: 1'),
+    words: ['consortium.yaml', 'epohc', 'epoch', 'line'],
+  },
+  {
+    name: 'a wrong address in the consortium file',
+    spoil: (home) => replace(join(home, 'consortium.yaml'), 'addresses: [', 'addresses: ["/ip4/127.0.0.1/udp/1",'),
+    words: ['consortium.yaml', 'members[0].addresses[0]', '/ip4/127.0.0.1/udp/1', 'line'],
+  },
+  {
     name: 'a listen address that is none',
     spoil: (home) => replace(join(home, 'config.yaml'), /\/ip4\/127[^\s"'\]]*/, '/ip4/127.0.0.1/udp/1'),
     words: ['/ip4/127.0.0.1/udp/1'],

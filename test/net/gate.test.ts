@@ -1,12 +1,12 @@
 /** The gate before gossip, message by message; and the folder of the address book. */
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import { type Message, TopicValidatorResult } from '@libp2p/gossipsub'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { openBookStore } from '../../src/net/bookStore.ts'
+import { type BookStore, openBookStore } from '../../src/net/bookStore.ts'
 import { Door } from '../../src/net/gater.ts'
 import { GossipGate } from '../../src/net/gossipGate.ts'
 import { peerIdOf } from '../../src/net/peerIds.ts'
@@ -81,20 +81,41 @@ it('an announcement tells of its author only, and is short', () => {
   assert.is(tally.stats().refused['bad-announcement'], 3)
 })
 
-it('an address book in use is an error; one that is damaged is done without', async () => {
+it('an address book in use is an error; one that is damaged is put aside for a new one', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'consilium-book-'))
   try {
     const warnings: string[] = []
     const open = () => openBookStore(join(folder, 'peers'), (why) => warnings.push(why))
     const store = await open()
     assert.is(await codeOf(open), 'data-folder-locked')
+    const key = { toString: () => '/peers/one' } as Parameters<BookStore['put']>[0]
+    await store?.put(key, new Uint8Array(300).fill(7))
     await store?.close()
-    for (const file of await readdir(join(folder, 'peers'))) {
-      if (/^(?:CURRENT|MANIFEST)/.test(file)) await writeFile(join(folder, 'peers', file), 'damaged')
+    await (await open())?.close() // LevelDB writes what was in its log into a table
+    await cp(join(folder, 'peers'), join(folder, 'sound'), { recursive: true })
+    const damages: [RegExp, (bytes: Buffer) => Buffer][] = [
+      [/^(?:CURRENT|MANIFEST)/, () => Buffer.from('damaged')],
+      [/\.ldb$/, (bytes) => bytes.fill(9)],
+      [/\.ldb$/, (bytes) => Buffer.from(bytes.map((byte) => (byte === 7 ? 8 : byte)))],
+    ]
+    for (const [name, damage] of damages) {
+      await rm(join(folder, 'peers'), { recursive: true })
+      await cp(join(folder, 'sound'), join(folder, 'peers'), { recursive: true })
+      const files = (await readdir(join(folder, 'peers'))).filter((file) => name.test(file))
+      assert.ok(files.length > 0, `${name} is there`)
+      for (const file of files) {
+        const path = join(folder, 'peers', file)
+        await writeFile(path, damage(await readFile(path)))
+      }
+      warnings.length = 0
+      const anew = await open()
+      assert.not.ok(await anew?.has(key), 'nothing of the old one')
+      await anew?.put(key, new Uint8Array([1]))
+      await anew?.close()
+      assert.is(warnings.length, 1)
+      assert.match(warnings[0] as string, /was damaged.*a new one is begun/)
+      assert.ok((await readdir(folder)).includes('peers.damaged'))
     }
-    assert.is(await open(), undefined)
-    assert.is(warnings.length, 1)
-    assert.ok(warnings[0]?.includes('delete it'))
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -13,7 +13,7 @@ import { openFrame } from '../../src/ledger/wire.ts'
 import { HeadPin } from '../../src/store/headPin.ts'
 import { storeError } from '../../src/store/levelErrors.ts'
 import { LevelStore } from '../../src/store/levelStore.ts'
-import { authorKey, encodeHeadRecord, numberKey, shortAuthor, TABLE } from '../../src/store/records.ts'
+import { authorKey, encodeHeadRecord, numberKey, shortAuthor, stateKey, TABLE } from '../../src/store/records.ts'
 import { serveRange } from '../../src/store/serveRange.ts'
 import { batchOf, type Commit, FOUNDING, keyOf, logOf } from '../ledger/fixtures.ts'
 import { type Folder, folder, SELF } from './places.ts'
@@ -303,6 +303,58 @@ it('damage: destroyed database files are reported in one line', async () => {
     } finally {
       await place.remove()
     }
+  }
+})
+
+it('damage: without CURRENT, where LevelDB would begin anew and delete the rest, every file stays', async () => {
+  const place = await filled()
+  try {
+    const current = join(place.database, 'CURRENT')
+    const kept = await readFile(current)
+    await rm(current)
+    const before = await readdir(place.database)
+    assert.is(await outcome(place), 'database-corrupt')
+    assert.equal(await readdir(place.database), before)
+    await writeFile(current, kept)
+    assert.is(await outcome(place), 'opened')
+  } finally {
+    await place.remove()
+  }
+})
+
+it('damage: state that is not as it was written is refused, by its name', async () => {
+  const place = await folder()
+  try {
+    const store = await place.open()
+    await store.putState(new Map([['checkpoint/1', Uint8Array.from({ length: 100 }, (_, i) => i)]]))
+    await store.close()
+    const key = stateKey('checkpoint/1')
+    for (const at of [0, 50, 103]) {
+      const flip = async (db: Level<Uint8Array, Uint8Array>): Promise<void> => {
+        const bytes = (await db.get(key)) as Uint8Array
+        await db.put(
+          key,
+          bytes.map((byte, i) => (i === at ? byte ^ 1 : byte)),
+        )
+      }
+      await edit(place, flip)
+      const again = await place.open()
+      for (const read of [() => again.getState('checkpoint/1'), () => again.listState('checkpoint/')]) {
+        const error = await read().then(
+          () => null,
+          (thrown: ConsiliumError) => thrown,
+        )
+        assert.is(error?.code, 'database-corrupt', `byte ${at}`)
+        assert.match(error?.message ?? '', /checkpoint\/1/)
+      }
+      await again.close()
+      await edit(place, flip)
+    }
+    const mended = await place.open()
+    assert.is((await mended.getState('checkpoint/1'))?.length, 100)
+    await mended.close()
+  } finally {
+    await place.remove()
   }
 })
 
