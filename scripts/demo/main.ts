@@ -172,13 +172,13 @@ function observe(
     const weights = { shared: Float32Array.from(model.shared), head: Float32Array.from(model.head) }
     everyone = evaluateModel(spec, model.scaling, weights, cohorts, at).everyone
     history.final[at] = { scaling: model.scaling, weights }
-    if (everyone.auc !== null) history.points.push({ clinic: at, round: model.round + 1, auc: everyone.auc })
+    if (everyone.auc !== null) history.points.push({ clinic: at, round: model.round, auc: everyone.auc })
   }
   const down = status === null
   return {
     name: clinic.name,
     state: down ? (clinic.running ? 'starting' : 'down') : (study?.phase ?? 'idle'),
-    round: model === null ? null : model.round + 1,
+    round: model === null ? null : model.round,
     rounds: spec.rounds.count,
     peers: status?.peers.filter((peer) => peer.gossiping).length ?? null,
     messages: status === null ? null : status.network.messagesIn + status.network.messagesOut,

@@ -100,7 +100,8 @@ function studyLines(study: StudyReport): string[] {
       ? ''
       : ` · last merge: ${study.merged.map(({ name, ageRounds }) => (ageRounds === 0 ? name : `${name} (age ${ageRounds})`)).join(', ')}`
   return [
-    `${study.name} (${short(study.id)}): ${study.paused ? 'paused' : study.phase}, round ${study.round} of ${study.rounds}, ${study.accepted.length} accepted, ${study.bound.length} bound${own}${merged}`,
+    `${study.name} (${short(study.id)}): ${study.paused ? 'paused' : study.phase}, ${study.round} of ${study.rounds} rounds, ${study.accepted.length} accepted, ${study.bound.length} bound${own}${merged}`,
+    ...(study.failure === null ? [] : [`  the learner failed and is tried again: ${study.failure}`]),
     ...(study.refusal === null ? [] : [`  the next round may not start: ${study.refusal}`]),
   ]
 }

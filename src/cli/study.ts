@@ -55,7 +55,7 @@ function accept(): Command {
 function bind(): Command {
   return command(
     'bind',
-    "bind this hospital's own table to a study; nothing leaves but counts and sums",
+    "bind this hospital's own table to a study: rows stay, counts and sums leave once, then model updates",
     'consilium study bind 5f1e09ab34cd --data patients.csv --column tau="Tau [ng/L]" --unit tau=ng/L',
   )
     .argument('<study>', "digest, at least 6 digits of it, or the study's name")
@@ -95,7 +95,7 @@ function bind(): Command {
     )
 }
 
-function bindLines(file: string, { study, summary }: BindReport): string[] {
+function bindLines(file: string, { study, summary, replaces, contributes }: BindReport): string[] {
   const rows = summary.features.map((feature) => {
     const missing = `${(feature.missingShare * 100).toFixed(0)} %`
     if (feature.kind === 'number') {
@@ -119,7 +119,10 @@ function bindLines(file: string, { study, summary }: BindReport): string[] {
     ...table(['feature', 'unit', 'missing', 'smallest … mean … largest, or rows per level'], rows),
     '',
     `Bound ${file} to study ${short(study)}: ${summary.rows} patients${positives}; ${summary.trainRows} train, ${summary.testRows} are held out.`,
-    'The rows stay in this file. Counts, sums and sums of squares go to the other members once; then model updates.',
+    ...(replaces ? ['It replaces the table that was bound before: the next round trains on this one.'] : []),
+    contributes
+      ? 'The rows stay in this file. Counts, sums and sums of squares go to the other members once; then model updates.'
+      : 'The rows stay in this file. Their numbers (all rows, training rows) go to the other members; then model updates.',
   ]
 }
 
@@ -130,7 +133,7 @@ function list(): Command {
       studies.length === 0
         ? ['No study has been proposed yet. Propose one: consilium study add FILE']
         : table(
-            ['study', 'name', 'phase', 'round', 'accepted', 'bound', 'own AUC', 'proposed'],
+            ['study', 'name', 'phase', 'rounds', 'accepted', 'bound', 'own AUC', 'proposed'],
             studies.map((s) => [
               short(s.id),
               s.name,
@@ -158,7 +161,7 @@ function show(): Command {
       outputOf(options).print({ ...report, study }, () => [
         `${report.id}`,
         `proposed by ${report.proposedBy} at ${utc(report.proposedAtMs)}; accepted by ${report.accepted.join(', ') || 'nobody'}; bound by ${report.bound.join(', ') || 'nobody'}`,
-        `here: ${report.paused ? 'paused' : report.phase}, round ${report.round} of ${report.rounds}${report.refusal === null ? '' : ` (${report.refusal})`}`,
+        `here: ${report.paused ? 'paused' : report.phase}, ${report.round} of ${report.rounds} rounds${report.refusal === null ? '' : ` (${report.refusal})`}`,
         '',
         describeStudy(study),
       ])

@@ -25,6 +25,7 @@ export const STUDY_BOUNDS = {
   countMax: 1_000_000, // rounds; a minute apart, two years
   testShareMin: 0.05, // smaller held-out parts measure noise
   testShareMax: 0.5, // more would starve training
+  minimumCohortMin: 5, // a sum over fewer patients says much of each; health statistics suppress smaller counts
   minimumCohortMax: 100_000, // larger than most hospitals' tables
 } as const
 
@@ -129,5 +130,5 @@ export const studySchema = section({
     {},
   ),
   testShare: v.optional(number(B.testShareMin, B.testShareMax), D.testShare),
-  minimumCohort: v.optional(whole(1, B.minimumCohortMax), D.minimumCohort),
+  minimumCohort: v.optional(whole(B.minimumCohortMin, B.minimumCohortMax), D.minimumCohort),
 })

@@ -47,12 +47,15 @@ export interface StudyReport {
   readonly bound: readonly string[]
   readonly phase: string
   readonly paused: boolean
+  /** Rounds that lie behind, of `rounds`. */
   readonly round: number
   readonly rounds: number
   /** Rows of this hospital's table; null where none is bound. */
   readonly rows: number | null
   /** Why the next round may not start. */
   readonly refusal: string | null
+  /** Why the learner failed last; null since it succeeded. */
+  readonly failure: string | null
   /** On this hospital's own held-out patients, after the newest merge. */
   readonly metrics: Metrics | null
   readonly model: string | null
@@ -63,6 +66,7 @@ export interface StudyReport {
 /** The newest complete model of a study, with this hospital's private head: for its own people only. */
 export interface ModelReport {
   readonly study: string
+  /** Rounds that went into it. */
   readonly round: number
   readonly digest: string
   readonly shared: readonly number[]
@@ -74,6 +78,10 @@ export interface ModelReport {
 export interface BindReport {
   readonly study: string
   readonly summary: DatasetSummary
+  /** Another table was bound before: the next round trains on this one instead. */
+  readonly replaces: boolean
+  /** Its counts and sums go to the others, for scaling; those of a later table do not. */
+  readonly contributes: boolean
 }
 
 /** One entry for people: digests as hex, times in milliseconds since 1970, bytes in bodies as hex. */

@@ -10,9 +10,9 @@ import type { LogStore } from '../ledger/store.ts'
 import type { Transport, TransportEvents } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
-import { Machine } from '../node/machine.ts'
+import { Machine, STUDY_ENDED } from '../node/machine.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../training/storedCheckpoint.ts'
-import { type Job, Trainer } from '../training/trainer.ts'
+import { Trainer } from '../training/trainer.ts'
 import { WeightStore } from '../training/weightStore.ts'
 import { Bindings } from './bindings.ts'
 import { Driver } from './driver.ts'
@@ -25,6 +25,7 @@ import { Logs } from './logs.ts'
 import type { Recorder } from './recorder.ts'
 import { Replicator } from './replicator.ts'
 import { Room } from './room.ts'
+import { StudyWork } from './studyWork.ts'
 import { Tasks } from './tasks.ts'
 
 /** What a daemon is made of; everything that touches the world is handed in. */
@@ -59,6 +60,7 @@ export class Daemon {
   readonly #transport: Transport
   readonly #logs: Logs
   readonly #replicator: Replicator
+  readonly #studyWork: StudyWork
   readonly #inbox: Inbox
   readonly #topics: { readonly heads: string; readonly study: (id: StudyId) => string }
   readonly followers = new Followers()
@@ -96,6 +98,13 @@ export class Daemon {
       tellFollowers: (entries) => this.followers.tell(entries),
       log: parts.log,
       onStoreFailed: (error) => this.#fail(error),
+    })
+    this.#studyWork = new StudyWork({
+      trainer: () => this.#trainerOf(),
+      tasks: this.#tasks,
+      feed: this.#driver.feed,
+      log: parts.log,
+      stopping: this.#stopping.signal,
     })
     const prefix = `consilium/1/${founding.slice(0, 16)}`
     this.#topics = { heads: `${prefix}/heads`, study: (id) => `${prefix}/study/${id.slice(0, 32)}` }
@@ -216,6 +225,11 @@ export class Daemon {
     return this.#parts.home.consortium.members.find((one) => one.key === member)?.name ?? member.slice(0, 12)
   }
 
+  /** Why the learner of a study failed last, or null where it did not. */
+  failure(id: StudyId): string | null {
+    return this.#studyWork.failure(id)
+  }
+
   model(id: StudyId): ReturnType<Trainer['model']> {
     return this.#trainer?.model(id) ?? null
   }
@@ -223,15 +237,19 @@ export class Daemon {
   /** Reads and checks a table, then tells the machine. Errors: `data-…`, `study-…`. */
   async bind(id: StudyId, request: Parameters<Bindings['bind']>[2]) {
     const state = this.#studyState(id)
-    if (!state.accepted.has(this.#parts.home.key.id)) {
+    const self = this.#parts.home.key.id
+    if (!state.accepted.has(self)) {
       throw new ConsiliumError({
         code: 'study-not-accepted',
         message: `accept the study before binding a table: consilium study accept ${id}`,
       })
     }
+    if (state.ended.has(self)) throw new ConsiliumError({ code: 'study-ended', message: STUDY_ENDED })
+    const replaces = state.bound.has(self)
+    const contributes = state.scaling === null && !state.statistics.has(self)
     const { facts, summary } = await this.#bindingsOf().bind(id, state.study, request)
     await this.command((ticket) => ({ type: 'study-bind', ticket, dataset: facts }))
-    return summary
+    return { summary, replaces, contributes }
   }
 
   /** Feeds a command and waits for the machine's answer, and for the entries that it wrote. */
@@ -248,8 +266,14 @@ export class Daemon {
   #transportEvents(): TransportEvents {
     const feed = (event: NodeEvent): void => this.#driver.feed(event)
     return {
-      onConnected: (member) => feed({ type: 'peer-connected', member }),
-      onDisconnected: (member) => feed({ type: 'peer-disconnected', member }),
+      onConnected: (member) => {
+        this.#parts.log('info', 'member-connected', { member, name: this.nameOf(member) })
+        feed({ type: 'peer-connected', member })
+      },
+      onDisconnected: (member) => {
+        if (!this.#closing) this.#parts.log('info', 'member-gone', { member, name: this.nameOf(member) })
+        feed({ type: 'peer-disconnected', member })
+      },
       onStranger: (peer, direction) => {
         this.#parts.log('warn', 'stranger-refused', { peer, direction })
         feed({ type: 'stranger-refused' })
@@ -281,13 +305,11 @@ export class Daemon {
         return this.#tasks.run('disconnect', () => this.#transport.disconnect(action.member, action.reason))
       case 'open-study':
         this.#transport.subscribe(this.#topics.study(action.permit.study))
-        return this.#learn(action.permit.study, 0, () => this.#trainerOf().open(action))
+        return this.#studyWork.begin(action)
       case 'train':
-        return this.#learn(action.permit.study, action.round, () => this.#trainerOf().train(action))
       case 'merge':
-        return this.#learn(action.permit.study, action.round, () => this.#trainerOf().merge(action))
       case 'evaluate':
-        return this.#learn(action.permit.study, action.round, () => this.#trainerOf().evaluate(action))
+        return this.#studyWork.begin(action)
       case 'publish-update': {
         const { header } = action
         const weights = this.#weights.get(header.study, header.digest)
@@ -326,21 +348,6 @@ export class Daemon {
     this.#tasks.run('publish', async () => {
       const recipients = await this.#transport.publish(topic, data)
       this.#parts.log('debug', 'published', { topic, bytes: data.length, recipients })
-    })
-  }
-
-  #learn(study: StudyId, round: number, begin: () => Job): void {
-    this.#tasks.run('learn', async () => {
-      try {
-        this.#driver.feed(await begin()())
-      } catch (error) {
-        if (this.#stopping.signal.aborted) return
-        const known = error instanceof ConsiliumError
-        // a data error's message may show a patient's value, so only its code is logged
-        const said = known && error.code.startsWith('data-') ? 'see "consilium study bind"' : messageOf(error)
-        this.#parts.log('warn', 'learner-failed', { study, round, code: known ? error.code : 'internal', error: said })
-        this.#driver.feed({ type: 'learner-failed', study, round, code: known ? error.code : 'internal' })
-      }
     })
   }
 

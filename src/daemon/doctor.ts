@@ -73,7 +73,7 @@ function ports(daemon: Daemon): Finding {
 async function load(): Promise<Finding> {
   const before = performance.now()
   await new Promise((resolve) => setTimeout(resolve, 50))
-  const lateMs = performance.now() - before - 50
+  const lateMs = Math.max(0, performance.now() - before - 50)
   const text = `event loop ${lateMs.toFixed(0)} ms late, ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB memory`
   return lateMs <= DELAY_MS_MAX
     ? { check: 'load', ok: true, text }
@@ -108,9 +108,9 @@ function studies(daemon: Daemon): Finding[] {
     if (run === null) return []
     const check = `study ${state.study.name}`
     if (run.phase === 'failed')
-      return [{ check, ok: false, text: 'the learner failed and is tried again; see the log for its reason' }]
+      return [{ check, ok: false, text: `the learner failed and is tried again (${daemon.failure(state.id)})` }]
     if (run.refusal !== null) return [{ check, ok: false, text: `the next round may not start: ${run.refusal}` }]
-    return [{ check, ok: true, text: `${run.phase}, round ${run.round}` }]
+    return [{ check, ok: true, text: `${run.phase}, ${run.behind} of ${state.study.rounds.count} rounds` }]
   })
 }
 

@@ -37,6 +37,7 @@ export async function writeAtomically(path: string, content: string | Uint8Array
   }
 }
 
+/** Whether anything is at `path`, a broken link included. */
 export function exists(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,

@@ -114,7 +114,7 @@ export class LogReader {
     }
     return {
       members: member === null ? this.#daemon.logs.authors() : [this.#member(member)],
-      kind: query.get('kind'),
+      kind: kindOf(query.get('kind')),
       study: this.#study(query.get('study')),
       limit,
     }
@@ -217,6 +217,14 @@ export class LogReader {
   #ref(author: MemberId, seq: number): string {
     return `${squeeze(this.#daemon.nameOf(author))}/${seq}`
   }
+}
+
+/** A kind, or the first words of kinds; one that this version does not know may be another version's, where it is whole. */
+function kindOf(given: string | null): string | null {
+  if (given === null || given.includes('.')) return given
+  if (Object.keys(KINDS).some((kind) => kind.startsWith(`${given}.`))) return given
+  const message = `--kind: no kind is or begins with "${given.slice(0, 80)}"; the kinds are ${Object.keys(KINDS).join(', ')}`
+  throw new ConsiliumError({ code: 'kind-unknown', message })
 }
 
 function matches(entry: Entry, { kind, study }: Filter): boolean {

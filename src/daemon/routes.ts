@@ -105,10 +105,11 @@ function studies(daemon: Daemon): StudyReport[] {
     bound: names(state.bound),
     phase: run?.phase ?? 'idle',
     paused: state.paused.has(daemon.home.key.id),
-    round: run?.round ?? 0,
+    round: run?.behind ?? 0,
     rounds: state.study.rounds.count,
     rows: run?.rows ?? null,
     refusal: run?.refusal ?? null,
+    failure: daemon.failure(state.id),
     metrics: run?.metrics ?? null,
     model: run?.model ?? null,
     merged: (run?.inputs ?? []).map(({ author, ageRounds }) => ({ name: daemon.nameOf(author), ageRounds })),
@@ -153,7 +154,7 @@ async function bindStudy(daemon: Daemon, ref: string, body: Record<string, unkno
     units: words(body, 'units'),
     extra,
   } as const
-  return { study: state.id, summary: await daemon.bind(state.id, request) }
+  return { study: state.id, ...(await daemon.bind(state.id, request)) }
 }
 
 async function pauseStudy(daemon: Daemon, ref: string, paused: boolean): Promise<{ study: StudyId; name: string }> {
@@ -174,7 +175,7 @@ function model(daemon: Daemon, ref: string): ModelReport {
   const { digest, scaling } = state.scaling
   return {
     study: state.id,
-    round: found.round,
+    round: found.round + 1,
     digest: found.digest,
     shared: [...found.weights.shared],
     head: [...found.weights.head],

@@ -23,7 +23,7 @@ export async function bindTable(study: Study, file: TableFile, options: BindOpti
   const rows = new BoundRows(study, file.name, options)
   await scanTable(file, rows)
   const labels = rows.labels()
-  checkCohort(study, labels, file.name)
+  checkClasses(study, labels, file.name)
   const rng = Rng.from('split', studyIdOf(studyDocument(study)), options.seed ?? '')
   const dataset: Dataset = {
     rows: labels.length,
@@ -32,6 +32,7 @@ export async function bindTable(study: Study, file: TableFile, options: BindOpti
     labels,
     ...stratifiedSplit(labels, study.testShare, rng),
   }
+  checkCohort(study, dataset, file.name)
   return { dataset, summary: summarise(study, dataset) }
 }
 
@@ -94,12 +95,15 @@ class BoundRows implements TableReader {
   }
 }
 
-/** A cohort large enough to hide in, and two of each class, so that both parts of the split have both. */
-function checkCohort(study: Study, labels: Uint8Array, file: string): void {
-  if (labels.length < study.minimumCohort) {
-    const message = `${labels.length} rows, the study's minimum cohort is ${study.minimumCohort}: add patients, or don't take part with this table`
-    throw new DataError('too-few-rows', file, message)
-  }
+/** Rows enough to hide in, of those whose number and sums the others are told. */
+function checkCohort({ minimumCohort }: Study, { rows, trainRows }: Dataset, file: string): void {
+  if (trainRows.length >= minimumCohort) return
+  const message = `${rows} rows, of which ${trainRows.length} would train; the study's minimum cohort is ${minimumCohort} that do: add patients, or don't take part with this table`
+  throw new DataError('too-few-rows', file, message)
+}
+
+/** Two of each class, so that both parts of the split have both. */
+function checkClasses(study: Study, labels: Uint8Array, file: string): void {
   const positives = labels.reduce((sum, label) => sum + label, 0)
   const classes = [
     [study.label.positive, positives],

@@ -1,6 +1,6 @@
 /** Reads CSV files: UTF-8 with or without byte order mark, any line end, comma, semicolon or tab; every fault in one line. */
 import { isUtf8 } from 'node:buffer'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { CsvError, parse } from 'csv-parse'
 import { messageOf } from '../core/errors.ts'
@@ -27,6 +27,7 @@ const COLUMNS_MAX = 20_000 // twice the features that a study may have: extra co
 /** Reads the whole file. Errors: `data-file`, `data-too-large`, `data-empty`. */
 export async function readTableFile(path: string): Promise<TableFile> {
   try {
+    if (!(await stat(path)).isFile()) throw new DataError('file', path, 'this is no file: give the CSV file')
     await using file = await open(path, 'r')
     const { size } = await file.stat()
     if (size > LIMITS.csvBytesMax) {
@@ -47,7 +48,6 @@ function unreadable(path: string, error: unknown): DataError {
   const reason: Record<string, string> = {
     ENOENT: 'there is no such file: check the path',
     EACCES: 'this user may not read the file: change its permissions or its owner',
-    EISDIR: 'this is a folder: give the CSV file in it',
   }
   return new DataError('file', path, reason[code] ?? `cannot be read: ${messageOf(error)}`, undefined, error)
 }

@@ -319,6 +319,9 @@ function forkedIn({ self, facts }: Booted): MemberId[] {
   })
 }
 
+/** Why a table is not bound to a study that is over. */
+export const STUDY_ENDED = 'this study has ended here, so nothing trains on another table: propose a new study for it'
+
 function refusalOf(
   command: string,
   state: StudyState | undefined,
@@ -345,6 +348,9 @@ function refusalOf(
       code: 'study-not-accepted',
       message: `accept the study before binding a table: consilium study accept ${id.slice(0, 12)}`,
     }
+  }
+  if (command === 'study-bind' && state.ended.has(self)) {
+    return { code: 'study-ended', message: STUDY_ENDED }
   }
   const bound = studies.all().filter((one) => one.bound.has(self)).length
   if (command === 'study-bind' && bound >= LIMITS.studiesMax && !state.bound.has(self)) {

@@ -211,6 +211,8 @@ export class StudyRun {
     return {
       phase: this.#phase,
       round: this.#round,
+      /** Rounds that lie behind: all of them once it has ended. */
+      behind: this.#phase === 'ended' ? this.#round + 1 : this.#round,
       rows: this.#dataset?.rows ?? null,
       refusal: this.#refusal,
       metrics: this.#metrics,
@@ -309,6 +311,13 @@ export class StudyRun {
   #completeRound(): void {
     const state = this.#context.studies.get(this.id)
     invariant(state !== undefined && this.#merged !== null && this.#own !== null, 'a complete round was merged')
+    const merged = this.#inputs.length
+    this.#context.tell('info', 'round-complete', {
+      study: this.id,
+      round: this.#round,
+      merged,
+      model: this.#merged.result,
+    })
     this.#base = this.#merged.result
     this.#parents = this.#inputs.map((input) => input.digest)
     if (this.#isLast(state)) {

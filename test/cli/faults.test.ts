@@ -13,6 +13,7 @@ import {
   patients,
   studyText,
   type TestNode,
+  until,
 } from '../daemon/kit.ts'
 
 const it = suite('faults at the command line')
@@ -311,6 +312,18 @@ it('a study file and a table with a fault are refused by name and place, and a B
     await writeFile(table, `\uFEFF${GOOD.replaceAll('\n', '\r\n')}`)
     const bound = await bind()
     assert.is(bound.code, 0, bound.err)
+    const option = await bind('--column', 'tau')
+    assert.is(option.code, 1)
+    assert.match(option.err, /--column.*'tau' is invalid.*NAME=VALUE/)
+    await one.end('SIGTERM')
+    await rm(table)
+    await one.start()
+    const failure = async (): Promise<string> => (await one.status())?.studies[0]?.failure ?? ''
+    await until(20_000, 'the missing table to be told of', async () => (await failure()) !== '')
+    assert.match(await failure(), /data-file: .*table\.csv: there is no such file/)
+    const doctor = await consilium(['doctor', ...at])
+    assert.match(doctor.out, /LOOK.*study.*table\.csv: there is no such file/)
+    assert.is(doctor.code, 1)
   }))
 
 it('every command has --help with an example, and unknown options are refused', async () => {

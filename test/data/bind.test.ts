@@ -23,7 +23,7 @@ features:
   - { name: side, kind: category, levels: [left, right] }
   - { name: ward, kind: category, levels: [A, B], missing: refuse }
   - { name: score, kind: number }
-minimumCohort: 6
+minimumCohort: 5
 `,
   'wards.yaml',
 )
@@ -279,7 +279,8 @@ const FAULTS: readonly [
     'missing-value',
     ['line 9', 'column "ward"', 'refuses'],
   ],
-  ['fewer rows than the minimum cohort', table(ROWS.slice(0, 5)), 'too-few-rows', ['5 rows', 'minimum cohort is 6']],
+  ['fewer rows than the minimum cohort', table(ROWS.slice(0, 5)), 'too-few-rows', ['5 rows', 'minimum cohort is 5']],
+  ['enough rows, but not to train on', table(ROWS.slice(0, 6)), 'too-few-rows', ['6 rows, of which 4 would train']],
   [
     'one class only',
     table(ROWS.map((row) => row.replace('dead', 'alive'))),
@@ -328,7 +329,7 @@ it('a missing file, a folder and a file beyond reach are told in one line', asyn
       ['data-file', `${join(folder, 'gone.csv')}: there is no such file: check the path`],
     )
     const dir = await faultOf(() => readTableFile(folder))
-    assert.is(dir.message, `${folder}: this is a folder: give the CSV file in it`)
+    assert.is(dir.message, `${folder}: this is no file: give the CSV file`)
     const under = await faultOf(() => readTableFile(join(folder, 'a\0b')))
     assert.is(under.code, 'data-file')
     writeFileSync(join(folder, 'a.csv'), table())
@@ -377,10 +378,10 @@ it('names are compared as they look: composed or not, with brackets of their own
     '{ name: constructor, kind: number }',
   ]
   const study = parseStudy(
-    `name: x\npurpose: y\nlabel: { name: o, positive: p, negative: n }\nminimumCohort: 2\nfeatures: [${features}]`,
+    `name: x\npurpose: y\nlabel: { name: o, positive: p, negative: n }\nminimumCohort: 5\nfeatures: [${features}]`,
     'x.yaml',
   )
-  const lines = ['p,1,2,3', 'n,4,5,6', 'p,7,8,9', 'n,10,11,12']
+  const lines = ['p,1,2,3', 'n,4,5,6', 'p,7,8,9', 'n,10,11,12', 'p,1,1,1', 'n,1,1,1', 'n,1,1,1', 'n,1,1,1']
   const text = ['o,Größe [µg],Score [0-9],constructor'.normalize('NFD').replace('µ', 'μ'), ...lines].join('\n') // Greek mu
   const { dataset } = await bind(text, { columns: {}, units: {} }, study)
   assert.equal([...dataset.values.subarray(0, 6)], [1, 2, 3, 4, 5, 6])

@@ -247,6 +247,14 @@ it('commands out of order are answered with what to do', () => {
   assert.is(codeOf(world.bind('table')), null)
 })
 
+it('no table is bound to a study that has ended', () => {
+  const world = running()
+  assert.ok(world.finish())
+  assert.equal([world.run?.round, world.run?.behind], [ROUNDS - 1, ROUNDS])
+  assert.is(answerOf(world.bind('another table')), 'study-ended')
+  assert.equal(draftsOf(lastOf(world)), [])
+})
+
 it('a machine takes nothing before it is booted, and is booted once', () => {
   assert.throws(() => new Machine().step({ type: 'woken' }, 0), /booted/)
   const world = new Harness()

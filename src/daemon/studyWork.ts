@@ -1,0 +1,81 @@
+/** Does what the machine asks of the learner, in the background; keeps why it failed, for people. */
+import { ConsiliumError, exhaustive, messageOf } from '../core/errors.ts'
+import type { StudyId } from '../core/ids.ts'
+import { DataError } from '../data/fault.ts'
+import type { Action } from '../node/actions.ts'
+import type { NodeEvent } from '../node/events.ts'
+import type { Job, Trainer } from '../training/trainer.ts'
+import type { Log } from './log.ts'
+import type { Tasks } from './tasks.ts'
+
+type Asked = Extract<Action, { type: 'open-study' | 'train' | 'merge' | 'evaluate' }>
+
+/** What study work needs of the daemon. `trainer` is asked for with the first action, when the daemon has started. */
+export interface StudyWorkParts {
+  readonly trainer: () => Trainer
+  readonly tasks: Tasks
+  readonly feed: (event: NodeEvent) => void
+  readonly log: Log
+  /** Failures after its abort are those of the stop. */
+  readonly stopping: AbortSignal
+}
+
+/** One per daemon. Each action ends with one event: what the learner reports, or `learner-failed`. */
+export class StudyWork {
+  readonly #parts: StudyWorkParts
+  readonly #failures = new Map<StudyId, string>()
+
+  constructor(parts: StudyWorkParts) {
+    this.#parts = parts
+  }
+
+  /** The action's inputs are taken before this returns. */
+  begin(action: Asked): void {
+    this.#parts.tasks.run('learn', () => this.#work(action))
+  }
+
+  /** Why the learner of a study failed last, or null since it succeeded; never holds a patient's value. */
+  failure(study: StudyId): string | null {
+    return this.#failures.get(study) ?? null
+  }
+
+  async #work(action: Asked): Promise<void> {
+    const { study } = action.permit
+    try {
+      const event = await this.#jobOf(action)()
+      this.#failures.delete(study)
+      this.#parts.feed(event)
+    } catch (error) {
+      if (this.#parts.stopping.aborted) return
+      const code = error instanceof ConsiliumError ? error.code : 'internal'
+      const said = sayable(error)
+      this.#failures.set(study, `${code}: ${said}`)
+      this.#parts.log('warn', 'learner-failed', { study, code, error: said })
+      const round = action.type === 'open-study' ? 0 : action.round
+      this.#parts.feed({ type: 'learner-failed', study, round, code })
+    }
+  }
+
+  #jobOf(action: Asked): Job {
+    const trainer = this.#parts.trainer()
+    switch (action.type) {
+      case 'open-study':
+        return trainer.open(action)
+      case 'train':
+        return trainer.train(action)
+      case 'merge':
+        return trainer.merge(action)
+      case 'evaluate':
+        return trainer.evaluate(action)
+      default:
+        return exhaustive(action)
+    }
+  }
+}
+
+/** The message, or only the place where it may quote a cell. */
+function sayable(error: unknown): string {
+  if (error instanceof DataError && error.line !== undefined)
+    return `line ${error.line} of the bound table; bind it again to see it`
+  return messageOf(error)
+}
