@@ -58,13 +58,14 @@ async function main(): Promise<void> {
   const realSites = elsewhere !== null
   const folder = await mkdtemp(join(tmpdir(), 'consilium-demo-'))
   say(
-    `Consilium demo: ${tables.length} hospitals, ${tables.reduce((sum, one) => sum + one.rows, 0)} real patients, no server. Folder: ${folder}`,
+    `Consilium demo: ${tables.length} hospitals, ${tables.reduce((sum, one) => sum + one.rows, 0)} real patients, no server.`,
   )
   say(
     realSites
-      ? 'The hospitals are real sites of the data set; the patients of its other sites only test the models.'
-      : `The data set has no sites: dealing it ${tables.map((one) => one.rows).join(' : ')} to five clinics (seed ${options.seed}) is ours.`,
+      ? "The hospitals are real sites of the data set; its other sites' patients only\ntest the models."
+      : `The data set has no sites: dealing it ${tables.map((one) => one.rows).join(' : ')} to five clinics\n(seed ${options.seed}) is ours.`,
   )
+  say(`Folder: ${folder}`)
 
   const clinics = await foundClinics(folder, tables)
   const stop = new AbortController()
@@ -85,12 +86,15 @@ async function main(): Promise<void> {
     const verified = await verifyEverywhere(clinics)
     await Promise.all(clinics.map((clinic) => clinic.stop()))
     stop.signal.throwIfAborted()
-    say('\nTraining the baselines: each hospital alone, FedAvg, and all data pooled (only a demo has all the data) …')
+    say('\nTraining the baselines: each hospital alone, FedAvg, and all data pooled\n(only a demo has all the data) …')
     const baselines = await runBaselines(study, cohorts, study.rounds.count)
     const input = { study, cohorts, seed: options.seed, realSites, gossip: history, baselines, verified }
     for (const line of report(input)) say(line)
     await writeFile(join(folder, 'report.json'), `${JSON.stringify(reportJson(input), null, 2)}\n`)
-    say(farewell(folder, clinics, (Date.now() - started) / 1000))
+    say(farewell(folder, clinics, options, (Date.now() - started) / 1000))
+  } catch (error) {
+    say(`\nWhat was made so far is kept in ${folder}`)
+    throw error
   } finally {
     await Promise.all(clinics.map((clinic) => clinic.stop()))
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
@@ -237,18 +241,22 @@ function wholeNumber(given: string): number {
   throw new InvalidArgumentError('A whole number from 0 is expected.')
 }
 
-function farewell(folder: string, clinics: readonly Clinic[], seconds: number): string {
+function farewell(folder: string, clinics: readonly Clinic[], { data, seed }: Options, seconds: number): string {
   const [first] = clinics as [Clinic]
+  const program = (command: string): string => `  node dist/src/main.js ${command} --home ${first.home}`
+  const demo = (options: string, what: string): string => `  ${`npm run demo -- ${options}`.padEnd(42)}${what}`
   return [
     '',
-    `Done in ${seconds.toFixed(0)} s. Everything is kept in ${folder}: keys, configs, logs, report.json.`,
-    'Try next:',
-    `  node dist/src/main.js start --home ${first.home}     start that clinic again; then, in another terminal:`,
-    `  node dist/src/main.js status --home ${first.home}`,
-    `  node dist/src/main.js log ls --home ${first.home} --kind round.merged`,
-    '  npm run demo -- --seed 2                 another deal of the same patients',
-    '  npm run demo -- --data icu               hospitals that are real sites',
-    '  README.md, "A hospital\'s quick start"    your own consortium',
+    `Done in ${seconds.toFixed(0)} s. Everything is kept: keys, configs, logs and report.json, in`,
+    `  ${folder}`,
+    'Try next: start one clinic again; then, in another terminal, ask it:',
+    program('start'),
+    program('status'),
+    program('log ls --kind round.merged'),
+    'Or another demo:',
+    demo(`--data ${data} --seed ${seed + 1}`, 'another draw of the same patients'),
+    data === 'icu' ? demo('--data alzheimer', 'memory clinics') : demo('--data icu', 'hospitals that are real sites'),
+    'Or a consortium of your own: README.md, "A hospital\'s quick start".',
   ].join('\n')
 }
 

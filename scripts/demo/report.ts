@@ -1,4 +1,4 @@
-/** The report at the end of the demo: what joining was worth to each hospital, with intervals, in lines of at most 100 columns. */
+/** The report at the end of the demo: what joining was worth to each hospital, with intervals, in lines of at most 80 columns. */
 import { plot } from 'simple-ascii-chart'
 import {
   ARMS,
@@ -12,7 +12,7 @@ import {
   type ReportInput,
 } from './figures.ts'
 
-const COLUMNS_MAX = 100 // a terminal's usual width is 80 to 120; five hospitals and four figures need this much
+const COLUMNS_MAX = 80 // what every terminal has
 const FEW_PATIENTS = 20 // with fewer, one patient more or less moves an AUC by several hundredths
 
 /** The report as lines for a terminal. */
@@ -62,19 +62,19 @@ const METRIC_WORDS: Readonly<Record<Metric, string>> = {
   auc: 'AUC',
   accuracy: 'accuracy',
   logLoss: 'log-loss',
-  calibrationError: 'calibration error',
+  calibrationError: 'calibration',
 }
 
-const NAME = 13
-const ARM = 12
-const FIGURE = 18
+const NAME = 12
+const ARM = 11
+const FIGURE = 14
 
 function overall({ overall, own }: Figures): string[] {
   return [
     '',
     'OVERALL',
     ...wrap(
-      `Each of the ${own.rows} test patients (${own.positives} positive) scored by the model of their own hospital, with 95 % intervals. AUC and accuracy: more is better; the other two: less is.`,
+      `Each of the ${own.rows} test patients (${own.positives} positive) scored by the model of their own hospital, with 95 % intervals. AUC and accuracy: more is better; log-loss and calibration error: less is.`,
     ),
     '',
     ''.padEnd(ARM) + METRICS.map((metric) => METRIC_WORDS[metric].padEnd(FIGURE)).join(''),
@@ -105,7 +105,7 @@ function byHospital({ clinics, everyone }: Figures): string[] {
 }
 
 function ownPatients({ clinics }: Figures): string[] {
-  const cell = (auc: number | null): string => (auc === null ? '–' : auc.toFixed(2)).padEnd(ARM)
+  const cell = (auc: number | null): string => (auc === null ? '–' : bare(auc)).padEnd(ARM)
   return [
     '',
     'OWN TEST PATIENTS',
@@ -113,14 +113,10 @@ function ownPatients({ clinics }: Figures): string[] {
     '',
     `${''.padEnd(NAME)}${'patients'.padEnd(20)}${ARMS.map((arm) => arm.padEnd(ARM)).join('')}`,
     ...clinics.map(({ name, own }) => {
-      const caution = own.rows < FEW_PATIENTS ? 'too few to judge' : ''
-      return (
-        name.padEnd(NAME) +
-        `${own.rows} (${own.positives} positive)`.padEnd(20) +
-        ARMS.map((arm) => cell(own.auc[arm])).join('') +
-        caution
-      )
+      const patients = `${own.rows} (${own.positives} positive)${own.rows < FEW_PATIENTS ? ' *' : ''}`
+      return name.padEnd(NAME) + patients.padEnd(20) + ARMS.map((arm) => cell(own.auc[arm])).join('')
     }),
+    ...(clinics.some(({ own }) => own.rows < FEW_PATIENTS) ? [`* fewer than ${FEW_PATIENTS}: too few to judge`] : []),
   ].map(trimmed)
 }
 
@@ -128,13 +124,13 @@ function worth({ clinics }: Figures): string[] {
   return [
     '',
     'WHAT JOINING WAS WORTH',
-    "AUC of gossip less that of local-only, patient by patient on everyone's test patients.",
+    ...wrap("AUC of gossip less that of local-only, patient by patient on everyone's test patients."),
     '',
     ...clinics.map(({ name, trainRows, worth, everyone }) => {
       const levels = [everyone['local-only'], everyone.gossip]
-        .map((figures) => figures?.auc.value.toFixed(2) ?? '–')
+        .map((figures) => (figures === null ? '–' : bare(figures.auc.value)))
         .join(' → ')
-      return `${name.padEnd(NAME)}${`trains on ${trainRows}`.padEnd(16)}${levels.padEnd(15)}${worthWords(worth)}`
+      return `${name.padEnd(NAME)}${`trains on ${trainRows}`.padEnd(15)}${levels.padEnd(12)}${worthWords(worth)}`
     }),
   ].map(trimmed)
 }
@@ -150,7 +146,7 @@ export function worthWords(worth: Interval | null): string {
 }
 
 const MARKS: Readonly<Record<ArmName, string>> = { pooled: 'P', FedAvg: 'F', 'local-only': 'l', gossip: 'G' }
-const PLOT = { width: 84, height: 18, tickRounds: 5, tickAuc: 0.05 } as const
+const PLOT = { width: 72, height: 18, tickRounds: 5, tickAuc: 0.05 } as const
 
 interface Curve {
   readonly arm: ArmName
@@ -163,12 +159,12 @@ function curves(input: ReportInput): string[] {
     const points = arm === 'gossip' ? gossipMean(input) : input.baselines.arms[arm].points
     return points.length === 0 ? [] : [{ arm, line: points.map(({ round, auc }) => [round, auc]) }]
   })
-  const legend = drawn.toReversed().map(({ arm, line }) => `${MARKS[arm]} ${arm} ${line.at(-1)?.[1].toFixed(2)}`)
+  const legend = drawn.toReversed().map(({ arm, line }) => `${MARKS[arm]} ${arm} ${bare(line.at(-1)?.[1] ?? 0)}`)
   return [
     '',
     'AUC OVER ROUNDS',
-    "Mean over the hospitals' models, on everyone's test patients; a letter hides those under it.",
-    `At the end: ${legend.join(' · ')}`,
+    ...wrap("Mean over the hospitals' models, on everyone's test patients; a letter hides those under it."),
+    `At the end: ${legend.join(' · ')}.`,
     ...chart(drawn),
     'round'.padStart(PLOT.width + 6),
   ].map(trimmed)
@@ -244,7 +240,8 @@ function logs({ verified, cohorts }: ReportInput): string[] {
   ].map(trimmed)
 }
 
-function remarks({ realSites, seed }: ReportInput, { everyone, own, clinics }: Figures): string[] {
+function remarks({ realSites, seed }: ReportInput, figures: Figures): string[] {
+  const { everyone, own, clinics } = figures
   const smallest = clinics.reduce((a, b) => (b.own.rows < a.own.rows ? b : a))
   const elsewhere =
     everyone.elsewhere === 0
@@ -256,6 +253,11 @@ function remarks({ realSites, seed }: ReportInput, { everyone, own, clinics }: F
       : 'The data set has no sites: dealing its patients to five clinics that do not exist is ours, and it makes them more alike than real hospitals are.',
     `Seed ${seed} is one draw${realSites ? ' of held-out patients' : ''}: another gives other figures (--seed). DATA.md has the means over 20.`,
     `Test patients are few: ${own.rows} at the five hospitals, ${smallest.own.rows} at ${smallest.name}${elsewhere}. The intervals tell of chance in drawing test patients, not in drawing the training patients or the seed; calibration error is overstated where patients are few.`,
+    ...(hasFixed(figures)
+      ? [
+          '"(fixed)" stands for an interval without width: the model calls every patient the same, so its accuracy is the share of the commoner outcome, however the test patients of each outcome are drawn.',
+        ]
+      : []),
     'Local-only, FedAvg and pooled have the same hyper-parameters and rounds as gossip. Local-only scales by its own training patients; FedAvg has a server and waits for all; pooled moves all records to one place.',
     'Hyper-parameters were chosen over many deals of the same patients, so that all four look a little better than they would on new ones.',
     'The logs prove what was declared and when, not that it is true. Records stayed on site; updates and statistics left, and can leak information.',
@@ -266,14 +268,22 @@ function remarks({ realSites, seed }: ReportInput, { everyone, own, clinics }: F
 
 function figureCells(figures: ArmFigures | null): string {
   if (figures === null) return 'no model'
-  return METRICS.map((metric) => interval(figures[metric]).padEnd(FIGURE)).join('')
+  return METRICS.map((metric) => `${interval(figures[metric]).padEnd(FIGURE - 1)} `).join('')
 }
 
-const interval = ({ value, low, high }: Interval): string =>
-  `${value.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`
-const bare = (value: number): string => value.toFixed(2)
+/** Two decimals, without the zero before the point, as medical journals print figures that are seldom above 1. */
+const bare = (value: number): string => value.toFixed(2).replace(/^0\./, '.')
+const isFixed = ({ low, high }: Interval): boolean => low === high
+const interval = (figure: Interval): string =>
+  `${bare(figure.value)} (${isFixed(figure) ? 'fixed' : `${bare(figure.low)}–${bare(figure.high)}`})`
+
+function hasFixed({ overall, clinics }: Figures): boolean {
+  const each = [overall, ...clinics.map(({ everyone }) => everyone)].flatMap((arms) => Object.values(arms))
+  return each.some((figures) => figures !== null && isFixed(figures.accuracy))
+}
+
 const signed = (value: number): string => {
-  const size = Math.abs(value).toFixed(2)
+  const size = bare(Math.abs(value))
   return Number(size) === 0 ? size : `${value < 0 ? '−' : '+'}${size}`
 }
 const trimmed = (line: string): string => line.trimEnd()

@@ -194,19 +194,20 @@ export class Screen {
 
 const BAR = 20
 const NAME = 13 // columns: the demo's names have twelve characters at most
-const HEADINGS = 'hospital     state     round  peers  messages  log-loss  AUC   own AUC (patients)  own log'
+const HEADINGS = 'hospital     state     round peers messages log-loss  AUC   own AUC (n) entries'
 
+/** As wide as the headings: a terminal of 80 columns shows it whole. */
 function tableRow(row: LiveRow): string {
   return [
     row.name.padEnd(NAME),
     shownState(row.state).word.padEnd(10),
     count(row.round).padStart(5),
-    count(row.peers).padStart(7),
-    count(row.messages).padStart(10),
-    figure(row.everyoneLogLoss, 3).padStart(10),
+    count(row.peers).padStart(6),
+    count(row.messages).padStart(9),
+    figure(row.everyoneLogLoss, 3).padStart(9),
     '  ',
     figure(row.everyoneAuc, 2).padEnd(6),
-    `${figure(row.ownAuc, 2)} (${count(row.ownN)})`.padEnd(20),
+    `${figure(row.ownAuc, 2)} (${count(row.ownN)})`.padEnd(12),
     count(row.ledgerEntries).padStart(7),
   ].join('')
 }

@@ -293,7 +293,7 @@ it('a study file and a table with a fault are refused by name and place, and a B
     refused(await consilium(['study', 'add', file, ...at]), 'minimunCohort', 'minimumCohort')
     await writeFile(file, studyText({ rounds: 5 }).replace('kind: logistic', 'kind: mlp, hidden: [512, 512]'))
     refused(await consilium(['study', 'add', file, ...at]), 'parameters')
-    await writeFile(file, studyText({ rounds: 5 }))
+    await writeFile(file, studyText({ rounds: 5, deadlineSeconds: 1 }))
     const added = await consilium(['study', 'add', file, ...at, '--json'])
     const { study } = JSON.parse(added.out) as { study: string }
     const differs = `${study.slice(0, 63)}${study[63] === '0' ? '1' : '0'}`

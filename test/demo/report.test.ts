@@ -83,9 +83,9 @@ it('the same seed gives the same baselines', async () => {
   assert.equal(again.arms, first.arms)
 })
 
-it('every line fits 100 columns, with no control characters and no figure missing', () => {
+it('every line fits 80 columns, with no control characters and no figure missing', () => {
   for (const line of report(inputWith())) {
-    assert.ok(line.length <= 100, `${line.length}: ${line}`)
+    assert.ok(line.length <= 80, `${line.length}: ${line}`)
     assert.not.match(line, /\p{Cc}|NaN|undefined|null/u)
   }
 })
@@ -94,7 +94,7 @@ it('names every hospital and arm, each figure with an interval', () => {
   const lines = report(inputWith())
   for (const arm of ['local-only', 'gossip', 'FedAvg', 'pooled']) {
     const row = lines.find((line) => line.startsWith(arm)) ?? ''
-    assert.is(row.match(/\d\.\d\d \(\d\.\d\d–\d\.\d\d\)/g)?.length, 4, row)
+    assert.is(row.match(/\d?\.\d\d \((?:\d?\.\d\d–\d?\.\d\d|fixed)\)/g)?.length, 4, row)
   }
   for (const name of names) assert.ok(lines.filter((line) => line.startsWith(name)).length >= 4, name)
 })
@@ -115,10 +115,10 @@ it('says whose the deal is, that one seed is one draw, and what this is not', ()
 })
 
 it('an interval that holds 0 is no clear difference', () => {
-  assert.is(worthWords({ value: 0.06, low: 0.01, high: 0.12 }), 'worth +0.06 (0.01 to 0.12)')
-  assert.is(worthWords({ value: 0.03, low: -0.02, high: 0.08 }), 'no clear difference: +0.03 (−0.02 to +0.08)')
-  assert.is(worthWords({ value: -0.05, low: -0.09, high: -0.02 }), 'cost 0.05 (0.02 to 0.09)')
-  assert.is(worthWords({ value: -0.001, low: -0.02, high: 0.02 }), 'no clear difference: 0.00 (−0.02 to +0.02)')
+  assert.is(worthWords({ value: 0.06, low: 0.01, high: 0.12 }), 'worth +.06 (.01 to .12)')
+  assert.is(worthWords({ value: 0.03, low: -0.02, high: 0.08 }), 'no clear difference: +.03 (−.02 to +.08)')
+  assert.is(worthWords({ value: -0.05, low: -0.09, high: -0.02 }), 'cost .05 (.02 to .09)')
+  assert.is(worthWords({ value: -0.001, low: -0.02, high: 0.02 }), 'no clear difference: .00 (−.02 to +.02)')
   assert.is(worthWords(null), 'no model to compare')
 })
 
@@ -212,7 +212,9 @@ it('the file has the same figures as the lines', () => {
   }
   assert.is(json.clinics.length, 5)
   assert.is(json.aucByRound.gossip.length, ROUNDS)
-  assert.ok(report(input).some((line) => line.startsWith(`pooled      ${json.overall.pooled.auc.value.toFixed(2)}`)))
+  assert.ok(
+    report(input).some((line) => line.startsWith(`pooled     ${json.overall.pooled.auc.value.toFixed(2).slice(1)} `)),
+  )
 })
 
 it.run()
