@@ -1,4 +1,5 @@
 /** start, stop, status, doctor: the daemon's life. */
+import { ConsiliumError } from '../core/errors.ts'
 import type { Finding, StatusReport, StudyReport } from '../daemon/api.ts'
 import { duration, measure, megabytes, short, table } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
@@ -44,10 +45,10 @@ export function statusCommand() {
 export function doctorCommand() {
   return command(
     'doctor',
-    'check clock, disk, ports and which members are reachable, and say what to do',
+    'check clock, disk, ports and which members are reachable, or why the daemon would not start',
     'consilium doctor',
   ).action(async (options: Common) => {
-    const { findings } = await clientOf(options).get<{ findings: Finding[] }>('/v1/doctor')
+    const findings = await findingsOf(options)
     outputOf(options).print(findings, () => [
       ...findings.map(({ ok, check, text }) => `${ok ? 'ok  ' : 'LOOK'}  ${check.padEnd(22)} ${text}`),
       '',
@@ -57,6 +58,16 @@ export function doctorCommand() {
     ])
     if (findings.some((finding) => !finding.ok)) process.exitCode = 1
   })
+}
+
+async function findingsOf(options: Common): Promise<readonly Finding[]> {
+  try {
+    return (await clientOf(options).get<{ findings: Finding[] }>('/v1/doctor')).findings
+  } catch (error) {
+    if (!(error instanceof ConsiliumError && error.code === 'daemon-not-running')) throw error
+    const { examineStopped } = await import('../daemon/doctor.ts') // with the network's errors comes some of its stack
+    return examineStopped(options.home)
+  }
 }
 
 function statusLines(status: StatusReport): string[] {

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
+import type { ErrorReport } from '../daemon/api.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { logCommand } from './log.ts'
 import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
@@ -33,17 +34,18 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     await program.parseAsync(argv)
   } catch (error) {
-    fail(error)
+    fail(error, argv.includes('--json'))
   }
 }
 
 /** One line on standard error and exit code 1. A stack trace is for our own bugs, and only where asked for. */
-function fail(error: unknown): void {
+function fail(error: unknown, asJson: boolean): void {
   const known = error instanceof ConsiliumError
-  const line = known
+  const message = known
     ? messageOf(error)
     : `an error of Consilium itself: ${messageOf(error)} (set CONSILIUM_DEBUG=1 for details, and please report it)`
-  process.stderr.write(`consilium: ${line}\n`)
+  const report: ErrorReport = { error: { code: known ? error.code : 'internal', message } }
+  process.stderr.write(asJson ? `${JSON.stringify(report)}\n` : `consilium: ${message}\n`)
   if (!known && process.env.CONSILIUM_DEBUG === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   process.exitCode = 1
 }

@@ -1,7 +1,11 @@
 /** `consilium doctor`: what a single person looking after a node wants checked, each with what to do. */
 import { statfs } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { ConsiliumError } from '../core/errors.ts'
+import { listenError } from '../net/addresses.ts'
 import type { Finding } from './api.ts'
 import type { Daemon } from './daemon.ts'
+import { homePaths, openHome, requireHistory, requireWritable } from './home.ts'
 
 const DISK_FREE_BYTES_MIN = 1_000_000_000 // a year of a five-member consortium's logs, several times over
 const CLOCK_AHEAD_MS_MAX = 60_000 // a member's newest entry may not be this far in our future
@@ -11,13 +15,50 @@ const DELAY_MS_MAX = 500 // the event loop late by this much: the machine is ove
 export async function examine(daemon: Daemon): Promise<Finding[]> {
   return [
     await clock(daemon),
-    await disk(daemon),
+    await disk(daemon.home.paths.folder),
     ports(daemon),
     await load(),
     ...members(daemon),
     ...studies(daemon),
     ...ledger(daemon),
   ]
+}
+
+/** What can be looked at while no daemon runs on `folder`: why it would not start. */
+export async function examineStopped(folder: string): Promise<Finding[]> {
+  const paths = homePaths(folder)
+  const daemon = {
+    check: 'daemon',
+    ok: false,
+    text: `not running; start it with "consilium start --home ${paths.folder}"`,
+  }
+  try {
+    const { config, consortium, key } = await openHome(folder)
+    await requireWritable(paths.folder)
+    await requireHistory(paths)
+    const text = `${paths.folder}: ${config.name}, key ${key.id.slice(0, 16)}…, member of "${consortium.name}"`
+    const ports = await Promise.all(config.listen.map(portOf))
+    return [daemon, { check: 'data folder', ok: true, text }, await disk(paths.folder), ...ports]
+  } catch (error) {
+    if (!(error instanceof ConsiliumError)) throw error
+    return [daemon, { check: 'data folder', ok: false, text: error.message }]
+  }
+}
+
+/** Whether `address` could be listened on now; it is tried. */
+async function portOf(address: string): Promise<Finding> {
+  const [, , host, , port] = address.split('/')
+  const server = createServer()
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen({ host, port: Number(port), exclusive: true }, resolve)
+    })
+    return { check: 'port', ok: true, text: `${address} is free` }
+  } catch (error) {
+    return { check: 'port', ok: false, text: listenError(error, [address]).message }
+  } finally {
+    server.close()
+  }
 }
 
 /** No time server is asked: the newest entries of the others tell whether our clock is behind theirs. */
@@ -44,10 +85,10 @@ async function clock(daemon: Daemon): Promise<Finding> {
   }
 }
 
-async function disk(daemon: Daemon): Promise<Finding> {
-  const { bavail, bsize } = await statfs(daemon.home.paths.folder)
+async function disk(folder: string): Promise<Finding> {
+  const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize
-  const text = `${(free / 1e9).toFixed(1)} GB free at ${daemon.home.paths.folder}`
+  const text = `${(free / 1e9).toFixed(1)} GB free at ${folder}`
   return free >= DISK_FREE_BYTES_MIN
     ? { check: 'disk', ok: true, text }
     : {

@@ -1,4 +1,6 @@
 /** The data folder of one node: what lies where, and reading it all at start. */
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { addressFault, type Config, defaultConfigText, parseConfig } from '../config/config.ts'
 import { fromHex, toHex } from '../core/bytes.ts'
@@ -140,6 +142,18 @@ export async function openHome(folder: string): Promise<Home> {
     })
   }
   return { paths, config, key, consortium, acceptance: signature }
+}
+
+/** Error: `folder-not-writable`. */
+export async function requireWritable(folder: string): Promise<void> {
+  try {
+    await access(folder, constants.W_OK | constants.X_OK)
+  } catch {
+    throw new ConsiliumError({
+      code: 'folder-not-writable',
+      message: `${folder}: this user may not write there; make it the folder's owner ("chown -R $USER ${folder}") or use another --home`,
+    })
+  }
 }
 
 /**

@@ -1,14 +1,12 @@
 /** `consilium start`: builds the daemon from a data folder and runs it until it is told to stop. */
-import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
 import { inspect } from 'node:util'
-import { ConsiliumError, messageOf } from '../core/errors.ts'
+import { messageOf } from '../core/errors.ts'
 import { WorkerLearner } from '../learn/workerLearner.ts'
 import { Libp2pTransport } from '../net/libp2pTransport.ts'
 import { LevelStore } from '../store/levelStore.ts'
 import { Control } from './control.ts'
 import { Daemon } from './daemon.ts'
-import { type Home, openHome, requireHistory } from './home.ts'
+import { type Home, openHome, requireHistory, requireWritable } from './home.ts'
 import { type Log, makeLog } from './log.ts'
 import { Recorder } from './recorder.ts'
 import { routesOf } from './routes.ts'
@@ -81,15 +79,4 @@ async function build(home: Home, log: Log, recorder: Recorder | null, trustLedge
         events,
       ),
   })
-}
-
-async function requireWritable(folder: string): Promise<void> {
-  try {
-    await access(folder, constants.W_OK | constants.X_OK)
-  } catch {
-    throw new ConsiliumError({
-      code: 'folder-not-writable',
-      message: `${folder}: this user may not write there; make it the folder's owner ("chown -R $USER ${folder}") or use another --home`,
-    })
-  }
 }

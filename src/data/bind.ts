@@ -23,6 +23,7 @@ export async function bindTable(study: Study, file: TableFile, options: BindOpti
   const rows = new BoundRows(study, file.name, options)
   await scanTable(file, rows)
   const labels = rows.labels()
+  requireCohort(study, labels.length, `${labels.length} rows`, file.name)
   checkClasses(study, labels, file.name)
   const rng = Rng.from('split', studyIdOf(studyDocument(study)), options.seed ?? '')
   const dataset: Dataset = {
@@ -32,7 +33,8 @@ export async function bindTable(study: Study, file: TableFile, options: BindOpti
     labels,
     ...stratifiedSplit(labels, study.testShare, rng),
   }
-  checkCohort(study, dataset, file.name)
+  const training = dataset.trainRows.length
+  requireCohort(study, training, `${training} of ${labels.length} rows would train`, file.name)
   return { dataset, summary: summarise(study, dataset) }
 }
 
@@ -96,9 +98,9 @@ class BoundRows implements TableReader {
 }
 
 /** Rows enough to hide in, of those whose number and sums the others are told. */
-function checkCohort({ minimumCohort }: Study, { rows, trainRows }: Dataset, file: string): void {
-  if (trainRows.length >= minimumCohort) return
-  const message = `${rows} rows, of which ${trainRows.length} would train; the study's minimum cohort is ${minimumCohort} that do: add patients, or don't take part with this table`
+function requireCohort({ minimumCohort }: Study, count: number, found: string, file: string): void {
+  if (count >= minimumCohort) return
+  const message = `${found}, the study's minimum cohort is ${minimumCohort}: add patients, or don't take part with this table`
   throw new DataError('too-few-rows', file, message)
 }
 

@@ -1,9 +1,11 @@
 /** Bad input at the command line: each row is one fault, and gets one clear line, exit code 1, no stack trace, and loses nothing. */
+
 import { chmod, cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { ErrorReport, Finding } from '../../src/daemon/api.ts'
 import {
   consilium,
   consortium,
@@ -197,7 +199,24 @@ it('a port in use, a second daemon on one folder, and a command without a daemon
     await new Promise<void>((resolve) => taken.listen(port, '127.0.0.1', resolve))
     await replace(join(two.home, 'config.yaml'), /\/ip4\/127[^\s"'\]]*\/tcp\/0/, `/ip4/127.0.0.1/tcp/${port}`)
     refused(await consilium(['start', '--home', two.home]), String(port), 'in use')
+    const json = await consilium(['status', '--home', two.home, '--json'])
+    assert.is((JSON.parse(json.err) as ErrorReport).error.code, 'daemon-not-running')
+    const doctor = async (): Promise<Finding[]> => {
+      const { out, code } = await consilium(['doctor', '--home', two.home, '--json'])
+      assert.is(code, 1, 'no daemon runs')
+      return JSON.parse(out) as Finding[]
+    }
+    const looks = async () => (await doctor()).filter(({ ok }) => !ok).map(({ check, text }) => `${check}: ${text}`)
+    const [daemon, taker] = await looks()
+    assert.match(daemon as string, /^daemon: not running.*consilium start/)
+    assert.match(taker as string, new RegExp(`^port: .*${port}.* in use`))
     await new Promise((resolve) => taken.close(resolve))
+    assert.is((await looks()).length, 1)
+    assert.match((await doctor()).map(({ text }) => text).join(), /GB free.*is free/)
+    const key = join(two.home, 'member.key')
+    await chmod(key, 0o644)
+    assert.match((await looks())[1] as string, /^data folder: .*chmod 600/)
+    await chmod(key, 0o600)
     await one.start()
     refused(await consilium(['start', '--home', one.home]), 'another daemon')
     assert.ok((await one.status()) !== null, 'the first goes on')
@@ -276,7 +295,11 @@ const TABLE_FAULTS: readonly TableFault[] = [
   { name: 'a level that the study does not know', csv: cell(3, 2, 'x'), words: ['sex', 'x'] },
   { name: 'a label that is neither', csv: cell(3, 3, 'perhaps'), words: ['ill', 'perhaps'] },
   { name: 'one class only', csv: GOOD.replaceAll(',yes', ',no'), words: ['0 of 60', 'yes'] },
-  { name: 'fewer rows than the minimum cohort', csv: GOOD.split('\n').slice(0, 4).join('\n'), words: ['5'] },
+  {
+    name: 'fewer rows than the minimum cohort',
+    csv: GOOD.split('\n').slice(0, 4).join('\n'),
+    words: ['3 rows', 'cohort is 5'],
+  },
 ]
 
 it('a study file and a table with a fault are refused by name and place, and a BOM or CRLF is none', () =>

@@ -279,8 +279,13 @@ const FAULTS: readonly [
     'missing-value',
     ['line 9', 'column "ward"', 'refuses'],
   ],
-  ['fewer rows than the minimum cohort', table(ROWS.slice(0, 5)), 'too-few-rows', ['5 rows', 'minimum cohort is 5']],
-  ['enough rows, but not to train on', table(ROWS.slice(0, 6)), 'too-few-rows', ['6 rows, of which 4 would train']],
+  ['fewer rows than the minimum cohort', table(ROWS.slice(0, 4)), 'too-few-rows', ['4 rows', 'minimum cohort is 5']],
+  [
+    'enough rows, but not to train on',
+    table(ROWS.slice(0, 6)),
+    'too-few-rows',
+    ['4 of 6 rows would train', 'minimum cohort is 5'],
+  ],
   [
     'one class only',
     table(ROWS.map((row) => row.replace('dead', 'alive'))),
