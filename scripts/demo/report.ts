@@ -255,7 +255,7 @@ function remarks({ realSites, seed }: ReportInput, figures: Figures): string[] {
     `Test patients are few: ${own.rows} at the five hospitals, ${smallest.own.rows} at ${smallest.name}${elsewhere}. The intervals tell of chance in drawing test patients, not in drawing the training patients or the seed; calibration error is overstated where patients are few.`,
     ...(hasFixed(figures)
       ? [
-          '"(fixed)" stands for an interval without width: the model calls every patient the same, so its accuracy is the share of the commoner outcome, however the test patients of each outcome are drawn.',
+          '"(fixed)" stands for an interval without width: no other draw of test patients changes the figure, because the model calls all patients alike, or all of them right.',
         ]
       : []),
     'Local-only, FedAvg and pooled have the same hyper-parameters and rounds as gossip. Local-only scales by its own training patients; FedAvg has a server and waits for all; pooled moves all records to one place.',
@@ -279,7 +279,7 @@ const interval = (figure: Interval): string =>
 
 function hasFixed({ overall, clinics }: Figures): boolean {
   const each = [overall, ...clinics.map(({ everyone }) => everyone)].flatMap((arms) => Object.values(arms))
-  return each.some((figures) => figures !== null && isFixed(figures.accuracy))
+  return each.some((figures) => figures !== null && METRICS.some((metric) => isFixed(figures[metric])))
 }
 
 const signed = (value: number): string => {

@@ -32,7 +32,7 @@ export async function checkLedger(): Promise<Verdict> {
     return [sound, ...spoilt(sound)]
   })
   const cwd = fileURLToPath(new URL('ledger', import.meta.url))
-  const tool = { command: 'go', args: ['run', '.'], probe: ['build', '-o', '/dev/null', '.'], cwd }
+  const tool = { command: 'go', args: ['run', '.'], probe: ['mod', 'download'], cwd }
   return judgedBy({ ...tool, wants: 'Go 1.23 or newer, and the Go module proxy for golang.org/x/mod' }, logs)
 }
 

@@ -31,7 +31,7 @@ export class Client {
     const response = await this.#open('GET', path, undefined, signal)
     const lines = createInterface({ input: response })
     try {
-      for await (const line of lines) yield accepted(JSON.parse(line) as T | ErrorReport)
+      for await (const line of lines) yield this.#accepted<T>(line)
     } catch (error) {
       if (signal.aborted) return
       throw error instanceof ConsiliumError ? error : this.#explain(error as NodeJS.ErrnoException)
@@ -44,16 +44,20 @@ export class Client {
     const response = await this.#open(method, path, body)
     const chunks: Buffer[] = []
     let bytes = 0
-    for await (const chunk of response) {
-      bytes += (chunk as Buffer).length
-      if (bytes > ANSWER_BYTES_MAX)
-        throw new ConsiliumError({
-          code: 'answer-too-large',
-          message: 'the daemon answered more than this command reads',
-        })
-      chunks.push(chunk as Buffer)
+    try {
+      for await (const chunk of response) {
+        bytes += (chunk as Buffer).length
+        if (bytes <= ANSWER_BYTES_MAX) chunks.push(chunk as Buffer)
+      }
+    } catch (error) {
+      throw this.#explain(error as NodeJS.ErrnoException)
     }
-    return accepted(JSON.parse(Buffer.concat(chunks).toString('utf8')) as T | ErrorReport)
+    if (bytes > ANSWER_BYTES_MAX)
+      throw new ConsiliumError({
+        code: 'answer-too-large',
+        message: 'the daemon answered more than this command reads',
+      })
+    return this.#accepted<T>(Buffer.concat(chunks).toString('utf8'))
   }
 
   #open(
@@ -72,7 +76,19 @@ export class Client {
     })
   }
 
-  #explain(error: NodeJS.ErrnoException): Error {
+  #accepted<T extends object>(text: string): T {
+    let answer: T | ErrorReport | null = null
+    try {
+      answer = JSON.parse(text) as T | ErrorReport
+    } catch {
+      // said below: a daemon that is killed leaves half an answer
+    }
+    if (answer === null || typeof answer !== 'object') throw this.#explain(new Error('it broke off'))
+    if ('error' in answer) throw new ConsiliumError(answer.error)
+    return answer
+  }
+
+  #explain(error: NodeJS.ErrnoException): ConsiliumError {
     if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
       return new ConsiliumError({
         code: 'daemon-not-running',
@@ -90,9 +106,4 @@ export class Client {
       message: `${this.#socket}: the daemon did not answer (${error.code ?? error.message}); see its log`,
     })
   }
-}
-
-function accepted<T extends object>(answer: T | ErrorReport): T {
-  if ('error' in answer) throw new ConsiliumError(answer.error)
-  return answer
 }

@@ -113,6 +113,7 @@ async function readCardArgument(argument: string): Promise<{ text: string; sourc
 
 /** This machine's addresses that others may reach: what a card says where --announce is not given. */
 function localAddresses(port: number): string[] {
+  if (port === 0) return [] // whichever port is free at a start is not known before
   const found = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
   return found.filter((one) => !one.internal && one.family === 'IPv4').map((one) => `/ip4/${one.address}/tcp/${port}`)
 }

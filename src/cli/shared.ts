@@ -2,6 +2,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
+import type { ErrorReport } from '../daemon/api.ts'
 import { homePaths } from '../daemon/home.ts'
 import { Client } from './client.ts'
 import { type Output, output } from './output.ts'
@@ -14,12 +15,23 @@ export interface Common {
 
 /** A command with the common options; `example` is shown by --help. */
 export function command(name: string, description: string, example: string): Command {
+  const asJson = process.argv.includes('--json')
   return new Command(name)
     .description(description)
     .option('--home <folder>', 'data folder of the node', process.env.CONSILIUM_HOME ?? join(homedir(), '.consilium'))
     .option('--json', 'print JSON for machines', false)
-    .showHelpAfterError('(--help shows what is allowed)')
+    .showHelpAfterError(asJson ? false : '(--help shows what is allowed)')
+    .configureOutput({ outputError: (text, write) => write(asJson ? optionError(text) : text) })
     .addHelpText('after', `\nExample:\n  $ ${example}`)
+}
+
+function optionError(text: string): string {
+  const message = text
+    .trim()
+    .replace(/^error: /, '')
+    .replaceAll(/\s*\n\s*/g, ' ')
+  const report: ErrorReport = { error: { code: 'bad-option', message } }
+  return `${JSON.stringify(report)}\n`
 }
 
 /** Connects with the first call: a daemon that is not running shows only then. */

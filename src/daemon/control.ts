@@ -37,12 +37,7 @@ export class Control {
 
   /** Errors: `control-path-too-long`, `data-folder-locked` (a daemon answers there already), `file-not-writable`. */
   async start(): Promise<void> {
-    if (Buffer.byteLength(this.#path) > SOCKET_PATH_BYTES_MAX) {
-      throw new ConsiliumError({
-        code: 'control-path-too-long',
-        message: `${this.#path}: a socket's path may have ${SOCKET_PATH_BYTES_MAX} bytes; use a shorter --home`,
-      })
-    }
+    requireSocketPath(this.#path)
     if (await answers(this.#path)) {
       throw new ConsiliumError({
         code: 'data-folder-locked',
@@ -130,6 +125,15 @@ export class Control {
       message: `${method} ${path}: this daemon has no such call; is the command of another version?`,
     })
   }
+}
+
+/** Error: `control-path-too-long`. */
+export function requireSocketPath(path: string): void {
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return
+  throw new ConsiliumError({
+    code: 'control-path-too-long',
+    message: `${path}: a socket's path may have ${SOCKET_PATH_BYTES_MAX} bytes; use a shorter --home`,
+  })
 }
 
 async function readBody(request: IncomingMessage): Promise<Record<string, unknown>> {

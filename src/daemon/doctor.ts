@@ -3,8 +3,12 @@ import { statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { ConsiliumError } from '../core/errors.ts'
 import { listenError } from '../net/addresses.ts'
+import { HeadPin } from '../store/headPin.ts'
+import { requireCurrent } from '../store/levelStore.ts'
 import type { Finding } from './api.ts'
+import { requireSocketPath } from './control.ts'
 import type { Daemon } from './daemon.ts'
+import { exists } from './files.ts'
 import { homePaths, openHome, requireHistory, requireWritable } from './home.ts'
 
 const DISK_FREE_BYTES_MIN = 1_000_000_000 // a year of a five-member consortium's logs, several times over
@@ -36,9 +40,13 @@ export async function examineStopped(folder: string): Promise<Finding[]> {
     const { config, consortium, key } = await openHome(folder)
     await requireWritable(paths.folder)
     await requireHistory(paths)
-    const text = `${paths.folder}: ${config.name}, key ${key.id.slice(0, 16)}…, member of "${consortium.name}"`
-    const ports = await Promise.all(config.listen.map(portOf))
-    return [daemon, { check: 'data folder', ok: true, text }, await disk(paths.folder), ...ports]
+    requireSocketPath(paths.socket)
+    if (await exists(paths.database)) await requireCurrent(paths.database)
+    await (await HeadPin.read(paths.pin))?.close()
+    const text = `${paths.folder}: ${config.name}, key ${key.id.slice(0, 16)}…, member of "${consortium.name}"; the ledger itself is checked at a start`
+    const findings: Finding[] = [daemon, { check: 'data folder', ok: true, text }, await disk(paths.folder)]
+    for (const address of config.listen) findings.push(await portOf(address)) // one after the other: they may be the same port
+    return findings
   } catch (error) {
     if (!(error instanceof ConsiliumError)) throw error
     return [daemon, { check: 'data folder', ok: false, text: error.message }]
@@ -47,17 +55,17 @@ export async function examineStopped(folder: string): Promise<Finding[]> {
 
 /** Whether `address` could be listened on now; it is tried. */
 async function portOf(address: string): Promise<Finding> {
-  const [, , host, , port] = address.split('/')
+  const [, family, host, , port] = address.split('/')
   const server = createServer()
   try {
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject).listen({ host, port: Number(port), exclusive: true }, resolve)
+      const options = { host, port: Number(port), exclusive: true, ipv6Only: family === 'ip6' } // as libp2p listens
+      server.once('error', reject).listen(options, resolve)
     })
+    await new Promise((resolve) => server.close(resolve))
     return { check: 'port', ok: true, text: `${address} is free` }
   } catch (error) {
     return { check: 'port', ok: false, text: listenError(error, [address]).message }
-  } finally {
-    server.close()
   }
 }
 
@@ -148,6 +156,14 @@ function studies(daemon: Daemon): Finding[] {
   return daemon.machine.view().studies.flatMap(({ state, run }): Finding[] => {
     if (run === null) return []
     const check = `study ${state.study.name}`
+    if (run.rows === null && run.phase !== 'ended' && state.bound.has(daemon.home.key.id))
+      return [
+        {
+          check,
+          ok: false,
+          text: `its table is not known here any more: bind it again, consilium study bind ${state.id.slice(0, 12)} --data FILE`,
+        },
+      ]
     if (run.phase === 'failed')
       return [{ check, ok: false, text: `the learner failed and is tried again (${daemon.failure(state.id)})` }]
     if (run.refusal !== null) return [{ check, ok: false, text: `the next round may not start: ${run.refusal}` }]

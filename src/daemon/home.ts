@@ -55,7 +55,7 @@ export function homePaths(folder: string): HomePaths {
   }
 }
 
-/** Makes folder, key, config and card; the card says `cardAddresses`. Errors: `file-exists` (nothing is overwritten), `bad-name`, `bad-address`, `file-not-writable`. */
+/** Makes folder, key, a pin that says that it has signed nothing, config and card; the card says `cardAddresses`. Errors: `file-exists` (nothing is overwritten), `bad-name`, `bad-address`, `file-not-writable`. */
 export async function initHome(
   folder: string,
   options: { name: string; port: number; announce: readonly string[] },
@@ -63,19 +63,24 @@ export async function initHome(
 ): Promise<{ paths: HomePaths; key: MemberKey; card: string }> {
   const paths = homePaths(folder)
   checkName(options.name, '--name')
-  for (const address of options.announce) {
-    const fault = addressFault(address, false)
-    if (fault !== null)
-      throw new ConsiliumError({ code: 'bad-address', message: `--announce: "${address}" was given, ${fault}` })
-  }
+  for (const address of options.announce) requireAddress(address, '--announce')
+  for (const address of cardAddresses) requireAddress(address, 'the card')
   const text = defaultConfigText(options)
   const config = parseConfig(text, paths.config)
-  await requireAbsent([paths.key, paths.config]) // before either is made: half a data folder would refuse the next attempt
+  await requireAbsent([paths.key, paths.config, paths.pin]) // before any is made: half a data folder would refuse the next attempt
   const key = await createMemberKey(paths.key)
+  await pinNothing(paths.pin) // here alone: of any other key nobody knows what it has signed
   await writeNew(paths.config, text, 0o644)
   const card = writeCard({ name: config.name, key: key.id, addresses: cardAddresses }, key.signing.sign)
   await writeAtomically(paths.card, `${card}\n`)
   return { paths, key, card }
+}
+
+/** Error: `bad-address`. */
+function requireAddress(address: string, what: string): void {
+  const fault = addressFault(address, false)
+  if (fault !== null)
+    throw new ConsiliumError({ code: 'bad-address', message: `${what}: "${address}" was given, ${fault}` })
 }
 
 /** The consortium file made of cards, each the text itself or a file that holds it. */
@@ -84,13 +89,16 @@ export async function foundConsortium(
   cards: readonly { text: string; source: string }[],
 ): Promise<{ consortium: Consortium; text: string }> {
   const read = cards.map(({ text, source }) => readCard(text, source, verify))
+  for (const [i, { addresses }] of read.entries()) {
+    for (const address of addresses) requireAddress(address, `${cards[i]?.source}: this card`)
+  }
   const founding = foundingOf(name, read)
   const text = writeConsortium(founding, new Map(read.map((card) => [card.key, card.addresses])))
   return { consortium: parseConsortium(text, 'consortium.yaml'), text }
 }
 
 /**
- * Signs the founding in `file` and keeps both in the data folder, with a pin that says that nothing was signed before.
+ * Signs the founding in `file` and keeps both in the data folder.
  * Errors: `consortium-not-member`, `consortium-differs`, `acceptance-malformed`.
  */
 export async function acceptConsortium(folder: string, file: string): Promise<Consortium> {
@@ -99,8 +107,7 @@ export async function acceptConsortium(folder: string, file: string): Promise<Co
   const text = await readText(file, 'consortium file', 'give the file that "consilium found" wrote')
   const consortium = parseConsortium(text, file)
   requireMember(consortium, key, file)
-  const before = await exists(paths.acceptance)
-  if (before) {
+  if (await exists(paths.acceptance)) {
     const { founding } = await readAcceptance(paths)
     if (founding !== consortium.founding) {
       throw new ConsiliumError({
@@ -110,7 +117,6 @@ export async function acceptConsortium(folder: string, file: string): Promise<Co
     }
   }
   const signature = key.signing.sign(acceptanceMessage(consortium.founding))
-  if (!before && !(await exists(paths.database))) await pinNothing(paths.pin)
   await writeAtomically(paths.consortium, text)
   await writeAtomically(paths.acceptance, `${consortium.founding} ${toHex(signature)}\n`)
   return consortium

@@ -10,6 +10,7 @@ import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from './api.ts'
 import type { Daemon } from './daemon.ts'
 import { readable } from './readable.ts'
+import { studyDigits } from './studyReference.ts'
 
 const LIMIT_MAX = 10_000 // entries in one answer
 const LIMIT_DEFAULT = 40
@@ -51,7 +52,7 @@ export class LogReader {
     return { ...this.#report(entry), prev: toHex(prev), lamport, bytes: raw.length, citedBy }
   }
 
-  /** The newest entries, then each that comes. Errors: at once `member-unknown`, `bad-limit`; while it runs `too-many-followers`, `follow-overrun`. */
+  /** The newest entries, then each that comes. Errors: at once `member-unknown`, `study-unknown`, `study-ambiguous`, `kind-unknown`, `bad-limit`; while it runs `too-many-followers`, `follow-overrun`. */
   follow(query: URLSearchParams, signal: AbortSignal): AsyncIterable<EntryReport> {
     return this.#follow(query, this.#filter(query), signal)
   }
@@ -105,6 +106,7 @@ export class LogReader {
 
   #filter(query: URLSearchParams): Filter {
     const member = query.get('member')
+    const study = query.get('study')
     const limit = Number(query.get('limit') ?? LIMIT_DEFAULT)
     if (!Number.isInteger(limit) || limit < 0 || limit > LIMIT_MAX) {
       throw new ConsiliumError({
@@ -115,7 +117,7 @@ export class LogReader {
     return {
       members: member === null ? this.#daemon.logs.authors() : [this.#member(member)],
       kind: kindOf(query.get('kind')),
-      study: this.#study(query.get('study')),
+      study: study === null ? null : studyDigits(this.#daemon, study),
       limit,
     }
   }
@@ -132,18 +134,6 @@ export class LogReader {
     throw new ConsiliumError({
       code: 'member-unknown',
       message: `"${given.slice(0, 80)}" is ${found.length === 0 ? 'no member' : 'more than one member'}; the members are ${names}`,
-    })
-  }
-
-  /** A study by name, or by the first digits of its digest; an entry may name one that this node does not know. */
-  #study(given: string | null): string | null {
-    if (given === null) return null
-    const named = this.#daemon.machine.view().studies.filter(({ state }) => state.study.name === given)
-    if (named.length === 1) return (named[0] as { state: { id: string } }).state.id
-    if (named.length === 0 && /^[0-9a-f]{6,64}$/.test(given)) return given
-    throw new ConsiliumError({
-      code: named.length === 0 ? 'study-unknown' : 'study-ambiguous',
-      message: `--study: "${given.slice(0, 80)}" is ${named.length === 0 ? 'no study known here' : `the name of ${named.length} studies`}; give at least 6 digits of its digest, or a name that "consilium study ls" shows`,
     })
   }
 

@@ -4,12 +4,12 @@ import { VERSION } from '../config/version.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { fingerprint } from '../governance/founding.ts'
-import type { StudyState } from '../governance/studies.ts'
 import type { BindReport, ModelReport, StatusReport, StudyReport } from './api.ts'
 import type { Route, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { examine } from './doctor.ts'
 import { LogReader } from './logReader.ts'
+import { findStudy } from './studyReference.ts'
 
 /** Every call but a stop waits for nothing: before the machine has booted it says so. */
 export function routesOf(daemon: Daemon): Routes {
@@ -181,23 +181,6 @@ function model(daemon: Daemon, ref: string): ModelReport {
     head: [...found.weights.head],
     scaling: { digest, mean: scaling.mean, deviation: scaling.deviation },
   }
-}
-
-/** A study by digest, at least 6 digits of it, or name. Errors: `study-unknown`, `study-ambiguous`. */
-function findStudy(daemon: Daemon, ref: string): StudyState {
-  const known = daemon.machine.view().studies.map(({ state }) => state)
-  const found = known.filter(({ id, study }) => (ref.length >= 6 && id.startsWith(ref)) || study.name === ref)
-  if (found.length === 1) return found[0] as StudyState
-  if (found.length > 1) {
-    throw new ConsiliumError({
-      code: 'study-ambiguous',
-      message: `"${ref}" fits ${found.length} studies: ${found.map(({ id }) => id.slice(0, 16)).join(', ')}; give more digits`,
-    })
-  }
-  throw new ConsiliumError({
-    code: 'study-unknown',
-    message: `"${ref.slice(0, 80)}" is no study known here; "consilium study ls" lists them`,
-  })
 }
 
 function text(body: Record<string, unknown>, field: string): string {

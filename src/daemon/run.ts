@@ -52,10 +52,21 @@ function openRecorder(path: string, log: Log): Promise<Recorder> {
   return Recorder.open(path, (error) => log('error', 'recording-ended', { file: path, error: messageOf(error) }))
 }
 
+/** What it means that a state of this name is lost; the ledger is not touched by it. */
+function lossOf(state: string): string {
+  return state.startsWith('binding/')
+    ? 'the table of this study has to be bound again'
+    : 'this study begins anew here, and catches up with the others'
+}
+
 async function build(home: Home, log: Log, recorder: Recorder | null, trustLedger: boolean): Promise<Daemon> {
   const { paths, config, consortium, key } = home
   if (!trustLedger) await requireHistory(paths)
-  const store = await LevelStore.open(paths.database, { self: key.id, pin: trustLedger ? 'trust' : 'check' })
+  const store = await LevelStore.open(paths.database, {
+    self: key.id,
+    pin: trustLedger ? 'trust' : 'check',
+    onStateDamaged: (state) => log('error', 'state-damaged', { state, means: lossOf(state) }),
+  })
   const members = consortium.members.map(({ key: id, addresses }) => ({ id, addresses }))
   return new Daemon({
     home,

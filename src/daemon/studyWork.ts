@@ -73,9 +73,11 @@ export class StudyWork {
   }
 }
 
-/** The message, or only the place where it may quote a cell. */
+/** Faults of a table whose message quotes neither a cell nor a header, which a headerless file fills with a patient's values. */
+const SAYABLE = new Set(['data-file', 'data-encoding', 'data-empty', 'data-too-few-rows', 'data-one-class'])
+
 function sayable(error: unknown): string {
-  if (error instanceof DataError && error.line !== undefined)
-    return `line ${error.line} of the bound table; bind it again to see it`
-  return messageOf(error)
+  if (!(error instanceof DataError) || SAYABLE.has(error.code)) return messageOf(error)
+  const place = error.line === undefined ? 'the bound table' : `line ${error.line} of the bound table`
+  return `${place}; bind it again to see what is wrong`
 }

@@ -15,25 +15,28 @@ type Query = Parameters<LevelDatastore['query']>[0]
  * has it open.
  */
 export async function openBookStore(path: string, warn: (why: string) => void): Promise<BookStore | undefined> {
-  const damage = await tryOpen(path, warn)
-  if (!(damage instanceof Error)) return damage
+  const first = await tryOpen(path, warn)
+  if ('store' in first) return first.store
   try {
+    if (!first.damaged) throw new Error(first.why)
     await rm(`${path}.damaged`, { recursive: true, force: true })
     await rename(path, `${path}.damaged`)
-    const store = await tryOpen(path, warn)
-    if (store instanceof Error) throw store
-    warn(`the address book ${path} was damaged (${messageOf(damage)}): a new one is begun, the old one kept beside it`)
-    return store
+    const second = await tryOpen(path, warn)
+    if (!('store' in second)) throw new Error(second.why)
+    warn(`the address book ${path} was damaged (${first.why}): a new one is begun, the old one kept beside it`)
+    return second.store
   } catch (error) {
     warn(
-      `the address book ${path} cannot be used, so what is learnt of addresses is lost at the next stop (${messageOf(error)})`,
+      `the address book ${path} cannot be opened, so what is learnt of addresses is lost at the next stop (${messageOf(error)})`,
     )
     return undefined
   }
 }
 
-/** The store, read through once; or what is wrong with it. Error: `data-folder-locked`. */
-async function tryOpen(path: string, warn: (why: string) => void): Promise<BookStore | Error> {
+type Opened = { readonly store: BookStore } | { readonly damaged: boolean; readonly why: string }
+
+/** The store, read through once; or why not. Error: `data-folder-locked`. */
+async function tryOpen(path: string, warn: (why: string) => void): Promise<Opened> {
   const store = new ForgivingStore(path, (why) => {
     warn(`the address book ${path} cannot be written, so addresses learnt now are lost at the next stop (${why})`)
   })
@@ -41,17 +44,24 @@ async function tryOpen(path: string, warn: (why: string) => void): Promise<BookS
     await store.open()
   } catch (error) {
     const { code, why } = await reasonOf(store)
-    if (code !== 'LEVEL_LOCKED') return new Error(why)
+    if (code !== 'LEVEL_LOCKED') return { damaged: isDamage(why), why }
     const message = `the address book ${path} is open in another process: is another daemon using this data folder?`
     throw new ConsiliumError({ code: 'data-folder-locked', message, cause: error })
   }
   try {
-    await store.readThrough()
-    return store
+    for await (const _ of store.query({}));
+    return { store }
   } catch (error) {
     await store.close()
-    return error instanceof Error ? error : new Error(String(error))
+    return { damaged: isDamage(messageOf(error)), why: messageOf(error) }
   }
+}
+
+const NO_CHECKSUM = 'corruption: an address has not its checksum'
+
+/** Of all that can keep LevelDB from opening (a full disk, permissions), only this does not go away by itself. */
+function isDamage(why: string): boolean {
+  return /corruption|no such file/i.test(why)
 }
 
 const CRC_BYTES = 4 // LevelDB checks no checksums as it reads, and libp2p trusts what it reads back
@@ -67,7 +77,7 @@ function opened(key: Key, bytes: Uint8Array): Uint8Array {
   const value = Uint8Array.from(bytes.subarray(0, -CRC_BYTES))
   const kept = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length >= CRC_BYTES && kept.getUint32(value.length) === crc32(value, crc32(key.toString()))) return value
-  throw new Error('an address has not its checksum')
+  throw new Error(NO_CHECKSUM)
 }
 
 /** libp2p writes to its peer store from where no one catches: a full disk would end the process there, without a word. */
@@ -89,12 +99,18 @@ class ForgivingStore extends LevelDatastore {
     return opened(key, await super.get(key, options))
   }
 
-  override async *query({ prefix, filters = [], orders = [] }: Query): ReturnType<LevelDatastore['query']> {
+  override async *query({
+    prefix,
+    filters = [],
+    orders = [],
+    offset = 0,
+    limit,
+  }: Query): ReturnType<LevelDatastore['query']> {
     const pairs: { key: Key; value: Uint8Array }[] = [] // a thousand members at most
     for await (const { key, value } of super.query({ prefix })) pairs.push({ key, value: opened(key, value) })
     const found = pairs.filter((pair) => filters.every((fits) => fits(pair)))
     for (const order of orders) found.sort(order)
-    yield* found
+    yield* found.slice(offset, limit === undefined ? undefined : offset + limit)
   }
 
   override async put(key: Key, value: Uint8Array, options?: Parameters<LevelDatastore['put']>[2]): Promise<Key> {

@@ -19,3 +19,9 @@ export interface Checkpoint {
   /** What the last merged model measured here, for people to see; null before the first. */
   readonly metrics: Metrics | null
 }
+
+/** Rounds that lie behind: all of them once the study has ended. */
+export function roundsBehind(checkpoint: Checkpoint | null): number {
+  if (checkpoint === null) return 0
+  return checkpoint.stage === 'trained' ? checkpoint.round : checkpoint.round + 1
+}

@@ -12,7 +12,7 @@ import { Exchange, type Expectation, type Judgement, type MergeInput, nextRound 
 import { TRAINING_DIVERGED, type UpdateFacts, type UpdateHeader } from '../gossip/update.ts'
 import { type Permit, permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
-import type { Checkpoint } from './checkpoint.ts'
+import { type Checkpoint, roundsBehind } from './checkpoint.ts'
 import { Company } from './company.ts'
 import type { Context } from './context.ts'
 import type { BoundDataset } from './events.ts'
@@ -66,6 +66,7 @@ export class StudyRun {
       const recorded = state.commitments.get(this.#context.self) === dataset.commitment
       if (!recorded || this.#lacksStatistics(state)) this.bind(dataset)
     }
+    if (state?.ended.has(this.#context.self)) this.#phase = 'ended' // also where its checkpoint was lost
     if (checkpoint === null) return
     this.#round = checkpoint.round
     this.#metrics = checkpoint.metrics
@@ -211,8 +212,7 @@ export class StudyRun {
     return {
       phase: this.#phase,
       round: this.#round,
-      /** Rounds that lie behind: all of them once it has ended. */
-      behind: this.#phase === 'ended' ? this.#round + 1 : this.#round,
+      behind: roundsBehind(this.#checkpoint),
       rows: this.#dataset?.rows ?? null,
       refusal: this.#refusal,
       metrics: this.#metrics,

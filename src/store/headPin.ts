@@ -52,9 +52,9 @@ export class HeadPin {
     })
   }
 
-  /** A new file that pins `pin`; replaces what was there. Durable when it resolves, the directory entry included. */
-  static async create(path: string, pin: Pin): Promise<HeadPin> {
-    const file = await open(path, 'w+', 0o600)
+  /** A file that pins `pin`, in the place of what was there or, with `wx+`, where nothing was. Durable when it resolves, the directory entry included. */
+  static async create(path: string, pin: Pin, flags: 'w+' | 'wx+' = 'w+'): Promise<HeadPin> {
+    const file = await open(path, flags, 0o600)
     await file.write(writeSlot(pin), 0, SLOT_BYTES, 0)
     await file.sync()
     const folder = await open(dirname(path), 'r')
@@ -90,9 +90,9 @@ export function pinPath(database: string): string {
   return join(dirname(database), 'heads.pin')
 }
 
-/** Makes a pin in `path` that says that nothing has been signed yet. */
+/** Makes a pin in `path`, where none is, that says that nothing has been signed yet. */
 export async function pinNothing(path: string): Promise<void> {
-  const pin = await HeadPin.create(path, { size: 0, root: new Uint8Array(32) })
+  const pin = await HeadPin.create(path, { size: 0, root: new Uint8Array(32) }, 'wx+')
   await pin.close()
 }
 

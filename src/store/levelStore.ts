@@ -35,6 +35,8 @@ export interface LevelStoreOptions {
    * operator who has made sure that no other member holds more of this node's log.
    */
   readonly pin?: 'check' | 'trust'
+  /** Hears of each state that is not as it was written; it is as if it were not there. Logs and pin do not depend on it. */
+  readonly onStateDamaged?: (name: string) => void
   readonly hooks?: WriteHooks
 }
 
@@ -55,6 +57,7 @@ export class LevelStore implements LogStore {
   readonly #db: Database
   readonly #self: MemberId
   readonly #writes: WriteQueue
+  readonly #onStateDamaged: (name: string) => void
   readonly #heads = new Map<MemberId, StoredHead>()
   readonly #frozen = new Set<string>() // short authors, hex
   #pin: HeadPin | null = null
@@ -65,6 +68,7 @@ export class LevelStore implements LogStore {
     this.#db = db
     this.#self = options.self
     this.#writes = new WriteQueue(options.hooks)
+    this.#onStateDamaged = options.onStateDamaged ?? (() => undefined)
   }
 
   /**
@@ -156,16 +160,18 @@ export class LevelStore implements LogStore {
     const lt = new Uint8Array(gte.length + 1).fill(0xff) // no UTF-8 text holds the byte 0xff
     lt.set(gte)
     const rows = await this.#read(() => this.#db.iterator({ gte, lt }).all())
-    return rows.map(([key, bytes]) => {
+    return rows.flatMap(([key, bytes]): [string, Uint8Array][] => {
       const name = fromUtf8(key.subarray(1))
-      return [name, this.#openState(name, bytes)]
+      const value = this.#openState(name, bytes)
+      return value === undefined ? [] : [[name, value]]
     })
   }
 
-  #openState(name: string, bytes: Uint8Array): Uint8Array {
+  #openState(name: string, bytes: Uint8Array): Uint8Array | undefined {
     const value = decodeState(name, bytes)
-    if (value === null) throw corrupt(this.#path, `the state "${name}" has not its checksum`)
-    return value
+    if (value !== null) return value
+    this.#onStateDamaged(name)
+    return undefined
   }
 
   putState(state: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
@@ -293,8 +299,8 @@ function putAll(batch: Batch, state: ReadonlyMap<string, Uint8Array | null>): vo
   }
 }
 
-/** LevelDB makes a new database where CURRENT is missing, and deletes what the old one's files hold. */
-async function requireCurrent(path: string): Promise<void> {
+/** LevelDB makes a new database where CURRENT is missing, and deletes what the old one's files hold. Error: `database-corrupt`. */
+export async function requireCurrent(path: string): Promise<void> {
   const files = await readdir(path)
   if (!files.includes('CURRENT') && files.some((name) => /\.(?:ldb|sst|log)$/.test(name)))
     throw corrupt(path, 'its file CURRENT is missing')

@@ -52,22 +52,30 @@ export function stateKey(name: string): Uint8Array {
   return key
 }
 
+const STATE_VERSION = 1
 const CRC_BYTES = 4 // LevelDB checks no checksums as it reads; entries have their hashes, and state has this
 
-/** `value ‖ CRC-32 of key and value`. */
+/** `1 ‖ value ‖ CRC-32 of key, 1 and value`, big-endian. */
 export function encodeState(name: string, value: Uint8Array): Uint8Array {
-  const bytes = Buffer.alloc(value.length + CRC_BYTES)
-  bytes.set(value)
-  bytes.writeUInt32BE(crc32(value, crc32(stateKey(name))), value.length)
+  const bytes = Buffer.alloc(1 + value.length + CRC_BYTES)
+  bytes[0] = STATE_VERSION
+  bytes.set(value, 1)
+  bytes.writeUInt32BE(stateCrc(name, bytes.subarray(0, -CRC_BYTES)), 1 + value.length)
   return bytes
 }
 
-/** The value that `encodeState` was given, or null where the bytes are not as they were written. */
+/** The value that `encodeState` was given, or null where the bytes are not as they were written. Error: `database-newer`. */
 export function decodeState(name: string, bytes: Uint8Array): Uint8Array | null {
-  if (bytes.length < CRC_BYTES) return null
-  const value = bytes.slice(0, -CRC_BYTES)
-  const kept = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(value.length)
-  return crc32(value, crc32(stateKey(name))) === kept ? value : null
+  if (bytes.length < 1 + CRC_BYTES) return null
+  const kept = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(bytes.length - CRC_BYTES)
+  if (stateCrc(name, bytes.subarray(0, -CRC_BYTES)) !== kept) return null
+  if (bytes[0] === STATE_VERSION) return new Uint8Array(bytes.subarray(1, -CRC_BYTES))
+  const message = `the state "${name}" has version ${bytes[0]}, this version reads ${STATE_VERSION}: run the newer Consilium again`
+  throw new ConsiliumError({ code: 'database-newer', message })
+}
+
+function stateCrc(name: string, versioned: Uint8Array): number {
+  return crc32(versioned, crc32(stateKey(name)))
 }
 
 /** The least and the greatest key that a table can hold. */

@@ -35,7 +35,7 @@ export interface TrainerParts {
   readonly tell: (level: 'info', event: string, facts: Record<string, string | number>) => void
 }
 
-/** Work whose inputs are taken, to be done now or later. Its event is for the machine. Errors: the learner's, `data-…`, `training-diverged`. */
+/** Work to be done now or later, whose weights are taken already. Its event is for the machine. Errors: the learner's, `data-…`, `training-diverged`. */
 export type Job = () => Promise<NodeEvent>
 
 /** One per start of a node; `stored` is what the last one left. */

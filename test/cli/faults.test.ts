@@ -5,7 +5,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { signingKey } from '../../src/core/ed25519.ts'
 import type { ErrorReport, Finding } from '../../src/daemon/api.ts'
+import { writeCard } from '../../src/governance/founding.ts'
 import {
   consilium,
   consortium,
@@ -182,6 +184,19 @@ it('a node whose folder is spoilt does not start, says in one line why, and star
       await cp(sound, one.home, { recursive: true })
       await rm(sound, { recursive: true })
     }
+    // nobody who follows what is said after a loss may come to sign a second history
+    const lost = join(folder, 'lost')
+    for (const gone of [
+      ['database', 'acceptance'],
+      ['database', 'acceptance', 'heads.pin'],
+      ['database', 'heads.pin'],
+    ]) {
+      await cp(one.home, lost, { recursive: true })
+      for (const file of gone) await rm(join(lost, file), { recursive: true })
+      assert.is((await consilium(['accept', join(lost, 'consortium.yaml'), '--home', lost])).code, 0)
+      refused(await consilium(['start', '--home', lost]), /database|ledger/, /heads\.pin/)
+      await rm(lost, { recursive: true })
+    }
     await rm(join(one.home, 'heads.pin'))
     await one.start('--trust-ledger')
     await one.end('SIGTERM')
@@ -250,6 +265,13 @@ it('init, found and accept refuse what would overwrite, forge or mix up', () =>
     refused(await found(card('a')), 'at least 2 cards')
     refused(await found(card('a'), card('a')), 'same key')
     refused(await found(card('a'), join(folder, 'nobody.txt')), 'nobody.txt')
+    const key2 = signingKey(new Uint8Array(32).fill(7))
+    const bad = writeCard({ name: 'd', key: key2.member, addresses: ['/ip4/192.0.2.1/tcp/0'] }, key2.sign)
+    await writeFile(join(folder, 'bad.txt'), bad)
+    refused(await found(card('a'), join(folder, 'bad.txt')), 'bad.txt', '/ip4/192.0.2.1/tcp/0')
+    assert.is((await consilium(['init', '--name', 'e', '--home', home('e'), '--port', '0'])).code, 0)
+    assert.is((await found(card('a'), card('e'))).code, 0, 'a card without addresses is one')
+    await rm(out)
     const text = (await readFile(card('b'), 'utf8')).trim()
     refused(await found(card('a'), `${text.slice(0, 60)}${text[60] === 'A' ? 'B' : 'A'}${text.slice(61)}`), 'card')
     assert.is((await found(card('a'), card('b'))).code, 0)
@@ -292,7 +314,7 @@ const TABLE_FAULTS: readonly TableFault[] = [
   { name: 'infinity', csv: cell(3, 1, 'Infinity'), words: ['marker', 'Infinity'] },
   { name: 'a value out of range', csv: cell(3, 0, '317.25'), words: ['age', '317.25', '120'] },
   { name: 'another unit', csv: GOOD, more: ['--unit', 'age=months'], words: ['months', 'years'] },
-  { name: 'a level that the study does not know', csv: cell(3, 2, 'x'), words: ['sex', 'x'] },
+  { name: 'a level that the study does not know', csv: cell(3, 2, 'x'), words: ['sex', '"x"'] },
   { name: 'a label that is neither', csv: cell(3, 3, 'perhaps'), words: ['ill', 'perhaps'] },
   { name: 'one class only', csv: GOOD.replaceAll(',yes', ',no'), words: ['0 of 60', 'yes'] },
   {
@@ -347,6 +369,11 @@ it('a study file and a table with a fault are refused by name and place, and a B
     const doctor = await consilium(['doctor', ...at])
     assert.match(doctor.out, /LOOK.*study.*table\.csv: there is no such file/)
     assert.is(doctor.code, 1)
+    await one.end('SIGTERM')
+    await writeFile(table, GOOD.replace('age,', 'Jane Doe 1954-03-02,'))
+    await one.start()
+    await until(20_000, 'the other table to be told of', async () => (await failure()).includes('bind it again'))
+    assert.not.match(`${one.log}${await failure()}`, /Jane/, 'a header may be a row of a table without one')
   }))
 
 it('every command has --help with an example, and unknown options are refused', async () => {
@@ -362,6 +389,9 @@ it('every command has --help with an example, and unknown options are refused', 
   const wrong = await consilium(['status', '--hmoe', 'x'])
   assert.is(wrong.code, 1)
   assert.match(wrong.err, /--home/)
+  const json = await consilium(['study', 'ls', '--json', '--bogus'])
+  assert.is(json.code, 1)
+  assert.equal((JSON.parse(json.err) as ErrorReport).error, { code: 'bad-option', message: "unknown option '--bogus'" })
 })
 
 it.run()

@@ -20,7 +20,7 @@ import {
   encodeRangeRequest,
   openFrame,
 } from '../../src/ledger/wire.ts'
-import { decodeHeadRecord, encodeHeadRecord } from '../../src/store/records.ts'
+import { decodeHeadRecord, decodeState, encodeHeadRecord, encodeState } from '../../src/store/records.ts'
 import { batchOf, FOUNDING, keyOf, STUDY, saltOf } from './fixtures.ts'
 
 const it = suite('golden')
@@ -77,6 +77,7 @@ const FORMATS: Record<string, Uint8Array> = {
   'store-v1-head-record.cbor': encodeHeadRecord(
     batchOf({ ...LOG, entries: [], before: emptyTip(ADA.member), head: HEAD }).head,
   ),
+  'store-v1-state.bin': encodeState('checkpoint/1', utf8('a checkpoint')),
 }
 
 const golden = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../golden/${name}`, import.meta.url)))
@@ -109,6 +110,8 @@ it('golden: the old files are read and mean what they meant', () => {
   assert.is(decodeHeads(golden('ledger-v1-heads.cbor')).length, 2)
   assert.is(openFork(golden('ledger-v1-fork.cbor'), FOUNDING).author, ADA.member)
   assert.equal(decodeHeadRecord(golden('store-v1-head-record.cbor')).note, head.note)
+  const state = golden('store-v1-state.bin')
+  assert.equal([decodeState('checkpoint/1', state), decodeState('checkpoint/2', state)], [utf8('a checkpoint'), null])
 })
 
 it.run()

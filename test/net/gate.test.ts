@@ -121,6 +121,46 @@ it('an address book in use is an error; one that is damaged is put aside for a n
   }
 })
 
+it('an address book that cannot be opened, sound as it may be, is left alone and done without', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'consilium-book-'))
+  try {
+    const path = join(folder, 'peers')
+    await writeFile(path, 'in the way')
+    const warnings: string[] = []
+    assert.is(await openBookStore(path, (why) => warnings.push(why)), undefined)
+    assert.is(warnings.length, 1)
+    assert.match(warnings[0] as string, /cannot be opened/)
+    assert.equal(await readdir(folder), ['peers'])
+    assert.is(await readFile(path, 'utf8'), 'in the way')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+it('an address book is asked as any datastore', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'consilium-book-'))
+  try {
+    const store = await openBookStore(join(folder, 'peers'), () => {})
+    assert.ok(store !== undefined)
+    const keyOf = (name: string) => ({ toString: () => name }) as Parameters<typeof store.put>[0]
+    for (const i of [1, 2, 3, 4, 5]) await store.put(keyOf(`/peers/${i}`), Uint8Array.of(i))
+    await store.put(keyOf('/other/9'), Uint8Array.of(9))
+    const found: number[] = []
+    const query = {
+      prefix: '/peers/',
+      filters: [({ value }: { value: Uint8Array }) => value[0] !== 3],
+      orders: [(a: { value: Uint8Array }, b: { value: Uint8Array }) => (b.value[0] as number) - (a.value[0] as number)],
+      ...{ offset: 1, limit: 2 },
+    } as Parameters<typeof store.query>[0]
+    for await (const { value } of store.query(query)) found.push(value[0] as number)
+    assert.equal(found, [4, 2])
+    assert.equal([await store.has(keyOf('/peers/1')), await store.has(keyOf('/peers/7'))], [true, false])
+    await store.close()
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
 it('an address book that cannot be written is told of once, and fails nobody', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'consilium-book-'))
   try {

@@ -163,6 +163,11 @@ export class Harness {
     return true
   }
 
+  /** The stored checkpoint is damaged: at the next start it is as if it were not there. */
+  loseCheckpoint(): void {
+    this.#checkpoint = null
+  }
+
   /** The power goes; of what was being written, the first `durable` records are on the disk. */
   crash(durable = 0): void {
     this.commit(durable, false)

@@ -255,6 +255,21 @@ it('no table is bound to a study that has ended', () => {
   assert.equal(draftsOf(lastOf(world)), [])
 })
 
+it('a study whose checkpoint is lost begins anew, and is over all the same where it has ended', () => {
+  const world = runningTo('resting')
+  assert.is(world.run?.behind, 1)
+  world.loseCheckpoint()
+  world.crash()
+  assert.equal([world.run?.phase, world.run?.round, world.run?.behind], ['opening', 0, 0])
+  assert.ok(world.finish())
+  assert.is(world.run?.behind, ROUNDS)
+  world.loseCheckpoint()
+  world.crash()
+  world.commit(10)
+  assert.is(world.run?.phase, 'ended')
+  assert.not.ok(typesOf(world.steps.slice(-2).flatMap(({ actions }) => actions)).includes('open-study'))
+})
+
 it('a machine takes nothing before it is booted, and is booted once', () => {
   assert.throws(() => new Machine().step({ type: 'woken' }, 0), /booted/)
   const world = new Harness()

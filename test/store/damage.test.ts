@@ -1,5 +1,6 @@
 import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { Level } from 'level'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -322,37 +323,58 @@ it('damage: without CURRENT, where LevelDB would begin anew and delete the rest,
   }
 })
 
-it('damage: state that is not as it was written is refused, by its name', async () => {
-  const place = await folder()
+it('damage: state that is not as it was written is told of and as if it were not there; the ledger opens', async () => {
+  const place = await filled()
   try {
+    const names = ['binding/1', 'checkpoint/1', 'checkpoint/2']
+    const value = Uint8Array.from({ length: 100 }, (_, i) => i)
     const store = await place.open()
-    await store.putState(new Map([['checkpoint/1', Uint8Array.from({ length: 100 }, (_, i) => i)]]))
+    await store.putState(new Map(names.map((name) => [name, value])))
     await store.close()
     const key = stateKey('checkpoint/1')
-    for (const at of [0, 50, 103]) {
-      const flip = async (db: Level<Uint8Array, Uint8Array>): Promise<void> => {
-        const bytes = (await db.get(key)) as Uint8Array
-        await db.put(
-          key,
-          bytes.map((byte, i) => (i === at ? byte ^ 1 : byte)),
-        )
-      }
-      await edit(place, flip)
-      const again = await place.open()
-      for (const read of [() => again.getState('checkpoint/1'), () => again.listState('checkpoint/')]) {
-        const error = await read().then(
-          () => null,
-          (thrown: ConsiliumError) => thrown,
-        )
-        assert.is(error?.code, 'database-corrupt', `byte ${at}`)
-        assert.match(error?.message ?? '', /checkpoint\/1/)
-      }
+    const flip = (at: number) => async (db: Level<Uint8Array, Uint8Array>) => {
+      const bytes = (await db.get(key)) as Uint8Array
+      await db.put(
+        key,
+        bytes.map((byte, i) => (i === at ? byte ^ 1 : byte)),
+      )
+    }
+    for (const at of [0, 1, 50, 100, 104]) {
+      await edit(place, flip(at))
+      const damaged: string[] = []
+      const onStateDamaged = (name: string): void => void damaged.push(name)
+      const again = await LevelStore.open(place.database, { self: SELF, onStateDamaged })
+      assert.is((await again.head(SELF))?.size, SIZE)
+      assert.is(await again.getState('checkpoint/1'), undefined, `byte ${at}`)
+      const listed = await again.listState('checkpoint/')
+      assert.equal(listed, [['checkpoint/2', value]])
+      assert.equal(damaged, ['checkpoint/1', 'checkpoint/1'])
       await again.close()
-      await edit(place, flip)
+      await edit(place, flip(at))
     }
     const mended = await place.open()
-    assert.is((await mended.getState('checkpoint/1'))?.length, 100)
+    assert.equal(await mended.getState('checkpoint/1'), value)
     await mended.close()
+  } finally {
+    await place.remove()
+  }
+})
+
+it('damage: state of a later version is refused, not taken for damage', async () => {
+  const place = await folder()
+  try {
+    await (await place.open()).close()
+    const later = Buffer.from([2, 7, 0, 0, 0, 0])
+    later.writeUInt32BE(crc32(later.subarray(0, 2), crc32(stateKey('checkpoint/1'))), 2)
+    await edit(place, (db) => db.put(stateKey('checkpoint/1'), later))
+    const store = await place.open()
+    const error = await store.getState('checkpoint/1').then(
+      () => null,
+      (thrown: ConsiliumError) => thrown,
+    )
+    assert.is(error?.code, 'database-newer')
+    assert.match(error?.message ?? '', /version 2, this version reads 1/)
+    await store.close()
   } finally {
     await place.remove()
   }
