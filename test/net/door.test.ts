@@ -117,14 +117,15 @@ it('ignored messages and a failing handler cost the sender nothing and are count
 })
 
 it('no more messages than allowed await a verdict', async () => {
-  const judge = await seat(low, [low, high])
+  const judge = await seat(low, [low, high], { timing: { verdictMs: 60_000 } })
   const member = await seat(high, [low, high], { bootstrap: [addressOf(judge)] })
+  const over = Promise.withResolvers<void>()
   let waiting = 0
   let most = 0
   judge.verdict = async () => {
     waiting += 1
     most = Math.max(most, waiting)
-    await until('the flood is over', () => (judge.transport.stats().refused['verdicts-full'] ?? 0) > 0)
+    await over.promise // no place is freed before the whole flood has come
     waiting -= 1
     return 'accept'
   }
@@ -133,7 +134,8 @@ it('no more messages than allowed await a verdict', async () => {
     member.transport.publish(TOPIC, bytes(`${i}`)),
   )
   await Promise.all(flood)
-  await until('the rest is ignored', () => (judge.transport.stats().refused['verdicts-full'] ?? 0) >= 40)
+  await until('the rest is ignored', () => (judge.transport.stats().refused['verdicts-full'] ?? 0) >= 40, 30_000)
+  over.resolve()
   assert.is(most, LIMITS.messagesAwaitingVerdictMax)
 })
 
