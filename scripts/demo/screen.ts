@@ -1,4 +1,5 @@
 /** The live view: on a terminal it redraws in place, in a pipe it prints plain lines now and then. */
+import { phaseWord } from '../../src/daemon/phaseWord.ts'
 
 export interface LiveRow {
   readonly name: string
@@ -50,32 +51,27 @@ const CODE = {
   bold: '\x1b[1m',
 } as const
 
+/** By the word that is shown for a state. */
+const COLOURS: Readonly<Record<string, string>> = {
+  training: '\x1b[32m',
+  ended: '\x1b[36m',
+  down: '\x1b[31m',
+  failed: '\x1b[31m',
+  waiting: '\x1b[2m',
+  starting: '\x1b[2m',
+  scaling: '\x1b[2m',
+  opening: '\x1b[2m',
+}
+
 interface Shown {
   readonly word: string
   readonly colour: string
 }
 
-const TRAINING: Shown = { word: 'training', colour: '\x1b[32m' }
-const WAITING: Shown = { word: 'waiting', colour: '\x1b[2m' }
-
-/** The steps of a round are one word: they change faster than a person reads. What is not here is shown as it is. */
-const STATES: Readonly<Record<string, Shown>> = {
-  starting: { word: 'starting', colour: '\x1b[2m' },
-  down: { word: 'down', colour: '\x1b[31m' },
-  idle: WAITING,
-  statistics: { word: 'scaling', colour: '\x1b[2m' },
-  opening: { word: 'opening', colour: '\x1b[2m' },
-  training: TRAINING,
-  recording: TRAINING,
-  merging: TRAINING,
-  evaluating: TRAINING,
-  closing: TRAINING,
-  resting: TRAINING,
-  failed: { word: 'failed', colour: '\x1b[31m' },
-  ended: { word: 'ended', colour: '\x1b[36m' },
+function shownState(state: string): Shown {
+  const word = phaseWord(state)
+  return { word, colour: COLOURS[word] ?? CODE.plain }
 }
-
-const shownState = (state: string): Shown => STATES[state] ?? { word: state, colour: CODE.plain }
 
 /** Draws from construction to `close`, which must be called; if the process ends before, the cursor comes back all the same. */
 export class Screen {

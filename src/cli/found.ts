@@ -37,6 +37,7 @@ export function initCommand() {
           `Made ${paths.folder}`,
           `  config.yaml   settings, each with its reason; edit it, then "consilium start"`,
           `  member.key    your private key (mode 0600): back it up, show it to nobody`,
+          `  heads.pin     what this key has signed last: never put an older one in its place`,
           `  card.txt      your member card, the line below`,
           '',
           `Member card of ${options.name}, to hand to whoever founds the consortium:`,
@@ -65,11 +66,9 @@ export function foundCommand() {
       await writeNew(options.out, text, 0o644)
       const { members, founding } = consortium
       outputOf(options).print({ file: options.out, founding, fingerprint: fingerprint(founding), members }, () => [
-        `Wrote ${options.out}: "${consortium.name}", ${members.length} members, ${quorum(members.length)} of them make an entry final.`,
+        `Wrote ${options.out}: "${consortium.name}", ${members.length} members. When members cosign, in a later version, ${quorum(members.length)} of them will make an entry final.`,
         ...(members.length < 4
-          ? [
-              'With fewer than 4 members no one may be missing for that: one hospital offline delays it until it is back.',
-            ]
+          ? ['With fewer than 4 members no one may then be missing: one hospital offline delays it until it is back.']
           : []),
         '',
         ...table(

@@ -1,6 +1,7 @@
 /** start, stop, status, doctor: the daemon's life. */
 import { ConsiliumError } from '../core/errors.ts'
 import type { Finding, StatusReport, StudyReport } from '../daemon/api.ts'
+import { phaseWord } from '../daemon/phaseWord.ts'
 import { duration, measure, megabytes, short, table } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
@@ -111,7 +112,7 @@ function studyLines(study: StudyReport): string[] {
       ? ''
       : ` · last merge: ${study.merged.map(({ name, ageRounds }) => (ageRounds === 0 ? name : `${name} (age ${ageRounds})`)).join(', ')}`
   return [
-    `${study.name} (${short(study.id)}): ${study.paused ? 'paused' : study.phase}, ${study.round} of ${study.rounds} rounds, ${study.accepted.length} accepted, ${study.bound.length} bound${own}${merged}`,
+    `${study.name} (${short(study.id)}): ${study.paused ? 'paused' : phaseWord(study.phase)}, ${study.round} of ${study.rounds} rounds, ${study.accepted.length} accepted, ${study.bound.length} bound${own}${merged}`,
     ...(study.failure === null ? [] : [`  the learner failed and is tried again: ${study.failure}`]),
     ...(study.refusal === null ? [] : [`  the next round may not start: ${study.refusal}`]),
   ]

@@ -5,6 +5,7 @@ import { describeStudy } from '../config/describe.ts'
 import { parseStudy, studyDocument, studyFromDocument, studyIdOf } from '../config/study.ts'
 import type { BindReport, ModelReport, StudyReport } from '../daemon/api.ts'
 import { readText } from '../daemon/files.ts'
+import { phaseWord } from '../daemon/phaseWord.ts'
 import { measure, short, table, utc } from './output.ts'
 import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
 
@@ -137,7 +138,7 @@ function list(): Command {
             studies.map((s) => [
               short(s.id),
               s.name,
-              s.paused ? 'paused' : s.phase,
+              s.paused ? 'paused' : phaseWord(s.phase),
               `${s.round}/${s.rounds}`,
               String(s.accepted.length),
               String(s.bound.length),
@@ -161,7 +162,7 @@ function show(): Command {
       outputOf(options).print({ ...report, study }, () => [
         `${report.id}`,
         `proposed by ${report.proposedBy} at ${utc(report.proposedAtMs)}; accepted by ${report.accepted.join(', ') || 'nobody'}; bound by ${report.bound.join(', ') || 'nobody'}`,
-        `here: ${report.paused ? 'paused' : report.phase}, ${report.round} of ${report.rounds} rounds${report.refusal === null ? '' : ` (${report.refusal})`}`,
+        `here: ${report.paused ? 'paused' : phaseWord(report.phase)}, ${report.round} of ${report.rounds} rounds${report.refusal === null ? '' : ` (${report.refusal})`}`,
         '',
         describeStudy(study),
       ])

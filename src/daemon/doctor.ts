@@ -10,6 +10,7 @@ import { requireSocketPath } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { exists } from './files.ts'
 import { homePaths, openHome, requireHistory, requireWritable } from './home.ts'
+import { phaseWord } from './phaseWord.ts'
 
 const DISK_FREE_BYTES_MIN = 1_000_000_000 // a year of a five-member consortium's logs, several times over
 const CLOCK_AHEAD_MS_MAX = 60_000 // a member's newest entry may not be this far in our future
@@ -167,7 +168,7 @@ function studies(daemon: Daemon): Finding[] {
     if (run.phase === 'failed')
       return [{ check, ok: false, text: `the learner failed and is tried again (${daemon.failure(state.id)})` }]
     if (run.refusal !== null) return [{ check, ok: false, text: `the next round may not start: ${run.refusal}` }]
-    return [{ check, ok: true, text: `${run.phase}, ${run.behind} of ${state.study.rounds.count} rounds` }]
+    return [{ check, ok: true, text: `${phaseWord(run.phase)}, ${run.behind} of ${state.study.rounds.count} rounds` }]
   })
 }
 
