@@ -3,13 +3,13 @@ import { statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { ConsiliumError } from '../core/errors.ts'
 import { listenError } from '../net/addresses.ts'
-import { HeadPin } from '../store/headPin.ts'
+import { HeadPin, pinMissing } from '../store/headPin.ts'
 import { requireCurrent } from '../store/levelStore.ts'
 import type { Finding } from './api.ts'
 import { requireSocketPath } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { exists } from './files.ts'
-import { homePaths, openHome, requireHistory, requireWritable } from './home.ts'
+import { homePaths, openHome, requireWritable } from './home.ts'
 import { phaseWord } from './phaseWord.ts'
 
 const DISK_FREE_BYTES_MIN = 1_000_000_000 // a year of a five-member consortium's logs, several times over
@@ -40,10 +40,11 @@ export async function examineStopped(folder: string): Promise<Finding[]> {
   try {
     const { config, consortium, key } = await openHome(folder)
     await requireWritable(paths.folder)
-    await requireHistory(paths)
     requireSocketPath(paths.socket)
     if (await exists(paths.database)) await requireCurrent(paths.database)
-    await (await HeadPin.read(paths.pin))?.close()
+    const pin = await HeadPin.read(paths.pin)
+    if (pin === undefined) throw pinMissing(paths.pin, 'a start would be refused')
+    await pin.close()
     const text = `${paths.folder}: ${config.name}, key ${key.id.slice(0, 16)}…, member of "${consortium.name}"; the ledger itself is checked at a start`
     const findings: Finding[] = [daemon, { check: 'data folder', ok: true, text }, await disk(paths.folder)]
     for (const address of config.listen) findings.push(await portOf(address)) // one after the other: they may be the same port

@@ -162,18 +162,6 @@ export async function requireWritable(folder: string): Promise<void> {
   }
 }
 
-/**
- * Refuses a folder whose key may have signed entries that are not here: neither ledger nor pin, as after restoring the other files
- * from a backup. Error: `ledger-pin-missing`.
- */
-export async function requireHistory({ folder, database, pin }: HomePaths): Promise<void> {
-  if ((await exists(pin)) || (await exists(database))) return
-  throw new ConsiliumError({
-    code: 'ledger-pin-missing',
-    message: `${folder}: neither database/ nor heads.pin is here, so this key may have signed what this folder does not know of: put both back as they last were; where this node has never run, start once with --trust-ledger`,
-  })
-}
-
 async function readAcceptance({
   acceptance,
   consortium,

@@ -6,7 +6,7 @@ import { Libp2pTransport } from '../net/libp2pTransport.ts'
 import { LevelStore } from '../store/levelStore.ts'
 import { Control } from './control.ts'
 import { Daemon } from './daemon.ts'
-import { type Home, openHome, requireHistory, requireWritable } from './home.ts'
+import { type Home, openHome, requireWritable } from './home.ts'
 import { type Log, makeLog } from './log.ts'
 import { Recorder } from './recorder.ts'
 import { routesOf } from './routes.ts'
@@ -61,7 +61,6 @@ function lossOf(state: string): string {
 
 async function build(home: Home, log: Log, recorder: Recorder | null, trustLedger: boolean): Promise<Daemon> {
   const { paths, config, consortium, key } = home
-  if (!trustLedger) await requireHistory(paths)
   const store = await LevelStore.open(paths.database, {
     self: key.id,
     pin: trustLedger ? 'trust' : 'check',

@@ -90,6 +90,14 @@ export function pinPath(database: string): string {
   return join(dirname(database), 'heads.pin')
 }
 
+/** The error for a folder without a pin: `found` says what it holds. */
+export function pinMissing(path: string, found: string): ConsiliumError {
+  return new ConsiliumError({
+    code: 'ledger-pin-missing',
+    message: `${path} is missing, and ${found}: this key may have signed more than that, as where the folder comes from a backup; put the file and database/ back as they last were, or, if no other member holds more of this node's log, start once with --trust-ledger`,
+  })
+}
+
 /** Makes a pin in `path`, where none is, that says that nothing has been signed yet. */
 export async function pinNothing(path: string): Promise<void> {
   const pin = await HeadPin.create(path, { size: 0, root: new Uint8Array(32) }, 'wx+')

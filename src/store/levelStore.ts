@@ -8,7 +8,7 @@ import { rootAt } from '../ledger/chain.ts'
 import { Frontier } from '../ledger/merkle.ts'
 import type { LogBatch, LogStore, StoredHead } from '../ledger/store.ts'
 import { checkLog, checkPin } from './check.ts'
-import { HeadPin, pinPath } from './headPin.ts'
+import { HeadPin, pinMissing, pinPath } from './headPin.ts'
 import { corrupt, storeError } from './levelErrors.ts'
 import {
   AUTHOR_BYTES,
@@ -269,8 +269,8 @@ export class LevelStore implements LogStore {
     const root = own === undefined ? new Uint8Array(32) : rootAt({ ...own, lamport: 0 })
     if (mode === 'check') {
       this.#pin = (await HeadPin.read(path)) ?? null
-      if (this.#pin === null && size > 0) throw pinMissing(path, size)
-      if (this.#pin !== null) await checkPin(this.#pin.newest, own, this)
+      if (this.#pin === null) throw pinMissing(path, `the ledger holds ${size} own entries`)
+      await checkPin(this.#pin.newest, own, this)
     }
     if (this.#pin === null) this.#pin = await HeadPin.create(path, { size, root })
     else if (size > this.#pin.newest.size) await this.#pin.advance({ size, root })
@@ -304,11 +304,4 @@ export async function requireCurrent(path: string): Promise<void> {
   const files = await readdir(path)
   if (!files.includes('CURRENT') && files.some((name) => /\.(?:ldb|sst|log)$/.test(name)))
     throw corrupt(path, 'its file CURRENT is missing')
-}
-
-function pinMissing(path: string, size: number): ConsiliumError {
-  return new ConsiliumError({
-    code: 'ledger-pin-missing',
-    message: `${path} is missing though the ledger holds ${size} own entries: a ledger from a backup may lack what was signed later; put the file back, or, if no other member holds more than ${size} entries of this node, start once with --trust-ledger`,
-  })
 }

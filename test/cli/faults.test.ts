@@ -186,6 +186,13 @@ it('a node whose folder is spoilt does not start, says in one line why, and star
     }
     // nobody who follows what is said after a loss may come to sign a second history
     const lost = join(folder, 'lost')
+    for (const gone of [['heads.pin'], ['database', 'heads.pin']]) {
+      await cp(one.home, lost, { recursive: true })
+      for (const file of gone) await rm(join(lost, file), { recursive: true })
+      const { out } = await consilium(['doctor', '--home', lost])
+      assert.match(out, /LOOK {2}data folder.*heads\.pin is missing/)
+      await rm(lost, { recursive: true })
+    }
     for (const gone of [
       ['database', 'acceptance'],
       ['database', 'acceptance', 'heads.pin'],

@@ -153,6 +153,10 @@ it('damage: an old copy of the database is refused, whatever its age', async () 
 it('damage: a missing, spoilt or contradicting pin is refused until the operator trusts the ledger', async () => {
   const place = await filled()
   try {
+    const empty = await folder()
+    await rm(empty.pin)
+    assert.is(await outcome(empty), 'ledger-pin-missing', 'nobody knows what was signed before')
+    await empty.remove()
     const good = await readFile(place.pin)
     await rm(place.pin)
     assert.is(await outcome(place), 'ledger-pin-missing')

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pinNothing, pinPath } from '../../src/store/headPin.ts'
 import { LevelStore, type LevelStoreOptions } from '../../src/store/levelStore.ts'
 import { keyOf } from '../ledger/fixtures.ts'
 import type { Place } from './logStoreSuite.ts'
@@ -19,6 +20,7 @@ export interface Folder extends Place {
 export async function folder(): Promise<Folder> {
   const data = await mkdtemp(join(tmpdir(), 'consilium-store-'))
   const database = join(data, 'ledger')
+  await pinNothing(pinPath(database)) // as `init` makes it
   return {
     data,
     database,
