@@ -84,7 +84,7 @@ function statusLines(status: StatusReport): string[] {
       ['member', 'connected', 'gossip', 'way', 'round trip', 'log', 'last failure'],
       status.peers.map((peer) => [
         peer.name,
-        peer.connected ? 'yes' : 'no',
+        peer.connected ? 'yes' : peer.throughOthers ? 'through others' : 'no',
         peer.gossiping ? 'yes' : 'no',
         peer.direction ?? '–',
         peer.roundTripMs === undefined ? '–' : `${peer.roundTripMs.toFixed(0)} ms`,

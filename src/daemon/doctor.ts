@@ -146,11 +146,14 @@ function members(daemon: Daemon): Finding[] {
         ok: false,
         text: 'connected, but no topic in common yet; if that lasts over a minute, compare the fingerprints of your consortium files',
       }
+    const why = peer.lastError ?? 'no attempt has ended yet'
+    if (peer.throughOthers)
+      return { check, ok: true, text: `takes part through other members; from here not reachable (${why})` }
     const known =
       peer.addresses.length === 0
         ? 'no address of it is known: add one to "bootstrap" in config.yaml'
         : `tried ${peer.addresses.join(' ')}`
-    return { check, ok: false, text: `not reachable (${peer.lastError ?? 'no attempt has ended yet'}); ${known}` }
+    return { check, ok: false, text: `not reachable (${why}); ${known}` }
   })
 }
 

@@ -22,6 +22,8 @@ export interface GateContext {
   readonly tally: Tally
   readonly verdictMs: number
   readonly onMessage: TransportEvents['onMessage']
+  /** A message that `author` signed came by another member and was accepted. */
+  onRelayed(author: MemberId): void
   onHandlerFailed(error: unknown): void
 }
 
@@ -37,11 +39,14 @@ export class GossipGate {
   async judge(topic: string, relay: PeerId, message: Message): Promise<TopicValidatorResult> {
     const source = this.#sourceOf(relay, message)
     if (source === undefined) return Ignore
+    const { author, from } = source
     if (this.#awaiting >= LIMITS.messagesAwaitingVerdictMax) return this.#refuse('verdicts-full')
     this.#context.tally.messageIn(message.data.length)
     this.#awaiting += 1
     try {
-      return this.#outcome(await this.#verdict({ topic, data: message.data, ...source }))
+      const verdict = await this.#verdict({ topic, data: message.data, author, from })
+      if (verdict === 'accept') this.#noteRelay(author, from)
+      return this.#outcome(verdict)
     } finally {
       this.#awaiting -= 1
     }
@@ -49,11 +54,15 @@ export class GossipGate {
 
   /** An address announcement must come from the member whose addresses it tells. */
   judgeAnnouncement(relay: PeerId, message: Message): TopicValidatorResult {
-    if (this.#sourceOf(relay, message) === undefined) return Ignore
+    const source = this.#sourceOf(relay, message)
+    if (source === undefined) return Ignore
     if (message.type === 'signed' && message.data.length <= ANNOUNCEMENT_BYTES_MAX) {
       const key = publicKeyToProtobuf(message.key)
       const claimed = message.data.subarray(0, 2 + key.length)
-      if (equalBytes(claimed.subarray(0, 2), PROTOBUF_KEY_FIELD) && equalBytes(claimed.subarray(2), key)) return Accept
+      if (equalBytes(claimed.subarray(0, 2), PROTOBUF_KEY_FIELD) && equalBytes(claimed.subarray(2), key)) {
+        this.#noteRelay(source.author, source.from)
+        return Accept
+      }
     }
     this.#refuse('bad-announcement')
     return Reject
@@ -72,6 +81,10 @@ export class GossipGate {
     else if (door.isRefused(author)) this.#refuse('author-refused')
     else return { author, from }
     return undefined
+  }
+
+  #noteRelay(author: MemberId, from: MemberId): void {
+    if (author !== from) this.#context.onRelayed(author)
   }
 
   async #verdict(message: Parameters<TransportEvents['onMessage']>[0]): Promise<Verdict | 'late' | 'failed'> {

@@ -252,7 +252,7 @@ export class Libp2pTransport implements Transport {
       onDisconnected: (member) => this.#tell(() => this.#events.onDisconnected(member)),
     })
     links.setMembers(members)
-    this.#guardGossip(node, self, door)
+    this.#guardGossip(node, self, door, links)
     links.attach()
     await this.#startNode(node)
     await links.recall()
@@ -332,13 +332,14 @@ export class Libp2pTransport implements Transport {
 
   // ---- gossip
 
-  #guardGossip(node: MemberNode, self: MemberId, door: Door): void {
+  #guardGossip(node: MemberNode, self: MemberId, door: Door, links: Links): void {
     this.#gate = new GossipGate({
       self,
       door,
       tally: this.#tally,
       verdictMs: this.#timing.verdictMs,
       onMessage: async (message) => (this.#stopping === undefined ? this.#events.onMessage(message) : 'ignore'),
+      onRelayed: (author) => links.relayed(author, Date.now()),
       onHandlerFailed: (error) => this.#options.log('warn', 'message-handler', { why: messageOf(error) }),
     })
     const gate = this.#gate

@@ -20,6 +20,7 @@ interface Link {
   announced: boolean
   announcedAtMs: number
   heardAtMs: number
+  relayedAtMs: number
   pingedAtMs: number
   roundTripMs?: number | undefined
 }
@@ -105,6 +106,12 @@ export class Links {
     return open.find((connection) => connection.id === keeper?.id)
   }
 
+  /** A message that `member` signed came by another member. */
+  relayed(member: MemberId, now: number): void {
+    const link = this.#links.get(member)
+    if (link !== undefined) link.relayedAtMs = now
+  }
+
   lastError(member: MemberId): string | undefined {
     return this.#dialler.lastError(member)
   }
@@ -128,6 +135,7 @@ export class Links {
       return {
         member,
         connected: link.announced,
+        throughOthers: !link.announced && Date.now() - link.relayedAtMs <= this.#context.timing.relayedMs,
         addresses: this.#dialler.addresses(member),
         gossiping: link.announced && gossiping.has(member),
         ...(connection && { connectedSinceMs: link.announcedAtMs, direction: connection.direction }),
@@ -257,7 +265,14 @@ export class Links {
 }
 
 function newLink(member: MemberId): Link {
-  return { peer: peerIdOf(member), announced: false, announcedAtMs: 0, heardAtMs: 0, pingedAtMs: 0 }
+  return {
+    peer: peerIdOf(member),
+    announced: false,
+    announcedAtMs: 0,
+    heardAtMs: 0,
+    relayedAtMs: Number.NEGATIVE_INFINITY,
+    pingedAtMs: 0,
+  }
 }
 
 /** A gossip stream counts while both ends hold it open: an end that lost us closes its half. */

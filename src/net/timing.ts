@@ -19,6 +19,7 @@ export const NET_TIMING = {
   strangerMs: 60_000, // one report per stranger and minute: a port scanner must not fill the log
   discoveryMs: 2_000, // the least interval of our own address announcement
   discoveryPerMemberMs: 50, // … and 1,000 members together announce 20 times a second, not 500
+  relayedMs: 120_000, // two announcements of the largest consortium: who was heard of through others since then is there
   verdictMs: 10_000, // a message without a verdict by then is ignored, so that the places for verdicts come free
   idleMs: LIMITS.requestTimeoutMs, // between two frames of an answer
   stopMs: 800, // connections that have not closed politely by then are aborted

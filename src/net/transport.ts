@@ -7,6 +7,8 @@ export type Verdict = 'accept' | 'ignore' | 'reject'
 export interface PeerStatus {
   readonly member: MemberId
   readonly connected: boolean
+  /** Not connected, but messages that it signed come by other members: it takes part all the same. */
+  readonly throughOthers: boolean
   /** The addresses we know, multiaddr text, most recently confirmed first. */
   readonly addresses: readonly string[]
   readonly connectedSinceMs?: number

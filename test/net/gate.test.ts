@@ -27,8 +27,18 @@ function house() {
     seen.push(`${author} by ${from}`)
     return 'accept' as const
   }
-  const gate = new GossipGate({ self: self.id, door, tally, verdictMs: 1_000, onMessage, onHandlerFailed() {} })
-  return { tally, door, gate, seen }
+  const relayed: string[] = []
+  const onRelayed = (author: string) => relayed.push(author)
+  const gate = new GossipGate({
+    self: self.id,
+    door,
+    tally,
+    verdictMs: 1_000,
+    onMessage,
+    onRelayed,
+    onHandlerFailed() {},
+  })
+  return { tally, door, gate, seen, relayed }
 }
 
 function messageOf(author: Identity, data: Uint8Array<ArrayBuffer> = Uint8Array.of(7)): Message {
@@ -45,15 +55,18 @@ function messageOf(author: Identity, data: Uint8Array<ArrayBuffer> = Uint8Array.
 }
 
 it('author and relay are told apart, and both must be members', async () => {
-  const { gate, seen, tally } = house()
+  const { gate, seen, relayed, tally } = house()
   assert.is(await gate.judge('t', peerIdOf(ann.id), messageOf(bob)), Accept)
   assert.equal(seen, [`${bob.id} by ${ann.id}`])
+  assert.equal(relayed, [bob.id])
+  assert.is(await gate.judge('t', peerIdOf(ann.id), messageOf(ann)), Accept)
+  assert.equal(relayed, [bob.id], 'what ann brings herself came through nobody')
   assert.is(await gate.judge('t', peerIdOf(ann.id), messageOf(outsider)), Ignore)
   assert.is(await gate.judge('t', peerIdOf(outsider.id), messageOf(ann)), Ignore)
   const unsigned: Message = { type: 'unsigned', topic: 't', data: Uint8Array.of(7) }
   assert.is(await gate.judge('t', peerIdOf(ann.id), unsigned), Ignore)
   assert.is(tally.stats().refused['author-unknown'], 3)
-  assert.is(seen.length, 1)
+  assert.is(seen.length, 2)
 })
 
 it('our own messages that come back, and those of a refused member, are not judged again', async () => {

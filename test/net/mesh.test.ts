@@ -127,6 +127,24 @@ it('a node that only dials out is a full member, whichever key is lower', async 
   }
 })
 
+it('two members that can only dial out hear each other through a third, and the status says so', async () => {
+  const people = identities(3)
+  const [hub, left, right] = people as [(typeof people)[0], (typeof people)[0], (typeof people)[0]]
+  const middle = await seat(hub, people)
+  const listed = [{ id: hub.id, addresses: [addressOf(middle)] }, left, right]
+  const a = await seat(left, listed, { listen: [], timing: { relayedMs: 1_500 } })
+  const b = await seat(right, listed, { listen: [] })
+  await until('both hang on the hub', () => gossips(a, middle) && gossips(b, middle) && gossips(middle, b))
+  const seen = () => a.transport.peers().find((peer) => peer.member === right.id)
+  await until('an announcement came by', () => seen()?.throughOthers === true)
+  assert.is(seen()?.connected, false)
+  assert.is(a.transport.peers().find((peer) => peer.member === hub.id)?.throughOthers, false, 'the hub is connected')
+  await a.transport.publish(TOPIC, bytes('across'))
+  await until('heard across', () => heard(b, 'across'))
+  await b.transport.stop()
+  await until('one that is gone is not there for ever', () => seen()?.throughOthers === false)
+})
+
 it('a topic subscribed long after the connection is gossiped on', async () => {
   const people = identities(2)
   const [low, high] = people as [(typeof people)[0], (typeof people)[0]]
