@@ -25,6 +25,7 @@ import { Logs } from './logs.ts'
 import type { Recorder } from './recorder.ts'
 import { Replicator } from './replicator.ts'
 import { Room } from './room.ts'
+import { Scrub } from './scrub.ts'
 import { StudyWork } from './studyWork.ts'
 import { Tasks } from './tasks.ts'
 
@@ -57,9 +58,10 @@ export class Daemon {
   })
   readonly #stopping = new AbortController()
   #closing = false
-  readonly #transport: Transport
-  readonly #logs: Logs
+  readonly transport: Transport
+  readonly logs: Logs
   readonly #replicator: Replicator
+  readonly scrub: Scrub
   readonly #studyWork: StudyWork
   readonly #inbox: Inbox
   readonly #topics: { readonly heads: string; readonly study: (id: StudyId) => string }
@@ -82,18 +84,19 @@ export class Daemon {
       parts.recorder,
       (error) => this.#fail(error),
     )
-    this.#transport = parts.makeTransport(this.#transportEvents())
+    this.transport = parts.makeTransport(this.#transportEvents())
     const { founding, members } = parts.home.consortium
-    this.#logs = new Logs({
+    this.logs = new Logs({
       self: parts.home.key.id,
       founding,
       members: members.map((member) => member.key),
       store: parts.store,
-      transport: this.#transport,
+      transport: this.transport,
       room: new Room(parts.home.paths.folder),
     })
+    this.scrub = new Scrub(this.logs, (error) => this.#fail(error))
     this.#replicator = new Replicator({
-      logs: this.#logs,
+      logs: this.logs,
       feed: this.#driver.feed,
       tellFollowers: (entries) => this.followers.tell(entries),
       log: parts.log,
@@ -110,7 +113,7 @@ export class Daemon {
     this.#topics = { heads: `${prefix}/heads`, study: (id) => `${prefix}/study/${id.slice(0, 32)}` }
     this.#inbox = new Inbox({
       topics: this.#topics,
-      logs: this.#logs,
+      logs: this.logs,
       weights: this.#weights,
       feed: this.#driver.feed,
     })
@@ -130,7 +133,7 @@ export class Daemon {
 
   async #start(): Promise<void> {
     const { home, store, log } = this.#parts
-    await this.#logs.load()
+    await this.logs.load()
     this.#bindings = await Bindings.load(store)
     const stored = (await store.listState(CHECKPOINTS)).map(([, bytes]) => decodeCheckpoint(bytes))
     this.#trainer = new Trainer(
@@ -152,46 +155,48 @@ export class Daemon {
       {
         key: home.key.signing,
         founding: home.consortium.founding,
-        heardLamport: () => this.#logs.lamport(),
+        heardLamport: () => this.logs.lamport(),
         store,
         onCommitted: ({ tags, entries, tip, head }) => {
           this.#newestHead = head.note
-          this.#logs.committed(tip, head.note)
+          this.logs.committed(tip, head.note, entries)
+          if (this.logs.facts.saveIsDue) this.#tasks.run('save-bookmarks', () => this.logs.facts.save())
           this.followers.tell(entries)
           this.#driver.feed({
             type: 'committed',
             tags,
-            log: this.#logs.sizeOf(home.key.id),
-            facts: this.#logs.factsOf(entries),
+            log: this.logs.sizeOf(home.key.id),
+            facts: this.logs.facts.of(entries),
           })
         },
         onFailed: (error) => this.#fail(error),
       },
-      this.#logs.tip(home.key.id),
+      this.logs.tip(home.key.id),
     )
-    const facts = await this.#logs.governanceFacts() // before the network: long logs take a while, and nobody must wait for us
+    const facts = await this.logs.readFacts() // before the network: long logs can take a while, and nobody must wait for us
     if (this.#closing) return
-    await this.#transport.start(this.#stopping.signal)
-    this.#transport.subscribe(this.#topics.heads)
-    await this.#logs.serve()
+    await this.transport.start(this.#stopping.signal)
+    this.transport.subscribe(this.#topics.heads)
+    await this.logs.serve()
     if (this.#closing) return
-    this.#newestHead = this.#logs.note(home.key.id)
+    this.#newestHead = this.logs.note(home.key.id)
     this.#driver.feed({
       type: 'booted',
       self: home.key.id,
       founding: home.consortium.founding,
       members: home.consortium.members.map((member) => member.key),
       software: VERSION,
-      logs: this.#logs.sizes(),
+      logs: this.logs.sizes(),
       facts,
       checkpoints: stored.map((one) => one.checkpoint),
       datasets: this.#bindings.facts(),
       acceptance: home.acceptance,
     })
+    this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
     log('info', 'ready', {
       name: home.config.name,
       member: home.key.id,
-      addresses: this.#transport.addresses(),
+      addresses: this.transport.addresses(),
       startMs: Date.now() - this.startedAtMs,
     })
   }
@@ -210,12 +215,6 @@ export class Daemon {
 
   get machine(): Machine {
     return this.#machine
-  }
-  get transport(): Transport {
-    return this.#transport
-  }
-  get logs(): Logs {
-    return this.#logs
   }
   get home(): Home {
     return this.#parts.home
@@ -298,13 +297,13 @@ export class Daemon {
       case 'replicate':
         return this.#tasks.run('replicate', () => this.#replicator.fetch(action, this.#stopping.signal))
       case 'keep-fork':
-        return this.#tasks.run('keep-fork', () => this.#logs.keepFork(action.author, action.size))
+        return this.#tasks.run('keep-fork', () => this.logs.keepFork(action.author, action.size))
       case 'verdict':
         return this.#inbox.settle(action.ticket, action.verdict)
       case 'disconnect':
-        return this.#tasks.run('disconnect', () => this.#transport.disconnect(action.member, action.reason))
+        return this.#tasks.run('disconnect', () => this.transport.disconnect(action.member, action.reason))
       case 'open-study':
-        this.#transport.subscribe(this.#topics.study(action.permit.study))
+        this.transport.subscribe(this.#topics.study(action.permit.study))
         return this.#studyWork.begin(action)
       case 'train':
       case 'merge':
@@ -346,7 +345,7 @@ export class Daemon {
 
   #publish(topic: string, data: Uint8Array): void {
     this.#tasks.run('publish', async () => {
-      const recipients = await this.#transport.publish(topic, data)
+      const recipients = await this.transport.publish(topic, data)
       this.#parts.log('debug', 'published', { topic, bytes: data.length, recipients })
     })
   }
@@ -369,11 +368,12 @@ export class Daemon {
     this.#stopping.abort()
     this.#inbox.close()
     const work = (async () => {
-      await this.#transport.stop()
+      await this.transport.stop()
       await this.#parts.learner.close()
       await this.#tasks.drained()
     })()
     await Promise.race([work, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())])
+    await this.logs.facts.save().catch(() => undefined) // a short cut for the next start; a store that failed takes nothing more
     await this.#parts.store.close()
     await this.#parts.recorder?.close()
     this.#finish(error)

@@ -4,7 +4,6 @@ import { equalBytes, toHex } from '../core/bytes.ts'
 import { sha256 } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
-import { factsOf } from '../governance/facts.ts'
 import type { Fact } from '../governance/studies.ts'
 import { emptyTip, rootAt, type Tip, tipOf } from '../ledger/chain.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
@@ -23,15 +22,15 @@ import {
 } from '../ledger/wire.ts'
 import type { Transport } from '../net/transport.ts'
 import type { LogSize } from '../node/events.ts'
-import { LEDGER_LOST } from '../store/levelErrors.ts'
 import { serveRange } from '../store/serveRange.ts'
+import { FactReader } from './factReader.ts'
 import type { Room } from './room.ts'
 import { Turns } from './turns.ts'
 
 const HEADS = '/consilium/heads/1'
 const RANGE = '/consilium/range/1'
 const HEARD_MAX = 8 // notes of 330 bytes per author; a contradiction is looked for as soon as its second side is heard
-const SLICE = 200 // entries decoded or verified before the event loop gets its turn: about 5 ms
+const SLICE = 200 // entries verified before the event loop gets its turn: about 5 ms
 
 /** A head as it was heard: what it says, and whether its author signed it. */
 export interface HeardHead {
@@ -51,6 +50,8 @@ export interface LogsParts {
 
 /** One per daemon; call `load` first. Tips and newest notes are in memory, entries in the store. */
 export class Logs {
+  /** What the machine reads of them. */
+  readonly facts: FactReader
   readonly #parts: LogsParts
   readonly #tips = new Map<MemberId, Tip>()
   readonly #notes = new Map<MemberId, Uint8Array>()
@@ -62,6 +63,8 @@ export class Logs {
 
   constructor(parts: LogsParts) {
     this.#parts = parts
+    const { self, store } = parts
+    this.facts = new FactReader({ self, store, tip: (author) => this.tip(author) })
   }
 
   /** Reads where each log ends. */
@@ -76,6 +79,13 @@ export class Logs {
       }
       if ((await store.forkEvidence(member)) !== undefined) this.#forked.add(member)
     }
+  }
+
+  /** What the machine reads of all logs as they were loaded. Error: `database-corrupt`. */
+  async readFacts(): Promise<Fact[]> {
+    const facts: Fact[] = []
+    for (const author of this.authors()) facts.push(...(await this.facts.read(author)))
+    return facts
   }
 
   authors(): readonly MemberId[] {
@@ -115,8 +125,10 @@ export class Logs {
     return author === self ? 'local' : 'replicated'
   }
 
-  committed(tip: Tip, note: Uint8Array): void {
+  /** Own entries are durable. */
+  committed(tip: Tip, note: Uint8Array, entries: readonly Entry[]): void {
     this.#grow(tip, note)
+    this.facts.note(tip.author, entries)
   }
 
   /** Raw entries `from` ≤ seq < `to`. */
@@ -220,38 +232,8 @@ export class Logs {
     await this.#parts.room.require(bytes.length)
     await this.#parts.store.append(batch)
     this.#grow(tip, batch.head.note)
+    this.facts.note(tip.author, entries)
     return entries
-  }
-
-  /** What the machine reads of these entries. */
-  factsOf(entries: readonly Entry[]): Fact[] {
-    return factsOf(entries, this.#parts.self)
-  }
-
-  /**
-   * All stored facts, author by author. Every link is followed on the way, for LevelDB can lose an entry in silence, and that might
-   * be the one that restricts. Error: `database-corrupt`.
-   */
-  async governanceFacts(): Promise<Fact[]> {
-    const facts: Fact[] = []
-    for (const author of this.authors()) {
-      const { size, lastHash } = this.tip(author)
-      let last: Uint8Array = emptyTip(author).lastHash
-      for (let from = 0; from < size; from += SLICE) {
-        const raws = await this.entries(author, from, Math.min(size, from + SLICE))
-        const entries: Entry[] = []
-        for (let seq = from; seq < Math.min(size, from + SLICE); seq++) {
-          const entry = decodeOrNull(raws[seq - from])
-          if (entry?.seq !== seq || entry.author !== author || !equalBytes(entry.prev, last)) throw damaged(author, seq)
-          last = entry.leaf
-          entries.push(entry)
-        }
-        facts.push(...this.factsOf(entries))
-        await setImmediate()
-      }
-      if (!equalBytes(last, lastHash)) throw damaged(author, size)
-    }
-    return facts
   }
 
   /** Recomputes a whole log from its first entry, in slices. */
@@ -276,20 +258,5 @@ export class Logs {
     this.#tips.set(tip.author, tip)
     this.#notes.set(tip.author, note)
     this.#lamport = Math.max(this.#lamport, tip.lamport)
-  }
-}
-
-function damaged(author: MemberId, seq: number): ConsiliumError {
-  return new ConsiliumError({
-    code: 'database-corrupt',
-    message: `entry ${seq} of the log of ${author.slice(0, 16)}… is missing or damaged in database/: ${LEDGER_LOST}`,
-  })
-}
-
-function decodeOrNull(raw: Uint8Array | undefined): Entry | null {
-  try {
-    return raw === undefined ? null : decodeEntry(raw)
-  } catch {
-    return null
   }
 }

@@ -45,7 +45,7 @@ export class Replicator {
     try {
       for await (const entries of logs.fetch(author, peer, to, signal)) {
         tellFollowers(entries)
-        feed({ type: 'replicated', log: logs.sizeOf(author), from: peer, facts: logs.factsOf(entries) })
+        feed({ type: 'replicated', log: logs.sizeOf(author), from: peer, facts: logs.facts.of(entries) })
       }
     } catch (error) {
       const known = error instanceof ConsiliumError

@@ -1,7 +1,7 @@
 /** What the machine reads of the logs: entries of the kinds that change what it does, whose bodies fit. */
 import type { MemberId } from '../core/ids.ts'
 import type { Entry } from '../ledger/entry.ts'
-import { isKind, type Kind, readBody } from './kinds.ts'
+import { isKind, KINDS, type Kind, readBody } from './kinds.ts'
 import type { Fact } from './studies.ts'
 
 /** Of other members nothing is read of these; its own tell a node whom it has seen, and whose log is frozen. */
@@ -16,6 +16,9 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'round.merged',
   'round.evaluated',
 ])
+
+/** Says which kinds are read: what was read by another rule has to be read again. */
+export const READING = JSON.stringify([Object.keys(KINDS), [...OWN_ONLY], [...UNREAD]])
 
 /** In the order given; `self` is the member whose node this is. */
 export function factsOf(entries: readonly Entry[], self: MemberId): Fact[] {

@@ -9,7 +9,7 @@ import type { LogStore, StoredHead } from '../ledger/store.ts'
 import type { Pin } from './headPin.ts'
 import { LEDGER_LOST } from './levelErrors.ts'
 
-const NEWEST_CHECKED = 256 // the largest commit: what a crash can have touched. The daemon follows every other link as it reads the logs
+const NEWEST_CHECKED = 256 // the largest commit: what a crash can have touched; the daemon's fact reader and scrub look at the others
 
 /** What is wrong with the log under `head`, or null. */
 export async function checkLog(head: StoredHead, store: Pick<LogStore, 'entries' | 'commit'>): Promise<string | null> {

@@ -141,7 +141,7 @@ it('an entry that the database has lost or spoilt in silence stops the start, by
   ] as const) {
     const logs = logsOver(where, serving([]))
     await logs.load()
-    const outcome = await logs.governanceFacts().then(
+    const outcome = await logs.readFacts().then(
       () => 'read',
       (error: unknown) => `${(error as ConsiliumError).code}: ${(error as ConsiliumError).message}`,
     )

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { EntryReport, ModelReport, VerifyReport } from '../../src/daemon/api.ts'
+import { readMemberKey } from '../../src/daemon/memberKey.ts'
 import { replay } from '../../src/daemon/recorder.ts'
+import { LevelStore } from '../../src/store/levelStore.ts'
 import { bind, consilium, consortium, inFolder, patients, propose, studyText, type TestNode, until } from './kit.ts'
 
 const it = suite('network of daemons')
@@ -93,6 +95,10 @@ it('a stop is recorded, takes less than 5 s while training, and the next start r
     const begun = Date.now()
     assert.is(await one.end('SIGTERM'), 0)
     assert.ok(Date.now() - begun < 5_000, 'graceful stop within 5 s')
+    const database = join(one.home, 'database')
+    const store = await LevelStore.open(database, { self: (await readMemberKey(join(one.home, 'member.key'))).id })
+    assert.is((await store.listState('facts/')).length, 2, 'a bookmark in each log, for a quick start')
+    await store.close()
     const before = await roundOf(two)
     await one.start()
     await until(20_000, 'training to go on', async () => (await roundOf(one)) >= Math.min(before, 10))
