@@ -159,14 +159,14 @@ export class Daemon {
         store,
         onCommitted: ({ tags, entries, tip, head }) => {
           this.#newestHead = head.note
-          this.logs.committed(tip, head.note, entries)
+          const facts = this.logs.committed(tip, head.note, entries)
           if (this.logs.facts.saveIsDue) this.#tasks.run('save-bookmarks', () => this.logs.facts.save())
           this.followers.tell(entries)
           this.#driver.feed({
             type: 'committed',
             tags,
             log: this.logs.sizeOf(home.key.id),
-            facts: this.logs.facts.of(entries),
+            facts,
           })
         },
         onFailed: (error) => this.#fail(error),

@@ -65,24 +65,19 @@ export class FactReader {
     this.#bookmarks.set(author, { ...from, seqs: [...from.seqs] })
     const facts = marked ?? []
     for await (const entries of this.#follow(author, from, tip)) {
-      this.note(author, entries)
-      facts.push(...this.of(entries))
+      facts.push(...this.note(author, entries))
     }
     return facts
   }
 
-  /** What the machine reads of these entries. */
-  of(entries: readonly Entry[]): Fact[] {
-    return factsOf(entries, this.#parts.self)
-  }
-
-  /** Moves the bookmark over entries that are checked and durable. */
-  note(author: MemberId, entries: readonly Entry[]): void {
+  /** Moves the bookmark over entries that are checked and durable; gives what the machine reads of them. */
+  note(author: MemberId, entries: readonly Entry[]): Fact[] {
+    const facts = factsOf(entries, this.#parts.self)
     const bookmark = this.#bookmarks.get(author)
     const last = entries.at(-1)
-    if (bookmark === undefined || last === undefined) return // nothing was read yet
+    if (bookmark === undefined || last === undefined) return facts // the log was not read, or is damaged
     invariant(entries[0]?.seq === bookmark.size, 'a log grows where it ended')
-    for (const { seq, hash } of this.of(entries)) {
+    for (const { seq, hash } of facts) {
       bookmark.seqs.push(seq)
       bookmark.chain = sha256(bookmark.chain, fromHex(hash))
     }
@@ -90,6 +85,7 @@ export class FactReader {
     bookmark.lastHash = last.leaf
     this.#unsaved.add(author)
     this.#grownBy += entries.length
+    return facts
   }
 
   /** Whether so much has come since the last `save` that a start would notice. */
@@ -161,7 +157,7 @@ export class FactReader {
       const raws = await this.#parts.store.entries(author, run.from, run.to)
       const entries = raws.map(decodeOrNull).filter((entry) => entry !== null)
       for (const { leaf } of entries) chain = sha256(chain, leaf)
-      facts.push(...this.of(entries))
+      facts.push(...factsOf(entries, this.#parts.self))
     }
     return facts.length === seqs.length && equalBytes(chain, bookmark.chain) ? facts : null
   }

@@ -38,6 +38,12 @@ export interface HeardHead {
   readonly signatureValid: boolean
 }
 
+/** Entries of one frame that are stored now, and what the machine reads of them. */
+export interface Fetched {
+  readonly entries: readonly Entry[]
+  readonly facts: readonly Fact[]
+}
+
 /** What the logs work with. `members` are their authors, this node included. */
 export interface LogsParts {
   readonly self: MemberId
@@ -83,9 +89,9 @@ export class Logs {
 
   /** What the machine reads of all logs as they were loaded. Error: `database-corrupt`. */
   async readFacts(): Promise<Fact[]> {
-    const facts: Fact[] = []
-    for (const author of this.authors()) facts.push(...(await this.facts.read(author)))
-    return facts
+    const facts: Fact[][] = []
+    for (const author of this.authors()) facts.push(await this.facts.read(author))
+    return facts.flat() // there may be more than a call has room for arguments
   }
 
   authors(): readonly MemberId[] {
@@ -125,10 +131,10 @@ export class Logs {
     return author === self ? 'local' : 'replicated'
   }
 
-  /** Own entries are durable. */
-  committed(tip: Tip, note: Uint8Array, entries: readonly Entry[]): void {
+  /** Own entries are durable; gives what the machine reads of them. */
+  committed(tip: Tip, note: Uint8Array, entries: readonly Entry[]): Fact[] {
     this.#grow(tip, note)
-    this.facts.note(tip.author, entries)
+    return this.facts.note(tip.author, entries)
   }
 
   /** Raw entries `from` ≤ seq < `to`. */
@@ -206,25 +212,25 @@ export class Logs {
   }
 
   /**
-   * Fetches what is missing of a log up to at least `to`; each yield is verified and durable. Errors: those of `openFrame`, with their
+   * Fetches what is missing of a log up to at least `to`; each yield is verified and durable, with what the machine reads of it. Errors: those of `openFrame`, with their
    * blame; `range-short`; `range-overtaken` where another fetch has brought the same entries meanwhile, and `disk-low`, which
    * are nobody's fault; those of the store.
    */
-  async *fetch(author: MemberId, peer: MemberId, to: number, signal: AbortSignal): AsyncIterable<readonly Entry[]> {
+  async *fetch(author: MemberId, peer: MemberId, to: number, signal: AbortSignal): AsyncIterable<Fetched> {
     let at = this.tip(author)
     const request = encodeRangeRequest({ author, fromSize: at.size })
     const options = { signal, frameBytesMax: FRAME_BYTES_MAX }
     for await (const bytes of this.#parts.transport.request(peer, RANGE, request, options)) {
-      const entries = await this.#appending.run(author, () => this.#append(at, bytes))
+      const fetched = await this.#appending.run(author, () => this.#append(at, bytes))
       at = this.tip(author)
-      yield entries
+      yield fetched
       if (at.size >= to) return // the peer would go on to its newest head, which is another fetch
     }
     if (at.size < to)
       throw new ConsiliumError({ code: 'range-short', message: `the peer announced ${to} entries and gave fewer` })
   }
 
-  async #append(at: Tip, bytes: Uint8Array): Promise<readonly Entry[]> {
+  async #append(at: Tip, bytes: Uint8Array): Promise<Fetched> {
     if (this.tip(at.author).size !== at.size) {
       throw new ConsiliumError({ code: 'range-overtaken', message: 'these entries have come from elsewhere meanwhile' })
     }
@@ -232,8 +238,7 @@ export class Logs {
     await this.#parts.room.require(bytes.length)
     await this.#parts.store.append(batch)
     this.#grow(tip, batch.head.note)
-    this.facts.note(tip.author, entries)
-    return entries
+    return { entries, facts: this.facts.note(tip.author, entries) }
   }
 
   /** Recomputes a whole log from its first entry, in slices. */

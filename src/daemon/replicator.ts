@@ -43,9 +43,9 @@ export class Replicator {
   async fetch({ author, peer, to }: Extract<Action, { type: 'replicate' }>, signal: AbortSignal): Promise<void> {
     const { logs, feed, tellFollowers, log, onStoreFailed } = this.#parts
     try {
-      for await (const entries of logs.fetch(author, peer, to, signal)) {
+      for await (const { entries, facts } of logs.fetch(author, peer, to, signal)) {
         tellFollowers(entries)
-        feed({ type: 'replicated', log: logs.sizeOf(author), from: peer, facts: logs.facts.of(entries) })
+        feed({ type: 'replicated', log: logs.sizeOf(author), from: peer, facts })
       }
     } catch (error) {
       const known = error instanceof ConsiliumError

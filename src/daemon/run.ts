@@ -54,9 +54,9 @@ function openRecorder(path: string, log: Log): Promise<Recorder> {
 
 /** What it means that a state of this name is lost; the ledger is not touched by it. */
 function lossOf(state: string): string {
-  return state.startsWith('binding/')
-    ? 'the table of this study has to be bound again'
-    : 'this study begins anew here, and catches up with the others'
+  if (state.startsWith('binding/')) return 'the table of this study has to be bound again'
+  if (state.startsWith('facts/')) return 'nothing is lost: this log is read from its beginning'
+  return 'this study begins anew here, and catches up with the others'
 }
 
 async function build(home: Home, log: Log, recorder: Recorder | null, trustLedger: boolean): Promise<Daemon> {

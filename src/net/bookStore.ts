@@ -90,11 +90,6 @@ class ForgivingStore extends LevelDatastore {
     this.#tell = tell
   }
 
-  /** Throws where anything cannot be read. */
-  async readThrough(): Promise<void> {
-    for await (const _ of this.query({}));
-  }
-
   override async get(key: Key, options?: Parameters<LevelDatastore['get']>[1]): Promise<Uint8Array> {
     return opened(key, await super.get(key, options))
   }

@@ -3,8 +3,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { equalBytes } from '../../src/core/bytes.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
-import { Logs } from '../../src/daemon/logs.ts'
-import type { Entry } from '../../src/ledger/entry.ts'
+import { type Fetched, Logs } from '../../src/daemon/logs.ts'
+import type { Fact } from '../../src/governance/studies.ts'
 import { openFork } from '../../src/ledger/fork.ts'
 import { encodeFrame } from '../../src/ledger/wire.ts'
 import type { Transport } from '../../src/net/transport.ts'
@@ -73,10 +73,10 @@ function serving(frames: readonly Uint8Array[], hold: (i: number) => Promise<voi
 }
 
 const FRAMES = MAIN.map(({ raws, head }) => encodeFrame({ raws, note: head.note }))
-const drain = async (range: AsyncIterable<readonly Entry[]>): Promise<string> => {
+const drain = async (range: AsyncIterable<Fetched>): Promise<string> => {
   try {
     let entries = 0
-    for await (const some of range) entries += some.length
+    for await (const some of range) entries += some.entries.length
     return `${entries} entries`
   } catch (error) {
     return error instanceof ConsiliumError
@@ -147,6 +147,13 @@ it('an entry that the database has lost or spoilt in silence stops the start, by
     )
     assert.match(outcome, ends)
   }
+})
+
+it('a member that floods its log with what is read cannot keep the others from starting', async () => {
+  const logs = logsOver(new MemoryStore(), serving([]))
+  const fact = { kind: 'study.accepted' } as unknown as Fact
+  logs.facts.read = async () => Array.from({ length: 300_000 }, () => fact) // more than a call has room for arguments
+  assert.is((await logs.readFacts()).length, 300_000)
 })
 
 it.run()
