@@ -1,5 +1,5 @@
 /** The signed head of a log: a C2SP tlog-checkpoint in a C2SP signed-note, with the author's Ed25519 signature. */
-import { equalBytes, fromHex, fromUtf8, toHex, utf8 } from '../core/bytes.ts'
+import { concat, equalBytes, fromHex, fromUtf8, toHex, utf8 } from '../core/bytes.ts'
 import { sha256 } from '../core/digest.ts'
 import { type SigningKey, verify } from '../core/ed25519.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
@@ -41,12 +41,31 @@ export function headText(origin: string, size: number, root: Uint8Array): string
   return `${origin}\n${size}\n${base64(root)}\n`
 }
 
+/** The signature types of C2SP signed-note (Ed25519) and tlog-cosignature (timestamped Ed25519, v1) that enter a key's hash. */
+export const NOTE_KEY = { head: 1, cosignature: 4 } as const
+
+/** One signature line: `— name base64(key hash ‖ parts)`. `key` is the Ed25519 key whose hash the line carries. */
+export function noteLine(name: string, type: number, key: MemberId, ...parts: readonly Uint8Array[]): string {
+  return `\u2014 ${name} ${base64(concat([keyHash(name, type, key), ...parts]))}\n`
+}
+
+/** The member whose key is named after `prefix`, and what follows the key hash; null where the line is not of that form. */
+export function readNoteLine(
+  line: string,
+  prefix: string,
+  type: number,
+): { member: MemberId; blob: Uint8Array } | null {
+  const [dash, name = '', text = '', ...rest] = line.split(' ')
+  const member = name.slice(prefix.length) as MemberId
+  if (dash !== '\u2014' || rest.length > 0 || !name.startsWith(prefix) || !/^[0-9a-f]{64}$/.test(member)) return null
+  const blob = fromBase64(text)
+  if (blob.length < 4 || !equalBytes(blob.subarray(0, 4), keyHash(name, type, member))) return null
+  return { member, blob: blob.slice(4) }
+}
+
 /** The signed note: text, empty line, one signature line. `author` is the Ed25519 key whose hash the line carries. */
 export function formatNote(text: string, name: string, author: MemberId, signature: Uint8Array): Uint8Array {
-  const blob = new Uint8Array(4 + signature.length)
-  blob.set(keyHash(name, author))
-  blob.set(signature, 4)
-  return utf8(`${text}\n\u2014 ${name} ${base64(blob)}\n`)
+  return utf8(`${text}\n${noteLine(name, NOTE_KEY.head, author, signature)}`)
 }
 
 /** Signs the head of the key's own log. */
@@ -85,7 +104,7 @@ export function parseHead(note: Uint8Array, founding: Digest | null): Head {
   if (!Number.isSafeInteger(size)) throw refused('head-malformed', `size ${digits} is not below 2^53`)
   const root = fromBase64(rootText)
   const blob = fromBase64(blobText)
-  if (!equalBytes(blob.subarray(0, 4), keyHash(origin, key)))
+  if (!equalBytes(blob.subarray(0, 4), keyHash(origin, NOTE_KEY.head, key)))
     throw refused('head-malformed', 'the key hash is not that of the author')
   const text = headText(origin, size, root)
   const signature = blob.slice(4)
@@ -112,10 +131,8 @@ export function rootOf(head: Head): Digest {
   return toHex(head.root) as Digest
 }
 
-const ED25519_NOTE_TYPE = Uint8Array.of(0x0a, 0x01) // newline, then the signature type of C2SP signed-note
-
-function keyHash(name: string, author: MemberId): Uint8Array {
-  return sha256(utf8(name), ED25519_NOTE_TYPE, fromHex(author)).subarray(0, 4)
+function keyHash(name: string, type: number, key: MemberId): Uint8Array {
+  return sha256(utf8(name), Uint8Array.of(0x0a, type), fromHex(key)).subarray(0, 4)
 }
 
 function base64(bytes: Uint8Array): string {
