@@ -4,7 +4,7 @@ import { InvalidArgumentError } from 'commander'
 import { DEFAULT_PORT } from '../config/config.ts'
 import { readText, writeNew } from '../daemon/files.ts'
 import { acceptConsortium, foundConsortium, initHome } from '../daemon/home.ts'
-import { fingerprint, quorum } from '../governance/founding.ts'
+import { fingerprint, quorum } from '../ledger/founding.ts'
 import { table } from './output.ts'
 import { type Common, command, outputOf } from './shared.ts'
 

@@ -5,7 +5,7 @@ import { type Complaint, parseYaml, section } from '../config/yaml.ts'
 import { checkPublicKey } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { type Digest, type MemberId, memberId } from '../core/ids.ts'
-import { checkName, type Founding, fingerprint, foundingDigest } from '../governance/founding.ts'
+import { checkName, type Founding, fingerprint, foundingDigest } from '../ledger/founding.ts'
 
 /** A founder. `addresses` are multiaddrs to dial; the founding digest does not cover them. */
 export interface ConsortiumMember {

@@ -1,15 +1,15 @@
 /** Cards and the founding of a consortium: who is a member at epoch 0, and each founder's signature under it. */
-import { fromHex, toHex, utf8 } from '../core/bytes.ts'
+import { fromHex, toHex } from '../core/bytes.ts'
 import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
-import { taggedDigest, taggedMessage } from '../core/digest.ts'
+import { taggedMessage } from '../core/digest.ts'
 import { checkPublicKey } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId, memberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
+import { checkName, type Founding } from '../ledger/founding.ts'
 
 const CARD_PREFIX = 'consilium-card-1:'
 const CARD_BYTES_MAX = 2_048 // a name and a handful of addresses
-export const NAME_LENGTH_MAX = 80 // one column of a terminal
 
 /** What one hospital hands to the others: its name, key and where it can be dialled. Signed, so that it can be forwarded. */
 export interface Card {
@@ -17,13 +17,6 @@ export interface Card {
   readonly key: MemberId
   /** Multiaddrs; may be empty for a node that only dials out. */
   readonly addresses: readonly string[]
-}
-
-/** The founding of a consortium: epoch 0 of its membership. */
-export interface Founding {
-  readonly name: string
-  /** Sorted by key, at least two. */
-  readonly members: readonly { readonly name: string; readonly key: MemberId }[]
 }
 
 type Sign = (message: Uint8Array) => Uint8Array
@@ -126,45 +119,9 @@ export function foundingOf(name: string, cards: readonly Card[]): Founding {
   return { name: checkName(name, 'consortium name'), members }
 }
 
-/** The digest that names a consortium for good: its name, and its founders' names and keys. */
-export function foundingDigest(founding: Founding): Digest {
-  const members = founding.members.map(({ name, key }) => [name, fromHex(key)])
-  return taggedDigest('founding', encodeCbor([1, founding.name, members]))
-}
-
 /** What a founder signs with `consilium accept`. */
 export function acceptanceMessage(founding: Digest): Uint8Array {
   return taggedMessage('foundingAcceptance', fromHex(founding))
-}
-
-/** Cosignatures that make an entry final: ⌊2n/3⌋ + 1 of n members. */
-export function quorum(members: number): number {
-  return Math.floor((2 * members) / 3) + 1
-}
-
-/** The first 128 bits of a digest or key in groups of four digits, for comparing by phone. */
-export function fingerprint(id: string): string {
-  return (id.slice(0, 32).match(/.{4}/g) as string[]).join(' ')
-}
-
-/** Controls, line ends, and the letters that show as nothing. */
-const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/u
-
-/** A name that fits one line. Error: `bad-name`. */
-export function checkName(name: unknown, what: string): string {
-  if (
-    typeof name !== 'string' ||
-    name.trim() !== name ||
-    name.length === 0 ||
-    utf8(name).length > NAME_LENGTH_MAX ||
-    UNPRINTABLE.test(name)
-  ) {
-    throw new ConsiliumError({
-      code: 'bad-name',
-      message: `${what}: ${JSON.stringify(name)?.slice(0, 100)} given; 1 to ${NAME_LENGTH_MAX} bytes of printable characters are expected, no space at either end`,
-    })
-  }
-  return name
 }
 
 function cardError(code: string, source: string, message: string): ConsiliumError {

@@ -8,17 +8,8 @@ import { taggedMessage } from '../../src/core/digest.ts'
 import { verify } from '../../src/core/ed25519.ts'
 import { memberId } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import {
-  acceptanceMessage,
-  type Card,
-  checkName,
-  fingerprint,
-  foundingDigest,
-  foundingOf,
-  quorum,
-  readCard,
-  writeCard,
-} from '../../src/governance/founding.ts'
+import { acceptanceMessage, type Card, foundingOf, readCard, writeCard } from '../../src/governance/founding.ts'
+import { checkName, fingerprint, foundingDigest, quorum } from '../../src/ledger/founding.ts'
 import { refusal } from '../core/refusal.ts'
 import { keyOf } from '../gossip/fixtures.ts'
 
