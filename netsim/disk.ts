@@ -8,6 +8,8 @@ import { factsOf } from '../src/governance/facts.ts'
 import type { Fact } from '../src/governance/studies.ts'
 import { emptyTip, rootAt, type Tip } from '../src/ledger/chain.ts'
 import { decodeEntry, type Entry } from '../src/ledger/entry.ts'
+import { Frontier } from '../src/ledger/merkle.ts'
+import type { Witnessed } from '../src/ledger/store.ts'
 import type { BoundDataset, LogSize } from '../src/node/events.ts'
 import type { StoredCheckpoint } from '../src/training/storedCheckpoint.ts'
 
@@ -29,6 +31,7 @@ export interface Frame {
 interface GrowingLog {
   tip: Tip
   readonly raws: Uint8Array[]
+  readonly leaves: Uint8Array[]
   readonly heads: { readonly size: number; readonly note: Uint8Array }[]
 }
 
@@ -40,10 +43,14 @@ export class Disk {
   /** The facts of the bound table, and which of the node's tables it is. */
   readonly bindings = new Map<StudyId, { readonly bound: BoundDataset; readonly version: number }>()
   readonly forks = new Set<MemberId>()
+  /** What this node cosigned last of each log. */
+  readonly witnessed = new Map<MemberId, Witnessed>()
+  /** The newest final head of each log. */
+  readonly finals = new Map<MemberId, LogSize>()
   #lamport = 0
 
   constructor(members: readonly MemberId[]) {
-    for (const member of members) this.#logs.set(member, { tip: emptyTip(member), raws: [], heads: [] })
+    for (const member of members) this.#logs.set(member, { tip: emptyTip(member), raws: [], leaves: [], heads: [] })
   }
 
   /** The greatest lamport time in any log here. */
@@ -62,7 +69,10 @@ export class Disk {
   append(tip: Tip, entries: readonly Entry[], note: Uint8Array): void {
     const log = this.#log(tip.author)
     invariant(log.raws.length + entries.length === tip.size, 'a log grows without a hole')
-    for (const { raw } of entries) log.raws.push(raw)
+    for (const { raw, leaf } of entries) {
+      log.raws.push(raw)
+      log.leaves.push(leaf)
+    }
     log.tip = tip
     log.heads.push({ size: tip.size, note })
     this.#lamport = Math.max(this.#lamport, tip.lamport)
@@ -74,6 +84,19 @@ export class Disk {
     if (stored.checkpoint.stage !== 'trained') this.complete.set(stored.checkpoint.study, stored)
   }
 
+  /** Root over the first `size` entries of a log, of which so many are here. */
+  rootAt(author: MemberId, size: number): Uint8Array {
+    const { leaves } = this.#log(author)
+    const frontier = new Frontier()
+    for (const leaf of leaves.slice(0, size)) frontier.append(leaf)
+    return frontier.root()
+  }
+
+  /** A final head is kept where it is newer. */
+  keepFinal(log: LogSize): void {
+    if (log.size > (this.finals.get(log.author)?.size ?? 0)) this.finals.set(log.author, log)
+  }
+
   sizeOf(author: MemberId): LogSize {
     const { tip } = this.#log(author)
     return { author, size: tip.size, root: toHex(tip.size === 0 ? sha256() : rootAt(tip)) as Digest }
@@ -81,6 +104,11 @@ export class Disk {
 
   sizes(): LogSize[] {
     return [...this.#logs.keys()].map((author) => this.sizeOf(author))
+  }
+
+  /** The newest signed head of each log. */
+  notes(): Uint8Array[] {
+    return [...this.#logs.values()].flatMap(({ heads }) => heads.at(-1)?.note ?? [])
   }
 
   note(author: MemberId): Uint8Array | null {

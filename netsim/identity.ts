@@ -3,6 +3,7 @@ import { utf8 } from '../src/core/bytes.ts'
 import { sha256, taggedDigest } from '../src/core/digest.ts'
 import { type SigningKey, signingKey, verify } from '../src/core/ed25519.ts'
 import { compareIds, type Digest, type MemberId } from '../src/core/ids.ts'
+import { Rng } from '../src/core/rng.ts'
 import { formatNote, headText, originOf, parseHead, verifyHead } from '../src/ledger/head.ts'
 
 /** `modelled` signatures are 64 zero bytes that everybody believes: two fifths of the time of a run with `LinearLearner` are saved. */
@@ -51,4 +52,10 @@ export class Identities {
     const head = parseHead(note, this.founding)
     return { head, signatureValid: this.#real ? verifyHead(head) : true }
   }
+}
+
+/** The salt of one entry. */
+export function saltOf(seed: string, node: number, seq: number): Uint8Array {
+  const rng = Rng.from('netsim salt', seed, node, seq)
+  return Uint8Array.from({ length: 32 }, () => rng.below(256))
 }

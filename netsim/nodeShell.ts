@@ -1,30 +1,31 @@
 /** One start of one simulated node: the machine with virtual time, the modelled network and a disk around it. */
 
-import { toHex } from '../src/core/bytes.ts'
 import { ConsiliumError, exhaustive, invariant } from '../src/core/errors.ts'
 import type { MemberId, StudyId } from '../src/core/ids.ts'
 import { Rng } from '../src/core/rng.ts'
 import type { Dataset } from '../src/data/dataset.ts'
 import type { Update } from '../src/gossip/update.ts'
 import { factsOf } from '../src/governance/facts.ts'
-import { acceptanceMessage } from '../src/governance/founding.ts'
 import type { Learner } from '../src/learn/learner.ts'
-import { advance, extend, rootAt } from '../src/ledger/chain.ts'
+import { extend, rootAt } from '../src/ledger/chain.ts'
 import { rootOf } from '../src/ledger/head.ts'
 import type { Action, Draft } from '../src/node/actions.ts'
-import type { NodeEvent, Ticket } from '../src/node/events.ts'
+import type { LogSize, NodeEvent, Ticket } from '../src/node/events.ts'
 import { Machine } from '../src/node/machine.ts'
 import type { StoredCheckpoint } from '../src/training/storedCheckpoint.ts'
 import { type Job, Trainer } from '../src/training/trainer.ts'
 import { WeightStore } from '../src/training/weightStore.ts'
+import { bootedEvent } from './booted.ts'
 import type { Clock } from './clock.ts'
-import type { Disk, Frame } from './disk.ts'
-import type { Identities } from './identity.ts'
+import type { Disk } from './disk.ts'
+import { type Identities, saltOf } from './identity.ts'
 import type { Lie } from './liar.ts'
 import type { Network, Port } from './network.ts'
+import { takeFrames } from './replication.ts'
 import type { Timing } from './timing.ts'
 import type { Step } from './trace.ts'
 import { prepare, type Sent } from './updateMessage.ts'
+import { cosign, finalsBeyond } from './witness.ts'
 
 type Of<T extends Action['type']> = Extract<Action, { type: T }>
 
@@ -114,20 +115,8 @@ export class NodeShell implements Port {
   }
 
   boot(): void {
-    const { identities, disk, node } = this.#parts
-    this.feed({
-      type: 'booted',
-      self: this.member,
-      founding: identities.founding,
-      members: identities.members,
-      software: '0.0.0-netsim',
-      logs: disk.sizes(),
-      facts: disk.facts(this.member),
-      checkpoints: [...disk.checkpoints.values()].map(({ checkpoint }) => checkpoint),
-      datasets: [...disk.bindings.values()].map(({ bound }) => bound),
-      acceptance: identities.sign(node, acceptanceMessage(identities.founding)),
-    })
-    this.#parts.network.attach(node, this)
+    this.feed(bootedEvent(this.#parts, this.member))
+    this.#parts.network.attach(this.#parts.node, this)
   }
 
   /** The power goes: nothing that was planned happens, and what was not durable is gone. */
@@ -159,9 +148,16 @@ export class NodeShell implements Port {
     this.feed({ type: 'peer-disconnected', member: this.#parts.identities.memberOf(peer) })
   }
 
-  /** A head on the gossip topic. */
-  hearHead(note: Uint8Array, from: MemberId): void {
-    this.#hearHead(note, from, this.#tickets++)
+  /** A head on the gossip topic, or one that its author asks to have cosigned. */
+  hearHead(note: Uint8Array, from: MemberId, asks = false): void {
+    this.#hearHead(note, from, this.#tickets++, asks)
+  }
+
+  /** What a witness cosigned. */
+  hearCosigned(logs: readonly LogSize[], from: MemberId): void {
+    const ticket = this.#tickets++
+    this.#pending.set(ticket, null)
+    this.feed({ type: 'cosigned-heard', ticket, from, logs, valid: true })
   }
 
   /** An update on the study's topic. */
@@ -212,6 +208,14 @@ export class NodeShell implements Port {
         return this.#record(action)
       case 'announce-head':
         return this.#announce()
+      case 'ask-cosign':
+        return this.#askCosign()
+      case 'cosign':
+        return this.#cosign(action.log)
+      case 'announce-cosigned':
+        return this.#parts.network.broadcast(this.#parts.node, (port) => port.hearCosigned(action.logs, this.member))
+      case 'keep-final':
+        return disk.keepFinal(action.log)
       case 'ask-heads':
         return this.#askHeads(action.peer)
       case 'replicate':
@@ -245,6 +249,7 @@ export class NodeShell implements Port {
         return this.#parts.onEnd(action.code)
       case 'stopped':
         return this.#parts.onEnd('stopped')
+      case 'forget-signed': // a simulated disk has no pin
       case 'disconnect': // the daemon's door closes for a while; here the peer stays, and its messages are refused one by one
       case 'tell':
         return
@@ -287,19 +292,38 @@ export class NodeShell implements Port {
     if (note !== null) this.#parts.network.broadcast(this.#parts.node, (port) => port.hearHead(note, this.member))
   }
 
-  #askHeads(peer: MemberId): void {
+  #askCosign(): void {
+    const note = this.#parts.disk.note(this.member)
     const { network, node } = this.#parts
-    const ask = (port: NodeShell) => [...port.disk.logs().values()].flatMap(({ heads }) => heads.at(-1)?.note ?? [])
-    network.request(node, this.#numberOf(peer), ask, (notes) => {
-      for (const note of notes ?? []) this.#hearHead(note, peer, null)
+    if (note !== null) network.broadcast(node, (port) => port.hearHead(note, this.member, true))
+  }
+
+  #cosign(log: LogSize): void {
+    this.#later(this.#parts.timing.commitMs, () => {
+      const code = cosign(this.#parts.disk, log)
+      this.feed(code === null ? { type: 'cosigned', log } : { type: 'cosign-refused', author: log.author, code })
     })
   }
 
-  #hearHead(note: Uint8Array, from: MemberId, ticket: Ticket | null): void {
+  #askHeads(peer: MemberId): void {
+    const { network, node, disk } = this.#parts
+    const ask = (port: NodeShell) => ({ notes: port.disk.notes(), finals: finalsBeyond(port.disk, disk.finals) })
+    network.request(node, this.#numberOf(peer), ask, (told) => {
+      if (told === null) return
+      for (const note of told.notes) this.#hearHead(note, peer, null, false)
+      this.feed({ type: 'heads-told', from: peer })
+      for (const log of told.finals) {
+        disk.keepFinal(log)
+        this.feed({ type: 'final-kept', log })
+      }
+    })
+  }
+
+  #hearHead(note: Uint8Array, from: MemberId, ticket: Ticket | null, asks: boolean): void {
     const { head, signatureValid } = this.#parts.identities.readHead(note)
     const log = { author: head.author, size: head.size, root: rootOf(head) }
     if (ticket !== null) this.#pending.set(ticket, null)
-    this.feed({ type: 'head-heard', ticket, from, log, signatureValid })
+    this.feed({ type: 'head-heard', ticket, from, log, signatureValid, asks })
   }
 
   /** Each frame is verified and stored by itself; a fetch ends at what was wanted, or fails. */
@@ -312,7 +336,10 @@ export class NodeShell implements Port {
       (port) => port.disk.frames(author, from),
       (frames) => {
         if (this.#dead) return
-        const fault = frames === null ? 'stream-failed' : this.#take(author, peer, frames)
+        const fault =
+          frames === null
+            ? 'stream-failed'
+            : takeFrames(this.#parts, { self: this.member, author, peer, frames, feed: (event) => this.feed(event) })
         const short = disk.log(author).tip.size < to ? 'range-short' : null
         const code = fault ?? short
         if (code === null) return
@@ -325,27 +352,6 @@ export class NodeShell implements Port {
         })
       },
     )
-  }
-
-  #take(author: MemberId, peer: MemberId, frames: readonly Frame[]): string | null {
-    const { disk, identities } = this.#parts
-    for (const { from, raws, note } of frames) {
-      const { tip } = disk.log(author)
-      if (from !== tip.size) return 'stream-failed' // another fetch was quicker
-      const { head, signatureValid } = identities.readHead(note)
-      const result = advance(tip, raws)
-      if (!result.ok) return result.code
-      const fits = signatureValid && head.author === author && head.size === result.tip.size
-      if (!fits || toHex(rootAt(result.tip)) !== rootOf(head)) return 'range-root'
-      disk.append(result.tip, result.entries, note)
-      this.feed({
-        type: 'replicated',
-        log: disk.sizeOf(author),
-        from: peer,
-        facts: factsOf(result.entries, this.member),
-      })
-    }
-    return null
   }
 
   #settle({ ticket, verdict }: Of<'verdict'>): void {
@@ -391,9 +397,4 @@ export class NodeShell implements Port {
   #numberOf(member: MemberId): number {
     return this.#parts.identities.members.indexOf(member)
   }
-}
-
-function saltOf(seed: string, node: number, seq: number): Uint8Array {
-  const rng = Rng.from('netsim salt', seed, node, seq)
-  return Uint8Array.from({ length: 32 }, () => rng.below(256))
 }

@@ -33,6 +33,7 @@ export function attend(clock: Clock, shell: () => NodeShell | null, duty: Duty, 
 /** One look. Returns whether nothing is left to do. */
 function takePart(shell: NodeShell, duty: Duty): boolean {
   const { id, document, proposes } = duty
+  if (shell.machine.view().fence !== null) return false // it says that it may not sign yet
   const state = shell.machine.view().studies.find((one) => one.state.id === id)?.state
   if (state === undefined) {
     if (proposes) shell.command((ticket) => ({ type: 'study-add', ticket, study: id, document }))

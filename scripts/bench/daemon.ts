@@ -75,7 +75,8 @@ async function fill(home: string): Promise<void> {
     const salts = drafts.map(() => new Uint8Array(randomBytes(SALT_BYTES)))
     const made = extend(tip, drafts, salts)
     const { note } = signHead(key.signing, consortium.founding, made.tip.size, rootAt(made.tip))
-    await store.append({ author: key.id, from: tip.size, entries: made.raws, head: storedHead(made.tip, note) })
+    const { raws: entries, nodes } = made
+    await store.append({ author: key.id, from: tip.size, entries, head: storedHead(made.tip, note), nodes })
     tip = made.tip
   }
   await store.close()

@@ -1,6 +1,7 @@
 /** start, stop, status, doctor: the daemon's life. */
 import { ConsiliumError } from '../core/errors.ts'
 import type { Finding, StatusReport, StudyReport } from '../daemon/api.ts'
+import { fenceSentence } from '../daemon/fenceSentence.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
 import { duration, measure, megabytes, short, table } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
@@ -78,6 +79,7 @@ function statusLines(status: StatusReport): string[] {
   return [
     `${status.name} · ${consortium.name} (${consortium.members} members, ${consortium.accepted} signatures here, fingerprint ${consortium.fingerprint})`,
     `up ${duration(status.uptimeSeconds)} · ${megabytes(status.memoryBytes)} memory · own log ${own?.size ?? 0} entries · listening on ${status.addresses.join(' ') || 'nothing'}`,
+    ...(status.fence === null ? [] : [fenceSentence(status.fence)]),
     `messages in ${network.messagesIn}, out ${network.messagesOut} · ${megabytes(network.bytesIn)} in, ${megabytes(network.bytesOut)} out`,
     '',
     ...table(

@@ -9,7 +9,7 @@ export const LIMITS = {
   membersMax: 1_000, // one gossipsub topic and one head vector carry this many; cells bound the rest
   rangeEntriesMax: 1_000, // entries per replication answer, LEDGER §4
   rangeBytesMax: 262_144, // bytes per replication answer, LEDGER §4
-  requestBytesMax: 4_096, // a stream request is a list of sizes or digests
+  requestBytesMax: 65_536, // a stream request is at most the sizes of all members' logs, 40 bytes each
   requestTimeoutMs: 10_000, // a peer that has not answered by then is asked again later or another is asked
   streamsPerPeerMax: 8, // concurrent requests that one peer may have open here
   commitEntriesMax: 256, // group commit, LEDGER §3.3

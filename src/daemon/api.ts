@@ -3,6 +3,7 @@
 import type { Metrics } from '../core/metrics.ts'
 import type { DatasetSummary } from '../data/summary.ts'
 import type { PeerStatus, TransportStats } from '../net/transport.ts'
+import type { FenceView } from '../node/fence.ts'
 
 /** `GET /v1/status`. Keys, digests and roots are hex; `process` is the daemon's process id, `memoryBytes` its resident memory. */
 export interface StatusReport {
@@ -14,6 +15,8 @@ export interface StatusReport {
   readonly uptimeSeconds: number
   readonly memoryBytes: number
   readonly addresses: readonly string[]
+  /** Why nothing is signed yet after a start; null where it is. */
+  readonly fence: FenceView | null
   readonly consortium: {
     readonly name: string
     readonly founding: string

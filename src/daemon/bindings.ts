@@ -4,14 +4,17 @@ import type { Study } from '../config/study.ts'
 import { fromHex, toHex } from '../core/bytes.ts'
 import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import type { Digest, StudyId } from '../core/ids.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { bindTable } from '../data/bind.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { datasetCommitment } from '../data/fingerprint.ts'
 import { localStatistics } from '../data/statistics.ts'
 import type { DatasetSummary } from '../data/summary.ts'
 import { readTableFile } from '../data/table.ts'
+import type { StudyState } from '../governance/studies.ts'
 import type { LogStore } from '../ledger/store.ts'
+import { FENCED } from '../node/boot.ts'
+import { STUDY_ENDED } from '../node/commands.ts'
 import type { BoundDataset } from '../node/events.ts'
 
 /** What the operator said about the table. */
@@ -109,4 +112,16 @@ async function read(study: Study, request: BindingRequest, salt: Uint8Array) {
   const { columns, units, extra } = request
   const bound = await bindTable(study, file, { columns, units, extra })
   return { ...bound, commitment: datasetCommitment(file.bytes, salt) }
+}
+
+/** Refuses before anything is remembered. Errors: `boot-fence`, `study-not-accepted`, `study-ended`. */
+export function requireBindable(state: StudyState, self: MemberId, fenced: boolean): void {
+  if (fenced) throw new ConsiliumError(FENCED)
+  if (!state.accepted.has(self)) {
+    throw new ConsiliumError({
+      code: 'study-not-accepted',
+      message: `accept the study before binding a table: consilium study accept ${state.id}`,
+    })
+  }
+  if (state.ended.has(self)) throw new ConsiliumError({ code: 'study-ended', message: STUDY_ENDED })
 }

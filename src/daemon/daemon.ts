@@ -1,38 +1,45 @@
 /** One hospital's node: the machine's shell. Events in from network, disk, learner and operator; actions out to them. */
-import { randomBytes } from 'node:crypto'
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError, exhaustive, invariant, messageOf } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
-import { encodeUpdate, updateMessage } from '../gossip/update.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Learner } from '../learn/learner.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Transport, TransportEvents } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
-import { Machine, STUDY_ENDED } from '../node/machine.ts'
+import { fenceNeeds } from '../node/fence.ts'
+import { Machine } from '../node/machine.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../training/storedCheckpoint.ts'
-import { Trainer } from '../training/trainer.ts'
+import type { Trainer } from '../training/trainer.ts'
 import { WeightStore } from '../training/weightStore.ts'
-import { Bindings } from './bindings.ts'
+import { Bindings, requireBindable } from './bindings.ts'
 import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
-import type { Home } from './home.ts'
+import { haltedBecause } from './halted.ts'
+import { type Home, nameIn } from './home.ts'
 import { Inbox } from './inbox.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
 import type { Log } from './log.ts'
 import { Logs } from './logs.ts'
+import { Publisher } from './publisher.ts'
 import type { Recorder } from './recorder.ts'
 import { Replicator } from './replicator.ts'
 import { Room } from './room.ts'
 import { Scrub } from './scrub.ts'
-import { StudyWork } from './studyWork.ts'
+import { makeTrainer, StudyWork } from './studyWork.ts'
 import { Tasks } from './tasks.ts'
+import { transportEvents } from './transportEvents.ts'
+import { Witness } from './witness.ts'
 
 /** What a daemon is made of; everything that touches the world is handed in. */
 export interface DaemonParts {
   readonly home: Home
   readonly store: LogStore
+  /** Own entries that this key has signed, by the head pin. */
+  readonly signed: number
+  /** Brings that number down to what is stored; appends that follow wait for it. */
+  readonly forgetSigned: () => Promise<void>
   readonly makeTransport: (events: TransportEvents) => Transport
   readonly learner: Learner
   readonly log: Log
@@ -40,10 +47,8 @@ export interface DaemonParts {
 }
 
 const CHECKPOINTS = 'checkpoint/'
-const STOP_MS = 4_000 // of the 5 s that a stop may take; what is not done by then is done again at the next start
-const OWN_LOG_AHEAD =
-  'another member holds entries signed with this key that are not in this data folder: it was restored from an old backup, or the key is in use elsewhere; do not start it again, put the newest copy of the folder back'
-
+const HAND_OVER_MS = 1_000 // a head is announced and its entries fetched in a few round trips
+const STOP_MS = 3_500 // of the 5 s that a stop may take; what is not done by then is done again at the next start
 /** One node. `start` once; it owns its parts, and closes transport, learner, store and recorder at its end. */
 export class Daemon {
   readonly #parts: DaemonParts
@@ -61,15 +66,15 @@ export class Daemon {
   readonly transport: Transport
   readonly logs: Logs
   readonly #replicator: Replicator
+  readonly #witness: Witness
   readonly scrub: Scrub
   readonly #studyWork: StudyWork
   readonly #inbox: Inbox
-  readonly #topics: { readonly heads: string; readonly study: (id: StudyId) => string }
+  readonly #publisher: Publisher
   readonly followers = new Followers()
   #bindings: Bindings | null = null
   #trainer: Trainer | null = null
   #writer: LedgerWriter | null = null
-  #newestHead: Uint8Array | null = null
   #ticket = 0
   #finish: (error: unknown) => void = () => undefined
   /** Settles when the node has stopped; rejects where it had to. */
@@ -94,9 +99,18 @@ export class Daemon {
       transport: this.transport,
       room: new Room(parts.home.paths.folder),
     })
+    this.#witness = new Witness({
+      key: parts.home.key.signing,
+      founding,
+      members: members.map((member) => member.key),
+      store: parts.store,
+      transport: this.transport,
+      logs: this.logs,
+    })
     this.scrub = new Scrub(this.logs, (error) => this.#fail(error))
     this.#replicator = new Replicator({
       logs: this.logs,
+      witness: this.#witness,
       feed: this.#driver.feed,
       tellFollowers: (entries) => this.followers.tell(entries),
       log: parts.log,
@@ -109,11 +123,18 @@ export class Daemon {
       log: parts.log,
       stopping: this.#stopping.signal,
     })
-    const prefix = `consilium/1/${founding.slice(0, 16)}`
-    this.#topics = { heads: `${prefix}/heads`, study: (id) => `${prefix}/study/${id.slice(0, 32)}` }
+    this.#publisher = new Publisher({
+      founding,
+      key: parts.home.key.signing,
+      transport: this.transport,
+      weights: this.#weights,
+      tasks: this.#tasks,
+      log: parts.log,
+    })
     this.#inbox = new Inbox({
-      topics: this.#topics,
+      topics: this.#publisher.topics,
       logs: this.logs,
+      witness: this.#witness,
       weights: this.#weights,
       feed: this.#driver.feed,
     })
@@ -136,50 +157,40 @@ export class Daemon {
     await this.logs.load()
     this.#bindings = await Bindings.load(store)
     const stored = (await store.listState(CHECKPOINTS)).map(([, bytes]) => decodeCheckpoint(bytes))
-    this.#trainer = new Trainer(
-      {
-        learner: this.#parts.learner,
-        weights: this.#weights,
-        loadDataset: (id) => this.#bindingsOf().dataset(id, this.#studyState(id).study),
-        study: (id) => {
-          const { study, scaling } = this.#studyState(id)
-          invariant(scaling !== null, 'a permit names a study whose scaling is frozen')
-          return { study, scaling: scaling.scaling }
-        },
-        headSalt: new Uint8Array(randomBytes(32)),
-        tell: log,
-      },
+    this.#trainer = makeTrainer({
+      learner: this.#parts.learner,
+      weights: this.#weights,
+      loadDataset: (id) => this.#bindingsOf().dataset(id, this.#studyState(id).study),
+      studyState: (id) => this.#studyState(id),
+      tell: log,
       stored,
-    )
-    this.#writer = new LedgerWriter(
-      {
-        key: home.key.signing,
-        founding: home.consortium.founding,
-        heardLamport: () => this.logs.lamport(),
-        store,
-        onCommitted: ({ tags, entries, tip, head }) => {
-          this.#newestHead = head.note
-          const facts = this.logs.committed(tip, head.note, entries)
-          if (this.logs.facts.saveIsDue) this.#tasks.run('save-bookmarks', () => this.logs.facts.save())
-          this.followers.tell(entries)
-          this.#driver.feed({
-            type: 'committed',
-            tags,
-            log: this.logs.sizeOf(home.key.id),
-            facts,
-          })
-        },
-        onFailed: (error) => this.#fail(error),
+    })
+    this.#writer = new LedgerWriter({
+      key: home.key.signing,
+      founding: home.consortium.founding,
+      tip: () => this.logs.tip(home.key.id),
+      heardLamport: () => this.logs.lamport(),
+      store,
+      onCommitted: ({ tags, entries, tip, head }) => {
+        const facts = this.logs.committed(tip, head.note, entries)
+        if (this.logs.facts.saveIsDue) this.#tasks.run('save-bookmarks', () => this.logs.facts.save())
+        this.followers.tell(entries)
+        this.#driver.feed({
+          type: 'committed',
+          tags,
+          log: this.logs.sizeOf(home.key.id),
+          facts,
+        })
       },
-      this.logs.tip(home.key.id),
-    )
+      onFailed: (error) => this.#fail(error),
+    })
     const facts = await this.logs.readFacts() // before the network: long logs can take a while, and nobody must wait for us
     if (this.#closing) return
     await this.transport.start(this.#stopping.signal)
-    this.transport.subscribe(this.#topics.heads)
+    this.#publisher.subscribe()
     await this.logs.serve()
+    await this.#witness.load()
     if (this.#closing) return
-    this.#newestHead = this.logs.note(home.key.id)
     this.#driver.feed({
       type: 'booted',
       self: home.key.id,
@@ -191,6 +202,9 @@ export class Daemon {
       checkpoints: stored.map((one) => one.checkpoint),
       datasets: this.#bindings.facts(),
       acceptance: home.acceptance,
+      finals: this.#witness.finals(),
+      fence: fenceNeeds(home.consortium.members.length),
+      signed: this.#parts.signed,
     })
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
     log('info', 'ready', {
@@ -221,7 +235,7 @@ export class Daemon {
   }
 
   nameOf(member: MemberId): string {
-    return this.#parts.home.consortium.members.find((one) => one.key === member)?.name ?? member.slice(0, 12)
+    return nameIn(this.#parts.home, member)
   }
 
   /** Why the learner of a study failed last, or null where it did not. */
@@ -237,13 +251,7 @@ export class Daemon {
   async bind(id: StudyId, request: Parameters<Bindings['bind']>[2]) {
     const state = this.#studyState(id)
     const self = this.#parts.home.key.id
-    if (!state.accepted.has(self)) {
-      throw new ConsiliumError({
-        code: 'study-not-accepted',
-        message: `accept the study before binding a table: consilium study accept ${id}`,
-      })
-    }
-    if (state.ended.has(self)) throw new ConsiliumError({ code: 'study-ended', message: STUDY_ENDED })
+    requireBindable(state, self, this.#machine.view().fence !== null)
     const replaces = state.bound.has(self)
     const contributes = state.scaling === null && !state.statistics.has(self)
     const { facts, summary } = await this.#bindingsOf().bind(id, state.study, request)
@@ -263,26 +271,14 @@ export class Daemon {
   }
 
   #transportEvents(): TransportEvents {
-    const feed = (event: NodeEvent): void => this.#driver.feed(event)
-    return {
-      onConnected: (member) => {
-        this.#parts.log('info', 'member-connected', { member, name: this.nameOf(member) })
-        feed({ type: 'peer-connected', member })
-      },
-      onDisconnected: (member) => {
-        if (!this.#closing) this.#parts.log('info', 'member-gone', { member, name: this.nameOf(member) })
-        feed({ type: 'peer-disconnected', member })
-      },
-      onStranger: (peer, direction) => {
-        this.#parts.log('warn', 'stranger-refused', { peer, direction })
-        feed({ type: 'stranger-refused' })
-      },
-      onMisbehaved: (member, score) => {
-        this.#parts.log('warn', 'member-cut-off', { member, score })
-        feed({ type: 'peer-misbehaved', member })
-      },
-      onMessage: ({ topic, author, from, data }) => this.#inbox.take(this.#ticket++, topic, author, from, data),
-    }
+    const { log, home } = this.#parts
+    return transportEvents({
+      feed: this.#driver.feed,
+      log,
+      nameOf: (member) => nameIn(home, member),
+      take: ({ topic, author, from, data }) => this.#inbox.take(this.#ticket++, topic, author, from, data),
+      isClosing: () => this.#closing,
+    })
   }
 
   #carryOut(action: Action): void {
@@ -290,8 +286,17 @@ export class Daemon {
       case 'record':
         return this.#record(action)
       case 'announce-head':
-        if (this.#newestHead !== null) this.#publish(this.#topics.heads, this.#newestHead)
-        return
+        return this.#publisher.head(this.logs.note(this.logs.self))
+      case 'forget-signed':
+        return this.#tasks.run('forget-signed', () => this.#parts.forgetSigned())
+      case 'ask-cosign':
+        return this.#replicator.askCosign(this.#publisher.witness)
+      case 'cosign':
+        return this.#tasks.run('cosign', () => this.#replicator.cosign(action.log))
+      case 'announce-cosigned':
+        return this.#witness.tell(action.logs, this.#publisher.witness)
+      case 'keep-final':
+        return this.#tasks.run('keep-final', () => this.#witness.keepFinal(action.log))
       case 'ask-heads':
         return this.#tasks.run('ask-heads', () => this.#replicator.askHeads(action.peer, this.#stopping.signal))
       case 'replicate':
@@ -303,18 +308,14 @@ export class Daemon {
       case 'disconnect':
         return this.#tasks.run('disconnect', () => this.transport.disconnect(action.member, action.reason))
       case 'open-study':
-        this.transport.subscribe(this.#topics.study(action.permit.study))
+        this.transport.subscribe(this.#publisher.topics.study(action.permit.study))
         return this.#studyWork.begin(action)
       case 'train':
       case 'merge':
       case 'evaluate':
         return this.#studyWork.begin(action)
-      case 'publish-update': {
-        const { header } = action
-        const weights = this.#weights.get(header.study, header.digest)
-        const signature = this.#parts.home.key.signing.sign(updateMessage(header, weights))
-        return this.#publish(this.#topics.study(header.study), encodeUpdate(header, weights, signature))
-      }
+      case 'publish-update':
+        return this.#publisher.update(action.header)
       case 'forget':
         return this.#weights.forget(action.study, action.digests)
       case 'answer':
@@ -324,9 +325,9 @@ export class Daemon {
       case 'tell':
         return this.#parts.log(action.level, action.event, action.facts)
       case 'halt':
-        return this.#fail(new ConsiliumError({ code: action.code, message: OWN_LOG_AHEAD }))
+        return this.#fail(haltedBecause(action.code))
       case 'stopped':
-        return void this.#close(null)
+        return void this.#handOver()
       case 'wake':
         return // kept by the driver
       default:
@@ -343,18 +344,17 @@ export class Daemon {
     this.#writer.record(tag, drafts, state)
   }
 
-  #publish(topic: string, data: Uint8Array): void {
-    this.#tasks.run('publish', async () => {
-      const recipients = await this.transport.publish(topic, data)
-      this.#parts.log('debug', 'published', { topic, bytes: data.length, recipients })
-    })
-  }
-
   /** Stops without another entry: after a failed write the log's state is unknown until it is read again. */
   #fail(error: unknown): void {
     const stack = error instanceof Error && !(error instanceof ConsiliumError) ? { stack: error.stack } : {}
     this.#parts.log('error', 'node-failed', { error: messageOf(error), ...stack })
     void this.#close(error)
+  }
+
+  /** The stop is recorded: somebody fetches it, where there is anybody, before this node is gone. */
+  async #handOver(): Promise<void> {
+    if (this.transport.peers().some(({ connected }) => connected)) await this.logs.handedOver(HAND_OVER_MS)
+    await this.#close(null)
   }
 
   async #close(reason: unknown): Promise<void> {

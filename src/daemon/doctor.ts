@@ -8,6 +8,7 @@ import { requireCurrent } from '../store/levelStore.ts'
 import type { Finding } from './api.ts'
 import { requireSocketPath } from './control.ts'
 import type { Daemon } from './daemon.ts'
+import { fenceSentence } from './fenceSentence.ts'
 import { exists } from './files.ts'
 import { homePaths, openHome, requireWritable } from './home.ts'
 import { phaseWord } from './phaseWord.ts'
@@ -23,6 +24,7 @@ export async function examine(daemon: Daemon): Promise<Finding[]> {
     await disk(daemon.home.paths.folder),
     ports(daemon),
     await load(),
+    ...fence(daemon),
     ...members(daemon),
     ...studies(daemon),
     readThrough(daemon),
@@ -175,6 +177,12 @@ function studies(daemon: Daemon): Finding[] {
     if (run.refusal !== null) return [{ check, ok: false, text: `the next round may not start: ${run.refusal}` }]
     return [{ check, ok: true, text: `${phaseWord(run.phase)}, ${run.behind} of ${state.study.rounds.count} rounds` }]
   })
+}
+
+/** Nothing while the node signs. */
+function fence(daemon: Daemon): Finding[] {
+  const { fence } = daemon.machine.view()
+  return fence === null ? [] : [{ check: 'signing', ok: false, text: fenceSentence(fence) }]
 }
 
 /** A fault ends the node, so that this is never one. */

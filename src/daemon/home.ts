@@ -6,7 +6,7 @@ import { addressFault, type Config, defaultConfigText, parseConfig } from '../co
 import { fromHex, toHex } from '../core/bytes.ts'
 import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import type { Digest } from '../core/ids.ts'
+import type { Digest, MemberId } from '../core/ids.ts'
 import { acceptanceMessage, foundingOf, readCard, writeCard } from '../governance/founding.ts'
 import { checkName, fingerprint } from '../ledger/founding.ts'
 import { pinNothing, pinPath } from '../store/headPin.ts'
@@ -149,6 +149,11 @@ export async function openHome(folder: string): Promise<Home> {
     })
   }
   return { paths, config, key, consortium, acceptance: signature }
+}
+
+/** A member's name as the consortium file has it; the beginning of its key where that has none. */
+export function nameIn({ consortium }: Pick<Home, 'consortium'>, member: MemberId): string {
+  return consortium.members.find(({ key }) => key === member)?.name ?? member.slice(0, 12)
 }
 
 /** Error: `folder-not-writable`. */

@@ -3,10 +3,12 @@ import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { decodeUpdate, inspectUpdate } from '../gossip/update.ts'
+import { decodeWitnessMessage } from '../ledger/witnessWire.ts'
 import type { Verdict } from '../net/transport.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
 import type { WeightStore } from '../training/weightStore.ts'
 import type { Logs } from './logs.ts'
+import type { Witness } from './witness.ts'
 
 interface Pending {
   readonly verdict: (verdict: Verdict) => void
@@ -16,8 +18,9 @@ interface Pending {
 
 /** What an inbox works with; `feed` may settle the message before it returns. */
 export interface InboxParts {
-  readonly topics: { readonly heads: string; readonly study: (id: StudyId) => string }
+  readonly topics: { readonly heads: string; readonly witness: string; readonly study: (id: StudyId) => string }
   readonly logs: Logs
+  readonly witness: Witness
   readonly weights: WeightStore
   readonly feed: (event: NodeEvent) => void
 }
@@ -39,8 +42,9 @@ export class Inbox {
     try {
       if (topic === this.#parts.topics.heads) {
         const { log, signatureValid } = this.#parts.logs.readHead(data, author)
-        event = { type: 'head-heard', ticket, from, log, signatureValid }
-      } else {
+        event = { type: 'head-heard', ticket, from, log, signatureValid, asks: false }
+      } else if (topic === this.#parts.topics.witness) event = this.#witnessEvent(ticket, author, from, data)
+      else {
         const update = decodeUpdate(data)
         const { header } = update
         if (header.author !== author)
@@ -58,6 +62,16 @@ export class Inbox {
     this.#pending.set(ticket, { verdict: resolve, weights })
     this.#parts.feed(event)
     return promise
+  }
+
+  #witnessEvent(ticket: Ticket, author: MemberId, from: MemberId, data: Uint8Array): NodeEvent {
+    const { logs, witness } = this.#parts
+    const message = decodeWitnessMessage(data, author)
+    if (message.type === 'statements')
+      return { type: 'cosigned-heard', ticket, from: author, ...witness.hear(message.statements) }
+    const { log, signatureValid } = logs.readHead(message.note, author)
+    if (signatureValid) witness.asked(log, message.note)
+    return { type: 'head-heard', ticket, from, log, signatureValid, asks: true }
   }
 
   /** The machine has decided; the weights of an accepted update are kept from here on. */

@@ -30,10 +30,12 @@ interface Waiting {
   readonly state: ReadonlyMap<string, Uint8Array | null>
 }
 
-/** What a writer works with. `onCommitted` is called before the next commit is begun. */
+/** What a writer works with. `onCommitted` is called before the next commit is begun, and moves `tip`. */
 export interface LedgerWriterParts {
   readonly key: SigningKey
   readonly founding: Digest
+  /** Where the stored log ends. */
+  readonly tip: () => Tip
   /** The greatest lamport time read in any log. */
   readonly heardLamport: () => number
   readonly store: LogStore
@@ -42,23 +44,17 @@ export interface LedgerWriterParts {
   readonly onFailed: (error: unknown) => void
 }
 
-/** The only writer of own entries; `tip` is where the stored log ends. After a failure it takes nothing more. */
+/** The only writer of own entries. After a failure it takes nothing more. */
 export class LedgerWriter {
   readonly #parts: LedgerWriterParts
-  #tip: Tip
   #queue: Waiting[] = []
   #queued = 0
   #timer: NodeJS.Timeout | null = null
   #writing: Promise<void> | null = null
   #failure: { readonly error: unknown } | null = null
 
-  constructor(parts: LedgerWriterParts, tip: Tip) {
+  constructor(parts: LedgerWriterParts) {
     this.#parts = parts
-    this.#tip = tip
-  }
-
-  get tip(): Tip {
-    return this.#tip
   }
 
   /** Queues entries; `committed` reports `tag` when they are durable, together with `state`. */
@@ -119,19 +115,20 @@ export class LedgerWriter {
     while (written.length < drafts.length) {
       const rest = drafts.slice(written.length)
       const salts = rest.map(() => new Uint8Array(randomBytes(SALT_BYTES)))
-      const { raws, entries, tip } = extend(this.#tip, rest, salts, heardLamport())
+      const before = this.#parts.tip()
+      const { raws, entries, tip, nodes } = extend(before, rest, salts, heardLamport())
       const head = signHead(key, founding, tip.size, rootAt(tip))
       written.push(...entries)
       const last = written.length === drafts.length
       const state = last ? new Map(taken.flatMap((waiting) => [...waiting.state])) : undefined
       await store.append({
         author: key.member,
-        from: this.#tip.size,
+        from: before.size,
         entries: raws,
         head: storedHead(tip, head.note),
+        nodes,
         state,
       })
-      this.#tip = tip
       onCommitted({ tags: last ? taken.map((waiting) => waiting.tag) : [], entries, tip, head })
     }
   }

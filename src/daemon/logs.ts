@@ -1,4 +1,5 @@
 /** The logs of all members as this node holds them: read at start, grown by commits and replication, served to the others. */
+import { EventEmitter, once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import { equalBytes, toHex } from '../core/bytes.ts'
 import { sha256 } from '../core/digest.ts'
@@ -19,6 +20,7 @@ import {
   FRAME_BYTES_MAX,
   HEADS_FRAME_BYTES_MAX,
   openFrame,
+  type RangeRequest,
 } from '../ledger/wire.ts'
 import type { Transport } from '../net/transport.ts'
 import type { LogSize } from '../node/events.ts'
@@ -65,6 +67,7 @@ export class Logs {
   readonly #heard = new Map<MemberId, { readonly size: number; readonly note: Uint8Array }[]>()
   readonly #forked = new Set<MemberId>()
   readonly #appending = new Turns<MemberId>()
+  readonly #handedOver = new EventEmitter()
   #lamport = 0
 
   constructor(parts: LogsParts) {
@@ -93,6 +96,18 @@ export class Logs {
     for (const author of this.authors()) facts.push(await this.facts.read(author))
     return facts.flat() // there may be more than a call has room for arguments
   }
+
+  get self(): MemberId {
+    return this.#parts.self
+  }
+
+  /** The newest stored head of a log, with its note. */
+  newest(author: MemberId): { readonly log: LogSize; readonly note: Uint8Array } | null {
+    const note = this.note(author)
+    return note === null ? null : { log: this.sizeOf(author), note }
+  }
+
+  isForked = (author: MemberId): boolean => this.#forked.has(author)
 
   authors(): readonly MemberId[] {
     return [...this.#parts.members].sort(compareIds)
@@ -190,11 +205,38 @@ export class Logs {
   /** Lets other members ask for heads and ranges. */
   async serve(): Promise<void> {
     const { transport, store } = this.#parts
-    const notes = this.#notes
-    await transport.handle(HEADS, async function* () {
-      yield* encodeHeads([...notes.values()])
+    const told = (from: MemberId) => encodeHeads([...this.#notes.values(), ...this.#heardBeyond(from)])
+    await transport.handle(HEADS, async function* (from) {
+      yield* told(from)
     })
-    await transport.handle(RANGE, (_, request) => serveRange(store, decodeRangeRequest(request)))
+    await transport.handle(RANGE, (_, request) => this.#served(decodeRangeRequest(request), store))
+  }
+
+  async *#served(request: RangeRequest, store: LogStore): AsyncIterable<Uint8Array> {
+    const { size } = this.sizeOf(request.author)
+    yield* serveRange(store, request)
+    if (request.author === this.self) this.#handedOver.emit('served', size)
+  }
+
+  /** Resolves when a member has fetched all own entries, or after `waitMs`: what nobody else holds dies with this disk. */
+  async handedOver(waitMs: number): Promise<void> {
+    const { size } = this.sizeOf(this.self)
+    const signal = AbortSignal.timeout(waitMs)
+    try {
+      for (let served = 0; served < size; ) [served] = (await once(this.#handedOver, 'served', { signal })) as [number]
+    } catch {
+      // the others fetch the rest at the next start
+    }
+  }
+
+  /** The asker wants to know what it has ever signed: a head of it that was heard counts, though its entries never came. */
+  #heardBeyond(author: MemberId): Uint8Array[] {
+    const { size } = this.sizeOf(author)
+    const newest = (this.#heard.get(author) ?? []).reduce<{ size: number; note: Uint8Array | null }>(
+      (a, b) => (b.size > a.size ? b : a),
+      { size, note: null },
+    )
+    return newest.note === null ? [] : [newest.note]
   }
 
   async askHeads(peer: MemberId, signal: AbortSignal): Promise<HeardHead[]> {
@@ -205,7 +247,7 @@ export class Logs {
     })
     for await (const frame of answer) {
       for (const note of decodeHeads(frame)) heads.push(this.readHead(note, null))
-      if (heads.length > this.#parts.members.length)
+      if (heads.length > this.#parts.members.length + 1)
         throw new ConsiliumError({ code: 'heads-too-many', message: 'more heads than members', blame: 'reject' })
     }
     return heads

@@ -1,11 +1,14 @@
-/** Carries out what the machine wants of other members' logs: asks for heads, fetches ranges, and tells it how that went. */
+/** Carries out what the machine wants of other members' logs: asks for heads, fetches ranges, cosigns, and tells it how that went. */
 import { ConsiliumError, messageOf } from '../core/errors.ts'
-import type { MemberId } from '../core/ids.ts'
+import type { MemberId, StudyId } from '../core/ids.ts'
+import { readBody } from '../governance/kinds.ts'
 import type { Entry } from '../ledger/entry.ts'
+import { encodeRequest } from '../ledger/witnessWire.ts'
 import type { Action } from '../node/actions.ts'
-import type { NodeEvent } from '../node/events.ts'
+import type { LogSize, NodeEvent, PublishedRound } from '../node/events.ts'
 import type { Log } from './log.ts'
 import type { Logs } from './logs.ts'
+import type { Witness } from './witness.ts'
 
 /** After one of these the store takes no further write, so that the node cannot go on. */
 const STORE_FAULTS = new Set(['disk-full', 'ledger-io', 'store-failed', 'database-corrupt', 'data-folder-not-writable'])
@@ -13,6 +16,7 @@ const STORE_FAULTS = new Set(['disk-full', 'ledger-io', 'store-failed', 'databas
 /** What a replicator works with. */
 export interface ReplicatorParts {
   readonly logs: Logs
+  readonly witness: Witness
   readonly feed: (event: NodeEvent) => void
   readonly tellFollowers: (entries: readonly Entry[]) => void
   readonly log: Log
@@ -27,15 +31,39 @@ export class Replicator {
     this.#parts = parts
   }
 
-  /** Feeds each head that `peer` tells of; an answer that no honest peer gives counts against it. */
+  /** Feeds each signed and each final head that `peer` tells of; an answer that no honest peer gives counts against it. */
   async askHeads(peer: MemberId, signal: AbortSignal): Promise<void> {
-    const { logs, feed } = this.#parts
+    const { logs, witness, feed } = this.#parts
     try {
       for (const { log, signatureValid } of await logs.askHeads(peer, signal))
-        feed({ type: 'head-heard', ticket: null, from: peer, log, signatureValid })
+        feed({ type: 'head-heard', ticket: null, from: peer, log, signatureValid, asks: false })
+      feed({ type: 'heads-told', from: peer })
+      for await (const log of witness.ask(peer, signal)) feed({ type: 'final-kept', log })
     } catch (error) {
       if (!(error instanceof ConsiliumError) || error.blame !== 'reject') throw error
       feed({ type: 'malformed-heard', ticket: null, from: peer, code: error.code, blame: 'reject' })
+    }
+  }
+
+  /** Gives the request for cosignatures under the newest own head. */
+  askCosign(publish: (request: Uint8Array) => void): void {
+    const { logs, witness } = this.#parts
+    const newest = logs.newest(logs.self)
+    if (newest === null) return
+    witness.asked(newest.log, newest.note)
+    publish(encodeRequest(newest.note))
+  }
+
+  /** Feeds whether the head could be cosigned. A store that fails ends the node: what it has signed is unknown then. */
+  async cosign(asked: LogSize): Promise<void> {
+    const { witness, feed, log, onStoreFailed } = this.#parts
+    try {
+      const refusal = await witness.cosign(asked)
+      if (refusal === null) return feed({ type: 'cosigned', log: asked })
+      log('debug', 'cosign-refused', { author: asked.author, size: asked.size, code: refusal })
+      feed({ type: 'cosign-refused', author: asked.author, code: refusal })
+    } catch (error) {
+      onStoreFailed(error)
     }
   }
 
@@ -45,7 +73,8 @@ export class Replicator {
     try {
       for await (const { entries, facts } of logs.fetch(author, peer, to, signal)) {
         tellFollowers(entries)
-        feed({ type: 'replicated', log: logs.sizeOf(author), from: peer, facts })
+        const published = author === logs.self ? publishedRounds(entries) : []
+        feed({ type: 'replicated', log: logs.sizeOf(author), from: peer, facts, published })
       }
     } catch (error) {
       const known = error instanceof ConsiliumError
@@ -57,4 +86,14 @@ export class Replicator {
       feed({ type: 'replication-failed', author, from: peer, code, blame })
     }
   }
+}
+
+/** The newest round of each study that went out, as own entries tell. */
+function publishedRounds(entries: readonly Entry[]): PublishedRound[] {
+  const newest = new Map<StudyId, number>()
+  for (const { kind, study, body } of entries) {
+    const round = kind === 'round.trained' ? readBody('round.trained', body)?.round : undefined
+    if (study !== null && round !== undefined) newest.set(study, Math.max(newest.get(study) ?? 0, round))
+  }
+  return [...newest].map(([study, round]) => ({ study, round }))
 }

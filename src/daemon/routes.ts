@@ -68,6 +68,7 @@ function status(daemon: Daemon): StatusReport {
     uptimeSeconds: (Date.now() - daemon.startedAtMs) / 1000,
     memoryBytes: process.memoryUsage.rss(),
     addresses: transport.addresses(),
+    fence: view.fence,
     consortium: {
       name: consortium.name,
       founding: consortium.founding,

@@ -70,6 +70,8 @@ async function build(home: Home, log: Log, recorder: Recorder | null, trustLedge
   return new Daemon({
     home,
     store,
+    signed: store.signed.size,
+    forgetSigned: () => store.forgetSigned(),
     log,
     recorder,
     learner: new WorkerLearner({ backend: config.learner.backend }),

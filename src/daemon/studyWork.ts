@@ -1,10 +1,16 @@
 /** Does what the machine asks of the learner, in the background; keeps why it failed, for people. */
-import { ConsiliumError, exhaustive, messageOf } from '../core/errors.ts'
+import { randomBytes } from 'node:crypto'
+import { ConsiliumError, exhaustive, invariant, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
+import type { Dataset } from '../data/dataset.ts'
 import { DataError } from '../data/fault.ts'
+import type { StudyState } from '../governance/studies.ts'
+import type { Learner } from '../learn/learner.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
-import type { Job, Trainer } from '../training/trainer.ts'
+import type { StoredCheckpoint } from '../training/storedCheckpoint.ts'
+import { type Job, Trainer } from '../training/trainer.ts'
+import type { WeightStore } from '../training/weightStore.ts'
 import type { Log } from './log.ts'
 import type { Tasks } from './tasks.ts'
 
@@ -71,6 +77,26 @@ export class StudyWork {
         return exhaustive(action)
     }
   }
+}
+
+/** What a trainer is made of; `stored` are the checkpoints of before. */
+export interface TrainerMaking {
+  readonly learner: Learner
+  readonly weights: WeightStore
+  readonly loadDataset: (id: StudyId) => Promise<Dataset>
+  readonly studyState: (id: StudyId) => StudyState
+  readonly tell: Log
+  readonly stored: readonly StoredCheckpoint[]
+}
+
+/** The trainer of one daemon, with chance for the salts of its private heads. */
+export function makeTrainer({ learner, weights, loadDataset, studyState, tell, stored }: TrainerMaking): Trainer {
+  const study = (id: StudyId) => {
+    const { study, scaling } = studyState(id)
+    invariant(scaling !== null, 'a permit names a study whose scaling is frozen')
+    return { study, scaling: scaling.scaling }
+  }
+  return new Trainer({ learner, weights, loadDataset, study, headSalt: new Uint8Array(randomBytes(32)), tell }, stored)
 }
 
 /** Faults of a table whose message quotes neither a cell nor a header, which a headerless file fills with a patient's values. */

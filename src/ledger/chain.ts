@@ -6,7 +6,7 @@ import type { MemberId, StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { decodeEntry, type Entry, encodeEntry, type Ref } from './entry.ts'
 import type { VerifiedHead } from './head.ts'
-import { Frontier } from './merkle.ts'
+import { Frontier, type TreeNode } from './merkle.ts'
 import type { StoredHead } from './store.ts'
 
 /** Where a log ends: all that is needed to extend it or to check its extension. */
@@ -36,10 +36,12 @@ export interface Extension {
   readonly raws: readonly Uint8Array[]
   readonly entries: readonly Entry[]
   readonly tip: Tip
+  /** Nodes of the tree that they complete. */
+  readonly nodes: readonly TreeNode[]
 }
 
 export type RangeResult =
-  | { readonly ok: true; readonly tip: Tip; readonly entries: readonly Entry[] }
+  | ({ readonly ok: true } & Omit<Extension, 'raws'>)
   | { readonly ok: false; readonly code: string; readonly at: number; readonly message: string; readonly blame: Blame }
 
 /** An author's lamport time may leap this far over its last: 2^21 signed entries could not exhaust the 53 bits. */
@@ -202,7 +204,7 @@ class Grower {
       frontier: this.#frontier.roots(),
       lamport: this.#lamport,
     }
-    return { raws: this.#entries.map((entry) => entry.raw), entries: this.#entries, tip }
+    return { raws: this.#entries.map((entry) => entry.raw), entries: this.#entries, tip, nodes: this.#frontier.nodes() }
   }
 }
 

@@ -15,10 +15,25 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256(NODE, left, right)
 }
 
+export const TILE_LEAVES = 256 // a proof hashes one run of leaves and reads one run of nodes per level; C2SP tlog-tiles has the same
+
+/** Levels by their number of leaves; sizes are below 2^53. */
+const LEVEL_OF = new Map([2 ** 8, 2 ** 16, 2 ** 24, 2 ** 32, 2 ** 40, 2 ** 48].map((leaves, i) => [leaves, i + 1]))
+
+/** The perfect subtree of 256^level leaves that begins at leaf index × 256^level: kept, so that proofs need not hash a whole log. */
+export interface TreeNode {
+  /** At least 1. */
+  readonly level: number
+  readonly index: number
+  /** 32 bytes. */
+  readonly hash: Uint8Array
+}
+
 /** The roots of the perfect subtrees at the right edge, largest first: one per set bit of the size. */
 export class Frontier {
   #size: number
   readonly #roots: Uint8Array[]
+  readonly #nodes: TreeNode[] = []
 
   /** A frontier of `size` leaves; `roots` must have one 32-byte hash per set bit of `size`. */
   constructor(size = 0, roots: readonly Uint8Array[] = []) {
@@ -38,12 +53,22 @@ export class Frontier {
   /** Adds one leaf hash: amortised one node hash. */
   append(leaf: Uint8Array): void {
     this.#roots.push(leaf)
+    let leaves = 1
     for (let n = this.#size; n % 2 === 1; n = Math.floor(n / 2)) {
       const right = this.#roots.pop() as Uint8Array
       const left = this.#roots.pop() as Uint8Array
-      this.#roots.push(nodeHash(left, right))
+      const hash = nodeHash(left, right)
+      this.#roots.push(hash)
+      leaves *= 2
+      const level = LEVEL_OF.get(leaves)
+      if (level !== undefined) this.#nodes.push({ level, index: (this.#size + 1) / leaves - 1, hash })
     }
     this.#size++
+  }
+
+  /** The nodes completed since the frontier was made, in the order of their completion. */
+  nodes(): readonly TreeNode[] {
+    return [...this.#nodes]
   }
 
   /** The tree's root; SHA-256 of nothing when empty. */

@@ -74,6 +74,8 @@ export class Replication {
   /** Authors of whom more is wanted than is stored. */
   readonly #lacking = new Set<MemberId>()
   #now = Number.NEGATIVE_INFINITY
+  /** The own log grows here and nowhere else. */
+  #sealed = false
 
   /** `logs` is what is stored (authors not named have nothing), `frozen` the authors with fork evidence. */
   constructor(
@@ -114,7 +116,7 @@ export class Replication {
     }
     if (head.size < log.size) return ignore('head-not-newer')
     if (head.size > log.size) {
-      if (head.author === this.#self) return ignore('own-log-ahead')
+      if (head.author === this.#self && this.#sealed) return ignore('own-log-ahead')
       this.#noteSource(log, head, from, now)
       if (log.wanted !== null && head.size < log.wanted.size) return ignore('head-not-newer')
       log.wanted = { author: head.author, size: head.size, root: head.root }
@@ -125,6 +127,13 @@ export class Replication {
     if (head.size <= log.passedOn) return ignore('head-known')
     log.passedOn = head.size
     return ACCEPTED
+  }
+
+  /** From now on the own log is written here; before, what a start finds missing of it is fetched like any other. */
+  seal(): void {
+    this.#sealed = true
+    const own = this.#logs.get(this.#self)
+    own?.sources.clear()
   }
 
   /** Own entries are durable under a new head. */

@@ -1,5 +1,6 @@
 /** Where logs are kept: the interface that the level store and the memory store both meet (suite: test/store/logStoreSuite.ts). */
 import type { MemberId } from '../core/ids.ts'
+import type { TreeNode } from './merkle.ts'
 
 /** The newest signed head of one log with what is needed to extend it. */
 export interface StoredHead {
@@ -14,6 +15,22 @@ export interface StoredHead {
   readonly lastHash: Uint8Array
 }
 
+/** The newest head of a log that this node has cosigned: it may never cosign one that does not extend it. */
+export interface Witnessed {
+  readonly size: number
+  /** RFC 6962 root, 32 bytes. */
+  readonly root: Uint8Array
+}
+
+/** A head that carries a quorum of signatures. */
+export interface Final {
+  readonly size: number
+  /** The note with its cosignatures. */
+  readonly note: Uint8Array
+  /** Median of the cosignatures' times, seconds since 1970. */
+  readonly timeS: number
+}
+
 /** One atomic, durable change: a run of one author's entries, the head that covers them, and state that must not be apart from them. */
 export interface LogBatch {
   readonly author: MemberId
@@ -22,6 +39,8 @@ export interface LogBatch {
   /** Raw entry bytes, as received. */
   readonly entries: readonly Uint8Array[]
   readonly head: StoredHead
+  /** Nodes of the tree that the batch completes (`Frontier.nodes`). */
+  readonly nodes: readonly TreeNode[]
   /** Other keys to write in the same batch (checkpoints of studies, address hints); `null` deletes. */
   readonly state?: ReadonlyMap<string, Uint8Array | null>
 }
@@ -48,6 +67,18 @@ export interface LogStore {
     above: number,
     upTo: number,
   ): Promise<{ readonly size: number; readonly note: Uint8Array } | undefined>
+  /** Hashes of the nodes `from` ≤ index < `to` of one level, dense and in order; stops early where one has not been kept. */
+  nodes(author: MemberId, level: number, from: number, to: number): Promise<Uint8Array[]>
+  /** What this node cosigned last of `author`'s log. Error: `database-corrupt`, never a guess. */
+  witnessed(author: MemberId): Promise<Witnessed | undefined>
+  /** Durable before it resolves: only then may the cosignature be made. Sizes never go back. */
+  putWitnessed(author: MemberId, witnessed: Witnessed): Promise<void>
+  /** Keeps a final head, larger than the one before. Of those before, the first of every hour stays, and the time of each. */
+  putFinal(author: MemberId, final: Final): Promise<void>
+  /** The smallest kept final head whose size is at least `size`; the newest where `size` is not given. */
+  final(author: MemberId, size?: number): Promise<Omit<Final, 'timeS'> | undefined>
+  /** When the first final head of at least `size` entries was witnessed (`Final.timeS`), kept or not. */
+  finalTime(author: MemberId, size: number): Promise<number | undefined>
   getState(key: string): Promise<Uint8Array | undefined>
   /** All state whose key starts with `prefix`, in key order. */
   listState(prefix: string): Promise<[string, Uint8Array][]>

@@ -88,7 +88,13 @@ export function openFrame(tip: Tip, bytes: Uint8Array, founding: Digest): Opened
   const result: RangeResult = verifyRange(tip, raws, openHead(note, founding))
   if (!result.ok)
     throw new ConsiliumError({ code: result.code, message: `range refused: ${result.message}`, blame: result.blame })
-  const batch = { author: tip.author, from: tip.size, entries: raws, head: storedHead(result.tip, note) }
+  const batch = {
+    author: tip.author,
+    from: tip.size,
+    entries: raws,
+    head: storedHead(result.tip, note),
+    nodes: result.nodes,
+  }
   return { batch, tip: result.tip, entries: result.entries }
 }
 

@@ -7,7 +7,7 @@ import type { UpdateHeader } from '../gossip/update.ts'
 import type { Kind } from '../governance/kinds.ts'
 import type { Permit } from '../governance/permit.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import type { Ticket } from './events.ts'
+import type { LogSize, Ticket } from './events.ts'
 
 /** An entry to append; the shell's ledger writer gives it its number, link, salt and place under a signed head. */
 export interface Draft {
@@ -28,7 +28,17 @@ export type Action =
     }
   /** Publish the newest own signed head on the heads topic. */
   | { readonly type: 'announce-head' }
-  /** Ask a member for its vector of signed heads; each comes back as `head-heard`. */
+  /** Own entries beyond those stored are lost, and nobody has heard of them: the head pin says what is stored, before anything is recorded. */
+  | { readonly type: 'forget-signed' }
+  /** Publish the newest own signed head as one that the others are asked to cosign. */
+  | { readonly type: 'ask-cosign' }
+  /** Apply the rule of `ledger/witness.ts` in its order; report `cosigned` or `cosign-refused`. */
+  | { readonly type: 'cosign'; readonly log: LogSize }
+  /** Publish own cosignatures under these heads. */
+  | { readonly type: 'announce-cosigned'; readonly logs: readonly LogSize[] }
+  /** Keep this head with the signatures of a quorum, all of which were heard. */
+  | { readonly type: 'keep-final'; readonly log: LogSize }
+  /** Ask a member for its signed and its final heads; each comes back as `head-heard` or `final-kept`, then `heads-told`. */
   | { readonly type: 'ask-heads'; readonly peer: MemberId }
   /** Fetch entries `from` ≤ seq < `to` of `author`'s log from `peer`, verify under the signed head of size `to`, store. */
   | {

@@ -5,6 +5,8 @@ import type { Body, Kind } from '../governance/kinds.ts'
 import type { Studies } from '../governance/studies.ts'
 import type { Action, Draft } from './actions.ts'
 
+const SEALED_MAX = 1_024 // each member met, and a refusal of each
+
 /** One per machine. `out` is what this step asks for so far, `now` its time in milliseconds since 1970; `step` sets both. */
 export class Context {
   readonly self: MemberId
@@ -13,6 +15,8 @@ export class Context {
   readonly studies: Studies
   out: Action[] = []
   now = 0
+  /** What waits for the boot fence; null when that is passed. */
+  #sealed: Extract<Action, { type: 'record' }>[] | null = []
 
   constructor(self: MemberId, founding: Digest, members: readonly MemberId[], studies: Studies) {
     this.self = self
@@ -28,8 +32,17 @@ export class Context {
     return { kind, study, timeMs: this.now, refs, body: plain }
   }
 
+  /** While the boot fence stands the first few are kept for later, and what comes then is lost: mostly who was met. */
   record(tag: string, drafts: readonly Draft[]): void {
-    this.out.push({ type: 'record', tag, drafts, checkpoint: null })
+    const action = { type: 'record', tag, drafts, checkpoint: null } as const
+    if (this.#sealed === null) this.out.push(action)
+    else if (this.#sealed.length < SEALED_MAX) this.#sealed.push(action)
+  }
+
+  /** The node may sign: `first`, then what waited. */
+  unseal(first: readonly Draft[]): void {
+    this.out.push({ type: 'record', tag: 'booted', drafts: first, checkpoint: null }, ...(this.#sealed ?? []))
+    this.#sealed = null
   }
 
   tell(

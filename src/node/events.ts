@@ -5,6 +5,7 @@ import type { FeatureStatistics } from '../core/statistics.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import type { Fact } from '../governance/studies.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import type { FenceNeeds } from './fence.ts'
 
 /** What is known of one log: entries stored and the signed root over them. */
 export interface LogSize {
@@ -21,6 +22,12 @@ export interface BoundDataset {
   readonly rows: number
   readonly trainRows: number
   readonly statistics: FeatureStatistics
+}
+
+/** A round that this node has published, as its own log says. */
+export interface PublishedRound {
+  readonly study: StudyId
+  readonly round: number
 }
 
 /** A number that a shell chose to match an answer to its question. */
@@ -41,6 +48,12 @@ export type NodeEvent =
       readonly datasets: readonly BoundDataset[]
       /** Own signature under the founding, 64 bytes. */
       readonly acceptance: Uint8Array
+      /** The newest final head that is kept of each log. */
+      readonly finals: readonly LogSize[]
+      /** How many others must say what they hold of the own log before anything is signed. */
+      readonly fence: FenceNeeds
+      /** Own entries that this key has signed, by the head pin: more than are stored where the database is older. */
+      readonly signed: number
     }
   | { readonly type: 'woken' }
   | { readonly type: 'peer-connected'; readonly member: MemberId }
@@ -63,7 +76,24 @@ export type NodeEvent =
       readonly from: MemberId
       readonly log: LogSize
       readonly signatureValid: boolean
+      /** Its author wants it cosigned. */
+      readonly asks: boolean
     }
+  /** `from` has told of every head that it holds. */
+  | { readonly type: 'heads-told'; readonly from: MemberId }
+  /** `from` says that it cosigned these heads; `valid` where every signature is its own. */
+  | {
+      readonly type: 'cosigned-heard'
+      readonly ticket: Ticket
+      readonly from: MemberId
+      readonly logs: readonly LogSize[]
+      readonly valid: boolean
+    }
+  /** Carried out: what was signed is stored before, and the signature is held for `announce-cosigned`. */
+  | { readonly type: 'cosigned'; readonly log: LogSize }
+  | { readonly type: 'cosign-refused'; readonly author: MemberId; readonly code: string }
+  /** A final head came from a peer; its signatures were checked, and it is kept. */
+  | { readonly type: 'final-kept'; readonly log: LogSize }
   | {
       readonly type: 'update-heard'
       readonly ticket: Ticket
@@ -73,7 +103,14 @@ export type NodeEvent =
       readonly facts: UpdateFacts
     }
   /** A range of another's log was verified and is durable here. */
-  | { readonly type: 'replicated'; readonly log: LogSize; readonly from: MemberId; readonly facts: readonly Fact[] }
+  | {
+      readonly type: 'replicated'
+      readonly log: LogSize
+      readonly from: MemberId
+      readonly facts: readonly Fact[]
+      /** Of the own log: the newest round published in each study that these entries tell of. */
+      readonly published: readonly PublishedRound[]
+    }
   | {
       readonly type: 'replication-failed'
       readonly author: MemberId

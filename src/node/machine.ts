@@ -5,26 +5,33 @@
 import { fromHex, toHex } from '../core/bytes.ts'
 import { exhaustive, invariant } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
-import { LIMITS } from '../core/limits.ts'
 import { UPDATE_CONTRADICTS } from '../gossip/exchange.ts'
 import { Liveness } from '../gossip/liveness.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import { readBody } from '../governance/kinds.ts'
-import { type Fact, Studies, type StudyState } from '../governance/studies.ts'
+import { type Fact, Studies } from '../governance/studies.ts'
+import type { Finality } from '../ledger/finality.ts'
+import { quorum } from '../ledger/founding.ts'
 import { Replication } from '../ledger/replication.ts'
 import type { Action } from './actions.ts'
+import { type Booted, bootDrafts, FENCED, forkedIn, sizeIn } from './boot.ts'
+import { refusalOf, type StudyCommand } from './commands.ts'
 import { Context } from './context.ts'
 import type { LogSize, NodeEvent, Ticket } from './events.ts'
+import { ASK_OWN_MS, Fence } from './fence.ts'
 import { Rejections } from './rejections.ts'
 import { StudyRun } from './studyRun.ts'
+import { Witnessing } from './witnessing.ts'
 
-type Booted = Extract<NodeEvent, { type: 'booted' }>
 /** The running parts, made by `booted`. */
 interface Parts {
   readonly context: Context
   readonly liveness: Liveness
   readonly replication: Replication
   readonly rejections: Rejections
+  readonly fence: Fence
+  readonly witnessing: Witnessing
+  readonly booted: Booted
   readonly runs: Map<StudyId, StudyRun>
   readonly accepted: Set<MemberId>
   readonly seen: Map<MemberId, number>
@@ -42,6 +49,7 @@ export class Machine {
   #headDirty = false
   #headAnnouncedAtMs = Number.NEGATIVE_INFINITY
   #stopping: string | null = null
+  #askOwnAtMs: number | null = null
   #halted = false
 
   /** Takes one event at time `now` (milliseconds since 1970, non-decreasing); returns what to do, in order. */
@@ -65,7 +73,7 @@ export class Machine {
   /** What a person may want to know, as plain data. */
   view() {
     invariant(this.#parts !== null, 'a booted machine')
-    const { context, liveness, replication, rejections, runs, accepted } = this.#parts
+    const { context, liveness, replication, rejections, runs, accepted, fence } = this.#parts
     const studies = context.studies.all().map((state) => ({ state, run: runs.get(state.id)?.view() ?? null }))
     return {
       connected: liveness.view(),
@@ -73,7 +81,14 @@ export class Machine {
       rejections: rejections.view(),
       studies,
       accepted: [...accepted],
+      fence: fence.view(this.#ownSize(this.#parts)),
     }
+  }
+
+  /** Which heads are final, and who is known to hold what. */
+  get finality(): Finality {
+    invariant(this.#parts !== null, 'a booted machine')
+    return this.#parts.witnessing.finality
   }
 
   #handle(event: Exclude<NodeEvent, Booted>, parts: Parts): void {
@@ -94,14 +109,24 @@ export class Machine {
         return this.#verdict(parts, event.ticket, event.from, event.from, event.blame, event.code)
       case 'head-heard':
         return this.#headHeard(parts, event)
+      case 'heads-told':
+        return parts.fence.answered(event.from, parts.context.now)
+      case 'cosigned-heard':
+        return this.#cosignedHeard(parts, event)
+      case 'cosigned':
+        return this.#finals(parts, parts.witnessing.cosigned(event.log) ? [event.log] : [])
+      case 'cosign-refused':
+        return parts.witnessing.refused(event.author)
+      case 'final-kept':
+        return void parts.witnessing.finality.noteFinal(event.log)
       case 'update-heard':
         return this.#updateHeard(parts, event.ticket, event.from, event.header, event.facts)
       case 'replicated':
-        return this.#replicated(parts, event.log, event.facts)
+        return this.#replicated(parts, event)
       case 'replication-failed':
         return this.#replicationFailed(parts, event)
       case 'committed':
-        return this.#committed(parts, event.log, event.tags, event.facts)
+        return this.#committed(parts, event)
       case 'opened':
         return parts.runs.get(event.study)?.opened(event.scaling, event.base, event.parameters)
       case 'trained':
@@ -129,11 +154,15 @@ export class Machine {
     const context = new Context(event.self, event.founding, event.members, new Studies())
     context.now = now
     const others = event.members.filter((member) => member !== event.self)
+    const electorate = { members: new Set(event.members), quorum: quorum(event.members.length) }
     const parts: Parts = {
       context,
       liveness: new Liveness(others),
       replication: new Replication(event.self, event.members, event.logs, forkedIn(event)),
       rejections: new Rejections(),
+      fence: new Fence(event.fence, event.signed),
+      witnessing: new Witnessing(context, () => electorate, event.finals),
+      booted: event,
       runs: new Map(),
       accepted: new Set(),
       seen: new Map(),
@@ -141,19 +170,17 @@ export class Machine {
     this.#parts = parts
     for (const fact of event.facts) this.#fold(parts, fact)
     for (const state of context.studies.all()) this.#run(parts, state.id)
-    const first = parts.accepted.has(event.self)
-      ? []
-      : [
-          context.draft('member.accepted', null, {
-            epoch: 0,
-            founding: fromHex(event.founding),
-            signature: event.acceptance,
-          }),
-        ]
-    context.record('booted', [...first, context.draft('node.started', null, { software: event.software })])
-    for (const [id, run] of parts.runs) {
-      const dataset = event.datasets.find((bound) => bound.study === id) ?? null
-      run.restore(dataset, event.checkpoints.find((checkpoint) => checkpoint.study === id) ?? null)
+    for (const log of event.logs) if (log.size > 0) parts.witnessing.stored(log)
+  }
+
+  /** The fence is passed: from here on the node signs. */
+  #open(parts: Parts): void {
+    const { context, replication, accepted, runs, booted } = parts
+    replication.seal()
+    context.unseal(bootDrafts(context, booted, accepted.has(context.self)))
+    for (const [id, run] of runs) {
+      const dataset = booted.datasets.find((bound) => bound.study === id) ?? null
+      run.restore(dataset, booted.checkpoints.find((checkpoint) => checkpoint.study === id) ?? null)
     }
   }
 
@@ -168,19 +195,38 @@ export class Machine {
   }
 
   #headHeard(parts: Parts, event: Extract<NodeEvent, { type: 'head-heard' }>): void {
-    const { context, replication } = parts
+    const { context, replication, witnessing } = parts
     const { log, from, ticket } = event
     if (!event.signatureValid) return this.#verdict(parts, ticket, from, log.author, 'reject', 'head-signature')
     const outcome = replication.onHead(log, from, context.now, ticket !== null)
     this.#verdict(parts, ticket, from, log.author, outcome.verdict, outcome.reason)
-    if (log.author === context.self && (outcome.fork || outcome.reason === 'own-log-ahead')) {
-      this.#halted = true
-      context.out.push({ type: 'halt', code: 'own-log-ahead' })
+    if (event.asks) witnessing.asked(log)
+    if (log.author === context.self) {
+      if (!parts.fence.passed) parts.fence.ownHead(log)
+      if (outcome.fork) this.#halt(parts, 'own-log-forked')
+      else if (outcome.reason === 'own-log-ahead') this.#halt(parts, 'own-log-ahead')
     } else if (outcome.fork) {
+      witnessing.froze(log.author)
       context.out.push({ type: 'keep-fork', author: log.author, size: log.size })
       context.record('alarm', [context.draft('alarm.fork', null, { member: fromHex(log.author), size: log.size })])
       context.tell('warn', 'conflicting-heads', { member: log.author, size: log.size })
     }
+  }
+
+  #halt(parts: Parts, code: string): void {
+    this.#halted = true
+    parts.context.out.push({ type: 'halt', code })
+  }
+
+  #cosignedHeard(parts: Parts, event: Extract<NodeEvent, { type: 'cosigned-heard' }>): void {
+    const { ticket, from, logs, valid } = event
+    if (!valid) return this.#verdict(parts, ticket, from, from, 'reject', 'cosignature-invalid')
+    this.#verdict(parts, ticket, from, from, 'accept', null)
+    this.#finals(parts, parts.witnessing.heard(from, logs))
+  }
+
+  #finals({ context }: Parts, logs: readonly LogSize[]): void {
+    for (const log of logs) context.out.push({ type: 'keep-final', log })
   }
 
   #updateHeard(parts: Parts, ticket: Ticket, from: MemberId, header: UpdateHeader, facts: UpdateFacts): void {
@@ -212,14 +258,17 @@ export class Machine {
       parts.rejections.member(parts.context, ticket === null ? from : author, reason ?? 'rejected')
   }
 
-  #replicated(parts: Parts, log: LogSize, facts: readonly Fact[]): void {
+  #replicated(parts: Parts, { log, facts, published }: Extract<NodeEvent, { type: 'replicated' }>): void {
     parts.replication.onFetched(log)
+    parts.witnessing.stored(log)
     for (const fact of facts) this.#fold(parts, fact)
+    for (const { study, round } of published) this.#run(parts, study).published(round)
   }
 
   #replicationFailed(parts: Parts, event: Extract<NodeEvent, { type: 'replication-failed' }>): void {
     const { context, replication, rejections } = parts
     replication.onFetchFailed(event.author, event.from, event.blame, context.now)
+    if (event.author === context.self && event.code === 'range-link') return this.#halt(parts, 'own-log-forked')
     context.tell(event.blame ? 'warn' : 'debug', 'replication-failed', {
       author: event.author,
       from: event.from,
@@ -230,8 +279,9 @@ export class Machine {
     context.out.push({ type: 'disconnect', member: event.from, reason: event.code })
   }
 
-  #committed(parts: Parts, log: LogSize, tags: readonly string[], facts: readonly Fact[]): void {
+  #committed(parts: Parts, { log, tags, facts }: Extract<NodeEvent, { type: 'committed' }>): void {
     parts.replication.onOwn(log)
+    parts.witnessing.stored(log)
     this.#headDirty = true
     for (const fact of facts) this.#fold(parts, fact)
     if (this.#stopping === null) for (const tag of tags) for (const run of parts.runs.values()) run.committed(tag)
@@ -239,14 +289,11 @@ export class Machine {
       parts.context.out.push({ type: 'announce-head' }, { type: 'stopped' })
   }
 
-  #command(
-    parts: Parts,
-    event: Extract<NodeEvent, { type: 'study-add' | 'study-accept' | 'study-bind' | 'study-pause' }>,
-  ): void {
+  #command(parts: Parts, event: StudyCommand): void {
     const { context } = parts
     const id = event.type === 'study-bind' ? event.dataset.study : event.study
     const state = context.studies.get(id)
-    const error = refusalOf(event.type, state, context, id)
+    const error = parts.fence.passed ? refusalOf(event.type, state, context, id) : FENCED
     context.out.push({ type: 'answer', ticket: event.ticket, error })
     if (error !== null) return
     if (event.type === 'study-bind') this.#run(parts, id).bind(event.dataset)
@@ -266,6 +313,7 @@ export class Machine {
   #stop(parts: Parts, reason: string): void {
     if (this.#stopping !== null) return
     this.#stopping = reason
+    if (!parts.fence.passed) return void parts.context.out.push({ type: 'stopped' })
     parts.rejections.settle(parts.context)
     parts.context.record('stopped', [parts.context.draft('node.stopped', null, { reason })])
   }
@@ -293,8 +341,13 @@ export class Machine {
 
   /** Everything that time or new knowledge lets go on, then when to be woken next. */
   #advance(parts: Parts): void {
-    const { context, liveness, replication, runs } = parts
-    if (this.#stopping === null) for (const run of runs.values()) run.advance()
+    const { context, liveness, replication, fence, witnessing, runs } = parts
+    const connected = liveness.view().length
+    if (!fence.passed) this.#advanceFence(parts)
+    if (fence.passed && this.#stopping === null) {
+      for (const run of runs.values()) run.advance()
+      witnessing.advance(connected)
+    }
     for (const fetch of replication.due(context.now)) context.out.push({ type: 'replicate', ...fetch })
     const peer = liveness.dueForHeads(context.now)
     if (peer !== null) context.out.push({ type: 'ask-heads', peer })
@@ -304,57 +357,35 @@ export class Machine {
       context.out.push({ type: 'announce-head' })
     }
     const times = [liveness.wakeAtMs(), replication.wakeAtMs()]
-    if (this.#stopping === null) for (const run of runs.values()) times.push(run.wakeAtMs())
+    if (!fence.passed) times.push(fence.wakeAtMs(), this.#askOwnAtMs)
+    else if (this.#stopping === null) {
+      times.push(witnessing.wakeAtMs(connected))
+      for (const run of runs.values()) times.push(run.wakeAtMs())
+    }
     if (this.#headDirty) times.push(this.#headAnnouncedAtMs + HEAD_ANNOUNCE_MS)
     const atMs = Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY))
     if (Number.isFinite(atMs)) context.out.push({ type: 'wake', atMs: Math.max(atMs, context.now + WAKE_MS_MIN) })
   }
-}
 
-/** The authors of whom contradictory heads were recorded: nothing more of them is fetched. */
-function forkedIn({ self, facts }: Booted): MemberId[] {
-  return facts.flatMap(({ author, kind, body }) => {
-    const alarm = author === self && kind === 'alarm.fork' ? readBody('alarm.fork', body) : null
-    return alarm === null ? [] : [toHex(alarm.member) as MemberId]
-  })
-}
-
-/** Why a table is not bound to a study that is over. */
-export const STUDY_ENDED = 'this study has ended here, so nothing trains on another table: propose a new study for it'
-
-function refusalOf(
-  command: string,
-  state: StudyState | undefined,
-  { self, studies }: Context,
-  id: StudyId,
-): { code: string; message: string } | null {
-  if (command === 'study-add') {
-    if (state !== undefined || studies.mayPropose(self)) return null
-    const message = `this hospital has proposed ${LIMITS.studiesPerMemberMax} studies, and no more are followed: let another member propose it`
-    return { code: 'studies-full', message }
+  #ownSize({ context, replication }: Parts): number {
+    return replication.view().find(({ author }) => author === context.self)?.size ?? 0
   }
-  if (state === undefined) {
-    return {
-      code: 'study-unknown',
-      message: `no member has proposed study ${id.slice(0, 12)}: check the digest with "consilium study ls", or wait until the proposer's log is here`,
+
+  #advanceFence(parts: Parts): void {
+    const { context, fence, liveness, booted } = parts
+    const entries = this.#ownSize(parts)
+    if (this.#stopping === null && fence.mayPass(entries, context.now)) {
+      this.#askOwnAtMs = null
+      if (fence.hasLost(entries)) context.out.push({ type: 'forget-signed' })
+      context.tell('info', 'signing', { entries, fetchedBack: entries - sizeIn(booted, context.self) })
+      return this.#open(parts)
     }
-  }
-  if (!studies.maySpeakOf(self, id)) {
-    const message = `this hospital has taken part in ${LIMITS.studiesMentionedMax} studies, and no more are followed`
-    return { code: 'studies-full', message }
-  }
-  if (command === 'study-bind' && !state.accepted.has(self)) {
-    return {
-      code: 'study-not-accepted',
-      message: `accept the study before binding a table: consilium study accept ${id.slice(0, 12)}`,
+    if (this.#askOwnAtMs === null) context.tell('info', 'not-signing-yet', { ...fence.view(entries) })
+    if (this.#askOwnAtMs !== null && context.now < this.#askOwnAtMs) return
+    if (this.#askOwnAtMs !== null) {
+      for (const { member } of liveness.view())
+        if (!fence.hasAnswered(member)) context.out.push({ type: 'ask-heads', peer: member })
     }
+    this.#askOwnAtMs = context.now + ASK_OWN_MS
   }
-  if (command === 'study-bind' && state.ended.has(self)) {
-    return { code: 'study-ended', message: STUDY_ENDED }
-  }
-  const bound = studies.all().filter((one) => one.bound.has(self)).length
-  if (command === 'study-bind' && bound >= LIMITS.studiesMax && !state.bound.has(self)) {
-    return { code: 'studies-full', message: `${bound} studies are bound here, and no more are run by one node` }
-  }
-  return null
 }

@@ -1,6 +1,6 @@
 /** What a study's progress reads like in the log: the drafts of a binding, of a trained update and of a merge. */
 import { fromHex } from '../core/bytes.ts'
-import type { Digest, StudyId } from '../core/ids.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { MergeInput } from '../gossip/exchange.ts'
 import type { StudyState } from '../governance/studies.ts'
@@ -66,4 +66,9 @@ export function mergedDrafts(context: Context, { id, study }: StudyState, facts:
     context.draft('round.evaluated', id, { round, model, ...measures }),
     ...(last ? [context.draft('study.ended', id, { rounds: round + 1, model })] : []),
   ]
+}
+
+/** Whether this member's counts and sums are still wanted for the scaling. */
+export function lacksStatistics({ scaling, statistics }: StudyState, self: MemberId): boolean {
+  return scaling === null && !statistics.has(self)
 }

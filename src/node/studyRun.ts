@@ -2,13 +2,12 @@
  * One study at one node: bind → statistics → scaling → rounds → end. A round is base, train, record, publish, merge, evaluate,
  * record (ARCHITECTURE §2); what depends on a durable write waits for its `committed`.
  */
-import { sharedParameters } from '../config/study.ts'
 import { fromHex } from '../core/bytes.ts'
 import { invariant } from '../core/errors.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Metrics } from '../core/metrics.ts'
-import { Exchange, type Expectation, type Judgement, type MergeInput, nextRound } from '../gossip/exchange.ts'
+import { Exchange, type Judgement, type MergeInput, nextRound } from '../gossip/exchange.ts'
 import { TRAINING_DIVERGED, type UpdateFacts, type UpdateHeader } from '../gossip/update.ts'
 import { type Permit, permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
@@ -16,10 +15,11 @@ import { type Checkpoint, roundsBehind } from './checkpoint.ts'
 import { Company } from './company.ts'
 import type { Context } from './context.ts'
 import type { BoundDataset } from './events.ts'
+import { expectationOf } from './expectation.ts'
 import { Freezing } from './freezing.ts'
 import { Keeping } from './keeping.ts'
 import { LEARNING, type Phase, TAKEN } from './phase.ts'
-import { bindingDrafts, mergedDrafts, trainedDrafts } from './roundEntries.ts'
+import { bindingDrafts, lacksStatistics, mergedDrafts, trainedDrafts } from './roundEntries.ts'
 
 /** After a failure of the learner, how long until it is tried again: long enough not to spin, short enough for an unattended night. */
 const RETRY_MS = 30_000
@@ -51,6 +51,8 @@ export class StudyRun {
   /** What the operator asked for last; null before that. */
   #pauseAsked: boolean | null = null
   readonly #keeping = new Keeping()
+  /** The newest round that went out before a start whose folder did not know of it; −1 where none. */
+  #published = -1
 
   constructor(id: StudyId, context: Context) {
     this.id = id
@@ -64,7 +66,7 @@ export class StudyRun {
     const state = this.#context.studies.get(this.id)
     if (dataset !== null && state?.accepted.has(this.#context.self) === true) {
       const recorded = state.commitments.get(this.#context.self) === dataset.commitment
-      if (!recorded || this.#lacksStatistics(state)) this.bind(dataset)
+      if (!recorded || lacksStatistics(state, this.#context.self)) this.bind(dataset)
     }
     if (state?.ended.has(this.#context.self)) this.#phase = 'ended' // also where its checkpoint was lost
     if (checkpoint === null) return
@@ -76,13 +78,18 @@ export class StudyRun {
     }
   }
 
+  /** The own log, fetched back at a start, says that this round went out: it is not trained again, for it would come out otherwise. */
+  published(round: number): void {
+    this.#published = Math.max(this.#published, round)
+  }
+
   bind(dataset: BoundDataset): void {
     const state = this.#context.studies.get(this.id)
     invariant(state !== undefined, 'a table is bound to a known study')
     this.#dataset = dataset
     this.#context.record(
       `bound:${this.id}`,
-      bindingDrafts(this.#context, this.id, dataset, this.#lacksStatistics(state)),
+      bindingDrafts(this.#context, this.id, dataset, lacksStatistics(state, this.#context.self)),
     )
   }
 
@@ -118,7 +125,12 @@ export class StudyRun {
     if (state === undefined || this.#permit === null || this.#phase === 'idle')
       return { verdict: 'ignore', reason: 'study-not-running' }
     const heardAtRound = TAKEN.has(this.#phase) ? this.#round + 1 : this.#round
-    const judgement = this.#exchange.judge(header, facts, this.#expectation(state), heardAtRound)
+    const judgement = this.#exchange.judge(
+      header,
+      facts,
+      expectationOf(state, this.#permit, this.#context.self),
+      heardAtRound,
+    )
     if (judgement.verdict === 'accept') {
       this.#keeping.add(header.digest)
       this.#release()
@@ -134,7 +146,8 @@ export class StudyRun {
     this.#keeping.add(base)
     this.#merged = null
     const checkpoint = this.#checkpoint
-    if (checkpoint?.stage === 'trained' && checkpoint.scaling === scaling && !this.#afresh) {
+    const stale = checkpoint === null || checkpoint.round < this.#published
+    if (!stale && checkpoint.stage === 'trained' && checkpoint.scaling === scaling && !this.#afresh) {
       this.#base = checkpoint.base
       this.#parents = checkpoint.parents
       this.#own = { update: checkpoint.shared, examples: checkpoint.examples, head: checkpoint.head }
@@ -143,9 +156,9 @@ export class StudyRun {
       return
     }
     this.#own = null
-    if (checkpoint !== null) this.#round = Math.max(this.#round, checkpoint.round + 1)
+    this.#round = Math.max(this.#round, (checkpoint?.round ?? -1) + 1, this.#published + 1)
     this.#release()
-    if (checkpoint !== null && this.#round >= state.study.rounds.count) this.#endUnmerged(checkpoint, scaling, base)
+    if (this.#round >= state.study.rounds.count) this.#endUnmerged(scaling, base)
     else this.#rest()
   }
 
@@ -222,10 +235,6 @@ export class StudyRun {
     }
   }
 
-  #lacksStatistics(state: StudyState): boolean {
-    return state.scaling === null && !state.statistics.has(this.#context.self)
-  }
-
   /** Frozen already: open. Everybody's statistics here, or the deadline past: freeze. */
   #freezeOrOpen(state: StudyState): void {
     if (!state.accepted.has(this.#context.self)) return
@@ -289,14 +298,17 @@ export class StudyRun {
     }
     if (leave.scaling !== this.#permit.scaling) return this.#open(state) // what was trained belongs to a scaling that is no more
     const { update, examples } = this.#own
-    const header: UpdateHeader = {
-      study: this.id,
-      author: this.#context.self,
-      round: this.#round,
+    const { scaling } = this.#permit
+    const parents = this.#parents.slice(0, LIMITS.updateParentsMax)
+    const [study, author, round, base] = [this.id, this.#context.self, this.#round, this.#base]
+    const header = {
+      study,
+      author,
+      round,
       examples,
-      scaling: this.#permit.scaling,
-      base: this.#base,
-      parents: this.#parents.slice(0, LIMITS.updateParentsMax),
+      scaling,
+      base,
+      parents,
       digest: update,
       parameters: this.#parameters,
     }
@@ -337,11 +349,11 @@ export class StudyRun {
     this.#release()
   }
 
-  /** The last round's update cannot be merged any more, for its scaling was replaced: the study ends with what was trained. */
-  #endUnmerged(checkpoint: Checkpoint, scaling: Digest, model: Digest): void {
+  /** The last round's update cannot be merged any more, for its scaling was replaced or its weights are lost: the study ends with what was trained. */
+  #endUnmerged(scaling: Digest, model: Digest): void {
     this.#phase = 'ended'
-    this.#checkpoint = { ...checkpoint, stage: 'ended', scaling, shared: model }
-    const rounds = checkpoint.round + 1
+    if (this.#checkpoint !== null) this.#checkpoint = { ...this.#checkpoint, stage: 'ended', scaling, shared: model }
+    const rounds = this.#round
     const drafts = [this.#context.draft('study.ended', this.id, { rounds, model: fromHex(model) })]
     this.#context.out.push({ type: 'record', tag: `ended:${this.id}`, drafts, checkpoint: this.#checkpoint })
     this.#context.tell('info', 'study-ended', { study: this.id, rounds, model })
@@ -357,18 +369,6 @@ export class StudyRun {
 
   #dueMs(state: StudyState): number {
     return this.#roundStartedMs + state.study.rounds.periodSeconds * 1000
-  }
-
-  #expectation(state: StudyState): Expectation {
-    invariant(this.#permit !== null, 'a running study has a permit')
-    const { study } = state
-    return {
-      self: this.#context.self,
-      parameters: sharedParameters(study), // known before the learner is ready: others may be quicker
-      scaling: this.#permit.scaling,
-      rounds: study.rounds.count,
-      accepted: state.accepted,
-    }
   }
 
   #checkpointOf(stage: Checkpoint['stage'], scaling: Digest, shared: Digest, head: Digest): Checkpoint {

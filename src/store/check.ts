@@ -8,6 +8,7 @@ import { fitsFrontier } from '../ledger/merkle.ts'
 import type { LogStore, StoredHead } from '../ledger/store.ts'
 import type { Pin } from './headPin.ts'
 import { LEDGER_LOST } from './levelErrors.ts'
+import { TreeReader } from './treeReader.ts'
 
 const NEWEST_CHECKED = 256 // the largest commit: what a crash can have touched; the daemon's fact reader and scrub look at the others
 
@@ -35,21 +36,18 @@ export async function checkLog(head: StoredHead, store: Pick<LogStore, 'entries'
 }
 
 /**
- * Refuses a ledger that lacks what this node has already signed. A ledger ahead of its pin is well: the batch was written and the
- * pin was not. Error: `ledger-behind-pin`.
+ * Refuses a ledger whose own log is not the one that this node has signed. One that ends before its pin is taken: the boot fence
+ * fetches the rest back from the others, and nothing is signed before. One ahead of it is well: the batch was written and the pin was
+ * not. Error: `ledger-behind-pin`.
  */
-export async function checkPin(pin: Pin, own: StoredHead | undefined, store: Pick<LogStore, 'commit'>): Promise<void> {
-  const size = own?.size ?? 0
-  if (pin.size > size) {
-    throw behind(
-      `the ledger holds ${size} own entries, but ${pin.size} were signed: it is an old copy, or its newest part is lost`,
-    )
-  }
-  if (own === undefined || pin.size === 0) return
-  const kept = await store.commit(own.author, pin.size - 1, pin.size)
-  if (kept !== undefined && !equalBytes(parseHead(kept.note, null).root, pin.root)) {
-    throw behind(`the ledger's own entry ${pin.size - 1} is not the one that was signed`)
-  }
+export async function checkPin(
+  pin: Pin,
+  own: StoredHead | undefined,
+  store: Pick<LogStore, 'entries' | 'nodes'>,
+): Promise<void> {
+  if (own === undefined || pin.size === 0 || pin.size > own.size) return
+  const root = await new TreeReader(store, own.author).root(pin.size)
+  if (!equalBytes(root, pin.root)) throw behind(`the ledger's own entry ${pin.size - 1} is not the one that was signed`)
 }
 
 function behind(found: string): ConsiliumError {

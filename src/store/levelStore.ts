@@ -2,13 +2,13 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { Level } from 'level'
 import { equalBytes, fromUtf8, toHex } from '../core/bytes.ts'
-import { ConsiliumError, messageOf } from '../core/errors.ts'
+import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import { compareIds, type MemberId } from '../core/ids.ts'
 import { rootAt } from '../ledger/chain.ts'
 import { Frontier } from '../ledger/merkle.ts'
-import type { LogBatch, LogStore, StoredHead } from '../ledger/store.ts'
+import type { Final, LogBatch, LogStore, StoredHead, Witnessed } from '../ledger/store.ts'
 import { checkLog, checkPin } from './check.ts'
-import { HeadPin, pinMissing, pinPath } from './headPin.ts'
+import { HeadPin, type Pin, pinMissing, pinPath } from './headPin.ts'
 import { corrupt, storeError } from './levelErrors.ts'
 import {
   AUTHOR_BYTES,
@@ -17,6 +17,7 @@ import {
   decodeState,
   encodeHeadRecord,
   encodeState,
+  nodeKey,
   numberKey,
   numberOf,
   shortAuthor,
@@ -24,6 +25,7 @@ import {
   TABLE,
   tableRange,
 } from './records.ts'
+import { WitnessRecords } from './witnessRecords.ts'
 import { checkBatch, type WriteHooks, WriteQueue } from './writes.ts'
 
 /** How to open a level store; `hooks` are faults for tests. */
@@ -58,6 +60,7 @@ export class LevelStore implements LogStore {
   readonly #self: MemberId
   readonly #writes: WriteQueue
   readonly #onStateDamaged: (name: string) => void
+  readonly #witness: WitnessRecords
   readonly #heads = new Map<MemberId, StoredHead>()
   readonly #frozen = new Set<string>() // short authors, hex
   #pin: HeadPin | null = null
@@ -69,6 +72,15 @@ export class LevelStore implements LogStore {
     this.#self = options.self
     this.#writes = new WriteQueue(options.hooks)
     this.#onStateDamaged = options.onStateDamaged ?? (() => undefined)
+    this.#witness = new WitnessRecords({
+      get: (key) => db.get(key),
+      rows: (range) => db.iterator(range).all(),
+      write: (puts, deletes) =>
+        this.#write((batch) => {
+          for (const [key, value] of puts) batch.put(key, value)
+          for (const key of deletes) batch.del(key)
+        }),
+    })
   }
 
   /**
@@ -191,6 +203,30 @@ export class LevelStore implements LogStore {
     return this.#read(() => this.#db.get(authorKey(TABLE.fork, shortAuthor(author))))
   }
 
+  nodes(author: MemberId, level: number, from: number, to: number): Promise<Uint8Array[]> {
+    return this.#read(() => this.#witness.nodes(author, level, from, to))
+  }
+
+  witnessed(author: MemberId): Promise<Witnessed | undefined> {
+    return this.#read(() => this.#witness.witnessed(author))
+  }
+
+  putWitnessed(author: MemberId, witnessed: Witnessed): Promise<void> {
+    return this.#writes.run('putWitnessed', () => () => this.#witness.putWitnessed(author, witnessed))
+  }
+
+  putFinal(author: MemberId, final: Final): Promise<void> {
+    return this.#writes.run('putFinal', () => () => this.#witness.putFinal(author, final))
+  }
+
+  final(author: MemberId, size?: number): Promise<Omit<Final, 'timeS'> | undefined> {
+    return this.#read(() => this.#witness.final(author, size))
+  }
+
+  finalTime(author: MemberId, size: number): Promise<number | undefined> {
+    return this.#read(() => this.#witness.finalTime(author, size))
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -203,20 +239,45 @@ export class LevelStore implements LogStore {
   }
 
   /** Entries, note, head and state in one synced batch; then the pin; only then does the caller learn of it and publish. */
-  async #append({ author, from, entries, head, state }: LogBatch, short: Uint8Array): Promise<void> {
+  async #append({ author, from, entries, head, nodes, state }: LogBatch, short: Uint8Array): Promise<void> {
     await this.#write((batch) => {
       for (const [i, raw] of entries.entries()) batch.put(numberKey(TABLE.entry, short, from + i), raw)
       batch.put(numberKey(TABLE.commit, short, head.size), head.note)
+      for (const { level, index, hash } of nodes) batch.put(nodeKey(short, level, index), hash)
       batch.put(authorKey(TABLE.head, short), encodeHeadRecord(head))
       if (state !== undefined) putAll(batch, state)
     })
-    if (author === this.#self) await this.#advancePin(head)
+    const before = this.#heads.get(author)
     this.#heads.set(author, head)
+    if (author !== this.#self) return
+    if ((before?.size ?? 0) < this.signed.size) await checkPin(this.signed, head, this) // fetched back: it must be what was signed
+    await this.#advancePin(head)
+  }
+
+  /** What this node has signed last, as its pin says: more than the ledger holds where that is an older copy. */
+  get signed(): Pin {
+    invariant(this.#pin !== null, 'an open store has a pin')
+    return this.#pin.newest
+  }
+
+  /** The pin goes back to what is stored: for entries that nobody will ever hold. Appends that follow wait for it. */
+  forgetSigned(): Promise<void> {
+    return this.#writes.run('putState', () => async () => {
+      await this.#pin?.close()
+      this.#pin = await HeadPin.create(pinPath(this.#path), this.#storedPin())
+    })
+  }
+
+  #storedPin(): Pin {
+    const own = this.#heads.get(this.#self)
+    return { size: own?.size ?? 0, root: own === undefined ? new Uint8Array(32) : rootAt({ ...own, lamport: 0 }) }
   }
 
   async #advancePin(head: StoredHead): Promise<void> {
     try {
-      await this.#pin?.advance({ size: head.size, root: new Frontier(head.size, head.frontier).root() })
+      const { size } = this.signed
+      if (head.size > size)
+        await this.#pin?.advance({ size: head.size, root: new Frontier(head.size, head.frontier).root() })
     } catch (error) {
       throw storeError(error, pinPath(this.#path))
     }
@@ -265,8 +326,7 @@ export class LevelStore implements LogStore {
   async #openPin(mode: 'check' | 'trust'): Promise<void> {
     const path = pinPath(this.#path)
     const own = this.#heads.get(this.#self)
-    const size = own?.size ?? 0
-    const root = own === undefined ? new Uint8Array(32) : rootAt({ ...own, lamport: 0 })
+    const { size, root } = this.#storedPin()
     if (mode === 'check') {
       this.#pin = (await HeadPin.read(path)) ?? null
       if (this.#pin === null) throw pinMissing(path, `the ledger holds ${size} own entries`)

@@ -1,6 +1,7 @@
 /** LogStore in memory: for the simulator and for tests; `reopen` gives what a disk would hold after a crash. */
+import { invariant } from '../core/errors.ts'
 import { compareIds, type MemberId } from '../core/ids.ts'
-import type { LogBatch, LogStore, StoredHead } from '../ledger/store.ts'
+import type { Final, LogBatch, LogStore, StoredHead, Witnessed } from '../ledger/store.ts'
 import { checkBatch, type WriteHooks, WriteQueue } from './writes.ts'
 
 interface Log {
@@ -15,6 +16,9 @@ class Contents {
   readonly logs = new Map<MemberId, Log>()
   readonly state = new Map<string, Uint8Array>()
   readonly evidence = new Map<MemberId, Uint8Array>()
+  readonly nodes = new Map<string, Uint8Array>()
+  readonly witnessed = new Map<MemberId, Witnessed>()
+  readonly finals = new Map<MemberId, Final[]>()
 }
 
 /** Lasts as long as the process; no pin, and no check at `reopen`. */
@@ -46,6 +50,8 @@ export class MemoryStore implements LogStore {
           log.commits.push(commit)
           log.head = batch.head
         }
+        for (const { level, index, hash } of batch.nodes)
+          this.#contents.nodes.set(`${batch.author} ${level} ${index}`, hash)
         this.#setState(batch.state)
       }
     })
@@ -100,6 +106,47 @@ export class MemoryStore implements LogStore {
 
   async forkEvidence(author: MemberId): Promise<Uint8Array | undefined> {
     return this.#contents.evidence.get(author)
+  }
+
+  async nodes(author: MemberId, level: number, from: number, to: number): Promise<Uint8Array[]> {
+    const out: Uint8Array[] = []
+    for (let index = from; index < to; index++) {
+      const hash = this.#contents.nodes.get(`${author} ${level} ${index}`)
+      if (hash === undefined) break
+      out.push(hash)
+    }
+    return out
+  }
+
+  async witnessed(author: MemberId): Promise<Witnessed | undefined> {
+    return this.#contents.witnessed.get(author)
+  }
+
+  putWitnessed(author: MemberId, witnessed: Witnessed): Promise<void> {
+    return this.#writes.run('putWitnessed', () => () => {
+      const { witnessed: kept } = this.#contents
+      invariant(witnessed.size >= (kept.get(author)?.size ?? 0), 'what was cosigned never goes back')
+      kept.set(author, witnessed)
+    })
+  }
+
+  /** Keeps all of them: a memory is short. */
+  putFinal(author: MemberId, final: Final): Promise<void> {
+    return this.#writes.run('putFinal', () => () => {
+      const finals = this.#contents.finals.get(author) ?? []
+      invariant((finals.at(-1)?.size ?? 0) < final.size, 'final heads only grow')
+      this.#contents.finals.set(author, [...finals, final])
+    })
+  }
+
+  async final(author: MemberId, size?: number): Promise<Omit<Final, 'timeS'> | undefined> {
+    const finals = this.#contents.finals.get(author) ?? []
+    const found = size === undefined ? finals.at(-1) : finals.find((final) => final.size >= size)
+    return found === undefined ? undefined : { size: found.size, note: found.note }
+  }
+
+  async finalTime(author: MemberId, size: number): Promise<number | undefined> {
+    return this.#contents.finals.get(author)?.find((final) => final.size >= size)?.timeS
   }
 
   close(): Promise<void> {

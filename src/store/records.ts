@@ -5,10 +5,20 @@ import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { sha256 } from '../core/digest.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
-import type { StoredHead } from '../ledger/store.ts'
+import type { StoredHead, Witnessed } from '../ledger/store.ts'
 
-/** First byte of a key. Taken by later parts: t tiles, w witness state, g epochs, d decision slots, s subject tags, q out-of-order. */
-export const TABLE = { entry: 0x65, head: 0x68, commit: 0x63, fork: 0x78, state: 0x69 } as const // e h c x i
+/** First byte of a key. Taken by later parts: g epochs, d decision slots, s subject tags. */
+export const TABLE = {
+  entry: 0x65, // e
+  head: 0x68, // h
+  commit: 0x63, // c
+  node: 0x74, // t: of the tree
+  witnessed: 0x77, // w
+  final: 0x66, // f
+  finalTime: 0x6d, // m
+  fork: 0x78, // x
+  state: 0x69, // i
+} as const
 
 export const AUTHOR_BYTES = 8
 const HEAD_RECORD_VERSION = 1
@@ -35,6 +45,21 @@ export function numberKey(table: number, short: Uint8Array, number: number): Uin
   key.writeUInt32BE(Math.floor(number / 2 ** 32), 9)
   key.writeUInt32BE(number % 2 ** 32, 13)
   return key
+}
+
+/** `t ‖ author8 ‖ level ‖ index as u64`. */
+export function nodeKey(short: Uint8Array, level: number, index: number): Uint8Array {
+  const key = Buffer.alloc(2 + AUTHOR_BYTES + 8)
+  key[0] = TABLE.node
+  key.set(short, 1)
+  key[1 + AUTHOR_BYTES] = level
+  key.writeBigUInt64BE(BigInt(index), 2 + AUTHOR_BYTES)
+  return key
+}
+
+/** The index at the end of a key made by `nodeKey`. */
+export function nodeIndexOf(key: Uint8Array): number {
+  return Number(new DataView(key.buffer, key.byteOffset, key.byteLength).getBigUint64(2 + AUTHOR_BYTES))
 }
 
 /** The number at the end of a key made by `numberKey`. */
@@ -72,6 +97,41 @@ export function decodeState(name: string, bytes: Uint8Array): Uint8Array | null 
   if (bytes[0] === STATE_VERSION) return new Uint8Array(bytes.subarray(1, -CRC_BYTES))
   const message = `the state "${name}" has version ${bytes[0]}, this version reads ${STATE_VERSION}: run the newer Consilium again`
   throw new ConsiliumError({ code: 'database-newer', message })
+}
+
+const WITNESSED_BYTES = 8 + 32 + CRC_BYTES
+
+/** `size as u64 ‖ root ‖ CRC-32 of key and both`. */
+export function encodeWitnessed(key: Uint8Array, { size, root }: Witnessed): Uint8Array {
+  const bytes = Buffer.alloc(WITNESSED_BYTES)
+  bytes.writeBigUInt64BE(BigInt(size))
+  bytes.set(root, 8)
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, -CRC_BYTES), crc32(key)), WITNESSED_BYTES - CRC_BYTES)
+  return bytes
+}
+
+/** Error: `database-corrupt`. */
+export function decodeWitnessed(key: Uint8Array, bytes: Uint8Array): Witnessed {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const whole = bytes.length === WITNESSED_BYTES
+  if (!whole || view.getUint32(40) !== crc32(bytes.subarray(0, -CRC_BYTES), crc32(key)))
+    throw new ConsiliumError({
+      code: 'database-corrupt',
+      message: 'the record of what this node has cosigned is not as it was written',
+    })
+  return { size: Number(view.getBigUint64(0)), root: new Uint8Array(bytes.subarray(8, 40)) }
+}
+
+/** Seconds since 1970 as u64. */
+export function encodeTime(timeS: number): Uint8Array {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64BE(BigInt(timeS))
+  return bytes
+}
+
+/** What `encodeTime` was given. */
+export function decodeTime(bytes: Uint8Array): number {
+  return Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0))
 }
 
 function stateCrc(name: string, versioned: Uint8Array): number {

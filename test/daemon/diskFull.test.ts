@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { VerifyReport } from '../../src/daemon/api.ts'
-import { consilium, consortium, inFolder, patients, studyText, type TestNode, until } from './kit.ts'
+import { consilium, consortium, inFolder, patients, startAll, studyText, type TestNode, until } from './kit.ts'
 
 const it = suite('full disk')
 const run = promisify(execFile)
@@ -25,7 +25,7 @@ it('a full disk stops the node with one clear line, and it resumes when there is
     try {
       nodes.push(...(await consortium(folder, ['one', 'two'])))
       const [one, two] = nodes as [TestNode, TestNode]
-      await Promise.all(nodes.map((node) => node.start()))
+      await startAll(nodes)
       const file = join(folder, 'test.study.yaml')
       await writeFile(file, studyText({ rounds: 100_000, periodSeconds: 0.02, deadlineSeconds: 1 }))
       const added = await consilium(['study', 'add', file, '--home', one.home, '--json'])

@@ -6,6 +6,7 @@ import { weightsDigest } from '../../src/core/digest.ts'
 import { type MemberId, studyId } from '../../src/core/ids.ts'
 import { Inbox } from '../../src/daemon/inbox.ts'
 import { Logs } from '../../src/daemon/logs.ts'
+import { Witness } from '../../src/daemon/witness.ts'
 import { encodeUpdate, type UpdateHeader, updateMessage } from '../../src/gossip/update.ts'
 import type { Transport } from '../../src/net/transport.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
@@ -18,7 +19,7 @@ const ADA = keyOf('ada')
 const BEN = keyOf('ben')
 const ROOM = { require: async () => undefined }
 const OTHER_STUDY = studyId('ab'.repeat(32))
-const TOPICS = { heads: 'heads', study: (id: string) => `study/${id}` }
+const TOPICS = { witness: 'witness', heads: 'heads', study: (id: string) => `study/${id}` }
 const WEIGHTS = Float32Array.of(1, 2, 3)
 
 function updateOf(author = ADA): Uint8Array {
@@ -49,7 +50,8 @@ function inboxOf() {
     store: new MemoryStore(),
     transport,
   })
-  const inbox = new Inbox({ topics: TOPICS, logs, weights, feed: (event) => events.push(event) })
+  const witness = new Witness({ key: BEN, founding: FOUNDING, members, store: new MemoryStore(), transport, logs })
+  const inbox = new Inbox({ topics: TOPICS, logs, witness, weights, feed: (event) => events.push(event) })
   return { inbox, events, weights }
 }
 

@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../src/core/rng.ts'
 import type { EntryReport, ModelReport, VerifyReport } from '../../src/daemon/api.ts'
-import { bind, consortium, inFolder, patients, propose, studyText, type TestNode, until } from './kit.ts'
+import { bind, consortium, inFolder, patients, propose, startAll, studyText, type TestNode, until } from './kit.ts'
 
 const it = suite('killed again and again')
 const KILLS = 40
@@ -14,7 +14,7 @@ it(`${KILLS} kills at random moments (CONSILIUM_SEED=${SEED})`, () =>
   inFolder(async (folder, nodes) => {
     const rng = Rng.from('kills', SEED)
     nodes.push(...(await consortium(folder, ['one', 'two', 'three'])))
-    await Promise.all(nodes.map((node) => node.start()))
+    await startAll(nodes)
     const study = await propose(folder, nodes, studyText({ rounds: ROUNDS, periodSeconds: 0.05 }))
     for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(60, i))
     const roundOf = async (node: TestNode): Promise<number> => (await node.status())?.studies[0]?.round ?? 0

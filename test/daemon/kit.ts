@@ -75,6 +75,18 @@ export class TestNode {
   }
 }
 
+/** Starts all of them, and waits until each has passed its boot fence. */
+export async function startAll(nodes: readonly TestNode[], ...more: string[]): Promise<void> {
+  await Promise.all(nodes.map((node) => node.start(...more)))
+  await signing(nodes)
+}
+
+/** Waits until each has passed its boot fence. */
+export async function signing(nodes: readonly TestNode[]): Promise<void> {
+  for (const node of nodes)
+    await until(30_000, `${node.name} to sign`, async () => (await node.status())?.fence === null)
+}
+
 /** A founded consortium of `names` on loopback; the first is everybody's bootstrap. */
 export async function consortium(folder: string, names: readonly string[]): Promise<TestNode[]> {
   const nodes = names.map((name) => new TestNode(folder, name))

@@ -7,7 +7,19 @@ import type { EntryReport, ModelReport, VerifyReport } from '../../src/daemon/ap
 import { readMemberKey } from '../../src/daemon/memberKey.ts'
 import { replay } from '../../src/daemon/recorder.ts'
 import { LevelStore } from '../../src/store/levelStore.ts'
-import { bind, consilium, consortium, inFolder, patients, propose, studyText, type TestNode, until } from './kit.ts'
+import {
+  bind,
+  consilium,
+  consortium,
+  inFolder,
+  patients,
+  propose,
+  signing,
+  startAll,
+  studyText,
+  type TestNode,
+  until,
+} from './kit.ts'
 
 const it = suite('network of daemons')
 const ROUNDS = 40
@@ -20,6 +32,7 @@ it('a study runs to its end at all hospitals although one is killed, and every l
     nodes.push(...(await consortium(folder, ['north', 'south', 'west'])))
     const [north, south, west] = nodes as [TestNode, TestNode, TestNode]
     await Promise.all(nodes.map((node) => node.start('--record', join(folder, `${node.name}.record`))))
+    await signing(nodes)
     const study = await propose(folder, nodes, studyText({ rounds: ROUNDS }))
     for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(80, i))
 
@@ -88,7 +101,7 @@ it('a stop is recorded, takes less than 5 s while training, and the next start r
   inFolder(async (folder, nodes) => {
     nodes.push(...(await consortium(folder, ['one', 'two'])))
     const [one, two] = nodes as [TestNode, TestNode]
-    await Promise.all(nodes.map((node) => node.start()))
+    await startAll(nodes)
     const study = await propose(folder, nodes, studyText({ rounds: 500, periodSeconds: 0.1 }))
     for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(60, i))
     await until(20_000, 'some rounds', async () => (await roundOf(one)) >= 5)
@@ -133,7 +146,7 @@ it('a paused study does not train, resumes, and stays paused over a restart', ()
   inFolder(async (folder, nodes) => {
     nodes.push(...(await consortium(folder, ['one', 'two'])))
     const [one, two] = nodes as [TestNode, TestNode]
-    await Promise.all(nodes.map((node) => node.start()))
+    await startAll(nodes)
     const study = await propose(folder, nodes, studyText({ rounds: 1000, periodSeconds: 0.1 }))
     for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(60, i))
     await until(20_000, 'some rounds', async () => (await roundOf(one)) >= 3)

@@ -5,8 +5,15 @@ import type { Cbor } from '../../src/core/cbor.ts'
 import { sha256 } from '../../src/core/digest.ts'
 import { type SigningKey, signingKey } from '../../src/core/ed25519.ts'
 import { digest, type StudyId, studyId } from '../../src/core/ids.ts'
-import { type EntryDraft, emptyTip, extend, rootAt, storedHead, type Tip } from '../../src/ledger/chain.ts'
-import type { Entry } from '../../src/ledger/entry.ts'
+import {
+  type EntryDraft,
+  type Extension,
+  emptyTip,
+  extend,
+  rootAt,
+  storedHead,
+  type Tip,
+} from '../../src/ledger/chain.ts'
 import { signHead, type VerifiedHead } from '../../src/ledger/head.ts'
 import type { LogBatch } from '../../src/ledger/store.ts'
 
@@ -29,11 +36,8 @@ export function draftOf(
   }
 }
 
-export interface Commit {
-  readonly raws: readonly Uint8Array[]
-  readonly entries: readonly Entry[]
+export interface Commit extends Extension {
   readonly before: Tip
-  readonly tip: Tip
   readonly head: VerifiedHead
 }
 
@@ -67,6 +71,6 @@ export function logOf(key: SigningKey, counts: readonly number[], label = 'main'
 }
 
 export function batchOf(commit: Commit, state?: ReadonlyMap<string, Uint8Array | null>): LogBatch {
-  const { before, raws, tip, head } = commit
-  return { author: tip.author, from: before.size, entries: raws, head: storedHead(tip, head.note), state }
+  const { before, raws, tip, head, nodes } = commit
+  return { author: tip.author, from: before.size, entries: raws, head: storedHead(tip, head.note), nodes, state }
 }

@@ -75,7 +75,7 @@ const FORMATS: Record<string, Uint8Array> = {
   'ledger-v1-heads.cbor': encodeHeads([HEAD.note, OTHER.note])[0] as Uint8Array,
   'ledger-v1-fork.cbor': encodeFork(HEAD.note, OTHER.note),
   'store-v1-head-record.cbor': encodeHeadRecord(
-    batchOf({ ...LOG, entries: [], before: emptyTip(ADA.member), head: HEAD }).head,
+    batchOf({ ...LOG, entries: [], nodes: [], before: emptyTip(ADA.member), head: HEAD }).head,
   ),
   'store-v1-state.bin': encodeState('checkpoint/1', utf8('a checkpoint')),
 }

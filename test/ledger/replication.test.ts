@@ -171,12 +171,22 @@ it('replication: one size with two roots is a fork, told once, against stored an
 
 it('replication: own entries are compared with what others say, never fetched', () => {
   const replication = new Replication(SELF, MEMBERS, [log(SELF, 4)])
+  replication.seal()
   assert.is(replication.onHead(log(SELF, 9), BEN, T).reason, 'own-log-ahead')
   assert.equal(replication.due(T), [])
   replication.onOwn(log(SELF, 6))
   assert.is(replication.onHead(log(SELF, 6), BEN, T).verdict, 'accept')
   assert.equal(replication.due(T), [], 'nothing of our own is fetched')
   assert.ok(replication.onHead(log(SELF, 4, 'other branch'), BEN, T).fork)
+})
+
+it('replication: before it is sealed, the own log is fetched back like any other', () => {
+  const replication = new Replication(SELF, MEMBERS, [log(SELF, 4)])
+  assert.is(replication.onHead(log(SELF, 9), BEN, T).verdict, 'accept')
+  assert.equal(replication.due(T), [{ author: SELF, peer: BEN, from: 4, to: 9 }])
+  replication.onFetched(log(SELF, 9))
+  replication.seal()
+  assert.is(replication.onHead(log(SELF, 10), BEN, T).reason, 'own-log-ahead')
 })
 
 it('replication: strangers’ logs are ignored', () => {

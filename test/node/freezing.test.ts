@@ -30,6 +30,8 @@ function stateOf(contributedMs: number, deadlineSeconds: number, more: readonly 
 /** When a node that starts at `startMs` proposes: null where it does at once, else when it wants to be woken, having proposed then. */
 function proposesAt(startMs: number, state: StudyState): number | null {
   const context = new Context(SELF, digestOf('founding'), [SELF, ADA], new Studies())
+  context.unseal([])
+  context.out = []
   const freezing = new Freezing()
   const proposed = (now: number): boolean => {
     context.now = now

@@ -119,7 +119,7 @@ export class Harness {
   /** An entry of another member is replicated. */
   hearEntry(author: MemberId, draft: Omit<Draft, 'timeMs' | 'refs'> & Partial<Draft>): void {
     const fact = this.#append(author, { timeMs: this.now, refs: [], ...draft })
-    this.feed({ type: 'replicated', log: this.#sizeOf(author), from: author, facts: [fact] })
+    this.feed({ type: 'replicated', log: this.#sizeOf(author), from: author, facts: [fact], published: [] })
   }
 
   hearUpdate(author: MemberId, more: Partial<UpdateHeader> = {}, facts: Partial<UpdateFacts> = {}): readonly Action[] {
@@ -141,7 +141,14 @@ export class Harness {
 
   hearHead(author: MemberId, size: number, label: string, signatureValid = true, gossip = true): readonly Action[] {
     const log = { author, size, root: digestOf(`root ${author} ${size} ${label}`) }
-    return this.feed({ type: 'head-heard', ticket: gossip ? this.#ticket++ : null, from: author, log, signatureValid })
+    return this.feed({
+      type: 'head-heard',
+      ticket: gossip ? this.#ticket++ : null,
+      from: author,
+      log,
+      signatureValid,
+      asks: false,
+    })
   }
 
   bind(label: string): readonly Action[] {
@@ -203,6 +210,9 @@ export class Harness {
       checkpoints: this.#checkpoint === null ? [] : [this.#checkpoint],
       datasets: this.#dataset === null ? [] : [this.#dataset],
       acceptance: new Uint8Array(64),
+      finals: [],
+      fence: { others: 0, needed: 0, wanted: 0 },
+      signed: 0,
     })
   }
 

@@ -301,7 +301,7 @@ it('who signed is blamed for what gossip carries, who answered for what was aske
   const world = running()
   const log = { author: ADA, size: 9, root: digestOf('a root') }
   const heard = (ticket: number | null) =>
-    world.feed({ type: 'head-heard', ticket, from: BEN, log, signatureValid: false })
+    world.feed({ type: 'head-heard', ticket, from: BEN, log, signatureValid: false, asks: false })
   assert.equal(verdictOf(heard(700)), ['reject', 'head-signature'])
   assert.equal(rejectedOf(world), [`${ADA} head-signature 1`])
   assert.equal(verdictOf(heard(null)), [], 'nobody waits for a verdict on an answer')
@@ -344,7 +344,7 @@ it('a fetch whose peer is gone is asked of another who has it', () => {
   const world = running()
   world.hearHead(ADA, 12, 'main')
   const log = { author: ADA, size: 12, root: digestOf(`root ${ADA} 12 main`) }
-  world.feed({ type: 'head-heard', ticket: null, from: BEN, log, signatureValid: true })
+  world.feed({ type: 'head-heard', ticket: null, from: BEN, log, signatureValid: true, asks: false })
   const actions = world.feed({ type: 'peer-disconnected', member: ADA })
   assert.equal(
     actions.flatMap((one) => (one.type === 'replicate' ? [one.peer] : [])),
@@ -546,6 +546,9 @@ function withStudies(members: number, bound: number): { machine: Machine; unboun
       checkpoints: [],
       datasets: [],
       acceptance: new Uint8Array(64),
+      finals: [],
+      fence: { others: 0, needed: 0, wanted: 0 },
+      signed: 0,
     },
     1_000,
   )

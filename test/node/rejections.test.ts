@@ -14,6 +14,7 @@ const HOUR = 3_600_000
 
 function parts() {
   const context = new Context(SELF, digestOf('founding'), [SELF, ADA, BEN], new Studies())
+  context.unseal([])
   const drafts = () => context.out.flatMap((action) => (action.type === 'record' ? action.drafts : []))
   return { context, rejections: new Rejections(), drafts }
 }

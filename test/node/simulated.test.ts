@@ -175,7 +175,7 @@ it('two scalings frozen apart: the one with more contributions wins everywhere',
     const onStep = ({ node, actions }: Step): void => {
       if (actions.some((action) => action.type === 'tell' && action.event === 'scaling-replaced')) replaced.add(node)
     }
-    const faults: Fault[] = [{ type: 'partition', sides: [0, 0, 1, 1, 1], fromMs: 760 + 40 * seed, toMs: 12_000 }]
+    const faults: Fault[] = [{ type: 'partition', sides: [0, 0, 1, 1, 1], fromMs: 1_260 + 40 * seed, toMs: 12_000 }]
     const result = await run(5, seed, { study: studyOf(25), tables, faults, onStep })
     assert.ok(result.settled, `seed ${seed}`)
     const states = result.nodes.map(({ view }) => view?.studies[0]?.state)

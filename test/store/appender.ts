@@ -16,7 +16,11 @@ writeSync(1, `open ${tip.size} ${toHex(rootAt(tip))}\n`)
 for (let round = 0; ; round++) {
   const from = tip.size
   const drafts = Array.from({ length: 1 + (round % 7) }, (_, i) => draftOf(from + i))
-  const { raws, tip: next } = extend(
+  const {
+    raws,
+    nodes,
+    tip: next,
+  } = extend(
     tip,
     drafts,
     drafts.map(() => new Uint8Array(randomBytes(32))),
@@ -27,6 +31,7 @@ for (let round = 0; ; round++) {
     from,
     entries: raws,
     head: storedHead(next, note),
+    nodes,
     state: new Map([['size', Buffer.from(`${next.size}`)]]),
   })
   tip = next

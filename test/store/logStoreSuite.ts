@@ -3,9 +3,12 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { equalBytes, toHex, utf8 } from '../../src/core/bytes.ts'
 import { emptyTip, tipOf } from '../../src/ledger/chain.ts'
+import { Frontier } from '../../src/ledger/merkle.ts'
+import { verifyConsistency, verifyInclusion } from '../../src/ledger/proof.ts'
 import type { LogStore } from '../../src/ledger/store.ts'
 import { openFrame } from '../../src/ledger/wire.ts'
 import { serveRange } from '../../src/store/serveRange.ts'
+import { TreeReader } from '../../src/store/treeReader.ts'
 import type { WriteHooks, WriteOperation } from '../../src/store/writes.ts'
 import { batchOf, type commitOf, FOUNDING, keyOf, logOf } from '../ledger/fixtures.ts'
 
@@ -17,6 +20,7 @@ export interface Place {
 
 const ADA = keyOf('ada')
 const BEN = keyOf('ben')
+const ROOT = new Uint8Array(32).fill(7)
 const bytesOf = (list: readonly Uint8Array[]) => list.map(toHex)
 
 export function logStoreSuite(name: string, make: () => Promise<Place>): void {
@@ -229,7 +233,7 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
     assert.is(code, 'store-closed')
   })
 
-  for (const operation of ['append', 'putState', 'putForkEvidence'] as const) {
+  for (const operation of ['append', 'putState', 'putForkEvidence', 'putWitnessed', 'putFinal'] as const) {
     for (const moment of ['before', 'after'] as const) {
       const outcome = moment === 'before' ? 'was not written' : 'was written all the same'
       claim(
@@ -242,6 +246,67 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
       )
     }
   }
+
+  claim('what was cosigned is there after a restart, and never goes back', async (store, place) => {
+    assert.is(await store.witnessed(BEN.member), undefined)
+    await store.putWitnessed(BEN.member, { size: 7, root: ROOT })
+    await store.putWitnessed(BEN.member, { size: 7, root: ROOT }) // a cosignature may be made again
+    await store.putWitnessed(BEN.member, { size: 2 ** 40, root: ROOT })
+    await store.close()
+    const again = await place.open()
+    assert.equal(await again.witnessed(BEN.member), { size: 2 ** 40, root: ROOT })
+    assert.is(await again.witnessed(ADA.member), undefined)
+    let refused = ''
+    await again.putWitnessed(BEN.member, { size: 8, root: ROOT }).catch((error: Error) => {
+      refused = error.message
+    })
+    assert.match(refused, 'never goes back')
+    await again.close()
+  })
+
+  claim('final heads are found by size, and when they were witnessed', async (store, place) => {
+    assert.is(await store.final(BEN.member), undefined)
+    const minute = (m: number) => 1_790_000_400 + m * 60 - ((1_790_000_400 + m * 60) % 60)
+    for (const [i, size] of [3, 7, 20, 21].entries())
+      await store.putFinal(BEN.member, { size, note: utf8(`note ${size}`), timeS: minute(i * 50) })
+    await store.close()
+    const again = await place.open()
+    const noteOf = async (size?: number) => Buffer.from((await again.final(BEN.member, size))?.note ?? []).toString()
+    assert.is(await noteOf(), 'note 21')
+    assert.is(await noteOf(8), 'note 20')
+    assert.is(await noteOf(20), 'note 20')
+    assert.is(await noteOf(1), 'note 3')
+    assert.is(await again.final(BEN.member, 22), undefined)
+    assert.is(await again.final(ADA.member, 1), undefined)
+    assert.is(await again.finalTime(BEN.member, 1), minute(0))
+    assert.is(await again.finalTime(BEN.member, 8), minute(100))
+    assert.is(await again.finalTime(BEN.member, 22), undefined)
+    await again.close()
+  })
+
+  claim('a tree of 700 entries keeps its nodes, and every proof from them is right', async (store) => {
+    const commits = logOf(ADA, [1, 254, 200, 245])
+    for (const commit of commits) await store.append(batchOf(commit))
+    const leaves = commits.flatMap(({ entries }) => entries.map(({ leaf }) => leaf))
+    assert.is((await store.nodes(ADA.member, 1, 0, 9)).length, 2)
+    assert.is((await store.nodes(ADA.member, 1, 1, 9)).length, 1)
+    assert.is((await store.nodes(ADA.member, 2, 0, 9)).length, 0)
+    const reader = new TreeReader(store, ADA.member)
+    const rootOf = (size: number): Uint8Array => {
+      const frontier = new Frontier()
+      for (const leaf of leaves.slice(0, size)) frontier.append(leaf)
+      return frontier.root()
+    }
+    for (const size of [1, 2, 255, 256, 257, 511, 512, 513, 699, 700]) {
+      assert.is(toHex(await reader.root(size)), toHex(rootOf(size)))
+      for (const seq of [0, 1, 255, 256, 400, 511, 512, 699].filter((seq) => seq < size)) {
+        const proof = await reader.inclusion(seq, size)
+        assert.ok(verifyInclusion(leaves[seq] as Uint8Array, seq, size, proof, rootOf(size)), `${seq} of ${size}`)
+      }
+      const proof = await reader.consistency(size, 700)
+      assert.ok(verifyConsistency(size, rootOf(size), 700, rootOf(700), proof), `${size} to 700`)
+    }
+  })
 
   it.run()
 }
@@ -262,6 +327,8 @@ async function failing(place: Place, operation: WriteOperation, moment: 'before'
     append: () => store.append(batchOf(second, state)),
     putState: () => store.putState(state),
     putForkEvidence: () => store.putForkEvidence(BEN.member, utf8('two heads')),
+    putWitnessed: () => store.putWitnessed(BEN.member, { size: 7, root: ROOT }),
+    putFinal: () => store.putFinal(BEN.member, { size: 7, note: utf8('cosigned'), timeS: 1_790_000_000 }),
   }[operation]
   const codeOf = (promise: Promise<void>) =>
     promise.then(
@@ -275,7 +342,9 @@ async function failing(place: Place, operation: WriteOperation, moment: 'before'
   const again = await place.open()
   const written = moment === 'after'
   assert.is(await again.getState('late'), undefined)
-  assert.is((await again.getState('round')) !== undefined, written && operation !== 'putForkEvidence')
+  assert.is((await again.getState('round')) !== undefined, written && ['append', 'putState'].includes(operation))
+  assert.is((await again.witnessed(BEN.member))?.size, written && operation === 'putWitnessed' ? 7 : undefined)
+  assert.is((await again.final(BEN.member))?.size, written && operation === 'putFinal' ? 7 : undefined)
   assert.is((await again.forkEvidence(BEN.member)) !== undefined, written && operation === 'putForkEvidence')
   const size = (await again.head(ADA.member))?.size
   assert.is(size, written && operation === 'append' ? 5 : 3)

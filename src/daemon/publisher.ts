@@ -1,0 +1,67 @@
+/** What this node says by gossip: its heads, its requests and answers as a witness, and its updates. */
+import type { SigningKey } from '../core/ed25519.ts'
+import type { Digest, StudyId } from '../core/ids.ts'
+import { encodeUpdate, type UpdateHeader, updateMessage } from '../gossip/update.ts'
+import type { Transport } from '../net/transport.ts'
+import type { WeightStore } from '../training/weightStore.ts'
+import type { Log } from './log.ts'
+import type { Tasks } from './tasks.ts'
+
+/** The names under which members gossip. */
+export interface Topics {
+  readonly heads: string
+  readonly witness: string
+  readonly study: (id: StudyId) => string
+}
+
+/** What a publisher works with. */
+export interface PublisherParts {
+  readonly founding: Digest
+  readonly key: SigningKey
+  readonly transport: Transport
+  readonly weights: WeightStore
+  readonly tasks: Tasks
+  readonly log: Log
+}
+
+/** One per daemon; nothing waits for a message to be out. */
+export class Publisher {
+  readonly #parts: PublisherParts
+  readonly topics: Topics
+
+  constructor(parts: PublisherParts) {
+    this.#parts = parts
+    const prefix = `consilium/1/${parts.founding.slice(0, 16)}`
+    this.topics = {
+      heads: `${prefix}/heads`,
+      witness: `${prefix}/witness`,
+      study: (id) => `${prefix}/study/${id.slice(0, 32)}`,
+    }
+  }
+
+  /** Listens where all members do. */
+  subscribe(): void {
+    for (const topic of [this.topics.heads, this.topics.witness]) this.#parts.transport.subscribe(topic)
+  }
+
+  head(note: Uint8Array | null): void {
+    if (note !== null) this.#publish(this.topics.heads, note)
+  }
+
+  witness = (message: Uint8Array): void => this.#publish(this.topics.witness, message)
+
+  /** Signs the update and sends it with its weights. */
+  update(header: UpdateHeader): void {
+    const weights = this.#parts.weights.get(header.study, header.digest)
+    const signature = this.#parts.key.sign(updateMessage(header, weights))
+    this.#publish(this.topics.study(header.study), encodeUpdate(header, weights, signature))
+  }
+
+  #publish(topic: string, data: Uint8Array): void {
+    const { tasks, transport, log } = this.#parts
+    tasks.run('publish', async () => {
+      const recipients = await transport.publish(topic, data)
+      log('debug', 'published', { topic, bytes: data.length, recipients })
+    })
+  }
+}

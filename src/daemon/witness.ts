@@ -1,0 +1,248 @@
+/**
+ * This node as a witness of the others, and what it hears of its own witnesses: makes cosignatures in the order that `ledger/witness.ts`
+ * asks for, keeps those it hears until a quorum is together, keeps final heads, and tells peers of them.
+ */
+import { fromHex, toHex } from '../core/bytes.ts'
+import type { SigningKey } from '../core/ed25519.ts'
+import { ConsiliumError, invariant } from '../core/errors.ts'
+import type { Digest, MemberId } from '../core/ids.ts'
+import {
+  type Cosignature,
+  formatCosigned,
+  headTextOf,
+  parseCosigned,
+  signCosignature,
+  verifyCosignature,
+} from '../ledger/cosignature.ts'
+import type { Governing } from '../ledger/finality.ts'
+import { quorum } from '../ledger/founding.ts'
+import { parseHead, rootOf, verifyHead } from '../ledger/head.ts'
+import type { LogStore, Witnessed } from '../ledger/store.ts'
+import { type CosignRefusal, cosignRefusal } from '../ledger/witness.ts'
+import {
+  decodeFinal,
+  decodeFinalsRequest,
+  encodeFinal,
+  encodeFinalsRequest,
+  encodeStatements,
+  FINAL_FRAME_BYTES_MAX,
+  STATEMENTS_MAX,
+  type Statement,
+} from '../ledger/witnessWire.ts'
+import type { Transport } from '../net/transport.ts'
+import type { LogSize } from '../node/events.ts'
+import { TreeReader } from '../store/treeReader.ts'
+import type { Logs } from './logs.ts'
+import { Turns } from './turns.ts'
+
+const FINALS = '/consilium/finals/1'
+const SIZES_MAX = 8 // heads per log whose cosignatures are kept until a quorum is together; ledger/finality.ts counts as many
+
+/** What a witness works with. */
+export interface WitnessParts {
+  readonly key: SigningKey
+  readonly founding: Digest
+  readonly members: readonly MemberId[]
+  readonly store: LogStore
+  readonly transport: Transport
+  readonly logs: Pick<Logs, 'newest' | 'isForked'>
+}
+
+type Heard = Map<string, Map<MemberId, Cosignature>>
+
+/** One per daemon; `load` first. Work on one author's log is done in turn. */
+export class Witness {
+  readonly #parts: WitnessParts
+  readonly #turns = new Turns<MemberId>()
+  readonly #finals = new Map<MemberId, LogSize>()
+  /** By author, then by size and root: oldest first. */
+  readonly #heard = new Map<MemberId, Heard>()
+  /** Heads that their authors asked to have cosigned, as their notes: by author, oldest first. */
+  readonly #asked = new Map<MemberId, Map<string, Uint8Array>>()
+
+  readonly governing: Governing
+
+  constructor(parts: WitnessParts) {
+    this.#parts = parts
+    const electorate = { members: new Set(parts.members), quorum: quorum(parts.members.length) }
+    this.governing = () => electorate
+  }
+
+  /** Reads which heads are final, and lets the others ask for them. */
+  async load(): Promise<void> {
+    const { members, store, founding, transport } = this.#parts
+    for (const author of members) {
+      const final = await store.final(author)
+      if (final === undefined) continue
+      const { head } = parseCosigned(final.note, founding)
+      this.#finals.set(author, { author, size: head.size, root: rootOf(head) })
+    }
+    await transport.handle(FINALS, (_, request) => this.#serve(decodeFinalsRequest(request)))
+  }
+
+  /** The newest final head that is kept of each log. */
+  finals(): LogSize[] {
+    return [...this.#finals.values()]
+  }
+
+  /** Cosigns a head, or says why not. What is signed is durable before the signature exists. */
+  cosign(log: LogSize): Promise<CosignRefusal | null> {
+    return this.#turns.run(log.author, async () => {
+      const { store, key, founding, logs } = this.#parts
+      const head: Witnessed = { size: log.size, root: fromHex(log.root) }
+      const last = await store.witnessed(log.author)
+      const size = (await store.head(log.author))?.size ?? 0
+      const tree = new TreeReader(store, log.author)
+      const rootAtHead = head.size <= size ? await tree.root(head.size) : null
+      const rootAtLast = last !== undefined && last.size <= size ? await tree.root(last.size) : null
+      const refusal = cosignRefusal({ last, size, rootAtLast, rootAtHead, frozen: logs.isForked(log.author) }, head)
+      if (refusal !== null) return refusal
+      await store.putWitnessed(log.author, head)
+      const text = headTextOf(founding, log.author, head.size, head.root)
+      this.#keep(log, signCosignature(key, text, Math.floor(Date.now() / 1_000)))
+      return null
+    })
+  }
+
+  /** An author asks for cosignatures under this head; its signature has been checked. */
+  asked(log: LogSize, note: Uint8Array): void {
+    const notes = this.#asked.get(log.author) ?? new Map<string, Uint8Array>()
+    this.#asked.set(log.author, notes.set(keyOf(log), note))
+    if (notes.size > SIZES_MAX) notes.delete(notes.keys().next().value as string)
+  }
+
+  /**
+   * Checks the signatures of one witness; gives what they are under, and whether all of them are its own. Those under a head that its
+   * author is not known to have signed are left out: a witness alone must not fill this node's memory.
+   */
+  hear(statements: readonly Statement[]): { logs: LogSize[]; valid: boolean } {
+    const known = statements.filter((statement) => this.#noteOf(logOf(statement)) !== null)
+    const valid = known.every(({ author, size, root, cosignature }) => {
+      return verifyCosignature(headTextOf(this.#parts.founding, author, size, root), cosignature)
+    })
+    if (valid) for (const statement of known) this.#keep(logOf(statement), statement.cosignature)
+    return { logs: known.map(logOf), valid }
+  }
+
+  /** Publishes own cosignatures under these heads, in as few messages as they fit. */
+  tell(logs: readonly LogSize[], publish: (message: Uint8Array) => void): void {
+    const { key } = this.#parts
+    const statements = logs.flatMap((log) => {
+      const cosignature = this.#heard.get(log.author)?.get(keyOf(log))?.get(key.member)
+      if (cosignature === undefined) return []
+      return [{ author: log.author, size: log.size, root: fromHex(log.root), cosignature }]
+    })
+    for (let at = 0; at < statements.length; at += STATEMENTS_MAX)
+      publish(encodeStatements(statements.slice(at, at + STATEMENTS_MAX)))
+  }
+
+  /** Keeps a head whose quorum was heard. False where its note never came here: a peer has it, and is asked with the next heads. */
+  keepFinal(log: LogSize): Promise<boolean> {
+    return this.#turns.run(log.author, async () => {
+      if (log.size <= this.#finalSize(log.author)) return true
+      const note = this.#noteOf(log) ?? (await this.#storedNote(log))
+      if (note === null) return false
+      const cosignatures = [...(this.#heard.get(log.author)?.get(keyOf(log))?.values() ?? [])]
+      await this.#put(log, formatCosigned(parseHead(note, this.#parts.founding), cosignatures), cosignatures)
+      return true
+    })
+  }
+
+  /**
+   * Asks `peer` for final heads newer than those here; yields each that was checked and kept. Errors: those of `parseCosigned`,
+   * `final-unproven`, with their blame.
+   */
+  async *ask(peer: MemberId, signal: AbortSignal): AsyncIterable<LogSize> {
+    const { transport, members } = this.#parts
+    const request = encodeFinalsRequest(this.finals())
+    const options = { signal, frameBytesMax: FINAL_FRAME_BYTES_MAX }
+    let count = 0
+    for await (const frame of transport.request(peer, FINALS, request, options)) {
+      if (++count > members.length) throw unproven('more final heads than members')
+      const kept = await this.#take(decodeFinal(frame))
+      if (kept !== null) yield kept
+    }
+  }
+
+  async #take(note: Uint8Array): Promise<LogSize | null> {
+    const { head, cosignatures } = parseCosigned(note, this.#parts.founding)
+    const log = { author: head.author, size: head.size, root: rootOf(head) }
+    return this.#turns.run(log.author, async () => {
+      if (log.size <= this.#finalSize(log.author)) return null
+      const electorate = this.governing(log.author, log.size)
+      if (electorate === null) throw unproven(`no epoch lets ${log.author.slice(0, 16)}… have ${log.size} entries`)
+      const signers = cosignatures.filter(({ witness }) => electorate.members.has(witness))
+      const own = electorate.members.has(log.author) ? 1 : 0
+      if (signers.length + own < electorate.quorum) throw unproven(`${signers.length + own} signatures of members`)
+      const sound = verifyHead(head) && signers.every((cosignature) => verifyCosignature(head.text, cosignature))
+      if (!sound) throw unproven('a signature under it is invalid')
+      await this.#put(log, formatCosigned(head, signers), signers)
+      return log
+    })
+  }
+
+  async #put(log: LogSize, note: Uint8Array, cosignatures: readonly Cosignature[]): Promise<void> {
+    await this.#parts.store.putFinal(log.author, { size: log.size, note, timeS: medianTime(cosignatures) })
+    this.#finals.set(log.author, log)
+    const heard = this.#heard.get(log.author)
+    for (const key of [...(heard?.keys() ?? [])]) if (sizeOf(key) < log.size) heard?.delete(key)
+  }
+
+  #noteOf(log: LogSize): Uint8Array | null {
+    const newest = this.#parts.logs.newest(log.author)
+    if (newest !== null && keyOf(newest.log) === keyOf(log)) return newest.note
+    return this.#asked.get(log.author)?.get(keyOf(log)) ?? null
+  }
+
+  async #storedNote({ author, size, root }: LogSize): Promise<Uint8Array | null> {
+    const kept = await this.#parts.store.commit(author, size - 1, size)
+    return kept !== undefined && rootOf(parseHead(kept.note, this.#parts.founding)) === root ? kept.note : null
+  }
+
+  async *#serve(held: ReadonlyMap<MemberId, number>): AsyncIterable<Uint8Array> {
+    for (const { author, size } of this.finals()) {
+      if (size <= (held.get(author) ?? 0)) continue
+      const final = await this.#parts.store.final(author)
+      invariant(final !== undefined, 'a final head is kept before it is told of')
+      yield encodeFinal(final.note)
+    }
+  }
+
+  #keep(log: LogSize, cosignature: Cosignature): void {
+    if (log.size < this.#finalSize(log.author)) return
+    const heard: Heard = this.#heard.get(log.author) ?? new Map()
+    this.#heard.set(log.author, heard)
+    const at = keyOf(log)
+    const by = heard.get(at) ?? new Map<MemberId, Cosignature>()
+    heard.set(at, by.set(cosignature.witness, cosignature))
+    const sizes = [...new Set([...heard.keys()].map(sizeOf))].sort((a, b) => b - a)
+    const least = sizes[SIZES_MAX - 1] ?? 0
+    for (const key of [...heard.keys()]) if (sizeOf(key) < least) heard.delete(key)
+  }
+
+  #finalSize(author: MemberId): number {
+    return this.#finals.get(author)?.size ?? 0
+  }
+}
+
+/** The lower of the middle ones: no minority can move it out of the honest times. */
+function medianTime(cosignatures: readonly Cosignature[]): number {
+  const times = cosignatures.map(({ timeS }) => timeS).sort((a, b) => a - b)
+  return times[Math.floor((times.length - 1) / 2)] ?? 0
+}
+
+function logOf({ author, size, root }: Statement): LogSize {
+  return { author, size, root: toHex(root) as Digest }
+}
+
+function keyOf({ size, root }: LogSize): string {
+  return `${size} ${root}`
+}
+
+function sizeOf(key: string): number {
+  return Number(key.slice(0, key.indexOf(' ')))
+}
+
+function unproven(what: string): ConsiliumError {
+  return new ConsiliumError({ code: 'final-unproven', message: `final head refused: ${what}`, blame: 'reject' })
+}

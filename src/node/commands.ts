@@ -1,0 +1,50 @@
+/** What an operator may not ask for, and why. */
+import type { StudyId } from '../core/ids.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { StudyState } from '../governance/studies.ts'
+import type { Context } from './context.ts'
+import type { NodeEvent } from './events.ts'
+
+/** The commands about studies. */
+export type StudyCommand = Extract<NodeEvent, { type: 'study-add' | 'study-accept' | 'study-bind' | 'study-pause' }>
+
+/** Why a table is not bound to a study that is over. */
+export const STUDY_ENDED = 'this study has ended here, so nothing trains on another table: propose a new study for it'
+
+/** Null where the command may be carried out; `state` is undefined where the study is not known here. */
+export function refusalOf(
+  command: string,
+  state: StudyState | undefined,
+  { self, studies }: Context,
+  id: StudyId,
+): { code: string; message: string } | null {
+  if (command === 'study-add') {
+    if (state !== undefined || studies.mayPropose(self)) return null
+    const message = `this hospital has proposed ${LIMITS.studiesPerMemberMax} studies, and no more are followed: let another member propose it`
+    return { code: 'studies-full', message }
+  }
+  if (state === undefined) {
+    return {
+      code: 'study-unknown',
+      message: `no member has proposed study ${id.slice(0, 12)}: check the digest with "consilium study ls", or wait until the proposer's log is here`,
+    }
+  }
+  if (!studies.maySpeakOf(self, id)) {
+    const message = `this hospital has taken part in ${LIMITS.studiesMentionedMax} studies, and no more are followed`
+    return { code: 'studies-full', message }
+  }
+  if (command === 'study-bind' && !state.accepted.has(self)) {
+    return {
+      code: 'study-not-accepted',
+      message: `accept the study before binding a table: consilium study accept ${id.slice(0, 12)}`,
+    }
+  }
+  if (command === 'study-bind' && state.ended.has(self)) {
+    return { code: 'study-ended', message: STUDY_ENDED }
+  }
+  const bound = studies.all().filter((one) => one.bound.has(self)).length
+  if (command === 'study-bind' && bound >= LIMITS.studiesMax && !state.bound.has(self)) {
+    return { code: 'studies-full', message: `${bound} studies are bound here, and no more are run by one node` }
+  }
+  return null
+}

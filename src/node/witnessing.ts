@@ -1,0 +1,178 @@
+/**
+ * When a member asks the others to cosign its newest head, when it cosigns theirs, and what is final. The rule that a cosignature keeps
+ * is `ledger/witness.ts`; the shell carries it out. An author asks for one head at a time, so that all sign the same one.
+ */
+import type { MemberId } from '../core/ids.ts'
+import { Finality, type Governing } from '../ledger/finality.ts'
+import type { LogState } from '../ledger/replication.ts'
+import type { Context } from './context.ts'
+
+/** Least time between two requests of one author, by the number of members: each costs every member a signature and n − 1 verifications. */
+const ASK_MS: readonly { readonly upTo: number; readonly everyMs: number }[] = [
+  { upTo: 10, everyMs: 2_000 }, // 10 logs: 45 verifications a second, 0.4 % of a core
+  { upTo: 40, everyMs: 10_000 }, // 40 logs: 160 a second, 1.2 %
+  { upTo: Number.POSITIVE_INFINITY, everyMs: 60_000 }, // 200 logs: 660 a second, 5 %
+]
+const ASK_AGAIN_MS = 30_000 // a head that has not become final though nothing was added: somebody may have come back
+const QUIET_MS = 30_000 // a stored head for which nobody asks, its author may be gone, is cosigned all the same
+const ANSWER_MS = 200 // cosignatures of different logs travel in one message
+
+interface Log {
+  /** Largest head stored here. */
+  stored: LogState | null
+  storedAtMs: number
+  /** What its author asked for and is not cosigned yet, though it may not be stored yet. */
+  asked: LogState | null
+  /** The shell is at it. */
+  busy: boolean
+  cosigned: LogState | null
+  cosignedAtMs: number
+  frozen: boolean
+}
+
+/** One per machine; does nothing while the machine is fenced. */
+export class Witnessing {
+  readonly #context: Context
+  readonly #finality: Finality
+  readonly #logs = new Map<MemberId, Log>()
+  readonly #everyMs: number
+  #askedSize = 0
+  #askedAtMs = Number.NEGATIVE_INFINITY
+  /** Cosignatures made and not told yet, by author. */
+  readonly #untold = new Map<MemberId, LogState>()
+  #toldAtMs = Number.NEGATIVE_INFINITY
+
+  /** `finals` are those that the shell has kept. */
+  constructor(context: Context, governing: Governing, finals: readonly LogState[]) {
+    this.#context = context
+    this.#finality = new Finality(governing)
+    for (const final of finals) this.#finality.noteFinal(final)
+    const members = context.members.length
+    this.#everyMs = (ASK_MS.find(({ upTo }) => members <= upTo) as { everyMs: number }).everyMs
+  }
+
+  get finality(): Finality {
+    return this.#finality
+  }
+
+  /** A log is stored up to here, under a signed head. */
+  stored(head: LogState): void {
+    const log = this.#log(head.author)
+    if (log.stored !== null && head.size <= log.stored.size) return
+    log.stored = head
+    log.storedAtMs = this.#context.now
+  }
+
+  /** The author published this head for cosigning; its signature is valid. */
+  asked(head: LogState): void {
+    const log = this.#log(head.author)
+    if (log.asked === null || head.size >= log.asked.size) log.asked = head
+  }
+
+  /** Valid cosignatures of one witness; gives those heads that are final with them. */
+  heard(witness: MemberId, heads: readonly LogState[]): LogState[] {
+    return heads.filter((head) => this.#finality.noteCosigned(head, witness))
+  }
+
+  /** The shell has cosigned; true where the head is final with it. */
+  cosigned(head: LogState): boolean {
+    const log = this.#log(head.author)
+    log.busy = false
+    log.cosigned = head
+    log.cosignedAtMs = this.#context.now
+    if (log.asked !== null && log.asked.size <= head.size) log.asked = null
+    this.#untold.set(head.author, head)
+    return this.#finality.noteCosigned(head, this.#context.self)
+  }
+
+  /** The shell may not cosign. What was asked for is dropped: its author asks again, with a larger head. */
+  refused(author: MemberId): void {
+    const log = this.#log(author)
+    log.busy = false
+    log.asked = null
+    log.cosignedAtMs = this.#context.now
+  }
+
+  /** Its key signed conflicting heads: nothing more of it is cosigned. */
+  froze(author: MemberId): void {
+    this.#log(author).frozen = true
+  }
+
+  /** Everything that is due now. */
+  advance(connected: number): void {
+    const { context } = { context: this.#context }
+    if (this.#askIsDue(connected)) {
+      this.#askedSize = this.#log(context.self).stored?.size ?? 0
+      this.#askedAtMs = context.now
+      context.out.push({ type: 'ask-cosign' })
+    }
+    for (const [author, log] of this.#logs) {
+      const head = author === context.self ? null : this.#dueFor(author, log)
+      if (head === null) continue
+      log.busy = true
+      context.out.push({ type: 'cosign', log: head })
+    }
+    if (this.#untold.size > 0 && context.now >= this.#toldAtMs + ANSWER_MS) {
+      this.#toldAtMs = context.now
+      context.out.push({ type: 'announce-cosigned', logs: [...this.#untold.values()] })
+      this.#untold.clear()
+    }
+  }
+
+  /** When `advance` may next have something to do without another event. */
+  wakeAtMs(connected: number): number | null {
+    const times: number[] = []
+    if (this.#untold.size > 0) times.push(this.#toldAtMs + ANSWER_MS)
+    const own = this.#log(this.#context.self).stored
+    if (connected > 0 && own !== null && own.size > this.#finalSize(own.author)) times.push(this.#askAtMs(own.size))
+    for (const [author, log] of this.#logs) {
+      if (author === this.#context.self || log.busy || log.frozen || log.stored === null) continue
+      if (log.stored.size > this.#finalSize(author)) times.push(this.#quietAtMs(log))
+    }
+    return times.length === 0 ? null : Math.min(...times)
+  }
+
+  #askIsDue(connected: number): boolean {
+    const own = this.#log(this.#context.self).stored
+    if (own === null || connected === 0 || own.size <= this.#finalSize(own.author)) return false
+    return this.#context.now >= this.#askAtMs(own.size)
+  }
+
+  #askAtMs(size: number): number {
+    return this.#askedAtMs + (size > this.#askedSize ? this.#everyMs : ASK_AGAIN_MS)
+  }
+
+  /** What to cosign of one log now: what its author asked for, or what nobody asks for any more. */
+  #dueFor(author: MemberId, log: Log): LogState | null {
+    const { stored, asked } = log
+    if (log.busy || log.frozen || stored === null) return null
+    if (asked !== null && asked.size <= stored.size) return asked
+    const forgotten = stored.size > this.#finalSize(author) && this.#context.now >= this.#quietAtMs(log)
+    return forgotten ? stored : null
+  }
+
+  #quietAtMs({ storedAtMs, cosignedAtMs }: Log): number {
+    return Math.max(storedAtMs, cosignedAtMs) + QUIET_MS
+  }
+
+  #finalSize(author: MemberId): number {
+    return this.#finality.final(author)?.size ?? 0
+  }
+
+  #log(author: MemberId): Log {
+    let log = this.#logs.get(author)
+    if (log === undefined) {
+      log = {
+        stored: null,
+        storedAtMs: 0,
+        asked: null,
+        busy: false,
+        cosigned: null,
+        cosignedAtMs: Number.NEGATIVE_INFINITY,
+        frozen: false,
+      }
+      this.#logs.set(author, log)
+    }
+    return log
+  }
+}
