@@ -19,6 +19,7 @@ import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
 import type { Home } from './home.ts'
 import { Inbox } from './inbox.ts'
+import type { InputStore } from './inputStore.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
 import type { Log } from './log.ts'
 import { Logs } from './logs.ts'
@@ -35,6 +36,7 @@ export interface DaemonParts {
   readonly store: LogStore
   readonly makeTransport: (events: TransportEvents) => Transport
   readonly learner: Learner
+  readonly inputs: InputStore
   readonly log: Log
   readonly recorder: Recorder | null
 }
@@ -115,6 +117,7 @@ export class Daemon {
       topics: this.#topics,
       logs: this.logs,
       weights: this.#weights,
+      inputs: parts.inputs,
       feed: this.#driver.feed,
     })
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -162,12 +165,7 @@ export class Daemon {
           const facts = this.logs.committed(tip, head.note, entries)
           if (this.logs.facts.saveIsDue) this.#tasks.run('save-bookmarks', () => this.logs.facts.save())
           this.followers.tell(entries)
-          this.#driver.feed({
-            type: 'committed',
-            tags,
-            log: this.logs.sizeOf(home.key.id),
-            facts,
-          })
+          this.#driver.feed({ type: 'committed', tags, log: this.logs.sizeOf(home.key.id), facts })
         },
         onFailed: (error) => this.#fail(error),
       },
@@ -312,6 +310,7 @@ export class Daemon {
       case 'publish-update': {
         const { header } = action
         const weights = this.#weights.get(header.study, header.digest)
+        this.#parts.inputs.keep(header.study, header.digest, weights)
         const signature = this.#parts.home.key.signing.sign(updateMessage(header, weights))
         return this.#publish(this.#topics.study(header.study), encodeUpdate(header, weights, signature))
       }

@@ -6,6 +6,7 @@ import { decodeUpdate, inspectUpdate } from '../gossip/update.ts'
 import type { Verdict } from '../net/transport.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
 import type { WeightStore } from '../training/weightStore.ts'
+import type { InputStore } from './inputStore.ts'
 import type { Logs } from './logs.ts'
 
 interface Pending {
@@ -19,6 +20,7 @@ export interface InboxParts {
   readonly topics: { readonly heads: string; readonly study: (id: StudyId) => string }
   readonly logs: Logs
   readonly weights: WeightStore
+  readonly inputs: Pick<InputStore, 'keep'>
   readonly feed: (event: NodeEvent) => void
 }
 
@@ -65,8 +67,10 @@ export class Inbox {
     const pending = this.#pending.get(ticket)
     this.#pending.delete(ticket)
     if (pending === undefined) return
-    if (verdict === 'accept' && pending.weights !== null)
-      this.#parts.weights.put(pending.weights.study, pending.weights.values)
+    if (verdict === 'accept' && pending.weights !== null) {
+      const { study, values } = pending.weights
+      this.#parts.inputs.keep(study, this.#parts.weights.put(study, values), values)
+    }
     pending.verdict(verdict)
   }
 
