@@ -156,11 +156,24 @@ it('where the disk is low or not writable, that is said once, nothing is kept, a
 
 it('a folder that cannot be listed is not written to, for its size is not known', () =>
   inFolder(async (folder, open, told) => {
-    await writeFile(join(folder, 'inputs'), 'a file where the folder should be')
+    await mkdir(join(folder, 'inputs'))
+    await writeFile(join(folder, 'inputs', 'cd'.repeat(8)), 'a file where a folder should be')
     const store = open()
     await keep(store, 1)
-    assert.equal(kept(store, [1]), [])
+    await keep(store, 2)
+    assert.equal(kept(store, [1, 2]), [])
+    assert.equal(await readdir(join(folder, 'inputs')), ['cd'.repeat(8)])
     assert.equal(told, [{ event: 'inputs-not-kept', code: 'inputs-failed' }])
+  }))
+
+it('an update larger than all that may be kept is not, and displaces none', () =>
+  inFolder(async (_, open) => {
+    const store = open({ keepBytes: 2 * BLOCK })
+    await keep(store, 1)
+    const large = new Float32Array(3 * BLOCK)
+    store.keep(STUDY, weightsDigest(large), large)
+    await store.settled()
+    assert.equal([kept(store, [1]), store.has(STUDY, weightsDigest(large))], [[1], false])
   }))
 
 it('a disk that is too slow costs updates, not memory', () =>
