@@ -80,6 +80,8 @@ export function formFault(merge: RecordedMerge, study: Study | null): MergeVerdi
     (input, i) => i === 0 || compareIds((inputs[i - 1] as RecordedInput).author, input.author) < 0,
   )
   if (!sorted) return differs('the inputs are not sorted by author, one each')
+  const most = LIMITS.updateParentsMax
+  if (inputs.length > most) return differs(`${inputs.length} updates are named, at most ${most} are merged`)
   const own = inputs.find((input) => input.author === author)
   if (own === undefined) return differs("the member's own update is not among the inputs")
   if (own.round !== round) return differs(`the own update is of round ${own.round}, the merge of round ${round}`)

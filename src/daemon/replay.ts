@@ -23,7 +23,7 @@ import {
 } from './mergeVerdict.ts'
 
 const ENTRIES_AT_A_TIME = 200 // read from the store in one call; each is decoded by itself
-const TURN_MS = 4 // before the event loop gets its turn: the largest merge takes 1 ms and may follow twice, so it is some 6 ms late, 20 on a slow machine
+const TURN_MS = 4 // then the event loop gets its turn; the largest merge, 1 ms, may follow twice: 6 ms, and on a slow machine below 20
 const CACHE_BYTES = 67_108_864 // updates in memory: each is an input of as many merges as there are members
 const TRAINED_MAX = 200_000 // updates of which it is known who trained them: three times the files that are kept
 const DIFFERENCES_MAX = 100 // named in a report; the others are counted

@@ -227,6 +227,14 @@ const DIFFERENCES: readonly {
     says: /not sorted by author/,
   },
   {
+    what: 'more inputs than a merge has',
+    change: (body) => {
+      const more = Array.from({ length: 65 }, (_, i) => [new Uint8Array(32).fill(i), 3, new Uint8Array(32), 0])
+      return { ...body, inputs: more }
+    },
+    says: /^65 updates are named, at most 64/,
+  },
+  {
     what: 'its own update left out',
     change: (body, run) => ({ ...body, inputs: body.inputs.filter((_, i) => i !== own(body, run)) }),
     says: /own update is not among/,
