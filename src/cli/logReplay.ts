@@ -5,7 +5,7 @@ import { table } from './output.ts'
 import { type Common, clientOf, outputOf } from './shared.ts'
 
 const WHY: Readonly<Record<string, string>> = {
-  'inputs-missing': 'updates that are not kept here: dropped as the oldest, or never heard',
+  'inputs-missing': 'updates that are not kept here: dropped as the oldest, found damaged, or never heard',
   'rule-unknown': 'a rule that this version does not know',
   'study-unknown': 'a study whose description is not here',
   'trained-not-here': 'updates whose authors have not said here how they trained them',
