@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from '../daemon/api.ts'
+import { replayMerges } from './logReplay.ts'
 import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
@@ -12,7 +13,7 @@ interface Filter extends Common {
   readonly limit: string
 }
 
-/** The group `log`; all of it asks the running daemon. Error of `log verify`: `log-wrong`, naming the first log that is. */
+/** The group `log`; all of it asks the running daemon. Errors of `log verify`: `log-wrong`, naming the first log that is; those of `replayMerges`. */
 export function logCommand(): Command {
   const log = new Command('log').description('read and verify the logs of all members')
   for (const sub of [list(), show(), tail(), verify()]) log.addCommand(sub)
@@ -70,7 +71,9 @@ function verify(): Command {
     'consilium log verify',
   )
     .option('--member <member>', "only this member's log")
-    .action(async (options: Common & { member?: string }) => {
+    .option('--replay', 'instead recompute the merges from the updates that are kept here')
+    .action(async (options: Common & { member?: string; replay?: true }) => {
+      if (options.replay) return replayMerges(options)
       const query = options.member === undefined ? '' : `?member=${encodeURIComponent(options.member)}`
       const { logs } = await clientOf(options).get<{ logs: VerifyReport[] }>(`/v1/log/verify${query}`)
       outputOf(options).print(logs, () =>

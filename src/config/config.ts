@@ -1,6 +1,6 @@
 /** The daemon's config.yaml: strict schema, defaults with their reasons, and the commented file that `init` writes. */
 import * as v from 'valibot'
-import { type Complaint, choice, flag, list, parseYaml, section, text } from './yaml.ts'
+import { type Complaint, choice, flag, list, parseYaml, section, text, whole } from './yaml.ts'
 
 /** `config.yaml` as read, defaults filled in; read once, at start. */
 export interface Config {
@@ -16,6 +16,8 @@ export interface Config {
   readonly mdns: boolean
   readonly learner: { readonly backend: 'auto' | 'wasm' | 'cpu' | 'native' }
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' }
+  /** What the updates kept for `log verify --replay` may take on the disk, in millions of bytes; 0 keeps none. */
+  readonly replay: { readonly keepMegabytes: number }
 }
 
 export const DEFAULT_PORT = 4801 // below the ports that Linux and Windows hand out to clients, so nothing takes it by chance
@@ -28,11 +30,13 @@ export const CONFIG_DEFAULTS: Omit<Config, 'name'> = {
   mdns: false,
   learner: { backend: 'auto' },
   log: { level: 'info' },
+  replay: { keepMegabytes: 256 },
 }
 
 const ADDRESSES_MAX = 64 // a bootstrap list names a few members; the address book learns the others
 const ADDRESS_CHARACTERS_MAX = 400 // a name of 253 characters, port and peer id fit
 const NAME_CHARACTERS_MAX = 80 // one column of the status table
+const KEEP_MEGABYTES_MAX = 4_000 // beyond it the number of files kept (daemon/inputStore.ts) is the bound, not their bytes
 const BACKENDS = ['auto', 'wasm', 'cpu', 'native'] as const
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
 
@@ -47,6 +51,10 @@ const configSchema = section({
   mdns: v.optional(flag(), CONFIG_DEFAULTS.mdns),
   learner: v.optional(section({ backend: v.optional(choice(BACKENDS), CONFIG_DEFAULTS.learner.backend) }), {}),
   log: v.optional(section({ level: v.optional(choice(LEVELS), CONFIG_DEFAULTS.log.level) }), {}),
+  replay: v.optional(
+    section({ keepMegabytes: v.optional(whole(0, KEEP_MEGABYTES_MAX), CONFIG_DEFAULTS.replay.keepMegabytes) }),
+    {},
+  ),
 })
 
 /** Reads config.yaml; `fileName` is named in errors. Errors, one line each: `config-yaml`, `config-invalid`. */
@@ -60,7 +68,7 @@ export function defaultConfigText(
 ): string {
   const listen =
     given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
-  const { announce, bootstrap, mdns, learner, log } = { ...CONFIG_DEFAULTS, ...given }
+  const { announce, bootstrap, mdns, learner, log, replay } = { ...CONFIG_DEFAULTS, ...given }
   return `# Settings of this Consilium node. Restart the daemon after a change. Unknown keys are refused.
 
 # The name on this node's member card, by which the other members know it. Ledger entries carry its key, never this name.
@@ -87,6 +95,11 @@ learner:
 log:
   # info tells every round and every member that comes or goes; debug adds every message. Never weights, rows or private keys.
   level: ${log.level}
+
+replay:
+  # Updates of all members are kept in inputs/, so that "consilium log verify --replay" can recompute their merges. The oldest go
+  # first. ${CONFIG_DEFAULTS.replay.keepMegabytes} MB are four days of ten members who train small models once a minute, 4 kB an update; 0 keeps none.
+  keepMegabytes: ${replay.keepMegabytes}
 `
 }
 

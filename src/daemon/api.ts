@@ -123,6 +123,24 @@ export interface VerifyReport {
   readonly milliseconds: number
 }
 
+/** `GET /v1/log/replay`, one for each log. Counts are of its merges; those of `notChecked` add up to what was not recomputed. */
+export interface ReplayReport {
+  readonly member: string
+  readonly name: string
+  readonly merges: number
+  /** Equal and differing. */
+  readonly recomputed: number
+  readonly equal: number
+  /** Of the equal ones, how many fit only if inputs were younger or older than this log shows: so after a start, for one. */
+  readonly otherAges: number
+  readonly differing: number
+  /** The first of them, by what differs first. */
+  readonly differences: readonly { readonly ref: string; readonly round: number; readonly what: string }[]
+  readonly notChecked: readonly { readonly reason: string; readonly merges: number }[]
+  /** Whose updates are not here, and in how many merges. */
+  readonly missing: readonly { readonly name: string; readonly merges: number }[]
+}
+
 /** `GET /v1/doctor`, one for each thing that was looked at. */
 export interface Finding {
   readonly check: string

@@ -19,6 +19,7 @@ import { Followers } from './followers.ts'
 import { haltedBecause } from './halted.ts'
 import { type Home, nameIn } from './home.ts'
 import { Inbox } from './inbox.ts'
+import type { InputStore } from './inputStore.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
 import type { Log } from './log.ts'
 import { Logs } from './logs.ts'
@@ -42,6 +43,7 @@ export interface DaemonParts {
   readonly forgetSigned: () => Promise<void>
   readonly makeTransport: (events: TransportEvents) => Transport
   readonly learner: Learner
+  readonly inputs: InputStore
   readonly log: Log
   readonly recorder: Recorder | null
 }
@@ -128,6 +130,7 @@ export class Daemon {
       key: parts.home.key.signing,
       transport: this.transport,
       weights: this.#weights,
+      inputs: parts.inputs,
       tasks: this.#tasks,
       log: parts.log,
     })
@@ -136,6 +139,7 @@ export class Daemon {
       logs: this.logs,
       witness: this.#witness,
       weights: this.#weights,
+      inputs: parts.inputs,
       feed: this.#driver.feed,
     })
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -175,12 +179,7 @@ export class Daemon {
         const facts = this.logs.committed(tip, head.note, entries)
         if (this.logs.facts.saveIsDue) this.#tasks.run('save-bookmarks', () => this.logs.facts.save())
         this.followers.tell(entries)
-        this.#driver.feed({
-          type: 'committed',
-          tags,
-          log: this.logs.sizeOf(home.key.id),
-          facts,
-        })
+        this.#driver.feed({ type: 'committed', tags, log: this.logs.sizeOf(home.key.id), facts })
       },
       onFailed: (error) => this.#fail(error),
     })

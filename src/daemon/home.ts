@@ -26,6 +26,8 @@ export interface HomePaths {
   /** The newest own head that was signed; the store keeps it. */
   readonly pin: string
   readonly addressBook: string
+  /** Updates of all members, for `log verify --replay`. */
+  readonly inputs: string
   readonly socket: string
 }
 
@@ -52,6 +54,7 @@ export function homePaths(folder: string): HomePaths {
     database: at('database'),
     pin: pinPath(at('database')),
     addressBook: at('addresses'),
+    inputs: at('inputs'),
     socket: at('control.sock'),
   }
 }

@@ -7,6 +7,7 @@ import { decodeWitnessMessage } from '../ledger/witnessWire.ts'
 import type { Verdict } from '../net/transport.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
 import type { WeightStore } from '../training/weightStore.ts'
+import type { InputStore } from './inputStore.ts'
 import type { Logs } from './logs.ts'
 import type { Witness } from './witness.ts'
 
@@ -22,6 +23,7 @@ export interface InboxParts {
   readonly logs: Logs
   readonly witness: Witness
   readonly weights: WeightStore
+  readonly inputs: Pick<InputStore, 'keep'>
   readonly feed: (event: NodeEvent) => void
 }
 
@@ -79,8 +81,10 @@ export class Inbox {
     const pending = this.#pending.get(ticket)
     this.#pending.delete(ticket)
     if (pending === undefined) return
-    if (verdict === 'accept' && pending.weights !== null)
-      this.#parts.weights.put(pending.weights.study, pending.weights.values)
+    if (verdict === 'accept' && pending.weights !== null) {
+      const { study, values } = pending.weights
+      this.#parts.inputs.keep(study, this.#parts.weights.put(study, values), values)
+    }
     pending.verdict(verdict)
   }
 

@@ -85,7 +85,7 @@ export class LogReader {
 
   /** Recomputes every hash, link, root and the head's signature of the stored logs, in slices. */
   async verify(member: string | null): Promise<{ logs: VerifyReport[] }> {
-    const members = member === null ? this.#daemon.logs.authors() : [this.#member(member)]
+    const members = this.authors(member)
     const logs: VerifyReport[] = []
     for (const author of members) {
       const started = performance.now()
@@ -104,6 +104,11 @@ export class LogReader {
     return { logs }
   }
 
+  /** All members, or the one that is meant by its name or at least 6 digits of its key. Error: `member-unknown`. */
+  authors(member: string | null): readonly MemberId[] {
+    return member === null ? this.#daemon.logs.authors() : [this.#member(member)]
+  }
+
   #filter(query: URLSearchParams): Filter {
     const member = query.get('member')
     const study = query.get('study')
@@ -115,7 +120,7 @@ export class LogReader {
       })
     }
     return {
-      members: member === null ? this.#daemon.logs.authors() : [this.#member(member)],
+      members: this.authors(member),
       kind: kindOf(query.get('kind')),
       study: study === null ? null : studyDigits(this.#daemon, study),
       limit,
@@ -231,6 +236,6 @@ function inSchemaOrder(kind: string, body: Cbor): Cbor {
 }
 
 /** A name without spaces, so that a reference is one word. */
-function squeeze(name: string): string {
+export function squeeze(name: string): string {
   return name.replaceAll(/\s+/g, '')
 }

@@ -4,6 +4,7 @@ import type { Digest, StudyId } from '../core/ids.ts'
 import { encodeUpdate, type UpdateHeader, updateMessage } from '../gossip/update.ts'
 import type { Transport } from '../net/transport.ts'
 import type { WeightStore } from '../training/weightStore.ts'
+import type { InputStore } from './inputStore.ts'
 import type { Log } from './log.ts'
 import type { Tasks } from './tasks.ts'
 
@@ -20,6 +21,7 @@ export interface PublisherParts {
   readonly key: SigningKey
   readonly transport: Transport
   readonly weights: WeightStore
+  readonly inputs: Pick<InputStore, 'keep'>
   readonly tasks: Tasks
   readonly log: Log
 }
@@ -53,6 +55,7 @@ export class Publisher {
   /** Signs the update and sends it with its weights. */
   update(header: UpdateHeader): void {
     const weights = this.#parts.weights.get(header.study, header.digest)
+    this.#parts.inputs.keep(header.study, header.digest, weights)
     const signature = this.#parts.key.sign(updateMessage(header, weights))
     this.#publish(this.topics.study(header.study), encodeUpdate(header, weights, signature))
   }

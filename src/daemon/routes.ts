@@ -8,12 +8,14 @@ import type { BindReport, ModelReport, StatusReport, StudyReport } from './api.t
 import type { Route, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { examine } from './doctor.ts'
+import type { InputStore } from './inputStore.ts'
 import { LogReader } from './logReader.ts'
+import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
 
 /** Every call but a stop waits for nothing: before the machine has booted it says so. */
-export function routesOf(daemon: Daemon): Routes {
-  const guarded = Object.entries(callsOf(daemon)).map(([pattern, route]): [string, Route] => {
+export function routesOf(daemon: Daemon, inputs: InputStore): Routes {
+  const guarded = Object.entries(callsOf(daemon, inputs)).map(([pattern, route]): [string, Route] => {
     const whenBooted: Route = (call) => {
       if (daemon.machine.booted || pattern === 'POST /v1/stop') return route(call)
       throw new ConsiliumError({
@@ -26,7 +28,7 @@ export function routesOf(daemon: Daemon): Routes {
   return Object.fromEntries(guarded)
 }
 
-function callsOf(daemon: Daemon): Routes {
+function callsOf(daemon: Daemon, inputs: InputStore): Routes {
   const reader = new LogReader(daemon)
   return {
     'GET /v1/status': async () => status(daemon),
@@ -51,6 +53,13 @@ function callsOf(daemon: Daemon): Routes {
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
     'GET /v1/log/verify': ({ query }) => reader.verify(query.get('member')),
+    'GET /v1/log/replay': async ({ query, signal }) => {
+      const known = new Map(daemon.machine.view().studies.map(({ state }) => [state.id, state.study]))
+      const study = (id: StudyId) => known.get(id) ?? null
+      const nameOf = (member: MemberId) => daemon.nameOf(member)
+      const members = reader.authors(query.get('member'))
+      return new Replay({ logs: daemon.logs, inputs, study, nameOf }, signal).run(members)
+    },
   }
 }
 

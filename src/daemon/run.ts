@@ -7,8 +7,10 @@ import { LevelStore } from '../store/levelStore.ts'
 import { Control } from './control.ts'
 import { Daemon } from './daemon.ts'
 import { type Home, openHome, requireWritable } from './home.ts'
+import { InputStore } from './inputStore.ts'
 import { type Log, makeLog } from './log.ts'
 import { Recorder } from './recorder.ts'
+import { Room } from './room.ts'
 import { routesOf } from './routes.ts'
 
 const LINGER_MS = 1_000
@@ -28,8 +30,9 @@ export async function runDaemon({ home: folder, json, record, trustLedger }: Run
   await requireWritable(home.paths.folder)
   const log = makeLog(home.config.log.level, json)
   const recorder = record === null ? null : await openRecorder(record, log)
-  const daemon = await build(home, log, recorder, trustLedger)
-  const control = new Control(home.paths.socket, routesOf(daemon), (event, facts) => log('error', event, facts))
+  const inputs = inputsOf(home, log)
+  const daemon = await build(home, log, recorder, trustLedger, inputs)
+  const control = new Control(home.paths.socket, routesOf(daemon, inputs), (event, facts) => log('error', event, facts))
   const stop = (signal: NodeJS.Signals): void => void daemon.stop(signal === 'SIGTERM' ? 'sigterm' : 'sigint')
   process.on('SIGTERM', stop).on('SIGINT', stop)
   // a promise that a library dropped must not end a node that runs for months; our own writes are all awaited
@@ -37,15 +40,22 @@ export async function runDaemon({ home: folder, json, record, trustLedger }: Run
   process.on('unhandledRejection', dropped)
   try {
     await control.start()
+    inputs.start()
     await daemon.start()
     await daemon.done
     log('info', 'stopped', {})
   } finally {
     await control.stop()
     await daemon.discard()
+    await inputs.close()
     process.off('SIGTERM', stop).off('SIGINT', stop).off('unhandledRejection', dropped)
     setTimeout(() => process.exit(), LINGER_MS).unref() // a library's timer or socket must not keep a stopped node in the process list
   }
+}
+
+function inputsOf({ paths, config }: Home, log: Log): InputStore {
+  const keepBytes = config.replay.keepMegabytes * 1e6
+  return new InputStore({ folder: paths.inputs, keepBytes, room: new Room(paths.folder), log })
 }
 
 function openRecorder(path: string, log: Log): Promise<Recorder> {
@@ -59,7 +69,13 @@ function lossOf(state: string): string {
   return 'this study begins anew here, and catches up with the others'
 }
 
-async function build(home: Home, log: Log, recorder: Recorder | null, trustLedger: boolean): Promise<Daemon> {
+async function build(
+  home: Home,
+  log: Log,
+  recorder: Recorder | null,
+  trustLedger: boolean,
+  inputs: InputStore,
+): Promise<Daemon> {
   const { paths, config, consortium, key } = home
   const store = await LevelStore.open(paths.database, {
     self: key.id,
@@ -74,6 +90,7 @@ async function build(home: Home, log: Log, recorder: Recorder | null, trustLedge
     forgetSigned: () => store.forgetSigned(),
     log,
     recorder,
+    inputs,
     learner: new WorkerLearner({ backend: config.learner.backend }),
     makeTransport: (events) =>
       new Libp2pTransport(

@@ -27,6 +27,7 @@ it('every setting survives being written and read, whatever the name looks like'
     mdns: true,
     learner: { backend: 'cpu' },
     log: { level: 'debug' },
+    replay: { keepMegabytes: 0 },
   } as const
   assert.equal(parseConfig(defaultConfigText(config), 'c.yaml'), config)
 })
@@ -64,6 +65,13 @@ const FAULTS: readonly [claim: string, text: string, code: string, ...says: stri
     'auto or wasm or cpu or native',
   ],
   ['a wrong level', 'name: a\nlog: { level: 3 }\n', 'config-invalid', 'log.level: 3', 'trace or debug'],
+  [
+    'less than nothing to keep',
+    'name: a\nreplay: { keepMegabytes: -1 }\n',
+    'config-invalid',
+    'keepMegabytes: -1',
+    '0 to',
+  ],
   ['yes for true', 'name: a\nmdns: yes\n', 'config-invalid', 'mdns: "yes"', 'true or false'],
   ['one address without a list', 'name: a\nlisten: /ip4/0.0.0.0/tcp/1\n', 'config-invalid', 'listen', 'a list of'],
   [

@@ -51,12 +51,14 @@ function inboxOf() {
     transport,
   })
   const witness = new Witness({ key: BEN, founding: FOUNDING, members, store: new MemoryStore(), transport, logs })
-  const inbox = new Inbox({ topics: TOPICS, logs, witness, weights, feed: (event) => events.push(event) })
-  return { inbox, events, weights }
+  const kept: string[] = []
+  const inputs = { keep: (_: string, digest: string) => kept.push(digest) }
+  const inbox = new Inbox({ topics: TOPICS, logs, witness, weights, inputs, feed: (event) => events.push(event) })
+  return { inbox, events, weights, kept }
 }
 
 it('an update is measured, and its weights are kept when it is accepted', async () => {
-  const { inbox, events, weights } = inboxOf()
+  const { inbox, events, weights, kept } = inboxOf()
   const verdict = inbox.take(7, TOPICS.study(STUDY), ADA.member, BEN.member, updateOf())
   const [event] = events
   assert.is(event?.type, 'update-heard')
@@ -67,14 +69,16 @@ it('an update is measured, and its weights are kept when it is accepted', async 
   inbox.settle(7, 'accept')
   assert.is(await verdict, 'accept')
   assert.equal(weights.get(STUDY, event.header.digest), WEIGHTS)
+  assert.equal(kept, [event.header.digest])
 })
 
 it('of an update that is not accepted nothing is kept', async () => {
-  const { inbox, weights } = inboxOf()
+  const { inbox, weights, kept } = inboxOf()
   const verdict = inbox.take(1, TOPICS.study(STUDY), ADA.member, BEN.member, updateOf())
   inbox.settle(1, 'ignore')
   assert.is(await verdict, 'ignore')
   assert.is(weights.size, 0)
+  assert.equal(kept, [])
 })
 
 const flipped = (bytes: Uint8Array): Uint8Array => bytes.map((byte, i) => (i === 0 ? byte ^ 0x40 : byte))

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { EntryReport, ModelReport, VerifyReport } from '../../src/daemon/api.ts'
+import type { EntryReport, ModelReport, ReplayReport, VerifyReport } from '../../src/daemon/api.ts'
 import { readMemberKey } from '../../src/daemon/memberKey.ts'
 import { replay } from '../../src/daemon/recorder.ts'
 import { LevelStore } from '../../src/store/levelStore.ts'
@@ -64,6 +64,23 @@ it('a study runs to its end at all hospitals although one is killed, and every l
       assert.ok(logs.every((log) => log.entries > 20))
     }
 
+    for (const node of nodes) {
+      const { logs } = await node.client.get<{ logs: ReplayReport[] }>('/v1/log/replay')
+      assert.equal(
+        logs.flatMap(({ differences }) => differences),
+        [],
+      )
+      for (const { name, merges, equal, notChecked } of logs) {
+        assert.ok(equal > merges / 4, `${node.name} recomputed ${equal} of ${merges} merges of ${name}`)
+        assert.ok(notChecked.every(({ reason }) => reason === 'inputs-missing'))
+        if (name === node.name && node !== south) assert.is(equal, merges, `${name}: all of its own`)
+      }
+    }
+    const said = await consilium(['log', 'verify', '--replay', '--member', 'north', '--home', west.home])
+    assert.is(said.code, 0, said.err)
+    assert.match(said.out, /^merges of +recorded +recomputed +equal +differing +not checked\nnorth +\d+/)
+    assert.match(said.out, /\nNot checked: .*private head/)
+
     const { entries } = await west.client.get<{ entries: EntryReport[] }>(
       '/v1/log?member=south&kind=round.published&limit=1000',
     )
@@ -85,9 +102,9 @@ it('a study runs to its end at all hospitals although one is killed, and every l
     assert.ok(sizes.includes(3) && sizes.includes(2), `merges of all three, and of two while one was down: ${sizes}`)
 
     const all = await west.client.get<{ entries: EntryReport[] }>('/v1/log?limit=10000')
-    const said = JSON.stringify(all.entries.map((entry) => ({ ...entry, name: '', ref: '', refs: [] })))
+    const told = JSON.stringify(all.entries.map((entry) => ({ ...entry, name: '', ref: '', refs: [] })))
     for (const secret of ['north', 'south', 'west', '.csv', '127.0.0.1', folder])
-      assert.not.ok(said.includes(secret), `no entry names ${secret}`)
+      assert.not.ok(told.includes(secret), `no entry names ${secret}`)
 
     for (const node of nodes) assert.is(await node.end('SIGTERM'), 0, node.log)
     for (const name of ['north', 'west', 'south.second']) {

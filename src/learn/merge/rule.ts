@@ -97,6 +97,11 @@ const RULES: { readonly [K in MergeRule['rule']]: RuleFunction<Extract<MergeRule
   },
 }
 
+/** False for a rule that this version cannot recompute. */
+export function isRule(rule: string): rule is MergeRule['rule'] {
+  return Object.hasOwn(RULES, rule)
+}
+
 function weigh(rule: MeanRule, examples: number): number {
   const counted = Math.min(examples, rule.examplesCap)
   switch (rule.weighting) {
