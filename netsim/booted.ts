@@ -25,6 +25,7 @@ export function bootedEvent(
     datasets: [...disk.bindings.values()].map(({ bound }) => bound),
     acceptance: identities.sign(node, acceptanceMessage(founding)),
     finals: [...disk.finals.values()],
+    forks: [],
     fence: fenceNeeds(members.length),
     signed: disk.sizeOf(self).size,
   }

@@ -104,12 +104,11 @@ export class NodeShell implements Port {
     return this.#parts.disk
   }
 
-  /** The most weights that were in memory at one time. */
   get weightsMost(): number {
     return this.#weightsMost
   }
 
-  /** Answers to the operator's commands, in order. */
+  /** To the operator's commands, in order. */
   get answers(): readonly { readonly ticket: Ticket; readonly code: string | null }[] {
     return this.#answers
   }
@@ -222,7 +221,7 @@ export class NodeShell implements Port {
         return this.#replicate(action)
       case 'keep-fork':
         disk.forks.add(action.author)
-        return
+        return this.feed({ type: 'fork-proven', author: action.author, size: action.size })
       case 'verdict':
         return this.#settle(action)
       case 'open-study':
@@ -249,6 +248,7 @@ export class NodeShell implements Port {
         return this.#parts.onEnd(action.code)
       case 'stopped':
         return this.#parts.onEnd('stopped')
+      case 'examine-fork':
       case 'forget-signed': // a simulated disk has no pin
       case 'disconnect': // the daemon's door closes for a while; here the peer stays, and its messages are refused one by one
       case 'tell':

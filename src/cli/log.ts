@@ -2,36 +2,30 @@
 import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from '../daemon/api.ts'
+import { gist, queryOf, withFilter } from './logFilter.ts'
 import { replayMerges } from './logReplay.ts'
+import { reportCommands } from './logReports.ts'
 import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
 interface Filter extends Common {
-  readonly member?: string
-  readonly kind?: string
-  readonly study?: string
-  readonly limit: string
+  readonly [name: string]: string | boolean | undefined
 }
 
 /** The group `log`; all of it asks the running daemon. Errors of `log verify`: `log-wrong`, naming the first log that is; those of `replayMerges`. */
 export function logCommand(): Command {
   const log = new Command('log').description('read and verify the logs of all members')
-  for (const sub of [list(), show(), tail(), verify()]) log.addCommand(sub)
+  for (const sub of [list(), show(), tail(), verify(), ...reportCommands()]) log.addCommand(sub)
   return log
 }
 
-function filtered(name: string, description: string, example: string): Command {
-  return command(name, description, example)
-    .option('--member <member>', "only this member's log: its name, or at least 6 digits of its key")
-    .option('--kind <kind>', 'only this kind, or kinds that begin with it: round.merged, round, study')
-    .option('--study <study>', 'only this study: its name, or at least 6 digits of its digest')
-}
-
 function list(): Command {
-  return filtered(
-    'ls',
-    'list the newest entries, oldest first',
-    'consilium log ls --member "St. Mary" --kind round.merged',
+  return withFilter(
+    command(
+      'ls',
+      'list the newest entries, oldest first',
+      'consilium log ls --member "St. Mary" --kind round.merged --since 2d',
+    ),
   )
     .option('-n, --limit <count>', 'how many', '40')
     .action(async (options: Filter) => {
@@ -50,17 +44,22 @@ function show(): Command {
 }
 
 function tail(): Command {
-  return filtered('tail', 'print entries as they come, until Ctrl-C', 'consilium log tail --kind round')
-    .option('-n, --limit <count>', 'how many older ones to begin with', '10')
+  return withFilter(command('tail', 'print the newest entries, a line each', 'consilium log tail -f --kind round'))
+    .option('-n, --limit <count>', 'how many', '10')
+    .option('-f, --follow', 'go on with those that come, until Ctrl-C', false)
     .action(async (options: Filter) => {
-      const stop = new AbortController()
-      process.once('SIGINT', () => stop.abort())
-      for await (const entry of clientOf(options).follow<EntryReport>(
-        `/v1/log/follow?${queryOf(options)}`,
-        stop.signal,
-      )) {
+      const print = (entry: EntryReport): void => {
         process.stdout.write(`${options.json ? JSON.stringify(entry) : lineOf(entry).join('  ')}\n`)
       }
+      const client = clientOf(options)
+      if (!options.follow) {
+        const { entries } = await client.get<{ entries: EntryReport[] }>(`/v1/log?${queryOf(options)}`)
+        return entries.forEach(print)
+      }
+      const stop = new AbortController()
+      process.once('SIGINT', () => stop.abort())
+      for await (const entry of client.follow<EntryReport>(`/v1/log/follow?${queryOf(options)}`, stop.signal))
+        print(entry)
     })
 }
 
@@ -95,13 +94,6 @@ function verify(): Command {
     })
 }
 
-function queryOf({ member, kind, study, limit }: Filter): string {
-  const given = Object.entries({ member, kind, study, limit }).filter(
-    (pair): pair is [string, string] => pair[1] !== undefined,
-  )
-  return new URLSearchParams(given).toString()
-}
-
 function entryTable(entries: readonly EntryReport[]): string[] {
   return table(['time', 'entry', 'kind', 'study', 'state', 'says'], entries.map(lineOf))
 }
@@ -117,29 +109,15 @@ function lineOf(entry: EntryReport): string[] {
   ]
 }
 
-/** The body's small values on one line; long ones only by their beginning. */
-function gist(body: unknown): string {
-  if (body === null || typeof body !== 'object') return body === null ? '(body dropped)' : ''
-  return Object.entries(body)
-    .map(([key, value]) => `${key}=${brief(value)}`)
-    .join(' ')
-}
-
-function brief(value: unknown): string {
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : value.toPrecision(4)
-  if (typeof value === 'string') return /^[0-9a-f]{32,}$/.test(value) ? short(value) : value
-  if (Array.isArray(value)) return `[${value.length}]`
-  return value === null ? '–' : String(value)
-}
-
 function detailLines(entry: EntryDetails): string[] {
   return [
-    `${entry.ref}  ${entry.kind}  ${entry.state}`,
+    `${entry.ref}  ${entry.kind}`,
     `author   ${entry.name}  ${entry.member}`,
     `time     ${utc(entry.timeMs)} (by the author's clock)   lamport ${entry.lamport}   ${entry.bytes} bytes`,
     `hash     ${entry.hash}`,
     `previous ${entry.prev}`,
     ...(entry.study === null ? [] : [`study    ${entry.study}`]),
+    `state    ${stateLine(entry)}`,
     `cites    ${entry.refs.join(' ') || '–'}`,
     `cited by ${entry.citedBy.join(' ') || '–'}`,
     'body',
@@ -147,4 +125,17 @@ function detailLines(entry: EntryDetails): string[] {
       .split('\n')
       .map((line) => `  ${line}`),
   ]
+}
+
+/** What the state means for this entry. */
+function stateLine({ state, witnessedAtMs, witnesses, name }: EntryDetails): string {
+  if (state === 'final' && witnessedAtMs !== null)
+    return `final: ${[name, ...witnesses].join(', ')} signed for it, by ${utc(witnessedAtMs)} (the median of their clocks)`
+  const meaning = {
+    local: 'durable here; no other member is known to hold it',
+    replicated: 'held by other members too; a quorum has not signed for it yet',
+    final: 'a quorum has signed for it',
+    disputed: 'its log is frozen, for one key signed conflicting heads; see "consilium log forks"',
+  }
+  return `${state}: ${meaning[state]}`
 }

@@ -87,6 +87,12 @@ export interface BindReport {
   readonly contributes: boolean
 }
 
+/**
+ * How far an entry has come: durable at its author alone, at others too, under a quorum's signatures, or in a log whose key signed
+ * conflicting heads.
+ */
+export type EntryState = 'local' | 'replicated' | 'final' | 'disputed'
+
 /** One entry for people: digests as hex, times in milliseconds since 1970, bytes in bodies as hex. */
 export interface EntryReport {
   readonly ref: string
@@ -98,7 +104,7 @@ export interface EntryReport {
   readonly kind: string
   readonly study: string | null
   readonly refs: readonly string[]
-  readonly state: 'local' | 'replicated' | 'disputed'
+  readonly state: EntryState
   readonly body: unknown
 }
 
@@ -109,6 +115,10 @@ export interface EntryDetails extends EntryReport {
   readonly bytes: number
   /** Entries known here that cite this one. */
   readonly citedBy: readonly string[]
+  /** When a quorum had seen it: the median of their clocks; null while it is not final. */
+  readonly witnessedAtMs: number | null
+  /** Names of those who signed the final head that is shown for it, its author apart. */
+  readonly witnesses: readonly string[]
 }
 
 /** `GET /v1/log/verify`, one for each log. `entries` counts those that are good; `root` is null where nothing is stored. */
@@ -152,4 +162,72 @@ export interface Finding {
 /** What a failed call answers: status 400, or 500 and code `internal` for a bug of ours. Once a stream has begun, its last line. */
 export interface ErrorReport {
   readonly error: { readonly code: string; readonly message: string }
+}
+
+/** `GET /v1/log/heads`, one for each log. `note` is the signed note, with cosignatures where the newest head is final. */
+export interface HeadReport {
+  readonly member: string
+  readonly name: string
+  readonly size: number
+  readonly root: string
+  /** Entries that are final. */
+  readonly finalSize: number
+  readonly witnessedAtMs: number | null
+  /** Who signed the newest final head, its author apart. */
+  readonly witnesses: readonly string[]
+  /** Of the newest entry; null for an empty log. */
+  readonly state: EntryState | null
+  /** Other members known to hold the whole log. */
+  readonly replicas: number
+  readonly note: string
+}
+
+/** `GET /v1/log/forks`, one for each log whose key signed conflicting heads. */
+export interface ForkReport {
+  readonly member: string
+  readonly name: string
+  /** The two histories differ within the first so many entries. */
+  readonly differWithin: number
+  readonly finalSize: number
+  /** No final entry is contradicted: as when a node went on from an old copy of its folder. */
+  readonly possibleRestore: boolean
+  readonly heads: readonly { readonly size: number; readonly root: string; readonly note: string }[]
+  /** What an auditor checks, base64. */
+  readonly evidence: string
+}
+
+/** `GET /v1/log/stats`, one for each log; bytes are those of the entries, `dropped` counts entries without a body. */
+export interface LogStats {
+  readonly member: string
+  readonly name: string
+  readonly entries: number
+  readonly bytes: number
+  readonly dropped: number
+  readonly firstAtMs: number | null
+  readonly lastAtMs: number | null
+  readonly perDay: number
+  /** Most entries first. */
+  readonly kinds: readonly { readonly kind: string; readonly entries: number; readonly bytes: number }[]
+}
+
+/** `GET /v1/log/timeline`: an entry, and when its witnesses saw it. */
+export interface TimelineEntry extends EntryReport {
+  readonly lamport: number
+  /** A quorum had seen the log without it then. */
+  readonly seenAfterMs: number | null
+  /** A quorum had seen it by then; null while it is not final. */
+  readonly seenByMs: number | null
+  /** How far the author's clock lies outside of those, where by more than five minutes. */
+  readonly skewMs: number | null
+}
+
+/** `GET /v1/log/diff`, one for each log: entries here and at the peer. */
+export interface DiffReport {
+  readonly member: string
+  readonly name: string
+  readonly here: number
+  readonly there: number
+  readonly common: number
+  /** Whether both are the same as far as both go; null where the peer's is longer, and only it could tell. */
+  readonly agrees: boolean | null
 }

@@ -16,6 +16,7 @@ import { WeightStore } from '../training/weightStore.ts'
 import { Bindings, requireBindable } from './bindings.ts'
 import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
+import { Forks } from './forks.ts'
 import { haltedBecause } from './halted.ts'
 import { type Home, nameIn } from './home.ts'
 import { Inbox } from './inbox.ts'
@@ -60,8 +61,7 @@ export class Daemon {
   readonly #answers = new Map<Ticket, (error: { code: string; message: string } | null) => void>()
   readonly #tasks = new Tasks((what, error) => {
     if (this.#stopping.signal.aborted) return
-    const level = what === 'keep-fork' ? 'error' : 'debug' // the network asks again by itself; evidence may never come again
-    this.#parts.log(level, `${what}-failed`, { error: messageOf(error) })
+    this.#parts.log('debug', `${what}-failed`, { error: messageOf(error) })
   })
   readonly #stopping = new AbortController()
   #closing = false
@@ -69,6 +69,7 @@ export class Daemon {
   readonly logs: Logs
   readonly #replicator: Replicator
   readonly #witness: Witness
+  readonly forks: Forks
   readonly scrub: Scrub
   readonly #studyWork: StudyWork
   readonly #inbox: Inbox
@@ -92,30 +93,36 @@ export class Daemon {
       (error) => this.#fail(error),
     )
     this.transport = parts.makeTransport(this.#transportEvents())
-    const { founding, members } = parts.home.consortium
-    this.logs = new Logs({
-      self: parts.home.key.id,
+    const { home, store, log } = parts
+    const { founding } = home.consortium
+    const { feed } = this.#driver
+    const shared = {
       founding,
-      members: members.map((member) => member.key),
-      store: parts.store,
+      members: home.consortium.members.map(({ key }) => key),
+      store,
       transport: this.transport,
-      room: new Room(parts.home.paths.folder),
-    })
-    this.#witness = new Witness({
-      key: parts.home.key.signing,
+    }
+    this.logs = new Logs({ ...shared, self: home.key.id, room: new Room(home.paths.folder) })
+    this.#publisher = new Publisher({
       founding,
-      members: members.map((member) => member.key),
-      store: parts.store,
+      key: home.key.signing,
       transport: this.transport,
-      logs: this.logs,
+      weights: this.#weights,
+      inputs: parts.inputs,
+      tasks: this.#tasks,
+      log,
     })
-    this.scrub = new Scrub(this.logs, (error) => this.#fail(error))
+    const { logs } = this
+    this.#witness = new Witness({ ...shared, key: home.key.signing, logs })
+    this.forks = new Forks({ ...shared, logs, feed, publish: this.#publisher.witness, log })
+    this.scrub = new Scrub(logs, (error) => this.#fail(error))
     this.#replicator = new Replicator({
-      logs: this.logs,
+      logs,
       witness: this.#witness,
-      feed: this.#driver.feed,
+      forks: this.forks,
+      feed,
       tellFollowers: (entries) => this.followers.tell(entries),
-      log: parts.log,
+      log,
       onStoreFailed: (error) => this.#fail(error),
     })
     this.#studyWork = new StudyWork({
@@ -125,19 +132,11 @@ export class Daemon {
       log: parts.log,
       stopping: this.#stopping.signal,
     })
-    this.#publisher = new Publisher({
-      founding,
-      key: parts.home.key.signing,
-      transport: this.transport,
-      weights: this.#weights,
-      inputs: parts.inputs,
-      tasks: this.#tasks,
-      log: parts.log,
-    })
     this.#inbox = new Inbox({
       topics: this.#publisher.topics,
       logs: this.logs,
       witness: this.#witness,
+      forks: this.forks,
       weights: this.#weights,
       inputs: parts.inputs,
       feed: this.#driver.feed,
@@ -189,6 +188,7 @@ export class Daemon {
     this.#publisher.subscribe()
     await this.logs.serve()
     await this.#witness.load()
+    await this.forks.load()
     if (this.#closing) return
     this.#driver.feed({
       type: 'booted',
@@ -202,6 +202,7 @@ export class Daemon {
       datasets: this.#bindings.facts(),
       acceptance: home.acceptance,
       finals: this.#witness.finals(),
+      forks: [...this.forks.known.values()].map(({ author, differWithin: size }) => ({ author, size })),
       fence: fenceNeeds(home.consortium.members.length),
       signed: this.#parts.signed,
     })
@@ -301,7 +302,9 @@ export class Daemon {
       case 'replicate':
         return this.#tasks.run('replicate', () => this.#replicator.fetch(action, this.#stopping.signal))
       case 'keep-fork':
-        return this.#tasks.run('keep-fork', () => this.logs.keepFork(action.author, action.size))
+        return this.#tasks.run('keep-fork', () => this.forks.keep(action.author, action.size))
+      case 'examine-fork':
+        return this.#tasks.run('examine-fork', () => this.#replicator.examine(action, this.#stopping.signal))
       case 'verdict':
         return this.#inbox.settle(action.ticket, action.verdict)
       case 'disconnect':

@@ -3,10 +3,11 @@ import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { decodeUpdate, inspectUpdate } from '../gossip/update.ts'
-import { decodeWitnessMessage } from '../ledger/witnessWire.ts'
+import { decodeWitnessMessage, type WitnessMessage } from '../ledger/witnessWire.ts'
 import type { Verdict } from '../net/transport.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
 import type { WeightStore } from '../training/weightStore.ts'
+import type { Forks } from './forks.ts'
 import type { InputStore } from './inputStore.ts'
 import type { Logs } from './logs.ts'
 import type { Witness } from './witness.ts'
@@ -22,6 +23,7 @@ export interface InboxParts {
   readonly topics: { readonly heads: string; readonly witness: string; readonly study: (id: StudyId) => string }
   readonly logs: Logs
   readonly witness: Witness
+  readonly forks: Pick<Forks, 'hear'>
   readonly weights: WeightStore
   readonly inputs: Pick<InputStore, 'keep'>
   readonly feed: (event: NodeEvent) => void
@@ -45,8 +47,11 @@ export class Inbox {
       if (topic === this.#parts.topics.heads) {
         const { log, signatureValid } = this.#parts.logs.readHead(data, author)
         event = { type: 'head-heard', ticket, from, log, signatureValid, asks: false }
-      } else if (topic === this.#parts.topics.witness) event = this.#witnessEvent(ticket, author, from, data)
-      else {
+      } else if (topic === this.#parts.topics.witness) {
+        const message = decodeWitnessMessage(data, author)
+        if (message.type === 'evidence') return this.#parts.forks.hear(message.evidence)
+        event = this.#witnessEvent(ticket, author, from, message)
+      } else {
         const update = decodeUpdate(data)
         const { header } = update
         if (header.author !== author)
@@ -66,11 +71,11 @@ export class Inbox {
     return promise
   }
 
-  #witnessEvent(ticket: Ticket, author: MemberId, from: MemberId, data: Uint8Array): NodeEvent {
+  #witnessEvent(ticket: Ticket, author: MemberId, from: MemberId, message: WitnessMessage): NodeEvent {
     const { logs, witness } = this.#parts
-    const message = decodeWitnessMessage(data, author)
     if (message.type === 'statements')
       return { type: 'cosigned-heard', ticket, from: author, ...witness.hear(message.statements) }
+    if (message.type !== 'request') throw new Error('evidence is heard elsewhere')
     const { log, signatureValid } = logs.readHead(message.note, author)
     if (signatureValid) witness.asked(log, message.note)
     return { type: 'head-heard', ticket, from, log, signatureValid, asks: true }

@@ -6,24 +6,15 @@ import type { Cbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { isKind, KINDS } from '../governance/kinds.ts'
+import { parseCosigned } from '../ledger/cosignature.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from './api.ts'
 import type { Daemon } from './daemon.ts'
+import { type LogFilter, matches, memberOf, readFilter, squeeze, stateOf } from './logFilter.ts'
 import { readable } from './readable.ts'
-import { studyDigits } from './studyReference.ts'
 
-const LIMIT_MAX = 10_000 // entries in one answer
-const LIMIT_DEFAULT = 40
 const SLICE = 500 // entries read at a time: about 5 ms of decoding
 const FOLLOW_QUEUE_MAX = 10_000 // entries that wait for a slow terminal; beyond it the command ends with an error
-
-interface Filter {
-  readonly members: readonly MemberId[]
-  readonly kind: string | null
-  /** The first digits of a study's digest. */
-  readonly study: string | null
-  readonly limit: number
-}
 
 /** Reads what is stored at this node; asks no other member. Calls may run side by side. */
 export class LogReader {
@@ -34,11 +25,11 @@ export class LogReader {
 
   /** The newest entries that match, by the authors' times, oldest first. */
   async list(query: URLSearchParams): Promise<{ entries: EntryReport[] }> {
-    const filter = this.#filter(query)
+    const filter = readFilter(this.#daemon, query)
     const found: Entry[] = []
     for (const member of filter.members) found.push(...(await this.#newest(member, filter)))
     found.sort((a, b) => a.timeMs - b.timeMs || (a.author < b.author ? -1 : a.author > b.author ? 1 : a.seq - b.seq))
-    return { entries: found.slice(-filter.limit).map((entry) => this.#report(entry)) }
+    return { entries: found.slice(-filter.limit).map((entry) => this.report(entry)) }
   }
 
   /** Errors: `entry-unknown`, `entry-ambiguous`, `member-unknown`. */
@@ -48,16 +39,18 @@ export class LogReader {
     for await (const other of this.#scan(this.#daemon.logs.authors())) {
       if (other.refs.some(([, , hash]) => hash === entry.hash)) citedBy.push(this.#ref(other.author, other.seq))
     }
-    const { prev, lamport, raw } = entry
-    return { ...this.#report(entry), prev: toHex(prev), lamport, bytes: raw.length, citedBy }
+    const { author, seq, prev, lamport, raw } = entry
+    const { byS } = await this.#daemon.logs.finalTimes(author, seq + 1)
+    const report = { ...this.report(entry), prev: toHex(prev), lamport, bytes: raw.length, citedBy }
+    return { ...report, witnessedAtMs: byS === undefined ? null : byS * 1_000, witnesses: await this.#witnesses(entry) }
   }
 
   /** The newest entries, then each that comes. Errors: at once `member-unknown`, `study-unknown`, `study-ambiguous`, `kind-unknown`, `bad-limit`; while it runs `too-many-followers`, `follow-overrun`. */
   follow(query: URLSearchParams, signal: AbortSignal): AsyncIterable<EntryReport> {
-    return this.#follow(query, this.#filter(query), signal)
+    return this.#follow(query, readFilter(this.#daemon, query), signal)
   }
 
-  async *#follow(query: URLSearchParams, filter: Filter, signal: AbortSignal): AsyncIterable<EntryReport> {
+  async *#follow(query: URLSearchParams, filter: LogFilter, signal: AbortSignal): AsyncIterable<EntryReport> {
     const queue: Entry[] = []
     let overrun = false
     const arrivals = new EventEmitter()
@@ -76,7 +69,7 @@ export class LogReader {
           })
         const entry = queue.shift()
         if (entry === undefined) await once(arrivals, 'entry', { signal }).catch(() => undefined)
-        else if (matches(entry, filter) && filter.members.includes(entry.author)) yield this.#report(entry)
+        else if (this.#matches(entry, filter) && filter.members.includes(entry.author)) yield this.report(entry)
       }
     } finally {
       unfollow()
@@ -106,47 +99,14 @@ export class LogReader {
 
   /** All members, or the one that is meant by its name or at least 6 digits of its key. Error: `member-unknown`. */
   authors(member: string | null): readonly MemberId[] {
-    return member === null ? this.#daemon.logs.authors() : [this.#member(member)]
+    return member === null ? this.#daemon.logs.authors() : [memberOf(this.#daemon, member)]
   }
 
-  #filter(query: URLSearchParams): Filter {
-    const member = query.get('member')
-    const study = query.get('study')
-    const limit = Number(query.get('limit') ?? LIMIT_DEFAULT)
-    if (!Number.isInteger(limit) || limit < 0 || limit > LIMIT_MAX) {
-      throw new ConsiliumError({
-        code: 'bad-limit',
-        message: `--limit: ${query.get('limit')} given; 0 to ${LIMIT_MAX} is allowed`,
-      })
-    }
-    return {
-      members: this.authors(member),
-      kind: kindOf(query.get('kind')),
-      study: study === null ? null : studyDigits(this.#daemon, study),
-      limit,
-    }
-  }
-
-  /** A member by name, or by at least 6 digits of its key. */
-  #member(given: string): MemberId {
-    const { members } = this.#daemon.home.consortium
-    const squeezed = squeeze(given)
-    const found = members.filter(
-      ({ key, name }) => squeeze(name) === squeezed || (given.length >= 6 && key.startsWith(given)),
-    )
-    if (found.length === 1) return (found[0] as { key: MemberId }).key
-    const names = members.map(({ name }) => name).join(', ')
-    throw new ConsiliumError({
-      code: 'member-unknown',
-      message: `"${given.slice(0, 80)}" is ${found.length === 0 ? 'no member' : 'more than one member'}; the members are ${names}`,
-    })
-  }
-
-  async #newest(author: MemberId, filter: Filter): Promise<Entry[]> {
+  async #newest(author: MemberId, filter: LogFilter): Promise<Entry[]> {
     const found: Entry[] = []
     for (let to = this.#daemon.logs.sizeOf(author).size; to > 0 && found.length < filter.limit; to -= SLICE) {
       const raws = await this.#daemon.logs.entries(author, Math.max(0, to - SLICE), to)
-      found.unshift(...raws.map(decodeEntry).filter((entry) => matches(entry, filter)))
+      found.unshift(...raws.map(decodeEntry).filter((entry) => this.#matches(entry, filter)))
       await setImmediate()
     }
     return found.slice(-filter.limit)
@@ -155,7 +115,7 @@ export class LogReader {
   async #find(ref: string): Promise<Entry> {
     const numbered = /^(.+)\/(\d+)$/.exec(ref)
     if (numbered !== null) {
-      const author = this.#member(numbered[1] as string)
+      const author = memberOf(this.#daemon, numbered[1] as string)
       const seq = Number(numbered[2])
       const [raw] = await this.#daemon.logs.entries(author, seq, seq + 1)
       if (raw !== undefined) return decodeEntry(raw)
@@ -192,7 +152,20 @@ export class LogReader {
     }
   }
 
-  #report(entry: Entry): EntryReport {
+  /** Who signed the kept final head that covers the entry first, its author apart; empty while none is kept. */
+  async #witnesses({ author, seq }: Entry): Promise<string[]> {
+    const final = await this.#daemon.logs.final(author, seq + 1)
+    if (final === undefined) return []
+    const { cosignatures } = parseCosigned(final.note, this.#daemon.home.consortium.founding)
+    return cosignatures.map(({ witness }) => this.#daemon.nameOf(witness))
+  }
+
+  #matches(entry: Entry, filter: LogFilter): boolean {
+    return matches(entry, filter, stateOf(this.#daemon, entry.author, entry.seq))
+  }
+
+  /** One entry as it is shown. */
+  report(entry: Entry): EntryReport {
     const { author, seq, hash, timeMs, kind, study, refs, body } = entry
     return {
       ref: this.#ref(author, seq),
@@ -204,7 +177,7 @@ export class LogReader {
       kind,
       study,
       refs: refs.map(([member, number]) => this.#ref(member, number)),
-      state: this.#daemon.logs.stateOf(author, this.#daemon.home.key.id),
+      state: stateOf(this.#daemon, author, seq),
       body: body === null ? null : readable(inSchemaOrder(kind, body)),
     }
   }
@@ -214,28 +187,10 @@ export class LogReader {
   }
 }
 
-/** A kind, or the first words of kinds; one that this version does not know may be another version's, where it is whole. */
-function kindOf(given: string | null): string | null {
-  if (given === null || given.includes('.')) return given
-  if (Object.keys(KINDS).some((kind) => kind.startsWith(`${given}.`))) return given
-  const message = `--kind: no kind is or begins with "${given.slice(0, 80)}"; the kinds are ${Object.keys(KINDS).join(', ')}`
-  throw new ConsiliumError({ code: 'kind-unknown', message })
-}
-
-function matches(entry: Entry, { kind, study }: Filter): boolean {
-  const kindFits = kind === null || entry.kind === kind || entry.kind.startsWith(`${kind}.`)
-  return kindFits && (study === null || (entry.study?.startsWith(study) ?? false))
-}
-
 /** A known body's fields in the order of its schema; the encoding has them by length. */
 function inSchemaOrder(kind: string, body: Cbor): Cbor {
   if (!isKind(kind) || body === null || typeof body !== 'object') return body
   const given = body as Readonly<Record<string, Cbor>>
   const known = Object.keys(KINDS[kind].entries).filter((key) => Object.hasOwn(given, key))
   return { ...Object.fromEntries(known.map((key) => [key, given[key] as Cbor])), ...given }
-}
-
-/** A name without spaces, so that a reference is one word. */
-export function squeeze(name: string): string {
-  return name.replaceAll(/\s+/g, '')
 }

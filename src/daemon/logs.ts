@@ -8,9 +8,8 @@ import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
 import type { Fact } from '../governance/studies.ts'
 import { emptyTip, rootAt, type Tip, tipOf } from '../ledger/chain.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
-import { encodeFork, isFork } from '../ledger/fork.ts'
-import { openHead, parseHead, rootOf, verifyHead } from '../ledger/head.ts'
-import type { LogStore } from '../ledger/store.ts'
+import { parseHead, rootOf, verifyHead } from '../ledger/head.ts'
+import type { Final, FinalTimes, LogStore } from '../ledger/store.ts'
 import { LogVerifier } from '../ledger/verify.ts'
 import {
   decodeHeads,
@@ -25,6 +24,7 @@ import {
 import type { Transport } from '../net/transport.ts'
 import type { LogSize } from '../node/events.ts'
 import { serveRange } from '../store/serveRange.ts'
+import { TreeReader } from '../store/treeReader.ts'
 import { FactReader } from './factReader.ts'
 import type { Room } from './room.ts'
 import { Turns } from './turns.ts'
@@ -140,10 +140,19 @@ export class Logs {
     return [...this.#forked].sort(compareIds)
   }
 
-  /** Own entries are `local` until finality comes with cosignatures; others' are here because they were replicated. */
-  stateOf(author: MemberId, self: MemberId): 'local' | 'replicated' | 'disputed' {
-    if (this.#forked.has(author)) return 'disputed'
-    return author === self ? 'local' : 'replicated'
+  /** When final heads around `size` entries were witnessed. */
+  finalTimes(author: MemberId, size: number): Promise<FinalTimes> {
+    return this.#parts.store.finalTimes(author, size)
+  }
+
+  /** The smallest kept final head over at least `size` entries; the newest where none is given. */
+  final(author: MemberId, size?: number): Promise<Omit<Final, 'timeS'> | undefined> {
+    return this.#parts.store.final(author, size)
+  }
+
+  /** Proofs over what is stored of one log. */
+  tree(author: MemberId): TreeReader {
+    return new TreeReader(this.#parts.store, author)
   }
 
   /** Own entries are durable; gives what the machine reads of them. */
@@ -178,17 +187,22 @@ export class Logs {
     return { log: { author: head.author, size: head.size, root: rootOf(head) }, signatureValid }
   }
 
-  /** Keeps the two heads of `author` that contradict each other at `size`; either may be stored, or only heard. */
-  async keepFork(author: MemberId, size: number): Promise<void> {
+  /** Every signed head of `author` that was heard lately, and the newest that is stored, and those stored at the sizes of the others. */
+  async headNotes(author: MemberId): Promise<Uint8Array[]> {
+    const heard = this.#heard.get(author) ?? []
+    const newest = this.note(author)
+    const stored = await Promise.all(heard.map(({ size }) => this.#parts.store.commit(author, size - 1, size)))
+    const notes = [
+      ...(newest === null ? [] : [newest]),
+      ...stored.flatMap((one) => one?.note ?? []),
+      ...heard.map(({ note }) => note),
+    ]
+    return notes.filter((note, i) => notes.findIndex((other) => equalBytes(note, other)) === i)
+  }
+
+  /** The evidence is kept: from now on nothing more of this log is taken. */
+  markForked(author: MemberId): void {
     this.#forked.add(author)
-    const { founding, store } = this.#parts
-    const stored = await store.commit(author, size - 1, size)
-    const heard = (this.#heard.get(author) ?? []).filter((one) => one.size === size)
-    const heads = [stored, ...heard].flatMap((one) => (one === undefined ? [] : [openHead(one.note, founding)]))
-    const [first] = heads
-    const other = heads.find((head) => first !== undefined && isFork(first, head))
-    invariant(first !== undefined && other !== undefined, 'heads that contradict each other are held')
-    await store.putForkEvidence(author, encodeFork(first.note, other.note))
   }
 
   /** The newest few of each author: a node that is asked for evidence has just heard one side of it. */

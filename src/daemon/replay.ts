@@ -8,7 +8,7 @@ import { readBody } from '../governance/kinds.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import type { ReplayReport } from './api.ts'
 import type { InputStore } from './inputStore.ts'
-import { squeeze } from './logReader.ts'
+import { squeeze } from './logFilter.ts'
 import type { Logs } from './logs.ts'
 import {
   type AgeRange,

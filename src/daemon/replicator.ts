@@ -6,6 +6,7 @@ import type { Entry } from '../ledger/entry.ts'
 import { encodeRequest } from '../ledger/witnessWire.ts'
 import type { Action } from '../node/actions.ts'
 import type { LogSize, NodeEvent, PublishedRound } from '../node/events.ts'
+import type { Forks } from './forks.ts'
 import type { Log } from './log.ts'
 import type { Logs } from './logs.ts'
 import type { Witness } from './witness.ts'
@@ -17,6 +18,7 @@ const STORE_FAULTS = new Set(['disk-full', 'ledger-io', 'store-failed', 'databas
 export interface ReplicatorParts {
   readonly logs: Logs
   readonly witness: Witness
+  readonly forks: Forks
   readonly feed: (event: NodeEvent) => void
   readonly tellFollowers: (entries: readonly Entry[]) => void
   readonly log: Log
@@ -33,15 +35,26 @@ export class Replicator {
 
   /** Feeds each signed and each final head that `peer` tells of; an answer that no honest peer gives counts against it. */
   async askHeads(peer: MemberId, signal: AbortSignal): Promise<void> {
-    const { logs, witness, feed } = this.#parts
+    const { logs, witness, forks, feed } = this.#parts
     try {
       for (const { log, signatureValid } of await logs.askHeads(peer, signal))
         feed({ type: 'head-heard', ticket: null, from: peer, log, signatureValid, asks: false })
       feed({ type: 'heads-told', from: peer })
+      await forks.ask(peer, signal)
       for await (const log of witness.ask(peer, signal)) feed({ type: 'final-kept', log })
     } catch (error) {
       if (!(error instanceof ConsiliumError) || error.blame !== 'reject') throw error
       feed({ type: 'malformed-heard', ticket: null, from: peer, code: error.code, blame: 'reject' })
+    }
+  }
+
+  /** Finds out whether `author` signed conflicting heads or `peer` only said so; that counts against it. */
+  async examine({ author, peer }: { author: MemberId; peer: MemberId }, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#parts.forks.examine(author, peer, signal)
+    } catch (error) {
+      if (!(error instanceof ConsiliumError) || error.blame !== 'reject') throw error
+      this.#parts.feed({ type: 'malformed-heard', ticket: null, from: peer, code: error.code, blame: 'reject' })
     }
   }
 

@@ -9,6 +9,7 @@ import type { Route, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { examine } from './doctor.ts'
 import type { InputStore } from './inputStore.ts'
+import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
 import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
@@ -30,6 +31,7 @@ export function routesOf(daemon: Daemon, inputs: InputStore): Routes {
 
 function callsOf(daemon: Daemon, inputs: InputStore): Routes {
   const reader = new LogReader(daemon)
+  const reports = new LedgerReports(daemon, reader)
   return {
     'GET /v1/status': async () => status(daemon),
     'GET /v1/doctor': async () => ({ findings: await examine(daemon) }),
@@ -52,6 +54,11 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
+    'GET /v1/log/heads': () => reports.heads(),
+    'GET /v1/log/forks': () => reports.forks(),
+    'GET /v1/log/stats': () => reports.stats(),
+    'GET /v1/log/timeline': ({ query }) => reports.timeline(query),
+    'GET /v1/log/diff': ({ query, signal }) => reports.diff(query.get('peer') ?? '', signal),
     'GET /v1/log/verify': ({ query }) => reader.verify(query.get('member')),
     'GET /v1/log/replay': async ({ query, signal }) => {
       const known = new Map(daemon.machine.view().studies.map(({ state }) => [state.id, state.study]))

@@ -226,6 +226,12 @@ export class Replication {
     return held !== undefined && held !== root
   }
 
+  /** One key signed conflicting heads: what is stored stays, and nothing more is fetched. */
+  freeze(author: MemberId): void {
+    const log = this.#logs.get(author)
+    if (log !== undefined) this.#freeze(author, log)
+  }
+
   #freeze(author: MemberId, log: Log): void {
     log.frozen = true
     log.wanted = null

@@ -31,6 +31,12 @@ export interface Final {
   readonly timeS: number
 }
 
+/** Between these two an entry came to be seen by a quorum; undefined where there is no such head. Seconds since 1970. */
+export interface FinalTimes {
+  readonly beforeS: number | undefined
+  readonly byS: number | undefined
+}
+
 /** One atomic, durable change: a run of one author's entries, the head that covers them, and state that must not be apart from them. */
 export interface LogBatch {
   readonly author: MemberId
@@ -77,8 +83,8 @@ export interface LogStore {
   putFinal(author: MemberId, final: Final): Promise<void>
   /** The smallest kept final head whose size is at least `size`; the newest where `size` is not given. */
   final(author: MemberId, size?: number): Promise<Omit<Final, 'timeS'> | undefined>
-  /** When the first final head of at least `size` entries was witnessed (`Final.timeS`), kept or not. */
-  finalTime(author: MemberId, size: number): Promise<number | undefined>
+  /** When final heads around `size` were witnessed (`Final.timeS`), kept or not: the largest below it, and the smallest from it on. */
+  finalTimes(author: MemberId, size: number): Promise<FinalTimes>
   getState(key: string): Promise<Uint8Array | undefined>
   /** All state whose key starts with `prefix`, in key order. */
   listState(prefix: string): Promise<[string, Uint8Array][]>

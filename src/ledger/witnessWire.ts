@@ -5,6 +5,7 @@ import { ConsiliumError, invariant } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { COSIGNED_BYTES_MAX, type Cosignature } from './cosignature.ts'
+import { EVIDENCE_BYTES_MAX } from './fork.ts'
 
 /** A cosignature that travels without the head's note: the text that it signs is made of these again. */
 export interface Statement {
@@ -19,10 +20,12 @@ export interface Statement {
 export type WitnessMessage =
   | { readonly type: 'request'; readonly note: Uint8Array }
   | { readonly type: 'statements'; readonly statements: readonly Statement[] }
+  | { readonly type: 'evidence'; readonly evidence: Uint8Array }
 
 export const STATEMENTS_MAX = 256 // of 150 bytes: 40 kB, well within a gossip message
 const REQUEST = 0
 const STATEMENTS = 1
+const EVIDENCE = 2
 const MESSAGE_BYTES_MAX = 65_536
 
 /** CBOR of [0, note]. */
@@ -39,14 +42,21 @@ export function encodeStatements(statements: readonly Statement[]): Uint8Array {
   return encodeCbor([STATEMENTS, rows])
 }
 
+/** CBOR of [2, evidence that one key signed conflicting heads], by whoever has it. */
+export function encodeEvidence(evidence: Uint8Array): Uint8Array {
+  return encodeCbor([EVIDENCE, evidence])
+}
+
 /** `from` is who signed the message. Errors: `witness-malformed`, those of `decodeCbor`; they blame the sender. */
 export function decodeWitnessMessage(bytes: Uint8Array, from: MemberId): WitnessMessage {
   const value = decodeCbor(bytes, MESSAGE_BYTES_MAX)
   const [kind, content] = Array.isArray(value) && value.length === 2 ? (value as Cbor[]) : []
   if (kind === REQUEST && content instanceof Uint8Array && content.length <= LIMITS.headBytesMax)
     return { type: 'request', note: content }
+  if (kind === EVIDENCE && content instanceof Uint8Array && content.length <= EVIDENCE_BYTES_MAX)
+    return { type: 'evidence', evidence: content }
   if (kind !== STATEMENTS || !Array.isArray(content) || content.length === 0 || content.length > STATEMENTS_MAX)
-    throw malformed('neither a request nor statements')
+    throw malformed('no request, statements or evidence')
   const statements = (content as Cbor[]).map((row) => statementOf(row, from))
   if (new Set(statements.map(({ author }) => author)).size < statements.length)
     throw malformed('two statements about one log')

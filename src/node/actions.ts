@@ -48,7 +48,9 @@ export type Action =
       readonly from: number
       readonly to: number
     }
-  /** Keep both signed heads of an author that contradict each other. */
+  /** A head of `author` does not extend what is stored, or `peer` lies: find out which; report `fork-proven`. */
+  | { readonly type: 'examine-fork'; readonly author: MemberId; readonly peer: MemberId }
+  /** Keep both signed heads of an author that contradict each other at one size; report `fork-proven`. */
   | { readonly type: 'keep-fork'; readonly author: MemberId; readonly size: number }
   /** Answers a gossip message; the weights of an accepted update are kept, of any other dropped. */
   | {

@@ -17,10 +17,16 @@ export const FENCED = {
 }
 
 /** The first entries after a start; the acceptance of the founding only where it is not in the log yet. */
-export function bootDrafts(context: Context, { acceptance, software }: Booted, accepted: boolean): Draft[] {
+export function bootDrafts(context: Context, booted: Booted, accepted: boolean): Draft[] {
+  const { acceptance: signature, software } = booted
   const founding = fromHex(context.founding)
-  const first = accepted ? [] : [context.draft('member.accepted', null, { epoch: 0, founding, signature: acceptance })]
-  return [...first, context.draft('node.started', null, { software })]
+  const told = new Set(forkedIn(booted))
+  const untold = booted.forks.filter(({ author }) => !told.has(author)) // the power went between evidence and alarm
+  return [
+    ...(accepted ? [] : [context.draft('member.accepted', null, { epoch: 0, founding, signature })]),
+    context.draft('node.started', null, { software }),
+    ...untold.map(({ author, size }) => context.draft('alarm.fork', null, { member: fromHex(author), size })),
+  ]
 }
 
 /** The authors of whom contradictory heads were recorded: nothing more of them is fetched. */

@@ -50,6 +50,8 @@ export type NodeEvent =
       readonly acceptance: Uint8Array
       /** The newest final head that is kept of each log. */
       readonly finals: readonly LogSize[]
+      /** Members of whom fork evidence is kept, and within how many entries their histories differ. */
+      readonly forks: readonly { readonly author: MemberId; readonly size: number }[]
       /** How many others must say what they hold of the own log before anything is signed. */
       readonly fence: FenceNeeds
       /** Own entries that this key has signed, by the head pin: more than are stored where the database is older. */
@@ -92,6 +94,8 @@ export type NodeEvent =
   /** Carried out: what was signed is stored before, and the signature is held for `announce-cosigned`. */
   | { readonly type: 'cosigned'; readonly log: LogSize }
   | { readonly type: 'cosign-refused'; readonly author: MemberId; readonly code: string }
+  /** Evidence that one key signed conflicting heads is kept; they differ within the first `size` entries. */
+  | { readonly type: 'fork-proven'; readonly author: MemberId; readonly size: number }
   /** A final head came from a peer; its signatures were checked, and it is kept. */
   | { readonly type: 'final-kept'; readonly log: LogSize }
   | {

@@ -14,6 +14,7 @@ import type { Finality } from '../ledger/finality.ts'
 import { quorum } from '../ledger/founding.ts'
 import { Replication } from '../ledger/replication.ts'
 import type { Action } from './actions.ts'
+import { Announcing } from './announcing.ts'
 import { type Booted, bootDrafts, FENCED, forkedIn, sizeIn } from './boot.ts'
 import { refusalOf, type StudyCommand } from './commands.ts'
 import { Context } from './context.ts'
@@ -41,13 +42,11 @@ const SEEN_AGAIN_MS = 24 * 3_600_000 // one `member.seen` a day and member keeps
 const WAKE_MS_MIN = 20 // a wish that cannot be met yet must not spin
 /** What a learner reports. */
 const LEARNED: ReadonlySet<NodeEvent['type']> = new Set(['opened', 'trained', 'merged', 'evaluated', 'learner-failed'])
-const HEAD_ANNOUNCE_MS = 500 // own heads on gossipsub: often enough to follow a round, seldom enough for 40 members
 
 /** One node. The first event is `booted`, and comes once; the same events at the same times give the same actions. */
 export class Machine {
   #parts: Parts | null = null
-  #headDirty = false
-  #headAnnouncedAtMs = Number.NEGATIVE_INFINITY
+  readonly #announcing = new Announcing()
   #stopping: string | null = null
   #askOwnAtMs: number | null = null
   #halted = false
@@ -116,7 +115,9 @@ export class Machine {
       case 'cosigned':
         return this.#finals(parts, parts.witnessing.cosigned(event.log) ? [event.log] : [])
       case 'cosign-refused':
-        return parts.witnessing.refused(event.author)
+        return this.#cosignRefused(parts, event.author, event.code)
+      case 'fork-proven':
+        return this.#forkProven(parts, event.author, event.size)
       case 'final-kept':
         return void parts.witnessing.finality.noteFinal(event.log)
       case 'update-heard':
@@ -158,7 +159,10 @@ export class Machine {
     const parts: Parts = {
       context,
       liveness: new Liveness(others),
-      replication: new Replication(event.self, event.members, event.logs, forkedIn(event)),
+      replication: new Replication(event.self, event.members, event.logs, [
+        ...forkedIn(event),
+        ...event.forks.map(({ author }) => author),
+      ]),
       rejections: new Rejections(),
       fence: new Fence(event.fence, event.signed),
       witnessing: new Witnessing(context, () => electorate, event.finals),
@@ -205,12 +209,17 @@ export class Machine {
       if (!parts.fence.passed) parts.fence.ownHead(log)
       if (outcome.fork) this.#halt(parts, 'own-log-forked')
       else if (outcome.reason === 'own-log-ahead') this.#halt(parts, 'own-log-ahead')
-    } else if (outcome.fork) {
-      witnessing.froze(log.author)
-      context.out.push({ type: 'keep-fork', author: log.author, size: log.size })
-      context.record('alarm', [context.draft('alarm.fork', null, { member: fromHex(log.author), size: log.size })])
-      context.tell('warn', 'conflicting-heads', { member: log.author, size: log.size })
-    }
+    } else if (outcome.fork) context.out.push({ type: 'keep-fork', author: log.author, size: log.size })
+  }
+
+  /** Nothing more of that log is taken or cosigned; what is final stays so. */
+  #forkProven(parts: Parts, author: MemberId, size: number): void {
+    const { context, replication, witnessing } = parts
+    if (author === context.self) return this.#halt(parts, 'own-log-forked')
+    replication.freeze(author)
+    witnessing.froze(author)
+    context.record('alarm', [context.draft('alarm.fork', null, { member: fromHex(author), size })])
+    context.tell('warn', 'conflicting-heads', { member: author, within: size })
   }
 
   #halt(parts: Parts, code: string): void {
@@ -223,6 +232,11 @@ export class Machine {
     if (!valid) return this.#verdict(parts, ticket, from, from, 'reject', 'cosignature-invalid')
     this.#verdict(parts, ticket, from, from, 'accept', null)
     this.#finals(parts, parts.witnessing.heard(from, logs))
+  }
+
+  #cosignRefused({ context, witnessing }: Parts, author: MemberId, code: string): void {
+    witnessing.refused(author)
+    if (code === 'conflict') context.out.push({ type: 'examine-fork', author, peer: author })
   }
 
   #finals({ context }: Parts, logs: readonly LogSize[]): void {
@@ -268,7 +282,10 @@ export class Machine {
   #replicationFailed(parts: Parts, event: Extract<NodeEvent, { type: 'replication-failed' }>): void {
     const { context, replication, rejections } = parts
     replication.onFetchFailed(event.author, event.from, event.blame, context.now)
-    if (event.author === context.self && event.code === 'range-link') return this.#halt(parts, 'own-log-forked')
+    if (event.code === 'range-link') {
+      if (event.author === context.self) return this.#halt(parts, 'own-log-forked')
+      context.out.push({ type: 'examine-fork', author: event.author, peer: event.from })
+    }
     context.tell(event.blame ? 'warn' : 'debug', 'replication-failed', {
       author: event.author,
       from: event.from,
@@ -282,7 +299,7 @@ export class Machine {
   #committed(parts: Parts, { log, tags, facts }: Extract<NodeEvent, { type: 'committed' }>): void {
     parts.replication.onOwn(log)
     parts.witnessing.stored(log)
-    this.#headDirty = true
+    this.#announcing.grown()
     for (const fact of facts) this.#fold(parts, fact)
     if (this.#stopping === null) for (const tag of tags) for (const run of parts.runs.values()) run.committed(tag)
     if (this.#stopping !== null && tags.includes('stopped'))
@@ -351,18 +368,13 @@ export class Machine {
     for (const fetch of replication.due(context.now)) context.out.push({ type: 'replicate', ...fetch })
     const peer = liveness.dueForHeads(context.now)
     if (peer !== null) context.out.push({ type: 'ask-heads', peer })
-    if (this.#headDirty && context.now >= this.#headAnnouncedAtMs + HEAD_ANNOUNCE_MS) {
-      this.#headDirty = false
-      this.#headAnnouncedAtMs = context.now
-      context.out.push({ type: 'announce-head' })
-    }
-    const times = [liveness.wakeAtMs(), replication.wakeAtMs()]
+    if (this.#announcing.isDue(context.now)) context.out.push({ type: 'announce-head' })
+    const times = [liveness.wakeAtMs(), replication.wakeAtMs(), this.#announcing.wakeAtMs()]
     if (!fence.passed) times.push(fence.wakeAtMs(), this.#askOwnAtMs)
     else if (this.#stopping === null) {
       times.push(witnessing.wakeAtMs(connected))
       for (const run of runs.values()) times.push(run.wakeAtMs())
     }
-    if (this.#headDirty) times.push(this.#headAnnouncedAtMs + HEAD_ANNOUNCE_MS)
     const atMs = Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY))
     if (Number.isFinite(atMs)) context.out.push({ type: 'wake', atMs: Math.max(atMs, context.now + WAKE_MS_MIN) })
   }

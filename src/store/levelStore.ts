@@ -6,7 +6,7 @@ import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import { compareIds, type MemberId } from '../core/ids.ts'
 import { rootAt } from '../ledger/chain.ts'
 import { Frontier } from '../ledger/merkle.ts'
-import type { Final, LogBatch, LogStore, StoredHead, Witnessed } from '../ledger/store.ts'
+import type { Final, FinalTimes, LogBatch, LogStore, StoredHead, Witnessed } from '../ledger/store.ts'
 import { checkLog, checkPin } from './check.ts'
 import { HeadPin, type Pin, pinMissing, pinPath } from './headPin.ts'
 import { corrupt, storeError } from './levelErrors.ts'
@@ -223,8 +223,8 @@ export class LevelStore implements LogStore {
     return this.#read(() => this.#witness.final(author, size))
   }
 
-  finalTime(author: MemberId, size: number): Promise<number | undefined> {
-    return this.#read(() => this.#witness.finalTime(author, size))
+  finalTimes(author: MemberId, size: number): Promise<FinalTimes> {
+    return this.#read(() => this.#witness.finalTimes(author, size))
   }
 
   close(): Promise<void> {

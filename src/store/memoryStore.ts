@@ -1,7 +1,7 @@
 /** LogStore in memory: for the simulator and for tests; `reopen` gives what a disk would hold after a crash. */
 import { invariant } from '../core/errors.ts'
 import { compareIds, type MemberId } from '../core/ids.ts'
-import type { Final, LogBatch, LogStore, StoredHead, Witnessed } from '../ledger/store.ts'
+import type { Final, FinalTimes, LogBatch, LogStore, StoredHead, Witnessed } from '../ledger/store.ts'
 import { checkBatch, type WriteHooks, WriteQueue } from './writes.ts'
 
 interface Log {
@@ -145,8 +145,10 @@ export class MemoryStore implements LogStore {
     return found === undefined ? undefined : { size: found.size, note: found.note }
   }
 
-  async finalTime(author: MemberId, size: number): Promise<number | undefined> {
-    return this.#contents.finals.get(author)?.find((final) => final.size >= size)?.timeS
+  async finalTimes(author: MemberId, size: number): Promise<FinalTimes> {
+    const finals = this.#contents.finals.get(author) ?? []
+    const before = finals.findLast((final) => final.size < size)
+    return { beforeS: before?.timeS, byS: finals.find((final) => final.size >= size)?.timeS }
   }
 
   close(): Promise<void> {

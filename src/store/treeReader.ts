@@ -24,6 +24,11 @@ export class TreeReader {
     return this.#answer(treeHash(0, size))
   }
 
+  /** Leaf hash of entry `index`. Error: `database-corrupt`. */
+  async leaf(index: number): Promise<Uint8Array> {
+    return this.#hash({ from: index, to: index + 1 })
+  }
+
   /** The audit path of entry `index` under `size` entries. Error: `database-corrupt`. */
   inclusion(index: number, size: number): Promise<Uint8Array[]> {
     return this.#answer(inclusionProof(index, size))

@@ -1,7 +1,7 @@
 /** What a node keeps as a witness and of its witnesses: nodes of the trees, what it cosigned last, and final heads. */
 import { invariant } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
-import type { Final, Witnessed } from '../ledger/store.ts'
+import type { Final, FinalTimes, Witnessed } from '../ledger/store.ts'
 import {
   authorKey,
   decodeTime,
@@ -85,12 +85,14 @@ export class WitnessRecords {
     return row === undefined ? undefined : { size: numberOf(row[0]), note: row[1] }
   }
 
-  /** As `LogStore.finalTime`. */
-  async finalTime(author: MemberId, size: number): Promise<number | undefined> {
+  /** As `LogStore.finalTimes`. */
+  async finalTimes(author: MemberId, size: number): Promise<FinalTimes> {
     const short = shortAuthor(author)
-    const range = { ...all(TABLE.finalTime, short), gte: numberKey(TABLE.finalTime, short, size), limit: 1 }
-    const [row] = await this.#table.rows(range)
-    return row === undefined ? undefined : decodeTime(row[1])
+    const at = numberKey(TABLE.finalTime, short, size)
+    const table = all(TABLE.finalTime, short)
+    const [before] = await this.#table.rows({ gte: table.gte, lt: at, reverse: true, limit: 1 })
+    const [by] = await this.#table.rows({ ...table, gte: at, limit: 1 })
+    return { beforeS: before && decodeTime(before[1]), byS: by && decodeTime(by[1]) }
   }
 
   async #hourOf(short: Uint8Array, final: Row | undefined): Promise<number | undefined> {

@@ -53,7 +53,15 @@ function inboxOf() {
   const witness = new Witness({ key: BEN, founding: FOUNDING, members, store: new MemoryStore(), transport, logs })
   const kept: string[] = []
   const inputs = { keep: (_: string, digest: string) => kept.push(digest) }
-  const inbox = new Inbox({ topics: TOPICS, logs, witness, weights, inputs, feed: (event) => events.push(event) })
+  const inbox = new Inbox({
+    topics: TOPICS,
+    logs,
+    witness,
+    forks: { hear: async () => 'accept' },
+    weights,
+    inputs,
+    feed: (event) => events.push(event),
+  })
   return { inbox, events, weights, kept }
 }
 

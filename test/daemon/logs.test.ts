@@ -3,6 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { equalBytes } from '../../src/core/bytes.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
+import { Forks } from '../../src/daemon/forks.ts'
 import { type Fetched, Logs } from '../../src/daemon/logs.ts'
 import type { Fact } from '../../src/governance/studies.ts'
 import { openFork } from '../../src/ledger/fork.ts'
@@ -18,13 +19,17 @@ const ROOM = { require: async () => undefined }
 const MAIN = logOf(ADA, [2, 3, 4])
 const OTHER = logOf(ADA, [2, 3, 4], 'other')
 
-async function logsWith(commits: number): Promise<{ logs: Logs; store: MemoryStore }> {
+async function logsWith(commits: number): Promise<{ logs: Logs; store: MemoryStore; forks: Forks }> {
   const store = new MemoryStore()
   for (const commit of MAIN.slice(0, commits)) await store.append(batchOf(commit))
   const transport = null as unknown as Transport
   const logs = new Logs({ self: BEN.member, founding: FOUNDING, members: [ADA.member], store, transport, room: ROOM })
   await logs.load()
-  return { logs, store }
+  const forks = new Forks({
+    ...{ founding: FOUNDING, members: [ADA.member], store, transport, logs, log: () => undefined },
+    ...{ feed: () => undefined, publish: () => undefined },
+  })
+  return { logs, store, forks }
 }
 
 for (const { name, stored, hear } of [
@@ -34,12 +39,12 @@ for (const { name, stored, hear } of [
   { name: 'two heads heard, with others between them', stored: 1, hear: [MAIN[2], MAIN[1], OTHER[0], OTHER[2]] },
 ]) {
   it(`a fork between ${name} is kept as two notes that prove it`, async () => {
-    const { logs, store } = await logsWith(stored)
+    const { logs, store, forks } = await logsWith(stored)
     for (const commit of hear) assert.ok(logs.readHead(commit?.head.note as Uint8Array, null).signatureValid)
     const size = hear.at(-1)?.tip.size as number
-    await logs.keepFork(ADA.member, size)
+    await forks.keep(ADA.member, size)
     const fork = openFork((await store.forkEvidence(ADA.member)) as Uint8Array, FOUNDING)
-    assert.equal([fork.author, fork.size], [ADA.member, size])
+    assert.equal([fork.author, fork.differWithin], [ADA.member, size])
     assert.equal(logs.forked(), [ADA.member])
     const [commit] = hear.slice(-1)
     assert.ok(fork.heads.some((head) => equalBytes(head.note, commit?.head.note as Uint8Array)))
@@ -47,7 +52,7 @@ for (const { name, stored, hear } of [
 }
 
 it('a member that floods with heads cannot push out the one that contradicts', async () => {
-  const { logs, store } = await logsWith(0)
+  const { logs, store, forks } = await logsWith(0)
   const flood = logOf(
     ADA,
     Array.from({ length: 40 }, () => 1),
@@ -56,7 +61,7 @@ it('a member that floods with heads cannot push out the one that contradicts', a
   logs.readHead(flood[39]?.head.note as Uint8Array, null)
   for (const { head } of flood) logs.readHead(head.note, null)
   logs.readHead(fork[0]?.head.note as Uint8Array, null)
-  await logs.keepFork(ADA.member, 40)
+  await forks.keep(ADA.member, 40)
   assert.ok((await store.forkEvidence(ADA.member)) !== undefined)
 })
 

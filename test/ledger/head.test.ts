@@ -136,7 +136,7 @@ it('fork: two heads of one size are a proof, in one order of bytes; anything les
   assert.ok(equalBytes(evidence, encodeFork(other.note, HEAD.note)))
   const fork = openFork(evidence, FOUNDING)
   assert.is(fork.author, KEY.member)
-  assert.is(fork.size, 1_207)
+  assert.is(fork.differWithin, 1_207)
   const longer = signHead(KEY, FOUNDING, 1_208, sha256(utf8('other root')))
   const bens = signHead(keyOf('ben'), FOUNDING, 1_207, sha256(utf8('other root')))
   for (const [name, note] of [

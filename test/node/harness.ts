@@ -211,6 +211,7 @@ export class Harness {
       datasets: this.#dataset === null ? [] : [this.#dataset],
       acceptance: new Uint8Array(64),
       finals: [],
+      forks: [],
       fence: { others: 0, needed: 0, wanted: 0 },
       signed: 0,
     })

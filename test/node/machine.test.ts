@@ -180,9 +180,10 @@ it('heads that contradict each other are kept as evidence and recorded, once', (
   const world = running()
   world.hearHead(ADA, 50, 'main')
   const actions = world.hearHead(ADA, 50, 'other')
-  assert.equal(draftsOf(actions), ['alarm.fork'])
+  assert.equal(draftsOf(actions), [], 'evidence is kept before it is told')
   assert.ok(actions.some((action) => action.type === 'keep-fork' && action.author === ADA && action.size === 50))
   assert.equal(verdictOf(actions), ['accept', 'conflicting-heads'], 'and passed on')
+  assert.equal(draftsOf(world.feed({ type: 'fork-proven', author: ADA, size: 50 })), ['alarm.fork'])
   assert.equal(draftsOf(world.hearHead(ADA, 50, 'third')), [])
   world.commit(10)
   world.crash()
@@ -547,6 +548,7 @@ function withStudies(members: number, bound: number): { machine: Machine; unboun
       datasets: [],
       acceptance: new Uint8Array(64),
       finals: [],
+      forks: [],
       fence: { others: 0, needed: 0, wanted: 0 },
       signed: 0,
     },

@@ -278,9 +278,10 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
     assert.is(await noteOf(1), 'note 3')
     assert.is(await again.final(BEN.member, 22), undefined)
     assert.is(await again.final(ADA.member, 1), undefined)
-    assert.is(await again.finalTime(BEN.member, 1), minute(0))
-    assert.is(await again.finalTime(BEN.member, 8), minute(100))
-    assert.is(await again.finalTime(BEN.member, 22), undefined)
+    assert.equal(await again.finalTimes(BEN.member, 1), { beforeS: undefined, byS: minute(0) })
+    assert.equal(await again.finalTimes(BEN.member, 7), { beforeS: minute(0), byS: minute(50) })
+    assert.equal(await again.finalTimes(BEN.member, 8), { beforeS: minute(50), byS: minute(100) })
+    assert.equal(await again.finalTimes(BEN.member, 22), { beforeS: minute(150), byS: undefined })
     await again.close()
   })
 
