@@ -1,6 +1,7 @@
 /** LogStore in memory: for the simulator and for tests; `reopen` gives what a disk would hold after a crash. */
 import { compareIds, type MemberId } from '../core/ids.ts'
 import type { LogBatch, LogStore, StoredHead } from '../ledger/store.ts'
+import { checkSeqs, withoutBody } from './withoutBody.ts'
 import { checkBatch, type WriteHooks, WriteQueue } from './writes.ts'
 
 interface Log {
@@ -100,6 +101,18 @@ export class MemoryStore implements LogStore {
 
   async forkEvidence(author: MemberId): Promise<Uint8Array | undefined> {
     return this.#contents.evidence.get(author)
+  }
+
+  dropBodies(author: MemberId, seqs: readonly number[], state?: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
+    return this.#writes.run('dropBodies', () => {
+      const entries = this.#contents.logs.get(author)?.entries ?? []
+      checkSeqs(seqs, entries.length)
+      const dropped = seqs.map((seq) => withoutBody(author, seq, entries[seq]))
+      return () => {
+        for (const [i, seq] of seqs.entries()) entries[seq] = dropped[i] as Uint8Array
+        this.#setState(state)
+      }
+    })
   }
 
   close(): Promise<void> {

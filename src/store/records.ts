@@ -8,7 +8,7 @@ import type { MemberId } from '../core/ids.ts'
 import type { StoredHead } from '../ledger/store.ts'
 
 /** First byte of a key. Taken by later parts: t tiles, w witness state, g epochs, d decision slots, s subject tags, q out-of-order. */
-export const TABLE = { entry: 0x65, head: 0x68, commit: 0x63, fork: 0x78, state: 0x69 } as const // e h c x i
+export const TABLE = { entry: 0x65, head: 0x68, commit: 0x63, fork: 0x78, state: 0x69, dropping: 0x70 } as const // e h c x i p
 
 export const AUTHOR_BYTES = 8
 const HEAD_RECORD_VERSION = 1
