@@ -1,5 +1,6 @@
 /** The daemon's config.yaml: strict schema, defaults with their reasons, and the commented file that `init` writes. */
 import * as v from 'valibot'
+import { RETENTION_DEFAULTS, type Retention, retentionSchema, retentionText } from './retention.ts'
 import { type Complaint, choice, flag, list, parseYaml, section, text } from './yaml.ts'
 
 /** `config.yaml` as read, defaults filled in; read once, at start. */
@@ -16,6 +17,7 @@ export interface Config {
   readonly mdns: boolean
   readonly learner: { readonly backend: 'auto' | 'wasm' | 'cpu' | 'native' }
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' }
+  readonly retention: Retention
 }
 
 export const DEFAULT_PORT = 4801 // below the ports that Linux and Windows hand out to clients, so nothing takes it by chance
@@ -28,6 +30,7 @@ export const CONFIG_DEFAULTS: Omit<Config, 'name'> = {
   mdns: false,
   learner: { backend: 'auto' },
   log: { level: 'info' },
+  retention: RETENTION_DEFAULTS,
 }
 
 const ADDRESSES_MAX = 64 // a bootstrap list names a few members; the address book learns the others
@@ -47,6 +50,7 @@ const configSchema = section({
   mdns: v.optional(flag(), CONFIG_DEFAULTS.mdns),
   learner: v.optional(section({ backend: v.optional(choice(BACKENDS), CONFIG_DEFAULTS.learner.backend) }), {}),
   log: v.optional(section({ level: v.optional(choice(LEVELS), CONFIG_DEFAULTS.log.level) }), {}),
+  retention: v.optional(retentionSchema, {}),
 })
 
 /** Reads config.yaml; `fileName` is named in errors. Errors, one line each: `config-yaml`, `config-invalid`. */
@@ -60,7 +64,7 @@ export function defaultConfigText(
 ): string {
   const listen =
     given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
-  const { announce, bootstrap, mdns, learner, log } = { ...CONFIG_DEFAULTS, ...given }
+  const { announce, bootstrap, mdns, learner, log, retention } = { ...CONFIG_DEFAULTS, ...given }
   return `# Settings of this Consilium node. Restart the daemon after a change. Unknown keys are refused.
 
 # The name on this node's member card, by which the other members know it. Ledger entries carry its key, never this name.
@@ -87,7 +91,8 @@ learner:
 log:
   # info tells every round and every member that comes or goes; debug adds every message. Never weights, rows or private keys.
   level: ${log.level}
-`
+
+${retentionText(retention)}`
 }
 
 const flow = (items: readonly string[]): string => `[${items.map((item) => JSON.stringify(item)).join(', ')}]`
