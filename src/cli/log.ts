@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from '../daemon/api.ts'
+import { prune, redact } from './logKeeping.ts'
 import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
@@ -14,8 +15,8 @@ interface Filter extends Common {
 
 /** The group `log`; all of it asks the running daemon. Error of `log verify`: `log-wrong`, naming the first log that is. */
 export function logCommand(): Command {
-  const log = new Command('log').description('read and verify the logs of all members')
-  for (const sub of [list(), show(), tail(), verify()]) log.addCommand(sub)
+  const log = new Command('log').description('read, verify and keep the logs of all members')
+  for (const sub of [list(), show(), tail(), verify(), prune(), redact()]) log.addCommand(sub)
   return log
 }
 

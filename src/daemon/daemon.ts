@@ -19,6 +19,7 @@ import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
 import type { Home } from './home.ts'
 import { Inbox } from './inbox.ts'
+import { Keeper } from './keeper.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
 import type { Log } from './log.ts'
 import { Logs } from './logs.ts'
@@ -53,7 +54,7 @@ export class Daemon {
   readonly #answers = new Map<Ticket, (error: { code: string; message: string } | null) => void>()
   readonly #tasks = new Tasks((what, error) => {
     if (this.#stopping.signal.aborted) return
-    const level = what === 'keep-fork' ? 'error' : 'debug' // the network asks again by itself; evidence may never come again
+    const level = what.startsWith('keep-') ? 'error' : 'debug' // the network asks again by itself; evidence may never come again
     this.#parts.log(level, `${what}-failed`, { error: messageOf(error) })
   })
   readonly #stopping = new AbortController()
@@ -68,7 +69,8 @@ export class Daemon {
   readonly followers = new Followers()
   #bindings: Bindings | null = null
   #trainer: Trainer | null = null
-  #writer: LedgerWriter | null = null
+  writer: LedgerWriter | null = null // the machine's, and the keeper's
+  readonly keeper = new Keeper(this)
   #newestHead: Uint8Array | null = null
   #ticket = 0
   #finish: (error: unknown) => void = () => undefined
@@ -93,6 +95,7 @@ export class Daemon {
       store: parts.store,
       transport: this.transport,
       room: new Room(parts.home.paths.folder),
+      retention: parts.home.config.retention,
     })
     this.scrub = new Scrub(this.logs, (error) => this.#fail(error))
     this.#replicator = new Replicator({
@@ -111,12 +114,7 @@ export class Daemon {
     })
     const prefix = `consilium/1/${founding.slice(0, 16)}`
     this.#topics = { heads: `${prefix}/heads`, study: (id) => `${prefix}/study/${id.slice(0, 32)}` }
-    this.#inbox = new Inbox({
-      topics: this.#topics,
-      logs: this.logs,
-      weights: this.#weights,
-      feed: this.#driver.feed,
-    })
+    this.#inbox = new Inbox({ topics: this.#topics, logs: this.logs, weights: this.#weights, feed: this.#driver.feed })
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.done = promise
     this.#finish = (error) => (error === null ? resolve() : reject(error))
@@ -151,7 +149,7 @@ export class Daemon {
       },
       stored,
     )
-    this.#writer = new LedgerWriter(
+    this.writer = new LedgerWriter(
       {
         key: home.key.signing,
         founding: home.consortium.founding,
@@ -193,6 +191,7 @@ export class Daemon {
       acceptance: home.acceptance,
     })
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
+    this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
     log('info', 'ready', {
       name: home.config.name,
       member: home.key.id,
@@ -259,7 +258,7 @@ export class Daemon {
     this.#driver.feed(make(ticket))
     const error = await promise
     if (error !== null) throw new ConsiliumError(error)
-    await this.#writer?.flush()
+    await this.writer?.flush()
   }
 
   #transportEvents(): TransportEvents {
@@ -339,8 +338,8 @@ export class Daemon {
     const state = new Map<string, Uint8Array | null>()
     if (checkpoint !== null)
       state.set(`${CHECKPOINTS}${checkpoint.study}`, encodeCheckpoint(this.#trainerOf().stored(checkpoint)))
-    invariant(this.#writer !== null, 'nothing is recorded before start')
-    this.#writer.record(tag, drafts, state)
+    invariant(this.writer !== null, 'nothing is recorded before start')
+    this.writer.record(tag, drafts, state)
   }
 
   #publish(topic: string, data: Uint8Array): void {
@@ -361,7 +360,7 @@ export class Daemon {
     if (this.#closing) return
     this.#closing = true
     let error = reason
-    await this.#writer?.flush().catch((failure: unknown) => {
+    await this.writer?.flush().catch((failure: unknown) => {
       error ??= failure
     })
     this.#driver.stop()

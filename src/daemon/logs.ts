@@ -1,5 +1,6 @@
 /** The logs of all members as this node holds them: read at start, grown by commits and replication, served to the others. */
 import { setImmediate } from 'node:timers/promises'
+import { RETENTION_DEFAULTS, type Retention } from '../config/retention.ts'
 import { equalBytes, toHex } from '../core/bytes.ts'
 import { sha256 } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
@@ -24,6 +25,8 @@ import type { Transport } from '../net/transport.ts'
 import type { LogSize } from '../node/events.ts'
 import { serveRange } from '../store/serveRange.ts'
 import { FactReader } from './factReader.ts'
+import { Pruner } from './pruner.ts'
+import { Redactions } from './redactions.ts'
 import type { Room } from './room.ts'
 import { Turns } from './turns.ts'
 
@@ -52,12 +55,16 @@ export interface LogsParts {
   readonly store: LogStore
   readonly transport: Transport
   readonly room: Pick<Room, 'require'>
+  /** What may go of them; everything stays where it is absent. */
+  readonly retention?: Retention
 }
 
 /** One per daemon; call `load` first. Tips and newest notes are in memory, entries in the store. */
 export class Logs {
   /** What the machine reads of them. */
   readonly facts: FactReader
+  readonly redactions: Redactions
+  readonly pruner: Pruner
   readonly #parts: LogsParts
   readonly #tips = new Map<MemberId, Tip>()
   readonly #notes = new Map<MemberId, Uint8Array>()
@@ -69,8 +76,10 @@ export class Logs {
 
   constructor(parts: LogsParts) {
     this.#parts = parts
-    const { self, store } = parts
+    const { self, store, retention = RETENTION_DEFAULTS } = parts
     this.facts = new FactReader({ self, store, tip: (author) => this.tip(author) })
+    this.redactions = new Redactions({ self, store, retention })
+    this.pruner = new Pruner({ store, retention })
   }
 
   /** Reads where each log ends. */
@@ -91,7 +100,9 @@ export class Logs {
   async readFacts(): Promise<Fact[]> {
     const facts: Fact[][] = []
     for (const author of this.authors()) facts.push(await this.facts.read(author))
-    return facts.flat() // there may be more than a call has room for arguments
+    const all = facts.flat() // there may be more than a call has room for arguments
+    this.redactions.find(all)
+    return all
   }
 
   authors(): readonly MemberId[] {
@@ -134,7 +145,9 @@ export class Logs {
   /** Own entries are durable; gives what the machine reads of them. */
   committed(tip: Tip, note: Uint8Array, entries: readonly Entry[]): Fact[] {
     this.#grow(tip, note)
-    return this.facts.note(tip.author, entries)
+    const facts = this.facts.note(tip.author, entries)
+    this.redactions.note(facts)
+    return facts
   }
 
   /** Raw entries `from` ≤ seq < `to`. */
@@ -238,7 +251,9 @@ export class Logs {
     await this.#parts.room.require(bytes.length)
     await this.#parts.store.append(batch)
     this.#grow(tip, batch.head.note)
-    return { entries, facts: this.facts.note(tip.author, entries) }
+    const facts = this.facts.note(tip.author, entries)
+    await this.redactions.carryOut(facts)
+    return { entries, facts }
   }
 
   /** Recomputes a whole log from its first entry, in slices. */
