@@ -91,11 +91,11 @@ export class Redactions {
 
 const SLICE = 100 // reads of single entries before the event loop rests: about 5 ms
 
-/** Of their author's own, earlier entries: nobody redacts in the log of another. */
+/** Of their author's own entries: nobody redacts in the log of another. */
 function redactionsIn(facts: readonly Fact[]): Redaction[] {
   return facts.flatMap((fact) => {
     const body = fact.kind === 'operator.redacted' ? readBody('operator.redacted', fact.body) : null
-    if (body === null || body.seq >= fact.seq) return []
+    if (body === null) return []
     return [{ author: fact.author, seq: body.seq, hash: toHex(body.hash) }]
   })
 }
