@@ -5,6 +5,8 @@ import { equalBytes, toHex } from '../core/bytes.ts'
 import { sha256 } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
+import { isKind } from '../governance/kinds.ts'
+import { classOf } from '../governance/retention.ts'
 import type { Fact } from '../governance/studies.ts'
 import { emptyTip, rootAt, type Tip, tipOf } from '../ledger/chain.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
@@ -226,7 +228,7 @@ export class Logs {
 
   /**
    * Fetches what is missing of a log up to at least `to`; each yield is verified and durable, with what the machine reads of it. Errors: those of `openFrame`, with their
-   * blame; `range-short`; `range-overtaken` where another fetch has brought the same entries meanwhile, and `disk-low`, which
+   * blame; `range-bodiless`; `range-short`; `range-overtaken` where another fetch has brought the same entries meanwhile, and `disk-low`, which
    * are nobody's fault; those of the store.
    */
   async *fetch(author: MemberId, peer: MemberId, to: number, signal: AbortSignal): AsyncIterable<Fetched> {
@@ -248,6 +250,7 @@ export class Logs {
       throw new ConsiliumError({ code: 'range-overtaken', message: 'these entries have come from elsewhere meanwhile' })
     }
     const { batch, tip, entries } = openFrame(at, bytes, this.#parts.founding)
+    requireBodies(entries)
     await this.#parts.room.require(bytes.length)
     await this.#parts.store.append(batch)
     this.#grow(tip, batch.head.note)
@@ -279,4 +282,15 @@ export class Logs {
     this.#notes.set(tip.author, note)
     this.#lamport = Math.max(this.#lamport, tip.lamport)
   }
+}
+
+/** A relay that leaves out the body of a pause would have its reader train on; bodies that decide never go, so none may lack. */
+function requireBodies(entries: readonly Entry[]): void {
+  const bare = entries.find(({ kind, body }) => body === null && isKind(kind) && classOf(kind) === 'decides')
+  if (bare === undefined) return
+  throw new ConsiliumError({
+    code: 'range-bodiless',
+    message: `entry ${bare.seq} (${bare.kind}) came without its body, which no honest member drops`,
+    blame: 'reject',
+  })
 }

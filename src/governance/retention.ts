@@ -11,6 +11,7 @@ import type { Refusal } from './permit.ts'
  */
 export type RetentionClass = 'decides' | 'keeping' | PrunableClass
 
+/** A kind never moves to `decides`: who had dropped its bodies could hand the log on no more. */
 const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'member.accepted': 'decides',
   'member.seen': 'decides', // at its author: whom it has met in the last day is read from its own log

@@ -118,7 +118,7 @@ for (const moment of ['before', 'after'] as const) {
       const first = await KeptNode.start(ADA)
       const ben = await KeptNode.start(BEN)
       await ben.write(...OLD)
-      for (let i = 0; i < 2; i++) await first.write(...Array.from({ length: 199 }, () => round(3_000)), stop(2_000))
+      await first.write(...Array.from({ length: 199 }, () => round(3_000)), stop(2_000))
       await first.fetch(ben)
       const failing = await KeptNode.start(ADA, first.store.reopen(failingAt(at, moment)))
       assert.match(await codeOf(failing.keeper.prune(false)), /injected/, `write ${at}`)
@@ -129,9 +129,9 @@ for (const moment of ['before', 'after'] as const) {
         accounts
           .filter((one) => Buffer.from(one.member).toString('hex') === key.member && one.class === name)
           .reduce((sum, one) => sum + one.entries, 0)
-      assert.equal([count(ADA, 'training'), count(ADA, 'operation')], [398, 2], `write ${at}`)
+      assert.equal([count(ADA, 'training'), count(ADA, 'operation')], [199, 1], `write ${at}`)
       assert.equal([count(BEN, 'training'), count(BEN, 'operation')], [2, 1], `write ${at}`)
-      assert.is((await again.gone()).length, 400)
+      assert.is((await again.gone()).length, 200)
       assert.equal(await again.store.listState('pruning/'), [])
     }
   })
@@ -247,6 +247,22 @@ it('a redaction obliges nobody where its hash, its place or its entry’s class 
   await ada.write(redacted(5, leaf(5)), redacted(0, leaf(0)), redacted(5, leaf(5)))
   await cleo.fetch(ada)
   assert.equal(await cleo.gone(ADA), [0, 5])
+})
+
+it('a member that hands on what decides without its body is blamed, and nothing of it is stored', async () => {
+  const ada = await KeptNode.start(ADA)
+  await ada.write(...OLD)
+  const stripping = await KeptNode.start(BEN, new MemoryStore())
+  await stripping.fetch(ada)
+  await stripping.store.dropBodies(ADA.member, [0, 3])
+  const cleo = await KeptNode.start(CLEO)
+  await cleo.fetch(stripping, ADA)
+  assert.equal(await cleo.gone(ADA), [0, 3], 'of what may go the bodies may lack')
+  await stripping.store.dropBodies(ADA.member, [6])
+  const again = await KeptNode.start(CLEO)
+  const error = await again.fetch(stripping, ADA).catch((thrown: unknown) => thrown)
+  assert.equal([(error as ConsiliumError).code, (error as ConsiliumError).blame], ['range-bodiless', 'reject'])
+  assert.is((await again.entries(ADA)).length, 0)
 })
 
 it('after pruning and redacting, a start reads the same facts from its bookmarks', async () => {

@@ -268,7 +268,7 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
       assert.is(await store.dropBodies(BEN.member, [0]).catch(() => 'refused'), 'refused')
       assert.ok((await store.entries(ADA.member, 0, 300)).every((raw) => decodeEntry(raw).body !== null))
       await store.dropBodies(ADA.member, many.slice(0, DROP_ENTRIES_MAX))
-      assert.is((await store.entries(ADA.member, 0, 300)).filter((raw) => decodeEntry(raw).body === null).length, 256)
+      assert.is((await store.entries(ADA.member, 0, 300)).filter((raw) => decodeEntry(raw).body === null).length, 128)
     },
   )
 
