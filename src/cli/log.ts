@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from '../daemon/api.ts'
 import { gist, queryOf, withFilter } from './logFilter.ts'
+import { prune, redact } from './logKeeping.ts'
 import { replayMerges } from './logReplay.ts'
 import { reportCommands } from './logReports.ts'
 import { short, table, utc } from './output.ts'
@@ -14,8 +15,8 @@ interface Filter extends Common {
 
 /** The group `log`; all of it asks the running daemon. Errors of `log verify`: `log-wrong`, naming the first log that is; those of `replayMerges`. */
 export function logCommand(): Command {
-  const log = new Command('log').description('read and verify the logs of all members')
-  for (const sub of [list(), show(), tail(), verify(), ...reportCommands()]) log.addCommand(sub)
+  const log = new Command('log').description('read, verify and keep the logs of all members')
+  for (const sub of [list(), show(), tail(), verify(), ...reportCommands(), prune(), redact()]) log.addCommand(sub)
   return log
 }
 

@@ -24,11 +24,15 @@ function add(): Command {
     'consilium study add memory.study.yaml',
   )
     .argument('<file>', 'study description in YAML')
-    .action(async (file: string, options: Common) => {
+    .option('--accept-text', 'keep text that looks like a date, an address or a number of a person: it is none', false)
+    .action(async (file: string, options: Common & { acceptText: boolean }) => {
       const study = parseStudy(await readText(file, 'study file', 'check the path'), file)
       const document = studyDocument(study)
       const id = studyIdOf(document)
-      await clientOf(options).post('/v1/studies', { document: Buffer.from(document).toString('base64') })
+      await clientOf(options).post('/v1/studies', {
+        document: Buffer.from(document).toString('base64'),
+        acceptText: options.acceptText,
+      })
       outputOf(options).print({ study: id, name: study.name }, () => [
         `Proposed "${study.name}", and accepted it here. Its digest:`,
         `  ${id}`,

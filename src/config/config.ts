@@ -1,5 +1,6 @@
 /** The daemon's config.yaml: strict schema, defaults with their reasons, and the commented file that `init` writes. */
 import * as v from 'valibot'
+import { RETENTION_DEFAULTS, type Retention, retentionSchema, retentionText } from './retention.ts'
 import { type Complaint, choice, flag, list, parseYaml, section, text, whole } from './yaml.ts'
 
 /** `config.yaml` as read, defaults filled in; read once, at start. */
@@ -18,6 +19,7 @@ export interface Config {
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' }
   /** What the updates kept for `log verify --replay` may take on the disk, in millions of bytes; 0 keeps none. */
   readonly replay: { readonly keepMegabytes: number }
+  readonly retention: Retention
 }
 
 export const DEFAULT_PORT = 4801 // below the ports that Linux and Windows hand out to clients, so nothing takes it by chance
@@ -31,6 +33,7 @@ export const CONFIG_DEFAULTS: Omit<Config, 'name'> = {
   learner: { backend: 'auto' },
   log: { level: 'info' },
   replay: { keepMegabytes: 256 },
+  retention: RETENTION_DEFAULTS,
 }
 
 const ADDRESSES_MAX = 64 // a bootstrap list names a few members; the address book learns the others
@@ -55,6 +58,7 @@ const configSchema = section({
     section({ keepMegabytes: v.optional(whole(0, KEEP_MEGABYTES_MAX), CONFIG_DEFAULTS.replay.keepMegabytes) }),
     {},
   ),
+  retention: v.optional(retentionSchema, {}),
 })
 
 /** Reads config.yaml; `fileName` is named in errors. Errors, one line each: `config-yaml`, `config-invalid`. */
@@ -68,7 +72,7 @@ export function defaultConfigText(
 ): string {
   const listen =
     given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
-  const { announce, bootstrap, mdns, learner, log, replay } = { ...CONFIG_DEFAULTS, ...given }
+  const { announce, bootstrap, mdns, learner, log, replay, retention } = { ...CONFIG_DEFAULTS, ...given }
   return `# Settings of this Consilium node. Restart the daemon after a change. Unknown keys are refused.
 
 # The name on this node's member card, by which the other members know it. Ledger entries carry its key, never this name.
@@ -100,7 +104,7 @@ replay:
   # Updates of all members are kept in inputs/, so that "consilium log verify --replay" can recompute their merges. The oldest go
   # first. ${CONFIG_DEFAULTS.replay.keepMegabytes} MB are four days of ten members who train small models once a minute, 4 kB an update; 0 keeps none.
   keepMegabytes: ${replay.keepMegabytes}
-`
+${retentionText(retention)}`
 }
 
 const flow = (items: readonly string[]): string => `[${items.map((item) => JSON.stringify(item)).join(', ')}]`

@@ -231,3 +231,29 @@ export interface DiffReport {
   /** Whether both are the same as far as both go; null where the peer's is longer, and only it could tell. */
   readonly agrees: boolean | null
 }
+
+/** `POST /v1/log/prune`: which bodies went, or would with `dryRun`; `before` in milliseconds since 1970. */
+export interface PruneReport {
+  readonly dryRun: boolean
+  /** True, or the digests of the studies on hold. */
+  readonly legalHold: boolean | readonly string[]
+  readonly keepDays: readonly { readonly class: string; readonly days: number | 'unlimited' }[]
+  /** Names of the members whose logs are in dispute, and are left as they are. */
+  readonly disputed: readonly string[]
+  readonly logs: readonly {
+    readonly name: string
+    readonly member: string
+    readonly class: string
+    readonly before: number
+    readonly entries: number
+  }[]
+}
+
+/** `POST /v1/log/redact`: the entry whose body is gone. */
+export interface RedactReport {
+  readonly member: string
+  readonly seq: number
+  readonly kind: string
+  readonly hash: string
+  readonly reason: string
+}

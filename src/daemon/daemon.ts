@@ -21,6 +21,7 @@ import { haltedBecause } from './halted.ts'
 import { type Home, nameIn } from './home.ts'
 import { Inbox } from './inbox.ts'
 import type { InputStore } from './inputStore.ts'
+import { Keeper } from './keeper.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
 import type { Log } from './log.ts'
 import { Logs } from './logs.ts'
@@ -61,7 +62,8 @@ export class Daemon {
   readonly #answers = new Map<Ticket, (error: { code: string; message: string } | null) => void>()
   readonly #tasks = new Tasks((what, error) => {
     if (this.#stopping.signal.aborted) return
-    this.#parts.log('debug', `${what}-failed`, { error: messageOf(error) })
+    const level = what.startsWith('keep-') ? 'error' : 'debug' // the network asks again by itself; evidence may never come again
+    this.#parts.log(level, `${what}-failed`, { error: messageOf(error) })
   })
   readonly #stopping = new AbortController()
   #closing = false
@@ -78,6 +80,7 @@ export class Daemon {
   #bindings: Bindings | null = null
   #trainer: Trainer | null = null
   #writer: LedgerWriter | null = null
+  readonly keeper = new Keeper(this)
   #ticket = 0
   #finish: (error: unknown) => void = () => undefined
   /** Settles when the node has stopped; rejects where it had to. */
@@ -96,13 +99,10 @@ export class Daemon {
     const { home, store, log } = parts
     const { founding } = home.consortium
     const { feed } = this.#driver
-    const shared = {
-      founding,
-      members: home.consortium.members.map(({ key }) => key),
-      store,
-      transport: this.transport,
-    }
-    this.logs = new Logs({ ...shared, self: home.key.id, room: new Room(home.paths.folder) })
+    const members = home.consortium.members.map(({ key }) => key)
+    const shared = { founding, members, store, transport: this.transport }
+    const { retention } = home.config
+    this.logs = new Logs({ ...shared, self: home.key.id, room: new Room(home.paths.folder), retention })
     this.#publisher = new Publisher({
       founding,
       key: home.key.signing,
@@ -207,11 +207,13 @@ export class Daemon {
       signed: this.#parts.signed,
     })
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
+    this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
+    const startMs = Date.now() - this.startedAtMs
     log('info', 'ready', {
       name: home.config.name,
       member: home.key.id,
       addresses: this.transport.addresses(),
-      startMs: Date.now() - this.startedAtMs,
+      startMs,
     })
   }
 
@@ -229,6 +231,10 @@ export class Daemon {
 
   get machine(): Machine {
     return this.#machine
+  }
+  /** For what an operator records beside the machine; null while nothing may be signed. */
+  get writer(): LedgerWriter | null {
+    return this.#machine.booted && this.#machine.view().fence === null ? this.#writer : null
   }
   get home(): Home {
     return this.#parts.home
@@ -329,7 +335,7 @@ export class Daemon {
       case 'halt':
         return this.#fail(haltedBecause(action.code))
       case 'stopped':
-        return void this.#handOver()
+        return void this.logs.handedOver(HAND_OVER_MS).then(() => this.#close(null))
       case 'wake':
         return // kept by the driver
       default:
@@ -351,12 +357,6 @@ export class Daemon {
     const stack = error instanceof Error && !(error instanceof ConsiliumError) ? { stack: error.stack } : {}
     this.#parts.log('error', 'node-failed', { error: messageOf(error), ...stack })
     void this.#close(error)
-  }
-
-  /** The stop is recorded: somebody fetches it, where there is anybody, before this node is gone. */
-  async #handOver(): Promise<void> {
-    if (this.transport.peers().some(({ connected }) => connected)) await this.logs.handedOver(HAND_OVER_MS)
-    await this.#close(null)
   }
 
   async #close(reason: unknown): Promise<void> {

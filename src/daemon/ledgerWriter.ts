@@ -7,6 +7,7 @@ import type { SigningKey } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
+import { bodyFault } from '../governance/privacyLint.ts'
 import { type EntryDraft, extend, rootAt, storedHead, type Tip } from '../ledger/chain.ts'
 import { type Entry, SALT_BYTES } from '../ledger/entry.ts'
 import { signHead, type VerifiedHead } from '../ledger/head.ts'
@@ -57,9 +58,11 @@ export class LedgerWriter {
     this.#parts = parts
   }
 
-  /** Queues entries; `committed` reports `tag` when they are durable, together with `state`. */
+  /** Queues entries, unless one has a body that no entry may have: that is our own bug, and nothing more is written. `committed` reports `tag` when they are durable, together with `state`. */
   record(tag: string, drafts: readonly Draft[], state: ReadonlyMap<string, Uint8Array | null>): void {
     if (this.#failure !== null) return
+    const unfit = unfitness(drafts)
+    if (unfit !== null) return this.#fail(unfit)
     this.#queue.push({ tag, drafts, state })
     this.#queued += drafts.length
     if (this.#queued > QUEUE_MAX)
@@ -140,4 +143,16 @@ export class LedgerWriter {
     this.#writing = null
     this.#parts.onFailed(error)
   }
+}
+
+/** The fence around the ledger: what is appended is copied to every member for good. */
+function unfitness(drafts: readonly Draft[]): ConsiliumError | null {
+  for (const { kind, body } of drafts) {
+    const fault = bodyFault(kind, body)
+    if (fault !== null) {
+      const message = `an entry of kind ${kind} was not written: ${fault}; this is an error of Consilium itself, please report it`
+      return new ConsiliumError({ code: 'entry-unfit', message })
+    }
+  }
+  return null
 }

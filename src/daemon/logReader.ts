@@ -34,7 +34,7 @@ export class LogReader {
 
   /** Errors: `entry-unknown`, `entry-ambiguous`, `member-unknown`. */
   async show(ref: string): Promise<EntryDetails> {
-    const entry = await this.#find(ref)
+    const entry = await this.find(ref)
     const citedBy: string[] = []
     for await (const other of this.#scan(this.#daemon.logs.authors())) {
       if (other.refs.some(([, , hash]) => hash === entry.hash)) citedBy.push(this.#ref(other.author, other.seq))
@@ -112,7 +112,8 @@ export class LogReader {
     return found.slice(-filter.limit)
   }
 
-  async #find(ref: string): Promise<Entry> {
+  /** The stored entry that MEMBER/NUMBER, or digits of its hash, name. Errors: `entry-unknown`, `entry-ambiguous`, `member-unknown`. */
+  async find(ref: string): Promise<Entry> {
     const numbered = /^(.+)\/(\d+)$/.exec(ref)
     if (numbered !== null) {
       const author = memberOf(this.#daemon, numbered[1] as string)

@@ -1,10 +1,13 @@
 /** The logs of all members as this node holds them: read at start, grown by commits and replication, served to the others. */
 import { EventEmitter, once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
+import { RETENTION_DEFAULTS, type Retention } from '../config/retention.ts'
 import { equalBytes, toHex } from '../core/bytes.ts'
 import { sha256 } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
+import { isKind } from '../governance/kinds.ts'
+import { classOf } from '../governance/retention.ts'
 import type { Fact } from '../governance/studies.ts'
 import { emptyTip, rootAt, type Tip, tipOf } from '../ledger/chain.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
@@ -26,6 +29,8 @@ import type { LogSize } from '../node/events.ts'
 import { serveRange } from '../store/serveRange.ts'
 import { TreeReader } from '../store/treeReader.ts'
 import { FactReader } from './factReader.ts'
+import { Pruner } from './pruner.ts'
+import { Redactions } from './redactions.ts'
 import type { Room } from './room.ts'
 import { Turns } from './turns.ts'
 
@@ -54,12 +59,16 @@ export interface LogsParts {
   readonly store: LogStore
   readonly transport: Transport
   readonly room: Pick<Room, 'require'>
+  /** What may go of them; everything stays where it is absent. */
+  readonly retention?: Retention
 }
 
 /** One per daemon; call `load` first. Tips and newest notes are in memory, entries in the store. */
 export class Logs {
   /** What the machine reads of them. */
   readonly facts: FactReader
+  readonly redactions: Redactions
+  readonly pruner: Pruner
   readonly #parts: LogsParts
   readonly #tips = new Map<MemberId, Tip>()
   readonly #notes = new Map<MemberId, Uint8Array>()
@@ -72,8 +81,10 @@ export class Logs {
 
   constructor(parts: LogsParts) {
     this.#parts = parts
-    const { self, store } = parts
+    const { self, store, retention = RETENTION_DEFAULTS } = parts
     this.facts = new FactReader({ self, store, tip: (author) => this.tip(author) })
+    this.redactions = new Redactions({ self, store, retention })
+    this.pruner = new Pruner({ store, retention })
   }
 
   /** Reads where each log ends. */
@@ -94,7 +105,9 @@ export class Logs {
   async readFacts(): Promise<Fact[]> {
     const facts: Fact[][] = []
     for (const author of this.authors()) facts.push(await this.facts.read(author))
-    return facts.flat() // there may be more than a call has room for arguments
+    const all = facts.flat() // there may be more than a call has room for arguments
+    this.redactions.find(all)
+    return all
   }
 
   get self(): MemberId {
@@ -158,7 +171,9 @@ export class Logs {
   /** Own entries are durable; gives what the machine reads of them. */
   committed(tip: Tip, note: Uint8Array, entries: readonly Entry[]): Fact[] {
     this.#grow(tip, note)
-    return this.facts.note(tip.author, entries)
+    const facts = this.facts.note(tip.author, entries)
+    this.redactions.note(facts)
+    return facts
   }
 
   /** Raw entries `from` ≤ seq < `to`. */
@@ -234,6 +249,7 @@ export class Logs {
 
   /** Resolves when a member has fetched all own entries, or after `waitMs`: what nobody else holds dies with this disk. */
   async handedOver(waitMs: number): Promise<void> {
+    if (!this.#parts.transport.peers().some(({ connected }) => connected)) return
     const { size } = this.sizeOf(this.self)
     const signal = AbortSignal.timeout(waitMs)
     try {
@@ -269,7 +285,7 @@ export class Logs {
 
   /**
    * Fetches what is missing of a log up to at least `to`; each yield is verified and durable, with what the machine reads of it. Errors: those of `openFrame`, with their
-   * blame; `range-short`; `range-overtaken` where another fetch has brought the same entries meanwhile, and `disk-low`, which
+   * blame; `range-bodiless`; `range-short`; `range-overtaken` where another fetch has brought the same entries meanwhile, and `disk-low`, which
    * are nobody's fault; those of the store.
    */
   async *fetch(author: MemberId, peer: MemberId, to: number, signal: AbortSignal): AsyncIterable<Fetched> {
@@ -291,10 +307,13 @@ export class Logs {
       throw new ConsiliumError({ code: 'range-overtaken', message: 'these entries have come from elsewhere meanwhile' })
     }
     const { batch, tip, entries } = openFrame(at, bytes, this.#parts.founding)
+    requireBodies(entries)
     await this.#parts.room.require(bytes.length)
     await this.#parts.store.append(batch)
     this.#grow(tip, batch.head.note)
-    return { entries, facts: this.facts.note(tip.author, entries) }
+    const facts = this.facts.note(tip.author, entries)
+    await this.redactions.carryOut(facts)
+    return { entries, facts }
   }
 
   /** Recomputes a whole log from its first entry, in slices. */
@@ -320,4 +339,15 @@ export class Logs {
     this.#notes.set(tip.author, note)
     this.#lamport = Math.max(this.#lamport, tip.lamport)
   }
+}
+
+/** A relay that leaves out the body of a pause would have its reader train on; bodies that decide never go, so none may lack. */
+function requireBodies(entries: readonly Entry[]): void {
+  const bare = entries.find(({ kind, body }) => body === null && isKind(kind) && classOf(kind) === 'decides')
+  if (bare === undefined) return
+  throw new ConsiliumError({
+    code: 'range-bodiless',
+    message: `entry ${bare.seq} (${bare.kind}) came without its body, which no honest member drops`,
+    blame: 'reject',
+  })
 }

@@ -1,8 +1,9 @@
 /** The calls of the control API, over a running daemon. */
-import { studyDocument, studyFromDocument, studyIdOf } from '../config/study.ts'
+import { type Study, studyDocument, studyFromDocument, studyIdOf } from '../config/study.ts'
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
+import { lintText } from '../governance/privacyLint.ts'
 import { fingerprint } from '../ledger/founding.ts'
 import type { BindReport, ModelReport, StatusReport, StudyReport } from './api.ts'
 import type { Route, Routes } from './control.ts'
@@ -67,6 +68,9 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
       const members = reader.authors(query.get('member'))
       return new Replay({ logs: daemon.logs, inputs, study, nameOf }, signal).run(members)
     },
+    'POST /v1/log/prune': ({ body }) => daemon.keeper.prune(body.dryRun === true),
+    'POST /v1/log/redact': async ({ body }) =>
+      daemon.keeper.redact(await reader.find(text(body, 'ref')), text(body, 'reason')),
   }
 }
 
@@ -135,10 +139,21 @@ function studies(daemon: Daemon): StudyReport[] {
 
 async function addStudy(daemon: Daemon, body: Record<string, unknown>): Promise<{ study: StudyId }> {
   const document = new Uint8Array(Buffer.from(text(body, 'document'), 'base64'))
-  studyFromDocument(document) // refuses what would not fit or be understood, before anything is recorded
+  const described = studyFromDocument(document) // refuses what would not fit or be understood, before anything is recorded
+  if (body.acceptText !== true) requireNoPersonalData(described)
   const study = studyIdOf(document)
   await daemon.command((ticket) => ({ type: 'study-add', ticket, study, document }))
   return { study }
+}
+
+/** Error: `study-personal-data`. */
+function requireNoPersonalData(study: Study): void {
+  const found = lintText(study)
+  if (found === null) return
+  throw new ConsiliumError({
+    code: 'study-personal-data',
+    message: `${found.path}: it holds what looks like ${found.what}; a study is copied to every member for good: take it out, or, if it says nothing of a person, add --accept-text`,
+  })
 }
 
 /** Accepting takes the whole digest: it is what the others compared, and a prefix or a name could mean another study. */

@@ -15,6 +15,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'round.published',
   'round.merged',
   'round.evaluated',
+  'operator.pruned',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

@@ -68,6 +68,10 @@ export const KINDS = {
     calibrationError: v.nullable(share),
   }),
   'alarm.fork': v.strictObject({ member: bytes32, size: count }),
+  /** Bodies of one class that its author's node dropped from its copy of `member`'s log: of entries older than `before`, in milliseconds. */
+  'operator.pruned': v.strictObject({ member: bytes32, class: code, before: count, entries: count }),
+  /** The author takes back the body of its own entry `seq`, everywhere; `hash` and `refs` name the entry. */
+  'operator.redacted': v.strictObject({ seq: count, hash: bytes32, reason: code }),
 } as const
 
 export type Kind = keyof typeof KINDS

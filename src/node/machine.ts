@@ -115,7 +115,7 @@ export class Machine {
       case 'cosigned':
         return this.#finals(parts, parts.witnessing.cosigned(event.log) ? [event.log] : [])
       case 'cosign-refused':
-        return this.#cosignRefused(parts, event.author, event.code)
+        return parts.witnessing.refused(event.author, event.code)
       case 'fork-proven':
         return this.#forkProven(parts, event.author, event.size)
       case 'final-kept':
@@ -232,11 +232,6 @@ export class Machine {
     if (!valid) return this.#verdict(parts, ticket, from, from, 'reject', 'cosignature-invalid')
     this.#verdict(parts, ticket, from, from, 'accept', null)
     this.#finals(parts, parts.witnessing.heard(from, logs))
-  }
-
-  #cosignRefused({ context, witnessing }: Parts, author: MemberId, code: string): void {
-    witnessing.refused(author)
-    if (code === 'conflict') context.out.push({ type: 'examine-fork', author, peer: author })
   }
 
   #finals({ context }: Parts, logs: readonly LogSize[]): void {

@@ -85,8 +85,9 @@ export class Witnessing {
     return this.#finality.noteCosigned(head, this.#context.self)
   }
 
-  /** The shell may not cosign. What was asked for is dropped: its author asks again, with a larger head. */
-  refused(author: MemberId): void {
+  /** The shell may not cosign. What was asked for is dropped: its author asks again, with a larger head. A conflict is looked into. */
+  refused(author: MemberId, code: string): void {
+    if (code === 'conflict') this.#context.out.push({ type: 'examine-fork', author, peer: author })
     const log = this.#log(author)
     log.busy = false
     log.asked = null

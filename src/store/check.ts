@@ -1,4 +1,5 @@
 /** What is checked of each log when a database is opened: enough to notice a lost tail or a hole in it, in milliseconds. */
+import { readdir } from 'node:fs/promises'
 import { equalBytes } from '../core/bytes.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { rootAt } from '../ledger/chain.ts'
@@ -7,7 +8,7 @@ import { parseHead, verifyHead } from '../ledger/head.ts'
 import { fitsFrontier } from '../ledger/merkle.ts'
 import type { LogStore, StoredHead } from '../ledger/store.ts'
 import type { Pin } from './headPin.ts'
-import { LEDGER_LOST } from './levelErrors.ts'
+import { corrupt, LEDGER_LOST } from './levelErrors.ts'
 import { TreeReader } from './treeReader.ts'
 
 const NEWEST_CHECKED = 256 // the largest commit: what a crash can have touched; the daemon's fact reader and scrub look at the others
@@ -55,4 +56,11 @@ function behind(found: string): ConsiliumError {
     code: 'ledger-behind-pin',
     message: `${found}; signing on from here would contradict it: ${LEDGER_LOST}`,
   })
+}
+
+/** LevelDB makes a new database where CURRENT is missing, and deletes what the old one's files hold. Error: `database-corrupt`. */
+export async function requireCurrent(path: string): Promise<void> {
+  const files = await readdir(path)
+  if (!files.includes('CURRENT') && files.some((name) => /\.(?:ldb|sst|log)$/.test(name)))
+    throw corrupt(path, 'its file CURRENT is missing')
 }

@@ -1,5 +1,5 @@
 /** LogStore on disk, in LevelDB. LevelDB hides truncation and flipped bits, so every log is checked when it is opened. */
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { Level } from 'level'
 import { equalBytes, fromUtf8, toHex } from '../core/bytes.ts'
 import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
@@ -7,7 +7,7 @@ import { compareIds, type MemberId } from '../core/ids.ts'
 import { rootAt } from '../ledger/chain.ts'
 import { Frontier } from '../ledger/merkle.ts'
 import type { Final, FinalTimes, LogBatch, LogStore, StoredHead, Witnessed } from '../ledger/store.ts'
-import { checkLog, checkPin } from './check.ts'
+import { checkLog, checkPin, requireCurrent } from './check.ts'
 import { HeadPin, type Pin, pinMissing, pinPath } from './headPin.ts'
 import { corrupt, storeError } from './levelErrors.ts'
 import {
@@ -25,6 +25,7 @@ import {
   TABLE,
   tableRange,
 } from './records.ts'
+import { checkSeqs, withoutBody } from './withoutBody.ts'
 import { WitnessRecords } from './witnessRecords.ts'
 import { checkBatch, type WriteHooks, WriteQueue } from './writes.ts'
 
@@ -50,8 +51,10 @@ const LEVEL_OPTIONS = {
 } as const
 const READ_AHEAD_BYTES = 262_144 // one replication frame per crossing into the database's threads
 const READ_STEP = 256 // entries per crossing
+const DROPPING = Uint8Array.of(TABLE.dropping) // is there while bodies are dropped
 
-type Database = Level<Uint8Array, Uint8Array>
+/** Outside of browsers a Level is a ClassicLevel; its types leave out what only that one has. */
+type Database = Level<Uint8Array, Uint8Array> & { compactRange(first: Uint8Array, last: Uint8Array): Promise<void> }
 
 /** Made by `open`, which locks the folder until `close`. Heads are held in memory, entries read from disk. */
 export class LevelStore implements LogStore {
@@ -93,10 +96,11 @@ export class LevelStore implements LogStore {
     try {
       await mkdir(path, { recursive: true, mode: 0o700 })
       await requireCurrent(path)
-      const db: Database = new Level(path, LEVEL_OPTIONS)
+      const db = new Level(path, LEVEL_OPTIONS) as unknown as Database
       await db.open()
       store = new LevelStore(path, db, options)
       await store.#load()
+      await store.#finishDropping()
       await store.#openPin(options.pin ?? 'check')
       return store
     } catch (error) {
@@ -227,6 +231,26 @@ export class LevelStore implements LogStore {
     return this.#read(() => this.#witness.finalTimes(author, size))
   }
 
+  dropBodies(author: MemberId, seqs: readonly number[], state?: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
+    return this.#writes.run('dropBodies', async () => {
+      checkSeqs(seqs, this.#heads.get(author)?.size ?? 0)
+      const short = shortAuthor(author)
+      const keys = seqs.map((seq) => numberKey(TABLE.entry, short, seq))
+      const raws = await this.#read(() => this.#db.getMany(keys))
+      const dropped = seqs.map((seq, i) => withoutBody(author, seq, raws[i]))
+      return async () => {
+        await this.#compact(keys) // or old and new would come into one table, which no later compaction has to touch
+        await this.#write((batch) => {
+          for (const [i, key] of keys.entries()) batch.put(key, dropped[i] as Uint8Array)
+          batch.put(DROPPING, new Uint8Array(0))
+          if (state !== undefined) putAll(batch, state)
+        })
+        await this.#compact(keys)
+        await this.#read(() => this.#db.del(DROPPING))
+      }
+    })
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -271,6 +295,20 @@ export class LevelStore implements LogStore {
   #storedPin(): Pin {
     const own = this.#heads.get(this.#self)
     return { size: own?.size ?? 0, root: own === undefined ? new Uint8Array(32) : rootAt({ ...own, lamport: 0 }) }
+  }
+
+  /** Rewrites the tables between the first and the last key: what was overwritten stays in them otherwise, perhaps for ever. */
+  #compact(keys: readonly Uint8Array[]): Promise<void> {
+    const [first, last] = [keys[0] as Uint8Array, keys[keys.length - 1] as Uint8Array]
+    return this.#read(() => this.#db.compactRange(first, last))
+  }
+
+  /** After a crash between dropping bodies and rewriting the tables that hold them. */
+  async #finishDropping(): Promise<void> {
+    if ((await this.#db.get(DROPPING)) === undefined) return
+    const { gte, lt } = tableRange(TABLE.entry)
+    await this.#compact([gte, lt])
+    await this.#db.del(DROPPING)
   }
 
   async #advancePin(head: StoredHead): Promise<void> {
@@ -357,11 +395,4 @@ function putAll(batch: Batch, state: ReadonlyMap<string, Uint8Array | null>): vo
     if (value === null) batch.del(stateKey(name))
     else batch.put(stateKey(name), encodeState(name, value))
   }
-}
-
-/** LevelDB makes a new database where CURRENT is missing, and deletes what the old one's files hold. Error: `database-corrupt`. */
-export async function requireCurrent(path: string): Promise<void> {
-  const files = await readdir(path)
-  if (!files.includes('CURRENT') && files.some((name) => /\.(?:ldb|sst|log)$/.test(name)))
-    throw corrupt(path, 'its file CURRENT is missing')
 }

@@ -2,6 +2,7 @@
 import { invariant } from '../core/errors.ts'
 import { compareIds, type MemberId } from '../core/ids.ts'
 import type { Final, FinalTimes, LogBatch, LogStore, StoredHead, Witnessed } from '../ledger/store.ts'
+import { checkSeqs, withoutBody } from './withoutBody.ts'
 import { checkBatch, type WriteHooks, WriteQueue } from './writes.ts'
 
 interface Log {
@@ -149,6 +150,18 @@ export class MemoryStore implements LogStore {
     const finals = this.#contents.finals.get(author) ?? []
     const before = finals.findLast((final) => final.size < size)
     return { beforeS: before?.timeS, byS: finals.find((final) => final.size >= size)?.timeS }
+  }
+
+  dropBodies(author: MemberId, seqs: readonly number[], state?: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
+    return this.#writes.run('dropBodies', () => {
+      const entries = this.#contents.logs.get(author)?.entries ?? []
+      checkSeqs(seqs, entries.length)
+      const dropped = seqs.map((seq) => withoutBody(author, seq, entries[seq]))
+      return () => {
+        for (const [i, seq] of seqs.entries()) entries[seq] = dropped[i] as Uint8Array
+        this.#setState(state)
+      }
+    })
   }
 
   close(): Promise<void> {

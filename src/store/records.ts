@@ -18,6 +18,7 @@ export const TABLE = {
   finalTime: 0x6d, // m
   fork: 0x78, // x
   state: 0x69, // i
+  dropping: 0x70, // p: bodies are being taken out
 } as const
 
 export const AUTHOR_BYTES = 8

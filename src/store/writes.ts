@@ -2,13 +2,17 @@
 import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import type { LogBatch, StoredHead } from '../ledger/store.ts'
 
-export type WriteOperation = 'append' | 'putState' | 'putForkEvidence' | 'putWitnessed' | 'putFinal'
+export type WriteOperation = 'append' | 'putState' | 'putForkEvidence' | 'dropBodies' | 'putWitnessed' | 'putFinal'
 
 /** Faults for tests: throwing in `before` means failed and not written, in `after` failed though written. */
 export interface WriteHooks {
   before?(operation: WriteOperation): void
   after?(operation: WriteOperation): void
 }
+
+/** Looks whether a write may be done, and gives what does it. */
+type Check = () => Write | Promise<Write>
+type Write = () => Promise<void> | void
 
 const WRITES_WAITING_MAX = 1_024 // a replicating node has 16 fetches and its own commits; more is a fault that must show
 
@@ -25,7 +29,7 @@ export class WriteQueue {
   }
 
   /** `check` may throw: nothing has been written then, and the queue goes on. What it returns does the write. */
-  async run(operation: WriteOperation, check: () => () => Promise<void> | void): Promise<void> {
+  async run(operation: WriteOperation, check: Check): Promise<void> {
     if (this.#waiting >= WRITES_WAITING_MAX)
       throw refused('store-busy', `${this.#waiting} writes wait for the disk: try again later`)
     this.#waiting++
@@ -44,7 +48,7 @@ export class WriteQueue {
     await this.#tail
   }
 
-  async #turn(operation: WriteOperation, check: () => () => Promise<void> | void): Promise<void> {
+  async #turn(operation: WriteOperation, check: Check): Promise<void> {
     if (this.#closed) throw refused('store-closed', 'the ledger is closed')
     if (this.#failure !== null) {
       throw refused(
@@ -52,7 +56,7 @@ export class WriteQueue {
         `an earlier write failed (${this.#failure}), so what is on disk is unknown: open the ledger again`,
       )
     }
-    const write = check()
+    const write = await check()
     try {
       this.#hooks.before?.(operation)
       await write()

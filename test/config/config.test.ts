@@ -5,6 +5,7 @@ import { ConsiliumError } from '../../src/core/errors.ts'
 
 const it = suite('config')
 
+const DIGEST = 'a5'.repeat(32)
 const PEER = '12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA'
 
 it('the file that init writes means exactly the defaults', () => {
@@ -28,6 +29,7 @@ it('every setting survives being written and read, whatever the name looks like'
     learner: { backend: 'cpu' },
     log: { level: 'debug' },
     replay: { keepMegabytes: 0 },
+    retention: { training: { keepDays: 4_000 }, operation: { keepDays: 'unlimited' }, legalHold: [DIGEST] },
   } as const
   assert.equal(parseConfig(defaultConfigText(config), 'c.yaml'), config)
 })
@@ -45,6 +47,7 @@ it('parsing twice never hands out one list twice', () => {
   assert.is.not(parseConfig('name: a', 'c').announce, parseConfig('name: a', 'c').announce)
 })
 
+const RETENTION = 'name: a\nretention: '
 const FAULTS: readonly [claim: string, text: string, code: string, ...says: string[]][] = [
   ['an empty file', '# nothing\n', 'config-yaml', 'empty'],
   ['a tab as indentation', 'name: a\nlog:\n\tlevel: info\n', 'config-yaml', 'line 3'],
@@ -63,6 +66,44 @@ const FAULTS: readonly [claim: string, text: string, code: string, ...says: stri
     'config-invalid',
     'learner.backend: "gpu"',
     'auto or wasm or cpu or native',
+  ],
+  [
+    'too few days',
+    `${RETENTION}{ training: { keepDays: 2191 } }`,
+    'config-invalid',
+    'retention.training.keepDays: 2191',
+    '2192 to 10958',
+    'unlimited',
+  ],
+  [
+    'too many days',
+    `${RETENTION}{ operation: { keepDays: 3654 } }`,
+    'config-invalid',
+    'retention.operation.keepDays: 3654',
+    '1096 to 3653',
+  ],
+  ['half a day', `${RETENTION}{ training: { keepDays: 3000.5 } }`, 'config-invalid', '3000.5'],
+  ['never, for unlimited', `${RETENTION}{ training: { keepDays: never } }`, 'config-invalid', '"never"', 'unlimited'],
+  [
+    'days for what decides',
+    `${RETENTION}{ decides: { keepDays: 3000 } }`,
+    'config-invalid',
+    'retention.decides',
+    'training, operation, legalHold',
+  ],
+  [
+    'a hold on half a digest',
+    `${RETENTION}{ legalHold: [${'a'.repeat(63)}] }`,
+    'config-invalid',
+    'retention.legalHold',
+    '64 digits',
+  ],
+  [
+    'a hold by one word',
+    `${RETENTION}{ legalHold: all }`,
+    'config-invalid',
+    'retention.legalHold: "all"',
+    'true, false or a list',
   ],
   ['a wrong level', 'name: a\nlog: { level: 3 }\n', 'config-invalid', 'log.level: 3', 'trace or debug'],
   [

@@ -46,6 +46,23 @@ it('what is recorded close together is one commit, with its state, and is report
   assert.is(tip().lamport, 44, 'lamport times go on from what was heard')
 })
 
+for (const [what, body] of [
+  ['does not fit its kind', { software: '1', note: 'Mrs. Smith' }],
+  ['holds what looks like personal data', { software: '192.168.0.1' }],
+] as const) {
+  it(`an entry whose body ${what} is not written, and the writer stops without repeating it`, async () => {
+    const store = new MemoryStore()
+    const { writer, tags, failures } = writerOver(store)
+    writer.record('sound', [DRAFT], new Map())
+    await writer.flush()
+    writer.record('unfit', [DRAFT, { ...DRAFT, body }], new Map())
+    assert.match(await flushed(writer), /an entry of kind node\.started was not written/)
+    assert.equal([failures.length, tags], [1, ['sound']])
+    assert.not.match(String(failures), /Smith|192/)
+    assert.is((await store.head(ADA.member))?.size, 1)
+  })
+}
+
 it('a failed write stops the writer: it is told once, flush throws, and nothing more is written', async () => {
   const store = new MemoryStore({
     before: () => {

@@ -3,9 +3,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { equalBytes, toHex, utf8 } from '../../src/core/bytes.ts'
 import { emptyTip, tipOf } from '../../src/ledger/chain.ts'
+import { decodeEntry } from '../../src/ledger/entry.ts'
 import { Frontier } from '../../src/ledger/merkle.ts'
 import { verifyConsistency, verifyInclusion } from '../../src/ledger/proof.ts'
-import type { LogStore } from '../../src/ledger/store.ts'
+import { DROP_ENTRIES_MAX, type LogStore } from '../../src/ledger/store.ts'
 import { openFrame } from '../../src/ledger/wire.ts'
 import { serveRange } from '../../src/store/serveRange.ts'
 import { TreeReader } from '../../src/store/treeReader.ts'
@@ -224,6 +225,64 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
     for await (const _ of serveRange(store, { author: ADA.member, fromSize: 0 })) assert.unreachable()
   })
 
+  claim('dropped bodies are gone for good, with the state of the drop, and every hash stays', async (store, place) => {
+    const ada = logOf(ADA, [5, 4])
+    for (const commit of ada) await store.append(batchOf(commit))
+    await store.append(batchOf(logOf(BEN, [3])[0] as ReturnType<typeof commitOf>))
+    const before = (await store.entries(ADA.member, 0, 9)).map(decodeEntry)
+    await store.dropBodies(ADA.member, [1, 2, 7], new Map([['pruning', utf8('3')]]))
+    await store.dropBodies(ADA.member, [2, 8])
+    const check = async (where: LogStore) => {
+      const after = (await where.entries(ADA.member, 0, 9)).map(decodeEntry)
+      assert.equal(
+        after.map(({ body }) => body === null),
+        [false, true, true, false, false, false, false, true, true],
+      )
+      for (const [i, entry] of after.entries())
+        assert.equal({ ...before[i], body: 0, raw: 0 }, { ...entry, body: 0, raw: 0 })
+      assert.equal(
+        bytesOf(after.filter((_, i) => i < 1).map(({ raw }) => raw)),
+        bytesOf([before[0]?.raw as Uint8Array]),
+      )
+      assert.ok((await where.entries(BEN.member, 0, 3)).every((raw) => decodeEntry(raw).body !== null))
+      assert.equal(Buffer.from((await where.getState('pruning')) as Uint8Array).toString(), '3')
+      let tip = emptyTip(ADA.member)
+      for await (const frame of serveRange(where, { author: ADA.member, fromSize: 0 }))
+        tip = openFrame(tip, frame, FOUNDING).tip
+      assert.equal(tip, ada[1]?.tip, 'others accept it without the bodies')
+    }
+    await check(store)
+    await store.close()
+    const again = await place.open()
+    await check(again)
+    await again.close()
+  })
+
+  claim(
+    'a drop of entries that are not there, out of order or too many changes nothing, and the store goes on',
+    async (store) => {
+      const all = logOf(ADA, [256, 44])
+      for (const commit of all) await store.append(batchOf(commit))
+      const many = Array.from({ length: DROP_ENTRIES_MAX + 1 }, (_, i) => i)
+      for (const seqs of [[], [299, 300], [3, 3], [3, 2], [-1, 2], many]) {
+        let refused = false
+        await store.dropBodies(ADA.member, seqs).catch(() => (refused = true))
+        assert.ok(refused, `${seqs.slice(0, 3)}`)
+      }
+      assert.is(await store.dropBodies(BEN.member, [0]).catch(() => 'refused'), 'refused')
+      assert.ok((await store.entries(ADA.member, 0, 300)).every((raw) => decodeEntry(raw).body !== null))
+      await store.dropBodies(ADA.member, many.slice(0, DROP_ENTRIES_MAX))
+      assert.is((await store.entries(ADA.member, 0, 300)).filter((raw) => decodeEntry(raw).body === null).length, 128)
+    },
+  )
+
+  claim('a frozen log drops bodies too', async (store) => {
+    await store.append(batchOf(logOf(ADA, [3])[0] as ReturnType<typeof commitOf>))
+    await store.putForkEvidence(ADA.member, utf8('two heads'))
+    await store.dropBodies(ADA.member, [1])
+    assert.is(decodeEntry((await store.entries(ADA.member, 1, 2))[0] as Uint8Array).body, null)
+  })
+
   claim('a closed store refuses writes, and closing twice is closing once', async (store) => {
     await Promise.all([store.close(), store.close()])
     const code = await store.putState(new Map()).then(
@@ -233,7 +292,14 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
     assert.is(code, 'store-closed')
   })
 
-  for (const operation of ['append', 'putState', 'putForkEvidence', 'putWitnessed', 'putFinal'] as const) {
+  for (const operation of [
+    'append',
+    'putState',
+    'putForkEvidence',
+    'dropBodies',
+    'putWitnessed',
+    'putFinal',
+  ] as const) {
     for (const moment of ['before', 'after'] as const) {
       const outcome = moment === 'before' ? 'was not written' : 'was written all the same'
       claim(
@@ -330,6 +396,7 @@ async function failing(place: Place, operation: WriteOperation, moment: 'before'
     putForkEvidence: () => store.putForkEvidence(BEN.member, utf8('two heads')),
     putWitnessed: () => store.putWitnessed(BEN.member, { size: 7, root: ROOT }),
     putFinal: () => store.putFinal(BEN.member, { size: 7, note: utf8('cosigned'), timeS: 1_790_000_000 }),
+    dropBodies: () => store.dropBodies(ADA.member, [0, 2], state),
   }[operation]
   const codeOf = (promise: Promise<void>) =>
     promise.then(
@@ -343,10 +410,16 @@ async function failing(place: Place, operation: WriteOperation, moment: 'before'
   const again = await place.open()
   const written = moment === 'after'
   assert.is(await again.getState('late'), undefined)
-  assert.is((await again.getState('round')) !== undefined, written && ['append', 'putState'].includes(operation))
+  assert.is(
+    (await again.getState('round')) !== undefined,
+    written && ['append', 'putState', 'dropBodies'].includes(operation),
+  )
   assert.is((await again.witnessed(BEN.member))?.size, written && operation === 'putWitnessed' ? 7 : undefined)
   assert.is((await again.final(BEN.member))?.size, written && operation === 'putFinal' ? 7 : undefined)
   assert.is((await again.forkEvidence(BEN.member)) !== undefined, written && operation === 'putForkEvidence')
+  const bodies = (await again.entries(ADA.member, 0, 3)).map((raw) => decodeEntry(raw).body !== null)
+  const dropped = written && operation === 'dropBodies'
+  assert.equal(bodies, [!dropped, true, !dropped])
   const size = (await again.head(ADA.member))?.size
   assert.is(size, written && operation === 'append' ? 5 : 3)
   assert.is((await again.entries(ADA.member, 0, 100)).length, size)

@@ -1,0 +1,132 @@
+/** Whose bodies may go and when: by the class of an entry's kind, its age and what is on hold. Headers and hashes never go. */
+import { PRUNABLE, PRUNABLE_CLASSES, type PrunableClass, type Retention } from '../config/retention.ts'
+import type { MemberId, StudyId } from '../core/ids.ts'
+import type { Entry } from '../ledger/entry.ts'
+import { isKind, type Kind } from './kinds.ts'
+import type { Refusal } from './permit.ts'
+
+/**
+ * `decides`: what `factsOf` reads, so that folds and permits come out the same at every start; never goes. `keeping`: says why the body
+ * of another entry is gone; never goes either. The others go with age, where the operator asks for it.
+ */
+export type RetentionClass = 'decides' | 'keeping' | PrunableClass
+
+/** A kind never moves to `decides`: who had dropped its bodies could hand the log on no more. */
+const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
+  'member.accepted': 'decides',
+  'member.seen': 'decides', // at its author: whom it has met in the last day is read from its own log
+  'member.rejected': 'operation',
+  'stranger.rejected': 'operation',
+  'node.started': 'operation',
+  'node.stopped': 'operation',
+  'study.proposed': 'decides',
+  'study.accepted': 'decides',
+  'study.paused': 'decides',
+  'study.resumed': 'decides',
+  'study.statistics': 'decides',
+  'study.scaling': 'decides',
+  'study.ended': 'decides',
+  'dataset.bound': 'decides',
+  'round.trained': 'training',
+  'round.published': 'training',
+  'round.merged': 'training',
+  'round.evaluated': 'training',
+  'alarm.fork': 'decides',
+  'operator.pruned': 'keeping',
+  'operator.redacted': 'decides', // each node drops by it, at every start anew
+}
+
+const DAY_MS = 24 * 3_600_000
+
+/** The class of a kind; of one that this version does not know `decides`, for it may decide in the version that does. */
+export function classOf(kind: string): RetentionClass {
+  return isKind(kind) ? CLASS_OF[kind] : 'decides'
+}
+
+/** The class of a kind whose bodies may go, or null. */
+export function prunableClassOf(kind: string): PrunableClass | null {
+  const found = classOf(kind)
+  return found === 'decides' || found === 'keeping' ? null : found
+}
+
+/** Whether entries of this study, or of none, are on hold. A hold of single studies leaves entries without a study alone. */
+export function isHeld({ legalHold }: Retention, study: StudyId | null): boolean {
+  return typeof legalHold === 'boolean' ? legalHold : study !== null && legalHold.includes(study)
+}
+
+/** Before which time bodies of each class go, in milliseconds; none of a class that is kept without limit. */
+export function pruningTimes(retention: Retention, nowMs: number): ReadonlyMap<PrunableClass, number> {
+  const times = new Map<PrunableClass, number>()
+  for (const name of PRUNABLE_CLASSES) {
+    const { keepDays } = retention[name]
+    if (keepDays !== 'unlimited') times.set(name, Math.max(0, nowMs - keepDays * DAY_MS))
+  }
+  return times
+}
+
+/** The class under which an entry's body goes now, or null where it stays or is gone already. */
+export function prunedAs(
+  entry: Entry,
+  retention: Retention,
+  times: ReadonlyMap<PrunableClass, number>,
+): PrunableClass | null {
+  const name = prunableClassOf(entry.kind)
+  if (name === null || entry.body === null || isHeld(retention, entry.study)) return null
+  return entry.timeMs < (times.get(name) ?? Number.NEGATIVE_INFINITY) ? name : null
+}
+
+/** Why an author takes a body back. An erasure order alone may cut a class's shortest time. */
+export const REDACTION_REASONS = ['personal-data', 'erasure-order', 'entered-by-mistake'] as const
+
+/** What leave to redact depends on. `redacted` says that it was done before. */
+export interface RedactionRequest {
+  readonly entry: Pick<Entry, 'author' | 'kind' | 'study' | 'timeMs'>
+  readonly self: MemberId
+  readonly reason: string
+  readonly redacted: boolean
+  readonly retention: Retention
+  readonly nowMs: number
+}
+
+/** Why an own entry may not be redacted, or null where it may. */
+export function redactionRefusal({
+  entry,
+  self,
+  reason,
+  redacted,
+  retention,
+  nowMs,
+}: RedactionRequest): Refusal | null {
+  if (!(REDACTION_REASONS as readonly string[]).includes(reason))
+    return no('redaction-reason', `--reason: ${REDACTION_REASONS.join(', ')} are allowed`)
+  if (entry.author !== self)
+    return no(
+      'redaction-foreign',
+      'this entry is in another member’s log, and its author alone may redact it: ask there',
+    )
+  const name = prunableClassOf(entry.kind)
+  if (name === null) return no('redaction-decides', whyKept(entry.kind))
+  if (isHeld(retention, entry.study))
+    return no(
+      'redaction-held',
+      'this entry is under legal hold here (config.yaml, retention.legalHold): lift the hold first',
+    )
+  if (redacted) return no('redaction-twice', 'this entry has been redacted before: nothing is left to drop')
+  const { daysMin, minBecause } = PRUNABLE[name]
+  if (reason !== 'erasure-order' && nowMs - entry.timeMs < daysMin * DAY_MS)
+    return no(
+      'redaction-early',
+      `entries of class ${name} are kept for ${daysMin} days at least (${minBecause}); an order to erase goes before that: --reason erasure-order`,
+    )
+  return null
+}
+
+function whyKept(kind: string): string {
+  if (!isKind(kind)) return `${kind} is a kind of another version, which may depend on it: redact it with that version`
+  if (classOf(kind) === 'keeping') return `${kind} says why bodies are gone, and stays`
+  return `${kind} decides who may do what, at every member and every start, and stays: correct it by a new entry`
+}
+
+function no(code: string, message: string): Refusal {
+  return { code, message }
+}
