@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from '../daemon/api.ts'
+import { verifyBundle } from './logBundle.ts'
 import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
@@ -66,11 +67,14 @@ function tail(): Command {
 function verify(): Command {
   return command(
     'verify',
-    'recompute every hash, link, root and signature of the logs stored here',
-    'consilium log verify',
+    'recompute every hash, link, root and signature of the logs stored here, or of a bundle, which needs no node',
+    'consilium log verify 2026.bundle --root "08fc c65f 7636 4473 b231 9a83 072b 6665"',
   )
+    .argument('[file]', 'a bundle that "consilium log export" wrote')
     .option('--member <member>', "only this member's log")
-    .action(async (options: Common & { member?: string }) => {
+    .option('--root <fingerprint>', "the consortium's fingerprint, got another way: what ties a bundle to reality")
+    .action(async (file: string | undefined, options: Common & { member?: string; root?: string }) => {
+      if (file !== undefined) return verifyBundle(file, options.root, outputOf(options))
       const query = options.member === undefined ? '' : `?member=${encodeURIComponent(options.member)}`
       const { logs } = await clientOf(options).get<{ logs: VerifyReport[] }>(`/v1/log/verify${query}`)
       outputOf(options).print(logs, () =>
