@@ -6,8 +6,7 @@
 Python 3.9 or newer, its standard library, nothing else. Exit code 0: every line holds, and the consortium is the one
 that --root names. 3: every line holds, no --root was given. 1: something is wrong; the first wrong line is named.
 """
-import argparse, base64, functools, gzip, hashlib, json, re, struct, sys, unicodedata, zlib
-from datetime import datetime, timedelta
+import argparse, base64, datetime, functools, gzip, hashlib, json, math, re, struct, sys, unicodedata, zlib
 
 LINE_MAX, FOUNDING_MAX, FORK_MAX, ENTRY_MAX = 1_048_576, 262_144, 2_064, 65_536  # bytes
 HEADS_MAX, MEMBERS_MAX, REFS_MAX, DEPTH_MAX, NAME_MAX = 64_000, 1_000, 64, 16, 80
@@ -89,7 +88,9 @@ def cbor_item(data, at, depth):
     if major < 2: return -1 - number if major else number, body
     if major < 4:
         need(body + number <= len(data), "cut off")
-        return data[body:body + number] if major == 2 else cbor_text(data[body:body + number]), body + number
+        text = data[body:body + number].decode("utf-8", "replace" if major == 2 else "surrogateescape")
+        need(major == 2 or not re.search("[\ud800-\udfff]|^\ufeff", text), "text that is not UTF-8, or has a byte order mark")
+        return data[body:body + number] if major == 2 else text, body + number
     need(major < 6 and (depth < DEPTH_MAX or number == 0), "a tag, or nested too deep")
     items, at, last = [], body, b""
     for _ in range(number):
@@ -101,18 +102,16 @@ def cbor_item(data, at, depth):
         items.append((key, item) if major == 5 else item)
     return dict(items) if major == 5 else items, at
 
-def cbor_text(data):
-    text = data.decode("utf-8", "surrogateescape")
-    need(text[:1] != "\ufeff" and not re.search("[\ud800-\udfff]", text), "a text is not UTF-8, or begins with a mark")
-    return text
-
 def cbor_simple(info, data):
     need(info in (20, 21, 22, 25, 26, 27), "a simple value without meaning here")
     if info < 23: return (False, True, None)[info - 20]
     value = struct.unpack((">e", ">f", ">d")[info - 25], data)[0]
-    need(abs(value) < float("inf") and not (value.is_integer() and abs(value) < 2**53), "a float that should be none")
-    for form, most in ((">e", 65504.0), (">f", 3.4028234663852886e38))[:info - 25]:
-        need(abs(value) > most or struct.unpack(form, struct.pack(form, value))[0] != value, "a float not in shortest form")
+    size = abs(value)
+    need(size < math.inf and not (value.is_integer() and size < 2**53), "a float that should be none")
+    in_16 = size <= 65504 and struct.unpack(">e", struct.pack(">e", value))[0] == value
+    in_16 = in_16 and (size >= 2**-14 or math.frexp(size)[0] == 0.5)  # our writers keep other subnormals in 32 bits
+    in_32 = size <= 3.4028234663852886e38 and struct.unpack(">f", struct.pack(">f", value))[0] == value
+    need(info == (25 if in_16 else 26 if in_32 else 27), "a float not in its shortest form")
     return value
 
 # --- what the lines carry
@@ -153,19 +152,13 @@ def entry_of(raw):
     return {"author": author.hex(), "seq": seq, "prev": prev, "time": time, "kind": kind, "dropped": dropped,
             "study": study and study.hex(), "lamport": lamport, "leaf": sha256(b"\0", parts[0])}
 
-def included(leaf, index, size, proof, root):
-    """RFC 9162 section 2.1.3.2."""
-    if index >= size or any(len(sibling) != 32 for sibling in proof): return False
-    fn, sn, r = index, size - 1, leaf
-    for sibling in proof:
-        if sn == 0: return False
-        if fn & 1 or fn == sn:
-            r = sha256(b"\1", sibling, r)
-            while fn and not fn & 1: fn, sn = fn >> 1, sn >> 1
-        else:
-            r = sha256(b"\1", r, sibling)
-        fn, sn = fn >> 1, sn >> 1
-    return sn == 0 and r == root
+def root_over(leaf, index, size, proof):
+    """The root that an audit path leads to: RFC 6962 section 2.1.1, from the top down."""
+    need((size == 1) == (proof == []), "the proof is too long or too short", "bundle-proof")
+    if size == 1: return leaf
+    split = 1 << (size - 1).bit_length() - 1  # leaves of the left subtree: the largest power of two below the size
+    if index < split: return sha256(b"\1", root_over(leaf, index, split, proof[:-1]), proof[-1])
+    return sha256(b"\1", proof[-1], root_over(leaf, index - split, size - split, proof[:-1]))
 
 def note_of(data, founding):
     """A C2SP signed note, byte for byte: author, size, root, what is signed, and [key, time, signature] of each line."""
@@ -215,7 +208,7 @@ class Bundle:
 
     def take(self, number, data, whole):
         """Line `number`, without its newline; `whole` where it had one."""
-        need(number > 1 or data, "there is nothing in it", "bundle-empty")
+        need(number > 1 or data or whole, "there is nothing in it", "bundle-empty")
         need(number > 1 or data.startswith(MAGIC.encode()), "no bundle that this version can read", "bundle-unknown")
         need(self.kind != "end", "nothing may follow the last line", "bundle-trailing")
         one_form(len(data) <= LINE_MAX)
@@ -279,7 +272,8 @@ class Bundle:
         (author, size, root, final), entry = self.heads[head], entry_of(entry)
         need((entry["author"], entry["seq"]) == (author, seq), "not the entry that its line and head name")
         need((author, seq) > (last["author"], last["seq"]), "entries are not sorted", "bundle-order")
-        need(included(entry["leaf"], seq, size, proof, root), "it is not under the head that it names", "bundle-proof")
+        need(seq < size and {len(sibling) for sibling in proof} <= {32} and root_over(entry["leaf"], seq, size, proof) == root,
+             "it is not under the head that it names", "bundle-proof")
         if last["author"] != author: last = {"seq": -1, "lamport": 0, "leaf": entry["prev"]}
         gap, grown = seq - last["seq"], entry["lamport"] - last["lamport"]
         need(gap > 1 or entry["prev"] == last["leaf"], "it does not name the hash of the entry before it", "bundle-link")
@@ -318,7 +312,7 @@ def fingerprint(digest):
     return " ".join(digest[i:i + 4] for i in range(0, 32, 4))
 
 def verify(file, root=None):
-    """The verdict on an open binary file: `good`, `consistent`, or `wrong` with code, line and message."""
+    """The verdict on an open binary file: `good`, `consistent`, or `wrong` with the code, line and message of the fault."""
     bundle, number, whole = Bundle(root), 0, True
     try:
         while whole:
@@ -327,43 +321,39 @@ def verify(file, root=None):
             if bundle.kind == "end" and not line: return bundle.facts()
             bundle.take(number, line[:-1] if whole else line, whole)
     except (EOFError, OSError, zlib.error) as error:
-        return {"verdict": "wrong", "fault": {"code": "bundle-gzip", "line": number, "message": f"damaged gzip: {error}"}}
+        code, message = "bundle-gzip", f"its gzip wrapping is damaged or cut off: {error}"
     except Wrong as wrong:
-        return {"verdict": "wrong", "fault": {"code": wrong.args[0], "line": number, "message": wrong.args[1]}}
+        code, message = wrong.args
+    return {"verdict": "wrong", "fault": {"code": code, "line": number, "message": message}}
 
-LIMITS = """What no bundle can rule out: that entries were left out, by the filter or by who exported; that the logs went on;
-that what was declared is untrue, or its times wrong; that the membership changed later."""
+def report(found):
+    def utc(ms): return datetime.datetime.fromtimestamp(ms // 1000, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    yield "{name}: {members} members, final under {quorum} signatures; fingerprint {fingerprint}".format(**found["consortium"])
+    yield "As it says of itself, made {made} by {by}, with the filter {filter}".format(**found)
+    for log in found["logs"]:
+        yield "{name}: {entries} entries of {size}: {final} final, {pending} pending, {disputed} disputed; {droppedBodies} bodies dropped".format(**log)
+        if log["entries"]: yield f"    from {utc(log['firstMs'])} to {utc(log['lastMs'])}, by its author's clock"
+        if log["forkSize"]: yield "    DISPUTED: its author signed two histories of {forkSize} entries".format(**log)
+    if found["consortium"]["members"] < 4: yield "With fewer than 4 members every signature is needed: finality has no slack."
+    yield "No bundle can rule out that entries were left out, by the filter or by who exported; that the logs went on;"
+    yield "that what was declared is untrue, or its times wrong; that the membership changed later."
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("file"), options.add_argument("--root"), options.add_argument("--json", action="store_true")
-    given = options.parse_args()
-    root = None if given.root is None else re.sub("[ \t]", "", given.root).lower()
-    if root is not None and not re.fullmatch("[0-9a-f]{32}|" + HEX, root):
-        sys.exit("--root: the 32 digits of the consortium's fingerprint or the 64 of its founding digest are expected")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file"), parser.add_argument("--root"), parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    root = given.root and re.sub("[ \t]", "", given.root).lower()
+    if root is not None and not re.fullmatch(f"[0-9a-f]{{32}}|{HEX}", root): sys.exit("--root: 32 or 64 digits are expected")
     try:
         file = open(given.file, "rb")
-        zipped = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
+        found = verify(gzip.open(file) if file.peek(2)[:2] == b"\x1f\x8b" else file, root)
     except OSError as error:
         sys.exit(f"{given.file}: it cannot be read ({error.strerror})")
-    found = verify(gzip.open(file) if zipped else file, root)
+    words = {"good": "good", "consistent": "consistent; identity not checked"}.get(found["verdict"])
     if given.json: print(json.dumps(found))
-    elif found["verdict"] == "wrong": print("{}: wrong at line {line}: {message} [{code}]".format(given.file, **found["fault"]), file=sys.stderr)
-    else: report(given.file, found)
+    elif words: print(f"{given.file}: {words}", *report(found), sep="\n")
+    else: print("{}: wrong at line {line}: {message} [{code}]".format(given.file, **found["fault"]), file=sys.stderr)
     sys.exit({"good": 0, "consistent": 3, "wrong": 1}[found["verdict"]])
-
-def report(file, found):
-    print(f"{file}: " + ("good" if found["verdict"] == "good" else "consistent; identity not checked"))
-    print("{name}, fingerprint {fingerprint}; {members} members, final under {quorum} signatures".format(**found["consortium"]))
-    print("said to be exported {made} by {by}; filter: {filter}".format(**found))
-    for log in found["logs"]:
-        if log["forkSize"]: print("DISPUTED: {name} signed two histories of {forkSize} entries".format(**log))
-        first, last = (ms and datetime(1970, 1, 1) + timedelta(milliseconds=ms) for ms in (log["firstMs"], log["lastMs"]))
-        print("  {name}: {entries} entries of {size}: {final} final, {pending} pending, {disputed} disputed,"
-              " {droppedBodies} without body".format(**log), f"; {first} to {last} UTC by the author's clock")
-    if found["consortium"]["members"] < 4: print("With fewer than 4 members finality has no slack: every signature is needed.")
-    print(LIMITS)
 
 if __name__ == "__main__":
     main()
