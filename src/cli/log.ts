@@ -74,7 +74,9 @@ function verify(): Command {
     .option('--member <member>', "only this member's log")
     .option('--root <fingerprint>', "the consortium's fingerprint, got another way: what ties a bundle to reality")
     .action(async (file: string | undefined, options: Common & { member?: string; root?: string }) => {
-      if (file !== undefined) return verifyBundle(file, options.root, outputOf(options))
+      if (file !== undefined) return verifyBundle(file, options.root, options)
+      if (options.root !== undefined)
+        throw new ConsiliumError({ code: 'bad-option', message: '--root goes with a bundle: name its file' })
       const query = options.member === undefined ? '' : `?member=${encodeURIComponent(options.member)}`
       const { logs } = await clientOf(options).get<{ logs: VerifyReport[] }>(`/v1/log/verify${query}`)
       outputOf(options).print(logs, () =>

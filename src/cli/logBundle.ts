@@ -7,18 +7,22 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { type BundleFilter, LineSplitter } from '../ledger/bundle.ts'
 import { type BundledLog, type BundleFacts, type BundleVerdict, parseRoot } from '../ledger/bundleVerdict.ts'
 import { BundleVerifier } from '../ledger/bundleVerify.ts'
-import { type Output, table, utc } from './output.ts'
+import { table, utc } from './output.ts'
+import { type Common, outputOf } from './shared.ts'
 
 const EXIT_UNCHECKED = 3 // neither good nor wrong: nobody said which consortium it has to be of
 const SLACK_MEMBERS_MIN = 4 // below it the quorum is everybody; LEDGER §1.3
 
 /**
- * Verifies a bundle and prints what it shows. Sets the exit code to 3 where `root` is not given and nothing is wrong.
+ * Verifies a bundle and prints what it shows; with --json the verdict on a wrong one, too. Sets the exit code to 3 where nothing is
+ * wrong and `root` is not given.
  * Errors: `bad-root`, `file-missing`, `file-unreadable`, `bundle-gzip`, and the first fault under its own code.
  */
-export async function verifyBundle(file: string, root: string | undefined, to: Output): Promise<void> {
+export async function verifyBundle(file: string, root: string | undefined, options: Common): Promise<void> {
   const verdict = await judge(file, root === undefined ? null : parseRoot(root))
+  const to = outputOf(options)
   if (verdict.verdict === 'wrong') {
+    if (options.json) to.print(verdict, () => [])
     const { code, line, message } = verdict.fault
     throw new ConsiliumError({ code, message: `${file}: wrong at line ${line}: ${message}` })
   }
@@ -86,7 +90,7 @@ function reportLines(file: string, found: Found): string[] {
     '',
     ...logTable(logs),
     '',
-    ...noticesOf(found).map((line) => `${line}`),
+    ...noticesOf(found),
     'What no bundle can rule out:',
     ...limitsOf(found).map((line) => `- ${line}`),
   ]
@@ -140,7 +144,7 @@ function limitsOf({ filter, logs, entries }: BundleFacts): string[] {
   const lines = [
     all
       ? 'that whole logs were left out by who exported; of the logs above every entry up to the size is here'
-      : `that entries were left out, by ${isOpen(filter) ? '' : 'the filter or '}by who exported; "of" is how many entries each log had`,
+      : `that entries were left out, ${isOpen(filter) ? '' : 'by the filter or '}by who exported; "of" is how many entries each log had`,
     'that the logs went on: later entries are not in it',
     'that what was declared is untrue, or its times wrong: a log shows what its author said, and in which order',
     'that the membership changed later',

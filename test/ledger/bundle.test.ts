@@ -1,3 +1,4 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -97,6 +98,30 @@ for (const { name, expected, bytes, root } of FAULTS) {
   it(`bundle: ${name}: ${expected}`, () => {
     const verdict = judge(bytes, root === null ? null : parseRoot(root))
     assert.is(codeAt(verdict), expected, verdict.verdict === 'wrong' ? verdict.fault.message : '')
+  })
+}
+
+/** Rows of the fault table whose bytes are kept, beside a good bundle. */
+const GOLDEN: Readonly<Record<string, string>> = {
+  'ledger-v1-bundle-proof.ndjson': 'siblings swapped',
+  'ledger-v1-bundle-signature.ndjson': 'a head signed by another',
+  'ledger-v1-bundle-small-order.ndjson': 'a key that signs everything',
+  'ledger-v1-bundle-link.ndjson': 'another hash of the entry before',
+  'ledger-v1-bundle-body.ndjson': 'a changed body',
+  'ledger-v1-bundle-fork.ndjson': 'a forged note',
+  'ledger-v1-bundle-filter.ndjson': 'a pending entry',
+  'ledger-v1-bundle-count.ndjson': 'an entry taken out',
+  'ledger-v1-bundle-digest.ndjson': 'another exporter, not sealed',
+  'ledger-v1-bundle-truncated.ndjson': 'a cut in a head',
+}
+
+for (const [file, name] of Object.entries({ 'ledger-v1-bundle.ndjson': null, ...GOLDEN })) {
+  it(`bundle: ${file} is what it was, byte for byte`, () => {
+    const bytes = name === null ? BYTES : FAULTS.find((fault) => fault.name === name)?.bytes
+    if (bytes === undefined) throw new Error(`no row "${name}"`)
+    const path = new URL(`../golden/${file}`, import.meta.url)
+    if (process.env.CONSILIUM_GOLDEN === 'write' && !existsSync(path)) writeFileSync(path, bytes)
+    assert.is(Buffer.compare(readFileSync(path), bytes), 0)
   })
 }
 
