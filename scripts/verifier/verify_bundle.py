@@ -88,9 +88,9 @@ def cbor_item(data, at, depth):
     if major < 2: return -1 - number if major else number, body
     if major < 4:
         need(body + number <= len(data), "cut off")
-        text = data[body:body + number].decode("utf-8", "replace" if major == 2 else "surrogateescape")
-        need(major == 2 or not re.search("[\ud800-\udfff]|^\ufeff", text), "text that is not UTF-8, or has a byte order mark")
-        return data[body:body + number] if major == 2 else text, body + number
+        found, text = data[body:body + number], data[body:body + number].decode("utf-8", "surrogateescape")
+        need(major == 2 or not re.search("[\ud800-\udfff]|^\ufeff", text), "text that is not UTF-8")
+        return found if major == 2 else text, body + number
     need(major < 6 and (depth < DEPTH_MAX or number == 0), "a tag, or nested too deep")
     items, at, last = [], body, b""
     for _ in range(number):
@@ -115,9 +115,10 @@ def cbor_simple(info, data):
     return value
 
 # --- what the lines carry
-
 def is_list(value, *types):
     return type(value) is list and len(value) == len(types) and all(type(v) is t for v, t in zip(value, types))
+
+BLANKS = "\u115f\u1160\u3164\uffa0"  # letters that show as nothing
 
 def founding_of(data):
     """The consortium's name, and its members' names by key."""
@@ -125,7 +126,7 @@ def founding_of(data):
     need(is_list(value, int, str, list) and value[0] == 1 and all(is_list(row, str, bytes) for row in value[2]),
          "not [1, name, [[name, key], ...]]")
     for name in [value[1]] + [name for name, _ in value[2]]:
-        hidden = any(unicodedata.category(c) in ("Cc", "Cf", "Co", "Zl", "Zp") or c in "\u115f\u1160\u3164\uffa0" for c in name)
+        hidden = any(unicodedata.category(c) in ("Cc", "Cf", "Co", "Zl", "Zp") or c in BLANKS for c in name)
         need(0 < len(name.encode()) <= NAME_MAX and name.strip() == name and not hidden, "a name is not printable")
     keys = [key for _, key in value[2]]
     need(2 <= len(keys) <= MEMBERS_MAX and sorted(set(keys)) == keys and {len(key) for key in keys} == {32},
@@ -177,17 +178,17 @@ def note_of(data, founding):
     return head[2], int(head[3]), unbase64(head[4], "malformed"), head[1], lines
 
 # --- the file, line by line
-
 HEX, NUMBER = "[0-9a-f]{64}", "(0|[1-9][0-9]{0,15})"
 B64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
 MADE = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
 MAGIC = '{"format":"consilium-bundle/1",'
+FILTER = (rf'{{"members":(?:null|\["{HEX}"(?:,"{HEX}")*\]),"kind":(?:null|"(?=[^"]{{1,64}}")[a-z]+(?:\.[a-z-]+)*"),'
+          rf'"study":(?:null|"{HEX}"),"since":(?:null|{NUMBER}),"until":(?:null|{NUMBER}),'
+          rf'"state":(?:null|"final"|"pending"|"disputed")}}')
 LINES = {  # in the order in which they may come
-    "heading": rf'{MAGIC}"made":"({MADE})","by":"({HEX})","founding":"({B64})","filter":({{"members":(?:null|\["{HEX}"(?:,"{HEX}")*\]),'
-               rf'"kind":(?:null|"(?=[^"]{{1,64}}")[a-z]+(?:\.[a-z-]+)*"),"study":(?:null|"{HEX}"),"since":(?:null|{NUMBER}),'
-               rf'"until":(?:null|{NUMBER}),"state":(?:null|"final"|"pending"|"disputed")}})}}',
+    "heading": rf'{MAGIC}"made":"({MADE})","by":"({HEX})","founding":"({B64})","filter":({FILTER})}}',
     "epoch": rf'{{"epoch":"({B64})"}}',
-    "head": r'{"head":(".*")}',
+    "head": r'{"head":("(?:[ !#-\[\]-~]|\\n|\\u2014)*")}',  # JSON text with two of its escapes: all that a note needs
     "fork": rf'{{"fork":"({B64})"}}',
     "entry": rf'{{"entry":{{"head":{NUMBER},"seq":{NUMBER},"raw":"({B64})","proof":\[(|"{B64}"(?:,"{B64}")*)\]}}}}',
     "end": rf'{{"end":{{"heads":{NUMBER},"forks":{NUMBER},"entries":{NUMBER},"digest":"({HEX})"}}}}',
@@ -205,7 +206,6 @@ class Bundle:
     def __init__(self, root):
         self.root, self.kind, self.hash, self.heads, self.logs = root, "heading", hashlib.sha256(), [], {}
         self.last_fork, self.last, self.forks, self.entries = ("",), {"author": "", "seq": -1}, 0, 0
-
     def take(self, number, data, whole):
         """Line `number`, without its newline; `whole` where it had one."""
         need(number > 1 or data or whole, "there is nothing in it", "bundle-empty")
@@ -213,19 +213,14 @@ class Bundle:
         need(self.kind != "end", "nothing may follow the last line", "bundle-trailing")
         one_form(len(data) <= LINE_MAX)
         need(whole, "cut off before its last line", "bundle-truncated")
-        kinds, matches = list(LINES), [re.fullmatch(form, data.decode("latin-1")) for form in LINES.values()]
-        one_form(any(matches))
-        kind, match = next((k, m) for k, m in zip(kinds, matches) if m)
+        kinds, text = list(LINES), data.decode("latin-1")
+        kind, match = next(((k, m) for k, m in ((k, re.fullmatch(LINES[k], text)) for k in kinds) if m), (None, None))
+        one_form(match)
         need(kinds.index(kind) >= kinds.index(self.kind) and (kind == "heading") == (number == 1),
              f"a line of kind {kind} after one of kind {self.kind}", "bundle-order")
-        try:
-            getattr(self, kind)(*match.groups())
-        except Wrong as wrong:
-            own = "bundle-" + kind.replace("heading", "founding")
-            raise Wrong(own if wrong.args[0] == "malformed" else wrong.args[0], wrong.args[1]) from None
-        self.hash.update(data + b"\n")
         self.kind = kind
-
+        getattr(self, kind)(*match.groups())
+        self.hash.update(data + b"\n")
     def heading(self, made, by, founding, taken, *_):
         self.made, self.by, self.filter, founding = made, by, json.loads(taken), unbase64(founding)
         members, since, until = (self.filter[key] for key in ("members", "since", "until"))
@@ -233,16 +228,10 @@ class Bundle:
         self.name, self.members = founding_of(founding)
         self.founding, self.quorum = sha256(b"consilium/founding/v1\0", founding).hex(), 2 * len(self.members) // 3 + 1
         need(self.founding.startswith(self.root or ""), f"of another consortium, {fingerprint(self.founding)}", "bundle-root")
-
     def epoch(self, _):
         raise Wrong("bundle-epoch-unknown", "a change of membership, which this version cannot check")
-
     def head(self, text):
-        try:
-            one_form(json.dumps(json.loads(text)) == text)
-            data = json.loads(text).encode()
-        except ValueError:
-            one_form(False)
+        data = text[1:-1].replace("\\n", "\n").replace("\\u2014", "\u2014").encode()
         author, size, root, text, (own, *others) = note_of(data, self.founding)
         need(all(key in self.members for key in [author, *(key for key, _, _ in others)]), "signed by who is no member")
         need((author, size) > (self.heads[-1][:2] if self.heads else ()), "heads are not sorted", "bundle-order")
@@ -252,18 +241,16 @@ class Bundle:
         final, log = len(others) + 1 >= self.quorum, self.log(author)
         self.heads.append((author, size, root, final))
         log.update(heads=log["heads"] + 1, size=size, finalSize=size if final else log["finalSize"])
-
     def fork(self, evidence):
         notes = cbor(unbase64(evidence), FORK_MAX)
         need(is_list(notes, bytes, bytes) and notes[0] < notes[1], "not two notes in order")
         one, other = (note_of(note, self.founding) for note in notes)
         need(one[:2] == other[:2] and one[2] != other[2] and one[0] in self.members, "the notes do not contradict")
-        need(all(len(lines) == 1 and signed(author, text.encode(), lines[0][2])
-                 for author, _, _, text, lines in (one, other)), "a signature under a note is invalid")
+        need(all(len(lines) == 1 and signed(key, text.encode(), lines[0][2]) for key, _, _, text, lines in (one, other)),
+             "a signature under a note is invalid")
         need(one[:2] > self.last_fork, "forks are not sorted", "bundle-order")
         self.last_fork, self.forks, log = one[:2], self.forks + 1, self.log(one[0])
         log["forkSize"] = log["forkSize"] or one[1]
-
     def entry(self, head, seq, raw, proof):
         head, seq, last, taken = int(head), int(seq), self.last, self.filter
         one_form(max(head, seq) < 2**53)
@@ -288,25 +275,22 @@ class Bundle:
         log.update({key: log[key] + more[key] for key in more})
         times = [time] + [ms for ms in (log["firstMs"], log["lastMs"]) if ms is not None]
         log["firstMs"], log["lastMs"], self.last, self.entries = min(times), max(times), entry, self.entries + 1
-
     def end(self, *said):
         numbers = [int(digits) for digits in said[:3]]
         one_form(max(numbers) < 2**53)
         need(numbers == [len(self.heads), self.forks, self.entries], "other numbers of lines were found", "bundle-count")
         need(said[3] == self.hash.hexdigest(), "the digest over all lines before is another", "bundle-digest")
-
     def log(self, key):
         counts = "heads size finalSize entries final pending disputed disputedFinal droppedBodies".split()
         fresh = {"name": self.members[key], "member": key, "firstMs": None, "lastMs": None, "forkSize": None}
         return self.logs.setdefault(key, {**dict.fromkeys(counts, 0), **fresh})
-
     def facts(self):
-        taken = {{"since": "sinceMs", "until": "untilMs"}.get(key, key): value for key, value in self.filter.items()}
+        names = {"since": "sinceMs", "until": "untilMs"}
         of = {"name": self.name, "founding": self.founding, "fingerprint": fingerprint(self.founding),
               "members": len(self.members), "quorum": self.quorum}
         return {"verdict": "good" if self.root else "consistent", "consortium": of, "made": self.made, "by": self.by,
-                "filter": taken, "heads": len(self.heads), "forks": self.forks, "entries": self.entries,
-                "logs": [self.logs[key] for key in sorted(self.logs)]}
+                "filter": {names.get(key, key): value for key, value in self.filter.items()}, "heads": len(self.heads),
+                "forks": self.forks, "entries": self.entries, "logs": [self.logs[key] for key in sorted(self.logs)]}
 
 def fingerprint(digest):
     return " ".join(digest[i:i + 4] for i in range(0, 32, 4))
@@ -324,19 +308,22 @@ def verify(file, root=None):
         code, message = "bundle-gzip", f"its gzip wrapping is damaged or cut off: {error}"
     except Wrong as wrong:
         code, message = wrong.args
+        if code == "malformed": code = "bundle-" + bundle.kind.replace("heading", "founding")
     return {"verdict": "wrong", "fault": {"code": code, "line": number, "message": message}}
 
+LIMITS = """No bundle can rule out that entries were left out, by the filter or by who exported; that the logs went on; that
+what was declared is untrue, or its times wrong; that the membership changed later. Below 4 members finality has no slack."""
+
 def report(found):
-    def utc(ms): return datetime.datetime.fromtimestamp(ms // 1000, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    def utc(ms): return f"{datetime.datetime.fromtimestamp(ms // 1000, datetime.timezone.utc):%Y-%m-%d %H:%M:%S}"
     yield "{name}: {members} members, final under {quorum} signatures; fingerprint {fingerprint}".format(**found["consortium"])
     yield "As it says of itself, made {made} by {by}, with the filter {filter}".format(**found)
     for log in found["logs"]:
-        yield "{name}: {entries} entries of {size}: {final} final, {pending} pending, {disputed} disputed; {droppedBodies} bodies dropped".format(**log)
-        if log["entries"]: yield f"    from {utc(log['firstMs'])} to {utc(log['lastMs'])}, by its author's clock"
-        if log["forkSize"]: yield "    DISPUTED: its author signed two histories of {forkSize} entries".format(**log)
-    if found["consortium"]["members"] < 4: yield "With fewer than 4 members every signature is needed: finality has no slack."
-    yield "No bundle can rule out that entries were left out, by the filter or by who exported; that the logs went on;"
-    yield "that what was declared is untrue, or its times wrong; that the membership changed later."
+        yield "{name}: {entries} entries of {size}: {final} final, {pending} pending, {disputed} disputed".format(**log)
+        if log["entries"]: yield f"    {utc(log['firstMs'])} to {utc(log['lastMs'])} UTC, its author says"
+        if log["droppedBodies"]: yield f"    {log['droppedBodies']} without their body"
+        if log["forkSize"]: yield "    DISPUTED: {name} signed two histories of {forkSize} entries".format(**log)
+    yield LIMITS
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

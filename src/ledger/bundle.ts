@@ -168,7 +168,7 @@ function lineOf(json: unknown): BundleLine {
     case 'epoch':
       return { type: 'epoch', record: bytesOf(value) }
     case 'head':
-      return { type: 'head', note: utf8(textOf(value)) }
+      return { type: 'head', note: utf8(textOf(value, NOTE_TEXT)) }
     case 'fork':
       return { type: 'fork', evidence: bytesOf(value) }
     case 'entry': {
@@ -191,6 +191,7 @@ function lineOf(json: unknown): BundleLine {
   }
 }
 
+const NOTE_TEXT = /^[ !#-[\]-~\n\u2014]*$/ // all that a note needs, so that two escapes of JSON are enough to read it
 const HEX_32 = /^[0-9a-f]{64}$/
 const MADE = /^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$/
 const KIND = /^(?=.{1,64}$)[a-z]+(?:\.[a-z-]+)*$/

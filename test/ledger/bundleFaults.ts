@@ -147,6 +147,8 @@ function formOfLines(): void {
   altered('an empty line', 'bundle-line 7', (lines) => lines.splice(6, 0, '\n'))
   altered('a dash that is not escaped', 'bundle-line 2', edit(2, '\\u2014', '\u00e2\u0080\u0094'))
   altered('an escape in capitals', 'bundle-line 2', edit(2, '\\n', '\\u000A'))
+  altered('a quotation mark in a head', 'bundle-line 2', edit(2, 'consilium', 'consil\\"um'))
+  altered('another escape in a head', 'bundle-line 2', edit(2, '\\u2014', '\\u2013'))
   altered('half a surrogate pair', 'bundle-line 2', edit(2, '\\u2014', '\\ud800'))
   altered('base64 without padding', 'bundle-line 8', edit(8, '="', '"'))
   altered(
