@@ -4,7 +4,7 @@
  */
 import { equalBytes, toHex, utf8 } from '../core/bytes.ts'
 import { Sha256, taggedDigest } from '../core/digest.ts'
-import { ConsiliumError, messageOf } from '../core/errors.ts'
+import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
 import {
   BUNDLE_FORMAT,
@@ -199,7 +199,7 @@ export class BundleVerifier {
 
   /** The first line's, which is there where any other line is judged. */
   #opened() {
-    if (this.#heading === null) throw wrong('bundle-order', 'the first line is missing')
+    invariant(this.#heading !== null, 'the first line of a bundle is its heading, for it begins as one')
     return this.#heading
   }
 
