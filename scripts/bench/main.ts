@@ -7,6 +7,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   daemon: () => import('./daemon.ts'),
   latency: () => import('./latency.ts'),
   study: () => import('./study.ts'),
+  bundle: () => import('./bundle.ts'),
 }
 
 const wanted = process.argv.slice(2)

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from '../daemon/api.ts'
+import { verifyBundle } from './logBundle.ts'
 import { gist, queryOf, withFilter } from './logFilter.ts'
 import { prune, redact } from './logKeeping.ts'
 import { replayMerges } from './logReplay.ts'
@@ -67,12 +68,17 @@ function tail(): Command {
 function verify(): Command {
   return command(
     'verify',
-    'recompute every hash, link, root and signature of the logs stored here',
-    'consilium log verify',
+    'recompute every hash, link, root and signature of the logs stored here, or of a bundle, which needs no node',
+    'consilium log verify 2026.bundle --root "08fc c65f 7636 4473 b231 9a83 072b 6665"',
   )
+    .argument('[file]', 'a bundle that "consilium log export" wrote')
     .option('--member <member>', "only this member's log")
     .option('--replay', 'instead recompute the merges from the updates that are kept here')
-    .action(async (options: Common & { member?: string; replay?: true }) => {
+    .option('--root <fingerprint>', "the consortium's fingerprint, got another way: what ties a bundle to reality")
+    .action(async (file: string | undefined, options: Common & { member?: string; replay?: true; root?: string }) => {
+      if (file !== undefined) return verifyBundle(file, options.root, options)
+      if (options.root !== undefined)
+        throw new ConsiliumError({ code: 'bad-option', message: '--root goes with a bundle: name its file' })
       if (options.replay) return replayMerges(options)
       const query = options.member === undefined ? '' : `?member=${encodeURIComponent(options.member)}`
       const { logs } = await clientOf(options).get<{ logs: VerifyReport[] }>(`/v1/log/verify${query}`)

@@ -36,6 +36,20 @@ export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(hash.digest())
 }
 
+/** SHA-256 over bytes that come piece by piece. */
+export class Sha256 {
+  readonly #hash = createHash('sha256')
+
+  update(bytes: Uint8Array): void {
+    this.#hash.update(bytes)
+  }
+
+  /** The 32 bytes; nothing can be added afterwards. */
+  digest(): Uint8Array {
+    return new Uint8Array(this.#hash.digest())
+  }
+}
+
 /** SHA-256 over a domain tag and `parts`, as hex. */
 export function taggedDigest(domain: Domain, ...parts: readonly Uint8Array[]): Digest {
   return toHex(sha256(PREFIX[domain], ...parts)) as Digest

@@ -45,7 +45,7 @@ export type RangeResult =
   | { readonly ok: false; readonly code: string; readonly at: number; readonly message: string; readonly blame: Blame }
 
 /** An author's lamport time may leap this far over its last: 2^21 signed entries could not exhaust the 53 bits. */
-const LAMPORT_LEAP_MAX = 2 ** 32
+export const LAMPORT_LEAP_MAX = 2 ** 32
 
 /** What the first entry extends: size 0, `lastHash` zeros, lamport time 0. */
 export function emptyTip(author: MemberId): Tip {

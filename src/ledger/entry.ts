@@ -16,7 +16,7 @@ export const SALT_BYTES = 32
 export const REFS_MAX = 64 // inputs of the largest merge, LIMITS.updateParentsMax
 const KIND_LENGTH_MAX = 64 // a column of a table
 const HEADER_ITEMS = 10
-const TIME_MS_MAX = 253_370_764_800_000 // 9999-01-01T00:00Z: later ones have no date in RFC 3339
+export const TIME_MS_MAX = 253_370_764_800_000 // 9999-01-01T00:00Z: later ones have no date in RFC 3339
 
 /** A citation of another entry: its author, its place in that author's log, and its hash. */
 export type Ref = readonly [author: MemberId, seq: number, hash: Digest]

@@ -1,0 +1,56 @@
+/** The page scripts/verifier/verify_bundle.html: its script runs here as it does in a browser, and must say what ours says. */
+import { readFileSync } from 'node:fs'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { utf8 } from '../../src/core/bytes.ts'
+import { Rng } from '../../src/core/rng.ts'
+import { FAULTS, FIVE, GOOD } from './bundleFaults.ts'
+import { judge, resealed } from './bundleKit.ts'
+
+const it = suite('page')
+
+const PAGE = readFileSync(new URL('../../scripts/verifier/verify_bundle.html', import.meta.url), 'utf8')
+const SCRIPT = /<script id="verifier">([\s\S]*?)<\/script>/.exec(PAGE)?.[1] as string
+const FLIPS = 200
+
+const verifyBundle = new Function(`${SCRIPT}; return verifyBundle`)() as (
+  bytes: Uint8Array,
+  root: string | null,
+) => Promise<object>
+
+/** The same verdict, whatever the words. */
+function bare(verdict: object): unknown {
+  const { fault, ...rest } = structuredClone(verdict) as { fault?: { message?: string } }
+  return { ...rest, fault: fault && { ...fault, message: undefined } }
+}
+
+async function assertAgrees(bytes: Uint8Array, given: string | null, name: string): Promise<void> {
+  const root = given?.replaceAll(' ', '') ?? null
+  assert.equal(bare(await verifyBundle(bytes, root)), bare(judge(bytes, root)), name)
+}
+
+it('page: it agrees on what is good, down to the last count', async () => {
+  for (const root of [null, FIVE.digest]) await assertAgrees(utf8(GOOD.join('')), root, 'good')
+})
+
+it('page: it names the same first wrong thing, at the same line, for every row of the fault table', async () => {
+  for (const { name, bytes, root } of FAULTS) await assertAgrees(bytes, root, name)
+})
+
+it('page: it agrees on flipped bits, sealed anew or not', async () => {
+  const rng = Rng.from('page', 'flips')
+  for (let i = 0; i < FLIPS; i++) {
+    const bytes = utf8(GOOD.join(''))
+    const at = rng.below(bytes.length)
+    bytes[at] = (bytes[at] as number) ^ (1 << rng.below(7))
+    const text = Buffer.from(bytes).toString('latin1')
+    await assertAgrees(i % 2 === 0 ? bytes : utf8(resealed(text.split(/(?<=\n)/)).join('')), FIVE.digest, `byte ${at}`)
+  }
+})
+
+it('page: it asks nothing of a network, and loads nothing', () => {
+  assert.match(PAGE, /default-src 'none'/)
+  assert.not.match(PAGE, /https?:|fetch\(|XMLHttpRequest|import\(|src=|href=/)
+})
+
+it.run()
