@@ -4,7 +4,6 @@
  */
 import { concat, equalBytes, utf8 } from '../core/bytes.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
-import { LIMITS } from '../core/limits.ts'
 import { COSIGNED_BYTES_MAX } from './cosignature.ts'
 import { base64, fromBase64 } from './head.ts'
 import { PROOF_HASHES_MAX } from './proof.ts'
@@ -21,7 +20,7 @@ export interface TlogProof {
   readonly extra?: Uint8Array
 }
 
-const EXTRA_BYTES_MAX = LIMITS.entryBytesMax // the entry itself fits
+const EXTRA_BYTES_MAX = 49_000 // its line then has less than 64 KiB, the most that a reader on Go's bufio.Scanner takes
 const HASH_LINE_BYTES = 45 // 44 of base64 and a newline
 const FIXED_BYTES_MAX = 64 // the first line, "extra", "index" with 16 digits, newlines: 55
 export const TLOG_PROOF_BYTES_MAX =
