@@ -73,7 +73,6 @@ export function parseConsortium(text: string, fileName: string): Consortium {
     key: memberId(key),
     addresses,
   }))
-  for (const { key } of members) checkPublicKey(key)
   const name = checkName(parsed.consortium, `${fileName}: consortium`)
   const digest = foundingDigest({ name, members: members.map(({ name, key }) => ({ name, key })) })
   if (digest !== parsed.founding) {
@@ -82,5 +81,6 @@ export function parseConsortium(text: string, fileName: string): Consortium {
       message: `${fileName}: founding: names, keys or their order were changed (they give ${digest.slice(0, 16)}…, the file says ${parsed.founding.slice(0, 16)}…); ask a founder for the file again`,
     })
   }
+  for (const { key } of members) checkPublicKey(key)
   return { name, founding: digest, members }
 }

@@ -24,7 +24,7 @@ export interface CosignedHead {
   readonly cosignatures: readonly Cosignature[]
 }
 
-const LINE_BYTES_MAX = 256 // a name of 86 bytes and 104 of base64
+const LINE_BYTES_MAX = 256 // a name of 91 bytes and 104 of base64, 201 in all
 export const COSIGNED_BYTES_MAX = LIMITS.headBytesMax + LIMITS.membersMax * LINE_BYTES_MAX
 
 /** What a witness signs: C2SP tlog-cosignature, v1. `text` is the head's three lines. */

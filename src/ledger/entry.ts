@@ -117,6 +117,11 @@ export function dropBody(raw: Uint8Array): Uint8Array {
   return encodeCbor([splitEntry(raw).header, null, null])
 }
 
+/** The header's bytes, a view of `raw`: what is hashed as the Merkle leaf, with or without the body. Error: `entry-malformed`. */
+export function headerOf(raw: Uint8Array): Uint8Array {
+  return splitEntry(raw).header
+}
+
 interface Parts {
   readonly header: Uint8Array
   readonly salt: Uint8Array | null

@@ -135,11 +135,13 @@ function keyHash(name: string, type: number, key: MemberId): Uint8Array {
   return sha256(utf8(name), Uint8Array.of(0x0a, type), fromHex(key)).subarray(0, 4)
 }
 
-function base64(bytes: Uint8Array): string {
+/** Base64 of RFC 4648 §4, padded. */
+export function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
 
-function fromBase64(text: string): Uint8Array {
+/** The bytes of base64 text; lenient, so whoever must be strict encodes them again and compares. */
+export function fromBase64(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'base64'))
 }
 

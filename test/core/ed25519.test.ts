@@ -4,49 +4,9 @@ import { fromHex, toHex, utf8 } from '../../src/core/bytes.ts'
 import { checkPublicKey, isSmallOrder, publicKeyFromSeed, signingKey, verify } from '../../src/core/ed25519.ts'
 import { type MemberId, memberId } from '../../src/core/ids.ts'
 import { keyOf } from '../ledger/fixtures.ts'
+import { L, littleEndian, P, smallOrderPoints, withSign } from './curve.ts'
 
 const it = suite('ed25519')
-
-/** The curve in affine big integers: slow, short, and independent of what is tested. */
-const P = 2n ** 255n - 19n
-const L = 2n ** 252n + 27742317777372353535851937790883648493n
-const mod = (a: bigint): bigint => ((a % P) + P) % P
-const power = (base: bigint, exponent: bigint): bigint => {
-  let result = 1n
-  for (let b = mod(base), e = exponent; e > 0n; e >>= 1n, b = mod(b * b)) if (e & 1n) result = mod(result * b)
-  return result
-}
-const inverse = (a: bigint): bigint => power(a, P - 2n)
-const D = mod(-121665n * inverse(121666n))
-type Point = readonly [bigint, bigint]
-const add = ([x1, y1]: Point, [x2, y2]: Point): Point => {
-  const k = mod(D * x1 * x2 * y1 * y2)
-  return [mod((x1 * y2 + x2 * y1) * inverse(1n + k)), mod((y1 * y2 + x1 * x2) * inverse(1n - k))]
-}
-const times = (n: bigint, point: Point): Point => {
-  let sum: Point = [0n, 1n]
-  for (let p = point, e = n; e > 0n; e >>= 1n, p = add(p, p)) if (e & 1n) sum = add(sum, p)
-  return sum
-}
-const littleEndian = (n: bigint): Uint8Array => fromHex(n.toString(16).padStart(64, '0')).reverse()
-const withSign = (y: bigint, sign: number): Uint8Array => {
-  const bytes = littleEndian(y)
-  bytes[31] = (bytes[31] as number) | (sign << 7)
-  return bytes
-}
-
-/** All points whose order divides 8: L times any point of the curve, until one of order 8 is met. */
-function smallOrderPoints(): Point[] {
-  for (let y = 2n; ; y++) {
-    const square = mod((y * y - 1n) * inverse(D * y * y + 1n))
-    let x = power(square, (P + 3n) / 8n)
-    if (mod(x * x) !== square) x = mod(x * power(2n, (P - 1n) / 4n))
-    if (mod(x * x) !== square) continue
-    const torsion = times(L, [x, y])
-    if (times(4n, torsion)[1] === 1n) continue
-    return Array.from({ length: 8 }, (_, i) => times(BigInt(i), torsion))
-  }
-}
 
 it('ed25519: every encoding of every point of small order, found by arithmetic, is recognised', () => {
   const points = smallOrderPoints()

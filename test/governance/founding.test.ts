@@ -10,6 +10,19 @@ import { memberId } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
 import { acceptanceMessage, type Card, foundingOf, readCard, writeCard } from '../../src/governance/founding.ts'
 import { checkName, fingerprint, foundingDigest, quorum } from '../../src/ledger/founding.ts'
+import {
+  add,
+  BASE,
+  challenge,
+  encode,
+  isSame,
+  L,
+  littleEndian,
+  type Point,
+  smallOrderPoints,
+  times,
+  ZERO,
+} from '../core/curve.ts'
 import { refusal } from '../core/refusal.ts'
 import { keyOf } from '../gossip/fixtures.ts'
 
@@ -109,8 +122,26 @@ it('the one text of a card is a card: no other spelling of its bytes, and nothin
   weak[0] = 1
   assert.is(
     refusal(() => readCard(lineWith([1, 'St. Mary', weak, []]), 'x', verify)),
-    'key-unsound',
+    'card-forged',
   )
+})
+
+it('a card whose key has a part of small order is refused, although its signature is valid', () => {
+  const [part] = smallOrderPoints().filter((point) => !isSame(point, ZERO)) as [Point]
+  const [a, r] = [add(times(7n, BASE), part), times(11n, BASE)]
+  for (let i = 0; ; i++) {
+    const content = encodeCbor([1, `St. Mary ${i}`, encode(a), []])
+    const k = challenge(encode(r), encode(a), taggedMessage('card', content))
+    if (k % 8n !== 0n) continue // only then does the small part vanish from the equation
+    const signature = concat([encode(r), littleEndian((11n + k * 7n) % L)])
+    assert.ok(verify(memberId(toHex(encode(a))), taggedMessage('card', content), signature))
+    const text = `consilium-card-1:${Buffer.from(encodeCbor([content, signature])).toString('base64url')}`
+    assert.is(
+      refusal(() => readCard(text, 'x', verify)),
+      'key-unsound',
+    )
+    return
+  }
 })
 
 it('the founding does not depend on the order of the cards, and on nothing but names and keys', () => {

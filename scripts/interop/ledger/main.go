@@ -1,5 +1,5 @@
 // Reads logs made by Consilium with Go's transparency-log packages: each head is opened by sumdb/note, and its root computed by
-// sumdb/tlog. Prints one line per fault, then how many were checked; exit code 1 where one differs.
+// sumdb/tlog; cosignatures and tlog-proofs (proofs.go) are read by transparency-dev/formats. Prints one line per fault, then how many were checked; exit code 1 where one differs.
 package main
 
 import (
@@ -72,23 +72,36 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	var logs []logFile
-	if err := json.Unmarshal(bytes, &logs); err != nil {
+	var given struct {
+		Logs   []logFile   `json:"logs"`
+		Proofs []proofFile `json:"proofs"`
+	}
+	if err := json.Unmarshal(bytes, &given); err != nil {
 		panic(err)
 	}
-	faults, refused := 0, 0
-	for _, log := range logs {
-		err := check(log)
-		if log.Refused && err != nil {
-			refused++
-		}
-		if (err != nil) != log.Refused {
-			fmt.Printf("%s: %v, refusal expected: %v\n", log.Name, err, log.Refused)
-			faults++
-		}
+	var tally verdicts
+	for _, log := range given.Logs {
+		tally.add(log.Name, log.Refused, check(log))
 	}
-	fmt.Printf("%d logs read, %d of them refused as they should be, %d faults\n", len(logs), refused, faults)
-	if faults > 0 {
+	fmt.Printf("%d logs read, %d of them refused as they should be, %d faults\n", len(given.Logs), tally.refused, tally.faults)
+	var proofs verdicts
+	for _, file := range given.Proofs {
+		proofs.add(file.Name, file.Refused, file.check())
+	}
+	fmt.Printf("%d cosigned proofs read, %d of them refused as they should be, %d faults\n", len(given.Proofs), proofs.refused, proofs.faults)
+	if tally.faults+proofs.faults > 0 || len(given.Logs) == 0 || len(given.Proofs) == 0 {
 		os.Exit(1)
+	}
+}
+
+type verdicts struct{ refused, faults int }
+
+func (tally *verdicts) add(name string, refused bool, err error) {
+	if refused && err != nil {
+		tally.refused++
+	}
+	if (err != nil) != refused {
+		fmt.Printf("%s: %v, refusal expected: %v\n", name, err, refused)
+		tally.faults++
 	}
 }
