@@ -208,18 +208,19 @@ export class Slot {
 
   /** One rule at most; whether one applied. Each applies once in a round, and only `#expire` ends a round that nobody else has ended. */
   #rule(now: number): boolean {
-    if (this.#decideByVotes()) return true
+    const values = this.#values()
+    if (this.#decideByVotes(values)) return true
     if (this.#halted) return false
-    this.#countPrepared()
+    this.#countPrepared(values)
     return (
       this.#propose() || this.#prepare() || this.#noteValid() || this.#commit() || this.#wait(now) || this.#expire(now)
     )
   }
 
   /** Line 49: a quorum of commit votes in any round decides. */
-  #decideByVotes(): boolean {
+  #decideByVotes(values: readonly Value[]): boolean {
     for (const round of this.#tally.rounds()) {
-      const certificate = this.#certificate(round, 'commit')
+      const certificate = this.#certificate(values, round, 'commit')
       if (certificate === null) continue
       this.#decide(certificate)
       return true
@@ -291,13 +292,17 @@ export class Slot {
     return true
   }
 
-  /** Lines 34 and 47: once a quorum has voted, whatever for, the others are given some time. */
+  /**
+   * Lines 34 and 47: once a quorum has voted, whatever for, the others are given some time. Who is in a later round has voted, though
+   * the votes of that round are all that it says again.
+   */
   #wait(now: number): boolean {
     const { round, prepare, commit } = this.#state
     const phases: Counted[] = prepare !== null && commit === null ? ['prepare', 'commit'] : ['commit']
+    const voted = (phase: Counted): Set<MemberId> =>
+      new Set([...this.#tally.anyVoters(round, phase), ...this.#claims.above(round)])
     const phase = phases.find(
-      (phase) =>
-        this.#deadlines[phase] === undefined && this.#rules.members.reached(this.#tally.anyVoters(round, phase)),
+      (phase) => this.#deadlines[phase] === undefined && this.#rules.members.reached(voted(phase)),
     )
     if (phase === undefined) return false
     this.#deadlines[phase] = now + timeoutMs(phase, round)
@@ -363,17 +368,17 @@ export class Slot {
     if (certificate.round > (this.#prepared?.round ?? -1)) this.#prepared = certificate
   }
 
-  #countPrepared(): void {
+  #countPrepared(values: readonly Value[]): void {
     for (const round of this.#tally.rounds()) {
       if (round <= (this.#prepared?.round ?? -1)) return
-      const certificate = this.#certificate(round, 'prepare')
+      const certificate = this.#certificate(values, round, 'prepare')
       if (certificate !== null) this.#keepPrepared(certificate)
     }
   }
 
-  /** The votes of a quorum for one value, where its content is known and there are enough. */
-  #certificate(round: number, phase: Counted): Certificate | null {
-    for (const value of this.#values()) {
+  /** The votes of a quorum for one of `values`, where there are enough. */
+  #certificate(values: readonly Value[], round: number, phase: Counted): Certificate | null {
+    for (const value of values) {
       const { digest, quorum } = value
       if (!quorum.reached(this.#tally.voters(round, phase, digest))) continue
       return { phase, round, value, signatures: this.#tally.signatures(round, phase, digest, quorum.voters) }

@@ -126,9 +126,14 @@ export class Claims {
     return claimed.find((claim) => !this.#members.reached(this.#below(claim))) ?? null
   }
 
+  /** Who was heard in a later round than `round`: they wait for nobody in this one any more. */
+  above(round: number): MemberId[] {
+    return this.#members.voters.filter((voter) => this.#of(voter) > round)
+  }
+
   /** The claims that still matter in round `current`. */
   snapshot(current: number): readonly (readonly [MemberId, number])[] {
-    return this.#members.voters.map((voter) => [voter, this.#of(voter)] as const).filter(([, round]) => round > current)
+    return this.above(current).map((voter) => [voter, this.#of(voter)])
   }
 
   #of(voter: MemberId): number {
