@@ -87,6 +87,11 @@ export class Slot {
     return this.#state
   }
 
+  /** The phases of this round that wait for others until a time. */
+  get waits(): Phase[] {
+    return this.#pending().map(([phase]) => phase)
+  }
+
   /** Whether a vote of `member` can count: it is a member, or has a vote on a value that is known. */
   isVoter(member: MemberId): boolean {
     const of = ({ voters }: { voters: readonly MemberId[] }): boolean => voters.includes(member)
