@@ -1,6 +1,6 @@
 /**
- * Every schedule of one decision slot up to a depth, states that were met before left out: three honest voters and a liar, who proposes
- * first and says anything to anybody. A step gives one voter some votes of one phase and round, from any of the others, or a proposal, a
+ * Every schedule of one decision slot up to a depth, states that were met before left out: three honest voters and a liar, who
+ * says anything to anybody. A step gives one voter some of the votes of one phase and round, or a proposal, a
  * certificate, the end of a wait, or a restart. Steps after which the voter says and waits for the same as before are left out: what
  * they gave can as well be given later, for nothing that was said is ever lost.
  */
@@ -8,14 +8,18 @@ import * as assert from 'uvu/assert'
 import { toHex } from '../../src/core/bytes.ts'
 import type { MemberId } from '../../src/core/ids.ts'
 import { Slot, type SlotAction, type SlotEvent } from '../../src/ledger/slot.ts'
-import { encodeMessage, proposerOf, type SlotMessage, type Value } from '../../src/ledger/slotMessage.ts'
+import {
+  encodeMessage,
+  proposerOf,
+  type SlotMessage,
+  type SlotRules,
+  type Value,
+} from '../../src/ledger/slotMessage.ts'
 import { FRESH, type SlotState } from '../../src/ledger/slotState.ts'
-import type { Vote } from '../../src/ledger/vote.ts'
+import type { Phase } from '../../src/ledger/vote.ts'
 import { labelled, labelOf, opened, proposalOf, rulesOf, stubKey, voteOf, votersOf } from './slotKit.ts'
 
 const VOTERS = votersOf(4)
-const SLOT = 4 // the liar, voter 0, has the first turn
-const RULES = rulesOf(VOTERS, SLOT)
 const LIAR = VOTERS[0] as MemberId
 const HONEST = VOTERS.slice(1)
 const VALUES = ['v', 'w'].map((label) => labelled(label, VOTERS))
@@ -24,11 +28,13 @@ const VALUES = ['v', 'w'].map((label) => labelled(label, VOTERS))
 type Step = readonly number[] | 'wait over' | 'restart'
 
 /** One state of one honest voter, with how it was reached and where each step leads. */
-interface Local {
+export interface Local {
   readonly id: number
   readonly voter: MemberId
   readonly history: readonly Step[]
   readonly decided: string | null
+  readonly state: SlotState
+  readonly waits: readonly Phase[]
   /** By the step as text. */
   readonly next: Map<string, Option>
 }
@@ -38,6 +44,14 @@ interface Option {
   readonly to: Local
   readonly said: readonly number[]
   readonly seen: string
+}
+
+/** The honest voters, and all that they have said. */
+interface State {
+  readonly locals: readonly Local[]
+  readonly said: ReadonlySet<number>
+  readonly saidKey: string
+  readonly key: string
 }
 
 /** What was met on the way. */
@@ -51,13 +65,18 @@ export interface Explored {
   readonly complete: boolean
 }
 
-/** All messages of the model, each once. */
+/** The slot, and all that is said in it, each message once. */
 class Messages {
   readonly all: SlotMessage[] = []
+  readonly rules: SlotRules
   readonly #numbers = new Map<string, number>()
 
+  constructor(rules: SlotRules) {
+    this.rules = rules
+  }
+
   number(message: SlotMessage): number {
-    const key = toHex(encodeMessage(message, SLOT))
+    const key = toHex(encodeMessage(message, this.rules.number))
     const known = this.#numbers.get(key) ?? this.all.length
     if (known === this.all.length) this.all.push(message)
     this.#numbers.set(key, known)
@@ -67,71 +86,84 @@ class Messages {
 
 /** Explores breadth first; asserts in each state that no two voters have decided differently. */
 export class Model {
-  readonly #messages = new Messages()
+  readonly #messages: Messages
   readonly #locals = new Map<string, Local>()
   readonly #choices = new Map<string, readonly Option[]>()
   readonly #lies: readonly number[]
   readonly #roundMax: number
+  #start: State
 
-  /** Rounds after `roundMax` are not entered. */
-  constructor(roundMax: number) {
+  /** The liar has its turn in round `turn` first. Rounds after `roundMax` are not entered. */
+  constructor(turn: number, roundMax: number) {
+    const rules = rulesOf(VOTERS, 2 * VOTERS.length - turn)
+    assert.is(proposerOf(rules, turn), LIAR)
+    this.#messages = new Messages(rules)
     this.#roundMax = roundMax
-    this.#lies = lies(roundMax).map((message) => this.#messages.number(message))
+    this.#lies = lies(rules, roundMax).map((message) => this.#messages.number(message))
+    const runs = HONEST.map((voter) => new Run(voter, this.#messages, roundMax))
+    const locals = HONEST.map((voter, i) => this.#local(voter, [], runs[i] as Run))
+    this.#start = stateOf(locals, new Set(runs.flatMap(({ said }) => [...said])))
+  }
+
+  /** Begins where honest voter `i` has come, by the fewest steps of its own, to what `wanted` describes. */
+  lead(i: number, wanted: (local: Local) => boolean): void {
+    let level = [this.#start]
+    const seen = new Set([this.#start.key])
+    for (let depth = 0; depth < 8; depth++) {
+      const there = level.find(({ locals }) => wanted(locals[i] as Local))
+      if (there !== undefined) {
+        this.#start = there
+        return
+      }
+      const found = level.flatMap((state) => [...this.#successors(state, i)])
+      level = found.filter(({ key }) => !seen.has(key) && seen.add(key))
+    }
+    assert.unreachable(`voter ${i} can't be led there`)
   }
 
   explore(depthMax: number, statesMax: number): Explored {
-    let level: { locals: Local[]; said: Set<number> }[] = [
-      { locals: HONEST.map((voter) => this.#local(voter, [])), said: new Set() },
-    ]
-    const seen = new Set([keyOf(level[0] as { locals: Local[]; said: Set<number> })])
+    let level = [this.#start]
+    const seen = new Set([this.#start.key])
     const decided = new Set<string>()
     let depth = 0
     for (; depth < depthMax && level.length > 0 && seen.size < statesMax; depth++) {
-      const found: typeof level = []
+      const found: State[] = []
       for (const state of level) {
         for (const next of this.#successors(state)) {
-          const key = keyOf(next)
-          if (seen.has(key)) continue
-          seen.add(key)
+          if (seen.has(next.key)) continue
+          seen.add(next.key)
           found.push(next)
-          const labels = new Set(next.locals.flatMap((local) => local.decided ?? []))
-          if (labels.size > 1) assert.unreachable(`two values decided: ${this.#tell(next.locals)}`)
-          for (const label of labels) decided.add(label)
+          for (const label of this.#decided(next)) decided.add(label)
         }
         if (seen.size >= statesMax) break
       }
       level = found
     }
-    return {
-      depth,
-      states: seen.size,
-      locals: this.#locals.size,
-      decided: [...decided].sort(),
-      complete: seen.size < statesMax,
-    }
+    const complete = seen.size < statesMax
+    return { depth, states: seen.size, locals: this.#locals.size, decided: [...decided].sort(), complete }
   }
 
-  *#successors({
-    locals,
-    said,
-  }: {
-    locals: Local[]
-    said: Set<number>
-  }): Generator<{ locals: Local[]; said: Set<number> }> {
-    for (const [i, local] of locals.entries()) {
-      if (local.decided !== null) continue
-      for (const { to, said: more } of this.#options(local, said)) {
-        yield {
-          locals: locals.with(i, to),
-          said: more.every((one) => said.has(one)) ? said : new Set([...said, ...more]),
-        }
+  #decided({ locals }: State): Set<string> {
+    const labels = new Set(locals.flatMap(({ decided }) => decided ?? []))
+    if (labels.size > 1) assert.unreachable(`two values decided: ${this.#tell(locals)}`)
+    return labels
+  }
+
+  *#successors(state: State, only?: number): Generator<State> {
+    for (const [i, local] of state.locals.entries()) {
+      if (local.decided !== null || (only !== undefined && only !== i)) continue
+      for (const { to, said } of this.#options(local, state)) {
+        const locals = state.locals.map((one) => (one === local ? to : one))
+        yield said.every((one) => state.said.has(one))
+          ? { locals, said: state.said, saidKey: state.saidKey, key: keyOf(locals, state.saidKey) }
+          : stateOf(locals, new Set([...state.said, ...said]))
       }
     }
   }
 
   /** Where a voter can go. Of two batches with the same effect, one within the other, the smaller is enough: the rest can come later. */
-  #options(local: Local, said: ReadonlySet<number>): readonly Option[] {
-    const key = `${local.id} ${[...said].sort((a, b) => a - b).join()}`
+  #options(local: Local, { said, saidKey }: State): readonly Option[] {
+    const key = keyOf([local], saidKey)
     const known = this.#choices.get(key)
     if (known !== undefined) return known
     const kept: { batch: readonly number[]; option: Option }[] = []
@@ -163,11 +195,12 @@ export class Model {
     return made
   }
 
-  #local(voter: MemberId, history: readonly Step[], run = new Run(voter, this.#messages, this.#roundMax)): Local {
+  #local(voter: MemberId, history: readonly Step[], run: Run): Local {
     const key = run.key()
     const known = this.#locals.get(key)
     if (known !== undefined) return known
-    const made = { id: this.#locals.size, voter, history, decided: run.decided, next: new Map() }
+    const { decided, state, waits } = run
+    const made: Local = { id: this.#locals.size, voter, history, decided, state, waits, next: new Map() }
     this.#locals.set(key, made)
     return made
   }
@@ -202,6 +235,14 @@ class Run {
     this.#slot = this.#begin()
   }
 
+  get state(): SlotState {
+    return this.#slot.state
+  }
+
+  get waits(): readonly Phase[] {
+    return this.#slot.waits
+  }
+
   get tooFar(): boolean {
     return this.#slot.state.round > this.#roundMax
   }
@@ -212,7 +253,7 @@ class Run {
 
   /** What others can notice sooner or later: the durable state, and the waits. */
   seen(): string {
-    return JSON.stringify([this.#slot.state, this.#slot.waits], plain)
+    return JSON.stringify([this.state, this.waits], plain)
   }
 
   step(step: Step): void {
@@ -222,7 +263,7 @@ class Run {
   }
 
   #begin(): Slot {
-    this.#slot = new Slot(RULES, stubKey(this.#voter), this.#disk)
+    this.#slot = new Slot(this.#messages.rules, stubKey(this.#voter), this.#disk)
     this.#all(this.#slot.start(this.#now))
     for (const value of VALUES) this.#do({ type: 'judged', value: value.digest, accepted: true })
     this.#do({ type: 'offer', value: VALUES[1] as Value })
@@ -255,45 +296,47 @@ class Run {
 }
 
 /** All that the liar may say: each value proposed in its turns, and voted for in every phase and round. */
-function lies(roundMax: number): SlotMessage[] {
-  const said: SlotMessage[] = []
-  for (let round = 0; round <= roundMax; round++) {
-    for (const value of VALUES) {
-      if (proposerOf(RULES, round) === LIAR) said.push(proposalOf(LIAR, round, value, null, SLOT))
-      for (const phase of ['prepare', 'commit'] as const)
-        said.push({ type: 'vote', vote: voteOf(LIAR, phase, round, value, SLOT) })
-    }
-  }
-  return said
+function lies(rules: SlotRules, roundMax: number): SlotMessage[] {
+  const rounds = Array.from({ length: roundMax + 1 }, (_, round) => round)
+  return rounds.flatMap((round) =>
+    VALUES.flatMap((value) => {
+      const phases = ['prepare', 'commit'] as const
+      const votes = phases.map((phase) => voteOf(LIAR, phase, round, value, rules.number))
+      const said: SlotMessage[] = votes.map((vote) => ({ type: 'vote', vote }))
+      const turn = proposerOf(rules, round) === LIAR
+      return turn ? [proposalOf(LIAR, round, value, null, rules.number), ...said] : said
+    }),
+  )
 }
 
-/** Proposals and certificates one by one; votes of a phase and round from any set of voters, for one value or for all. */
+/** Proposals and certificates one by one; of the others' votes in a phase and round every set. The smallest come first. */
 function batches(self: MemberId, available: readonly number[], all: readonly SlotMessage[]): number[][] {
-  const found = new Map<string, number[]>()
-  const votes = new Map<string, { number: number; vote: Vote }[]>()
+  const found: number[][] = []
+  const groups = new Map<string, number[]>()
   for (const number of available) {
     const message = all[number] as SlotMessage
-    if (message.type !== 'vote') found.set(String(number), [number])
+    if (message.type !== 'vote') found.push([number])
     else if (message.vote.voter !== self) {
-      const { phase, round, value } = message.vote
-      for (const group of [`${phase} ${round}`, `${phase} ${round} ${value}`])
-        votes.set(group, [...(votes.get(group) ?? []), { number, vote: message.vote }])
+      const group = `${message.vote.phase} ${message.vote.round}`
+      groups.set(group, [...(groups.get(group) ?? []), number])
     }
   }
-  const others = VOTERS.filter((voter) => voter !== self)
-  for (const group of votes.values()) {
-    for (let chosen = 1; chosen < 1 << others.length; chosen++) {
-      const batch = group.filter(({ vote }) => chosen & (1 << others.indexOf(vote.voter))).map(({ number }) => number)
-      if (batch.length > 0) found.set(batch.join(), batch)
-    }
-  }
-  return [...found.values()].sort((a, b) => a.length - b.length)
+  for (const group of groups.values())
+    for (let chosen = 1; chosen < 1 << group.length; chosen++) found.push(group.filter((_, i) => chosen & (1 << i)))
+  return found.sort((a, b) => a.length - b.length)
 }
 
+/** Values by their digests, and no signatures, which are all alike. */
 function plain(_: string, value: unknown): unknown {
-  return value instanceof Uint8Array ? value[0] : value
+  if (value instanceof Uint8Array) return 0
+  return typeof value === 'object' && value !== null && 'quorum' in value ? (value as Value).digest : value
 }
 
-function keyOf({ locals, said }: { locals: readonly Local[]; said: ReadonlySet<number> }): string {
-  return `${locals.map(({ id }) => id).join()};${[...said].sort((a, b) => a - b).join()}`
+function stateOf(locals: readonly Local[], said: ReadonlySet<number>): State {
+  const saidKey = [...said].sort((a, b) => a - b).join()
+  return { locals, said, saidKey, key: keyOf(locals, saidKey) }
+}
+
+function keyOf(locals: readonly Local[], saidKey: string): string {
+  return `${locals.map(({ id }) => id).join()};${saidKey}`
 }
