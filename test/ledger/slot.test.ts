@@ -44,7 +44,6 @@ import {
   voteOf,
   votersOf,
 } from './slotKit.ts'
-import { type Local, Model } from './slotModel.ts'
 
 const it = suite('slot')
 const T = 1_790_000_000_000
@@ -157,37 +156,11 @@ function converse(slots: readonly Slot[], now: number, lies: (round: number) => 
   return slots.map(({ state }) => (state.decided === null ? 'nothing' : labelOf(state.decided.value)))
 }
 
-it('slot: three honest voters and a liar never decide two values: every schedule of seven steps', () => {
-  const found = new Model(0, 1).explore(7, 100_000)
-  assert.ok(found.complete && found.depth === 7, JSON.stringify(found))
-  assert.ok(found.states > 20_000, 'the model has not shrunk to nothing')
-  assert.equal(found.decided, ['v', 'w'], 'either can win')
-})
-
-/** One voter has decided w and one has locked it; both others are in the next round, in which the liar proposes. */
-export function afterDecision(): Model {
-  const model = new Model(1, 2)
-  const prepared = ({ state }: Local): boolean => state.prepare?.value === W.digest
-  const committed = ({ state }: Local): boolean => state.commit?.value === W.digest
-  const inRound = ({ state }: Local): boolean => state.round === 1
-  for (const wanted of [prepared, committed]) for (const i of [0, 1]) model.lead(i, wanted)
-  model.lead(0, ({ decided }) => decided === 'w')
-  for (const i of [2, 1]) model.lead(i, inRound)
-  return model
-}
-
-it('slot: what one voter has decided stays, whatever a liar proposes next: every schedule of six steps from there', () => {
-  const found = afterDecision().explore(6, 100_000)
-  assert.ok(found.complete && found.depth === 6, JSON.stringify(found))
-  assert.ok(found.states > 1_000, JSON.stringify(found))
-  assert.equal(found.decided, ['w'])
-})
-
 const SCHEDULES = 2_000
 it(`slot: ${SCHEDULES} random schedules of 7 voters, 2 of them liars: one value, and in the end all have it (replay by its seed)`, () => {
   let [caught, restarts, later] = [0, 0, 0]
   for (let seed = 0; seed < SCHEDULES; seed++) {
-    const outcome = new Simulation({ seed, members: 7, liars: 2, steps: 180, labels: ['v', 'w', 'x'] }).run()
+    const outcome = new Simulation({ seed, members: 7, liars: 2, steps: 120, labels: ['v', 'w', 'x'] }).run()
     caught += outcome.caught
     restarts += outcome.restarts
     later += outcome.rounds > 0 ? 1 : 0
@@ -200,7 +173,7 @@ it('slot: where values bring their own voters, random schedules decide one of th
   const decided = new Set<string>()
   for (let seed = 0; seed < 200; seed++)
     decided.add(
-      new Simulation({ seed: `joint ${seed}`, members: 7, joiners: 2, liars: 2, steps: 180, labels }).run().decided,
+      new Simulation({ seed: `joint ${seed}`, members: 7, joiners: 2, liars: 2, steps: 120, labels }).run().decided,
     )
   assert.equal([...decided].sort(), labels)
 })

@@ -28,7 +28,7 @@ const VALUES = ['v', 'w'].map((label) => labelled(label, VOTERS))
 type Step = readonly number[] | 'wait over' | 'restart'
 
 /** One state of one honest voter, with how it was reached and where each step leads. */
-export interface Local {
+interface Local {
   readonly id: number
   readonly voter: MemberId
   readonly history: readonly Step[]
@@ -214,6 +214,18 @@ export class Model {
     const tell = (step: Step): string => (typeof step === 'string' ? step : step.map(name).join(' + '))
     return locals.map(({ voter, history }) => `${voter.slice(-1)}: ${history.map(tell).join(', ')}`).join(' | ')
   }
+}
+
+/** A model that begins where one voter has decided w, another has locked it, and that one and the third are in round 1, the liar's. */
+export function afterDecision(): Model {
+  const [, w] = VALUES
+  const model = new Model(1, 2)
+  const inRound = ({ state }: Local): boolean => state.round === 1
+  for (const i of [0, 1]) model.lead(i, ({ state }) => state.prepare?.value === w?.digest)
+  for (const i of [0, 1]) model.lead(i, ({ state }) => state.commit?.value === w?.digest)
+  model.lead(0, ({ decided }) => decided === 'w')
+  for (const i of [2, 1]) model.lead(i, inRound)
+  return model
 }
 
 /** One honest voter, stepped through its history. */
