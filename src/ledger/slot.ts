@@ -87,11 +87,6 @@ export class Slot {
     return this.#state
   }
 
-  /** The phases of this round that wait for others until a time. */
-  get waits(): Phase[] {
-    return this.#pending().map(([phase]) => phase)
-  }
-
   /** Whether a vote of `member` can count: it is a member, or has a vote on a value that is known. */
   isVoter(member: MemberId): boolean {
     const of = ({ voters }: { voters: readonly MemberId[] }): boolean => voters.includes(member)
@@ -136,11 +131,11 @@ export class Slot {
   }
 
   /** All that decides what comes next, as plain data: equal snapshots go on equally. Times are relative to `now`. */
-  snapshot(now: number): unknown {
-    const left = this.#pending().map(([phase, atMs]) => [phase, atMs - now])
-    const claims = this.#claims.snapshot(this.#state.round)
-    const flags = [this.#halted, this.#offer?.digest, this.#resendAt - now]
-    return [this.#state, this.#prepared, this.#tally.snapshot(), claims, this.#judged.snapshot(), left, flags]
+  snapshot(now: number) {
+    const waits = this.#pending().map(([phase, atMs]) => [phase, atMs - now] as const)
+    const [claims, judged] = [this.#claims.snapshot(this.#state.round), this.#judged.snapshot()]
+    const rest = [this.#halted, this.#offer?.digest, this.#resendAt - now]
+    return { state: this.#state, prepared: this.#prepared, tally: this.#tally.snapshot(), claims, judged, waits, rest }
   }
 
   #onVote(vote: Vote, now: number): void {

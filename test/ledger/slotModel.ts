@@ -252,7 +252,7 @@ class Run {
   }
 
   get waits(): readonly Phase[] {
-    return this.#slot.waits
+    return this.#slot.snapshot(this.#now).waits.map(([phase]) => phase)
   }
 
   get tooFar(): boolean {
