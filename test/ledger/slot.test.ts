@@ -160,7 +160,7 @@ const SCHEDULES = 2_000
 it(`slot: ${SCHEDULES} random schedules of 7 voters, 2 of them liars: one value, and in the end all have it (replay by its seed)`, () => {
   let [caught, restarts, later] = [0, 0, 0]
   for (let seed = 0; seed < SCHEDULES; seed++) {
-    const outcome = new Simulation({ seed, members: 7, liars: 2, steps: 120, labels: ['v', 'w', 'x'] }).run()
+    const outcome = new Simulation({ seed, members: 7, liars: 2, steps: 250, labels: ['v', 'w', 'x'] }).run()
     caught += outcome.caught
     restarts += outcome.restarts
     later += outcome.rounds > 0 ? 1 : 0
@@ -173,7 +173,7 @@ it('slot: where values bring their own voters, random schedules decide one of th
   const decided = new Set<string>()
   for (let seed = 0; seed < 200; seed++)
     decided.add(
-      new Simulation({ seed: `joint ${seed}`, members: 7, joiners: 2, liars: 2, steps: 120, labels }).run().decided,
+      new Simulation({ seed: `joint ${seed}`, members: 7, joiners: 2, liars: 2, steps: 250, labels }).run().decided,
     )
   assert.equal([...decided].sort(), labels)
 })

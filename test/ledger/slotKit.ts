@@ -100,17 +100,21 @@ interface Node {
   now: number
   wakeAt: number
   offer: Value
+  side: number
   decided: string | null
 }
 
 interface Flying {
+  /** The sender's side when it was sent; null from liars, who reach everybody. */
+  readonly side: number | null
   readonly to: Node
   readonly event: SlotEvent
 }
 
 const STABLE_STEPS_MAX = 40_000 // deliveries and time-outs after the faults have stopped; usual runs take some hundreds
 
-const FLYING_MAX = 400 // messages under way: more are lost
+const FLYING_MAX = 200 // messages under way: of more, any is lost
+const BURST = 4 // messages that arrive in one step
 const HOURS_MS = 5 * 3_600_000 // longer than any wait
 
 /** One random schedule: asserts safety throughout, and liveness once the faults have stopped. */
@@ -122,6 +126,8 @@ export class Simulation {
   readonly #values: Value[]
   readonly #schedule: Schedule
   readonly #flying: Flying[] = []
+  /** Persons who have been asked and will answer. */
+  #judging: { to: Node; value: Digest }[] = []
   /** Every vote that an honest voter has said, and those that the liars have made up: what liars build certificates from. */
   readonly #votes = new Map<string, Set<MemberId>>()
   readonly #said = new Map<string, string>()
@@ -133,6 +139,8 @@ export class Simulation {
   readonly #lieShare: number
   readonly #wakeShare: number
   readonly #lossShare: number
+  /** Where above 0, the honest voters are parted, anew with this chance in hundredths at each step. */
+  readonly #partShare: number
 
   constructor(schedule: Schedule) {
     this.#schedule = schedule
@@ -151,6 +159,7 @@ export class Simulation {
     this.#lieShare = 5 + this.#rng.below(30)
     this.#wakeShare = 1 + this.#rng.below(30)
     this.#lossShare = this.#rng.below(80)
+    this.#partShare = this.#rng.below(3) === 0 ? 0 : 1 + this.#rng.below(4)
     for (const node of this.#nodes) this.#restart(node)
   }
 
@@ -183,19 +192,22 @@ export class Simulation {
   #nodeOf(voter: MemberId): Node {
     const offer = this.#pick(this.#values)
     const slot = new Slot(this.#rules, stubKey(voter))
-    return { voter, slot, disk: FRESH, now: 0, wakeAt: Infinity, offer, decided: null }
+    return { voter, slot, disk: FRESH, now: 0, wakeAt: Infinity, offer, side: 0, decided: null }
   }
 
   #randomStep(): void {
+    if (this.#rng.below(3) === 0) this.#answer()
+    if (this.#rng.below(100) < this.#partShare) this.#part()
     const dice = this.#rng.below(100)
     if (dice < this.#lieShare) return this.#lie()
     const node = this.#pick(this.#nodes)
     if (dice < this.#lieShare + this.#wakeShare) return this.#wake(node)
-    if (dice > 97) return this.#restart(node)
-    this.#deliver(this.#rng.below(100) >= this.#lossShare)
+    if (dice === 99) return this.#restart(node)
+    for (let i = 0; i < BURST; i++) this.#deliver(this.#rng.below(100) >= this.#lossShare)
   }
 
   #stableStep(): void {
+    this.#answer()
     if (this.#liarsGoOn && this.#rng.below(20) === 0) this.#lie()
     if (this.#flying.length > 0) return this.#deliver(true)
     const next = Math.min(...this.#nodes.map(({ wakeAt }) => wakeAt))
@@ -205,19 +217,36 @@ export class Simulation {
     }
   }
 
-  /** One of the messages that are under way, which may stay under way as well, or get lost; a person's judgement only takes its time. */
+  /** One of the messages that are under way, which may stay under way as well, or get lost. */
   #deliver(arrives: boolean): void {
     if (this.#flying.length === 0) return
     const i = this.#rng.below(this.#flying.length)
     const chosen = this.#flying[i] as Flying
     const last = this.#flying.pop() as Flying
     if (i < this.#flying.length) this.#flying[i] = last
-    if (!this.#stable && this.#rng.below(10) === 0) this.#send(chosen.to, chosen.event)
-    if (arrives || chosen.event.type === 'judged') this.#do(chosen.to, chosen.to.slot.step(chosen.event, chosen.to.now))
+    if (!this.#stable && this.#rng.below(10) === 0) this.#send(chosen.to, chosen.event, chosen.side)
+    const heard = this.#stable || chosen.side === null || chosen.side === chosen.to.side
+    if ((arrives && heard) || chosen.event.type === 'judged')
+      this.#do(chosen.to, chosen.to.slot.step(chosen.event, chosen.to.now))
   }
 
-  #send(to: Node, event: SlotEvent): void {
-    if (this.#flying.length < FLYING_MAX) this.#flying.push({ to, event })
+  #send(to: Node, event: SlotEvent, side: number | null = null): void {
+    if (this.#flying.length < FLYING_MAX) this.#flying.push({ to, event, side })
+    else this.#flying[this.#rng.below(FLYING_MAX)] = { to, event, side }
+  }
+
+  /** New sides; whoever waited on the old ones has waited long enough. */
+  #part(): void {
+    for (const node of this.#nodes) {
+      node.side = this.#rng.below(2)
+      for (let i = this.#rng.below(4); i > 0; i--) this.#wake(node) // each ends a wait
+    }
+  }
+
+  #answer(): void {
+    const answers = this.#judging
+    this.#judging = []
+    for (const { to, value } of answers) this.#do(to, to.slot.step({ type: 'judged', value, accepted: true }, to.now))
   }
 
   #wake(node: Node): void {
@@ -242,7 +271,7 @@ export class Simulation {
   #do(node: Node, actions: readonly SlotAction[]): void {
     const slot = node.slot
     for (const action of actions) {
-      if (!this.#stable && this.#rng.below(60) === 0) return this.#restart(node)
+      if (!this.#stable && this.#rng.below(200) === 0) return this.#restart(node)
       this.#doOne(node, action)
       if (node.slot !== slot) return
     }
@@ -252,8 +281,7 @@ export class Simulation {
     if (action.type === 'persist') node.disk = action.state
     else if (action.type === 'wake') node.wakeAt = action.atMs
     else if (action.type === 'evidence') this.#onEvidence(action.equivocation)
-    else if (action.type === 'judge')
-      this.#flying.push({ to: node, event: { type: 'judged', value: action.value.digest, accepted: true } })
+    else if (action.type === 'judge') this.#judging.push({ to: node, value: action.value.digest })
     else if (action.type === 'decided') this.#onDecided(node, action.certificate)
     else if (action.type === 'broadcast') this.#onBroadcast(node, action.message)
     else assert.unreachable(`an honest voter halted: ${this.describe()}`)
@@ -281,7 +309,7 @@ export class Simulation {
     if (message.type !== 'certificate')
       this.#checkSaid(from, message.type === 'vote' ? message.vote : message.proposal.vote)
     if (message.type === 'vote') this.#note(message.vote)
-    for (const to of this.#nodes) if (to !== from) this.#send(to, opened(message))
+    for (const to of this.#nodes) if (to !== from) this.#send(to, opened(message), from.side)
   }
 
   #checkSaid({ voter }: Node, vote: Vote): void {
@@ -303,20 +331,34 @@ export class Simulation {
     const liar = this.#pick(this.#liars)
     const round = Math.max(0, this.#pick(this.#nodes).slot.state.round + this.#rng.below(4) - 2)
     const value = this.#pick(this.#values)
+    if (this.#rng.below(2) === 0) return this.#lead(value)
     const message = this.#lieOf(liar, round, value)
     for (const to of this.#nodes) if (this.#rng.below(2) === 0) this.#send(to, opened(message))
   }
 
+  /** Liars take one side along: in their turn they propose anything to it, and vote for what one of it is for; few honest voters are enough then. */
+  #lead(value: Value): void {
+    const { slot, side } = this.#pick(this.#nodes)
+    const { round, prepare, commit } = slot.state
+    const turn = this.#liars.find((liar) => liar === proposerOf(this.#rules, round))
+    const said: SlotMessage[] = [prepare, commit].flatMap((vote) =>
+      this.#liars.flatMap((voter) => (vote === null ? [] : { type: 'vote', vote: { ...vote, voter } })),
+    )
+    if (turn !== undefined && prepare === null) said.push(proposalOf(turn, round, value, null, this.#rules.number))
+    for (const to of this.#nodes.filter((node) => node.side === side))
+      for (const message of said) this.#do(to, to.slot.step(opened(message), to.now))
+  }
+
   #lieOf(liar: MemberId, round: number, value: Value): SlotMessage {
     const { number } = this.#rules
-    const phase = this.#rng.below(2) === 0 ? 'prepare' : 'commit'
-    const certificate = this.#collected(phase, round, value)
-    if (certificate !== null && this.#rng.below(2) === 0) return { type: 'certificate', certificate }
     const turn = this.#liars.find((one) => one === proposerOf(this.#rules, round))
     if (turn !== undefined && this.#rng.below(2) === 0) {
       const before = this.#rng.below(2) === 0 ? this.#collected('prepare', this.#rng.below(round + 1), value) : null
       return proposalOf(turn, round, value, before !== null && before.round < round ? before : null, number)
     }
+    const phase = this.#rng.below(2) === 0 ? 'prepare' : 'commit'
+    const certificate = this.#rng.below(8) === 0 ? this.#collected(phase, round, value) : null
+    if (certificate !== null) return { type: 'certificate', certificate }
     const vote = voteOf(liar, phase, round, this.#rng.below(6) === 0 ? null : value, number)
     return { type: 'vote', vote }
   }
