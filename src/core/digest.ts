@@ -20,6 +20,8 @@ export const DOMAIN = {
   scaling: 'consilium/scaling/v1',
   dataset: 'consilium/dataset/v1',
   seed: 'consilium/seed/v1',
+  epoch: 'consilium/epoch/v1',
+  vote: 'consilium/vote/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

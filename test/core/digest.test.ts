@@ -33,6 +33,8 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   scaling: ['consilium/scaling/v1', 'b0fafcabbd1b87190a88d698721aefac54489804707816b46f59b27807175b34'],
   dataset: ['consilium/dataset/v1', 'b866ccb50a8b9485c569edb706fc604b217695d817680327543a2ed0f627fd97'],
   seed: ['consilium/seed/v1', 'ddb2994329d0ceee2b0eb641562b8d5e8ce492c60bc4a77a116368225006b0e7'],
+  epoch: ['consilium/epoch/v1', '80362797495efdf16dd79b062916c6118d8fe044a086acbce9e267f47d101122'],
+  vote: ['consilium/vote/v1', '7fd9aa6416c5c0f6b681562df7510a7bbcb3dcdd98c68c5ce89bc18bef739c6b'],
 }
 
 for (const [name, [tag, digest]] of Object.entries(FROZEN)) {
