@@ -25,6 +25,25 @@ class HandStream extends EventTarget {
   }
 }
 
+/** With the order of libp2p's `resume`: what was held is delivered first, then the other side is told to go on. */
+class HoldingStream extends HandStream {
+  othersMaySend = true
+  readonly #held: number[][] = []
+  override push(...bytes: number[]): void {
+    if (this.readStatus === 'readable') super.push(...bytes)
+    else this.#held.push(bytes)
+  }
+  pause(): void {
+    this.readStatus = 'paused'
+    this.othersMaySend = false
+  }
+  resume(): void {
+    this.readStatus = 'readable'
+    for (const bytes of this.#held.splice(0)) super.push(...bytes)
+    this.othersMaySend = true
+  }
+}
+
 function framesOn(stream: HandStream): FrameStream {
   return new FrameStream(stream as unknown as Stream, IDLE_MS, new AbortController().signal)
 }
@@ -73,6 +92,23 @@ it('silence, a cut and a frame too large each have their code', async () => {
   const asked = codeOf(() => framesOn(large).read(10))
   large.push(0, 0, 0, 11)
   assert.is(await asked, 'frame-too-large')
+})
+
+it('while a reader is behind, the other side is held back, also where what was held fills the buffer again', async () => {
+  const stream = new HoldingStream()
+  const frames = framesOn(stream)
+  const body = Array.from({ length: 40_000 }, (_, i) => i % 251)
+  const frame = [0, 0, 40_000 >> 8, 40_000 & 255, ...body]
+  for (let i = 0; i < 6; i++) stream.push(...frame)
+  for (let i = 0; i < 6; i++) {
+    assert.equal([...((await frames.read(40_000)) as Uint8Array)], body)
+    assert.is(stream.othersMaySend, stream.readStatus === 'readable', `after frame ${i}`)
+  }
+  const more = frames.read(10)
+  assert.ok(stream.othersMaySend)
+  stream.push(255, 255, 255, 255)
+  assert.is(await more, undefined)
+  frames.release()
 })
 
 it.run()
