@@ -18,6 +18,8 @@ export class FrameStream {
   readonly #signal: AbortSignal
   #chunks: Uint8Array[] = []
   #buffered = 0
+  /** What the read that is under way waits for; 0 while there is none. */
+  #needed = 0
   #resuming = false
   #written = 0
   #fault: ConsiliumError | undefined
@@ -97,6 +99,7 @@ export class FrameStream {
   }
 
   async #take(length: number): Promise<Uint8Array> {
+    this.#needed = length
     while (this.#buffered < length) {
       if (this.#fault !== undefined) throw this.#fault
       this.#resume()
@@ -119,6 +122,7 @@ export class FrameStream {
       else this.#chunks[0] = chunk.subarray(part.length)
     }
     this.#buffered -= length
+    this.#needed = 0
     return out
   }
 
@@ -151,9 +155,12 @@ export class FrameStream {
     this.#pauseWhenFull()
   }
 
-  /** Not within a resume: its end would tell the other side to go on, until what it sends has no room and breaks the stream. */
+  /**
+   * Not while a read needs more, which would wait in vain; and not within a resume, whose end would tell the other side to go on all
+   * the same, until what it sends has no room and breaks the stream.
+   */
   #pauseWhenFull(): void {
-    const full = this.#buffered >= READ_AHEAD_BYTES && this.#timer === undefined
+    const full = this.#buffered >= Math.max(READ_AHEAD_BYTES, this.#needed)
     if (full && !this.#resuming && this.#stream.readStatus === 'readable') this.#stream.pause()
   }
 

@@ -16,7 +16,10 @@ class HandStream extends EventTarget {
   readableEnded = false
   aborted: Error | null = null
   push(...bytes: number[]): void {
-    this.dispatchEvent(Object.assign(new Event('message'), { data: Uint8Array.from(bytes) }))
+    this.give(Uint8Array.from(bytes))
+  }
+  give(data: Uint8Array): void {
+    this.dispatchEvent(Object.assign(new Event('message'), { data }))
   }
   abort(error: Error): void {
     this.status = 'aborted'
@@ -28,10 +31,10 @@ class HandStream extends EventTarget {
 /** With the order of libp2p's `resume`: what was held is delivered first, then the other side is told to go on. */
 class HoldingStream extends HandStream {
   othersMaySend = true
-  readonly #held: number[][] = []
-  override push(...bytes: number[]): void {
-    if (this.readStatus === 'readable') super.push(...bytes)
-    else this.#held.push(bytes)
+  readonly #held: Uint8Array[] = []
+  override give(data: Uint8Array): void {
+    if (this.readStatus === 'readable') super.give(data)
+    else this.#held.push(data)
   }
   pause(): void {
     this.readStatus = 'paused'
@@ -39,7 +42,7 @@ class HoldingStream extends HandStream {
   }
   resume(): void {
     this.readStatus = 'readable'
-    for (const bytes of this.#held.splice(0)) super.push(...bytes)
+    for (const data of this.#held.splice(0)) super.give(data)
     this.othersMaySend = true
   }
 }
@@ -108,6 +111,27 @@ it('while a reader is behind, the other side is held back, also where what was h
   assert.ok(stream.othersMaySend)
   stream.push(255, 255, 255, 255)
   assert.is(await more, undefined)
+  frames.release()
+})
+
+it('a frame larger than what is read ahead comes whole, wherever the reader was paused', async () => {
+  const stream = new HoldingStream()
+  const frames = framesOn(stream)
+  const length = 200_000
+  const sent = new Uint8Array(3 * (4 + length)).fill(7)
+  for (let i = 0; i < 3; i++) new DataView(sent.buffer).setUint32(i * (4 + length), length)
+  let at = 0
+  const give = () => {
+    stream.give(sent.slice(at, at + 70_001))
+    at += 70_001
+  }
+  while (at < 350_000) give()
+  const feeding = setInterval(() => stream.othersMaySend && at < sent.length && give(), 1)
+  try {
+    for (let i = 0; i < 3; i++) assert.is((await frames.read(length))?.length, length)
+  } finally {
+    clearInterval(feeding)
+  }
   frames.release()
 })
 
