@@ -26,3 +26,26 @@ export function under(name: string, measured: number, limit: number, unit: strin
     ok: ratio >= 1,
   }
 }
+
+/** A figure that must reach `floor`. `reference` says what else was measured in the same run, and the ratio to it. */
+export function atLeast(
+  name: string,
+  measured: number,
+  floor: number,
+  unit: string,
+  how: string,
+  reference: string,
+): Figure {
+  const ratio = measured / floor
+  return {
+    name,
+    figure: `${shown(measured)} ${unit} (${how}; floor ${shown(floor)} ${unit}; ${reference})`,
+    ratio,
+    target: 1,
+    ok: ratio >= 1,
+  }
+}
+
+function shown(value: number): string {
+  return value < 10 ? value.toFixed(2) : Math.round(value).toLocaleString('en')
+}

@@ -1,4 +1,7 @@
-/** `npm run bench [-- name …]`: every figure of the product, each as a ratio in one run. Exit code 1 where one is missed. */
+/**
+ * `npm run bench [-- name … [--peers]]`: every figure of the product, each as a ratio in one run. Exit code 1 where one is missed.
+ * `--peers` has npm install what the ledger is compared with.
+ */
 import { table } from '../../src/cli/output.ts'
 import type { Figure } from './figures.ts'
 
@@ -8,9 +11,13 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   latency: () => import('./latency.ts'),
   study: () => import('./study.ts'),
   bundle: () => import('./bundle.ts'),
+  ledger: async () => {
+    const { bench } = await import('./ledger.ts')
+    return { bench: () => bench({ peers: process.argv.includes('--peers') }) }
+  },
 }
 
-const wanted = process.argv.slice(2)
+const wanted = process.argv.slice(2).filter((word) => word !== '--peers')
 const unknown = wanted.find((name) => !Object.hasOwn(BENCHES, name))
 if (unknown !== undefined) {
   process.stderr.write(`bench: "${unknown}" is not one of ${Object.keys(BENCHES).join(', ')}\n`)

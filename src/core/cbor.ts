@@ -1,6 +1,7 @@
 /** Deterministic CBOR (RFC 8949 §4.2.1): encoding, and a strict decoder that refuses what does not round-trip. */
 import { decode, encode, rfc8949EncodeOptions } from 'cborg'
 import { equalBytes } from './bytes.ts'
+import { readCanonical } from './cborReader.ts'
 import { ConsiliumError, invariant, messageOf } from './errors.ts'
 import { LIMITS } from './limits.ts'
 
@@ -22,6 +23,11 @@ export function encodeCbor(value: Cbor): Uint8Array {
  */
 export function decodeCbor(bytes: Uint8Array, bytesMax: number = LIMITS.entryBytesMax): Cbor {
   if (bytes.length > bytesMax) throw refused('cbor-too-large', `${bytes.length} bytes, at most ${bytesMax} are allowed`)
+  return readCanonical(plain(bytes)) ?? decodeSlowly(bytes)
+}
+
+/** As `decodeCbor`, by the definition itself: decodes, encodes again and compares; the sizes are those that were checked. */
+export function decodeSlowly(bytes: Uint8Array): Cbor {
   checkDepth(bytes)
   let value: Cbor
   try {

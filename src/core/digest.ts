@@ -1,5 +1,5 @@
 /** SHA-256 (FIPS 180-4), synchronous and pure, and the one table of domain tags. */
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { toHex, utf8 } from './bytes.ts'
 import type { Digest } from './ids.ts'
 
@@ -31,8 +31,30 @@ const PREFIX = Object.fromEntries(Object.entries(DOMAIN).map(([name, tag]) => [n
   Uint8Array
 >
 
+const SHORT_BYTES = 4_096 // beyond it a copy costs more than what a hash object does
+const joined = new Uint8Array(SHORT_BYTES)
+
 /** SHA-256 over the concatenation of `parts`; 32 bytes. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const part of parts) length += part.length
+  return length <= SHORT_BYTES ? shortSha256(parts, length) : longSha256(parts)
+}
+
+/** In one call, which takes half the time of making an object and three calls; and text crosses faster than a new Buffer. */
+function shortSha256(parts: readonly Uint8Array[], length: number): Uint8Array {
+  let at = 0
+  for (const part of parts) {
+    joined.set(part, at)
+    at += part.length
+  }
+  const text = hash('sha256', joined.subarray(0, length), 'binary')
+  const digest = new Uint8Array(32)
+  for (let i = 0; i < 32; i++) digest[i] = text.charCodeAt(i)
+  return digest
+}
+
+function longSha256(parts: readonly Uint8Array[]): Uint8Array {
   const hash = createHash('sha256')
   for (const part of parts) hash.update(part)
   return new Uint8Array(hash.digest())
@@ -54,7 +76,12 @@ export class Sha256 {
 
 /** SHA-256 over a domain tag and `parts`, as hex. */
 export function taggedDigest(domain: Domain, ...parts: readonly Uint8Array[]): Digest {
-  return toHex(sha256(PREFIX[domain], ...parts)) as Digest
+  return toHex(taggedHash(domain, ...parts)) as Digest
+}
+
+/** The same as 32 bytes. */
+export function taggedHash(domain: Domain, ...parts: readonly Uint8Array[]): Uint8Array {
+  return sha256(PREFIX[domain], ...parts)
 }
 
 /** The bytes to sign for `domain`: tag, zero byte, message. */

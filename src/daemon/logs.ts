@@ -21,6 +21,7 @@ import {
   encodeRangeRequest,
   FRAME_BYTES_MAX,
   HEADS_FRAME_BYTES_MAX,
+  type OpenedFrame,
   openFrame,
   type RangeRequest,
 } from '../ledger/wire.ts'
@@ -292,23 +293,32 @@ export class Logs {
     let at = this.tip(author)
     const request = encodeRangeRequest({ author, fromSize: at.size })
     const options = { signal, frameBytesMax: FRAME_BYTES_MAX }
-    for await (const bytes of this.#parts.transport.request(peer, RANGE, request, options)) {
-      const fetched = await this.#appending.run(author, () => this.#append(at, bytes))
-      at = this.tip(author)
-      yield fetched
-      if (at.size >= to) return // the peer would go on to its newest head, which is another fetch
+    let writing: Promise<Fetched> | null = null
+    let failed: { readonly error: unknown } | null = null
+    try {
+      for await (const bytes of this.#parts.transport.request(peer, RANGE, request, options)) {
+        const frame = openFrame(at, bytes, this.#parts.founding) // while the one before it is written
+        if (writing !== null) yield await writing
+        writing = this.#appending.run(author, () => this.#append(frame, bytes.length))
+        writing.catch(() => undefined) // it is awaited below, perhaps after the next frame has come
+        at = frame.tip
+        if (at.size >= to) break // the peer would go on to its newest head, which is another fetch
+      }
+    } catch (error) {
+      failed = { error }
     }
+    if (writing !== null) yield await writing // what is stored is told, whatever came after it
+    if (failed !== null) throw failed.error
     if (at.size < to)
       throw new ConsiliumError({ code: 'range-short', message: `the peer announced ${to} entries and gave fewer` })
   }
 
-  async #append(at: Tip, bytes: Uint8Array): Promise<Fetched> {
-    if (this.tip(at.author).size !== at.size) {
+  async #append({ batch, tip, entries }: OpenedFrame, bytes: number): Promise<Fetched> {
+    if (this.tip(tip.author).size !== batch.from) {
       throw new ConsiliumError({ code: 'range-overtaken', message: 'these entries have come from elsewhere meanwhile' })
     }
-    const { batch, tip, entries } = openFrame(at, bytes, this.#parts.founding)
     requireBodies(entries)
-    await this.#parts.room.require(bytes.length)
+    await this.#parts.room.require(bytes)
     await this.#parts.store.append(batch)
     this.#grow(tip, batch.head.note)
     const facts = this.facts.note(tip.author, entries)
@@ -322,10 +332,19 @@ export class Logs {
     if (note === undefined) return { entries: 0, root: null, fault: null }
     const head = parseHead(note, this.#parts.founding)
     const verifier = new LogVerifier(author)
+    const read = (from: number) => {
+      const slice = this.entries(author, from, Math.min(head.size, from + SLICE))
+      slice.catch(() => undefined) // it is awaited when the one before it has been checked
+      return slice
+    }
+    let next = read(0)
     for (let from = 0; from < head.size; from += SLICE) {
-      if (!verifier.push(await this.entries(author, from, Math.min(head.size, from + SLICE)))) break
+      const raws = await next
+      next = read(from + SLICE) // while these are checked
+      if (!verifier.push(raws)) break
       await setImmediate()
     }
+    await next
     const { entries, firstFault } = verifier.finish(head)
     return {
       entries,

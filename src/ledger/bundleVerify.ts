@@ -147,7 +147,7 @@ export class BundleVerifier {
 
   #fork(evidence: Uint8Array): void {
     const { digest, membership } = this.#opened()
-    const { author, size } = within('bundle-fork', () => openFork(evidence, digest))
+    const { author, differWithin: size } = within('bundle-fork', () => openFork(evidence, digest))
     if (membership.governing(author, size) === null)
       throw wrong('bundle-fork', `the fork is of ${author}, who is no member`)
     if (!follows({ author, size }, this.#lastFork))

@@ -4,7 +4,7 @@
  */
 import { equalBytes, fromHex, toHex } from '../core/bytes.ts'
 import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
-import { taggedDigest } from '../core/digest.ts'
+import { taggedHash } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -68,7 +68,7 @@ export function encodeEntry(fields: EntryFields, salt: Uint8Array, body: Cbor): 
     fields.study === null ? null : fromHex(fields.study),
     fields.refs.map(([author, seq, hash]) => [fromHex(author), seq, fromHex(hash)]),
     fields.lamport,
-    fromHex(taggedDigest('entryBody', salt, content)),
+    taggedHash('entryBody', salt, content),
   ])
   const raw = encodeCbor([header, salt, content])
   if (raw.length > LIMITS.entryBytesMax) {
@@ -91,25 +91,59 @@ export function decodeEntry(raw: Uint8Array): Entry {
     throw entryMalformed(`the header is not an array of ${HEADER_ITEMS}`)
   const version = reader.uint('version')
   if (version !== ENTRY_VERSION) throw entryMalformed(`header version ${version}, ${ENTRY_VERSION} is expected`)
-  const leaf = leafHash(header)
-  const entry = {
-    author: toHex(reader.bytes('author', 32)) as MemberId,
-    seq: reader.uint('seq'),
-    prev: reader.bytes('prev', 32),
-    timeMs: reader.uint('time'),
-    kind: reader.text('kind', KIND_LENGTH_MAX),
-    study: reader.skipNull() ? null : (toHex(reader.bytes('study', 32)) as StudyId),
-    refs: readRefs(reader),
-    lamport: reader.uint('lamport time'),
-    bodyHash: toHex(reader.bytes('body hash', 32)) as Digest,
-    hash: toHex(leaf) as Digest,
-    leaf,
-    raw,
-  }
+  const author = toHex(reader.bytes('author', 32)) as MemberId
+  const seq = reader.uint('seq')
+  const prev = reader.bytes('prev', 32)
+  const timeMs = reader.uint('time')
+  const kind = reader.text('kind', KIND_LENGTH_MAX)
+  const study = reader.skipNull() ? null : (toHex(reader.bytes('study', 32)) as StudyId)
+  const refs = readRefs(reader)
+  const lamport = reader.uint('lamport time')
+  const bodyHash = reader.bytes('body hash', 32)
   reader.end()
-  const fault = faultOf(entry)
+  const fields = { author, seq, prev, timeMs, kind, study, refs, lamport }
+  const fault = faultOf(fields)
   if (fault !== null) throw entryMalformed(fault)
-  return { ...entry, body: readBody(entry.bodyHash, salt, content) }
+  return new ReadEntry(fields, readBody(bodyHash, salt, content), bodyHash, leafHash(header), raw)
+}
+
+/** Hexadecimal digits only when someone asks: of most entries nobody does. */
+class ReadEntry implements Entry {
+  readonly author: MemberId
+  readonly seq: number
+  readonly prev: Uint8Array
+  readonly timeMs: number
+  readonly kind: string
+  readonly study: StudyId | null
+  readonly refs: readonly Ref[]
+  readonly lamport: number
+  readonly body: Cbor | null
+  readonly leaf: Uint8Array
+  readonly raw: Uint8Array
+  readonly #bodyHash: Uint8Array
+
+  constructor(fields: EntryFields, body: Cbor | null, bodyHash: Uint8Array, leaf: Uint8Array, raw: Uint8Array) {
+    this.author = fields.author
+    this.seq = fields.seq
+    this.prev = fields.prev
+    this.timeMs = fields.timeMs
+    this.kind = fields.kind
+    this.study = fields.study
+    this.refs = fields.refs
+    this.lamport = fields.lamport
+    this.body = body
+    this.leaf = leaf
+    this.raw = raw
+    this.#bodyHash = bodyHash
+  }
+
+  get hash(): Digest {
+    return toHex(this.leaf) as Digest
+  }
+
+  get bodyHash(): Digest {
+    return toHex(this.#bodyHash) as Digest
+  }
 }
 
 /** The same entry without body and salt: its hash, and so every proof, stays. */
@@ -151,9 +185,9 @@ function readRefs(reader: EntryReader): Ref[] {
   return refs
 }
 
-function readBody(bodyHash: Digest, salt: Uint8Array | null, content: Uint8Array | null): Cbor | null {
+function readBody(bodyHash: Uint8Array, salt: Uint8Array | null, content: Uint8Array | null): Cbor | null {
   if (salt === null || content === null) return null
-  if (taggedDigest('entryBody', salt, content) !== bodyHash) {
+  if (!equalBytes(taggedHash('entryBody', salt, content), bodyHash)) {
     throw new ConsiliumError({
       code: 'entry-body',
       message: 'entry refused: its body is not the one that its header names',

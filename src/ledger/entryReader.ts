@@ -36,7 +36,10 @@ export class EntryReader {
   text(name: string, lengthMax: number): string {
     const length = this.#argument(MAJOR.text, name)
     if (length > lengthMax) throw this.#fault(`${name} is longer than ${lengthMax}`)
-    return String.fromCharCode(...this.#take(length, name))
+    const from = this.#step(length, name)
+    let text = ''
+    for (let at = from; at < this.#at; at++) text += String.fromCharCode(this.#bytes[at] as number)
+    return text
   }
 
   /** The number of items of an array that begins here; at most `max`. */
@@ -66,9 +69,9 @@ export class EntryReader {
     if (info < 24) return info
     if (info > 27) throw this.#fault(`${name} has no definite length`)
     const width = 1 << (info - 24)
-    const bytes = this.#take(width, name)
+    const from = this.#step(width, name)
     let value = 0
-    for (const byte of bytes) value = value * 256 + byte
+    for (let at = from; at < this.#at; at++) value = value * 256 + (this.#bytes[at] as number)
     const least = width === 1 ? 24 : 2 ** (4 * width)
     if (value < least || !Number.isSafeInteger(value))
       throw this.#fault(`${name} is not in its shortest form, or not below 2^53`)
@@ -76,10 +79,16 @@ export class EntryReader {
   }
 
   #take(length: number, name: string): Uint8Array {
+    const from = this.#step(length, name)
+    return this.#bytes.subarray(from, this.#at)
+  }
+
+  /** Moves past the next `length` bytes; gives where they begin. */
+  #step(length: number, name: string): number {
     const from = this.#at
     if (length > this.#bytes.length - from) throw this.#fault(`${name} is cut off`)
     this.#at += length
-    return this.#bytes.subarray(from, this.#at)
+    return from
   }
 
   #fault(found: string): ConsiliumError {

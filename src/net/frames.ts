@@ -18,6 +18,9 @@ export class FrameStream {
   readonly #signal: AbortSignal
   #chunks: Uint8Array[] = []
   #buffered = 0
+  /** What the read that is under way waits for; 0 while there is none. */
+  #needed = 0
+  #resuming = false
   #written = 0
   #fault: ConsiliumError | undefined
   #wake: () => void = () => {}
@@ -96,6 +99,7 @@ export class FrameStream {
   }
 
   async #take(length: number): Promise<Uint8Array> {
+    this.#needed = length
     while (this.#buffered < length) {
       if (this.#fault !== undefined) throw this.#fault
       this.#resume()
@@ -103,10 +107,23 @@ export class FrameStream {
       if (!isOpen(this.#stream) || this.#stream.readableEnded) throw this.#cut()
       await this.#change()
     }
-    const all = this.#chunks.length === 1 && this.#chunks[0] !== undefined ? this.#chunks[0] : concat(this.#chunks)
-    this.#chunks = [all.subarray(length)]
+    return this.#shift(length)
+  }
+
+  /** The next bytes of what is buffered, copied once. */
+  #shift(length: number): Uint8Array {
+    const out = new Uint8Array(length)
+    for (let at = 0; at < length; ) {
+      const chunk = this.#chunks[0] as Uint8Array
+      const part = chunk.subarray(0, length - at)
+      out.set(part, at)
+      at += part.length
+      if (part.length === chunk.length) this.#chunks.shift()
+      else this.#chunks[0] = chunk.subarray(part.length)
+    }
     this.#buffered -= length
-    return all.slice(0, length)
+    this.#needed = 0
+    return out
   }
 
   async #send(bytes: Uint8Array): Promise<void> {
@@ -127,11 +144,24 @@ export class FrameStream {
 
   #resume(): void {
     if (this.#stream.readStatus !== 'paused') return
+    this.#resuming = true
     try {
       this.#stream.resume() // delivers what is buffered before it tells the other side, which may be gone
     } catch (error) {
       this.#stream.log('resume after the end: %o', error)
+    } finally {
+      this.#resuming = false
     }
+    this.#pauseWhenFull()
+  }
+
+  /**
+   * Not while a read needs more, which would wait in vain; and not within a resume, whose end would tell the other side to go on all
+   * the same, until what it sends has no room and breaks the stream.
+   */
+  #pauseWhenFull(): void {
+    const full = this.#buffered >= Math.max(READ_AHEAD_BYTES, this.#needed)
+    if (full && !this.#resuming && this.#stream.readStatus === 'readable') this.#stream.pause()
   }
 
   #cut(): ConsiliumError {
@@ -158,9 +188,7 @@ export class FrameStream {
     const chunk = event.data.subarray()
     this.#chunks.push(chunk)
     this.#buffered += chunk.length
-    if (this.#buffered >= READ_AHEAD_BYTES && this.#timer === undefined && this.#stream.readStatus === 'readable') {
-      this.#stream.pause()
-    }
+    this.#pauseWhenFull()
     this.#wake()
   }
   readonly #onChange = (): void => this.#wake()

@@ -125,6 +125,57 @@ it('a peer that gives less than it announced, or anything else, is told from one
   assert.is(await fetch(FRAMES, 9, full), 'disk-low')
 })
 
+it('what was stored before an answer broke off is told, and then what broke it', async () => {
+  const broken = new ConsiliumError({ code: 'stream-reset', message: 'cut' })
+  const cut = serving(FRAMES, async (i) => {
+    if (i === 2) throw broken
+  })
+  const wrong = serving([FRAMES[0], FRAMES[1], FRAMES[1]] as Uint8Array[])
+  for (const [peer, code] of [
+    [cut, 'stream-reset'],
+    [wrong, 'range-size, blamed'],
+  ] as const) {
+    const store = new MemoryStore()
+    const told: number[] = []
+    const telling = async function* () {
+      for await (const some of logsOver(store, peer).fetch(ADA.member, ADA.member, 9, never)) {
+        told.push(some.entries.length)
+        yield some
+      }
+    }
+    assert.is(await drain(telling()), code)
+    assert.equal(told, [2, 3])
+    assert.is((await store.head(ADA.member))?.size, 5)
+  }
+})
+
+it('the next frame is checked while one is being written, and is written after it', async () => {
+  const store = new MemoryStore()
+  const append = store.append.bind(store)
+  const asked: number[] = []
+  let release: () => void = () => undefined
+  const secondAsked = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const events: string[] = []
+  store.append = async (batch) => {
+    events.push(`append ${batch.from}`)
+    if (batch.from === 0) await secondAsked
+    await append(batch)
+    events.push(`stored ${batch.from}`)
+  }
+  const peer = serving(FRAMES, async (i) => {
+    asked.push(i)
+    if (i === 1) setImmediate(release)
+  })
+  assert.is(await drain(logsOver(store, peer).fetch(ADA.member, ADA.member, 9, never)), '9 entries')
+  assert.equal(asked, [0, 1, 2])
+  assert.equal(
+    events,
+    [0, 2, 5].flatMap((from) => [`append ${from}`, `stored ${from}`]),
+  )
+})
+
 it('an entry that the database has lost or spoilt in silence stops the start, by its number', async () => {
   const store = new MemoryStore()
   for (const commit of MAIN) await store.append(batchOf(commit))

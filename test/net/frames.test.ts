@@ -16,12 +16,34 @@ class HandStream extends EventTarget {
   readableEnded = false
   aborted: Error | null = null
   push(...bytes: number[]): void {
-    this.dispatchEvent(Object.assign(new Event('message'), { data: Uint8Array.from(bytes) }))
+    this.give(Uint8Array.from(bytes))
+  }
+  give(data: Uint8Array): void {
+    this.dispatchEvent(Object.assign(new Event('message'), { data }))
   }
   abort(error: Error): void {
     this.status = 'aborted'
     this.aborted ??= error
     this.dispatchEvent(new Event('close'))
+  }
+}
+
+/** With the order of libp2p's `resume`: what was held is delivered first, then the other side is told to go on. */
+class HoldingStream extends HandStream {
+  othersMaySend = true
+  readonly #held: Uint8Array[] = []
+  override give(data: Uint8Array): void {
+    if (this.readStatus === 'readable') super.give(data)
+    else this.#held.push(data)
+  }
+  pause(): void {
+    this.readStatus = 'paused'
+    this.othersMaySend = false
+  }
+  resume(): void {
+    this.readStatus = 'readable'
+    for (const data of this.#held.splice(0)) super.give(data)
+    this.othersMaySend = true
   }
 }
 
@@ -73,6 +95,44 @@ it('silence, a cut and a frame too large each have their code', async () => {
   const asked = codeOf(() => framesOn(large).read(10))
   large.push(0, 0, 0, 11)
   assert.is(await asked, 'frame-too-large')
+})
+
+it('while a reader is behind, the other side is held back, also where what was held fills the buffer again', async () => {
+  const stream = new HoldingStream()
+  const frames = framesOn(stream)
+  const body = Array.from({ length: 40_000 }, (_, i) => i % 251)
+  const frame = [0, 0, 40_000 >> 8, 40_000 & 255, ...body]
+  for (let i = 0; i < 6; i++) stream.push(...frame)
+  for (let i = 0; i < 6; i++) {
+    assert.equal([...((await frames.read(40_000)) as Uint8Array)], body)
+    assert.is(stream.othersMaySend, stream.readStatus === 'readable', `after frame ${i}`)
+  }
+  const more = frames.read(10)
+  assert.ok(stream.othersMaySend)
+  stream.push(255, 255, 255, 255)
+  assert.is(await more, undefined)
+  frames.release()
+})
+
+it('a frame larger than what is read ahead comes whole, wherever the reader was paused', async () => {
+  const stream = new HoldingStream()
+  const frames = framesOn(stream)
+  const length = 200_000
+  const sent = new Uint8Array(3 * (4 + length)).fill(7)
+  for (let i = 0; i < 3; i++) new DataView(sent.buffer).setUint32(i * (4 + length), length)
+  let at = 0
+  const give = () => {
+    stream.give(sent.slice(at, at + 70_001))
+    at += 70_001
+  }
+  while (at < 350_000) give()
+  const feeding = setInterval(() => stream.othersMaySend && at < sent.length && give(), 1)
+  try {
+    for (let i = 0; i < 3; i++) assert.is((await frames.read(length))?.length, length)
+  } finally {
+    clearInterval(feeding)
+  }
+  frames.release()
 })
 
 it.run()
