@@ -1,4 +1,5 @@
 /** The calls of the control API, over a running daemon. */
+import { setTimeout } from 'node:timers/promises'
 import { type Study, studyDocument, studyFromDocument, studyIdOf } from '../config/study.ts'
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError } from '../core/errors.ts'
@@ -15,11 +16,16 @@ import { LogReader } from './logReader.ts'
 import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
 
+const FENCE_WAIT_MS = 8_000 // a start among others passes its fence in a second or two
+const FENCE_LOOK_MS = 50
+
 /** Every call but a stop waits for nothing: before the machine has booted it says so. */
 export function routesOf(daemon: Daemon, inputs: InputStore): Routes {
   const guarded = Object.entries(callsOf(daemon, inputs)).map(([pattern, route]): [string, Route] => {
     const whenBooted: Route = (call) => {
-      if (daemon.machine.booted || pattern === 'POST /v1/stop') return route(call)
+      if (pattern === 'POST /v1/stop') return route(call)
+      if (daemon.machine.booted)
+        return pattern.startsWith('POST ') ? onceSigning(daemon, () => route(call)) : route(call)
       throw new ConsiliumError({
         code: 'daemon-starting',
         message: 'the daemon is still starting; try again in a moment',
@@ -28,6 +34,13 @@ export function routesOf(daemon: Daemon, inputs: InputStore): Routes {
     return [pattern, whenBooted]
   })
   return Object.fromEntries(guarded)
+}
+
+/** What is to be recorded waits a moment for the boot fence, so that a command right after a start is not refused; then it is. */
+async function onceSigning(daemon: Daemon, answer: () => ReturnType<Route>): Promise<unknown> {
+  const until = Date.now() + FENCE_WAIT_MS
+  while (daemon.machine.view().fence !== null && Date.now() < until) await setTimeout(FENCE_LOOK_MS)
+  return answer()
 }
 
 function callsOf(daemon: Daemon, inputs: InputStore): Routes {

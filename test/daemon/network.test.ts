@@ -71,7 +71,8 @@ it('a study runs to its end at all hospitals although one is killed, and every l
         [],
       )
       for (const { name, merges, equal, notChecked } of logs) {
-        assert.ok(equal > merges / 4, `${node.name} recomputed ${equal} of ${merges} merges of ${name}`)
+        const least = node === south ? 1 : merges / 4 // south was away, and heard nothing meanwhile
+        assert.ok(equal >= least, `${node.name} recomputed ${equal} of ${merges} merges of ${name}`)
         assert.ok(notChecked.every(({ reason }) => reason === 'inputs-missing'))
         if (name === node.name && node !== south) assert.is(equal, merges, `${name}: all of its own`)
       }
@@ -179,6 +180,7 @@ it('a paused study does not train, resumes, and stays paused over a restart', ()
     await one.start()
     await until(10_000, 'its studies', async () => ((await one.status())?.studies.length ?? 0) === 1)
     assert.is((await one.status())?.studies[0]?.paused, true)
+    await signing([one])
     assert.is((await consilium(['study', 'resume', study.slice(0, 8), '--home', one.home])).code, 0)
     await until(10_000, 'training to go on', async () => (await roundOf(one)) > paused + 1)
   }))
