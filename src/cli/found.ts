@@ -66,9 +66,9 @@ export function foundCommand() {
       await writeNew(options.out, text, 0o644)
       const { members, founding } = consortium
       outputOf(options).print({ file: options.out, founding, fingerprint: fingerprint(founding), members }, () => [
-        `Wrote ${options.out}: "${consortium.name}", ${members.length} members. When members cosign, in a later version, ${quorum(members.length)} of them will make an entry final.`,
+        `Wrote ${options.out}: "${consortium.name}", ${members.length} members. An entry is final when ${quorum(members.length)} of them have signed for it.`,
         ...(members.length < 4
-          ? ['With fewer than 4 members no one may then be missing: one hospital offline delays it until it is back.']
+          ? ['With fewer than 4 members that is all of them: one hospital offline delays it until it is back.']
           : []),
         '',
         ...table(
