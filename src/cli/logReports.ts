@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { DiffReport, ForkReport, HeadReport, LogStats, TimelineEntry } from '../daemon/api.ts'
 import { writeNew } from '../daemon/files.ts'
 import { gist, queryOf, withFilter } from './logFilter.ts'
-import { megabytes, short, table, utc } from './output.ts'
+import { short, size, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
 /** The commands, in the order of the help. */
@@ -159,7 +159,7 @@ function stats(): Command {
           logs.map((log) => [
             log.name,
             String(log.entries),
-            megabytes(log.bytes),
+            size(log.bytes),
             log.perDay.toFixed(0),
             String(log.dropped),
             log.firstAtMs === null ? '–' : utc(log.firstAtMs),
@@ -170,7 +170,7 @@ function stats(): Command {
         '',
         ...table(
           ['kind', 'entries', 'bytes'],
-          sumKinds(logs).map(({ kind, entries, bytes }) => [kind, String(entries), megabytes(bytes)]),
+          sumKinds(logs).map(({ kind, entries, bytes }) => [kind, String(entries), size(bytes)]),
           [1, 2],
         ),
       ])

@@ -66,6 +66,12 @@ export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`
 }
 
+/** In the unit that fits: `310 B`, `12.3 kB`, `4.0 MB`. */
+export function size(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : megabytes(bytes)
+}
+
 /** The first 12 digits: what tables show, and what commands take for a study. */
 export const short = (digest: string): string => digest.slice(0, 12)
 

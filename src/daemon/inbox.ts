@@ -77,7 +77,11 @@ export class Inbox {
       return { type: 'cosigned-heard', ticket, from: author, ...witness.hear(message.statements) }
     if (message.type !== 'request') throw new Error('evidence is heard elsewhere')
     const { log, signatureValid } = logs.readHead(message.note, author)
-    if (signatureValid) witness.asked(log, message.note)
+    if (signatureValid) {
+      witness.asked(log, message.note)
+      for (const early of witness.release(log.author))
+        this.#parts.feed({ type: 'cosigned-heard', ticket: null, from: early.witness, logs: [early.log], valid: true })
+    }
     return { type: 'head-heard', ticket, from, log, signatureValid, asks: true }
   }
 

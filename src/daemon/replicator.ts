@@ -88,6 +88,8 @@ export class Replicator {
         tellFollowers(entries)
         const published = author === logs.self ? publishedRounds(entries) : []
         feed({ type: 'replicated', log: logs.sizeOf(author), from: peer, facts, published })
+        for (const early of this.#parts.witness.release(author))
+          feed({ type: 'cosigned-heard', ticket: null, from: early.witness, logs: [early.log], valid: true })
       }
     } catch (error) {
       const known = error instanceof ConsiliumError

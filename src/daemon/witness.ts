@@ -36,6 +36,7 @@ import type { Logs } from './logs.ts'
 import { Turns } from './turns.ts'
 
 const FINALS = '/consilium/finals/1'
+const EARLY_MAX = 64 // witnesses of one log whose statements wait for its head: 10 kB a log
 const SIZES_MAX = 8 // heads per log whose cosignatures are kept until a quorum is together; ledger/finality.ts counts as many
 
 /** What a witness works with. */
@@ -57,6 +58,8 @@ export class Witness {
   readonly #finals = new Map<MemberId, LogSize>()
   /** By author, then by size and root: oldest first. */
   readonly #heard = new Map<MemberId, Heard>()
+  /** Statements under heads that are not known here yet: by author and witness, unverified. */
+  readonly #early = new Map<MemberId, Map<MemberId, Statement>>()
   /** Heads that their authors asked to have cosigned, as their notes: by author, oldest first. */
   readonly #asked = new Map<MemberId, Map<string, Uint8Array>>()
 
@@ -113,15 +116,38 @@ export class Witness {
 
   /**
    * Checks the signatures of one witness; gives what they are under, and whether all of them are its own. Those under a head that its
-   * author is not known to have signed are left out: a witness alone must not fill this node's memory.
+   * author is not known to have signed wait for that (`release`): a witness alone must not fill this node's memory.
    */
   hear(statements: readonly Statement[]): { logs: LogSize[]; valid: boolean } {
     const known = statements.filter((statement) => this.#noteOf(logOf(statement)) !== null)
+    for (const statement of statements) if (!known.includes(statement)) this.#keepEarly(statement)
     const valid = known.every(({ author, size, root, cosignature }) => {
       return verifyCosignature(headTextOf(this.#parts.founding, author, size, root), cosignature)
     })
     if (valid) for (const statement of known) this.#keep(logOf(statement), statement.cosignature)
     return { logs: known.map(logOf), valid }
+  }
+
+  /** Statements that came before the head of `author` that they are under, and are good: a witness can be quicker than the author. */
+  release(author: MemberId): { witness: MemberId; log: LogSize }[] {
+    const released: { witness: MemberId; log: LogSize }[] = []
+    for (const [witness, statement] of this.#early.get(author) ?? []) {
+      const log = logOf(statement)
+      if (this.#noteOf(log) === null) continue
+      this.#early.get(author)?.delete(witness)
+      if (this.hear([statement]).valid) released.push({ witness, log })
+    }
+    return released
+  }
+
+  /** The newest of each witness about each log, and not too many. */
+  #keepEarly(statement: Statement): void {
+    const { author, size, cosignature } = statement
+    if (size <= this.#finalSize(author) || !this.#parts.members.includes(author)) return
+    const early = this.#early.get(author) ?? new Map<MemberId, Statement>()
+    const known = early.has(cosignature.witness)
+    if (!known && early.size >= EARLY_MAX) return
+    this.#early.set(author, early.set(cosignature.witness, statement))
   }
 
   /** Publishes own cosignatures under these heads, in as few messages as they fit. */

@@ -86,7 +86,8 @@ export type NodeEvent =
   /** `from` says that it cosigned these heads; `valid` where every signature is its own. */
   | {
       readonly type: 'cosigned-heard'
-      readonly ticket: Ticket
+      /** Absent where the statement had waited for the head that it is under. */
+      readonly ticket: Ticket | null
       readonly from: MemberId
       readonly logs: readonly LogSize[]
       readonly valid: boolean
