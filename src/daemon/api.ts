@@ -126,6 +126,10 @@ export interface VerifyReport {
   readonly member: string
   readonly name: string
   readonly entries: number
+  /** Entries whose own hashes were recomputed. */
+  readonly recomputed: number
+  /** Entries that are final; their quorum of signatures was checked. */
+  readonly final: number
   readonly root: string | null
   readonly ok: boolean
   /** The first thing that is wrong. */

@@ -70,7 +70,7 @@ export class Daemon {
   readonly transport: Transport
   readonly logs: Logs
   readonly #replicator: Replicator
-  readonly #witness: Witness
+  readonly witness: Witness
   readonly forks: Forks
   readonly scrub: Scrub
   readonly #studyWork: StudyWork
@@ -113,12 +113,12 @@ export class Daemon {
       log,
     })
     const { logs } = this
-    this.#witness = new Witness({ ...shared, key: home.key.signing, logs })
+    this.witness = new Witness({ ...shared, key: home.key.signing, logs })
     this.forks = new Forks({ ...shared, logs, feed, publish: this.#publisher.witness, log })
     this.scrub = new Scrub(logs, (error) => this.#fail(error))
     this.#replicator = new Replicator({
       logs,
-      witness: this.#witness,
+      witness: this.witness,
       forks: this.forks,
       feed,
       tellFollowers: (entries) => this.followers.tell(entries),
@@ -135,7 +135,7 @@ export class Daemon {
     this.#inbox = new Inbox({
       topics: this.#publisher.topics,
       logs: this.logs,
-      witness: this.#witness,
+      witness: this.witness,
       forks: this.forks,
       weights: this.#weights,
       inputs: parts.inputs,
@@ -187,7 +187,7 @@ export class Daemon {
     await this.transport.start(this.#stopping.signal)
     this.#publisher.subscribe()
     await this.logs.serve()
-    await this.#witness.load()
+    await this.witness.load()
     await this.forks.load()
     if (this.#closing) return
     this.#driver.feed({
@@ -201,7 +201,7 @@ export class Daemon {
       checkpoints: stored.map((one) => one.checkpoint),
       datasets: this.#bindings.facts(),
       acceptance: home.acceptance,
-      finals: this.#witness.finals(),
+      finals: this.witness.finals(),
       forks: [...this.forks.known.values()].map(({ author, differWithin: size }) => ({ author, size })),
       fence: fenceNeeds(home.consortium.members.length),
       signed: this.#parts.signed,
@@ -300,9 +300,9 @@ export class Daemon {
       case 'cosign':
         return this.#tasks.run('cosign', () => this.#replicator.cosign(action.log))
       case 'announce-cosigned':
-        return this.#witness.tell(action.logs, this.#publisher.witness)
+        return this.witness.tell(action.logs, this.#publisher.witness)
       case 'keep-final':
-        return this.#tasks.run('keep-final', () => this.#witness.keepFinal(action.log))
+        return this.#tasks.run('keep-final', () => this.witness.keepFinal(action.log))
       case 'ask-heads':
         return this.#tasks.run('ask-heads', () => this.#replicator.askHeads(action.peer, this.#stopping.signal))
       case 'replicate':

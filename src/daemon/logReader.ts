@@ -12,6 +12,7 @@ import type { EntryDetails, EntryReport, VerifyReport } from './api.ts'
 import type { Daemon } from './daemon.ts'
 import { type LogFilter, matches, memberOf, readFilter, squeeze, stateOf } from './logFilter.ts'
 import { readable } from './readable.ts'
+import { Verification } from './verification.ts'
 
 const SLICE = 500 // entries read at a time: about 5 ms of decoding
 const FOLLOW_QUEUE_MAX = 10_000 // entries that wait for a slow terminal; beyond it the command ends with an error
@@ -76,24 +77,11 @@ export class LogReader {
     }
   }
 
-  /** Recomputes every hash, link, root and the head's signature of the stored logs, in slices. */
-  async verify(member: string | null): Promise<{ logs: VerifyReport[] }> {
-    const members = this.authors(member)
+  /** As `Verification.verify`, of all logs or of one member's. Error: `member-unknown`. */
+  async verify(member: string | null, full: boolean): Promise<{ logs: VerifyReport[] }> {
+    const verification = new Verification(this.#daemon)
     const logs: VerifyReport[] = []
-    for (const author of members) {
-      const started = performance.now()
-      const { entries, root, fault } = await this.#daemon.logs.verify(author)
-      const milliseconds = performance.now() - started
-      logs.push({
-        member: author,
-        name: this.#daemon.nameOf(author),
-        entries,
-        root,
-        ok: fault === null,
-        fault,
-        milliseconds,
-      })
-    }
+    for (const author of this.authors(member)) logs.push(await verification.verify(author, full))
     return { logs }
   }
 

@@ -73,7 +73,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'GET /v1/log/stats': () => reports.stats(),
     'GET /v1/log/timeline': ({ query }) => reports.timeline(query),
     'GET /v1/log/diff': ({ query, signal }) => reports.diff(query.get('peer') ?? '', signal),
-    'GET /v1/log/verify': ({ query }) => reader.verify(query.get('member')),
+    'GET /v1/log/verify': ({ query }) => reader.verify(query.get('member'), query.get('quick') === null),
     'GET /v1/log/replay': async ({ query, signal }) => {
       const known = new Map(daemon.machine.view().studies.map(({ state }) => [state.id, state.study]))
       const study = (id: StudyId) => known.get(id) ?? null

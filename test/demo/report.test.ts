@@ -27,6 +27,8 @@ function inputWith(change: Partial<ReportInput> = {}): ReportInput {
     member: `m${i}`,
     name,
     entries: 150 + i,
+    recomputed: 9,
+    final: 9,
     root: `r${i}`,
     ok: true,
     fault: null,
