@@ -69,8 +69,8 @@ export async function writeNew(path: string, content: string, mode: number): Pro
 }
 
 /**
- * Writes a new file piece by piece, through `through`: to a neighbour, synced, then renamed when it is whole. What `pieces` throws comes
- * through and leaves nothing. Errors: `file-exists`, `disk-full`, `file-not-writable`.
+ * Writes a new file piece by piece, through `through`: to a neighbour, synced, then renamed when it is whole. Its folder must be there. What
+ * `pieces` throws comes through, and leaves nothing. Errors: `file-exists`, `disk-full`, `file-not-writable`.
  */
 export async function writeNewFrom(
   path: string,
@@ -81,7 +81,6 @@ export async function writeNewFrom(
   await requireAbsent([path])
   const neighbour = `${path}.${process.pid}.part`
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     const file = await open(neighbour, 'wx', mode)
     await pipeline([Readable.from(pieces), ...through, file.createWriteStream({ flush: true })])
     await requireAbsent([path])
