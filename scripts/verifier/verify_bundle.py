@@ -8,7 +8,7 @@ that --root names. 3: every line holds, no --root was given. 1: something is wro
 """
 import argparse, base64, datetime, functools, gzip, hashlib, json, math, re, struct, sys, unicodedata, zlib
 
-LINE_MAX, FOUNDING_MAX, FORK_MAX, ENTRY_MAX = 1_048_576, 262_144, 2_064, 65_536  # bytes
+LINE_MAX, FOUNDING_MAX, FORK_MAX, ENTRY_MAX = 1_048_576, 262_144, 6_460, 65_536  # bytes
 HEADS_MAX, MEMBERS_MAX, REFS_MAX, DEPTH_MAX, NAME_MAX = 64_000, 1_000, 64, 16, 80
 TIME_MAX, LAMPORT_LEAP = 253_370_764_800_000, 2**32  # the year 9999 in ms; what one entry may add to a Lamport time
 
@@ -153,13 +153,16 @@ def entry_of(raw):
     return {"author": author.hex(), "seq": seq, "prev": prev, "time": time, "kind": kind, "dropped": dropped,
             "study": study and study.hex(), "lamport": lamport, "leaf": sha256(b"\0", parts[0])}
 
-def root_over(leaf, index, size, proof):
-    """The root that an audit path leads to: RFC 6962 section 2.1.1, from the top down."""
-    need((size == 1) == (proof == []), "the proof is too long or too short", "bundle-proof")
-    if size == 1: return leaf
+def root_over(leaf, index, size, path):
+    """The root that an audit path leads to, RFC 6962 section 2.1.1, from the top down; none where its length does not fit."""
+    if size == 1 or not path: return leaf if size == 1 and not path else b""
     split = 1 << (size - 1).bit_length() - 1  # leaves of the left subtree: the largest power of two below the size
-    if index < split: return sha256(b"\1", root_over(leaf, index, split, proof[:-1]), proof[-1])
-    return sha256(b"\1", proof[-1], root_over(leaf, index - split, size - split, proof[:-1]))
+    if index < split: return sha256(b"\1", root_over(leaf, index, split, path[:-1]), path[-1])
+    return sha256(b"\1", path[-1], root_over(leaf, index - split, size - split, path[:-1]))
+
+def under(leaf, index, size, path, root):
+    sound = all(type(part) is bytes and len(part) == 32 for part in [leaf, *path])
+    return sound and 0 <= index < size and root_over(leaf, index, size, path) == root
 
 def note_of(data, founding):
     """A C2SP signed note, byte for byte: author, size, root, what is signed, and [key, time, signature] of each line."""
@@ -242,15 +245,20 @@ class Bundle:
         self.heads.append((author, size, root, final))
         log.update(heads=log["heads"] + 1, size=size, finalSize=size if final else log["finalSize"])
     def fork(self, evidence):
-        notes = cbor(unbase64(evidence), FORK_MAX)
-        need(is_list(notes, bytes, bytes) and notes[0] < notes[1], "not two notes in order")
-        one, other = (note_of(note, self.founding) for note in notes)
-        need(one[:2] == other[:2] and one[2] != other[2] and one[0] in self.members, "the notes do not contradict")
+        items = cbor(unbase64(evidence), FORK_MAX)
+        need(is_list(items, bytes, bytes) or is_list(items, bytes, bytes, int, bytes, list, bytes, list), "no evidence")
+        one, other = (note_of(note, self.founding) for note in items[:2])
+        (author, size, root, *_), (larger, other_root), rest = one, other[1:3], items[2:]
+        index, *leaves = rest or [size - 1]
+        if rest: differ = size < larger and leaves[0] != leaves[2] and under(leaves[0], index, size, leaves[1], root) \
+                and under(leaves[2], index, larger, leaves[3], other_root)
+        else: differ = size == larger and root != other_root and items[0] < items[1]
+        need(differ and author == other[0] and author in self.members, "the heads do not contradict, or are not in order")
         need(all(len(lines) == 1 and signed(key, text.encode(), lines[0][2]) for key, _, _, text, lines in (one, other)),
              "a signature under a note is invalid")
-        need(one[:2] > self.last_fork, "forks are not sorted", "bundle-order")
-        self.last_fork, self.forks, log = one[:2], self.forks + 1, self.log(one[0])
-        log["forkSize"] = log["forkSize"] or one[1]
+        need((author, index) > self.last_fork, "forks are not sorted", "bundle-order")
+        self.last_fork, self.forks, log = (author, index), self.forks + 1, self.log(author)
+        log["forkSize"] = log["forkSize"] or index + 1
     def entry(self, head, seq, raw, proof):
         head, seq, last, taken = int(head), int(seq), self.last, self.filter
         one_form(max(head, seq) < 2**53)
@@ -259,8 +267,7 @@ class Bundle:
         (author, size, root, final), entry = self.heads[head], entry_of(entry)
         need((entry["author"], entry["seq"]) == (author, seq), "not the entry that its line and head name")
         need((author, seq) > (last["author"], last["seq"]), "entries are not sorted", "bundle-order")
-        need(seq < size and {len(sibling) for sibling in proof} <= {32} and root_over(entry["leaf"], seq, size, proof) == root,
-             "it is not under the head that it names", "bundle-proof")
+        need(under(entry["leaf"], seq, size, proof, root), "it is not under the head that it names", "bundle-proof")
         if last["author"] != author: last = {"seq": -1, "lamport": 0, "leaf": entry["prev"]}
         gap, grown = seq - last["seq"], entry["lamport"] - last["lamport"]
         need(gap > 1 or entry["prev"] == last["leaf"], "it does not name the hash of the entry before it", "bundle-link")

@@ -1,8 +1,9 @@
-/** log: ls, show, tail, verify, for any member's log on any node. */
+/** log: ls, show, tail, verify, export and more, for any member's log on any node. */
 import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from '../daemon/api.ts'
 import { verifyBundle } from './logBundle.ts'
+import { exportBundle, proveEntry } from './logExport.ts'
 import { gist, queryOf, withFilter } from './logFilter.ts'
 import { prune, redact } from './logKeeping.ts'
 import { replayMerges } from './logReplay.ts'
@@ -17,7 +18,8 @@ interface Filter extends Common {
 /** The group `log`; all of it asks the running daemon. Errors of `log verify`: `log-wrong`, naming the first log that is; those of `replayMerges`. */
 export function logCommand(): Command {
   const log = new Command('log').description('read, verify and keep the logs of all members')
-  for (const sub of [list(), show(), tail(), verify(), ...reportCommands(), prune(), redact()]) log.addCommand(sub)
+  const reading = [list(), show(), tail(), verify(), exportBundle(), proveEntry(), ...reportCommands()]
+  for (const sub of [...reading, prune(), redact()]) log.addCommand(sub)
   return log
 }
 

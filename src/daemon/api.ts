@@ -2,6 +2,7 @@
 
 import type { Metrics } from '../core/metrics.ts'
 import type { DatasetSummary } from '../data/summary.ts'
+import type { BundleFilter } from '../ledger/bundle.ts'
 import type { PeerStatus, TransportStats } from '../net/transport.ts'
 import type { FenceView } from '../node/fence.ts'
 
@@ -260,4 +261,35 @@ export interface RedactReport {
   readonly kind: string
   readonly hash: string
   readonly reason: string
+}
+
+/** `GET /v1/log/export`: the lines of a bundle, each with its newline, and last what is in it; without that it is not whole. */
+export type ExportLine = { readonly line: string } | { readonly report: ExportReport }
+
+/** What a bundle holds, and how the consortium is called that it is of. */
+export interface ExportReport {
+  readonly consortium: string
+  readonly founding: string
+  readonly fingerprint: string
+  readonly filter: BundleFilter
+  readonly entries: number
+  /** Logs of which there is an entry. */
+  readonly logs: number
+  readonly heads: number
+  readonly forks: number
+}
+
+/** `GET /v1/log/proof`: an entry's place under a final head over `size` entries. */
+export interface ProofReport {
+  readonly member: string
+  readonly name: string
+  readonly seq: number
+  readonly size: number
+  /** Its author's key has signed another history that may have another entry in its place. */
+  readonly disputed: boolean
+  readonly fingerprint: string
+  /** The C2SP tlog-proof, in base64. */
+  readonly proof: string
+  /** The entry's header, whose hash is the leaf that is proven, in base64. */
+  readonly header: string
 }

@@ -1,6 +1,8 @@
 /** Small files written so that a reader sees the old or the new content, never half of either. */
 import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { Readable, type Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 
 /** Reads text; errors: `file-missing`, `file-unreadable`, both with `advice`. */
@@ -63,6 +65,29 @@ export async function writeNew(path: string, content: string, mode: number): Pro
     }
   } catch (error) {
     throw writeError(path, error)
+  }
+}
+
+/**
+ * Writes a new file piece by piece, through `through`: to a neighbour, synced, then renamed when it is whole. Its folder must be there. What
+ * `pieces` throws comes through, and leaves nothing. Errors: `file-exists`, `disk-full`, `file-not-writable`.
+ */
+export async function writeNewFrom(
+  path: string,
+  pieces: AsyncIterable<string | Uint8Array>,
+  mode: number,
+  through: readonly Transform[] = [],
+): Promise<void> {
+  await requireAbsent([path])
+  const neighbour = `${path}.${process.pid}.part`
+  try {
+    const file = await open(neighbour, 'wx', mode)
+    await pipeline([Readable.from(pieces), ...through, file.createWriteStream({ flush: true })])
+    await requireAbsent([path])
+    await rename(neighbour, path)
+  } catch (error) {
+    await rm(neighbour, { force: true }).catch(() => undefined)
+    throw error instanceof ConsiliumError ? error : writeError(path, error)
   }
 }
 

@@ -10,6 +10,7 @@ import type { BindReport, ModelReport, StatusReport, StudyReport } from './api.t
 import type { Route, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { examine } from './doctor.ts'
+import { Exporter } from './exporter.ts'
 import type { InputStore } from './inputStore.ts'
 import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
@@ -46,6 +47,7 @@ async function onceSigning(daemon: Daemon, answer: () => ReturnType<Route>): Pro
 function callsOf(daemon: Daemon, inputs: InputStore): Routes {
   const reader = new LogReader(daemon)
   const reports = new LedgerReports(daemon, reader)
+  const exporter = new Exporter(daemon, reader)
   return {
     'GET /v1/status': async () => status(daemon),
     'GET /v1/doctor': async () => ({ findings: await examine(daemon) }),
@@ -68,6 +70,8 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
+    'GET /v1/log/export': ({ query, signal }) => exporter.run(query, signal),
+    'GET /v1/log/proof': ({ query }) => exporter.prove(query.get('ref') ?? ''),
     'GET /v1/log/heads': () => reports.heads(),
     'GET /v1/log/forks': () => reports.forks(),
     'GET /v1/log/stats': () => reports.stats(),

@@ -194,7 +194,8 @@ function lineOf(json: unknown): BundleLine {
 const NOTE_TEXT = /^[ !#-[\]-~\n\u2014]*$/ // all that a note needs, so that two escapes of JSON are enough to read it
 const HEX_32 = /^[0-9a-f]{64}$/
 const MADE = /^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$/
-const KIND = /^(?=.{1,64}$)[a-z]+(?:\.[a-z-]+)*$/
+/** A kind, or the first words of one, as a filter may name it. */
+export const KIND_FILTER = /^(?=.{1,64}$)[a-z]+(?:\.[a-z-]+)*$/
 const STATE = /^(?:final|pending|disputed)$/
 
 function headingOf({ made, by, founding, filter }: Readonly<Record<string, unknown>>): BundleHeading {
@@ -206,7 +207,7 @@ function headingOf({ made, by, founding, filter }: Readonly<Record<string, unkno
     founding: bytesOf(founding),
     filter: {
       members: orNull(members, membersOf),
-      kind: orNull(kind, (given) => textOf(given, KIND)),
+      kind: orNull(kind, (given) => textOf(given, KIND_FILTER)),
       study: orNull(study, (given) => textOf(given, HEX_32) as StudyId),
       sinceMs: orNull(since, timeOf),
       untilMs: orNull(until, timeOf),

@@ -1,18 +1,20 @@
 /** Makes proofs from a store: reads one run of nodes or of entries for each hash that a proof asks for. */
 import { ConsiliumError, invariant } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
-import { decodeEntry } from '../ledger/entry.ts'
-import { Frontier, TILE_LEAVES } from '../ledger/merkle.ts'
+import { headerOf } from '../ledger/entry.ts'
+import { Frontier, leafHash, TILE_LEAVES } from '../ledger/merkle.ts'
 import { type Ask, consistencyProof, inclusionProof, type Subtree, treeHash } from '../ledger/proof.ts'
 import type { LogStore } from '../ledger/store.ts'
 
-const CACHE_MAX = 64 // runs of up to 256 hashes: half a megabyte, and an export of neighbours asks for the same ones
+const RUNS_MAX = 64 // runs of up to 256 hashes: half a megabyte, and an export of neighbours asks for the same ones
+const FOLDED_MAX = 1_024 // subtrees: 32 kB; one entry's proof shares all but two of them with its neighbour's
 
-/** Reads one log; remembers the last runs that it read, so make one for each task. The store must hold what is asked for. */
+/** Reads one log; remembers the runs and subtrees that it read last, so make one for each task. The store must hold what is asked for. */
 export class TreeReader {
   readonly #store: Pick<LogStore, 'entries' | 'nodes'>
   readonly #author: MemberId
   readonly #runs = new Map<string, Promise<readonly Uint8Array[]>>()
+  readonly #folded = new Map<string, Uint8Array>()
 
   constructor(store: Pick<LogStore, 'entries' | 'nodes'>, author: MemberId) {
     this.#store = store
@@ -45,8 +47,17 @@ export class TreeReader {
     return next.value
   }
 
+  async #hash(subtree: Subtree): Promise<Uint8Array> {
+    const key = `${subtree.from} ${subtree.to}`
+    const known = this.#folded.get(key)
+    if (known !== undefined) return known
+    const hash = await this.#fold(subtree)
+    keep(this.#folded, key, hash, FOLDED_MAX)
+    return hash
+  }
+
   /** Folds whole tiles' nodes of the highest level that fits, or leaves. */
-  async #hash({ from, to }: Subtree): Promise<Uint8Array> {
+  async #fold({ from, to }: Subtree): Promise<Uint8Array> {
     let [level, leaves] = [0, 1]
     while (leaves * TILE_LEAVES <= to - from) {
       level++
@@ -66,8 +77,7 @@ export class TreeReader {
     let hashes = this.#runs.get(key)
     if (hashes === undefined) {
       hashes = this.#read(level, run * TILE_LEAVES)
-      if (this.#runs.size >= CACHE_MAX) this.#runs.delete(this.#runs.keys().next().value as string)
-      this.#runs.set(key, hashes)
+      keep(this.#runs, key, hashes, RUNS_MAX)
     }
     return hashes
   }
@@ -75,7 +85,7 @@ export class TreeReader {
   async #read(level: number, from: number): Promise<readonly Uint8Array[]> {
     if (level > 0) return this.#store.nodes(this.#author, level, from, from + TILE_LEAVES)
     const raws = await this.#store.entries(this.#author, from, from + TILE_LEAVES)
-    return raws.map((raw) => decodeEntry(raw).leaf)
+    return raws.map((raw) => leafHash(headerOf(raw))) // bodies do not matter here, and would take 30 ms where they are large
   }
 
   #lost(seq: number): ConsiliumError {
@@ -84,6 +94,12 @@ export class TreeReader {
       message: `the log of ${this.#author.slice(0, 16)}… lacks what a proof needs at entry ${seq}: see "consilium log verify"`,
     })
   }
+}
+
+/** The oldest makes room. */
+function keep<T>(map: Map<string, T>, key: string, value: T, most: number): void {
+  if (map.size >= most) map.delete(map.keys().next().value as string)
+  map.set(key, value)
 }
 
 function rootOfPerfect(hashes: readonly Uint8Array[]): Uint8Array {

@@ -8,7 +8,7 @@ import { formatLine, LineSplitter, parseLine } from '../../src/ledger/bundle.ts'
 import { type BundleVerdict, parseRoot } from '../../src/ledger/bundleVerdict.ts'
 import { fingerprint } from '../../src/ledger/founding.ts'
 import { refusal } from '../core/refusal.ts'
-import { FAULTS, FIVE, GOOD } from './bundleFaults.ts'
+import { FAULTS, FIVE, forkOfTwoSizes, GOOD } from './bundleFaults.ts'
 import { codeAt, consortiumOf, cosigned, entryFor, judge, linesOf, logFor, othersThan, resealed } from './bundleKit.ts'
 import { STUDY } from './fixtures.ts'
 
@@ -53,6 +53,12 @@ it('bundle: it tells final, pending and disputed apart, and counts bodies that w
       [null, null],
     ],
   )
+})
+
+it('bundle: evidence of two sizes names the place from which on entries are disputed', () => {
+  const verdict = judge(forkOfTwoSizes(), FIVE.digest)
+  if (verdict.verdict !== 'good') throw new Error(codeAt(verdict))
+  assert.equal([verdict.forks, verdict.logs.map(({ forkSize }) => forkSize)], [1, [3]])
 })
 
 it('bundle: a head is final from the quorum on, the author counted', () => {

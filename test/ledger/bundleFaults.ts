@@ -1,12 +1,12 @@
 /** What can be wrong with a bundle: each row is a file, and the code and the line that every verifier must name. */
 import { concat, fromHex, fromUtf8, utf8 } from '../../src/core/bytes.ts'
-import { encodeCbor } from '../../src/core/cbor.ts'
+import { type Cbor, encodeCbor } from '../../src/core/cbor.ts'
 import { taggedDigest } from '../../src/core/digest.ts'
 import type { SigningKey } from '../../src/core/ed25519.ts'
 import { compareIds, type Digest, type MemberId } from '../../src/core/ids.ts'
 import type { BundleFilter, BundlePart } from '../../src/ledger/bundle.ts'
 import { formatCosigned, signCosignature } from '../../src/ledger/cosignature.ts'
-import { encodeFork } from '../../src/ledger/fork.ts'
+import { encodeFork, encodeForkAt, type ForkLeaf } from '../../src/ledger/fork.ts'
 import { fingerprint } from '../../src/ledger/founding.ts'
 import { formatNote, type Head, headText, originOf, parseHead } from '../../src/ledger/head.ts'
 import {
@@ -347,6 +347,63 @@ function forks(): void {
     'bundle-fork 2',
     fork(encodeFork(strangers[0] as Uint8Array, strangers[1] as Uint8Array)),
   )
+  forksOfTwoSizes()
+}
+
+/** Heads over 3 and over 6 entries of two histories, with number 2 of each under it. */
+function twoSizes() {
+  const [log, other] = [logFor(A, 3), logFor(A, 6, 'fork')]
+  const small = { head: headFor(FIVE, log, 3), ...leafUnder(log, 2, 3) }
+  return { log, other, small, large: { head: headFor(FIVE, other, 6), ...leafUnder(other, 2, 6) } }
+}
+
+function leafUnder(log: Log, index: number, size: number): ForkLeaf {
+  return { leaf: log.leaves[index] as Uint8Array, path: log.proof(index, size) }
+}
+
+/** Nothing is wrong with this one: evidence of two sizes alone, which shows that the histories differ within 3 entries. */
+export function forkOfTwoSizes(): Uint8Array {
+  const { small, large } = twoSizes()
+  return utf8(linesOf(FIVE, [{ type: 'fork', evidence: encodeForkAt(2, small, large) }]).join(''))
+}
+
+function forksOfTwoSizes(): void {
+  const { log, other, small, large } = twoSizes()
+  const row = (name: string, index: number, one: typeof small, two: typeof large) =>
+    made(name, 'bundle-fork 2', [{ type: 'fork', evidence: encodeForkAt(index, one, two) }])
+  row('heads of two sizes, swapped', 2, large, small)
+  row('another place than that of the leaves', 1, small, large)
+  row('a place below zero', -1, small, large)
+  row(
+    'a place beyond the smaller head',
+    3,
+    { ...small, ...leafUnder(logFor(A, 4), 3, 4) },
+    { ...large, ...leafUnder(other, 3, 6) },
+  )
+  row('one leaf under both heads', 2, { head: headFor(FIVE, other, 3), ...leafUnder(other, 2, 3) }, large)
+  row('a forged path', 2, { ...small, path: log.proof(0, 3) }, large)
+  row('a path without its end', 2, small, { ...large, path: large.path.slice(0, -1) })
+  row('a path with more', 2, small, { ...large, path: [...large.path, new Uint8Array(32)] })
+  row('a path with 31 bytes', 2, { ...small, path: small.path.map((hash) => hash.subarray(1)) }, large)
+  row('a leaf of 31 bytes', 2, { ...small, leaf: small.leaf.subarray(1) }, large)
+  row(
+    'heads of one size and leaves',
+    2,
+    { head: headFor(FIVE, logFor(A, 6), 6), ...leafUnder(logFor(A, 6), 2, 6) },
+    large,
+  )
+  const another = { head: headFor(FIVE, logFor(B, 6), 6), ...leafUnder(logFor(B, 6), 2, 6) }
+  row('heads of two sizes of two logs', 2, small, another)
+  const items: Cbor[] = [small.head.note, large.head.note, 2, small.leaf, small.path, large.leaf, large.path]
+  const raw = (name: string, given: Cbor[]) =>
+    made(name, 'bundle-fork 2', [{ type: 'fork', evidence: encodeCbor(given) }])
+  raw('a fraction for a place', items.with(2, 1.5))
+  raw('true for a place', items.with(2, true))
+  raw('numbers in a path', items.with(4, [1]))
+  raw('no path', items.with(4, null))
+  raw('evidence with an item missing', items.slice(0, 6))
+  raw('evidence with an item more', [...items, 0])
+  raw('evidence of 7,000 bytes', [...items, new Uint8Array(6_200)])
 }
 
 function entries(): void {

@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/core/bytes.ts'
 import { Rng } from '../../src/core/rng.ts'
-import { FAULTS, FIVE, GOOD } from './bundleFaults.ts'
+import { FAULTS, FIVE, forkOfTwoSizes, GOOD } from './bundleFaults.ts'
 import { judge, resealed } from './bundleKit.ts'
 
 const it = suite('page')
@@ -31,6 +31,7 @@ async function assertAgrees(bytes: Uint8Array, given: string | null, name: strin
 
 it('page: it agrees on what is good, down to the last count', async () => {
   for (const root of [null, FIVE.digest]) await assertAgrees(utf8(GOOD.join('')), root, 'good')
+  await assertAgrees(forkOfTwoSizes(), FIVE.digest, 'evidence of two sizes')
 })
 
 it('page: it names the same first wrong thing, at the same line, for every row of the fault table', async () => {

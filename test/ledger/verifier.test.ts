@@ -14,7 +14,7 @@ import type { MemberId } from '../../src/core/ids.ts'
 import { Rng } from '../../src/core/rng.ts'
 import { fingerprint } from '../../src/ledger/founding.ts'
 import { refusal } from '../core/refusal.ts'
-import { FAULTS, FIVE, GOOD } from './bundleFaults.ts'
+import { FAULTS, FIVE, forkOfTwoSizes, GOOD } from './bundleFaults.ts'
 import { judge, resealed } from './bundleKit.ts'
 
 const it = suite('second verifier')
@@ -73,6 +73,7 @@ claim('second verifier: it agrees on what is good, down to the last count', () =
       { bytes, root: null },
       { bytes, root: FIVE.digest },
       { bytes, root: fingerprint(FIVE.digest) },
+      { bytes: forkOfTwoSizes(), root: FIVE.digest },
     ],
     [],
   )
