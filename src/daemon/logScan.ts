@@ -60,7 +60,8 @@ function goodOf(
   const result = advance(tip, raws)
   const linked = result.ok ? raws.length : result.at - tip.size
   const whole = result.ok && tip.size + raws.length === upTo
-  if (whole && upTo === end.size && equalBytes(result.tip.lastHash, end.lastHash)) return { count: linked, broken: false }
+  if (whole && upTo === end.size && equalBytes(result.tip.lastHash, end.lastHash))
+    return { count: linked, broken: false }
   return { count: Math.max(0, linked - 1), broken: !whole || upTo === end.size }
 }
 

@@ -85,7 +85,8 @@ export class Repair {
       at = next
       if (at.size >= to) break
     }
-    if (at.size < to) throw new ConsiliumError({ code: 'range-short', message: `the peer has it up to ${at.size} only` })
+    if (at.size < to)
+      throw new ConsiliumError({ code: 'range-short', message: `the peer has it up to ${at.size} only` })
     if (last === undefined || !equalBytes(last, closing))
       throw new ConsiliumError({ code: 'range-contradicts', message: 'its author has signed other entries there too' })
     return raws.slice(0, to - tip.size)
