@@ -94,7 +94,7 @@ export class Repair {
 
   #beyondRepair({ tip, to }: Damage, asked: readonly MemberId[]): ConsiliumError {
     const { nameOf } = this.#parts
-    const range = to - tip.size === 1 ? `entry ${tip.size}` : `entries ${tip.size} to ${to - 1}`
+    const range = to - tip.size === 1 ? `entry ${tip.size} is` : `entries ${tip.size} to ${to - 1} are`
     const tried =
       to - tip.size > REPAIR_ENTRIES_MAX
         ? `and they are more than the ${REPAIR_ENTRIES_MAX} that can be put back one by one`
@@ -103,7 +103,7 @@ export class Repair {
           : `and none of the members asked could give them back (${asked.map(nameOf).join(', ')})`
     return new ConsiliumError({
       code: 'database-corrupt',
-      message: `${range} of the log of ${nameOf(tip.author)} (${tip.author.slice(0, 16)}…) are missing or damaged in database/, ${tried}: ${LEDGER_LOST}`,
+      message: `log of ${nameOf(tip.author)} (${tip.author.slice(0, 16)}…): ${range} missing or damaged in database/, ${tried}: ${LEDGER_LOST}`,
     })
   }
 }
