@@ -115,7 +115,7 @@ export class Daemon {
     const { logs } = this
     this.witness = new Witness({ ...shared, key: home.key.signing, logs })
     this.forks = new Forks({ ...shared, logs, feed, publish: this.#publisher.witness, log })
-    this.scrub = new Scrub(logs, (error) => this.#fail(error))
+    this.scrub = new Scrub({ ...shared, daemon: this, feed, log }, (error) => this.#fail(error))
     this.#replicator = new Replicator({
       logs,
       witness: this.witness,

@@ -12,6 +12,7 @@ import { fenceSentence } from './fenceSentence.ts'
 import { exists } from './files.ts'
 import { homePaths, openHome, requireWritable } from './home.ts'
 import { phaseWord } from './phaseWord.ts'
+import type { RepairDone } from './scrubRecord.ts'
 
 const DISK_FREE_BYTES_MIN = 1_000_000_000 // five members' rounds every ten minutes for a year: a million entries of 0.6 kB
 const CLOCK_AHEAD_MS_MAX = 60_000 // a member's newest entry may not be this far in our future
@@ -185,13 +186,25 @@ function fence(daemon: Daemon): Finding[] {
   return fence === null ? [] : [{ check: 'signing', ok: false, text: fenceSentence(fence) }]
 }
 
-/** A fault ends the node, so that this is never one. */
-function readThrough({ scrub: { last } }: Daemon): Finding {
-  const text =
-    last === null
-      ? 'the newest entries and all that decides were checked at the start; the rest is read through soon, and then daily'
-      : `all ${last.entries} entries were read through at ${new Date(last.atMs).toISOString()}, and each names the one before it`
-  return { check: 'ledger', ok: true, text }
+/** What cannot be put right ends the node, so that this is never a fault; a repair is to be looked at all the same. */
+function readThrough(daemon: Daemon): Finding {
+  const { last } = daemon.scrub
+  if (last === null) {
+    const text =
+      'the newest entries and all that decides were checked at the start; the rest is read through soon, and then daily'
+    return { check: 'ledger', ok: true, text }
+  }
+  const { entries, atMs, tookMs, repaired, repairs } = last
+  const read = `all ${entries} entries and the trees over them were read through at ${new Date(atMs).toISOString()} in ${(tookMs / 1_000).toFixed(1)} s`
+  if (repaired === 0) return { check: 'ledger', ok: true, text: `${read}, and each was as it was written` }
+  const places = repairs.map((one) => `${daemon.nameOf(one.author)}/${one.from} (${partsOf(one)})`).join(', ')
+  const text = `${read}; what this disk had lost or spoilt was put back: ${places}: have the disk and the memory of this machine tested`
+  return { check: 'ledger', ok: false, text }
+}
+
+function partsOf({ entries, nodes }: RepairDone): string {
+  const parts = [entries > 0 ? `entries: ${entries}` : [], nodes > 0 ? `nodes of the tree: ${nodes}` : []]
+  return parts.flat().join(', ')
 }
 
 function ledger(daemon: Daemon): Finding[] {

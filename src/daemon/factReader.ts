@@ -55,7 +55,7 @@ export class FactReader {
 
   /**
    * All facts of one stored log. Links are followed from the bookmark on, for LevelDB can lose an entry in silence, and that might be
-   * the one that restricts; before it, each fact is checked and `readThrough` looks at the rest. Error: `database-corrupt`.
+   * the one that restricts; before it, each fact is checked and the scrub looks at the rest. Error: `database-corrupt`.
    */
   async read(author: MemberId): Promise<Fact[]> {
     const tip = this.#parts.tip(author)
@@ -105,22 +105,10 @@ export class FactReader {
     if (state.size > 0) await this.#parts.store.putState(state)
   }
 
-  /**
-   * Follows every link of a stored log from its first entry, and waits for `rest` between slices; gives how many there are. Where one
-   * does not hold, the bookmark is dropped, so that no start goes past it. Error: `database-corrupt`.
-   */
-  async readThrough(author: MemberId, rest: () => Promise<void>): Promise<number> {
-    const tip = this.#parts.tip(author)
-    try {
-      for await (const _ of this.#follow(author, beginning(author), tip)) await rest()
-      return tip.size
-    } catch (error) {
-      if (error instanceof ConsiliumError && error.code === 'database-corrupt') {
-        this.#bookmarks.delete(author)
-        await this.#parts.store.putState(new Map([[`${PREFIX}${author}`, null]]))
-      }
-      throw error
-    }
+  /** A log is damaged and could not be put right: the bookmark is dropped, so that no start goes past it. Errors: those of the store. */
+  async distrust(author: MemberId): Promise<void> {
+    this.#bookmarks.delete(author)
+    await this.#parts.store.putState(new Map([[`${PREFIX}${author}`, null]]))
   }
 
   async *#follow(author: MemberId, from: End, to: End): AsyncGenerator<readonly Entry[]> {

@@ -36,7 +36,7 @@ import type { Room } from './room.ts'
 import { Turns } from './turns.ts'
 
 const HEADS = '/consilium/heads/1'
-const RANGE = '/consilium/range/1'
+export const RANGE = '/consilium/range/1'
 const HEARD_MAX = 8 // notes of 330 bytes per author; a contradiction is looked for as soon as its second side is heard
 const SLICE = 200 // entries verified before the event loop gets its turn: about 5 ms
 
@@ -361,7 +361,7 @@ export class Logs {
 }
 
 /** A relay that leaves out the body of a pause would have its reader train on; bodies that decide never go, so none may lack. */
-function requireBodies(entries: readonly Entry[]): void {
+export function requireBodies(entries: readonly Entry[]): void {
   const bare = entries.find(({ kind, body }) => body === null && isKind(kind) && classOf(kind) === 'decides')
   if (bare === undefined) return
   throw new ConsiliumError({

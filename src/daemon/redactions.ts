@@ -25,7 +25,8 @@ export interface RedactionsParts {
 /** One per daemon. Carrying out twice is carrying out once; what is on hold here waits for a start without the hold. */
 export class Redactions {
   readonly #parts: RedactionsParts
-  readonly #own = new Set<number>()
+  /** By author and number. */
+  readonly #known = new Map<string, Redaction>()
   /** Found at the start and not carried out yet; as many as the logs hold, as the facts are. */
   #found: Redaction[] = []
 
@@ -35,7 +36,7 @@ export class Redactions {
 
   /** Whether the own entry `seq` is redacted. */
   has(seq: number): boolean {
-    return this.#own.has(seq)
+    return this.#known.has(keyOf(this.#parts.self, seq))
   }
 
   /** Keeps what the logs say at a start; `finish` carries it out. */
@@ -44,9 +45,15 @@ export class Redactions {
     this.#found = redactionsIn(facts)
   }
 
-  /** Remembers own entries that are redacted. */
+  /** Remembers which entries are redacted. */
   note(facts: readonly Fact[]): void {
-    for (const { author, seq } of redactionsIn(facts)) if (author === this.#parts.self) this.#own.add(seq)
+    for (const redaction of redactionsIn(facts)) this.#known.set(keyOf(redaction.author, redaction.seq), redaction)
+  }
+
+  /** Drops again what came back with its body from a member that had it still. Errors: those of the store. */
+  async dropAgain(author: MemberId, from: number, to: number): Promise<void> {
+    const numbers = Array.from({ length: to - from }, (_, i) => from + i)
+    await this.drop(numbers.flatMap((seq) => this.#known.get(keyOf(author, seq)) ?? []))
   }
 
   /** Carries out what was found at the start, and waits for `rest` between slices. Errors: those of the store. */
@@ -59,6 +66,7 @@ export class Redactions {
 
   /** Drops the bodies that these facts take back. Errors: those of the store. */
   async carryOut(facts: readonly Fact[]): Promise<void> {
+    this.note(facts)
     await this.drop(redactionsIn(facts))
   }
 
@@ -90,6 +98,8 @@ export class Redactions {
 }
 
 const SLICE = 100 // reads of single entries before the event loop rests: about 5 ms
+
+const keyOf = (author: MemberId, seq: number): string => `${author} ${seq}`
 
 /** Of their author's own entries: nobody redacts in the log of another. */
 function redactionsIn(facts: readonly Fact[]): Redaction[] {

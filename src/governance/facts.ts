@@ -16,6 +16,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'round.merged',
   'round.evaluated',
   'operator.pruned',
+  'operator.scrubbed',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

@@ -70,6 +70,8 @@ export const KINDS = {
   'alarm.fork': v.strictObject({ member: bytes32, size: count }),
   /** Bodies of one class that its author's node dropped from its copy of `member`'s log: of entries older than `before`, in milliseconds. */
   'operator.pruned': v.strictObject({ member: bytes32, class: code, before: count, entries: count }),
+  /** Its author's node read all logs through: so many entries, of which so many were put back, nodes of the trees among them. */
+  'operator.scrubbed': v.strictObject({ entries: count, repaired: count }),
   /** The author takes back the body of its own entry `seq`, everywhere; `hash` and `refs` name the entry. */
   'operator.redacted': v.strictObject({ seq: count, hash: bytes32, reason: code }),
 } as const

@@ -33,6 +33,7 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'round.evaluated': 'training',
   'alarm.fork': 'decides',
   'operator.pruned': 'keeping',
+  'operator.scrubbed': 'operation',
   'operator.redacted': 'decides', // each node drops by it, at every start anew
 }
 

@@ -54,8 +54,18 @@ export interface LogBatch {
 /** Entries whose bodies one call may drop: decoded before and after, about 5 ms in all without a turn of the event loop. */
 export const DROP_ENTRIES_MAX = 128
 
+/** Entries that one call may put back: 16 of the largest commits, some 10 ms to hand to the database; what loses more is no flipped bit. */
+export const REPAIR_ENTRIES_MAX = 4_096
+
+/** How much was missing or wrong, and is there again. */
+export interface Repaired {
+  readonly entries: number
+  /** Of the tree. */
+  readonly nodes: number
+}
+
 /**
- * Guarantees. `append`, `dropBodies` and `putState` resolve only when the write is durable (synced), all of it or none; they run one after another
+ * Guarantees. `append`, `repair`, `dropBodies` and `putState` resolve only when the write is durable (synced), all of it or none; they run one after another
  * in call order; a rejected write means *unknown*: the store refuses further writes (`store-failed`) until it is opened again. A batch
  * that is refused before anything is written (`log-frozen`, `store-busy`, `author-collision`) leaves the store usable. Reads see every
  * resolved write. Byte arrays are kept by reference while a call runs, and what a read returns is not to be changed.
@@ -102,5 +112,12 @@ export interface LogStore {
    * changed.
    */
   dropBodies(author: MemberId, seqs: readonly number[], state?: ReadonlyMap<string, Uint8Array | null>): Promise<void>
+  /**
+   * Puts back the entries `from` ≤ seq < `from` + `raws.length` (at most `REPAIR_ENTRIES_MAX`) where they are missing or damaged, and
+   * those nodes of the tree whose last leaf is among them; an entry that is there, with its body or without, stays. Durable when it
+   * resolves. Error: `repair-unlinked` where the first does not name the stored entry before it, or the stored one after it (or the
+   * head) the last; then nothing has changed.
+   */
+  repair(author: MemberId, from: number, raws: readonly Uint8Array[]): Promise<Repaired>
   close(): Promise<void>
 }

@@ -45,7 +45,7 @@ export function corrupt(path: string, found: string, cause?: unknown): Consilium
 
 /** What a hospital can do whose own log is damaged or old. */
 export const LEDGER_LOST =
-  'nothing was changed; keep a copy of the folder, then put back the newest copy of database/ that you have and leave heads.pin as it is (a copy that lacks what was signed is refused); without one this key cannot sign on (README, "Backups")'
+  'nothing was changed; move database/ out of the data folder, leave heads.pin where it is, and start: all logs are fetched back from the other members before anything is signed, and what nobody else holds is lost: bindings of tables (bind again), checkpoints of studies, own entries that no member had fetched (README, "Backups")'
 
 function hasAny(codes: ReadonlySet<string>, wanted: readonly string[]): boolean {
   return wanted.some((code) => codes.has(code))

@@ -6,7 +6,8 @@ import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import { compareIds, type MemberId } from '../core/ids.ts'
 import { rootAt } from '../ledger/chain.ts'
 import { Frontier } from '../ledger/merkle.ts'
-import type { Final, FinalTimes, LogBatch, LogStore, StoredHead, Witnessed } from '../ledger/store.ts'
+import type { Final, FinalTimes, LogBatch, LogStore, Repaired, StoredHead, Witnessed } from '../ledger/store.ts'
+import { type Batch, putAll, putNodes, putRepair } from './batches.ts'
 import { checkLog, checkPin, requireCurrent } from './check.ts'
 import { HeadPin, type Pin, pinMissing, pinPath } from './headPin.ts'
 import { corrupt, storeError } from './levelErrors.ts'
@@ -16,8 +17,6 @@ import {
   decodeHeadRecord,
   decodeState,
   encodeHeadRecord,
-  encodeState,
-  nodeKey,
   numberKey,
   numberOf,
   shortAuthor,
@@ -25,6 +24,7 @@ import {
   TABLE,
   tableRange,
 } from './records.ts'
+import { repairIn } from './repairing.ts'
 import { checkSeqs, withoutBody } from './withoutBody.ts'
 import { WitnessRecords } from './witnessRecords.ts'
 import { checkBatch, type WriteHooks, WriteQueue } from './writes.ts'
@@ -251,6 +251,12 @@ export class LevelStore implements LogStore {
     })
   }
 
+  repair(author: MemberId, from: number, raws: readonly Uint8Array[]): Promise<Repaired> {
+    return repairIn(this.#writes, this, { author, from, raws }, (plan) =>
+      this.#write((batch) => putRepair(batch, shortAuthor(author), plan)),
+    )
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -267,7 +273,7 @@ export class LevelStore implements LogStore {
     await this.#write((batch) => {
       for (const [i, raw] of entries.entries()) batch.put(numberKey(TABLE.entry, short, from + i), raw)
       batch.put(numberKey(TABLE.commit, short, head.size), head.note)
-      for (const { level, index, hash } of nodes) batch.put(nodeKey(short, level, index), hash)
+      putNodes(batch, short, nodes)
       batch.put(authorKey(TABLE.head, short), encodeHeadRecord(head))
       if (state !== undefined) putAll(batch, state)
     })
@@ -385,14 +391,5 @@ export class LevelStore implements LogStore {
         })
       }
     }
-  }
-}
-
-type Batch = { put(key: Uint8Array, value: Uint8Array): unknown; del(key: Uint8Array): unknown }
-
-function putAll(batch: Batch, state: ReadonlyMap<string, Uint8Array | null>): void {
-  for (const [name, value] of state) {
-    if (value === null) batch.del(stateKey(name))
-    else batch.put(stateKey(name), encodeState(name, value))
   }
 }

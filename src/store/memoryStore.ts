@@ -1,12 +1,14 @@
 /** LogStore in memory: for the simulator and for tests; `reopen` gives what a disk would hold after a crash. */
 import { invariant } from '../core/errors.ts'
 import { compareIds, type MemberId } from '../core/ids.ts'
-import type { Final, FinalTimes, LogBatch, LogStore, StoredHead, Witnessed } from '../ledger/store.ts'
+import type { Final, FinalTimes, LogBatch, LogStore, Repaired, StoredHead, Witnessed } from '../ledger/store.ts'
+import { repairIn } from './repairing.ts'
 import { checkSeqs, withoutBody } from './withoutBody.ts'
 import { checkBatch, type WriteHooks, WriteQueue } from './writes.ts'
 
 interface Log {
-  readonly entries: Uint8Array[]
+  /** Undefined where one was lost. */
+  readonly entries: (Uint8Array | undefined)[]
   /** Ascending by size. */
   readonly commits: { readonly size: number; readonly note: Uint8Array }[]
   head: StoredHead
@@ -75,6 +77,7 @@ export class MemoryStore implements LogStore {
     const out: Uint8Array[] = []
     let bytes = 0
     for (const raw of this.#contents.logs.get(author)?.entries.slice(from, Math.max(from, to)) ?? []) {
+      if (raw === undefined) break
       bytes += raw.length
       if (bytes > bytesMax && out.length > 0) break
       out.push(raw)
@@ -162,6 +165,27 @@ export class MemoryStore implements LogStore {
         this.#setState(state)
       }
     })
+  }
+
+  repair(author: MemberId, from: number, raws: readonly Uint8Array[]): Promise<Repaired> {
+    return repairIn(this.#writes, this, { author, from, raws }, ({ entries, nodes }) => {
+      const log = this.#contents.logs.get(author)
+      for (const { seq, raw } of entries) if (log !== undefined) log.entries[seq] = raw
+      for (const { level, index, hash } of nodes) this.#contents.nodes.set(`${author} ${level} ${index}`, hash)
+    })
+  }
+
+  /** Loses an entry or changes it, in silence, as a disk may. */
+  spoil(author: MemberId, seq: number, raw: Uint8Array | undefined): void {
+    const log = this.#contents.logs.get(author)
+    invariant(log !== undefined && seq < log.entries.length, 'what is spoilt was stored')
+    log.entries[seq] = raw
+  }
+
+  /** Loses a node of the tree or changes it. */
+  spoilNode(author: MemberId, level: number, index: number, hash: Uint8Array | undefined): void {
+    if (hash === undefined) this.#contents.nodes.delete(`${author} ${level} ${index}`)
+    else this.#contents.nodes.set(`${author} ${level} ${index}`, hash)
   }
 
   close(): Promise<void> {

@@ -2,7 +2,14 @@
 import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import type { LogBatch, StoredHead } from '../ledger/store.ts'
 
-export type WriteOperation = 'append' | 'putState' | 'putForkEvidence' | 'dropBodies' | 'putWitnessed' | 'putFinal'
+export type WriteOperation =
+  | 'append'
+  | 'putState'
+  | 'putForkEvidence'
+  | 'dropBodies'
+  | 'putWitnessed'
+  | 'putFinal'
+  | 'repair'
 
 /** Faults for tests: throwing in `before` means failed and not written, in `after` failed though written. */
 export interface WriteHooks {

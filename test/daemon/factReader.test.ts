@@ -6,7 +6,6 @@ import type { Cbor } from '../../src/core/cbor.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import type { MemberId } from '../../src/core/ids.ts'
 import { FactReader } from '../../src/daemon/factReader.ts'
-import { Scrub } from '../../src/daemon/scrub.ts'
 import { factsOf } from '../../src/governance/facts.ts'
 import { type EntryDraft, emptyTip, type Tip } from '../../src/ledger/chain.ts'
 import type { Entry } from '../../src/ledger/entry.ts'
@@ -166,39 +165,8 @@ it('a lost or spoilt fact stops the start although a bookmark lies behind it; a 
   shelf.spoil = (seq, raw) => (seq === 2 ? null : raw)
   const again = shelf.reader()
   assert.is((await again.read(ADA.member)).length, 1)
-  assert.match(await codeOf(again.readThrough(ADA.member, async () => undefined)), named(2))
+  await again.distrust(ADA.member)
   assert.match(await codeOf(shelf.reader().read(ADA.member)), named(2), 'no start goes past it any more')
-})
-
-it('the scrub reads all logs, again and again, says when, and ends with the node or at damage', async () => {
-  const passes: MemberId[] = []
-  const stop = new AbortController()
-  let failing = false
-  const damages: unknown[] = []
-  const scrub = new Scrub(
-    {
-      authors: () => [ADA.member, BEN.member],
-      facts: {
-        readThrough: async (author, rest) => {
-          await rest()
-          passes.push(author)
-          if (failing) throw new Error('damaged')
-          if (passes.length >= 4) stop.abort()
-          return 7
-        },
-      },
-    },
-    (error) => damages.push(error),
-    { firstMs: 1, againMs: 1, restMs: 1 },
-  )
-  assert.is(scrub.last, null)
-  await scrub.run(stop.signal)
-  assert.equal(passes, [ADA.member, BEN.member, ADA.member, BEN.member])
-  assert.is(scrub.last?.entries, 14)
-  assert.equal(damages, [], 'a stop is no damage')
-  failing = true
-  await scrub.run(new AbortController().signal)
-  assert.is(damages.length, 1)
 })
 
 it.run()

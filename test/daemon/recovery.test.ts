@@ -1,9 +1,12 @@
 /** A node that has lost what it signed, or goes on from an old copy of its folder, fetches its log back and signs no second history. */
-import { cp, rm } from 'node:fs/promises'
+import { cp, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Level } from 'level'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { EntryReport, ForkReport, VerifyReport } from '../../src/daemon/api.ts'
+import { readMemberKey } from '../../src/daemon/memberKey.ts'
+import { numberKey, shortAuthor, TABLE } from '../../src/store/records.ts'
 import {
   bind,
   consilium,
@@ -71,6 +74,33 @@ it('a node whose database is gone fetches all logs back, its own too, and goes o
     await until(10_000, 'the others to hear of it', async () => (await sizeOf(three, 'one')) > signed + 4)
     await checkHistory(one, [two, three])
   }))
+
+for (const whose of ['one', 'two'] as const)
+  it(`a start that finds ${whose === 'one' ? 'its own log' : 'the log of another'} damaged says what to do, and with that goes on as if nothing had been`, () =>
+    inFolder(async (folder, nodes) => {
+      const [one, two, three] = await training(folder, nodes)
+      await one.end('SIGTERM')
+      const signed = await sizeOf(two, 'one')
+      const database = join(one.home, 'database')
+      const author = (await readMemberKey(join(folder, whose, 'member.key'))).id
+      const db = new Level<Uint8Array, Uint8Array>(database, { keyEncoding: 'view', valueEncoding: 'view' })
+      await db.del(numberKey(TABLE.entry, shortAuthor(author), 5)) // after five rounds among the newest 256
+      await db.close()
+      const refused = await consilium(['start', '--home', one.home])
+      assert.is(refused.code, 1)
+      assert.match(refused.err, /entry \d+ of \d+ is missing.*move database\/ out of the data folder/)
+      await rename(database, join(folder, 'moved-away')) // as the message says, with heads.pin left where it is
+      await one.start()
+      await signing([one])
+      assert.ok((await sizeOf(one, 'one')) >= signed, 'all that was signed is back before anything is signed')
+      const study = (await two.status())?.studies[0]?.id as string
+      await until(20_000, 'the study to be known again', async () => ((await one.status())?.studies.length ?? 0) === 1)
+      await bind(folder, one, study, patients(60, 0))
+      const before = await roundOf(two)
+      await until(30_000, 'training to go on', async () => (await roundOf(one)) > before)
+      await until(10_000, 'the others to hear of it', async () => (await sizeOf(three, 'one')) > signed + 4)
+      await checkHistory(one, [two, three])
+    }))
 
 it('a folder put back from an old backup, its pin with it, signs no second history', () =>
   inFolder(async (folder, nodes) => {

@@ -2,11 +2,12 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { equalBytes, toHex, utf8 } from '../../src/core/bytes.ts'
+import type { MemberId } from '../../src/core/ids.ts'
 import { emptyTip, tipOf } from '../../src/ledger/chain.ts'
-import { decodeEntry } from '../../src/ledger/entry.ts'
+import { decodeEntry, dropBody } from '../../src/ledger/entry.ts'
 import { Frontier } from '../../src/ledger/merkle.ts'
 import { verifyConsistency, verifyInclusion } from '../../src/ledger/proof.ts'
-import { DROP_ENTRIES_MAX, type LogStore } from '../../src/ledger/store.ts'
+import { DROP_ENTRIES_MAX, type LogStore, REPAIR_ENTRIES_MAX } from '../../src/ledger/store.ts'
 import { openFrame } from '../../src/ledger/wire.ts'
 import { serveRange } from '../../src/store/serveRange.ts'
 import { TreeReader } from '../../src/store/treeReader.ts'
@@ -16,12 +17,17 @@ import { batchOf, type commitOf, FOUNDING, keyOf, logOf } from '../ledger/fixtur
 /** A place that outlives the stores opened on it. The node's own key is Ada's. */
 export interface Place {
   open(hooks?: WriteHooks): Promise<LogStore>
+  /** While no store is open on it: loses an entry or changes it, as a disk may. */
+  spoil(author: MemberId, seq: number, raw?: Uint8Array): Promise<void>
+  /** The same of a node of the tree. */
+  spoilNode(author: MemberId, level: number, index: number, hash?: Uint8Array): Promise<void>
   remove(): Promise<void>
 }
 
 const ADA = keyOf('ada')
 const BEN = keyOf('ben')
 const ROOT = new Uint8Array(32).fill(7)
+const LONG = logOf(BEN, [250, 50]) // a start looks at the newest 256 alone
 const bytesOf = (list: readonly Uint8Array[]) => list.map(toHex)
 
 export function logStoreSuite(name: string, make: () => Promise<Place>): void {
@@ -299,6 +305,7 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
     'dropBodies',
     'putWitnessed',
     'putFinal',
+    'repair',
   ] as const) {
     for (const moment of ['before', 'after'] as const) {
       const outcome = moment === 'before' ? 'was not written' : 'was written all the same'
@@ -306,12 +313,100 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
         `a failed ${operation} that ${outcome}: all or nothing after a restart, and no write before it`,
         async (first, place) => {
           await first.append(batchOf(logOf(ADA, [3])[0] as ReturnType<typeof commitOf>))
+          for (const commit of operation === 'repair' ? LONG : []) await first.append(batchOf(commit))
           await first.close()
+          if (operation === 'repair') await place.spoil(BEN.member, 7)
           await failing(place, operation, moment)
         },
       )
     }
   }
+
+  claim(
+    'entries and nodes that were lost or spoilt are put back, and nothing else is touched',
+    async (first, place) => {
+      const commits = logOf(BEN, [250, 250, 100])
+      for (const commit of commits) await first.append(batchOf(commit))
+      await first.dropBodies(BEN.member, [12])
+      await first.close()
+      const raws = commits.flatMap((commit) => commit.raws)
+      for (const seq of [10, 255]) await place.spoil(BEN.member, seq)
+      await place.spoil(BEN.member, 11, raws[12])
+      await place.spoil(BEN.member, 256, raws[256]?.subarray(1))
+      await place.spoilNode(BEN.member, 1, 0)
+      await place.spoilNode(BEN.member, 1, 1, ROOT)
+      const store = await place.open()
+      assert.equal(await store.repair(BEN.member, 9, raws.slice(9, 14)), { entries: 2, nodes: 0 })
+      assert.is((await store.entries(BEN.member, 0, 255)).length, 255)
+      assert.is(
+        decodeEntry((await store.entries(BEN.member, 12, 13))[0] as Uint8Array).body,
+        null,
+        'what was dropped stays',
+      )
+      assert.equal(await store.nodes(BEN.member, 1, 0, 1), [])
+      assert.equal(await store.repair(BEN.member, 255, raws.slice(255, 257)), { entries: 2, nodes: 1 })
+      assert.equal(await store.repair(BEN.member, 511, raws.slice(511, 512)), { entries: 0, nodes: 1 }, 'a node alone')
+      assert.equal(await store.repair(BEN.member, 511, raws.slice(511, 512)), { entries: 0, nodes: 0 })
+      await store.close()
+      const again = await place.open()
+      const kept = await again.entries(BEN.member, 0, 600)
+      assert.equal(bytesOf(kept), bytesOf(raws.map((raw, i) => (i === 12 ? dropBody(raw) : raw))))
+      const tree = new TreeReader(again, BEN.member)
+      assert.is(toHex(await tree.root(600)), toHex(commits[2]?.head.root as Uint8Array))
+      await again.close()
+    },
+  )
+
+  claim('the first entry of a log is put back too, and one that links to the head', async (first, place) => {
+    const commits = logOf(BEN, [250, 50])
+    const raws = commits.flatMap((commit) => commit.raws)
+    for (const commit of commits) await first.append(batchOf(commit))
+    await first.close()
+    await place.spoil(BEN.member, 0)
+    const store = await place.open()
+    assert.equal(await store.repair(BEN.member, 0, raws.slice(0, 1)), { entries: 1, nodes: 0 })
+    assert.equal(await store.repair(BEN.member, 299, raws.slice(299)), { entries: 0, nodes: 0 })
+    assert.equal(bytesOf(await store.entries(BEN.member, 0, 300)), bytesOf(raws))
+    await store.close()
+  })
+
+  claim('what does not link is not put back, nothing changes, and the store goes on', async (first, place) => {
+    const commits = logOf(BEN, [20, 256, 10])
+    const other = { raws: logOf(BEN, [20, 256, 10], 'other').flatMap((commit) => commit.raws) }
+    for (const commit of commits) await first.append(batchOf(commit))
+    await first.close()
+    for (const seq of [7, 8, 12]) await place.spoil(BEN.member, seq)
+    const store = await place.open()
+    const raws = commits.flatMap((commit) => commit.raws)
+    const mixed = [raws[7], other.raws[8], raws[9]] as Uint8Array[]
+    for (const [from, given] of [
+      [7, raws.slice(7, 8)], // the one after it is missing
+      [8, raws.slice(8, 9)], // the one before it is
+      [7, other.raws.slice(7, 9)],
+      [6, other.raws.slice(6, 10)],
+      [7, mixed],
+      [7, raws.slice(8, 10)],
+      [7, [Uint8Array.of(1), raws[8] as Uint8Array]],
+      [285, other.raws.slice(285)],
+    ] as [number, Uint8Array[]][]) {
+      const code = await store.repair(BEN.member, from, given).then(
+        () => 'repaired',
+        (error: { code?: string }) => error.code,
+      )
+      assert.is(code, 'repair-unlinked', `${from} + ${given.length}`)
+    }
+    for (const [from, given] of [
+      [284, raws.slice(283)],
+      [7, []],
+      [0, Array.from({ length: REPAIR_ENTRIES_MAX + 1 }, () => raws[0] as Uint8Array)],
+    ] as [number, Uint8Array[]][])
+      assert.is(await store.repair(BEN.member, from, given).catch(() => 'refused'), 'refused')
+    assert.is((await store.entries(BEN.member, 0, 286)).length, 7)
+    assert.equal(await store.repair(BEN.member, 7, raws.slice(7, 9)), { entries: 2, nodes: 0 })
+    assert.equal(await store.repair(BEN.member, 5, raws.slice(5)), { entries: 1, nodes: 0 })
+    assert.is((await store.entries(BEN.member, 0, 286)).length, 286)
+    await store.close()
+  })
 
   claim('what was cosigned is there after a restart, and never goes back', async (store, place) => {
     assert.is(await store.witnessed(BEN.member), undefined)
@@ -397,6 +492,7 @@ async function failing(place: Place, operation: WriteOperation, moment: 'before'
     putWitnessed: () => store.putWitnessed(BEN.member, { size: 7, root: ROOT }),
     putFinal: () => store.putFinal(BEN.member, { size: 7, note: utf8('cosigned'), timeS: 1_790_000_000 }),
     dropBodies: () => store.dropBodies(ADA.member, [0, 2], state),
+    repair: () => store.repair(BEN.member, 6, (LONG[0] as (typeof LONG)[0]).raws.slice(6, 9)).then(() => undefined),
   }[operation]
   const codeOf = (promise: Promise<void>) =>
     promise.then(
@@ -417,6 +513,8 @@ async function failing(place: Place, operation: WriteOperation, moment: 'before'
   assert.is((await again.witnessed(BEN.member))?.size, written && operation === 'putWitnessed' ? 7 : undefined)
   assert.is((await again.final(BEN.member))?.size, written && operation === 'putFinal' ? 7 : undefined)
   assert.is((await again.forkEvidence(BEN.member)) !== undefined, written && operation === 'putForkEvidence')
+  const ofBen = (await again.entries(BEN.member, 0, 300)).length
+  assert.is(ofBen, operation !== 'repair' ? 0 : written ? 300 : 7)
   const bodies = (await again.entries(ADA.member, 0, 3)).map((raw) => decodeEntry(raw).body !== null)
   const dropped = written && operation === 'dropBodies'
   assert.equal(bodies, [!dropped, true, !dropped])
