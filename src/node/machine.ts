@@ -191,6 +191,7 @@ export class Machine {
     const { context, liveness, seen } = parts
     if (!liveness.connected(member, context.now)) return
     context.out.push({ type: 'ask-heads', peer: member })
+    parts.witnessing.met()
     const before = seen.get(member)
     if (before !== undefined && context.now - before < SEEN_AGAIN_MS) return
     seen.set(member, context.now)

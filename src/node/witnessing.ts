@@ -43,6 +43,8 @@ export class Witnessing {
   readonly #everyMs: number
   #askedSize = 0
   #askedAtMs = Number.NEGATIVE_INFINITY
+  /** When the first member came that could not hear the last request. */
+  #metAtMs: number | null = null
   /** Cosignatures made and not told yet, by author. */
   readonly #untold = new Map<MemberId, LogState>()
   #toldAtMs = Number.NEGATIVE_INFINITY
@@ -58,6 +60,11 @@ export class Witnessing {
 
   get finality(): Finality {
     return this.#finality
+  }
+
+  /** A member is connected: what is not final may become so with it. */
+  met(): void {
+    this.#metAtMs ??= this.#context.now
   }
 
   /** A log is stored up to here, under a signed head. */
@@ -121,6 +128,7 @@ export class Witnessing {
     if (this.#askIsDue(connected)) {
       this.#askedSize = this.#log(context.self).stored?.size ?? 0
       this.#askedAtMs = context.now
+      this.#metAtMs = null
       context.out.push({ type: 'ask-cosign' })
     }
     for (const [author, log] of this.#logs) {
@@ -156,7 +164,10 @@ export class Witnessing {
   }
 
   #askAtMs(size: number): number {
-    return this.#askedAtMs + (size > this.#askedSize ? this.#everyMs : ASK_AGAIN_MS)
+    if (size > this.#askedSize) return this.#askedAtMs + this.#everyMs
+    // not at once: others come with the first after a partition, and gossip needs a moment to reach them
+    const metAtMs = Math.max(this.#askedAtMs, this.#metAtMs ?? Number.POSITIVE_INFINITY) + this.#everyMs
+    return Math.min(metAtMs, this.#askedAtMs + ASK_AGAIN_MS)
   }
 
   /** What to cosign of one log now: what its author asked for, or what nobody asks for any more. */

@@ -80,7 +80,8 @@ async function open(peers: Peers, self: MemberId, store: MemoryStore, spoil: Spo
     },
     async *request(peer: MemberId, protocol: string, request: Uint8Array) {
       if (protocol === LEAF) node.asked++
-      yield* (peers.get(peer)?.get(protocol) as RequestHandler)(self, request, never)
+      const handler = peers.get(peer)?.get(protocol)
+      if (handler !== undefined) yield* handler(self, request, never)
     },
   } as unknown as Transport
   const logs = new Logs({ self, founding: FOUNDING, members: MEMBERS, store, transport, room: ROOM })
