@@ -25,7 +25,7 @@ export function bootedEvent(
     datasets: [...disk.bindings.values()].map(({ bound }) => bound),
     acceptance: identities.sign(node, acceptanceMessage(founding)),
     finals: [...disk.finals.values()],
-    forks: [],
+    forks: [...disk.forks].map((author) => ({ author, size: disk.sizeOf(author).size })),
     fence: fenceNeeds(members.length),
     signed: disk.sizeOf(self).size,
   }

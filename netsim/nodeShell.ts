@@ -6,7 +6,6 @@ import { Rng } from '../src/core/rng.ts'
 import type { Dataset } from '../src/data/dataset.ts'
 import type { Update } from '../src/gossip/update.ts'
 import { factsOf } from '../src/governance/facts.ts'
-import type { Learner } from '../src/learn/learner.ts'
 import { extend, rootAt } from '../src/ledger/chain.ts'
 import { rootOf } from '../src/ledger/head.ts'
 import type { Action, Draft } from '../src/node/actions.ts'
@@ -16,40 +15,15 @@ import type { StoredCheckpoint } from '../src/training/storedCheckpoint.ts'
 import { type Job, Trainer } from '../src/training/trainer.ts'
 import { WeightStore } from '../src/training/weightStore.ts'
 import { bootedEvent } from './booted.ts'
-import type { Clock } from './clock.ts'
 import type { Disk } from './disk.ts'
-import { type Identities, saltOf } from './identity.ts'
-import type { Lie } from './liar.ts'
-import type { Network, Port } from './network.ts'
+import { saltOf } from './identity.ts'
+import type { Port } from './network.ts'
 import { takeFrames } from './replication.ts'
-import type { Timing } from './timing.ts'
-import type { Step } from './trace.ts'
+import type { ShellParts } from './shellParts.ts'
 import { prepare, type Sent } from './updateMessage.ts'
 import { cosign, finalsBeyond } from './witness.ts'
 
 type Of<T extends Action['type']> = Extract<Action, { type: T }>
-
-/** What one start of a node is made of. */
-export interface ShellParts {
-  readonly node: number
-  /** 0 the first time. */
-  readonly start: number
-  readonly seed: string
-  readonly identities: Identities
-  readonly clock: Clock
-  readonly network: Network<NodeShell>
-  readonly disk: Disk
-  readonly learner: Learner
-  /** The node's tables: the first one, and what is bound in its place later. */
-  readonly tables: readonly Dataset[]
-  readonly timing: Timing
-  readonly lies: readonly Lie[]
-  readonly onStep: (step: Step) => void
-  /** Called around each durable write of own entries; may crash the node. */
-  readonly onCommit: (side: 'before' | 'after') => void
-  /** The machine asked for an end. */
-  readonly onEnd: (why: string) => void
-}
 
 interface Waiting {
   readonly tag: string
@@ -104,6 +78,12 @@ export class NodeShell implements Port {
     return this.#parts.disk
   }
 
+  /** What it shows to another. */
+  diskFor(member: MemberId): Disk {
+    const { second, disk } = this.#parts
+    return second?.fools(member) ? second.disk : disk
+  }
+
   get weightsMost(): number {
     return this.#weightsMost
   }
@@ -148,8 +128,17 @@ export class NodeShell implements Port {
   }
 
   /** A head on the gossip topic, or one that its author asks to have cosigned. */
-  hearHead(note: Uint8Array, from: MemberId, asks = false): void {
-    this.#hearHead(note, from, this.#tickets++, asks)
+  hearHead(note: Uint8Array | null, from: MemberId, asks: boolean): void {
+    if (note !== null) this.#hearHead(note, from, this.#tickets++, asks)
+  }
+
+  /** Evidence of two histories; it is kept, told to the machine, and passed on once. */
+  hearFork(author: MemberId, size: number): void {
+    const { disk, network, node } = this.#parts
+    if (author === this.member || disk.forks.has(author)) return
+    disk.forks.add(author)
+    this.feed({ type: 'fork-proven', author, size })
+    network.broadcast(node, (port) => port.hearFork(author, size))
   }
 
   /** What a witness cosigned. */
@@ -174,14 +163,14 @@ export class NodeShell implements Port {
   }
 
   #step(event: NodeEvent): void {
-    const { clock, node, start, onStep } = this.#parts
-    const actions = this.#machine.step(event, clock.now)
-    onStep({ now: clock.now, node, start, event, actions })
+    const { clock, node, start, onStep, skewMs } = this.#parts
+    const actions = this.#machine.step(event, clock.now + skewMs)
+    onStep({ now: clock.now + skewMs, node, start, event, actions })
     let wakeAtMs = Number.POSITIVE_INFINITY
     for (const action of actions) {
       if (this.#dead) return
       this.#weightsMost = Math.max(this.#weightsMost, this.#weights.size)
-      if (action.type === 'wake') wakeAtMs = action.atMs
+      if (action.type === 'wake') wakeAtMs = action.atMs - skewMs
       else this.#carryOut(action)
     }
     this.#schedule(wakeAtMs)
@@ -206,9 +195,8 @@ export class NodeShell implements Port {
       case 'record':
         return this.#record(action)
       case 'announce-head':
-        return this.#announce()
       case 'ask-cosign':
-        return this.#askCosign()
+        return this.#tellHead(action.type === 'ask-cosign')
       case 'cosign':
         return this.#cosign(action.log)
       case 'announce-cosigned':
@@ -220,8 +208,7 @@ export class NodeShell implements Port {
       case 'replicate':
         return this.#replicate(action)
       case 'keep-fork':
-        disk.forks.add(action.author)
-        return this.feed({ type: 'fork-proven', author: action.author, size: action.size })
+        return this.hearFork(action.author, action.size)
       case 'verdict':
         return this.#settle(action)
       case 'open-study':
@@ -281,21 +268,18 @@ export class NodeShell implements Port {
       disk.append(tip, entries, identities.signHead(node, tip.size, rootAt(tip)))
       written.push(...entries)
     }
+    this.#parts.second?.commit(drafts)
     for (const { stored } of taken) if (stored !== null) disk.keep(stored)
     onCommit('after')
     const tags = taken.map(({ tag }) => tag)
     this.feed({ type: 'committed', log: disk.sizeOf(this.member), tags, facts: factsOf(written, this.member) })
   }
 
-  #announce(): void {
-    const note = this.#parts.disk.note(this.member)
-    if (note !== null) this.#parts.network.broadcast(this.#parts.node, (port) => port.hearHead(note, this.member))
-  }
-
-  #askCosign(): void {
-    const note = this.#parts.disk.note(this.member)
-    const { network, node } = this.#parts
-    if (note !== null) network.broadcast(node, (port) => port.hearHead(note, this.member, true))
+  #tellHead(asks: boolean): void {
+    const { network, node, disk, second } = this.#parts
+    const [note, other] = [disk, second?.disk ?? disk].map((one) => one.note(this.member))
+    const noteFor = (member: MemberId) => (second?.fools(member) ? other : note)
+    network.broadcast(node, (port) => port.hearHead(noteFor(port.member) ?? null, this.member, asks))
   }
 
   #cosign(log: LogSize): void {
@@ -307,7 +291,10 @@ export class NodeShell implements Port {
 
   #askHeads(peer: MemberId): void {
     const { network, node, disk } = this.#parts
-    const ask = (port: NodeShell) => ({ notes: port.disk.notes(), finals: finalsBeyond(port.disk, disk.finals) })
+    const ask = (port: NodeShell) => ({
+      notes: port.diskFor(this.member).notes(),
+      finals: finalsBeyond(port.disk, disk.finals),
+    })
     network.request(node, this.#numberOf(peer), ask, (told) => {
       if (told === null) return
       for (const note of told.notes) this.#hearHead(note, peer, null, false)
@@ -321,6 +308,7 @@ export class NodeShell implements Port {
 
   #hearHead(note: Uint8Array, from: MemberId, ticket: Ticket | null, asks: boolean): void {
     const { head, signatureValid } = this.#parts.identities.readHead(note)
+    if (this.#parts.second !== null && head.author === this.member) return // it knows that it lies
     const log = { author: head.author, size: head.size, root: rootOf(head) }
     if (ticket !== null) this.#pending.set(ticket, null)
     this.feed({ type: 'head-heard', ticket, from, log, signatureValid, asks })
@@ -333,7 +321,7 @@ export class NodeShell implements Port {
     network.request(
       node,
       this.#numberOf(peer),
-      (port) => port.disk.frames(author, from),
+      (port) => port.diskFor(this.member).frames(author, from),
       (frames) => {
         if (this.#dead) return
         const fault =

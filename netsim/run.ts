@@ -7,9 +7,11 @@ import { Rng } from '../src/core/rng.ts'
 import type { Scaling } from '../src/core/statistics.ts'
 import type { Dataset } from '../src/data/dataset.ts'
 import type { Learner, Weights } from '../src/learn/learner.ts'
+import type { LogSize } from '../src/node/events.ts'
 import type { Machine } from '../src/node/machine.ts'
 import { Clock } from './clock.ts'
 import { Disk, type StoredLog } from './disk.ts'
+import { Equivocation, type Equivocator } from './equivocator.ts'
 import type { Fault } from './fault.ts'
 import { Identities, type Signatures } from './identity.ts'
 import type { Liar, Lie } from './liar.ts'
@@ -31,6 +33,9 @@ export interface StudyOptions {
   readonly timing?: Partial<Timing>
   readonly faults?: readonly Fault[]
   readonly liars?: readonly Liar[]
+  readonly equivocator?: Equivocator
+  /** Whether it goes on until every log is final at every node that is present, as far as it is there. */
+  readonly untilFinal?: boolean
   /** Modelled where absent. */
   readonly signatures?: Signatures
   /** Virtual milliseconds after which it stops in any case. */
@@ -49,6 +54,10 @@ export interface NodeResult {
   readonly metrics: Metrics | null
   /** All members' logs as this node holds them. */
   readonly logs: ReadonlyMap<MemberId, StoredLog>
+  /** The newest final head of each log that it keeps. */
+  readonly finals: ReadonlyMap<MemberId, LogSize>
+  /** Authors of whom it keeps evidence of two histories. */
+  readonly forks: ReadonlySet<MemberId>
   /** Null while the node is down. */
   readonly view: ReturnType<Machine['view']> | null
   readonly starts: number
@@ -84,6 +93,7 @@ interface Node {
   readonly learner: Learner
   readonly tables: readonly Dataset[]
   readonly lies: readonly Lie[]
+  readonly second: Equivocation | null
   shell: NodeShell | null
   starts: number
   commits: number
@@ -106,7 +116,7 @@ class Simulation {
   #settled = false
 
   constructor(options: StudyOptions) {
-    const { tables, learner, liars = [], faults = [] } = options
+    const { tables, learner, liars = [], faults = [], equivocator } = options
     invariant(tables.length >= 2, 'a consortium has at least two members')
     this.#options = options
     this.#seed = String(options.seed)
@@ -121,6 +131,7 @@ class Simulation {
       learner: learner(node),
       tables: own,
       lies: liars.find((liar) => liar.node === node)?.lies ?? [],
+      second: equivocator?.node === node ? new Equivocation(this.#identities, this.#seed, equivocator) : null,
       shell: null,
       starts: 0,
       commits: 0,
@@ -158,6 +169,8 @@ class Simulation {
       tables: own.tables,
       timing: { ...ORDINARY_TIMING, ...this.#options.timing },
       lies: own.lies,
+      second: own.second,
+      skewMs: this.#faults.reduce((ms, one) => (one.type === 'skew' && one.node === node ? one.byMs : ms), 0),
       onStep: (step) => {
         this.#trace.add(step)
         this.#options.onStep?.(step)
@@ -208,6 +221,7 @@ class Simulation {
         })
       case 'crash-at-commit':
       case 'late':
+      case 'skew':
         return // kept by #committing and by run
     }
   }
@@ -242,10 +256,14 @@ class Simulation {
       if (own.shell === null) return false
       const run = own.shell.machine.view().studies.find(({ state }) => state.id === this.#id)?.run
       if (own.tables.length > 0 && run?.phase !== 'ended') return false
-      return this.#identities.members.every(
-        (author) => own.disk.log(author).tip.size === first.disk.log(author).tip.size,
-      )
+      return this.#identities.members.every((author) => this.#isSame(own.disk, first.disk, author))
     })
+  }
+
+  #isSame(one: Disk, other: Disk, author: MemberId): boolean {
+    const { size } = one.sizeOf(author)
+    if (this.#options.untilFinal === true && (one.finals.get(author)?.size ?? 0) < size) return false
+    return size === other.sizeOf(author).size
   }
 
   #result(): StudyResult {
@@ -276,6 +294,8 @@ class Simulation {
       scaling: seen?.state.scaling?.scaling ?? null,
       metrics: seen?.run?.metrics ?? null,
       logs: own.disk.logs(),
+      finals: own.disk.finals,
+      forks: own.disk.forks,
       view,
       starts: own.starts,
       ended: own.ended,

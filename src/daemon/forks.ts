@@ -105,35 +105,41 @@ export class Forks {
     if (this.#known.has(author)) return
     const own = (await this.#heads(author)).find(({ size }) => size === this.#parts.logs.sizeOf(author).size)
     if (own === undefined) return
+    let extended = false
     for (const head of await this.#suspects(author, own)) {
       if (isFork(own, head)) return this.#take(this.#open(encodeFork(own.note, head.note)))
-      const evidence = await this.#compare(own, head, peer, signal)
-      if (evidence !== null) return this.#take(this.#open(evidence))
+      const compared = await this.#compare(own, head, peer, signal)
+      if (compared instanceof Uint8Array) return this.#take(this.#open(compared))
+      extended ||= compared === 'extended' && head.size > own.size
     }
+    if (extended) throw unproven('the peer’s history extends the one here, so that it had no reason to send another')
   }
 
-  /** By halves: histories are linked by hashes, so that they agree up to one place and nowhere after it. */
+  /**
+   * Evidence, or why there is none. By halves: histories are linked by hashes, so that they agree up to one place and nowhere after it.
+   */
   async #compare(
     own: VerifiedHead,
     head: VerifiedHead,
     peer: MemberId,
     signal: AbortSignal,
-  ): Promise<Uint8Array | null> {
+  ): Promise<Uint8Array | 'extended' | 'not-there'> {
     let [low, high] = [0, Math.min(own.size, head.size) - 1]
     let found: { index: number; here: ForkLeaf; there: ForkLeaf } | null = null
     for (let step = 0; step < STEPS_MAX && low <= high; step++) {
       const index: number = found === null ? high : Math.floor((low + high) / 2)
       const there = await this.#askLeaf(peer, head, index, signal)
+      if (there === null) return 'not-there'
       const here = await this.#leafHere(own, index)
       if (equalBytes(here.leaf, there.leaf)) {
-        if (found === null) return null // they agree as far as both go
+        if (found === null) return 'extended' // they agree as far as both go
         low = index + 1
       } else {
         found = { index, here, there }
         high = index - 1
       }
     }
-    if (found === null || own.size === head.size) return null
+    if (found === null || own.size === head.size) return 'not-there'
     const [mine, other] = [
       { head: own, ...found.here },
       { head, ...found.there },
@@ -146,7 +152,7 @@ export class Forks {
     const suspects: VerifiedHead[] = []
     for (const head of await this.#heads(author)) {
       const inside = head.size < own.size && equalBytes(await this.#parts.logs.tree(author).root(head.size), head.root)
-      if (!inside && head.note !== own.note) suspects.push(head)
+      if (!inside && !equalBytes(head.note, own.note)) suspects.push(head)
     }
     return suspects.sort((a, b) => b.size - a.size)
   }
@@ -156,8 +162,9 @@ export class Forks {
     return { leaf: await tree.leaf(index), path: await tree.inclusion(index, size) }
   }
 
-  async #askLeaf(peer: MemberId, head: VerifiedHead, index: number, signal: AbortSignal): Promise<ForkLeaf> {
-    const request = encodeCbor([fromHex(head.author), index, head.size])
+  /** Null where the peer has not that history: a head may be heard of which only its author has the entries, or nobody. */
+  async #askLeaf(peer: MemberId, head: VerifiedHead, index: number, signal: AbortSignal): Promise<ForkLeaf | null> {
+    const request = encodeCbor([fromHex(head.author), index, head.size, head.root])
     const options = { signal, frameBytesMax: LEAF_BYTES_MAX }
     for await (const frame of this.#parts.transport.request(peer, LEAF, request, options)) {
       const value = decodeCbor(frame, LEAF_BYTES_MAX)
@@ -168,18 +175,19 @@ export class Forks {
       if (!sound) throw unproven(`what was given is not entry ${index} under that head`)
       return { leaf, path: hashes }
     }
-    throw new ConsiliumError({ code: 'leaf-missing', message: 'the peer has not that history any more' })
+    return null
   }
 
   async *#serveLeaf(request: Uint8Array): AsyncIterable<Uint8Array> {
     const value = decodeCbor(request, LIMITS.requestBytesMax)
-    const [author, index, size] = Array.isArray(value) && value.length === 3 ? (value as Cbor[]) : []
-    if (!(author instanceof Uint8Array) || typeof index !== 'number' || typeof size !== 'number')
-      throw unproven('a request for a leaf is [author, index, size]')
+    const [author, index, size, root] = Array.isArray(value) && value.length === 4 ? (value as Cbor[]) : []
+    if (!(author instanceof Uint8Array) || !isCount(index) || !isCount(size) || !(root instanceof Uint8Array))
+      throw unproven('a request for a leaf is [author, index, size, root]')
     const member = toHex(author) as MemberId
     const { logs, members } = this.#parts
-    if (!members.includes(member) || index < 0 || index >= size || size > logs.sizeOf(member).size) return
+    if (!members.includes(member) || index >= size || size > logs.sizeOf(member).size) return
     const tree = logs.tree(member)
+    if (!equalBytes(await tree.root(size), root)) return // the other branch: whoever asks must not take ours for a lie
     yield encodeCbor([await tree.leaf(index), await tree.inclusion(index, size)])
   }
 
@@ -198,6 +206,7 @@ export class Forks {
   /** Kept first: evidence may never come again. Then the machine hears of it, and everybody else. */
   async #take(fork: Fork): Promise<void> {
     const { store, logs, feed, publish, log } = this.#parts
+    if (this.#known.has(fork.author)) return // another way was quicker
     this.#known.set(fork.author, fork)
     try {
       await store.putForkEvidence(fork.author, fork.evidence)
@@ -210,6 +219,10 @@ export class Forks {
     feed({ type: 'fork-proven', author: fork.author, size: fork.differWithin })
     publish(encodeEvidence(fork.evidence))
   }
+}
+
+function isCount(value: Cbor | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
 
 function unproven(what: string): ConsiliumError {

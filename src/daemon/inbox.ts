@@ -49,7 +49,7 @@ export class Inbox {
         event = { type: 'head-heard', ticket, from, log, signatureValid, asks: false }
       } else if (topic === this.#parts.topics.witness) {
         const message = decodeWitnessMessage(data, author)
-        if (message.type === 'evidence') return this.#parts.forks.hear(message.evidence)
+        if (message.type === 'evidence') return this.#evidence(ticket, author, message.evidence)
         event = this.#witnessEvent(ticket, author, from, message)
       } else {
         const update = decodeUpdate(data)
@@ -63,12 +63,24 @@ export class Inbox {
         event = { type: 'update-heard', ticket, from, header, facts }
       }
     } catch (error) {
-      if (!(error instanceof ConsiliumError)) throw error
-      event = { type: 'malformed-heard', ticket, from: author, code: error.code, blame: error.blame ?? 'reject' }
+      event = malformed(ticket, author, error)
     }
     this.#pending.set(ticket, { verdict: resolve, weights })
     this.#parts.feed(event)
     return promise
+  }
+
+  /** What proves nothing counts against who signed the message, as any malformed one; evidence that could not be kept does not. */
+  async #evidence(ticket: Ticket, author: MemberId, evidence: Uint8Array): Promise<Verdict> {
+    try {
+      return await this.#parts.forks.hear(evidence)
+    } catch (error) {
+      if (!(error instanceof ConsiliumError) || error.blame === undefined) throw error
+      const { promise, resolve } = Promise.withResolvers<Verdict>()
+      this.#pending.set(ticket, { verdict: resolve, weights: null })
+      this.#parts.feed(malformed(ticket, author, error))
+      return promise
+    }
   }
 
   #witnessEvent(ticket: Ticket, author: MemberId, from: MemberId, message: WitnessMessage): NodeEvent {
@@ -102,4 +114,10 @@ export class Inbox {
     for (const { verdict } of this.#pending.values()) verdict('ignore')
     this.#pending.clear()
   }
+}
+
+/** What is no fault of the message is thrown on. */
+function malformed(ticket: Ticket, from: MemberId, error: unknown): NodeEvent {
+  if (!(error instanceof ConsiliumError)) throw error
+  return { type: 'malformed-heard', ticket, from, code: error.code, blame: error.blame ?? 'reject' }
 }

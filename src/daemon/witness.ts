@@ -37,7 +37,7 @@ import { Turns } from './turns.ts'
 
 const FINALS = '/consilium/finals/1'
 const EARLY_MAX = 64 // witnesses of one log whose statements wait for its head: 10 kB a log
-const SIZES_MAX = 8 // heads per log whose cosignatures are kept until a quorum is together; ledger/finality.ts counts as many
+const HEADS_MAX = 8 // heads per log whose cosignatures are kept until a quorum is together; ledger/finality.ts counts as many sizes
 
 /** What a witness works with. */
 export interface WitnessParts {
@@ -111,7 +111,7 @@ export class Witness {
   asked(log: LogSize, note: Uint8Array): void {
     const notes = this.#asked.get(log.author) ?? new Map<string, Uint8Array>()
     this.#asked.set(log.author, notes.set(keyOf(log), note))
-    if (notes.size > SIZES_MAX) notes.delete(notes.keys().next().value as string)
+    if (notes.size > HEADS_MAX) notes.delete(notes.keys().next().value as string)
   }
 
   /**
@@ -162,13 +162,17 @@ export class Witness {
       publish(encodeStatements(statements.slice(at, at + STATEMENTS_MAX)))
   }
 
-  /** Keeps a head whose quorum was heard. False where its note never came here: a peer has it, and is asked with the next heads. */
+  /**
+   * Keeps a head whose quorum was heard. False where its note or some of its signatures are not here (any more): a peer has them, and is
+   * asked with the next heads.
+   */
   keepFinal(log: LogSize): Promise<boolean> {
     return this.#turns.run(log.author, async () => {
       if (log.size <= this.#finalSize(log.author)) return true
       const note = this.#noteOf(log) ?? (await this.#storedNote(log))
       if (note === null) return false
       const cosignatures = [...(this.#heard.get(log.author)?.get(keyOf(log))?.values() ?? [])]
+      if (!this.#isQuorum(log, cosignatures)) return false // what is kept as final must convince others
       await this.#put(log, formatCosigned(parseHead(note, this.#parts.founding), cosignatures), cosignatures)
       return true
     })
@@ -196,15 +200,22 @@ export class Witness {
     return this.#turns.run(log.author, async () => {
       if (log.size <= this.#finalSize(log.author)) return null
       const electorate = this.governing(log.author, log.size)
-      if (electorate === null) throw unproven(`no epoch lets ${log.author.slice(0, 16)}… have ${log.size} entries`)
-      const signers = cosignatures.filter(({ witness }) => electorate.members.has(witness))
-      const own = electorate.members.has(log.author) ? 1 : 0
-      if (signers.length + own < electorate.quorum) throw unproven(`${signers.length + own} signatures of members`)
+      const signers = cosignatures.filter(({ witness }) => electorate?.members.has(witness))
+      if (!this.#isQuorum(log, signers)) throw unproven(`${signers.length} members cosigned it`)
       const sound = verifyHead(head) && signers.every((cosignature) => verifyCosignature(head.text, cosignature))
       if (!sound) throw unproven('a signature under it is invalid')
       await this.#put(log, formatCosigned(head, signers), signers)
       return log
     })
+  }
+
+  /** Whether these, of members, make the head final together with its author's. */
+  #isQuorum({ author, size }: LogSize, cosignatures: readonly Cosignature[]): boolean {
+    const electorate = this.governing(author, size)
+    if (electorate === null) return false
+    const { members, quorum } = electorate
+    const signers = new Set([author, ...cosignatures.map(({ witness }) => witness)].filter((one) => members.has(one)))
+    return signers.size >= quorum
   }
 
   async #put(log: LogSize, note: Uint8Array, cosignatures: readonly Cosignature[]): Promise<void> {
@@ -241,9 +252,7 @@ export class Witness {
     const at = keyOf(log)
     const by = heard.get(at) ?? new Map<MemberId, Cosignature>()
     heard.set(at, by.set(cosignature.witness, cosignature))
-    const sizes = [...new Set([...heard.keys()].map(sizeOf))].sort((a, b) => b - a)
-    const least = sizes[SIZES_MAX - 1] ?? 0
-    for (const key of [...heard.keys()]) if (sizeOf(key) < least) heard.delete(key)
+    if (heard.size > HEADS_MAX) heard.delete([...heard.keys()].reduce((a, b) => (sizeOf(b) < sizeOf(a) ? b : a)))
   }
 
   #finalSize(author: MemberId): number {

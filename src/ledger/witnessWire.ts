@@ -73,6 +73,7 @@ function statementOf(row: Cbor, witness: MemberId): Statement {
     isCount(timeS) &&
     isBytes(signature, 64)
   if (!fits) throw malformed('a statement is not [author, size, root, time, signature]')
+  if (toHex(author) === witness) throw malformed('an author does not witness its own log: its signature is the head’s')
   return { author: toHex(author) as MemberId, size, root, cosignature: { witness, timeS, signature } }
 }
 
@@ -91,6 +92,7 @@ export function decodeFinalsRequest(bytes: Uint8Array): Map<MemberId, number> {
     if (rest.length > 0 || !isBytes(author, 32) || !isCount(size)) throw finalsMalformed('a log is [author, size]')
     held.set(toHex(author) as MemberId, size)
   }
+  if (held.size < value.length) throw finalsMalformed('a log is named twice')
   return held
 }
 

@@ -155,14 +155,12 @@ export class Machine {
     const context = new Context(event.self, event.founding, event.members, new Studies())
     context.now = now
     const others = event.members.filter((member) => member !== event.self)
+    const frozen = [...forkedIn(event), ...event.forks.map(({ author }) => author)]
     const electorate = { members: new Set(event.members), quorum: quorum(event.members.length) }
     const parts: Parts = {
       context,
       liveness: new Liveness(others),
-      replication: new Replication(event.self, event.members, event.logs, [
-        ...forkedIn(event),
-        ...event.forks.map(({ author }) => author),
-      ]),
+      replication: new Replication(event.self, event.members, event.logs, frozen),
       rejections: new Rejections(),
       fence: new Fence(event.fence, event.signed),
       witnessing: new Witnessing(context, () => electorate, event.finals),
@@ -175,6 +173,7 @@ export class Machine {
     for (const fact of event.facts) this.#fold(parts, fact)
     for (const state of context.studies.all()) this.#run(parts, state.id)
     for (const log of event.logs) if (log.size > 0) parts.witnessing.stored(log)
+    for (const author of frozen) parts.witnessing.froze(author)
   }
 
   /** The fence is passed: from here on the node signs. */
@@ -192,6 +191,7 @@ export class Machine {
     const { context, liveness, seen } = parts
     if (!liveness.connected(member, context.now)) return
     context.out.push({ type: 'ask-heads', peer: member })
+    parts.witnessing.met()
     const before = seen.get(member)
     if (before !== undefined && context.now - before < SEEN_AGAIN_MS) return
     seen.set(member, context.now)
@@ -203,8 +203,10 @@ export class Machine {
     const { log, from, ticket } = event
     if (!event.signatureValid) return this.#verdict(parts, ticket, from, log.author, 'reject', 'head-signature')
     const outcome = replication.onHead(log, from, context.now, ticket !== null)
-    this.#verdict(parts, ticket, from, log.author, outcome.verdict, outcome.reason)
-    if (event.asks) witnessing.asked(log)
+    if (outcome.fork) witnessing.froze(log.author)
+    const carried = event.asks && outcome.reason !== 'author-unknown' && witnessing.asked(log)
+    if (carried) this.#verdict(parts, ticket, from, log.author, 'accept', null)
+    else this.#verdict(parts, ticket, from, log.author, outcome.verdict, outcome.reason)
     if (log.author === context.self) {
       if (!parts.fence.passed) parts.fence.ownHead(log)
       if (outcome.fork) this.#halt(parts, 'own-log-forked')

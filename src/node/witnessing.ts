@@ -21,8 +21,13 @@ interface Log {
   /** Largest head stored here. */
   stored: LogState | null
   storedAtMs: number
-  /** What its author asked for and is not cosigned yet, though it may not be stored yet. */
+  /** What its author asked for and is not cosigned yet, though it may not be stored yet. The first stays until it is settled. */
   asked: LogState | null
+  /** The newest that it asked for meanwhile: a node that is always behind the newest would else cosign none. */
+  askedNext: LogState | null
+  /** The request that gossip was last told to carry on, and when. */
+  carried: LogState | null
+  carriedAtMs: number
   /** The shell is at it. */
   busy: boolean
   cosigned: LogState | null
@@ -38,6 +43,8 @@ export class Witnessing {
   readonly #everyMs: number
   #askedSize = 0
   #askedAtMs = Number.NEGATIVE_INFINITY
+  /** When the first member came that could not hear the last request. */
+  #metAtMs: number | null = null
   /** Cosignatures made and not told yet, by author. */
   readonly #untold = new Map<MemberId, LogState>()
   #toldAtMs = Number.NEGATIVE_INFINITY
@@ -55,6 +62,11 @@ export class Witnessing {
     return this.#finality
   }
 
+  /** A member is connected: what is not final may become so with it. */
+  met(): void {
+    this.#metAtMs ??= this.#context.now
+  }
+
   /** A log is stored up to here, under a signed head. */
   stored(head: LogState): void {
     const log = this.#log(head.author)
@@ -63,10 +75,21 @@ export class Witnessing {
     log.storedAtMs = this.#context.now
   }
 
-  /** The author published this head for cosigning; its signature is valid. */
-  asked(head: LogState): void {
+  /**
+   * The author published this head for cosigning; its signature is valid. True where gossip is to carry the request on: it is not the
+   * head, which may have come everywhere before it.
+   */
+  asked(head: LogState): boolean {
     const log = this.#log(head.author)
-    if (log.asked === null || head.size >= log.asked.size) log.asked = head
+    if (log.frozen) return false
+    if (log.asked === null) log.asked = head
+    else if (head.size > log.asked.size) log.askedNext = head
+    const now = this.#context.now
+    const again = head.size === log.carried?.size && now >= log.carriedAtMs + ASK_AGAIN_MS / 2
+    if (log.carried !== null && head.size <= log.carried.size && !again) return false
+    log.carried = head
+    log.carriedAtMs = now
+    return true
   }
 
   /** Valid cosignatures of one witness; gives those heads that are final with them. */
@@ -80,7 +103,7 @@ export class Witnessing {
     log.busy = false
     log.cosigned = head
     log.cosignedAtMs = this.#context.now
-    if (log.asked !== null && log.asked.size <= head.size) log.asked = null
+    if (log.asked !== null && log.asked.size <= head.size) this.#settled(log)
     this.#untold.set(head.author, head)
     return this.#finality.noteCosigned(head, this.#context.self)
   }
@@ -90,7 +113,7 @@ export class Witnessing {
     if (code === 'conflict') this.#context.out.push({ type: 'examine-fork', author, peer: author })
     const log = this.#log(author)
     log.busy = false
-    log.asked = null
+    this.#settled(log)
     log.cosignedAtMs = this.#context.now
   }
 
@@ -101,10 +124,11 @@ export class Witnessing {
 
   /** Everything that is due now. */
   advance(connected: number): void {
-    const { context } = { context: this.#context }
+    const context = this.#context
     if (this.#askIsDue(connected)) {
       this.#askedSize = this.#log(context.self).stored?.size ?? 0
       this.#askedAtMs = context.now
+      this.#metAtMs = null
       context.out.push({ type: 'ask-cosign' })
     }
     for (const [author, log] of this.#logs) {
@@ -140,7 +164,10 @@ export class Witnessing {
   }
 
   #askAtMs(size: number): number {
-    return this.#askedAtMs + (size > this.#askedSize ? this.#everyMs : ASK_AGAIN_MS)
+    if (size > this.#askedSize) return this.#askedAtMs + this.#everyMs
+    // not at once: others come with the first after a partition, and gossip needs a moment to reach them
+    const metAtMs = Math.max(this.#askedAtMs, this.#metAtMs ?? Number.POSITIVE_INFINITY) + this.#everyMs
+    return Math.min(metAtMs, this.#askedAtMs + ASK_AGAIN_MS)
   }
 
   /** What to cosign of one log now: what its author asked for, or what nobody asks for any more. */
@@ -150,6 +177,11 @@ export class Witnessing {
     if (asked !== null && asked.size <= stored.size) return asked
     const forgotten = stored.size > this.#finalSize(author) && this.#context.now >= this.#quietAtMs(log)
     return forgotten ? stored : null
+  }
+
+  #settled(log: Log): void {
+    log.asked = log.askedNext
+    log.askedNext = null
   }
 
   #quietAtMs({ storedAtMs, cosignedAtMs }: Log): number {
@@ -167,6 +199,9 @@ export class Witnessing {
         stored: null,
         storedAtMs: 0,
         asked: null,
+        askedNext: null,
+        carried: null,
+        carriedAtMs: Number.NEGATIVE_INFINITY,
         busy: false,
         cosigned: null,
         cosignedAtMs: Number.NEGATIVE_INFINITY,
