@@ -213,11 +213,14 @@ it('one that gives what is wrong is blamed, one that has less is not, and the ne
 it('the other history of a key that signed two is not taken, and who holds it is not blamed', async () => {
   const store = await filled()
   store.spoil(BEN.member, 300, undefined)
-  const fork = logOf(BEN, COUNTS, 'other')
-  const node = new Scrubbing(store, new Map([[CLEO.member, honest(await filled([fork]))]]))
-  const { failure } = await node.pass()
-  assert.is(failure?.code, 'database-corrupt')
-  assert.equal(node.blamed, [])
+  const common = logOf(BEN, [100, 199])
+  const late = [...common, commitOf(BEN, (common[1] as Commit).tip, 200, 'other')] // it parts where the damage begins
+  for (const fork of [logOf(BEN, COUNTS, 'other'), late]) {
+    const node = new Scrubbing(store, new Map([[CLEO.member, honest(await filled([fork]))]]))
+    const { failure } = await node.pass()
+    assert.is(failure?.code, 'database-corrupt')
+    assert.equal(node.blamed, [])
+  }
   assert.is((await store.entries(BEN.member, 0, SIZE)).length, 300)
 })
 

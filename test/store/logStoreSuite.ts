@@ -12,7 +12,7 @@ import { openFrame } from '../../src/ledger/wire.ts'
 import { serveRange } from '../../src/store/serveRange.ts'
 import { TreeReader } from '../../src/store/treeReader.ts'
 import type { WriteHooks, WriteOperation } from '../../src/store/writes.ts'
-import { batchOf, type commitOf, FOUNDING, keyOf, logOf } from '../ledger/fixtures.ts'
+import { batchOf, commitOf, FOUNDING, keyOf, logOf } from '../ledger/fixtures.ts'
 
 /** A place that outlives the stores opened on it. The node's own key is Ada's. */
 export interface Place {
@@ -378,6 +378,7 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
     for (const seq of [7, 8, 12]) await place.spoil(BEN.member, seq)
     const store = await place.open()
     const raws = commits.flatMap((commit) => commit.raws)
+    const branch = commitOf(BEN, (logOf(BEN, [7])[0] as (typeof commits)[0]).tip, 2, 'branch')
     const mixed = [raws[7], other.raws[8], raws[9]] as Uint8Array[]
     for (const [from, given] of [
       [7, raws.slice(7, 8)], // the one after it is missing
@@ -385,6 +386,7 @@ export function logStoreSuite(name: string, make: () => Promise<Place>): void {
       [7, other.raws.slice(7, 9)],
       [6, other.raws.slice(6, 10)],
       [7, mixed],
+      [7, branch.raws], // it links what is before it alone
       [7, raws.slice(8, 10)],
       [7, [Uint8Array.of(1), raws[8] as Uint8Array]],
       [285, other.raws.slice(285)],
