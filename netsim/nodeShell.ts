@@ -32,7 +32,7 @@ interface Waiting {
 }
 
 export class NodeShell implements Port {
-  readonly #parts: ShellParts
+  readonly #parts: ShellParts<NodeShell>
   readonly #machine = new Machine()
   readonly #weights = new WeightStore()
   readonly #trainer: Trainer
@@ -51,7 +51,7 @@ export class NodeShell implements Port {
   #weightsMost = 0
   #dead = false
 
-  constructor(parts: ShellParts) {
+  constructor(parts: ShellParts<NodeShell>) {
     this.#parts = parts
     this.member = parts.identities.memberOf(parts.node)
     this.#rng = Rng.from('netsim', parts.seed, 'node', parts.node, parts.start)

@@ -6,20 +6,19 @@ import type { Disk } from './disk.ts'
 import type { Equivocation } from './equivocator.ts'
 import type { Identities } from './identity.ts'
 import type { Lie } from './liar.ts'
-import type { Network } from './network.ts'
-import type { NodeShell } from './nodeShell.ts'
+import type { Network, Port } from './network.ts'
 import type { Timing } from './timing.ts'
 import type { Step } from './trace.ts'
 
-/** Given by who runs the simulation. */
-export interface ShellParts {
+/** Given by who runs the simulation; `P` is the node itself. */
+export interface ShellParts<P extends Port> {
   readonly node: number
   /** 0 the first time. */
   readonly start: number
   readonly seed: string
   readonly identities: Identities
   readonly clock: Clock
-  readonly network: Network<NodeShell>
+  readonly network: Network<P>
   readonly disk: Disk
   readonly learner: Learner
   /** The node's tables: the first one, and what is bound in its place later. */

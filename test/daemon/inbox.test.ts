@@ -8,6 +8,8 @@ import { Inbox } from '../../src/daemon/inbox.ts'
 import { Logs } from '../../src/daemon/logs.ts'
 import { Witness } from '../../src/daemon/witness.ts'
 import { encodeUpdate, type UpdateHeader, updateMessage } from '../../src/gossip/update.ts'
+import { openFork } from '../../src/ledger/fork.ts'
+import { encodeEvidence } from '../../src/ledger/witnessWire.ts'
 import type { Transport } from '../../src/net/transport.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
 import { MemoryStore } from '../../src/store/memoryStore.ts'
@@ -57,7 +59,7 @@ function inboxOf() {
     topics: TOPICS,
     logs,
     witness,
-    forks: { hear: async () => 'accept' },
+    forks: { hear: async (evidence) => (openFork(evidence, FOUNDING) ? 'accept' : 'ignore') },
     weights,
     inputs,
     feed: (event) => events.push(event),
@@ -114,6 +116,18 @@ it('what still waits when the node stops is nobody’s fault', async () => {
   const verdict = inbox.take(1, TOPICS.study(STUDY), ADA.member, BEN.member, updateOf())
   inbox.close()
   assert.is(await verdict, 'ignore')
+})
+
+it('evidence that proves nothing counts against who signed the message', async () => {
+  const { inbox, events } = inboxOf()
+  const verdict = inbox.take(7, TOPICS.witness, ADA.member, ADA.member, encodeEvidence(Uint8Array.of(0x80)))
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(events.at(-1), {
+    ...{ type: 'malformed-heard', ticket: 7, from: ADA.member },
+    ...{ code: 'fork-malformed', blame: 'reject' },
+  })
+  inbox.settle(7, 'reject')
+  assert.is(await verdict, 'reject')
 })
 
 it.run()
