@@ -8,6 +8,7 @@ import type { Daemon } from '../../src/daemon/daemon.ts'
 import { Followers } from '../../src/daemon/followers.ts'
 import { LogReader } from '../../src/daemon/logReader.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
+import { Finality } from '../../src/ledger/finality.ts'
 import { openHead } from '../../src/ledger/head.ts'
 import type { Transport } from '../../src/net/transport.ts'
 import { FOUNDING } from '../ledger/fixtures.ts'
@@ -58,6 +59,7 @@ it('log show and log ls show it with its body', async () => {
     logs: ben.logs,
     home,
     followers: new Followers(),
+    machine: { finality: new Finality(() => null) },
     nameOf: () => 'Ada',
   } as unknown as Daemon)
   const shown = await reader.show('Ada/2')
