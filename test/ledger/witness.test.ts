@@ -103,7 +103,7 @@ function signedBy(asked: readonly Request[], stored: number, fork: number): Witn
 }
 
 it('property: whatever is asked and whenever the power goes, what was cosigned is one growing history', () => {
-  let most = 0
+  let signatures = 0
   fc.assert(
     fc.property(
       requests,
@@ -111,7 +111,7 @@ it('property: whatever is asked and whenever the power goes, what was cosigned i
       fc.integer({ min: 0, max: 1 }),
       (asked, fork, stored) => {
         const signed = signedBy(asked, stored, fork)
-        most = Math.max(most, signed.length)
+        signatures += signed.length
         for (const [i, { size, root }] of signed.entries()) {
           const before = signed[i - 1]
           if (before === undefined) continue
@@ -126,7 +126,7 @@ it('property: whatever is asked and whenever the power goes, what was cosigned i
     ),
     { numRuns: 300 },
   )
-  assert.ok(most > 4, 'some sequences sign often')
+  assert.ok(signatures > 100, `${signatures} signatures were compared`)
 })
 
 it.run()
