@@ -51,8 +51,8 @@ export interface DaemonParts {
 }
 
 const CHECKPOINTS = 'checkpoint/'
-const HAND_OVER_MS = 1_000 // a head is announced and its entries fetched in a few round trips
-const STOP_MS = 3_500 // of the 5 s that a stop may take; what is not done by then is done again at the next start
+const HAND_OVER_MS = 2_500 // a head is announced and its entries fetched in a few round trips; a busy machine takes its time
+const STOP_MS = 2_000 // of the 5 s that a stop may take; what is not done by then is done again at the next start
 /** One node. `start` once; it owns its parts, and closes transport, learner, store and recorder at its end. */
 export class Daemon {
   readonly #parts: DaemonParts

@@ -244,8 +244,11 @@ export class Logs {
 
   async *#served(request: RangeRequest, store: LogStore): AsyncIterable<Uint8Array> {
     const { size } = this.sizeOf(request.author)
-    yield* serveRange(store, request)
-    if (request.author === this.self) this.#handedOver.emit('served', size)
+    try {
+      yield* serveRange(store, request)
+    } finally {
+      if (request.author === this.self) this.#handedOver.emit('served', size) // who has what it asked for hangs up before the end
+    }
   }
 
   /** Resolves when a member has fetched all own entries, or after `waitMs`: what nobody else holds dies with this disk. */
