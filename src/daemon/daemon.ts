@@ -53,6 +53,7 @@ export interface DaemonParts {
 const CHECKPOINTS = 'checkpoint/'
 const HAND_OVER_MS = 2_500 // a head is announced and its entries fetched in a few round trips; a busy machine takes its time
 const STOP_MS = 2_000 // of the 5 s that a stop may take; what is not done by then is done again at the next start
+
 /** One node. `start` once; it owns its parts, and closes transport, learner, store and recorder at its end. */
 export class Daemon {
   readonly #parts: DaemonParts
@@ -208,13 +209,9 @@ export class Daemon {
     })
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
     this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
+    const { name } = home.config
     const startMs = Date.now() - this.startedAtMs
-    log('info', 'ready', {
-      name: home.config.name,
-      member: home.key.id,
-      addresses: this.transport.addresses(),
-      startMs,
-    })
+    log('info', 'ready', { name, member: home.key.id, addresses: this.transport.addresses(), startMs })
   }
 
   /** Closes everything without recording a stop: after a failure to start. */

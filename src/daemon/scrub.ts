@@ -8,8 +8,8 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import { rootAt } from '../ledger/chain.ts'
 import { parseCosigned, verifyCosignature } from '../ledger/cosignature.ts'
-import { quorum } from '../ledger/founding.ts'
 import { parseHead, verifyHead } from '../ledger/head.ts'
+import { countedOf, foundersOnly, isQuorum } from '../ledger/membership.ts'
 import { TILE_LEAVES } from '../ledger/merkle.ts'
 import type { LogStore, StoredHead } from '../ledger/store.ts'
 import type { Transport } from '../net/transport.ts'
@@ -161,14 +161,14 @@ export class Scrub {
     const final = await store.final(author)
     if (final === undefined || final.size > size) return
     const { head, cosignatures } = readFinal(author, () => parseCosigned(final.note, founding))
-    const known = new Set(members)
-    const signers = cosignatures.filter(({ witness }) => known.has(witness))
+    const electorate = foundersOnly(members)(author, final.size)
+    const signers = electorate === null ? [] : countedOf(cosignatures, electorate)
     let sound = head.author === author && head.size === final.size && verifyHead(head)
     for (const [i, cosignature] of signers.entries()) {
       sound &&= verifyCosignature(head.text, cosignature)
       if (i % SIGNATURES_SLICE === SIGNATURES_SLICE - 1) await setImmediate()
     }
-    if (!sound || signers.length + Number(known.has(author)) < quorum(members.length))
+    if (!sound || electorate === null || !isQuorum(author, signers, electorate))
       throw damaged(author, `the final head of ${final.size} entries has not its quorum of valid signatures any more`)
     if (!equalBytes(await new TreeReader(store, author).root(head.size), head.root))
       throw damaged(author, `the final head of ${final.size} entries is not of the entries stored here`)

@@ -3,8 +3,8 @@ import { equalBytes } from '../core/bytes.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { parseCosigned, verifyCosignature } from '../ledger/cosignature.ts'
-import type { Electorate } from '../ledger/finality.ts'
 import { openHead, rootOf, verifyHead } from '../ledger/head.ts'
+import { countedOf, isQuorum } from '../ledger/membership.ts'
 import type { VerifyReport } from './api.ts'
 import type { Daemon } from './daemon.ts'
 
@@ -63,14 +63,11 @@ export class Verification {
     if (final === undefined) return null
     return faultIn(async () => {
       const { head, cosignatures } = parseCosigned(final.note, home.consortium.founding)
-      const electorate: Electorate | null = this.#daemon.witness.governing(author, head.size)
+      const electorate = this.#daemon.witness.governing(author, head.size)
       if (electorate === null) return `no epoch lets this log have ${head.size} entries`
-      const signed = cosignatures.filter(
-        (one) => electorate.members.has(one.witness) && verifyCosignature(head.text, one),
-      )
-      const count = signed.length + (electorate.members.has(author) && verifyHead(head) ? 1 : 0)
-      if (count < electorate.quorum)
-        return `the final head of ${head.size} entries has ${count} valid signatures of members, ${electorate.quorum} are needed`
+      const valid = countedOf(cosignatures, electorate).filter((one) => verifyCosignature(head.text, one))
+      if (!verifyHead(head) || !isQuorum(author, valid, electorate))
+        return `the final head of ${head.size} entries has not the ${electorate.quorum} valid signatures of members that it needs`
       if (head.size > logs.sizeOf(author).size) return null // its entries are still on their way
       const root = await logs.tree(author).root(head.size)
       return equalBytes(root, head.root) ? null : `the final head of ${head.size} entries is of another history`

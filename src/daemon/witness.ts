@@ -14,9 +14,8 @@ import {
   signCosignature,
   verifyCosignature,
 } from '../ledger/cosignature.ts'
-import type { Governing } from '../ledger/finality.ts'
-import { quorum } from '../ledger/founding.ts'
 import { parseHead, rootOf, verifyHead } from '../ledger/head.ts'
+import { countedOf, foundersOnly, type Governing, isQuorum } from '../ledger/membership.ts'
 import type { LogStore, Witnessed } from '../ledger/store.ts'
 import { type CosignRefusal, cosignRefusal } from '../ledger/witness.ts'
 import {
@@ -67,8 +66,7 @@ export class Witness {
 
   constructor(parts: WitnessParts) {
     this.#parts = parts
-    const electorate = { members: new Set(parts.members), quorum: quorum(parts.members.length) }
-    this.governing = () => electorate
+    this.governing = foundersOnly(parts.members)
   }
 
   /** Reads which heads are final, and lets the others ask for them. */
@@ -172,7 +170,8 @@ export class Witness {
       const note = this.#noteOf(log) ?? (await this.#storedNote(log))
       if (note === null) return false
       const cosignatures = [...(this.#heard.get(log.author)?.get(keyOf(log))?.values() ?? [])]
-      if (!this.#isQuorum(log, cosignatures)) return false // what is kept as final must convince others
+      const electorate = this.governing(log.author, log.size)
+      if (electorate === null || !isQuorum(log.author, cosignatures, electorate)) return false // what is kept as final must convince others
       await this.#put(log, formatCosigned(parseHead(note, this.#parts.founding), cosignatures), cosignatures)
       return true
     })
@@ -200,22 +199,14 @@ export class Witness {
     return this.#turns.run(log.author, async () => {
       if (log.size <= this.#finalSize(log.author)) return null
       const electorate = this.governing(log.author, log.size)
-      const signers = cosignatures.filter(({ witness }) => electorate?.members.has(witness))
-      if (!this.#isQuorum(log, signers)) throw unproven(`${signers.length} members cosigned it`)
+      const signers = electorate === null ? [] : countedOf(cosignatures, electorate)
+      if (electorate === null || !isQuorum(log.author, signers, electorate))
+        throw unproven(`${signers.length} members cosigned it`)
       const sound = verifyHead(head) && signers.every((cosignature) => verifyCosignature(head.text, cosignature))
       if (!sound) throw unproven('a signature under it is invalid')
       await this.#put(log, formatCosigned(head, signers), signers)
       return log
     })
-  }
-
-  /** Whether these, of members, make the head final together with its author's. */
-  #isQuorum({ author, size }: LogSize, cosignatures: readonly Cosignature[]): boolean {
-    const electorate = this.governing(author, size)
-    if (electorate === null) return false
-    const { members, quorum } = electorate
-    const signers = new Set([author, ...cosignatures.map(({ witness }) => witness)].filter((one) => members.has(one)))
-    return signers.size >= quorum
   }
 
   async #put(log: LogSize, note: Uint8Array, cosignatures: readonly Cosignature[]): Promise<void> {

@@ -25,7 +25,7 @@ import { decodeEntry, type Entry } from './entry.ts'
 import { openFork } from './fork.ts'
 import { decodeFounding, type Founding, fingerprint, quorum } from './founding.ts'
 import { verifyHead } from './head.ts'
-import { foundersOnly, type Membership } from './membership.ts'
+import { foundersOnly, type Governing, isQuorum } from './membership.ts'
 import { verifyInclusion } from './proof.ts'
 
 export const BUNDLE_HEADS_MAX = 64_000 // 64 of each of 1,000 members; an exporter sends one or two
@@ -45,7 +45,7 @@ export class BundleVerifier {
   readonly #hash = new Sha256()
   readonly #heads: KnownHead[] = []
   readonly #logs = new Map<MemberId, Writable<BundledLog>>()
-  #heading: { line: BundleHeading; founding: Founding; digest: Digest; membership: Membership } | null = null
+  #heading: { line: BundleHeading; founding: Founding; digest: Digest; governing: Governing } | null = null
   #last: BundleLine['type'] | null = null
   #lastFork: { author: MemberId; size: number } | null = null
   #lastEntry: Entry | null = null
@@ -101,7 +101,7 @@ export class BundleVerifier {
       case 'heading':
         return this.#open(line)
       case 'epoch':
-        throw wrong('bundle-epoch-unknown', 'a change of membership, which this version cannot check: use a newer one')
+        throw wrong('bundle-epoch-unknown', 'a change of governing, which this version cannot check: use a newer one')
       case 'head':
         return this.#head(line.note)
       case 'fork':
@@ -120,14 +120,14 @@ export class BundleVerifier {
       const message = `the bundle is of consortium "${founding.name}" with fingerprint ${fingerprint(digest)}, not of the one that --root names`
       throw wrong('bundle-root', message)
     }
-    this.#heading = { line, founding, digest, membership: foundersOnly(founding) }
+    this.#heading = { line, founding, digest, governing: foundersOnly(founding.members.map(({ key }) => key)) }
   }
 
   #head(note: Uint8Array): void {
-    const { digest, membership } = this.#opened()
+    const { digest, governing } = this.#opened()
     const { head, cosignatures } = within('bundle-head', () => parseCosigned(note, digest))
     const { author, size, root } = head
-    const epoch = membership.governing(author, size)
+    const epoch = governing(author, size)
     if (epoch === null) throw wrong('bundle-head', `the head is of ${author}, who is no member`)
     const stranger = cosignatures.find(({ witness }) => !epoch.members.has(witness))
     if (stranger !== undefined) throw wrong('bundle-head', `cosigned by ${stranger.witness}, who is no member`)
@@ -137,7 +137,7 @@ export class BundleVerifier {
     if (!verifyHead(head)) throw wrong('bundle-signature', `the signature of ${author} under its head is invalid`)
     const forged = cosignatures.find((cosignature) => !verifyCosignature(head.text, cosignature))
     if (forged !== undefined) throw wrong('bundle-signature', `the cosignature of ${forged.witness} is invalid`)
-    const final = cosignatures.length + 1 >= epoch.quorum
+    const final = isQuorum(author, cosignatures, epoch)
     this.#heads.push({ author, size, root, final })
     const log = this.#log(author)
     log.heads++
@@ -146,10 +146,9 @@ export class BundleVerifier {
   }
 
   #fork(evidence: Uint8Array): void {
-    const { digest, membership } = this.#opened()
+    const { digest, governing } = this.#opened()
     const { author, differWithin: size } = within('bundle-fork', () => openFork(evidence, digest))
-    if (membership.governing(author, size) === null)
-      throw wrong('bundle-fork', `the fork is of ${author}, who is no member`)
+    if (governing(author, size) === null) throw wrong('bundle-fork', `the fork is of ${author}, who is no member`)
     if (!follows({ author, size }, this.#lastFork))
       throw wrong('bundle-order', 'forks are not sorted by author and size, each once')
     this.#lastFork = { author, size }

@@ -3,16 +3,8 @@
  * before. Of a witness that signs two roots under one size of one log only the first counts here.
  */
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
+import type { Electorate, Governing } from './membership.ts'
 import type { LogState } from './replication.ts'
-
-/** Whose signatures count for a head, and how many make it final. */
-export interface Electorate {
-  readonly members: ReadonlySet<MemberId>
-  readonly quorum: number
-}
-
-/** Gives the electorate of a head of `author` at `size`; null where no epoch lets its log have that size. */
-export type Governing = (author: MemberId, size: number) => Electorate | null
 
 const SIZES_MAX = 8 // heads per log that collect signatures at once: an author asks for one at a time
 

@@ -11,7 +11,7 @@ import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import { readBody } from '../governance/kinds.ts'
 import { type Fact, Studies } from '../governance/studies.ts'
 import type { Finality } from '../ledger/finality.ts'
-import { quorum } from '../ledger/founding.ts'
+import { foundersOnly } from '../ledger/membership.ts'
 import { Replication } from '../ledger/replication.ts'
 import type { Action } from './actions.ts'
 import { Announcing } from './announcing.ts'
@@ -156,14 +156,13 @@ export class Machine {
     context.now = now
     const others = event.members.filter((member) => member !== event.self)
     const frozen = [...forkedIn(event), ...event.forks.map(({ author }) => author)]
-    const electorate = { members: new Set(event.members), quorum: quorum(event.members.length) }
     const parts: Parts = {
       context,
       liveness: new Liveness(others),
       replication: new Replication(event.self, event.members, event.logs, frozen),
       rejections: new Rejections(),
       fence: new Fence(event.fence, event.signed),
-      witnessing: new Witnessing(context, () => electorate, event.finals),
+      witnessing: new Witnessing(context, foundersOnly(event.members), event.finals),
       booted: event,
       runs: new Map(),
       accepted: new Set(),

@@ -3,7 +3,8 @@
  * is `ledger/witness.ts`; the shell carries it out. An author asks for one head at a time, so that all sign the same one.
  */
 import type { MemberId } from '../core/ids.ts'
-import { Finality, type Governing } from '../ledger/finality.ts'
+import { Finality } from '../ledger/finality.ts'
+import type { Governing } from '../ledger/membership.ts'
 import type { LogState } from '../ledger/replication.ts'
 import type { Context } from './context.ts'
 

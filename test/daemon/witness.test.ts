@@ -288,9 +288,9 @@ for (const { name, notes, says } of [
   { name: 'no cosignature', notes: [HEAD.note], says: 'final-unproven, reject' },
   { name: 'strangers', notes: [finalOf(HEAD, [BEN, ...STRANGERS])], says: 'final-unproven, reject' },
   {
-    name: 'of a log whose author is no member any more',
+    name: 'of a log whose author is no member',
     notes: [finalOf(signHead(keyOf('x'), FOUNDING, 6, HEAD.root), [...QUORUM, EVE])],
-    says: 'kept 6',
+    says: 'final-unproven, reject',
   },
   {
     name: 'signatures of another head',
