@@ -17,7 +17,7 @@ export function bootedEvent(
     type: 'booted',
     self,
     founding,
-    members,
+    epochs: [{ number: 0, members, pins: [] }],
     software: '0.0.0-netsim',
     logs: disk.sizes(),
     facts: disk.facts(self),

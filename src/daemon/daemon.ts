@@ -4,6 +4,7 @@ import { ConsiliumError, exhaustive, invariant, messageOf } from '../core/errors
 import type { MemberId, StudyId } from '../core/ids.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Learner } from '../learn/learner.ts'
+import { rollCall } from '../ledger/epoch.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Transport, TransportEvents } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
@@ -100,8 +101,8 @@ export class Daemon {
     const { home, store, log } = parts
     const { founding } = home.consortium
     const { feed } = this.#driver
-    const members = home.consortium.members.map(({ key }) => key)
-    const shared = { founding, members, store, transport: this.transport }
+    const { roll } = home.membership
+    const shared = { founding, roll, store, transport: this.transport }
     const { retention } = home.config
     this.logs = new Logs({ ...shared, self: home.key.id, room: new Room(home.paths.folder), retention })
     this.#publisher = new Publisher({
@@ -195,7 +196,7 @@ export class Daemon {
       type: 'booted',
       self: home.key.id,
       founding: home.consortium.founding,
-      members: home.consortium.members.map((member) => member.key),
+      epochs: home.membership.epochs.map(rollCall),
       software: VERSION,
       logs: this.logs.sizes(),
       facts,
@@ -204,7 +205,7 @@ export class Daemon {
       acceptance: home.acceptance,
       finals: this.witness.finals(),
       forks: [...this.forks.known.values()].map(({ author, differWithin: size }) => ({ author, size })),
-      fence: fenceNeeds(home.consortium.members.length),
+      fence: fenceNeeds(home.membership.roll.members.length),
       signed: this.#parts.signed,
     })
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))

@@ -17,6 +17,7 @@ import {
   openFork,
 } from '../ledger/fork.ts'
 import { openHead, type VerifiedHead } from '../ledger/head.ts'
+import type { Roll } from '../ledger/membership.ts'
 import { PROOF_HASHES_MAX, verifyInclusion } from '../ledger/proof.ts'
 import type { LogStore } from '../ledger/store.ts'
 import { encodeEvidence } from '../ledger/witnessWire.ts'
@@ -33,7 +34,7 @@ const STEPS_MAX = 60 // a search by halves in a log of 2^53 entries
 /** What it works with; `publish` floods a message on the witness topic. */
 export interface ForksParts {
   readonly founding: Digest
-  readonly members: readonly MemberId[]
+  readonly roll: Roll
   readonly store: LogStore
   readonly transport: Transport
   readonly logs: Logs
@@ -53,8 +54,8 @@ export class Forks {
 
   /** Reads what is kept, and lets the others ask for it and for leaves of what is stored. Error: `database-corrupt`. */
   async load(): Promise<void> {
-    const { members, store, founding, transport } = this.#parts
-    for (const author of members) {
+    const { roll, store, founding, transport } = this.#parts
+    for (const author of roll.authors) {
       const evidence = await store.forkEvidence(author)
       if (evidence !== undefined) this.#known.set(author, openFork(evidence, founding))
     }
@@ -79,11 +80,11 @@ export class Forks {
 
   /** Asks a peer for all evidence that it keeps. Errors: those of `openFork`, with their blame. */
   async ask(peer: MemberId, signal: AbortSignal): Promise<void> {
-    const { transport, members } = this.#parts
+    const { transport, roll } = this.#parts
     let count = 0
     const options = { signal, frameBytesMax: EVIDENCE_BYTES_MAX }
     for await (const frame of transport.request(peer, FORKS, new Uint8Array(0), options)) {
-      if (++count > members.length) throw unproven('more evidence than members')
+      if (++count > roll.authors.length) throw unproven('more evidence than members')
       const fork = this.#open(frame)
       if (!this.#known.has(fork.author)) await this.#take(fork)
     }
@@ -184,8 +185,8 @@ export class Forks {
     if (!(author instanceof Uint8Array) || !isCount(index) || !isCount(size) || !(root instanceof Uint8Array))
       throw unproven('a request for a leaf is [author, index, size, root]')
     const member = toHex(author) as MemberId
-    const { logs, members } = this.#parts
-    if (!members.includes(member) || index >= size || size > logs.sizeOf(member).size) return
+    const { logs, roll } = this.#parts
+    if (!roll.isAuthor(member) || index >= size || size > logs.sizeOf(member).size) return
     const tree = logs.tree(member)
     if (!equalBytes(await tree.root(size), root)) return // the other branch: whoever asks must not take ours for a lie
     yield encodeCbor([await tree.leaf(index), await tree.inclusion(index, size)])
@@ -199,7 +200,7 @@ export class Forks {
 
   #open(evidence: Uint8Array): Fork {
     const fork = openFork(evidence, this.#parts.founding)
-    if (!this.#parts.members.includes(fork.author)) throw unproven('its key is no member’s')
+    if (!this.#parts.roll.isAuthor(fork.author)) throw unproven('its key is no member’s')
     return fork
   }
 

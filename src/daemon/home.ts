@@ -8,6 +8,7 @@ import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import { acceptanceMessage, foundingOf, readCard, writeCard } from '../governance/founding.ts'
+import { Membership } from '../ledger/epoch.ts'
 import { checkName, fingerprint } from '../ledger/founding.ts'
 import { pinNothing, pinPath } from '../store/headPin.ts'
 import { type Consortium, parseConsortium, writeConsortium } from './consortiumFile.ts'
@@ -37,6 +38,8 @@ export interface Home {
   readonly config: Config
   readonly key: MemberKey
   readonly consortium: Consortium
+  /** Every epoch that this node knows. */
+  readonly membership: Membership
   /** Own signature under the founding; 64 bytes. */
   readonly acceptance: Uint8Array
 }
@@ -151,12 +154,12 @@ export async function openHome(folder: string): Promise<Home> {
       message: `${paths.acceptance}: was not signed with the key in ${paths.key}; put back whichever of the two is not this node's own`,
     })
   }
-  return { paths, config, key, consortium, acceptance: signature }
+  return { paths, config, key, consortium, membership: new Membership(consortium), acceptance: signature }
 }
 
-/** A member's name as the consortium file has it; the beginning of its key where that has none. */
-export function nameIn({ consortium }: Pick<Home, 'consortium'>, member: MemberId): string {
-  return consortium.members.find(({ key }) => key === member)?.name ?? member.slice(0, 12)
+/** The name that a member has, or had when it left; the beginning of its key where it has none. */
+export function nameIn({ membership }: Pick<Home, 'membership'>, member: MemberId): string {
+  return membership.nameOf(member) ?? member.slice(0, 12)
 }
 
 /** Error: `folder-not-writable`. */

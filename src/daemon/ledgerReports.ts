@@ -47,7 +47,7 @@ export class LedgerReports {
         note: Buffer.from((kept?.size === size ? kept.note : logs.note(author)) ?? []).toString('utf8'),
       })
     }
-    const members = home.consortium.members.length
+    const members = home.membership.roll.members.length
     return { heads, quorum: quorum(members), members }
   }
 

@@ -12,6 +12,7 @@ import type { Fact } from '../governance/studies.ts'
 import { emptyTip, rootAt, type Tip, tipOf } from '../ledger/chain.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import { parseHead, rootOf, verifyHead } from '../ledger/head.ts'
+import type { Roll } from '../ledger/membership.ts'
 import type { Final, FinalTimes, LogStore } from '../ledger/store.ts'
 import { LogVerifier } from '../ledger/verify.ts'
 import {
@@ -52,11 +53,11 @@ export interface Fetched {
   readonly facts: readonly Fact[]
 }
 
-/** What the logs work with. `members` are their authors, this node included. */
+/** What the logs work with. */
 export interface LogsParts {
   readonly self: MemberId
   readonly founding: Digest
-  readonly members: readonly MemberId[]
+  readonly roll: Roll
   readonly store: LogStore
   readonly transport: Transport
   readonly room: Pick<Room, 'require'>
@@ -90,8 +91,8 @@ export class Logs {
 
   /** Reads where each log ends. */
   async load(): Promise<void> {
-    const { store, members } = this.#parts
-    for (const member of members) {
+    const { store, roll } = this.#parts
+    for (const member of roll.authors) {
       const head = await store.head(member)
       if (head !== undefined) {
         const [last] = await store.entries(member, head.size - 1, head.size)
@@ -124,7 +125,7 @@ export class Logs {
   isForked = (author: MemberId): boolean => this.#forked.has(author)
 
   authors(): readonly MemberId[] {
-    return [...this.#parts.members].sort(compareIds)
+    return this.#parts.roll.authors
   }
 
   tip(author: MemberId): Tip {
@@ -198,7 +199,7 @@ export class Logs {
         blame: 'reject',
       })
     }
-    const signatureValid = this.#parts.members.includes(head.author) && verifyHead(head)
+    const signatureValid = this.#parts.roll.governing(head.author, head.size) !== null && verifyHead(head)
     if (signatureValid) this.#remember(head.author, head.size, note)
     return { log: { author: head.author, size: head.size, root: rootOf(head) }, signatureValid }
   }
@@ -281,7 +282,7 @@ export class Logs {
     })
     for await (const frame of answer) {
       for (const note of decodeHeads(frame)) heads.push(this.readHead(note, null))
-      if (heads.length > this.#parts.members.length + 1)
+      if (heads.length > this.#parts.roll.authors.length + 1)
         throw new ConsiliumError({ code: 'heads-too-many', message: 'more heads than members', blame: 'reject' })
     }
     return heads

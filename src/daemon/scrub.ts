@@ -8,8 +8,8 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import { rootAt } from '../ledger/chain.ts'
 import { parseCosigned, verifyCosignature } from '../ledger/cosignature.ts'
-import { parseHead, verifyHead } from '../ledger/head.ts'
-import { countedOf, foundersOnly, isQuorum } from '../ledger/membership.ts'
+import { parseHead, rootOf, verifyHead } from '../ledger/head.ts'
+import { countedOf, type Roll } from '../ledger/membership.ts'
 import { TILE_LEAVES } from '../ledger/merkle.ts'
 import type { LogStore, StoredHead } from '../ledger/store.ts'
 import type { Transport } from '../net/transport.ts'
@@ -50,7 +50,7 @@ export interface Scrubbed {
 /** What a scrub works with. */
 export interface ScrubParts {
   readonly founding: Digest
-  readonly members: readonly MemberId[]
+  readonly roll: Roll
   readonly store: Pick<
     LogStore,
     'head' | 'entries' | 'nodes' | 'final' | 'witnessed' | 'repair' | 'getState' | 'putState'
@@ -156,19 +156,19 @@ export class Scrub {
 
   /** What this node has cosigned last is as it was written, and the newest final head has its quorum and is of the tree stored here. */
   async #checkWitnessing(author: MemberId, size: number): Promise<void> {
-    const { store, founding, members } = this.#parts
+    const { store, founding, roll } = this.#parts
     await store.witnessed(author)
     const final = await store.final(author)
     if (final === undefined || final.size > size) return
     const { head, cosignatures } = readFinal(author, () => parseCosigned(final.note, founding))
-    const electorate = foundersOnly(members)(author, final.size)
+    const electorate = roll.governing(author, final.size)
     const signers = electorate === null ? [] : countedOf(cosignatures, electorate)
     let sound = head.author === author && head.size === final.size && verifyHead(head)
     for (const [i, cosignature] of signers.entries()) {
       sound &&= verifyCosignature(head.text, cosignature)
       if (i % SIGNATURES_SLICE === SIGNATURES_SLICE - 1) await setImmediate()
     }
-    if (!sound || electorate === null || !isQuorum(author, signers, electorate))
+    if (!sound || !roll.isFinal({ author, size: head.size, root: rootOf(head) }, signers))
       throw damaged(author, `the final head of ${final.size} entries has not its quorum of valid signatures any more`)
     if (!equalBytes(await new TreeReader(store, author).root(head.size), head.root))
       throw damaged(author, `the final head of ${final.size} entries is not of the entries stored here`)

@@ -15,7 +15,7 @@ import {
   verifyCosignature,
 } from '../ledger/cosignature.ts'
 import { parseHead, rootOf, verifyHead } from '../ledger/head.ts'
-import { countedOf, foundersOnly, type Governing, isQuorum } from '../ledger/membership.ts'
+import { countedOf, type Roll } from '../ledger/membership.ts'
 import type { LogStore, Witnessed } from '../ledger/store.ts'
 import { type CosignRefusal, cosignRefusal } from '../ledger/witness.ts'
 import {
@@ -42,7 +42,7 @@ const HEADS_MAX = 8 // heads per log whose cosignatures are kept until a quorum 
 export interface WitnessParts {
   readonly key: SigningKey
   readonly founding: Digest
-  readonly members: readonly MemberId[]
+  readonly roll: Roll
   readonly store: LogStore
   readonly transport: Transport
   readonly logs: Pick<Logs, 'newest' | 'isForked'>
@@ -62,17 +62,14 @@ export class Witness {
   /** Heads that their authors asked to have cosigned, as their notes: by author, oldest first. */
   readonly #asked = new Map<MemberId, Map<string, Uint8Array>>()
 
-  readonly governing: Governing
-
   constructor(parts: WitnessParts) {
     this.#parts = parts
-    this.governing = foundersOnly(parts.members)
   }
 
   /** Reads which heads are final, and lets the others ask for them. */
   async load(): Promise<void> {
-    const { members, store, founding, transport } = this.#parts
-    for (const author of members) {
+    const { roll, store, founding, transport } = this.#parts
+    for (const author of roll.authors) {
       const final = await store.final(author)
       if (final === undefined) continue
       const { head } = parseCosigned(final.note, founding)
@@ -141,7 +138,7 @@ export class Witness {
   /** The newest of each witness about each log, and not too many. */
   #keepEarly(statement: Statement): void {
     const { author, size, cosignature } = statement
-    if (size <= this.#finalSize(author) || !this.#parts.members.includes(author)) return
+    if (size <= this.#finalSize(author) || !this.#parts.roll.isAuthor(author)) return
     const early = this.#early.get(author) ?? new Map<MemberId, Statement>()
     const known = early.has(cosignature.witness)
     if (!known && early.size >= EARLY_MAX) return
@@ -170,8 +167,7 @@ export class Witness {
       const note = this.#noteOf(log) ?? (await this.#storedNote(log))
       if (note === null) return false
       const cosignatures = [...(this.#heard.get(log.author)?.get(keyOf(log))?.values() ?? [])]
-      const electorate = this.governing(log.author, log.size)
-      if (electorate === null || !isQuorum(log.author, cosignatures, electorate)) return false // what is kept as final must convince others
+      if (!this.#parts.roll.isFinal(log, cosignatures)) return false // what is kept as final must convince others
       await this.#put(log, formatCosigned(parseHead(note, this.#parts.founding), cosignatures), cosignatures)
       return true
     })
@@ -182,12 +178,12 @@ export class Witness {
    * `final-unproven`, with their blame.
    */
   async *ask(peer: MemberId, signal: AbortSignal): AsyncIterable<LogSize> {
-    const { transport, members } = this.#parts
+    const { transport, roll } = this.#parts
     const request = encodeFinalsRequest(this.finals())
     const options = { signal, frameBytesMax: FINAL_FRAME_BYTES_MAX }
     let count = 0
     for await (const frame of transport.request(peer, FINALS, request, options)) {
-      if (++count > members.length) throw unproven('more final heads than members')
+      if (++count > roll.authors.length) throw unproven('more final heads than members')
       const kept = await this.#take(decodeFinal(frame))
       if (kept !== null) yield kept
     }
@@ -198,10 +194,10 @@ export class Witness {
     const log = { author: head.author, size: head.size, root: rootOf(head) }
     return this.#turns.run(log.author, async () => {
       if (log.size <= this.#finalSize(log.author)) return null
-      const electorate = this.governing(log.author, log.size)
+      const { roll } = this.#parts
+      const electorate = roll.governing(log.author, log.size)
       const signers = electorate === null ? [] : countedOf(cosignatures, electorate)
-      if (electorate === null || !isQuorum(log.author, signers, electorate))
-        throw unproven(`${signers.length} members cosigned it`)
+      if (electorate === null || !roll.isFinal(log, signers)) throw unproven(`${signers.length} members cosigned it`)
       const sound = verifyHead(head) && signers.every((cosignature) => verifyCosignature(head.text, cosignature))
       if (!sound) throw unproven('a signature under it is invalid')
       await this.#put(log, formatCosigned(head, signers), signers)

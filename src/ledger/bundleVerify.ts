@@ -22,10 +22,11 @@ import type { BundledLog, BundleFacts, BundleFault, BundleVerdict } from './bund
 import { LAMPORT_LEAP_MAX } from './chain.ts'
 import { parseCosigned, verifyCosignature } from './cosignature.ts'
 import { decodeEntry, type Entry } from './entry.ts'
+import { Membership } from './epoch.ts'
 import { openFork } from './fork.ts'
 import { decodeFounding, type Founding, fingerprint, quorum } from './founding.ts'
 import { verifyHead } from './head.ts'
-import { foundersOnly, type Governing, isQuorum } from './membership.ts'
+import { type Governing, isQuorum } from './membership.ts'
 import { verifyInclusion } from './proof.ts'
 
 export const BUNDLE_HEADS_MAX = 64_000 // 64 of each of 1,000 members; an exporter sends one or two
@@ -120,7 +121,7 @@ export class BundleVerifier {
       const message = `the bundle is of consortium "${founding.name}" with fingerprint ${fingerprint(digest)}, not of the one that --root names`
       throw wrong('bundle-root', message)
     }
-    this.#heading = { line, founding, digest, governing: foundersOnly(founding.members.map(({ key }) => key)) }
+    this.#heading = { line, founding, digest, governing: new Membership(founding).roll.governing }
   }
 
   #head(note: Uint8Array): void {

@@ -10,6 +10,7 @@ import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { checkName, type Founding, foundingDigest, quorum } from './founding.ts'
+import { type Pin, Roll, type RollCall } from './membership.ts'
 import {
   type Certificate,
   MESSAGE_BYTES_MAX,
@@ -21,14 +22,6 @@ import {
 import { jointQuorum, memberQuorum, ROUND_MAX, signaturesFromCbor, signaturesToCbor } from './vote.ts'
 
 export type Member = Founding['members'][number]
-
-/** How far a log had come when an epoch began: whatever its author signs at or below that size must agree with it. */
-export interface Pin {
-  readonly author: MemberId
-  /** Number of entries; 0 where the author had written none, and then the root is all zeros. */
-  readonly size: number
-  readonly root: Digest
-}
 
 /** One membership: epoch 0 is the founding, every other was decided in the decision slot of its number. */
 export interface Epoch {
@@ -138,16 +131,29 @@ export function openEpoch(record: Uint8Array, before: Epoch): Epoch {
   return epoch
 }
 
+/** The epoch as a roll has it. */
+export function rollCall(epoch: Epoch): RollCall {
+  return { number: epoch.number, members: keysOf(epoch), pins: [...epoch.pins.values()] }
+}
+
 /** The walk from the founding to the newest epoch that is known. */
 export class Membership {
   /** By number, from 0. */
   readonly epochs: readonly Epoch[]
+  /** As they were decided: those of epochs 1, 2, … */
+  readonly records: readonly Uint8Array[]
+  /** What the others ask who takes part; the same object for good. */
+  readonly roll: Roll
   readonly #epochs: Epoch[]
+  readonly #records: Uint8Array[] = []
 
   /** `records` are those of epochs 1, 2, …, in order. Errors: those of `openEpoch`. */
   constructor(founding: Founding, records: Iterable<Uint8Array> = []) {
-    this.#epochs = [epochZero(founding)]
+    const first = epochZero(founding)
+    this.#epochs = [first]
     this.epochs = this.#epochs
+    this.records = this.#records
+    this.roll = new Roll([rollCall(first)])
     for (const record of records) this.add(record)
   }
 
@@ -159,21 +165,18 @@ export class Membership {
   add(record: Uint8Array): Epoch {
     const epoch = openEpoch(record, this.current)
     this.#epochs.push(epoch)
+    this.#records.push(record)
+    this.roll.begin(rollCall(epoch))
     return epoch
   }
 
-  /**
-   * The epoch whose members and `k` count for a head of `author` at `size`: the last one that began before the log was that long. Null
-   * where the author was no member then: what a former member's key signs beyond its pin counts for nothing.
-   */
-  governing(author: MemberId, size: number): Epoch | null {
-    const epoch = size > 0 ? this.#epochs.findLast(({ pins }) => size > (pins.get(author)?.size ?? 0)) : undefined
-    return epoch?.members.some(({ key }) => key === author) ? epoch : null
-  }
-
-  /** The newest pin of a log, with which every head of it at or below that size must agree; null where it was never pinned. */
-  pinned(author: MemberId): Pin | null {
-    return this.current.pins.get(author) ?? null
+  /** The name that a member has now, or had last; undefined for a key that never took part. */
+  nameOf(member: MemberId): string | undefined {
+    for (const { members } of [...this.#epochs].reverse()) {
+      const found = members.find(({ key }) => key === member)
+      if (found !== undefined) return found.name
+    }
+    return undefined
   }
 }
 

@@ -3,6 +3,7 @@ import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Body, Kind } from '../governance/kinds.ts'
 import type { Studies } from '../governance/studies.ts'
+import type { Roll } from '../ledger/membership.ts'
 import type { Action, Draft } from './actions.ts'
 
 const SEALED_MAX = 1_024 // each member met, and a refusal of each
@@ -11,17 +12,18 @@ const SEALED_MAX = 1_024 // each member met, and a refusal of each
 export class Context {
   readonly self: MemberId
   readonly founding: Digest
-  readonly members: readonly MemberId[]
+  /** Who takes part, from epoch to epoch. */
+  readonly roll: Roll
   readonly studies: Studies
   out: Action[] = []
   now = 0
   /** What waits for the boot fence; null when that is passed. */
   #sealed: Extract<Action, { type: 'record' }>[] | null = []
 
-  constructor(self: MemberId, founding: Digest, members: readonly MemberId[], studies: Studies) {
+  constructor(self: MemberId, founding: Digest, roll: Roll, studies: Studies) {
     this.self = self
     this.founding = founding
-    this.members = members
+    this.roll = roll
     this.studies = studies
   }
 

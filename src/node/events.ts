@@ -4,6 +4,7 @@ import type { Metrics } from '../core/metrics.ts'
 import type { FeatureStatistics } from '../core/statistics.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import type { Fact } from '../governance/studies.ts'
+import type { RollCall } from '../ledger/membership.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { FenceNeeds } from './fence.ts'
 
@@ -38,8 +39,8 @@ export type NodeEvent =
       readonly type: 'booted'
       readonly self: MemberId
       readonly founding: Digest
-      /** Sorted by key, self included. */
-      readonly members: readonly MemberId[]
+      /** From the founding to the newest that is known. */
+      readonly epochs: readonly RollCall[]
       readonly software: string
       readonly logs: readonly LogSize[]
       /** Every stored entry that governance interprets, author by author. */

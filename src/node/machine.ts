@@ -11,7 +11,7 @@ import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import { readBody } from '../governance/kinds.ts'
 import { type Fact, Studies } from '../governance/studies.ts'
 import type { Finality } from '../ledger/finality.ts'
-import { foundersOnly } from '../ledger/membership.ts'
+import { Roll } from '../ledger/membership.ts'
 import { Replication } from '../ledger/replication.ts'
 import type { Action } from './actions.ts'
 import { Announcing } from './announcing.ts'
@@ -152,17 +152,18 @@ export class Machine {
 
   #boot(event: Booted, now: number): void {
     invariant(this.#parts === null, 'a machine boots once')
-    const context = new Context(event.self, event.founding, event.members, new Studies())
+    const context = new Context(event.self, event.founding, new Roll(event.epochs), new Studies())
     context.now = now
-    const others = event.members.filter((member) => member !== event.self)
+    const { members, authors } = context.roll
+    const others = members.filter((member) => member !== event.self)
     const frozen = [...forkedIn(event), ...event.forks.map(({ author }) => author)]
     const parts: Parts = {
       context,
       liveness: new Liveness(others),
-      replication: new Replication(event.self, event.members, event.logs, frozen),
+      replication: new Replication(event.self, authors, event.logs, frozen),
       rejections: new Rejections(),
       fence: new Fence(event.fence, event.signed),
-      witnessing: new Witnessing(context, foundersOnly(event.members), event.finals),
+      witnessing: new Witnessing(context, event.finals),
       booted: event,
       runs: new Map(),
       accepted: new Set(),

@@ -4,7 +4,6 @@
  */
 import type { MemberId } from '../core/ids.ts'
 import { Finality } from '../ledger/finality.ts'
-import type { Governing } from '../ledger/membership.ts'
 import type { LogState } from '../ledger/replication.ts'
 import type { Context } from './context.ts'
 
@@ -41,7 +40,6 @@ export class Witnessing {
   readonly #context: Context
   readonly #finality: Finality
   readonly #logs = new Map<MemberId, Log>()
-  readonly #everyMs: number
   #askedSize = 0
   #askedAtMs = Number.NEGATIVE_INFINITY
   /** When the first member came that could not hear the last request. */
@@ -51,12 +49,15 @@ export class Witnessing {
   #toldAtMs = Number.NEGATIVE_INFINITY
 
   /** `finals` are those that the shell has kept. */
-  constructor(context: Context, governing: Governing, finals: readonly LogState[]) {
+  constructor(context: Context, finals: readonly LogState[]) {
     this.#context = context
-    this.#finality = new Finality(governing)
+    this.#finality = new Finality(context.roll.governing)
     for (const final of finals) this.#finality.noteFinal(final)
-    const members = context.members.length
-    this.#everyMs = (ASK_MS.find(({ upTo }) => members <= upTo) as { everyMs: number }).everyMs
+  }
+
+  get #everyMs(): number {
+    const members = this.#context.roll.members.length
+    return (ASK_MS.find(({ upTo }) => members <= upTo) as { everyMs: number }).everyMs
   }
 
   get finality(): Finality {

@@ -9,6 +9,7 @@ import type { MemberId } from '../../src/core/ids.ts'
 import { Forks } from '../../src/daemon/forks.ts'
 import { Logs } from '../../src/daemon/logs.ts'
 import { encodeFork, encodeForkAt, openFork } from '../../src/ledger/fork.ts'
+import { rollOf } from '../../src/ledger/membership.ts'
 import { decodeWitnessMessage } from '../../src/ledger/witnessWire.ts'
 import type { RequestHandler, Transport } from '../../src/net/transport.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
@@ -84,10 +85,10 @@ async function open(peers: Peers, self: MemberId, store: MemoryStore, spoil: Spo
       if (handler !== undefined) yield* handler(self, request, never)
     },
   } as unknown as Transport
-  const logs = new Logs({ self, founding: FOUNDING, members: MEMBERS, store, transport, room: ROOM })
+  const logs = new Logs({ self, founding: FOUNDING, roll: rollOf(MEMBERS), store, transport, room: ROOM })
   await logs.load()
   const forks = new Forks({
-    ...{ founding: FOUNDING, members: MEMBERS, store, transport, logs, log: () => undefined },
+    ...{ founding: FOUNDING, roll: rollOf(MEMBERS), store, transport, logs, log: () => undefined },
     feed: (event) => events.push(event),
     publish: (message) => published.push(message),
   })

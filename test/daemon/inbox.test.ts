@@ -9,6 +9,7 @@ import { Logs } from '../../src/daemon/logs.ts'
 import { Witness } from '../../src/daemon/witness.ts'
 import { encodeUpdate, type UpdateHeader, updateMessage } from '../../src/gossip/update.ts'
 import { openFork } from '../../src/ledger/fork.ts'
+import { rollOf } from '../../src/ledger/membership.ts'
 import { encodeEvidence } from '../../src/ledger/witnessWire.ts'
 import type { Transport } from '../../src/net/transport.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
@@ -42,17 +43,17 @@ function updateOf(author = ADA): Uint8Array {
 function inboxOf() {
   const events: NodeEvent[] = []
   const weights = new WeightStore()
-  const members = [ADA.member, BEN.member]
+  const roll = rollOf([ADA.member, BEN.member])
   const transport = null as unknown as Transport
   const logs = new Logs({
     self: BEN.member,
     room: ROOM,
     founding: FOUNDING,
-    members,
+    roll,
     store: new MemoryStore(),
     transport,
   })
-  const witness = new Witness({ key: BEN, founding: FOUNDING, members, store: new MemoryStore(), transport, logs })
+  const witness = new Witness({ key: BEN, founding: FOUNDING, roll, store: new MemoryStore(), transport, logs })
   const kept: string[] = []
   const inputs = { keep: (_: string, digest: string) => kept.push(digest) }
   const inbox = new Inbox({

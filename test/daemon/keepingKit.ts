@@ -7,6 +7,7 @@ import { LedgerWriter } from '../../src/daemon/ledgerWriter.ts'
 import { Logs } from '../../src/daemon/logs.ts'
 import type { Fact } from '../../src/governance/studies.ts'
 import { decodeEntry, type Entry } from '../../src/ledger/entry.ts'
+import { rollOf } from '../../src/ledger/membership.ts'
 import { decodeRangeRequest } from '../../src/ledger/wire.ts'
 import type { Transport } from '../../src/net/transport.ts'
 import type { Draft } from '../../src/node/actions.ts'
@@ -55,7 +56,7 @@ export class KeptNode {
     this.logs = new Logs({
       self: key.member,
       founding: FOUNDING,
-      members: [ADA.member, BEN.member, CLEO.member],
+      roll: rollOf([ADA.member, BEN.member, CLEO.member]),
       store,
       transport: { request } as Transport,
       room: { require: async () => undefined },

@@ -7,6 +7,7 @@ import { Forks } from '../../src/daemon/forks.ts'
 import { type Fetched, Logs } from '../../src/daemon/logs.ts'
 import type { Fact } from '../../src/governance/studies.ts'
 import { openFork } from '../../src/ledger/fork.ts'
+import { rollOf } from '../../src/ledger/membership.ts'
 import { encodeFrame } from '../../src/ledger/wire.ts'
 import type { Transport } from '../../src/net/transport.ts'
 import { MemoryStore } from '../../src/store/memoryStore.ts'
@@ -23,10 +24,17 @@ async function logsWith(commits: number): Promise<{ logs: Logs; store: MemorySto
   const store = new MemoryStore()
   for (const commit of MAIN.slice(0, commits)) await store.append(batchOf(commit))
   const transport = null as unknown as Transport
-  const logs = new Logs({ self: BEN.member, founding: FOUNDING, members: [ADA.member], store, transport, room: ROOM })
+  const logs = new Logs({
+    self: BEN.member,
+    founding: FOUNDING,
+    roll: rollOf([ADA.member]),
+    store,
+    transport,
+    room: ROOM,
+  })
   await logs.load()
   const forks = new Forks({
-    ...{ founding: FOUNDING, members: [ADA.member], store, transport, logs, log: () => undefined },
+    ...{ founding: FOUNDING, roll: rollOf([ADA.member]), store, transport, logs, log: () => undefined },
     ...{ feed: () => undefined, publish: () => undefined },
   })
   return { logs, store, forks }
@@ -90,7 +98,7 @@ const drain = async (range: AsyncIterable<Fetched>): Promise<string> => {
   }
 }
 const logsOver = (store: MemoryStore, transport: Transport, room = ROOM): Logs =>
-  new Logs({ self: BEN.member, founding: FOUNDING, members: [ADA.member], store, transport, room })
+  new Logs({ self: BEN.member, founding: FOUNDING, roll: rollOf([ADA.member]), store, transport, room })
 const never = new AbortController().signal
 
 it('a fetch ends at what was asked for, though the peer has more', async () => {

@@ -10,6 +10,7 @@ import { readBody } from '../../src/governance/kinds.ts'
 import { formatCosigned, signCosignature } from '../../src/ledger/cosignature.ts'
 import { dropBody } from '../../src/ledger/entry.ts'
 import { parseHead } from '../../src/ledger/head.ts'
+import { rollOf } from '../../src/ledger/membership.ts'
 import { decodeRangeRequest } from '../../src/ledger/wire.ts'
 import type { Draft } from '../../src/node/actions.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
@@ -95,11 +96,11 @@ class Scrubbing {
     const feed = (event: NodeEvent) => {
       if (event.type === 'malformed-heard') this.blamed.push(`${daemon.nameOf(event.from)} ${event.code}`)
     }
-    const members = [ADA.member, BEN.member, CLEO.member]
+    const roll = rollOf([ADA.member, BEN.member, CLEO.member])
     const log = (_: string, event: string) => {
       if (event === 'scrubbed') setImmediate(() => stop.abort())
     }
-    const parts = { founding: FOUNDING, members, store, transport: transport as never, daemon, feed, log }
+    const parts = { founding: FOUNDING, roll, store, transport: transport as never, daemon, feed, log }
     const scrub = new Scrub(
       parts,
       (error) => {

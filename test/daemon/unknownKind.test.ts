@@ -8,6 +8,7 @@ import type { Daemon } from '../../src/daemon/daemon.ts'
 import { Followers } from '../../src/daemon/followers.ts'
 import { LogReader } from '../../src/daemon/logReader.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
+import { Membership } from '../../src/ledger/epoch.ts'
 import { Finality } from '../../src/ledger/finality.ts'
 import { openHead } from '../../src/ledger/head.ts'
 import type { Transport } from '../../src/net/transport.ts'
@@ -54,7 +55,11 @@ it('it is not interpreted, at its arrival or at a start', async () => {
 it('log show and log ls show it with its body', async () => {
   const ben = await withGolden()
   const members = [{ key: ADA.member, name: 'Ada' }]
-  const home = { consortium: { members }, key: { id: BEN.member } }
+  const home = {
+    consortium: { members },
+    membership: new Membership({ name: 'Ours', members }),
+    key: { id: BEN.member },
+  }
   const reader = new LogReader({
     logs: ben.logs,
     home,

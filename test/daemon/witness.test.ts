@@ -11,6 +11,7 @@ import { Logs } from '../../src/daemon/logs.ts'
 import { Witness } from '../../src/daemon/witness.ts'
 import { formatCosigned, parseCosigned, signCosignature, verifyCosignature } from '../../src/ledger/cosignature.ts'
 import { rootOf, signHead, type VerifiedHead } from '../../src/ledger/head.ts'
+import { rollOf } from '../../src/ledger/membership.ts'
 import type { Witnessed } from '../../src/ledger/store.ts'
 import { decodeWitnessMessage, encodeFinal, encodeFinalsRequest, type Statement } from '../../src/ledger/witnessWire.ts'
 import type { RequestHandler, Transport } from '../../src/net/transport.ts'
@@ -45,9 +46,9 @@ async function witnessOver(store: MemoryStore, answers: readonly Uint8Array[] = 
       yield* answers
     },
   } as unknown as Transport
-  const logs = new Logs({ self: key.member, founding: FOUNDING, members: MEMBERS, store, transport, room: ROOM })
+  const logs = new Logs({ self: key.member, founding: FOUNDING, roll: rollOf(MEMBERS), store, transport, room: ROOM })
   await logs.load()
-  const witness = new Witness({ key, founding: FOUNDING, members: MEMBERS, store, transport, logs })
+  const witness = new Witness({ key, founding: FOUNDING, roll: rollOf(MEMBERS), store, transport, logs })
   await witness.load()
   const serve = async (held: readonly { author: MemberId; size: number }[]): Promise<Uint8Array[]> => {
     const frames: Uint8Array[] = []

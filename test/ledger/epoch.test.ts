@@ -17,9 +17,9 @@ import {
   epochZero,
   Membership,
   openEpoch,
-  type Pin,
 } from '../../src/ledger/epoch.ts'
 import { type Founding, foundingDigest, quorum } from '../../src/ledger/founding.ts'
+import type { Pin } from '../../src/ledger/membership.ts'
 import { Slot, type SlotAction } from '../../src/ledger/slot.ts'
 import { encodeMessage, openMessage, type SlotMessage, type Value } from '../../src/ledger/slotMessage.ts'
 import { type Phase, signVote } from '../../src/ledger/vote.ts'
@@ -256,13 +256,13 @@ it('epoch: a head counts under the last epoch that began before the log was so l
     [person('Gus'), 1, null],
   ]
   for (const [who, size, number] of rows)
-    assert.is(membership.governing(who.key.member, size)?.number ?? null, number, `${who.name} at ${size}`)
-  assert.is(membership.pinned(EVE.key.member)?.size, 5)
-  assert.is(membership.pinned(FAY.key.member)?.root, root('main 9'))
-  assert.is(membership.pinned(person('Gus').key.member), null)
+    assert.is(membership.roll.governing(who.key.member, size)?.epoch ?? null, number, `${who.name} at ${size}`)
+  assert.is(membership.roll.pinned(EVE.key.member)?.size, 5)
+  assert.is(membership.roll.pinned(FAY.key.member)?.root, root('main 9'))
+  assert.is(membership.roll.pinned(person('Gus').key.member), null)
   const older = new Membership(FOUNDING, [RECORD])
-  assert.is(older.governing(EVE.key.member, 6)?.number, 1, 'who has the chain only so far judges by what it has')
-  assert.is(older.governing(DAN.key.member, 51), null)
+  assert.is(older.roll.governing(EVE.key.member, 6)?.epoch, 1, 'who has the chain only so far judges by what it has')
+  assert.is(older.roll.governing(DAN.key.member, 51), null)
 })
 
 it('epoch: a record that is refused changes nothing, and the right one still comes', () => {
@@ -317,15 +317,15 @@ it('epoch: 100 in a row, with joins, leaves and replaced keys, stand; no key tha
         for (const { key } of people)
           if (!next.some((one) => one.key.member === key.member)) left.set(key.member, sizes.get(key.member) ?? 0)
         for (const [key, size] of left) {
-          assert.is(membership.governing(key, size + 1), null)
-          assert.is(membership.pinned(key)?.size, size)
+          assert.is(membership.roll.governing(key, size + 1), null)
+          assert.is(membership.roll.pinned(key)?.size ?? 0, size)
         }
         people = next
       }
       assert.equal(new Membership(FOUNDING, records).current, membership.current)
       for (const [key, size] of sizes) {
         for (let at = 1; at <= size; at++) {
-          const epoch = membership.governing(key, at) as Epoch
+          const epoch = membership.epochs[membership.roll.governing(key, at)?.epoch ?? -1] as Epoch
           const pinAfter = membership.epochs[epoch.number + 1]?.pins.get(key)?.size ?? Infinity
           assert.ok((epoch.pins.get(key)?.size ?? 0) < at && at <= pinAfter, 'written while that epoch lasted')
         }

@@ -25,7 +25,7 @@ interface Split {
 function observe({ n, left, liars }: Split, first: Digest): Digest | null {
   const members = membersOf(n)
   const [author, ...witnesses] = members as [MemberId, ...MemberId[]]
-  const finality = new Finality(() => ({ members: new Set(members), quorum: quorum(n) }))
+  const finality = new Finality(() => ({ epoch: 0, members: new Set(members), quorum: quorum(n) }))
   const honest = witnesses.length - liars
   for (const root of [first, first === LEFT ? RIGHT : LEFT])
     for (const [i, witness] of witnesses.entries()) {
@@ -67,7 +67,7 @@ for (const n of [4, 7, 10]) {
 
 const members = membersOf(5)
 const [AUTHOR, BEN, CLEO, DAN, EVE] = members as [MemberId, MemberId, MemberId, MemberId, MemberId]
-const ELECTORATE = { members: new Set(members), quorum: 4 }
+const ELECTORATE = { epoch: 0, members: new Set(members), quorum: 4 }
 const at = (size: number, root = LEFT) => ({ author: AUTHOR, size, root })
 
 it('the author counts once and its own cosignature not at all, strangers never, and nobody twice', () => {
@@ -82,7 +82,7 @@ it('the author counts once and its own cosignature not at all, strangers never, 
 })
 
 it('an author that is no member any more adds no vote of its own', () => {
-  const finality = new Finality(() => ({ members: new Set([BEN, CLEO, DAN, EVE]), quorum: 3 }))
+  const finality = new Finality(() => ({ epoch: 0, members: new Set([BEN, CLEO, DAN, EVE]), quorum: 3 }))
   assert.not.ok(finality.noteCosigned(at(3), BEN))
   assert.not.ok(finality.noteCosigned(at(3), CLEO))
   assert.ok(finality.noteCosigned(at(3), DAN))

@@ -122,7 +122,7 @@ class Booted {
       type: 'booted',
       self: SELF,
       founding: digestOf('founding'),
-      members: [SELF, ...OTHERS],
+      epochs: [{ number: 0, members: [SELF, ...OTHERS], pins: [] }],
       software: '0.0.0',
       logs: [{ author: SELF, size: stored, root: rootOf(stored) }],
       facts: [],

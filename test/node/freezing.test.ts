@@ -3,6 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { MemberId } from '../../src/core/ids.ts'
 import { Studies, type StudyState } from '../../src/governance/studies.ts'
+import { rollOf } from '../../src/ledger/membership.ts'
 import { Context } from '../../src/node/context.ts'
 import { Freezing } from '../../src/node/freezing.ts'
 import { digestOf, keyOf } from '../gossip/fixtures.ts'
@@ -29,7 +30,7 @@ function stateOf(contributedMs: number, deadlineSeconds: number, more: readonly 
 
 /** When a node that starts at `startMs` proposes: null where it does at once, else when it wants to be woken, having proposed then. */
 function proposesAt(startMs: number, state: StudyState): number | null {
-  const context = new Context(SELF, digestOf('founding'), [SELF, ADA], new Studies())
+  const context = new Context(SELF, digestOf('founding'), rollOf([SELF, ADA]), new Studies())
   context.unseal([])
   context.out = []
   const freezing = new Freezing()

@@ -203,7 +203,7 @@ export class Harness {
       type: 'booted',
       self: SELF,
       founding: digestOf('founding'),
-      members: MEMBERS,
+      epochs: [{ number: 0, members: MEMBERS, pins: [] }],
       software: '0.0.0',
       logs,
       facts: [...this.#facts].sort((a, b) => (a.author < b.author ? -1 : a.author > b.author ? 1 : a.seq - b.seq)),

@@ -540,7 +540,7 @@ function withStudies(members: number, bound: number): { machine: Machine; unboun
       type: 'booted',
       self,
       founding: digestOf('founding'),
-      members: authors,
+      epochs: [{ number: 0, members: authors, pins: [] }],
       software: '0.0.0',
       logs: [],
       facts,

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { toHex } from '../../src/core/bytes.ts'
 import type { MemberId } from '../../src/core/ids.ts'
 import { Studies } from '../../src/governance/studies.ts'
+import { rollOf } from '../../src/ledger/membership.ts'
 import { Context } from '../../src/node/context.ts'
 import { Rejections } from '../../src/node/rejections.ts'
 import { digestOf, keyOf } from '../gossip/fixtures.ts'
@@ -13,7 +14,7 @@ const [SELF, ADA, BEN] = ['self', 'ada', 'ben'].map((name) => keyOf(name).member
 const HOUR = 3_600_000
 
 function parts() {
-  const context = new Context(SELF, digestOf('founding'), [SELF, ADA, BEN], new Studies())
+  const context = new Context(SELF, digestOf('founding'), rollOf([SELF, ADA, BEN]), new Studies())
   context.unseal([])
   const drafts = () => context.out.flatMap((action) => (action.type === 'record' ? action.drafts : []))
   return { context, rejections: new Rejections(), drafts }

@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { MemberId } from '../../src/core/ids.ts'
 import { Studies } from '../../src/governance/studies.ts'
-import { quorum } from '../../src/ledger/founding.ts'
+import { rollOf } from '../../src/ledger/membership.ts'
 import type { LogState } from '../../src/ledger/replication.ts'
 import type { Action } from '../../src/node/actions.ts'
 import { Context } from '../../src/node/context.ts'
@@ -25,10 +25,9 @@ class Node {
   constructor(members: number, finals: readonly LogState[] = []) {
     this.members = members
     const all = Array.from({ length: members }, (_, i) => member(i))
-    this.context = new Context(SELF, digestOf('founding'), all, new Studies())
+    this.context = new Context(SELF, digestOf('founding'), rollOf(all), new Studies())
     this.context.now = START_MS
-    const electorate = { members: new Set(all), quorum: quorum(members) }
-    this.witnessing = new Witnessing(this.context, () => electorate, finals)
+    this.witnessing = new Witnessing(this.context, finals)
   }
 
   /** What is due `ms` after the start. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { invariant } from '../../../src/core/errors.ts'
 import { Logs } from '../../../src/daemon/logs.ts'
 import { Room } from '../../../src/daemon/room.ts'
+import { rollOf } from '../../../src/ledger/membership.ts'
 import type { LogStore } from '../../../src/ledger/store.ts'
 import type { Transport } from '../../../src/net/transport.ts'
 import { atLeast, type Figure, median, under } from '../figures.ts'
@@ -85,8 +86,8 @@ function logsOver(store: LogStore, folder: string, frames: readonly Uint8Array[]
       yield* frames
     },
   } as unknown as Transport // of a network it only ever asks
-  const members = [KEYS.reader.member, author]
-  return new Logs({ self: KEYS.reader.member, founding: FOUNDING, members, store, transport, room: new Room(folder) })
+  const roll = rollOf([KEYS.reader.member, author])
+  return new Logs({ self: KEYS.reader.member, founding: FOUNDING, roll, store, transport, room: new Room(folder) })
 }
 
 function how(rates: readonly number[], count: number): string {

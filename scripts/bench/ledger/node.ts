@@ -1,6 +1,8 @@
 /** A node of the ledger's benchmarks, as a process: the daemon's own transport, logs and store, and nothing else of a daemon. */
+
 import { Logs } from '../../../src/daemon/logs.ts'
 import { Room } from '../../../src/daemon/room.ts'
+import { rollOf } from '../../../src/ledger/membership.ts'
 import type { LogStore } from '../../../src/ledger/store.ts'
 import { Libp2pTransport } from '../../../src/net/libp2pTransport.ts'
 import { FOUNDING, KEYS, openStore, SEEDS } from './log.ts'
@@ -112,8 +114,8 @@ async function openNode(): Promise<Node> {
       onMessage: async () => 'ignore',
     },
   )
-  const members = [self, other]
-  const logs = new Logs({ self, founding: FOUNDING, members, store, transport, room: new Room(job.folder) })
+  const roll = rollOf([self, other])
+  const logs = new Logs({ self, founding: FOUNDING, roll, store, transport, room: new Room(job.folder) })
   if (job.task !== 'start') {
     await logs.load()
     await logs.readFacts()
