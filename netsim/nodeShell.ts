@@ -237,6 +237,9 @@ export class NodeShell implements Port {
         return this.#parts.onEnd('stopped')
       case 'examine-fork':
       case 'forget-signed': // a simulated disk has no pin
+      case 'admit': // nobody in a simulation proposes an epoch yet
+      case 'open-slot':
+      case 'vote':
       case 'disconnect': // the daemon's door closes for a while; here the peer stays, and its messages are refused one by one
       case 'tell':
         return

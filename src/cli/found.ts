@@ -90,19 +90,23 @@ export function acceptCommand() {
     'sign the consortium file (membership epoch 0) and keep it',
     'consilium accept consortium.yaml',
   )
-    .argument('<file>', 'the file that "consilium found" wrote')
-    .action(async (file: string, options: Common) => {
-      const consortium = await acceptConsortium(options.home, file)
+    .argument('<file>', 'the file that "consilium found" wrote, or the one that a member gave you')
+    .option('--join', 'this hospital is no member yet: a member has proposed it with "consilium members add"', false)
+    .action(async (file: string, options: Common & { join: boolean }) => {
+      const consortium = await acceptConsortium(options.home, file, options.join)
       const { founding, members, name } = consortium
       outputOf(options).print({ consortium: name, founding, fingerprint: fingerprint(founding), members }, () => [
-        `Accepted "${name}" with ${members.length} members; your signature goes out as the first entry of your log.`,
+        options.join
+          ? `Accepted "${name}" with ${members.length} members. Once started, this node waits until they admit it.`
+          : `Accepted "${name}" with ${members.length} members; your signature goes out as the first entry of your log.`,
         `Fingerprint of the consortium, to compare by phone: ${fingerprint(founding)}`,
         'Next: consilium start',
       ])
     })
 }
 
-async function readCardArgument(argument: string): Promise<{ text: string; source: string }> {
+/** A card as given to a command: the line itself, or a file that holds it. Errors: those of `readText`. */
+export async function readCardArgument(argument: string): Promise<{ text: string; source: string }> {
   if (argument.startsWith('consilium-card-')) return { text: argument, source: 'card' }
   return {
     text: await readText(argument, 'card', 'give the file that "consilium init" wrote, or the card\'s line itself'),

@@ -77,7 +77,7 @@ function statusLines(status: StatusReport): string[] {
   const sizes = new Map(status.ledger.map((log) => [log.member, log]))
   const own = sizes.get(status.member)
   return [
-    `${status.name} · ${consortium.name} (${consortium.members} members, ${consortium.accepted} signatures here, fingerprint ${consortium.fingerprint})`,
+    `${status.name} · ${consortium.name} (epoch ${consortium.epoch}, ${consortium.members} members, ${consortium.accepted} signatures here, fingerprint ${consortium.fingerprint})`,
     `up ${duration(status.uptimeSeconds)} · ${megabytes(status.memoryBytes)} memory · own log ${own?.size ?? 0} entries · listening on ${status.addresses.join(' ') || 'nothing'}`,
     ...(status.fence === null ? [] : [fenceSentence(status.fence)]),
     `messages in ${network.messagesIn}, out ${network.messagesOut} · ${megabytes(network.bytesIn)} in, ${megabytes(network.bytesOut)} out`,

@@ -5,6 +5,7 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { logCommand } from './log.ts'
+import { membersCommand } from './members.ts'
 import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
 import { studyCommand } from './study.ts'
 
@@ -26,6 +27,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     stopCommand(),
     statusCommand(),
     doctorCommand(),
+    membersCommand(),
     studyCommand(),
     logCommand(),
   ]) {

@@ -22,6 +22,7 @@ export const DOMAIN = {
   seed: 'consilium/seed/v1',
   epoch: 'consilium/epoch/v1',
   vote: 'consilium/vote/v1',
+  change: 'consilium/change/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

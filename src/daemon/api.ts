@@ -22,6 +22,7 @@ export interface StatusReport {
     readonly name: string
     readonly founding: string
     readonly fingerprint: string
+    readonly epoch: number
     readonly members: number
     /** Members whose signature under the founding is here. */
     readonly accepted: number
@@ -292,4 +293,41 @@ export interface ProofReport {
   readonly proof: string
   /** The entry's header, whose hash is the leaf that is proven, in base64. */
   readonly header: string
+}
+
+/** `GET /v1/members`. Keys are hex. */
+export interface MembersReport {
+  readonly consortium: string
+  readonly epoch: number
+  /** Signatures of members that make a head final. */
+  readonly quorum: number
+  readonly members: readonly {
+    readonly name: string
+    readonly key: string
+    readonly fingerprint: string
+    /** The epoch with which this key became a member's; 0 is the founding. */
+    readonly sinceEpoch: number
+    readonly self: boolean
+    readonly connected: boolean
+  }[]
+  /** Keys of members that left, and how many entries of their logs count. */
+  readonly former: readonly { readonly name: string; readonly key: string; readonly entries: number }[]
+  /** Proposed for the next epoch, the most approved first. */
+  readonly changes: readonly ChangeReport[]
+}
+
+/** One proposed change of the members. Members by name. */
+export interface ChangeReport {
+  readonly change: string
+  /** The epoch that it would begin. */
+  readonly epoch: number
+  readonly add: readonly { readonly name: string; readonly key: string; readonly fingerprint: string }[]
+  readonly remove: readonly { readonly name: string; readonly key: string; readonly fingerprint: string }[]
+  readonly proposedBy: readonly string[]
+  readonly approvedBy: readonly string[]
+  readonly rejectedBy: readonly string[]
+  /** Approvals with which the nodes begin to vote. */
+  readonly needed: number
+  readonly membersAfter: number
+  readonly voting: boolean
 }

@@ -1,35 +1,42 @@
-/** The consortium file: who the founders are and where they can be dialled. The same file at every member. */
+/** The consortium file: who the members are, how that came to be, and where they can be dialled. The same epochs at every member. */
 import * as v from 'valibot'
 import { addressFault } from '../config/config.ts'
 import { type Complaint, parseYaml, section } from '../config/yaml.ts'
 import { checkPublicKey } from '../core/ed25519.ts'
-import { ConsiliumError } from '../core/errors.ts'
+import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { type Digest, type MemberId, memberId } from '../core/ids.ts'
+import { Membership } from '../ledger/epoch.ts'
 import { checkName, type Founding, fingerprint, foundingDigest } from '../ledger/founding.ts'
 
-/** A founder. `addresses` are multiaddrs to dial; the founding digest does not cover them. */
+/** A member. `addresses` are multiaddrs to dial; nothing signed covers them. */
 export interface ConsortiumMember {
   readonly name: string
   readonly key: MemberId
   readonly addresses: readonly string[]
 }
 
-/** The file as read, its digest recomputed. Whether this node is among the members is for the caller to check. */
+/** The file as read, its founding digest recomputed and every epoch checked. Whether this node is among the members is for the caller to check. */
 export interface Consortium {
   readonly name: string
   readonly founding: Digest
-  /** Sorted by key. */
+  /** Those of the newest epoch, sorted by key. */
   readonly members: readonly ConsortiumMember[]
+  /** From the founding to the newest epoch. */
+  readonly membership: Membership
 }
 
 const words = v.string('text in quotes is expected')
 const digits = v.pipe(words, v.regex(/^[0-9a-f]{64}$/, '64 lowercase hexadecimal digits are expected'))
 const member = section({ name: words, key: digits, addresses: v.array(words, 'a list of addresses is expected') })
+const founder = section({ name: words, key: digits })
+const record = v.pipe(words, v.base64('base64 is expected'))
 const schema = section({
   consortium: words,
-  epoch: v.literal(0, '0 is expected: this version knows the epoch of the founding alone'),
+  epoch: v.pipe(v.number('a number is expected'), v.safeInteger(), v.minValue(0, '0 or more is expected')),
   founding: digits,
   members: v.array(member, 'a list of members is expected'),
+  founders: v.optional(v.array(founder, 'a list of founders is expected')),
+  epochs: v.optional(v.array(record, 'a list of signed records is expected'), []),
 })
 
 /** Addresses may be corrected by hand, so they are checked where they can be named by line. */
@@ -43,29 +50,40 @@ function complaintOf({ members }: v.InferOutput<typeof schema>): Complaint | nul
   return null
 }
 
-/** The file's text; `members` with their addresses, sorted by key. */
-export function writeConsortium(founding: Founding, addresses: ReadonlyMap<MemberId, readonly string[]>): string {
-  const digest = foundingDigest(founding)
+/** The file's text; `addresses` of the members of the newest epoch. */
+export function writeConsortium(
+  name: string,
+  membership: Membership,
+  addresses: ReadonlyMap<MemberId, readonly string[]>,
+): string {
+  const { current, epochs, records } = membership
+  const founders = (epochs[0] as (typeof epochs)[0]).members
   const lines = [
-    '# Consilium consortium file. Every member keeps the same one; "consilium accept" signs it.',
-    `# Fingerprint, to compare by phone: ${fingerprint(digest)}`,
-    "# The founding digest covers the name below and every member's name and key. Addresses may be corrected by hand.",
-    `consortium: ${JSON.stringify(founding.name)}`,
-    'epoch: 0',
-    `founding: ${digest}`,
+    '# Consilium consortium file. Every member keeps one; "consilium accept" signs its founding, and a node writes the epochs that follow.',
+    `# Fingerprint, to compare by phone: ${fingerprint(current.founding)}`,
+    "# The founding digest covers the name below and every founder's name and key; each epoch is signed by a quorum of the members before",
+    '# and after it. Addresses alone may be corrected by hand.',
+    `consortium: ${JSON.stringify(name)}`,
+    `epoch: ${current.number}`,
+    `founding: ${current.founding}`,
     'members:',
   ]
-  for (const { name, key } of founding.members) {
+  for (const { name, key } of current.members) {
     lines.push(
       `  - name: ${JSON.stringify(name)}`,
       `    key: ${key}`,
       `    addresses: ${JSON.stringify(addresses.get(key) ?? [])}`,
     )
   }
+  if (records.length > 0) {
+    lines.push('founders:')
+    for (const { name, key } of founders) lines.push(`  - name: ${JSON.stringify(name)}`, `    key: ${key}`)
+    lines.push('epochs:', ...records.map((one) => `  - "${Buffer.from(one).toString('base64')}"`))
+  }
   return `${lines.join('\n')}\n`
 }
 
-/** Reads the file and checks that its founding digest is that of its content. Errors: `consortium-…`, `bad-name`, `key-unsound`. */
+/** Reads the file and checks that its founding digest and its epochs are those of its content. Errors: `consortium-…`, `bad-name`, `key-unsound`. */
 export function parseConsortium(text: string, fileName: string): Consortium {
   const parsed = parseYaml(text, { kind: 'consortium', fileName, schema, check: complaintOf })
   const members = parsed.members.map(({ name, key, addresses }) => ({
@@ -73,14 +91,42 @@ export function parseConsortium(text: string, fileName: string): Consortium {
     key: memberId(key),
     addresses,
   }))
+  const founders = (parsed.founders ?? members).map(({ name, key }) => ({
+    name: checkName(name, `${fileName}: name of founder ${key.slice(0, 8)}`),
+    key: memberId(key),
+  }))
   const name = checkName(parsed.consortium, `${fileName}: consortium`)
-  const digest = foundingDigest({ name, members: members.map(({ name, key }) => ({ name, key })) })
-  if (digest !== parsed.founding) {
-    throw new ConsiliumError({
-      code: 'consortium-altered',
-      message: `${fileName}: founding: names, keys or their order were changed (they give ${digest.slice(0, 16)}…, the file says ${parsed.founding.slice(0, 16)}…); ask a founder for the file again`,
-    })
+  requireFounding({ name, members: founders }, parsed.founding, fileName)
+  for (const { key } of founders) checkPublicKey(key)
+  const membership = membershipOf({ name, members: founders }, parsed.epochs, fileName)
+  const { current } = membership
+  const same = members.every(({ name, key }, i) => name === current.members[i]?.name && key === current.members[i]?.key)
+  if (parsed.epoch !== current.number || members.length !== current.members.length || !same)
+    throw altered(`${fileName}: members: they are not those of epoch ${current.number}, the newest under "epochs"`)
+  return { name, founding: current.founding, members, membership }
+}
+
+function requireFounding(founding: Founding, said: string, fileName: string): void {
+  const digest = foundingDigest(founding)
+  if (digest === said) return
+  throw altered(
+    `${fileName}: founding: names, keys or their order were changed (they give ${digest.slice(0, 16)}…, the file says ${said.slice(0, 16)}…)`,
+  )
+}
+
+function membershipOf(founding: Founding, epochs: readonly string[], fileName: string): Membership {
+  const membership = new Membership(founding)
+  for (const [i, text] of epochs.entries()) {
+    try {
+      membership.add(new Uint8Array(Buffer.from(text, 'base64')))
+    } catch (error) {
+      if (error instanceof ConsiliumError) throw altered(`${fileName}: epochs[${i}]: ${messageOf(error)}`)
+      throw error
+    }
   }
-  for (const { key } of members) checkPublicKey(key)
-  return { name, founding: digest, members }
+  return membership
+}
+
+function altered(what: string): ConsiliumError {
+  return new ConsiliumError({ code: 'consortium-altered', message: `${what}; ask another member for the file again` })
 }

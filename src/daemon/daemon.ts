@@ -1,20 +1,18 @@
 /** One hospital's node: the machine's shell. Events in from network, disk, learner and operator; actions out to them. */
-import { VERSION } from '../config/version.ts'
 import { ConsiliumError, exhaustive, invariant, messageOf } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Learner } from '../learn/learner.ts'
-import { rollCall } from '../ledger/epoch.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Transport, TransportEvents } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
-import { fenceNeeds } from '../node/fence.ts'
 import { Machine } from '../node/machine.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../training/storedCheckpoint.ts'
 import type { Trainer } from '../training/trainer.ts'
 import { WeightStore } from '../training/weightStore.ts'
 import { Bindings, requireBindable } from './bindings.ts'
+import { bootEvent } from './bootEvent.ts'
 import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
 import { Forks } from './forks.ts'
@@ -27,6 +25,7 @@ import { LedgerWriter } from './ledgerWriter.ts'
 import type { Log } from './log.ts'
 import { Logs } from './logs.ts'
 import { Publisher } from './publisher.ts'
+import { Reconfiguration } from './reconfiguration.ts'
 import type { Recorder } from './recorder.ts'
 import { Replicator } from './replicator.ts'
 import { Room } from './room.ts'
@@ -75,6 +74,7 @@ export class Daemon {
   readonly witness: Witness
   readonly forks: Forks
   readonly scrub: Scrub
+  readonly #reconfiguration: Reconfiguration
   readonly #studyWork: StudyWork
   readonly #inbox: Inbox
   readonly #publisher: Publisher
@@ -115,10 +115,19 @@ export class Daemon {
       log,
     })
     const { logs } = this
-    this.witness = new Witness({ ...shared, key: home.key.signing, logs })
+    const isLeaving = (member: MemberId): boolean => this.#machine.leaving.has(member)
+    const witness = new Witness({ ...shared, key: home.key.signing, logs, isLeaving })
+    this.witness = witness
     this.forks = new Forks({ ...shared, logs, feed, publish: this.#publisher.witness, log })
     this.scrub = new Scrub({ ...shared, daemon: this, feed, log }, (error) => this.#fail(error))
+    this.#reconfiguration = new Reconfiguration({
+      ...{ home, store, logs, witness, feed, log, transport: this.transport, publish: this.#publisher.epochs },
+      changes: () => this.#machine.view().changes,
+      final: (author) => this.#machine.finality.final(author),
+      onFailed: (error) => this.#fail(error),
+    })
     this.#replicator = new Replicator({
+      epochs: this.#reconfiguration,
       logs,
       witness: this.witness,
       forks: this.forks,
@@ -139,6 +148,7 @@ export class Daemon {
       logs: this.logs,
       witness: this.witness,
       forks: this.forks,
+      epochs: this.#reconfiguration,
       weights: this.#weights,
       inputs: parts.inputs,
       feed: this.#driver.feed,
@@ -191,23 +201,10 @@ export class Daemon {
     await this.logs.serve()
     await this.witness.load()
     await this.forks.load()
+    await this.#reconfiguration.serve()
     if (this.#closing) return
-    this.#driver.feed({
-      type: 'booted',
-      self: home.key.id,
-      founding: home.consortium.founding,
-      epochs: home.membership.epochs.map(rollCall),
-      software: VERSION,
-      logs: this.logs.sizes(),
-      facts,
-      checkpoints: stored.map((one) => one.checkpoint),
-      datasets: this.#bindings.facts(),
-      acceptance: home.acceptance,
-      finals: this.witness.finals(),
-      forks: [...this.forks.known.values()].map(({ author, differWithin: size }) => ({ author, size })),
-      fence: fenceNeeds(home.membership.roll.members.length),
-      signed: this.#parts.signed,
-    })
+    const { witness, forks, logs } = this
+    this.#driver.feed(bootEvent({ ...this.#parts, logs, facts, stored, bindings: this.#bindings, witness, forks }))
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
     this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
     const { name } = home.config
@@ -309,6 +306,10 @@ export class Daemon {
         return this.#tasks.run('keep-fork', () => this.forks.keep(action.author, action.size))
       case 'examine-fork':
         return this.#tasks.run('examine-fork', () => this.#replicator.examine(action, this.#stopping.signal))
+      case 'admit':
+      case 'open-slot':
+      case 'vote':
+        return this.#tasks.run(action.type, () => this.#reconfiguration.carryOut(action))
       case 'verdict':
         return this.#inbox.settle(action.ticket, action.verdict)
       case 'disconnect':
@@ -367,6 +368,7 @@ export class Daemon {
     this.#driver.stop()
     this.#stopping.abort()
     this.#inbox.close()
+    this.#reconfiguration.close()
     const work = (async () => {
       await this.transport.stop()
       await this.#parts.learner.close()

@@ -2,7 +2,9 @@
 import type { FenceView } from '../node/fence.ts'
 
 /** What is waited for, and what to do. */
-export function fenceSentence({ answered, needed, signed, stored }: FenceView): string {
+export function fenceSentence({ answered, needed, signed, stored, admitted }: FenceView): string {
+  if (!admitted)
+    return 'not a member yet: this node reads along once its members let it in, and takes part when they have decided so ("consilium members approve" at theirs)'
   const asked = `${answered} of ${needed} other members have said what they hold of this node's log`
   if (answered < needed)
     return `not signing yet: ${asked}; a folder put back from a backup could else sign a second history. Wait, or start the others`

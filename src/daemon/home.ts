@@ -100,20 +100,21 @@ export async function foundConsortium(
     for (const address of addresses) requireAddress(address, `${cards[i]?.source}: this card`)
   }
   const founding = foundingOf(name, read)
-  const text = writeConsortium(founding, new Map(read.map((card) => [card.key, card.addresses])))
+  const addresses = new Map(read.map((card) => [card.key, card.addresses]))
+  const text = writeConsortium(founding.name, new Membership(founding), addresses)
   return { consortium: parseConsortium(text, 'consortium.yaml'), text }
 }
 
 /**
- * Signs the founding in `file` and keeps both in the data folder.
+ * Signs the founding in `file` and keeps both in the data folder. `join`: this node is no member yet, and wants to become one.
  * Errors: `consortium-not-member`, `consortium-differs`, `acceptance-malformed`.
  */
-export async function acceptConsortium(folder: string, file: string): Promise<Consortium> {
+export async function acceptConsortium(folder: string, file: string, join = false): Promise<Consortium> {
   const paths = homePaths(folder)
   const key = await readMemberKey(paths.key)
   const text = await readText(file, 'consortium file', 'give the file that "consilium found" wrote')
   const consortium = parseConsortium(text, file)
-  requireMember(consortium, key, file)
+  if (!join || consortium.membership.roll.isAuthor(key.id)) requireMember(consortium, key, file)
   if (await exists(paths.acceptance)) {
     const { founding } = await readAcceptance(paths)
     if (founding !== consortium.founding) {
@@ -140,7 +141,7 @@ export async function openHome(folder: string): Promise<Home> {
     'run "consilium accept FILE" with the file that "consilium found" wrote',
   )
   const consortium = parseConsortium(text, paths.consortium)
-  requireMember(consortium, key, paths.consortium)
+  if (consortium.membership.roll.isAuthor(key.id)) requireMember(consortium, key, paths.consortium)
   const { founding, signature } = await readAcceptance(paths)
   if (founding !== consortium.founding) {
     throw new ConsiliumError({
@@ -154,7 +155,7 @@ export async function openHome(folder: string): Promise<Home> {
       message: `${paths.acceptance}: was not signed with the key in ${paths.key}; put back whichever of the two is not this node's own`,
     })
   }
-  return { paths, config, key, consortium, membership: new Membership(consortium), acceptance: signature }
+  return { paths, config, key, consortium, membership: consortium.membership, acceptance: signature }
 }
 
 /** The name that a member has, or had when it left; the beginning of its key where it has none. */
@@ -200,9 +201,15 @@ export async function readConfig(paths: HomePaths): Promise<Config> {
 }
 
 function requireMember(consortium: Consortium, key: MemberKey, file: string): void {
-  if (consortium.members.some((member) => member.key === key.id)) return
+  const { roll, current } = consortium.membership
+  if (roll.isMember(key.id)) return
+  if (roll.isAuthor(key.id))
+    throw new ConsiliumError({
+      code: 'no-longer-a-member',
+      message: `${file}: this node's key ${key.id.slice(0, 16)}… was a member's and is none in epoch ${current.number}; to come back, run "consilium init" in another folder and have a member propose the new card`,
+    })
   throw new ConsiliumError({
     code: 'consortium-not-member',
-    message: `${file}: this node's key ${key.id.slice(0, 16)}… is not in it; give its card (card.txt) to whoever runs "consilium found", and use the file that comes back`,
+    message: `${file}: this node's key ${key.id.slice(0, 16)}… is not in it; give its card (card.txt) to whoever runs "consilium found", and use the file that comes back; where the consortium exists already, have a member propose it ("consilium members add"), and use --join`,
   })
 }

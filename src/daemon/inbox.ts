@@ -10,6 +10,7 @@ import type { WeightStore } from '../training/weightStore.ts'
 import type { Forks } from './forks.ts'
 import type { InputStore } from './inputStore.ts'
 import type { Logs } from './logs.ts'
+import type { Reconfiguration } from './reconfiguration.ts'
 import type { Witness } from './witness.ts'
 
 interface Pending {
@@ -20,10 +21,16 @@ interface Pending {
 
 /** What an inbox works with; `feed` may settle the message before it returns. */
 export interface InboxParts {
-  readonly topics: { readonly heads: string; readonly witness: string; readonly study: (id: StudyId) => string }
+  readonly topics: {
+    readonly heads: string
+    readonly witness: string
+    readonly epochs: string
+    readonly study: (id: StudyId) => string
+  }
   readonly logs: Logs
   readonly witness: Witness
   readonly forks: Pick<Forks, 'hear'>
+  readonly epochs: Pick<Reconfiguration, 'hear'>
   readonly weights: WeightStore
   readonly inputs: Pick<InputStore, 'keep'>
   readonly feed: (event: NodeEvent) => void
@@ -44,12 +51,13 @@ export class Inbox {
     let event: NodeEvent
     let weights: Pending['weights'] = null
     try {
+      if (topic === this.#parts.topics.epochs) return this.#heard(ticket, author, this.#parts.epochs.hear(data, author))
       if (topic === this.#parts.topics.heads) {
         const { log, signatureValid } = this.#parts.logs.readHead(data, author)
         event = { type: 'head-heard', ticket, from, log, signatureValid, asks: false }
       } else if (topic === this.#parts.topics.witness) {
         const message = decodeWitnessMessage(data, author)
-        if (message.type === 'evidence') return this.#evidence(ticket, author, message.evidence)
+        if (message.type === 'evidence') return this.#heard(ticket, author, this.#parts.forks.hear(message.evidence))
         event = this.#witnessEvent(ticket, author, from, message)
       } else {
         const update = decodeUpdate(data)
@@ -70,10 +78,10 @@ export class Inbox {
     return promise
   }
 
-  /** What proves nothing counts against who signed the message, as any malformed one; evidence that could not be kept does not. */
-  async #evidence(ticket: Ticket, author: MemberId, evidence: Uint8Array): Promise<Verdict> {
+  /** What proves nothing counts against who signed the message, as any malformed one; what could not be kept does not. */
+  async #heard(ticket: Ticket, author: MemberId, verdict: Promise<Verdict>): Promise<Verdict> {
     try {
-      return await this.#parts.forks.hear(evidence)
+      return await verdict
     } catch (error) {
       if (!(error instanceof ConsiliumError) || error.blame === undefined) throw error
       const { promise, resolve } = Promise.withResolvers<Verdict>()

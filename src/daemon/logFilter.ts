@@ -39,15 +39,20 @@ export function readFilter(daemon: Daemon, query: URLSearchParams): LogFilter {
   }
 }
 
-/** A member by name, or by at least 6 digits of its key. Error: `member-unknown`. */
-export function memberOf(daemon: Daemon, given: string): MemberId {
-  const { members } = daemon.home.consortium
+/**
+ * A member, or one that has left, by name, or by at least 6 digits of its key. A name that was handed on with a new key means the member
+ * that has it now. Error: `member-unknown`.
+ */
+export function memberOf(daemon: Pick<Daemon, 'home' | 'nameOf'>, given: string): MemberId {
+  const { roll } = daemon.home.membership
   const squeezed = squeeze(given)
-  const found = members.filter(
-    ({ key, name }) => squeeze(name) === squeezed || (given.length >= 6 && key.startsWith(given)),
+  const all = roll.authors.filter(
+    (key) => squeeze(daemon.nameOf(key)) === squeezed || (given.length >= 6 && key.startsWith(given)),
   )
-  if (found.length === 1) return (found[0] as { key: MemberId }).key
-  const names = members.map(({ name }) => name).join(', ')
+  const now = all.filter((key) => roll.isMember(key))
+  const found = now.length === 1 ? now : all
+  if (found.length === 1) return found[0] as MemberId
+  const names = roll.members.map((key) => daemon.nameOf(key)).join(', ')
   const what = found.length === 0 ? 'no member' : 'more than one member'
   throw refused('member-unknown', `"${given.slice(0, 80)}" is ${what}; the members are ${names}`)
 }

@@ -28,6 +28,7 @@ import {
 } from '../ledger/wire.ts'
 import type { Transport } from '../net/transport.ts'
 import type { LogSize } from '../node/events.ts'
+import { PIN_CONTRADICTED } from '../node/reconfiguring.ts'
 import { serveRange } from '../store/serveRange.ts'
 import { TreeReader } from '../store/treeReader.ts'
 import { FactReader } from './factReader.ts'
@@ -199,8 +200,8 @@ export class Logs {
         blame: 'reject',
       })
     }
-    const signatureValid = this.#parts.roll.governing(head.author, head.size) !== null && verifyHead(head)
-    if (signatureValid) this.#remember(head.author, head.size, note)
+    const signatureValid = verifyHead(head) // whether an epoch lets its log be so long is the machine's question
+    if (signatureValid && this.#parts.roll.isAuthor(head.author)) this.#remember(head.author, head.size, note)
     return { log: { author: head.author, size: head.size, root: rootOf(head) }, signatureValid }
   }
 
@@ -245,8 +246,9 @@ export class Logs {
 
   async *#served(request: RangeRequest, store: LogStore): AsyncIterable<Uint8Array> {
     const { size } = this.sizeOf(request.author)
+    const { roll } = this.#parts
     try {
-      yield* serveRange(store, request)
+      yield* serveRange(store, request, roll.isMember(request.author) ? undefined : roll.pinned(request.author)?.size)
     } finally {
       if (request.author === this.self) this.#handedOver.emit('served', size) // who has what it asked for hangs up before the end
     }
@@ -302,6 +304,7 @@ export class Logs {
     try {
       for await (const bytes of this.#parts.transport.request(peer, RANGE, request, options)) {
         const frame = openFrame(at, bytes, this.#parts.founding) // while the one before it is written
+        this.#requireGoverned(frame.tip)
         if (writing !== null) yield await writing
         writing = this.#appending.run(author, () => this.#append(frame, bytes.length))
         writing.catch(() => undefined) // it is awaited below, perhaps after the next frame has come
@@ -317,6 +320,18 @@ export class Logs {
       throw new ConsiliumError({ code: 'range-short', message: `the peer announced ${to} entries and gave fewer` })
   }
 
+  /** A peer that has not heard of an epoch may give more of a former member's log than counts. Error: `range-ungoverned`. */
+  #requireGoverned({ author, size }: Tip): void {
+    if (this.#parts.roll.governing(author, size) !== null) return
+    throw new ConsiliumError({ code: 'range-ungoverned', message: `no epoch lets this log have ${size} entries` })
+  }
+
+  /** Whether what is stored of a log is what the members pinned of it; true where less is stored. */
+  async agrees({ author, size, root }: LogSize): Promise<boolean> {
+    if (size === 0 || this.tip(author).size < size) return true
+    return toHex(await this.tree(author).root(size)) === root
+  }
+
   async #append({ batch, tip, entries }: OpenedFrame, bytes: number): Promise<Fetched> {
     if (this.tip(tip.author).size !== batch.from) {
       throw new ConsiliumError({ code: 'range-overtaken', message: 'these entries have come from elsewhere meanwhile' })
@@ -325,6 +340,9 @@ export class Logs {
     await this.#parts.room.require(bytes)
     await this.#parts.store.append(batch)
     this.#grow(tip, batch.head.note)
+    const pin = this.#parts.roll.pinned(tip.author)
+    if (pin !== null && batch.from < pin.size && !(await this.agrees(pin)))
+      throw new ConsiliumError({ code: PIN_CONTRADICTED, message: 'an epoch pins another history of this log' })
     const facts = this.facts.note(tip.author, entries)
     await this.redactions.carryOut(facts)
     return { entries, facts }

@@ -1,4 +1,4 @@
-/** What this node says by gossip: its heads, its requests and answers as a witness, and its updates. */
+/** What this node says by gossip: its heads, its requests and answers as a witness, its votes on the next epoch, and its updates. */
 import type { SigningKey } from '../core/ed25519.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
 import { encodeUpdate, type UpdateHeader, updateMessage } from '../gossip/update.ts'
@@ -12,6 +12,7 @@ import type { Tasks } from './tasks.ts'
 export interface Topics {
   readonly heads: string
   readonly witness: string
+  readonly epochs: string
   readonly study: (id: StudyId) => string
 }
 
@@ -37,13 +38,15 @@ export class Publisher {
     this.topics = {
       heads: `${prefix}/heads`,
       witness: `${prefix}/witness`,
+      epochs: `${prefix}/epochs`,
       study: (id) => `${prefix}/study/${id.slice(0, 32)}`,
     }
   }
 
   /** Listens where all members do. */
   subscribe(): void {
-    for (const topic of [this.topics.heads, this.topics.witness]) this.#parts.transport.subscribe(topic)
+    const { heads, witness, epochs } = this.topics
+    for (const topic of [heads, witness, epochs]) this.#parts.transport.subscribe(topic)
   }
 
   head(note: Uint8Array | null): void {
@@ -51,6 +54,8 @@ export class Publisher {
   }
 
   witness = (message: Uint8Array): void => this.#publish(this.topics.witness, message)
+
+  epochs = (message: Uint8Array): void => this.#publish(this.topics.epochs, message)
 
   /** Signs the update and sends it with its weights. */
   update(header: UpdateHeader): void {

@@ -9,6 +9,7 @@ import type { LogSize, NodeEvent, PublishedRound } from '../node/events.ts'
 import type { Forks } from './forks.ts'
 import type { Log } from './log.ts'
 import type { Logs } from './logs.ts'
+import type { Reconfiguration } from './reconfiguration.ts'
 import type { Witness } from './witness.ts'
 
 /** After one of these the store takes no further write, so that the node cannot go on. */
@@ -19,6 +20,7 @@ export interface ReplicatorParts {
   readonly logs: Logs
   readonly witness: Witness
   readonly forks: Forks
+  readonly epochs: Pick<Reconfiguration, 'ask'>
   readonly feed: (event: NodeEvent) => void
   readonly tellFollowers: (entries: readonly Entry[]) => void
   readonly log: Log
@@ -35,8 +37,9 @@ export class Replicator {
 
   /** Feeds each signed and each final head that `peer` tells of; an answer that no honest peer gives counts against it. */
   async askHeads(peer: MemberId, signal: AbortSignal): Promise<void> {
-    const { logs, witness, forks, feed } = this.#parts
+    const { logs, witness, forks, epochs, feed } = this.#parts
     try {
+      await epochs.ask(peer, signal) // first: of new members the rest would mean nothing
       for (const { log, signatureValid } of await logs.askHeads(peer, signal))
         feed({ type: 'head-heard', ticket: null, from: peer, log, signatureValid, asks: false })
       feed({ type: 'heads-told', from: peer })

@@ -14,6 +14,7 @@ import { Exporter } from './exporter.ts'
 import type { InputStore } from './inputStore.ts'
 import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
+import { memberCalls } from './memberCalls.ts'
 import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
 
@@ -67,6 +68,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'POST /v1/studies/:/pause': ({ parts }) => pauseStudy(daemon, parts[0] ?? '', true),
     'POST /v1/studies/:/resume': ({ parts }) => pauseStudy(daemon, parts[0] ?? '', false),
     'GET /v1/studies/:/model': async ({ parts }) => model(daemon, parts[0] ?? ''),
+    ...memberCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
@@ -110,7 +112,8 @@ function status(daemon: Daemon): StatusReport {
       name: consortium.name,
       founding: consortium.founding,
       fingerprint: fingerprint(consortium.founding),
-      members: consortium.members.length,
+      epoch: view.epoch,
+      members: home.membership.roll.members.length,
       accepted: view.accepted.length,
     },
     peers: transport.peers().map((peer) => ({ ...peer, name: daemon.nameOf(peer.member) })),

@@ -46,6 +46,8 @@ export interface WitnessParts {
   readonly store: LogStore
   readonly transport: Transport
   readonly logs: Pick<Logs, 'newest' | 'isForked'>
+  /** Members that are to go: nothing more of them is cosigned. */
+  readonly isLeaving: (member: MemberId) => boolean
 }
 
 type Heard = Map<string, Map<MemberId, Cosignature>>
@@ -86,20 +88,26 @@ export class Witness {
   /** Cosigns a head, or says why not. What is signed is durable before the signature exists. */
   cosign(log: LogSize): Promise<CosignRefusal | null> {
     return this.#turns.run(log.author, async () => {
-      const { store, key, founding, logs } = this.#parts
+      const { store, key, founding, logs, isLeaving } = this.#parts
       const head: Witnessed = { size: log.size, root: fromHex(log.root) }
       const last = await store.witnessed(log.author)
       const size = (await store.head(log.author))?.size ?? 0
       const tree = new TreeReader(store, log.author)
       const rootAtHead = head.size <= size ? await tree.root(head.size) : null
       const rootAtLast = last !== undefined && last.size <= size ? await tree.root(last.size) : null
-      const refusal = cosignRefusal({ last, size, rootAtLast, rootAtHead, frozen: logs.isForked(log.author) }, head)
+      const frozen = logs.isForked(log.author) || isLeaving(log.author)
+      const refusal = cosignRefusal({ last, size, rootAtLast, rootAtHead, frozen }, head)
       if (refusal !== null) return refusal
       await store.putWitnessed(log.author, head)
       const text = headTextOf(founding, log.author, head.size, head.root)
       this.#keep(log, signCosignature(key, text, Math.floor(Date.now() / 1_000)))
       return null
     })
+  }
+
+  /** What this node has cosigned last of a log, once the cosigning under way is done. */
+  cosigned(author: MemberId): Promise<Witnessed | undefined> {
+    return this.#turns.run(author, () => this.#parts.store.witnessed(author))
   }
 
   /** An author asks for cosignatures under this head; its signature has been checked. */
@@ -197,7 +205,9 @@ export class Witness {
       const { roll } = this.#parts
       const electorate = roll.governing(log.author, log.size)
       const signers = electorate === null ? [] : countedOf(cosignatures, electorate)
-      if (electorate === null || !roll.isFinal(log, signers)) throw unproven(`${signers.length} members cosigned it`)
+      const fits = roll.isFinal(log, signers)
+      if (!fits && roll.wasFinal(log, cosignatures)) return null // the peer is of an older epoch
+      if (!fits) throw unproven(`${signers.length} members cosigned it`)
       const sound = verifyHead(head) && signers.every((cosignature) => verifyCosignature(head.text, cosignature))
       if (!sound) throw unproven('a signature under it is invalid')
       await this.#put(log, formatCosigned(head, signers), signers)

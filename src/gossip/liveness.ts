@@ -3,18 +3,23 @@ import { compareIds, type MemberId } from '../core/ids.ts'
 
 const ASK_HEADS_MS = 30_000 // anti-entropy beside gossip: LEDGER §4
 
-/** One per machine. `others` are all members but this one; times are milliseconds since 1970, as given. */
+/** One per machine. `others` are all that may connect; times are milliseconds since 1970, as given. */
 export class Liveness {
-  readonly #others: readonly MemberId[]
+  #others: readonly MemberId[] = []
   readonly #connected = new Map<MemberId, number>()
   #lastAsked: MemberId | null = null
   #nextAskMs: number | null = null
 
   constructor(others: readonly MemberId[]) {
+    this.admit(others)
+  }
+
+  /** These may connect from now on. */
+  admit(others: readonly MemberId[]): void {
     this.#others = [...others].sort(compareIds)
   }
 
-  /** @returns false where the peer is no member or was connected already. */
+  /** @returns false where the peer may not connect or was connected already. */
   connected(member: MemberId, now: number): boolean {
     if (!this.#others.includes(member) || this.#connected.has(member)) return false
     this.#connected.set(member, now)

@@ -5,7 +5,7 @@ import { isKind, KINDS, type Kind, readBody } from './kinds.ts'
 import type { Fact } from './studies.ts'
 
 /** Of other members nothing is read of these; its own tell a node whom it has seen, and whose log is frozen. */
-const OWN_ONLY: ReadonlySet<string> = new Set<Kind>(['member.seen', 'alarm.fork'])
+const OWN_ONLY: ReadonlySet<string> = new Set<Kind>(['member.seen', 'epoch.voting', 'alarm.fork'])
 const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'member.rejected',
   'stranger.rejected',

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import type { Cbor } from '../core/cbor.ts'
 import { LIMITS } from '../core/limits.ts'
+import { NAME_LENGTH_MAX } from '../ledger/founding.ts'
 
 const bytes = (accepts: (length: number) => boolean) =>
   v.custom<Uint8Array>((given) => given instanceof Uint8Array && accepts(given.length))
@@ -12,17 +13,32 @@ const real = v.pipe(v.number(), v.finite())
 const share = v.pipe(real, v.minValue(0), v.maxValue(1))
 /** A word from a closed vocabulary of ours, never free text. */
 const code = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9.-]{0,63}$/))
+/** A hospital's name, as on its card. */
+const hospital = v.pipe(v.string(), v.minLength(1), v.maxBytes(NAME_LENGTH_MAX))
 const version = v.pipe(v.string(), v.regex(/^[0-9A-Za-z.+-]{1,32}$/))
 
 /**
- * Bodies hold digests, counts, measures and words of closed vocabularies. Free text appears in `study.proposed` alone (the study's
- * description, written to be read by all). No names of people, no record numbers, no addresses.
+ * Bodies hold digests, counts, measures and words of closed vocabularies. Free text appears in `study.proposed` (the study's
+ * description, written to be read by all) and as the hospitals' names of `epoch.proposed`. No names of people, no record numbers, no addresses.
  */
 export const KINDS = {
   'member.accepted': v.strictObject({ epoch: count, founding: bytes32, signature: bytes64 }),
   'member.seen': v.strictObject({ member: bytes32 }),
   'member.rejected': v.strictObject({ member: bytes32, reason: code }),
   'stranger.rejected': v.strictObject({ connections: count }),
+  /** A change of the members that would begin `epoch`: hospitals that come, by name and key, and keys that go. Its id is `changeOf`'s. */
+  'epoch.proposed': v.strictObject({
+    epoch: count,
+    add: v.array(v.strictTuple([hospital, bytes32])),
+    remove: v.array(bytes32),
+  }),
+  /** Its author's people say yes, or no, to the change of that id; the newest word counts. */
+  'epoch.approved': v.strictObject({ epoch: count, change: bytes32 }),
+  'epoch.rejected': v.strictObject({ epoch: count, change: bytes32 }),
+  /** Its author's node votes in the decision slot of `epoch` from here on: with its state lost, it must not vote again. */
+  'epoch.voting': v.strictObject({ epoch: count }),
+  /** `epoch` is decided, and its author goes by it. */
+  'epoch.begun': v.strictObject({ epoch: count, digest: bytes32 }),
   'node.started': v.strictObject({ software: version }),
   'node.stopped': v.strictObject({ reason: code }),
   'study.proposed': v.strictObject({ document: bytes((length) => length <= LIMITS.studyBytesMax) }),

@@ -17,6 +17,11 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'member.seen': 'decides', // at its author: whom it has met in the last day is read from its own log
   'member.rejected': 'operation',
   'stranger.rejected': 'operation',
+  'epoch.proposed': 'decides',
+  'epoch.approved': 'decides',
+  'epoch.rejected': 'decides',
+  'epoch.voting': 'decides',
+  'epoch.begun': 'decides',
   'node.started': 'operation',
   'node.stopped': 'operation',
   'study.proposed': 'decides',

@@ -40,7 +40,7 @@ export interface Epoch {
 const VERSION = 1
 const PINS_MAX = 4 * LIMITS.membersMax // every place handed on three times over
 const NO_ROOT = '0'.repeat(64) as Digest
-const RECORD_BYTES_MAX = MESSAGE_BYTES_MAX // content and signatures, as in a certificate
+export const RECORD_BYTES_MAX = MESSAGE_BYTES_MAX // content and signatures, as in a certificate
 
 /** Epoch 0. */
 export function epochZero(founding: Founding): Epoch {
@@ -108,6 +108,14 @@ export function epochSlot(before: Epoch): SlotRules {
 export function encodeEpoch({ phase, round, value, signatures }: Certificate): Uint8Array {
   invariant(phase === 'commit', 'only commit votes make an epoch')
   return encodeCbor([value.content, round, signaturesToCbor(signatures)])
+}
+
+/** The number that a record's epoch claims; nothing else of it is checked. Errors: `epoch-malformed`, those of `decodeCbor`; all blame the sender. */
+export function epochNumberOf(record: Uint8Array): number {
+  const [content] = items(decodeCbor(record, RECORD_BYTES_MAX))
+  const [, number] = content instanceof Uint8Array ? items(decodeCbor(content, VALUE_BYTES_MAX)) : []
+  if (!isSize(number)) throw refused('epoch-malformed', 'not [[1, number, …], …]')
+  return number
 }
 
 /**

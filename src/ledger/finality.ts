@@ -55,7 +55,8 @@ export class Finality {
     const row = this.#rowOf(log, head, electorate, witness)
     if (row === null) return false
     row.signers.add(witness)
-    return row.signers.size >= electorate.quorum && this.noteFinal(head)
+    const counted = [...row.signers].filter((signer) => electorate.members.has(signer)).length // some may have left since
+    return counted >= electorate.quorum && this.noteFinal(head)
   }
 
   /** How many other members are known to have stored the first `size` entries. */

@@ -108,6 +108,12 @@ export class Roll {
     return electorate !== null && isQuorum(author, cosignatures, electorate)
   }
 
+  /** Whether these cosignatures made a head final in an epoch before the one that governs it: who has not heard of that one goes by them. */
+  wasFinal({ author, size }: Pin, cosignatures: readonly Cosignature[]): boolean {
+    const now = this.governing(author, size)?.epoch ?? this.number
+    return this.#calls.some(({ electorate }) => electorate.epoch < now && isQuorum(author, cosignatures, electorate))
+  }
+
   get #newest(): Called {
     return this.#calls[this.#calls.length - 1] as Called
   }

@@ -67,10 +67,11 @@ interface Log {
   readonly roots: Map<number, Digest>
 }
 
-/** One per machine; its authors are the members it was made with. Heads must have been verified before; `now` must not decrease. */
+/** One per machine. Heads must have been verified before; `now` must not decrease. */
 export class Replication {
   readonly #self: MemberId
   readonly #logs = new Map<MemberId, Log>()
+  readonly #frozen: readonly MemberId[]
   /** Authors of whom more is wanted than is stored. */
   readonly #lacking = new Set<MemberId>()
   #now = Number.NEGATIVE_INFINITY
@@ -80,12 +81,19 @@ export class Replication {
   /** `logs` is what is stored (authors not named have nothing), `frozen` the authors with fork evidence. */
   constructor(
     self: MemberId,
-    members: readonly MemberId[],
+    authors: readonly MemberId[],
     logs: readonly LogState[],
     frozen: readonly MemberId[] = [],
   ) {
     this.#self = self
-    for (const member of [...members].sort(compareIds)) {
+    this.#frozen = frozen
+    this.admit(authors, logs)
+  }
+
+  /** Follows the logs of these too; `logs` is what is stored of them. */
+  admit(authors: readonly MemberId[], logs: readonly LogState[] = []): void {
+    for (const member of [...authors].sort(compareIds)) {
+      if (this.#logs.has(member)) continue
       const stored = logs.find((log) => log.author === member)
       const size = stored?.size ?? 0
       const roots = new Map(stored !== undefined && size > 0 ? [[size, stored.root]] : [])
@@ -94,7 +102,7 @@ export class Replication {
         wanted: null,
         fetch: null,
         fetchSinceMs: 0,
-        frozen: frozen.includes(member),
+        frozen: this.#frozen.includes(member),
         passedOn: 0,
         sources: new Map(),
         roots,

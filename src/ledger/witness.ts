@@ -18,7 +18,7 @@ export interface WitnessedLog {
   readonly rootAtLast: Uint8Array | null
   /** Root over the first `head.size` entries as stored here; null where fewer are stored. */
   readonly rootAtHead: Uint8Array | null
-  /** Its key signed conflicting heads. */
+  /** Its key signed conflicting heads, or its author is about to leave. */
   readonly frozen: boolean
 }
 

@@ -52,6 +52,15 @@ export type Action =
   | { readonly type: 'examine-fork'; readonly author: MemberId; readonly peer: MemberId }
   /** Keep both signed heads of an author that contradict each other at one size; report `fork-proven`. */
   | { readonly type: 'keep-fork'; readonly author: MemberId; readonly size: number }
+  /** Let these connect, and nobody else: the other members, and those about to become one. */
+  | { readonly type: 'admit'; readonly members: readonly MemberId[] }
+  /**
+   * Keep the state of the decision slot of `epoch` durably, and report `slot-opened`. `again`: the own log says that this node votes in it
+   * already; where no state is there then, it is lost, and this node must not vote in that slot.
+   */
+  | { readonly type: 'open-slot'; readonly epoch: number; readonly again: boolean }
+  /** Vote in that slot. What is decided comes back as `epoch-begun`. */
+  | { readonly type: 'vote'; readonly epoch: number }
   /** Answers a gossip message; the weights of an accepted update are kept, of any other dropped. */
   | {
       readonly type: 'verdict'

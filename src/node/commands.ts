@@ -4,15 +4,45 @@ import { LIMITS } from '../core/limits.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Context } from './context.ts'
 import type { NodeEvent } from './events.ts'
+import type { StudyRun } from './studyRun.ts'
 
 /** The commands about studies. */
 export type StudyCommand = Extract<NodeEvent, { type: 'study-add' | 'study-accept' | 'study-bind' | 'study-pause' }>
+
+/** Whether a command is about a study. */
+export function isStudyCommand(event: { readonly type: string }): event is StudyCommand {
+  return event.type.startsWith('study-')
+}
+
+/** Null where it is carried out. */
+export function carryOutStudy(
+  event: StudyCommand,
+  context: Context,
+  run: (id: StudyId) => StudyRun,
+): { code: string; message: string } | null {
+  const id = event.type === 'study-bind' ? event.dataset.study : event.study
+  const state = context.studies.get(id)
+  const error = refusalOf(event.type, state, context, id)
+  if (error !== null) return error
+  if (event.type === 'study-bind') run(id).bind(event.dataset)
+  else if (event.type === 'study-pause') {
+    if (run(id).pause(event.paused))
+      context.record('paused', [context.draft(event.paused ? 'study.paused' : 'study.resumed', id, {})])
+  } else if (event.type === 'study-add') {
+    const drafts = state === undefined ? [context.draft('study.proposed', id, { document: event.document })] : []
+    const accept = state?.accepted.has(context.self) ? [] : [context.draft('study.accepted', id, {})]
+    if (drafts.length + accept.length > 0) context.record('study', [...drafts, ...accept])
+  } else if (state !== undefined && !state.accepted.has(context.self)) {
+    context.record('study', [context.draft('study.accepted', id, {})])
+  }
+  return null
+}
 
 /** Why a table is not bound to a study that is over. */
 export const STUDY_ENDED = 'this study has ended here, so nothing trains on another table: propose a new study for it'
 
 /** Null where the command may be carried out; `state` is undefined where the study is not known here. */
-export function refusalOf(
+function refusalOf(
   command: string,
   state: StudyState | undefined,
   { self, studies }: Context,

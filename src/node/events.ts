@@ -3,6 +3,7 @@ import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { FeatureStatistics } from '../core/statistics.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
+import type { Change } from '../governance/changes.ts'
 import type { Fact } from '../governance/studies.ts'
 import type { RollCall } from '../ledger/membership.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -96,6 +97,10 @@ export type NodeEvent =
   /** Carried out: what was signed is stored before, and the signature is held for `announce-cosigned`. */
   | { readonly type: 'cosigned'; readonly log: LogSize }
   | { readonly type: 'cosign-refused'; readonly author: MemberId; readonly code: string }
+  /** The state of the decision slot is durable, so that this node may vote in it. */
+  | { readonly type: 'slot-opened'; readonly epoch: number }
+  /** A decided epoch was checked against the one before, and is kept. */
+  | { readonly type: 'epoch-begun'; readonly call: RollCall; readonly digest: Digest }
   /** Evidence that one key signed conflicting heads is kept; they differ within the first `size` entries. */
   | { readonly type: 'fork-proven'; readonly author: MemberId; readonly size: number }
   /** A final head came from a peer; its signatures were checked, and it is kept. */
@@ -168,4 +173,6 @@ export type NodeEvent =
   | { readonly type: 'study-accept'; readonly ticket: Ticket; readonly study: StudyId }
   | { readonly type: 'study-bind'; readonly ticket: Ticket; readonly dataset: BoundDataset }
   | { readonly type: 'study-pause'; readonly ticket: Ticket; readonly study: StudyId; readonly paused: boolean }
+  | { readonly type: 'epoch-propose'; readonly ticket: Ticket; readonly change: Change }
+  | { readonly type: 'epoch-approve' | 'epoch-reject'; readonly ticket: Ticket; readonly change: Digest }
   | { readonly type: 'stop'; readonly reason: string }

@@ -34,11 +34,13 @@ export interface FenceView {
   readonly signed: number
   /** And of those, how many are stored here. */
   readonly stored: number
+  /** False where this hospital is not a member yet. */
+  readonly admitted: boolean
 }
 
 /** One per start. Passed once, it stays passed. */
 export class Fence {
-  readonly #needs: FenceNeeds
+  #needs: FenceNeeds
   /** Own entries that are signed by the head pin, and by what is heard. */
   #signed: number
   #heard = 0
@@ -50,6 +52,11 @@ export class Fence {
   constructor(needs: FenceNeeds, signed: number) {
     this.#needs = signed === 0 ? { ...needs, wanted: needs.needed } : needs
     this.#signed = signed
+  }
+
+  /** The members have changed. */
+  need(needs: FenceNeeds): void {
+    this.#needs = needs
   }
 
   get passed(): boolean {
@@ -96,8 +103,8 @@ export class Fence {
   }
 
   /** Null once it is passed. */
-  view(stored: number): FenceView | null {
+  view(stored: number, admitted: boolean): FenceView | null {
     if (this.#passed) return null
-    return { answered: this.#answered.size, needed: this.#needs.needed, signed: this.#signed, stored }
+    return { answered: this.#answered.size, needed: this.#needs.needed, signed: this.#signed, stored, admitted }
   }
 }

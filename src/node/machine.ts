@@ -5,9 +5,7 @@
 import { fromHex, toHex } from '../core/bytes.ts'
 import { exhaustive, invariant } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
-import { UPDATE_CONTRADICTS } from '../gossip/exchange.ts'
 import { Liveness } from '../gossip/liveness.ts'
-import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import { readBody } from '../governance/kinds.ts'
 import { type Fact, Studies } from '../governance/studies.ts'
 import type { Finality } from '../ledger/finality.ts'
@@ -16,12 +14,14 @@ import { Replication } from '../ledger/replication.ts'
 import type { Action } from './actions.ts'
 import { Announcing } from './announcing.ts'
 import { type Booted, bootDrafts, FENCED, forkedIn, sizeIn } from './boot.ts'
-import { refusalOf, type StudyCommand } from './commands.ts'
+import { carryOutStudy, isStudyCommand, type StudyCommand } from './commands.ts'
 import { Context } from './context.ts'
-import type { LogSize, NodeEvent, Ticket } from './events.ts'
-import { ASK_OWN_MS, Fence } from './fence.ts'
+import type { LogSize, NodeEvent } from './events.ts'
+import { ASK_OWN_MS, Fence, fenceNeeds } from './fence.ts'
+import { type EpochCommand, PIN_CONTRADICTED, Reconfiguring } from './reconfiguring.ts'
 import { Rejections } from './rejections.ts'
 import { StudyRun } from './studyRun.ts'
+import { updateHeard, verdict } from './verdicts.ts'
 import { Witnessing } from './witnessing.ts'
 
 /** The running parts, made by `booted`. */
@@ -32,6 +32,7 @@ interface Parts {
   readonly rejections: Rejections
   readonly fence: Fence
   readonly witnessing: Witnessing
+  readonly reconfiguring: Reconfiguring
   readonly booted: Booted
   readonly runs: Map<StudyId, StudyRun>
   readonly accepted: Set<MemberId>
@@ -72,7 +73,7 @@ export class Machine {
   /** What a person may want to know, as plain data. */
   view() {
     invariant(this.#parts !== null, 'a booted machine')
-    const { context, liveness, replication, rejections, runs, accepted, fence } = this.#parts
+    const { context, liveness, replication, rejections, runs, accepted, fence, reconfiguring } = this.#parts
     const studies = context.studies.all().map((state) => ({ state, run: runs.get(state.id)?.view() ?? null }))
     return {
       connected: liveness.view(),
@@ -80,7 +81,9 @@ export class Machine {
       rejections: rejections.view(),
       studies,
       accepted: [...accepted],
-      fence: fence.view(this.#ownSize(this.#parts)),
+      fence: fence.view(this.#ownSize(this.#parts), context.roll.isMember(context.self)),
+      epoch: context.roll.number,
+      changes: reconfiguring.view(),
     }
   }
 
@@ -88,6 +91,11 @@ export class Machine {
   get finality(): Finality {
     invariant(this.#parts !== null, 'a booted machine')
     return this.#parts.witnessing.finality
+  }
+
+  /** Members of whom nothing more is cosigned, because this node's people want to see them go. */
+  get leaving(): ReadonlySet<MemberId> {
+    return this.#parts?.reconfiguring.leaving() ?? new Set()
   }
 
   #handle(event: Exclude<NodeEvent, Booted>, parts: Parts): void {
@@ -105,7 +113,7 @@ export class Machine {
       case 'peer-misbehaved':
         return parts.rejections.member(parts.context, event.member, 'score-below-threshold')
       case 'malformed-heard':
-        return this.#verdict(parts, event.ticket, event.from, event.from, event.blame, event.code)
+        return verdict(parts, event.ticket, event.from, event.from, event.blame, event.code)
       case 'head-heard':
         return this.#headHeard(parts, event)
       case 'heads-told':
@@ -116,12 +124,16 @@ export class Machine {
         return this.#finals(parts, parts.witnessing.cosigned(event.log) ? [event.log] : [])
       case 'cosign-refused':
         return parts.witnessing.refused(event.author, event.code)
+      case 'slot-opened':
+        return parts.reconfiguring.opened(event.epoch)
+      case 'epoch-begun':
+        return this.#epochBegun(parts, event)
       case 'fork-proven':
         return this.#forkProven(parts, event.author, event.size)
       case 'final-kept':
         return void parts.witnessing.finality.noteFinal(event.log)
       case 'update-heard':
-        return this.#updateHeard(parts, event.ticket, event.from, event.header, event.facts)
+        return updateHeard(parts, event)
       case 'replicated':
         return this.#replicated(parts, event)
       case 'replication-failed':
@@ -142,6 +154,9 @@ export class Machine {
       case 'study-accept':
       case 'study-bind':
       case 'study-pause':
+      case 'epoch-propose':
+      case 'epoch-approve':
+      case 'epoch-reject':
         return this.#command(parts, event)
       case 'stop':
         return this.#stop(parts, event.reason)
@@ -154,16 +169,16 @@ export class Machine {
     invariant(this.#parts === null, 'a machine boots once')
     const context = new Context(event.self, event.founding, new Roll(event.epochs), new Studies())
     context.now = now
-    const { members, authors } = context.roll
-    const others = members.filter((member) => member !== event.self)
+    const reconfiguring = new Reconfiguring(context)
     const frozen = [...forkedIn(event), ...event.forks.map(({ author }) => author)]
     const parts: Parts = {
       context,
-      liveness: new Liveness(others),
-      replication: new Replication(event.self, authors, event.logs, frozen),
+      liveness: new Liveness(reconfiguring.others()),
+      replication: new Replication(event.self, context.roll.authors, event.logs, frozen),
       rejections: new Rejections(),
       fence: new Fence(event.fence, event.signed),
       witnessing: new Witnessing(context, event.finals),
+      reconfiguring,
       booted: event,
       runs: new Map(),
       accepted: new Set(),
@@ -173,6 +188,7 @@ export class Machine {
     for (const fact of event.facts) this.#fold(parts, fact)
     for (const state of context.studies.all()) this.#run(parts, state.id)
     for (const log of event.logs) if (log.size > 0) parts.witnessing.stored(log)
+    parts.witnessing.begun(event.epochs.at(-1)?.pins ?? [])
     for (const author of frozen) parts.witnessing.froze(author)
   }
 
@@ -193,7 +209,7 @@ export class Machine {
     context.out.push({ type: 'ask-heads', peer: member })
     parts.witnessing.met()
     const before = seen.get(member)
-    if (before !== undefined && context.now - before < SEEN_AGAIN_MS) return
+    if (!context.roll.isMember(member) || (before !== undefined && context.now - before < SEEN_AGAIN_MS)) return
     seen.set(member, context.now)
     context.record('seen', [context.draft('member.seen', null, { member: fromHex(member) })])
   }
@@ -201,12 +217,14 @@ export class Machine {
   #headHeard(parts: Parts, event: Extract<NodeEvent, { type: 'head-heard' }>): void {
     const { context, replication, witnessing } = parts
     const { log, from, ticket } = event
-    if (!event.signatureValid) return this.#verdict(parts, ticket, from, log.author, 'reject', 'head-signature')
+    if (!event.signatureValid) return verdict(parts, ticket, from, log.author, 'reject', 'head-signature')
+    if (context.roll.governing(log.author, log.size) === null)
+      return verdict(parts, ticket, from, log.author, 'ignore', 'head-ungoverned')
     const outcome = replication.onHead(log, from, context.now, ticket !== null)
     if (outcome.fork) witnessing.froze(log.author)
     const carried = event.asks && outcome.reason !== 'author-unknown' && witnessing.asked(log)
-    if (carried) this.#verdict(parts, ticket, from, log.author, 'accept', null)
-    else this.#verdict(parts, ticket, from, log.author, outcome.verdict, outcome.reason)
+    if (carried) verdict(parts, ticket, from, log.author, 'accept', null)
+    else verdict(parts, ticket, from, log.author, outcome.verdict, outcome.reason)
     if (log.author === context.self) {
       if (!parts.fence.passed) parts.fence.ownHead(log)
       if (outcome.fork) this.#halt(parts, 'own-log-forked')
@@ -224,6 +242,21 @@ export class Machine {
     context.tell('warn', 'conflicting-heads', { member: author, within: size })
   }
 
+  /** Who came is followed, who left is followed no further than its pin; this node ends where it is the one that left. */
+  #epochBegun(parts: Parts, { call, digest }: Extract<NodeEvent, { type: 'epoch-begun' }>): void {
+    const { context, reconfiguring, replication, fence, witnessing } = parts
+    const { self, roll } = context
+    const wasMember = roll.isMember(self)
+    roll.begin(call)
+    context.tell('info', 'epoch-begun', { epoch: call.number, members: call.members.length })
+    if (wasMember && !roll.isMember(self)) return this.#halt(parts, 'no-longer-a-member')
+    fence.need(fenceNeeds(roll.members.length))
+    replication.admit(roll.authors)
+    reconfiguring.begun()
+    this.#finals(parts, witnessing.begun(call.pins))
+    context.record('epoch', [context.draft('epoch.begun', null, { epoch: call.number, digest: fromHex(digest) })])
+  }
+
   #halt(parts: Parts, code: string): void {
     this.#halted = true
     parts.context.out.push({ type: 'halt', code })
@@ -231,42 +264,13 @@ export class Machine {
 
   #cosignedHeard(parts: Parts, event: Extract<NodeEvent, { type: 'cosigned-heard' }>): void {
     const { ticket, from, logs, valid } = event
-    if (!valid) return this.#verdict(parts, ticket, from, from, 'reject', 'cosignature-invalid')
-    this.#verdict(parts, ticket, from, from, 'accept', null)
+    if (!valid) return verdict(parts, ticket, from, from, 'reject', 'cosignature-invalid')
+    verdict(parts, ticket, from, from, 'accept', null)
     this.#finals(parts, parts.witnessing.heard(from, logs))
   }
 
   #finals({ context }: Parts, logs: readonly LogSize[]): void {
     for (const log of logs) context.out.push({ type: 'keep-final', log })
-  }
-
-  #updateHeard(parts: Parts, ticket: Ticket, from: MemberId, header: UpdateHeader, facts: UpdateFacts): void {
-    const run = parts.runs.get(header.study)
-    const judgement = run?.judge(header, facts) ?? { verdict: 'ignore' as const, reason: 'study-unknown' }
-    this.#verdict(
-      parts,
-      ticket,
-      from,
-      header.author,
-      judgement.verdict,
-      judgement.verdict === 'accept' ? null : judgement.reason,
-    )
-    if (judgement.verdict !== 'accept' && judgement.reason === UPDATE_CONTRADICTS)
-      parts.rejections.member(parts.context, header.author, judgement.reason)
-  }
-
-  /** Answers a message; a rejected one is noted against the member who signed it (not against who relayed it unseen). */
-  #verdict(
-    parts: Parts,
-    ticket: Ticket | null,
-    from: MemberId,
-    author: MemberId,
-    verdict: 'accept' | 'ignore' | 'reject',
-    reason: string | null,
-  ): void {
-    if (ticket !== null) parts.context.out.push({ type: 'verdict', ticket, verdict, reason })
-    if (verdict === 'reject')
-      parts.rejections.member(parts.context, ticket === null ? from : author, reason ?? 'rejected')
   }
 
   #replicated(parts: Parts, { log, facts, published }: Extract<NodeEvent, { type: 'replicated' }>): void {
@@ -282,6 +286,8 @@ export class Machine {
     if (event.code === 'range-link') {
       if (event.author === context.self) return this.#halt(parts, 'own-log-forked')
       context.out.push({ type: 'examine-fork', author: event.author, peer: event.from })
+    } else if (event.code === PIN_CONTRADICTED) {
+      return this.#forkProven(parts, event.author, context.roll.pinned(event.author)?.size ?? 0)
     }
     context.tell(event.blame ? 'warn' : 'debug', 'replication-failed', {
       author: event.author,
@@ -296,6 +302,7 @@ export class Machine {
   #committed(parts: Parts, { log, tags, facts }: Extract<NodeEvent, { type: 'committed' }>): void {
     parts.replication.onOwn(log)
     parts.witnessing.stored(log)
+    parts.reconfiguring.committed(tags)
     this.#announcing.grown()
     for (const fact of facts) this.#fold(parts, fact)
     if (this.#stopping === null) for (const tag of tags) for (const run of parts.runs.values()) run.committed(tag)
@@ -303,25 +310,14 @@ export class Machine {
       parts.context.out.push({ type: 'announce-head' }, { type: 'stopped' })
   }
 
-  #command(parts: Parts, event: StudyCommand): void {
-    const { context } = parts
-    const id = event.type === 'study-bind' ? event.dataset.study : event.study
-    const state = context.studies.get(id)
-    const error = parts.fence.passed ? refusalOf(event.type, state, context, id) : FENCED
+  #command(parts: Parts, event: StudyCommand | EpochCommand): void {
+    const { context, fence, reconfiguring } = parts
+    const error = !fence.passed
+      ? FENCED
+      : isStudyCommand(event)
+        ? carryOutStudy(event, context, (id) => this.#run(parts, id))
+        : reconfiguring.command(event)
     context.out.push({ type: 'answer', ticket: event.ticket, error })
-    if (error !== null) return
-    if (event.type === 'study-bind') this.#run(parts, id).bind(event.dataset)
-    else if (event.type === 'study-pause') {
-      if (this.#run(parts, id).pause(event.paused)) {
-        context.record('paused', [context.draft(event.paused ? 'study.paused' : 'study.resumed', id, {})])
-      }
-    } else if (event.type === 'study-add') {
-      const drafts = state === undefined ? [context.draft('study.proposed', id, { document: event.document })] : []
-      const accept = state?.accepted.has(context.self) ? [] : [context.draft('study.accepted', id, {})]
-      if (drafts.length + accept.length > 0) context.record('study', [...drafts, ...accept])
-    } else if (state !== undefined && !state.accepted.has(context.self)) {
-      context.record('study', [context.draft('study.accepted', id, {})])
-    }
   }
 
   #stop(parts: Parts, reason: string): void {
@@ -335,6 +331,7 @@ export class Machine {
   #fold(parts: Parts, fact: Fact): void {
     const { context, accepted, seen } = parts
     context.studies.fold(fact)
+    parts.reconfiguring.fold(fact)
     if (fact.kind === 'member.accepted') accepted.add(fact.author)
     if (fact.author === context.self && fact.kind === 'member.seen') {
       const body = readBody('member.seen', fact.body)
@@ -355,12 +352,14 @@ export class Machine {
 
   /** Everything that time or new knowledge lets go on, then when to be woken next. */
   #advance(parts: Parts): void {
-    const { context, liveness, replication, fence, witnessing, runs } = parts
+    const { context, liveness, replication, fence, witnessing, reconfiguring, runs } = parts
     const connected = liveness.view().length
     if (!fence.passed) this.#advanceFence(parts)
+    if (this.#stopping === null) reconfiguring.advance(fence.passed, (others) => liveness.admit(others))
+    const { leaving } = this
     if (fence.passed && this.#stopping === null) {
       for (const run of runs.values()) run.advance()
-      witnessing.advance(connected)
+      witnessing.advance(connected, leaving)
     }
     for (const fetch of replication.due(context.now)) context.out.push({ type: 'replicate', ...fetch })
     const peer = liveness.dueForHeads(context.now)
@@ -369,7 +368,7 @@ export class Machine {
     const times = [liveness.wakeAtMs(), replication.wakeAtMs(), this.#announcing.wakeAtMs()]
     if (!fence.passed) times.push(fence.wakeAtMs(), this.#askOwnAtMs)
     else if (this.#stopping === null) {
-      times.push(witnessing.wakeAtMs(connected))
+      times.push(witnessing.wakeAtMs(connected, leaving))
       for (const run of runs.values()) times.push(run.wakeAtMs())
     }
     const atMs = Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY))
@@ -383,13 +382,14 @@ export class Machine {
   #advanceFence(parts: Parts): void {
     const { context, fence, liveness, booted } = parts
     const entries = this.#ownSize(parts)
-    if (this.#stopping === null && fence.mayPass(entries, context.now)) {
+    if (this.#stopping === null && context.roll.isMember(context.self) && fence.mayPass(entries, context.now)) {
       this.#askOwnAtMs = null
       if (fence.hasLost(entries)) context.out.push({ type: 'forget-signed' })
       context.tell('info', 'signing', { entries, fetchedBack: entries - sizeIn(booted, context.self) })
       return this.#open(parts)
     }
-    if (this.#askOwnAtMs === null) context.tell('info', 'not-signing-yet', { ...fence.view(entries) })
+    if (this.#askOwnAtMs === null)
+      context.tell('info', 'not-signing-yet', { ...fence.view(entries, context.roll.isMember(context.self)) })
     if (this.#askOwnAtMs !== null && context.now < this.#askOwnAtMs) return
     if (this.#askOwnAtMs !== null) {
       for (const { member } of liveness.view())

@@ -119,13 +119,27 @@ export class Witnessing {
     log.cosignedAtMs = this.#context.now
   }
 
+  /**
+   * An epoch has begun. What it pins is final, for its quorum has signed it; of a log whose author left, what lies beyond its pin counts for
+   * nothing. Gives the heads that are final with it.
+   */
+  begun(pins: readonly LogState[]): LogState[] {
+    const { roll } = this.#context
+    return pins.filter((pin) => {
+      const log = this.#log(pin.author)
+      if (log.frozen || log.stored === null || log.stored.size < pin.size || pin.size === 0) return false
+      if (!roll.isMember(pin.author)) log.stored = pin
+      return this.#finality.noteFinal(pin)
+    })
+  }
+
   /** Its key signed conflicting heads: nothing more of it is cosigned. */
   froze(author: MemberId): void {
     this.#log(author).frozen = true
   }
 
-  /** Everything that is due now. */
-  advance(connected: number): void {
+  /** Everything that is due now; nothing of those who are `leaving` is cosigned. */
+  advance(connected: number, leaving: ReadonlySet<MemberId>): void {
     const context = this.#context
     if (this.#askIsDue(connected)) {
       this.#askedSize = this.#log(context.self).stored?.size ?? 0
@@ -134,8 +148,8 @@ export class Witnessing {
       context.out.push({ type: 'ask-cosign' })
     }
     for (const [author, log] of this.#logs) {
-      const head = author === context.self ? null : this.#dueFor(author, log)
-      if (head === null) continue
+      const head = author === context.self || leaving.has(author) ? null : this.#dueFor(author, log)
+      if (head === null || !this.#mayGrow(head)) continue
       log.busy = true
       context.out.push({ type: 'cosign', log: head })
     }
@@ -147,13 +161,14 @@ export class Witnessing {
   }
 
   /** When `advance` may next have something to do without another event. */
-  wakeAtMs(connected: number): number | null {
+  wakeAtMs(connected: number, leaving: ReadonlySet<MemberId>): number | null {
     const times: number[] = []
     if (this.#untold.size > 0) times.push(this.#toldAtMs + ANSWER_MS)
     const own = this.#log(this.#context.self).stored
     if (connected > 0 && own !== null && own.size > this.#finalSize(own.author)) times.push(this.#askAtMs(own.size))
     for (const [author, log] of this.#logs) {
       if (author === this.#context.self || log.busy || log.frozen || log.stored === null) continue
+      if (leaving.has(author) || !this.#mayGrow(log.stored)) continue
       if (log.stored.size > this.#finalSize(author)) times.push(this.#quietAtMs(log))
     }
     return times.length === 0 ? null : Math.min(...times)
@@ -179,6 +194,11 @@ export class Witnessing {
     if (asked !== null && asked.size <= stored.size) return asked
     const forgotten = stored.size > this.#finalSize(author) && this.#context.now >= this.#quietAtMs(log)
     return forgotten ? stored : null
+  }
+
+  /** False of what a former member signed beyond its pin. */
+  #mayGrow({ author, size }: LogState): boolean {
+    return this.#context.roll.governing(author, size) !== null
   }
 
   #settled(log: Log): void {

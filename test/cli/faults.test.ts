@@ -73,7 +73,7 @@ const START_FAULTS: readonly Fault[] = [
   {
     name: 'an altered consortium file',
     spoil: (home) => replace(join(home, 'consortium.yaml'), '"two"', '"twO"'),
-    words: ['founding', 'ask a founder'],
+    words: ['founding', 'ask another member'],
   },
   {
     name: 'a consortium that was not signed',

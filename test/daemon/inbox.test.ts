@@ -22,7 +22,7 @@ const ADA = keyOf('ada')
 const BEN = keyOf('ben')
 const ROOM = { require: async () => undefined }
 const OTHER_STUDY = studyId('ab'.repeat(32))
-const TOPICS = { witness: 'witness', heads: 'heads', study: (id: string) => `study/${id}` }
+const TOPICS = { epochs: 'epochs', witness: 'witness', heads: 'heads', study: (id: string) => `study/${id}` }
 const WEIGHTS = Float32Array.of(1, 2, 3)
 
 function updateOf(author = ADA): Uint8Array {
@@ -53,13 +53,22 @@ function inboxOf() {
     store: new MemoryStore(),
     transport,
   })
-  const witness = new Witness({ key: BEN, founding: FOUNDING, roll, store: new MemoryStore(), transport, logs })
+  const witness = new Witness({
+    key: BEN,
+    founding: FOUNDING,
+    roll,
+    store: new MemoryStore(),
+    transport,
+    logs,
+    isLeaving: () => false,
+  })
   const kept: string[] = []
   const inputs = { keep: (_: string, digest: string) => kept.push(digest) }
   const inbox = new Inbox({
     topics: TOPICS,
     logs,
     witness,
+    epochs: { hear: async () => 'ignore' },
     forks: { hear: async (evidence) => (openFork(evidence, FOUNDING) ? 'accept' : 'ignore') },
     weights,
     inputs,

@@ -48,7 +48,15 @@ async function witnessOver(store: MemoryStore, answers: readonly Uint8Array[] = 
   } as unknown as Transport
   const logs = new Logs({ self: key.member, founding: FOUNDING, roll: rollOf(MEMBERS), store, transport, room: ROOM })
   await logs.load()
-  const witness = new Witness({ key, founding: FOUNDING, roll: rollOf(MEMBERS), store, transport, logs })
+  const witness = new Witness({
+    key,
+    founding: FOUNDING,
+    roll: rollOf(MEMBERS),
+    store,
+    transport,
+    logs,
+    isLeaving: () => false,
+  })
   await witness.load()
   const serve = async (held: readonly { author: MemberId; size: number }[]): Promise<Uint8Array[]> => {
     const frames: Uint8Array[] = []

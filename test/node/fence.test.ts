@@ -71,7 +71,7 @@ it('the wanted answers let pass at once, the needed ones after ten seconds, fewe
   const quick = new Fence(fenceNeeds(7), 5)
   for (let i = 1; i <= 5; i++) quick.answered(member(i), START_MS)
   assert.ok(quick.mayPass(5, START_MS))
-  assert.equal([quick.wakeAtMs(), quick.view(5)], [null, null])
+  assert.equal([quick.wakeAtMs(), quick.view(5, true)], [null, null])
 })
 
 it('a key that has signed nothing waits for the needed answers only', () => {
@@ -87,7 +87,7 @@ it('what the key has signed, by the pin or by what is heard, must be here first'
   for (let i = 1; i <= 3; i++) fence.answered(member(i), START_MS)
   fence.ownHead({ size: 11 })
   fence.ownHead({ size: 9 })
-  assert.equal(fence.view(8), { answered: 3, needed: 2, signed: 11, stored: 8 })
+  assert.equal(fence.view(8, true), { answered: 3, needed: 2, signed: 11, stored: 8, admitted: true })
   assert.equal(
     [8, 10].map((size) => fence.mayPass(size, START_MS + 3_600_000)),
     [false, false],
@@ -176,7 +176,7 @@ it('before the fence is passed nothing is recorded or cosigned, and every comman
   booted.feed({ type: 'stranger-refused' })
   booted.feed({ type: 'peer-misbehaved', member: ada })
   assert.not.ok(booted.signs)
-  assert.equal(booted.machine.view().fence, { answered: 1, needed: 2, signed: 5, stored: 5 })
+  assert.equal(booted.machine.view().fence, { answered: 1, needed: 2, signed: 5, stored: 5, admitted: true })
   assert.ok(booted.feed({ type: 'stop', reason: 'test' }).includes('stopped'), 'it stops cleanly')
   assert.not.ok(booted.signs, 'and does not sign that either')
 })

@@ -1,0 +1,79 @@
+/** Epochs of the membership at one node: taken up when they are decided or told, kept in the consortium file, handed on to who is behind. */
+import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import type { Digest, MemberId } from '../core/ids.ts'
+import { epochNumberOf, type Membership, openEpoch, RECORD_BYTES_MAX, rollCall } from '../ledger/epoch.ts'
+import type { Transport } from '../net/transport.ts'
+import type { NodeEvent } from '../node/events.ts'
+import type { Logs } from './logs.ts'
+import { Turns } from './turns.ts'
+
+const EPOCHS = '/consilium/epochs/1'
+const REQUEST_BYTES_MAX = 16 // a number
+
+/** What the keeper of the epochs works with. */
+export interface EpochsParts {
+  readonly founding: Digest
+  readonly membership: Membership
+  readonly transport: Transport
+  readonly logs: Pick<Logs, 'agrees'>
+  readonly feed: (event: NodeEvent) => void
+  /** Writes the consortium file durably, with the records of all epochs. */
+  readonly save: (records: readonly Uint8Array[]) => Promise<void>
+  /** Tells what votes on the next epoch that it has begun. */
+  readonly onBegun: () => Promise<void>
+}
+
+/** One per daemon. */
+export class Epochs {
+  readonly #parts: EpochsParts
+  readonly #turns = new Turns<'epoch'>()
+
+  constructor(parts: EpochsParts) {
+    this.#parts = parts
+  }
+
+  /** Lets the others ask for the records of epochs that they lack. */
+  async serve(): Promise<void> {
+    const { transport, membership } = this.#parts
+    await transport.handle(EPOCHS, async function* (_, request) {
+      for (const record of membership.records.slice(decodeRequest(request))) yield record
+    })
+  }
+
+  /** Takes up the epochs that `peer` knows and this node does not. Errors: those of `openEpoch`, which blame the peer. */
+  async ask(peer: MemberId, signal: AbortSignal): Promise<void> {
+    const { transport, membership } = this.#parts
+    const request = encodeCbor(membership.current.number)
+    const options = { signal, frameBytesMax: RECORD_BYTES_MAX }
+    for await (const record of transport.request(peer, EPOCHS, request, options)) await this.take(record)
+  }
+
+  /**
+   * Goes on to the next epoch, when it is durable; a record of one that has begun is passed over. Errors: those of `openEpoch`; those of the
+   * file.
+   */
+  take(record: Uint8Array): Promise<void> {
+    return this.#turns.run('epoch', async () => {
+      const { membership, save, feed, logs, onBegun } = this.#parts
+      if (epochNumberOf(record) <= membership.current.number) return // other votes may have decided the same
+      const epoch = openEpoch(record, membership.current)
+      await save([...membership.records, record])
+      membership.add(record)
+      for (const pin of epoch.pins.values())
+        if (!(await logs.agrees(pin))) feed({ type: 'fork-proven', author: pin.author, size: pin.size })
+      feed({ type: 'epoch-begun', call: rollCall(epoch), digest: epoch.digest })
+      await onBegun()
+    })
+  }
+}
+
+function decodeRequest(bytes: Uint8Array): number {
+  const number: Cbor = decodeCbor(bytes, REQUEST_BYTES_MAX)
+  if (typeof number === 'number' && Number.isSafeInteger(number) && number >= 0) return number
+  throw new ConsiliumError({
+    code: 'epochs-malformed',
+    message: 'the number of an epoch is expected',
+    blame: 'reject',
+  })
+}

@@ -1,0 +1,171 @@
+/**
+ * Changes of the membership, as members propose and approve them in their logs. What a quorum approves is put to the vote; the vote of
+ * the decision slot, and nothing here, makes it so.
+ */
+import { fromHex, toHex } from '../core/bytes.ts'
+import { type Cbor, encodeCbor } from '../core/cbor.ts'
+import { taggedDigest } from '../core/digest.ts'
+import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
+import { memberQuorum } from '../ledger/vote.ts'
+import { type Body, readBody } from './kinds.ts'
+import type { Fact } from './studies.ts'
+
+/** A hospital by name and key. */
+export interface Named {
+  readonly name: string
+  readonly key: MemberId
+}
+
+/** What the next epoch is to differ in. A new key for a hospital is both: the old one goes, the new one comes. */
+export interface Change {
+  readonly id: Digest
+  /** The epoch that it would begin. */
+  readonly epoch: number
+  /** Sorted by key. */
+  readonly add: readonly Named[]
+  /** Sorted. */
+  readonly remove: readonly MemberId[]
+}
+
+/** A change with what its members say of it. */
+export interface ChangeState {
+  readonly change: Change
+  readonly proposedBy: readonly MemberId[]
+  /** Members whose newest word is yes, and those whose is no. */
+  readonly approvedBy: readonly MemberId[]
+  readonly rejectedBy: readonly MemberId[]
+  /** A quorum of the members approves. */
+  readonly approved: boolean
+}
+
+const PER_AUTHOR_MAX = 32 // proposals of one member for one epoch, and words on proposals: more are not read
+const AHEAD_MAX = 1_000 // epochs that this node has not heard of yet
+
+interface Known {
+  readonly change: Change
+  readonly proposedBy: Set<MemberId>
+}
+
+interface Said {
+  readonly words: Map<Digest, boolean>
+  proposals: number
+}
+
+interface Upcoming {
+  readonly changes: Map<Digest, Known>
+  readonly said: Map<MemberId, Said>
+  /** The own log says that this node has begun to vote. */
+  voting: boolean
+}
+
+/** The change that differs in this; its id covers all of it. */
+export function changeOf(epoch: number, add: readonly Named[], remove: readonly MemberId[]): Change {
+  const sorted = { add: [...add].sort((a, b) => compareIds(a.key, b.key)), remove: [...remove].sort(compareIds) }
+  const rows: Cbor = sorted.add.map(({ name, key }) => [name, fromHex(key)])
+  const id = taggedDigest('change', encodeCbor([1, epoch, rows, sorted.remove.map(fromHex)]))
+  return { id, epoch, ...sorted }
+}
+
+/** The body of the entry that proposes it. */
+export function changeBody({ epoch, add, remove }: Change): Body<'epoch.proposed'> {
+  return { epoch, add: add.map(({ name, key }) => [name, fromHex(key)]), remove: remove.map(fromHex) }
+}
+
+/** The members after a change; sorted by key. Who is to go and is no member is passed over. */
+export function membersAfter(members: readonly Named[], { add, remove }: Change): Named[] {
+  const staying = members.filter(({ key }) => !remove.includes(key) && !add.some((one) => one.key === key))
+  return [...staying, ...add].map(({ name, key }) => ({ name, key })).sort((a, b) => compareIds(a.key, b.key))
+}
+
+/** Folds facts of all logs, in any order; epochs that have begun are forgotten. */
+export class Changes {
+  readonly #self: MemberId
+  readonly #upcoming = new Map<number, Upcoming>()
+  #begun = 0
+
+  constructor(self: MemberId) {
+    this.#self = self
+  }
+
+  fold(fact: Fact): void {
+    if (fact.kind === 'epoch.proposed') this.#proposed(fact)
+    else if (fact.kind === 'epoch.approved' || fact.kind === 'epoch.rejected') this.#said(fact, fact.kind)
+    else if (fact.kind === 'epoch.voting' && fact.author === this.#self) {
+      const body = readBody('epoch.voting', fact.body)
+      const upcoming = body === null ? null : this.#at(body.epoch)
+      if (upcoming !== null) upcoming.voting = true
+    }
+  }
+
+  /** Epoch `number` has begun. */
+  begun(number: number): void {
+    this.#begun = Math.max(this.#begun, number)
+    for (const known of this.#upcoming.keys()) if (known <= this.#begun) this.#upcoming.delete(known)
+  }
+
+  /** Whether the own log says that this node votes on epoch `number`. */
+  isVoting(number: number): boolean {
+    return this.#upcoming.get(number)?.voting ?? false
+  }
+
+  /** Proposals for epoch `number`; only the words of `members` count. Most approved first. */
+  states(number: number, members: readonly MemberId[]): ChangeState[] {
+    const upcoming = this.#upcoming.get(number)
+    if (upcoming === undefined) return []
+    const quorum = memberQuorum(members)
+    const saying = (id: Digest, word: boolean): MemberId[] =>
+      quorum.voters.filter((member) => upcoming.said.get(member)?.words.get(id) === word)
+    return [...upcoming.changes.values()]
+      .map(({ change, proposedBy }) => {
+        const approvedBy = saying(change.id, true)
+        return {
+          change,
+          proposedBy: quorum.voters.filter((member) => proposedBy.has(member)),
+          approvedBy,
+          rejectedBy: saying(change.id, false),
+          approved: quorum.reached(new Set(approvedBy)),
+        }
+      })
+      .filter(({ proposedBy }) => proposedBy.length > 0)
+      .sort((a, b) => b.approvedBy.length - a.approvedBy.length || compareIds(a.change.id, b.change.id))
+  }
+
+  #proposed({ author, body }: Fact): void {
+    const read = readBody('epoch.proposed', body)
+    const upcoming = read === null ? null : this.#at(read.epoch)
+    if (read === null || upcoming === null) return
+    const said = saidBy(upcoming, author)
+    if (++said.proposals > PER_AUTHOR_MAX) return
+    const add = read.add.map(([name, key]) => ({ name, key: toHex(key) as MemberId }))
+    const change = changeOf(
+      read.epoch,
+      add,
+      read.remove.map((key) => toHex(key) as MemberId),
+    )
+    const known = upcoming.changes.get(change.id) ?? { change, proposedBy: new Set() }
+    known.proposedBy.add(author)
+    upcoming.changes.set(change.id, known)
+  }
+
+  #said({ author, body }: Fact, kind: 'epoch.approved' | 'epoch.rejected'): void {
+    const read = readBody(kind, body)
+    const upcoming = read === null ? null : this.#at(read.epoch)
+    if (read === null || upcoming === null) return
+    const { words } = saidBy(upcoming, author)
+    const id = toHex(read.change) as Digest
+    if (words.has(id) || words.size < PER_AUTHOR_MAX) words.set(id, kind === 'epoch.approved')
+  }
+
+  #at(number: number): Upcoming | null {
+    if (number <= this.#begun || number > this.#begun + AHEAD_MAX) return null
+    const upcoming = this.#upcoming.get(number) ?? { changes: new Map(), said: new Map(), voting: false }
+    this.#upcoming.set(number, upcoming)
+    return upcoming
+  }
+}
+
+function saidBy({ said }: Upcoming, author: MemberId): Said {
+  const found = said.get(author) ?? { words: new Map(), proposals: 0 }
+  said.set(author, found)
+  return found
+}

@@ -1,0 +1,157 @@
+/**
+ * Changes of the membership at one node: which are proposed and approved, when it goes to vote in the decision slot of the next epoch,
+ * and who may connect though it is no member yet. The slot itself is the shell's, for it holds the key.
+ */
+import { fromHex } from '../core/bytes.ts'
+import type { MemberId } from '../core/ids.ts'
+import { type Change, type ChangeState, Changes, changeBody } from '../governance/changes.ts'
+import type { Fact } from '../governance/studies.ts'
+import type { Context } from './context.ts'
+import type { NodeEvent } from './events.ts'
+
+/** The commands about members. */
+export type EpochCommand = Extract<NodeEvent, { type: 'epoch-propose' | 'epoch-approve' | 'epoch-reject' }>
+
+type Refusal = { readonly code: string; readonly message: string }
+
+/** One per machine. */
+export class Reconfiguring {
+  readonly #context: Context
+  readonly #changes: Changes
+  /** The epoch whose slot the shell was asked to open, and the one that it votes in. */
+  #openedFor = 0
+  #votesFor = 0
+  /** Whom the shell was told to let in last. */
+  #admitted: readonly MemberId[]
+  /** Something was said since that was looked at. */
+  #changed = true
+
+  constructor(context: Context) {
+    this.#context = context
+    this.#changes = new Changes(context.self)
+    this.#changes.begun(context.roll.number)
+    this.#admitted = this.others()
+  }
+
+  fold(fact: Fact): void {
+    if (!fact.kind.startsWith('epoch.')) return
+    this.#changes.fold(fact)
+    this.#changed = true
+  }
+
+  /** The next epoch as it is proposed: every change, the most approved first. */
+  view(): ChangeState[] {
+    return this.#changes.states(this.#next, this.#context.roll.members)
+  }
+
+  /** Members that this node's people want to see go: nothing more of them is cosigned, so that nothing more becomes final. */
+  leaving(): ReadonlySet<MemberId> {
+    return new Set(this.#own().flatMap(({ change }) => change.remove))
+  }
+
+  /** All that may connect: the other members, and those whom this node's people want as members. Sorted as the roll is, newcomers last. */
+  others(): MemberId[] {
+    const { self, roll } = this.#context
+    const coming = this.#own().flatMap(({ change }) => change.add.map(({ key }) => key))
+    return [...new Set([...roll.members, ...coming])].filter((member) => member !== self)
+  }
+
+  /** Null where it is carried out. */
+  command(event: EpochCommand): Refusal | null {
+    const context = this.#context
+    if (!context.roll.isMember(context.self)) return refused('not-a-member', 'members alone change who is a member')
+    if (event.type === 'epoch-propose') return this.#propose(event.change)
+    const known = this.view().find(({ change }) => change.id === event.change)
+    if (known === undefined)
+      return refused('change-unknown', 'no such change is proposed for the next epoch: see "consilium members"')
+    if (event.type === 'epoch-reject' && (this.#openedFor === this.#next || this.#changes.isVoting(this.#next)))
+      return refused(
+        'change-voting',
+        'enough members approve, and this node is voting already: propose the opposite afterwards',
+      )
+    const kind = event.type === 'epoch-approve' ? 'epoch.approved' : 'epoch.rejected'
+    const body = { epoch: this.#next, change: fromHex(event.change) }
+    context.record('change', [context.draft(kind, null, body)])
+    return null
+  }
+
+  /** The shell keeps the slot's state durably: own votes may follow. */
+  opened(epoch: number): void {
+    const context = this.#context
+    if (epoch !== this.#next) return
+    const votes = this.#changes.isVoting(epoch) || !context.roll.isMember(context.self)
+    if (votes) return this.#vote(epoch)
+    context.record(TAG, [context.draft('epoch.voting', null, { epoch })])
+  }
+
+  /** Own entries are durable. */
+  committed(tags: readonly string[]): void {
+    if (tags.includes(TAG) && this.#openedFor === this.#next) this.#vote(this.#next)
+  }
+
+  /** An epoch has begun. */
+  begun(): void {
+    this.#changes.begun(this.#context.roll.number)
+    this.#changed = true
+  }
+
+  /** `signs`: the boot fence is passed; a hospital that is not a member yet has nothing to fence. `admit` hears who may connect from now on. */
+  advance(signs: boolean, admit: (others: readonly MemberId[]) => void): void {
+    const context = this.#context
+    if (this.#changed) this.#admit(admit)
+    const votes = context.roll.isMember(context.self) ? signs : true
+    if (!votes || this.#openedFor >= this.#next || !this.#own().some(({ approved }) => approved)) return
+    this.#openedFor = this.#next
+    context.out.push({ type: 'open-slot', epoch: this.#next, again: this.#changes.isVoting(this.#next) })
+  }
+
+  #admit(admit: (others: readonly MemberId[]) => void): void {
+    this.#changed = false
+    const others = this.others()
+    if (others.join() === this.#admitted.join()) return
+    this.#admitted = others
+    admit(others)
+    this.#context.out.push({ type: 'admit', members: others })
+  }
+
+  #propose(change: Change): Refusal | null {
+    const context = this.#context
+    if (change.epoch !== this.#next)
+      return refused('change-late', `epoch ${this.#next} is next, not ${change.epoch}: propose it again`)
+    const id = fromHex(change.id)
+    const known = this.view().find((one) => one.change.id === change.id)
+    const drafts = known === undefined ? [context.draft('epoch.proposed', null, changeBody(change))] : []
+    if (!known?.approvedBy.includes(context.self))
+      drafts.push(context.draft('epoch.approved', null, { epoch: change.epoch, change: id }))
+    if (drafts.length > 0) context.record('change', drafts)
+    return null
+  }
+
+  #vote(epoch: number): void {
+    if (this.#votesFor >= epoch) return
+    this.#votesFor = epoch
+    this.#context.out.push({ type: 'vote', epoch })
+  }
+
+  /** What this node is for: what its people approve; or, of one that is no member yet, what would make it one. */
+  #own(): ChangeState[] {
+    const { self, roll } = this.#context
+    const isMember = roll.isMember(self)
+    return this.view().filter(({ change, approvedBy }) =>
+      isMember ? approvedBy.includes(self) : change.add.some(({ key }) => key === self),
+    )
+  }
+
+  get #next(): number {
+    return this.#context.roll.number + 1
+  }
+}
+
+const TAG = 'voting'
+
+/** The members pinned another history of a log than the one that its author's key signed here. */
+export const PIN_CONTRADICTED = 'pin-contradicted'
+
+function refused(code: string, message: string): Refusal {
+  return { code, message }
+}
