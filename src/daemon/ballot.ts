@@ -2,7 +2,7 @@
 import type { SigningKey } from '../core/ed25519.ts'
 import { ConsiliumError, exhaustive, messageOf } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
-import { encodeEpoch, epochSlot, type Membership } from '../ledger/epoch.ts'
+import { type Epoch, encodeEpoch, epochSlot, type Membership } from '../ledger/epoch.ts'
 import { Slot, type SlotAction, type SlotEvent } from '../ledger/slot.ts'
 import { encodeMessage, type OpenedMessage, openMessage, type SlotRules, type Value } from '../ledger/slotMessage.ts'
 import { decodeSlotState, encodeSlotState, FRESH, type SlotState } from '../ledger/slotState.ts'
@@ -30,7 +30,9 @@ export interface BallotParts {
   readonly log: Log
 }
 
+/** The slot of the epoch after `before`. */
 interface Running {
+  readonly before: Epoch
   readonly slot: Slot
   readonly rules: SlotRules
 }
@@ -77,9 +79,10 @@ export class Ballot {
     await this.#turns.run('slot', async () => {
       const { membership, key } = this.#parts
       if (this.#running !== null || epoch !== membership.current.number + 1) return
-      const rules = epochSlot(membership.current)
+      const before = membership.current
+      const rules = epochSlot(before)
       const slot = new Slot(rules, key, (await this.#saved(rules)) ?? FRESH)
-      this.#running = { slot, rules }
+      this.#running = { before, slot, rules }
       await this.#carryOut(slot.start(Date.now()), this.#running)
     })
     await this.#offer()
@@ -104,7 +107,7 @@ export class Ballot {
       await this.#decided(encodeEpoch(message.certificate))
       return 'accept'
     }
-    await this.#feed(message, rules)
+    await this.#run(() => this.#feed(message, rules))
     return 'accept'
   }
 
@@ -134,11 +137,11 @@ export class Ballot {
     return bytes === undefined ? null : decodeSlotState(bytes, rules)
   }
 
-  /** `rules` are those that a message was opened by; of an epoch that has passed meanwhile nothing is heard. */
-  async #feed(event: SlotEvent, rules?: SlotRules): Promise<void> {
+  /** `rules` are those that the event belongs to; of an epoch that has begun meanwhile nothing is heard. */
+  async #feed(event: SlotEvent, rules: SlotRules): Promise<void> {
     await this.#turns.run('slot', async () => {
       const running = this.#running
-      if (running === null || this.#closed || (rules !== undefined && rules.number !== running.rules.number)) return
+      if (running === null || this.#closed || rules.number !== running.rules.number) return
       await this.#carryOut(running.slot.step(event, Date.now()), running)
     })
   }
@@ -172,7 +175,7 @@ export class Ballot {
       }
       case 'wake':
         clearTimeout(this.#wake)
-        this.#wake = setTimeout(() => void this.#run(() => this.#feed({ type: 'wake' })), wait(action.atMs))
+        this.#wake = setTimeout(() => void this.#run(() => this.#feed({ type: 'wake' }, rules)), wait(action.atMs))
         return
       default:
         exhaustive(action)
@@ -181,18 +184,21 @@ export class Ballot {
 
   async #judge(value: Value): Promise<void> {
     await this.#run(async () => {
-      const accepted = this.#running === null ? null : await this.#parts.values.judge(value)
-      if (accepted !== null) return this.#feed({ type: 'judged', value: value.digest, accepted })
-      if (this.#running !== null) this.#later(JUDGE_AGAIN_MS, () => void this.#judge(value))
+      const running = this.#running
+      if (running === null) return
+      const accepted = await this.#parts.values.judge(value, running.before)
+      if (accepted !== null) return this.#feed({ type: 'judged', value: value.digest, accepted }, running.rules)
+      this.#later(JUDGE_AGAIN_MS, running, () => void this.#judge(value))
     })
   }
 
   /** What it proposes in its turn, anew from time to time: the logs go on meanwhile. */
   async #offer(): Promise<void> {
     await this.#run(async () => {
-      if (this.#running === null) return
-      await this.#feed({ type: 'offer', value: await this.#parts.values.offer() })
-      this.#later(RESEND_MS, () => void this.#offer())
+      const running = this.#running
+      if (running === null) return
+      await this.#feed({ type: 'offer', value: await this.#parts.values.offer(running.before) }, running.rules)
+      this.#later(RESEND_MS, running, () => void this.#offer())
     })
   }
 
@@ -200,8 +206,9 @@ export class Ballot {
     await this.#run(() => this.#parts.onDecided(record))
   }
 
-  #later(ms: number, work: () => void): void {
-    if (this.#closed) return
+  /** Not where the slot is over by then. */
+  #later(ms: number, running: Running, work: () => void): void {
+    if (this.#closed || this.#running !== running) return
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
       work()

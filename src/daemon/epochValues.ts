@@ -30,10 +30,8 @@ export class EpochValues {
     this.#parts = parts
   }
 
-  /** What this node proposes in its turn: the most approved change that a quorum and its own people approve. Null where there is none. */
-  async offer(): Promise<Value | null> {
-    const { membership } = this.#parts
-    const before = membership.current
+  /** What this node proposes in its turn, after the epoch `before`: the most approved change that a quorum and its own people approve. Null where there is none. */
+  async offer(before: Epoch): Promise<Value | null> {
     for (const { change } of this.#wanted()) {
       const members = membersAfter(before.members, change)
       try {
@@ -46,10 +44,8 @@ export class EpochValues {
     return null
   }
 
-  /** Whether this node votes for a value; null where it cannot say yet, for it lacks entries that are pinned. */
-  async judge({ content }: Value): Promise<boolean | null> {
-    const { membership } = this.#parts
-    const before = membership.current
+  /** Whether this node votes for a value that may follow `before`; null where it cannot say yet, for it lacks entries that are pinned. */
+  async judge({ content }: Value, before: Epoch): Promise<boolean | null> {
     const epoch = readEpoch(content, before)
     if (!this.#wanted().some(({ change }) => sameMembers(membersAfter(before.members, change), epoch.members)))
       return false

@@ -68,8 +68,16 @@ export class Reconfiguration {
     return this.#ballot.hear(message, author)
   }
 
-  /** What the machine asks for. */
+  /** What the machine asks for. Never throws: what cannot be stored ends the node. */
   async carryOut(action: Extract<Action, { type: 'admit' | 'open-slot' | 'vote' }>): Promise<void> {
+    try {
+      await this.#carryOut(action)
+    } catch (error) {
+      this.#parts.onFailed(error)
+    }
+  }
+
+  async #carryOut(action: Extract<Action, { type: 'admit' | 'open-slot' | 'vote' }>): Promise<void> {
     if (action.type === 'admit') return this.#admit(action.members)
     if (action.type === 'vote') return this.#ballot.vote(action.epoch)
     const { epoch, again } = action
