@@ -114,8 +114,9 @@ export class Daemon {
       log,
     })
     const { logs } = this
-    this.witness = new Witness({ ...shared, key: home.key.signing, logs })
     this.forks = new Forks({ ...shared, logs, feed, publish: this.#publisher.witness, log })
+    const watching = { tasks: this.#tasks, cosigners: this.forks.cosigners, log }
+    this.witness = new Witness({ ...shared, ...watching, key: home.key.signing, logs })
     this.scrub = new Scrub({ ...shared, daemon: this, feed, log }, (error) => this.#fail(error))
     this.#replicator = new Replicator({
       logs,
@@ -204,6 +205,7 @@ export class Daemon {
       acceptance: home.acceptance,
       finals: this.witness.finals(),
       forks: [...this.forks.known.values()].map(({ author, differWithin: size }) => ({ author, size })),
+      cosigners: this.forks.cosigners.members(),
       fence: fenceNeeds(home.consortium.members.length),
       signed: this.#parts.signed,
     })
@@ -299,7 +301,7 @@ export class Daemon {
       case 'announce-cosigned':
         return this.witness.tell(action.logs, this.#publisher.witness)
       case 'keep-final':
-        return this.#tasks.run('keep-final', () => this.witness.keepFinal(action.log))
+        return this.#tasks.run('keep-final', () => this.#replicator.keepFinal(action.log))
       case 'ask-heads':
         return this.#tasks.run('ask-heads', () => this.#replicator.askHeads(action.peer, this.#stopping.signal))
       case 'replicate':

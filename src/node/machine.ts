@@ -14,8 +14,9 @@ import type { Finality } from '../ledger/finality.ts'
 import { foundersOnly } from '../ledger/membership.ts'
 import { Replication } from '../ledger/replication.ts'
 import type { Action } from './actions.ts'
+import { alarmFork, alarmWitness, forkedIn } from './alarms.ts'
 import { Announcing } from './announcing.ts'
-import { type Booted, bootDrafts, FENCED, forkedIn, sizeIn } from './boot.ts'
+import { type Booted, bootDrafts, FENCED, sizeIn } from './boot.ts'
 import { refusalOf, type StudyCommand } from './commands.ts'
 import { Context } from './context.ts'
 import type { LogSize, NodeEvent, Ticket } from './events.ts'
@@ -118,6 +119,10 @@ export class Machine {
         return parts.witnessing.refused(event.author, event.code)
       case 'fork-proven':
         return this.#forkProven(parts, event.author, event.size)
+      case 'witness-proven':
+        return alarmWitness(parts.context, event)
+      case 'final-refused':
+        return parts.witnessing.finality.withdraw(event.log, event.kept)
       case 'final-kept':
         return void parts.witnessing.finality.noteFinal(event.log)
       case 'update-heard':
@@ -219,8 +224,7 @@ export class Machine {
     if (author === context.self) return this.#halt(parts, 'own-log-forked')
     replication.freeze(author)
     witnessing.froze(author)
-    context.record('alarm', [context.draft('alarm.fork', null, { member: fromHex(author), size })])
-    context.tell('warn', 'conflicting-heads', { member: author, within: size })
+    alarmFork(context, author, size)
   }
 
   #halt(parts: Parts, code: string): void {
@@ -242,16 +246,10 @@ export class Machine {
   #updateHeard(parts: Parts, ticket: Ticket, from: MemberId, header: UpdateHeader, facts: UpdateFacts): void {
     const run = parts.runs.get(header.study)
     const judgement = run?.judge(header, facts) ?? { verdict: 'ignore' as const, reason: 'study-unknown' }
-    this.#verdict(
-      parts,
-      ticket,
-      from,
-      header.author,
-      judgement.verdict,
-      judgement.verdict === 'accept' ? null : judgement.reason,
-    )
-    if (judgement.verdict !== 'accept' && judgement.reason === UPDATE_CONTRADICTS)
-      parts.rejections.member(parts.context, header.author, judgement.reason)
+    const { verdict } = judgement
+    const reason = judgement.verdict === 'accept' ? null : judgement.reason
+    this.#verdict(parts, ticket, from, header.author, verdict, reason)
+    if (reason === UPDATE_CONTRADICTS) parts.rejections.member(parts.context, header.author, reason)
   }
 
   /** Answers a message; a rejected one is noted against the member who signed it (not against who relayed it unseen). */
