@@ -133,6 +133,8 @@ export class Finals {
       return null
     }
     this.#refuted.set(author, newest)
+    const before = this.#agreed.get(author) ?? (await this.#agreedBelow(newest))
+    if (before !== null) this.#agreed.set(author, before)
     const kept = await this.#parts.store.final(author)
     invariant(kept !== undefined, 'a final head is kept before it is told of')
     await this.refuse(author, kept.note)
@@ -144,6 +146,23 @@ export class Finals {
     const { author, size } = head
     const verified = openHead(head.note, this.#parts.founding)
     this.#contradicting.set(author, { log: { author, size, root: rootOf(head) }, head: verified, note })
+  }
+
+  /** The newest kept before `refuted` that agrees with what is stored, found by halves. */
+  async #agreedBelow({ author, size: refuted }: LogSize): Promise<LogSize | null> {
+    const { store, founding } = this.#parts
+    let best: LogSize | null = null
+    for (let [low, high] = [1, refuted - 1]; low <= high; ) {
+      const middle = Math.floor((low + high) / 2)
+      const final = await store.final(author, middle)
+      const head = final === undefined || final.size >= refuted ? null : parseCosigned(final.note, founding).head
+      const kept = head === null ? null : { author, size: head.size, root: rootOf(head) }
+      if (kept !== null && kept.root === (await this.#rootHere(kept))) {
+        best = kept
+        low = kept.size + 1
+      } else high = middle - 1
+    }
+    return best
   }
 
   /** Null where fewer entries are stored. */

@@ -21,6 +21,7 @@ import type { LogStore } from '../ledger/store.ts'
 import { encodeEvidence } from '../ledger/witnessWire.ts'
 import type { Transport, Verdict } from '../net/transport.ts'
 import type { NodeEvent } from '../node/events.ts'
+import { Branches } from './branches.ts'
 import { DoubleCosigners } from './doubleCosigners.ts'
 import { Leaves, unproven } from './leaves.ts'
 import type { Log } from './log.ts'
@@ -46,6 +47,8 @@ export interface ForksParts {
 export class Forks {
   /** Witnesses of whom the same is known of their cosignatures. */
   readonly cosigners: DoubleCosigners
+  /** The histories that are not those stored as logs. */
+  readonly branches: Branches
   readonly #parts: ForksParts
   readonly #leaves: Leaves
   readonly #known = new Map<MemberId, Fork>()
@@ -54,6 +57,7 @@ export class Forks {
     this.#parts = parts
     this.#leaves = new Leaves(parts)
     this.cosigners = new DoubleCosigners(parts)
+    this.branches = new Branches({ ...parts, leaves: this.#leaves, known: this.#known })
   }
 
   /** Reads what is kept, and lets the others ask for it and for leaves of what is stored. Error: `database-corrupt`. */
@@ -64,6 +68,7 @@ export class Forks {
       if (evidence !== undefined) this.#known.set(author, openFork(evidence, founding))
     }
     await this.cosigners.load()
+    await this.branches.load()
     const kept = [this.#known, this.cosigners.known]
     await transport.handle(FORKS, async function* () {
       for (const known of kept) for (const { evidence } of known.values()) yield evidence

@@ -111,6 +111,11 @@ export class Logs {
     return all
   }
 
+  /** Error: `disk-low`. */
+  requireRoom(bytes: number): Promise<void> {
+    return this.#parts.room.require(bytes)
+  }
+
   get self(): MemberId {
     return this.#parts.self
   }
@@ -321,7 +326,7 @@ export class Logs {
       throw new ConsiliumError({ code: 'range-overtaken', message: 'these entries have come from elsewhere meanwhile' })
     }
     requireBodies(entries)
-    await this.#parts.room.require(bytes)
+    await this.requireRoom(bytes)
     await this.#parts.store.append(batch)
     this.#grow(tip, batch.head.note)
     const facts = this.facts.note(tip.author, entries)

@@ -35,7 +35,7 @@ export class Replicator {
 
   /**
    * Feeds each signed and each final head that `peer` tells of, and asks it for the leaves that show why a final head contradicts what is
-   * stored here; an answer that no honest peer gives counts against it.
+   * stored here, and for the other histories of forked logs; an answer that no honest peer gives counts against it.
    */
   async askHeads(peer: MemberId, signal: AbortSignal): Promise<void> {
     const { logs, witness, forks, feed } = this.#parts
@@ -50,16 +50,18 @@ export class Replicator {
         if (kept) feed({ type: 'final-kept', log })
       }
       for (const { head } of witness.kept.contradicting.values()) await forks.contradicted(head, peer, signal)
+      await forks.branches.collect(peer, signal)
     } catch (error) {
       if (!(error instanceof ConsiliumError) || error.blame !== 'reject') throw error
       feed({ type: 'malformed-heard', ticket: null, from: peer, code: error.code, blame: 'reject' })
     }
   }
 
-  /** Finds out whether `author` signed conflicting heads or `peer` only said so; that counts against it. */
+  /** Finds out whether `author` signed conflicting heads or `peer` only said so, which counts against it; who shows the other history is asked for it. */
   async examine({ author, peer }: { author: MemberId; peer: MemberId }, signal: AbortSignal): Promise<void> {
     try {
       await this.#parts.forks.examine(author, peer, signal)
+      await this.#parts.forks.branches.collect(peer, signal)
     } catch (error) {
       if (!(error instanceof ConsiliumError) || error.blame !== 'reject') throw error
       this.#parts.feed({ type: 'malformed-heard', ticket: null, from: peer, code: error.code, blame: 'reject' })
