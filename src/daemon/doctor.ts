@@ -29,7 +29,7 @@ export async function examine(daemon: Daemon): Promise<Finding[]> {
     ...members(daemon),
     ...studies(daemon),
     readThrough(daemon),
-    ...ledger(daemon),
+    ...ledgerFindings(daemon),
   ]
 }
 
@@ -207,7 +207,8 @@ function partsOf({ entries, nodes }: RepairDone): string {
   return parts.flat().join(', ')
 }
 
-function ledger(daemon: Daemon): Finding[] {
+/** Keys that contradict themselves, and final heads that do; none where all is well. */
+export function ledgerFindings(daemon: Pick<Daemon, 'logs' | 'forks' | 'witness' | 'nameOf'>): Finding[] {
   const { logs, forks, witness } = daemon
   const forked = logs.forked().map((author) => ({
     check: `log of ${daemon.nameOf(author)}`,

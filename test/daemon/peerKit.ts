@@ -1,6 +1,7 @@
 /** Nodes of one consortium over memory stores, which answer each other's requests: logs, witness, forks and replicator, without a machine. */
 import type { SigningKey } from '../../src/core/ed25519.ts'
 import type { MemberId } from '../../src/core/ids.ts'
+import { LIMITS } from '../../src/core/limits.ts'
 import { Forks } from '../../src/daemon/forks.ts'
 import { Logs } from '../../src/daemon/logs.ts'
 import { Replicator } from '../../src/daemon/replicator.ts'
@@ -13,7 +14,7 @@ import { encodeFinal, type Statement } from '../../src/ledger/witnessWire.ts'
 import type { RequestHandler, Transport } from '../../src/net/transport.ts'
 import type { LogSize, NodeEvent } from '../../src/node/events.ts'
 import { MemoryStore } from '../../src/store/memoryStore.ts'
-import { batchOf, type Commit, commitOf, FOUNDING, keyOf, logOf } from '../ledger/fixtures.ts'
+import { batchOf, type Commit, commitOf, FOUNDING, keyOf } from '../ledger/fixtures.ts'
 
 type Five = [SigningKey, SigningKey, SigningKey, SigningKey, SigningKey]
 export const [ADA, BEN, CLEO, DAN, EVE] = ['ada', 'ben', 'cleo', 'dan', 'eve'].map(keyOf) as Five
@@ -104,12 +105,17 @@ export async function storeWith(commits: readonly Commit[]): Promise<MemoryStore
   return store
 }
 
-/** A log of ADA whose first `alike` entries are those of every branch; commits end at `sizes`. */
+/** A log of ADA whose first `alike` entries are those of every branch; commits end at `sizes`, and between where one has not room for all. */
 export function branch(label: string, alike: number, sizes: readonly number[]): Commit[] {
-  const commits = alike > 0 ? logOf(ADA, [alike]) : []
-  for (const size of sizes) {
-    const before = commits.at(-1)?.tip ?? emptyTip(ADA.member)
-    commits.push(commitOf(ADA, before, size - before.size, label))
+  const commits: Commit[] = []
+  let tip = emptyTip(ADA.member)
+  for (const size of [alike, ...sizes]) {
+    while (tip.size < size) {
+      const count = Math.min(size - tip.size, LIMITS.commitEntriesMax)
+      const commit = commitOf(ADA, tip, count, size === alike ? 'main' : label)
+      commits.push(commit)
+      tip = commit.tip
+    }
   }
   return commits
 }
