@@ -98,21 +98,34 @@ export class Finals {
 
   /** Whether another root of that size is final or stored. A head over more than is stored contradicts nothing yet. Error: `database-corrupt`. */
   async contradicts(log: LogSize): Promise<boolean> {
-    const newest = this.#newest.get(log.author)
-    if (newest?.size === log.size && newest.root !== log.root) return true
-    const root = await this.#rootHere(log)
-    return root !== null && root !== log.root
+    return (await this.#compare(log)) === 'contradicts'
   }
 
-  /** Keeps the newest; its quorum has been checked, and that it contradicts nothing. */
-  async put(log: LogSize, note: Uint8Array, cosignatures: readonly Cosignature[]): Promise<void> {
+  /**
+   * Keeps a head that is larger than the newest, or refuses it: false where it contradicts what is stored. It is then kept apart, where it
+   * is the first of its log. Its quorum has been checked. Errors: `database-corrupt`, those of the store.
+   */
+  async take(log: LogSize, note: Uint8Array, cosignatures: readonly Cosignature[]): Promise<boolean> {
+    const compared = await this.#compare(log)
+    if (compared === 'contradicts') {
+      await this.#refuse(log.author, note)
+      return false
+    }
     await this.#parts.store.putFinal(log.author, { size: log.size, note, timeS: medianTime(cosignatures) })
     this.#newest.set(log.author, log)
-    await this.stored(log.author)
+    if (compared === 'agrees') this.#agreed.set(log.author, log)
+    return (await this.stored(log.author)) === null // entries may have come meanwhile
   }
 
-  /** Keeps one that contradicts what is stored, where it is the first of its log. Its quorum has been checked. */
-  async refuse(author: MemberId, note: Uint8Array): Promise<void> {
+  async #compare(log: LogSize): Promise<'agrees' | 'contradicts' | 'unknown'> {
+    const newest = this.#newest.get(log.author)
+    if (newest?.size === log.size && newest.root !== log.root) return 'contradicts'
+    const root = await this.#rootHere(log)
+    if (root === null) return 'unknown'
+    return root === log.root ? 'agrees' : 'contradicts'
+  }
+
+  async #refuse(author: MemberId, note: Uint8Array): Promise<void> {
     if (this.#contradicting.has(author)) return
     this.#remember(note)
     this.#parts.log('warn', 'final-contradicts-log', { author, size: this.#contradicting.get(author)?.log.size ?? 0 })
@@ -137,7 +150,7 @@ export class Finals {
     if (before !== null) this.#agreed.set(author, before)
     const kept = await this.#parts.store.final(author)
     invariant(kept !== undefined, 'a final head is kept before it is told of')
-    await this.refuse(author, kept.note)
+    await this.#refuse(author, kept.note)
     return newest
   }
 

@@ -247,12 +247,7 @@ export class Witness {
 
   /** A quorum signed it. Nothing that contradicts what is stored here becomes final here: it is kept apart, as an alarm. */
   async #keepOrRefuse(log: LogSize, head: Head, cosignatures: readonly Cosignature[]): Promise<boolean> {
-    const note = formatCosigned(head, cosignatures)
-    if (await this.kept.contradicts(log)) {
-      await this.kept.refuse(log.author, note)
-      return false
-    }
-    await this.kept.put(log, note, cosignatures)
+    if (!(await this.kept.take(log, formatCosigned(head, cosignatures), cosignatures))) return false
     const heard = this.#heard.get(log.author)
     for (const key of [...(heard?.keys() ?? [])]) if (sizeOf(key) < log.size) heard?.delete(key)
     return true
