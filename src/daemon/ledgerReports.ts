@@ -27,12 +27,13 @@ export class LedgerReports {
 
   /** The newest signed head of every log, the newest that is final, and by name the members that cosigned conflicting ones. */
   async heads(): Promise<{ heads: HeadReport[]; quorum: number; members: number; cosignedConflicting: string[] }> {
-    const { logs, machine, home } = this.#daemon
+    const { logs, machine, home, witness } = this.#daemon
     const heads: HeadReport[] = []
     for (const { author, size, root } of logs.sizes()) {
       const final = machine.finality.final(author)
       const { byS } = final === null ? { byS: undefined } : await logs.finalTimes(author, final.size)
-      const kept = await logs.final(author)
+      const standing = witness.kept.standingOf(author)
+      const kept = standing === null ? undefined : await logs.final(author, standing.size)
       const signed = kept === undefined ? [] : parseCosigned(kept.note, home.consortium.founding).cosignatures
       heads.push({
         member: author,

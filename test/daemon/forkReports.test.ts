@@ -7,6 +7,7 @@ import { toHex } from '../../src/core/bytes.ts'
 import type { Daemon } from '../../src/daemon/daemon.ts'
 import { ledgerFindings } from '../../src/daemon/doctor.ts'
 import { ForkReports } from '../../src/daemon/forkReports.ts'
+import { LedgerReports } from '../../src/daemon/ledgerReports.ts'
 import { LogReader } from '../../src/daemon/logReader.ts'
 import { encodeDoubleCosignature } from '../../src/ledger/doubleCosignature.ts'
 import { openFork } from '../../src/ledger/fork.ts'
@@ -37,12 +38,22 @@ const NAMES = new Map(
 const MAIN = branch('main', 7, [12])
 const THEIRS = branch('other', 7, [20])
 
+const keyNamed = (name: string) => [...NAMES].find(([, one]) => one === name)?.[0] ?? ''
+const byKey = (a: string, b: string) => (keyNamed(a) < keyNamed(b) ? -1 : 1)
+
 function daemonOf({ forks, logs, witness }: PeerNode, finalSize = 0): Daemon {
   const members = MEMBERS.map((key) => ({ key, name: NAMES.get(key) ?? '' }))
   const final = finalSize === 0 ? null : { author: ADA.member, size: finalSize, root: toHex(last(MAIN).head.root) }
   const machine = { finality: { final: () => final, replicas: () => 0 } }
   const nameOf = (member: string) => NAMES.get(member as never) ?? member
-  return { forks, logs, witness, machine, nameOf, home: { consortium: { members } } } as unknown as Daemon
+  return {
+    forks,
+    logs,
+    witness,
+    machine,
+    nameOf,
+    home: { consortium: { members, founding: FOUNDING } },
+  } as unknown as Daemon
 }
 
 function reportsOf(node: PeerNode, finalSize = 0): ForkReports {
@@ -161,6 +172,23 @@ it('a final head that contradicts the log is shown before it is proven, and make
   const { forks, contradictions } = await reportsOf(node).forks(null)
   assert.equal([forks[0]?.possibleRestore, contradictions[0]?.proven], [false, true])
   assert.is(ledgerFindings(daemonOf(node)).length, 1, 'said once: as a log in dispute')
+})
+
+it('the heads of a log whose newest kept final head is of another history: those of the log, and nobody’s signature of the other', async () => {
+  const peers: Peers = new Map()
+  const node = await open(peers, BEN)
+  handOver(peers, CLEO, finalOf(last(branch('other', 7, [12])).head, [CLEO, DAN, EVE]))
+  await node.replicator.askHeads(CLEO.member, never)
+  const report = async () => {
+    const daemon = daemonOf(node)
+    const { heads } = await new LedgerReports(daemon, new LogReader(daemon)).heads()
+    return heads.find(({ name }) => name === 'Ada')
+  }
+  assert.equal((await report())?.witnesses, ['Cleo', 'Dan', 'Eve'].sort(byKey))
+  await open(peers, DAN, await storeWith(MAIN))
+  await node.replicator.fetch({ type: 'replicate', author: ADA.member, peer: DAN.member, from: 0, to: 12 }, never)
+  const refuted = await report()
+  assert.equal([refuted?.witnesses, refuted?.note], [[], Buffer.from(last(MAIN).head.note).toString('utf8')])
 })
 
 it('where no key contradicts itself nothing is said', async () => {
