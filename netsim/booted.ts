@@ -26,6 +26,7 @@ export function bootedEvent(
     acceptance: identities.sign(node, acceptanceMessage(founding)),
     finals: [...disk.finals.values()],
     forks: [...disk.forks].map((author) => ({ author, size: disk.sizeOf(author).size })),
+    cosigners: [],
     fence: fenceNeeds(members.length),
     signed: disk.sizeOf(self).size,
   }

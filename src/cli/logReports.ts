@@ -1,8 +1,8 @@
-/** log timeline, diff, heads, forks, stats: whole logs at a glance. */
+/** log timeline, diff, heads, stats: whole logs at a glance. */
 import type { Command } from 'commander'
-import type { DiffReport, ForkReport, HeadReport, LogStats, TimelineEntry } from '../daemon/api.ts'
-import { writeNew } from '../daemon/files.ts'
+import type { DiffReport, HeadReport, LogStats, TimelineEntry } from '../daemon/api.ts'
 import { gist, queryOf, withFilter } from './logFilter.ts'
+import { forks } from './logForks.ts'
 import { short, size, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
@@ -77,15 +77,20 @@ function diffWord({ here, there, agrees }: DiffReport): string {
   return here > there ? `${here - there} more here` : `${there - here} more there`
 }
 
+interface HeadsReport {
+  readonly heads: readonly HeadReport[]
+  readonly quorum: number
+  readonly members: number
+  readonly cosignedConflicting: readonly string[]
+}
+
 function heads(): Command {
   return command(
     'heads',
     'show the newest signed head of every log, and how far it is final; --json has the notes themselves',
     'consilium log heads',
   ).action(async (options: Common) => {
-    const report = await clientOf(options).get<{ heads: HeadReport[]; quorum: number; members: number }>(
-      '/v1/log/heads',
-    )
+    const report = await clientOf(options).get<HeadsReport>('/v1/log/heads')
     outputOf(options).print(report, () => [
       ...table(
         ['log of', 'entries', 'final', 'state', 'root', 'a quorum had seen it', 'signed by'],
@@ -102,6 +107,9 @@ function heads(): Command {
       ),
       '',
       quorumSentence(report.quorum, report.members),
+      ...report.cosignedConflicting.map(
+        (name) => `CAREFUL: the key of ${name} cosigned conflicting heads; see "consilium log forks"`,
+      ),
     ])
   })
 }
@@ -117,36 +125,6 @@ export function quorumSentence(quorum: number, members: number): string {
   return spare === 0
     ? `Final with the signatures of all ${members} members: with fewer than 4 there is no slack, and one that is off delays it.`
     : `Final with the signatures of ${quorum} of ${members} members: ${off}, and ${2 * quorum - members} would have to sign both to make two histories final, which proves it of them.`
-}
-
-function forks(): Command {
-  return command(
-    'forks',
-    'show whose key signed conflicting heads, with the evidence',
-    'consilium log forks --out evidence.json',
-  )
-    .option('-o, --out <file>', 'write the evidence to a file')
-    .action(async (options: Common & { out?: string }) => {
-      const { forks: found } = await clientOf(options).get<{ forks: ForkReport[] }>('/v1/log/forks')
-      if (options.out !== undefined) await writeNew(options.out, `${JSON.stringify(found, null, 2)}\n`, 0o644)
-      outputOf(options).print(found, () => [
-        ...(found.length === 0 ? ['No key is known to have signed conflicting heads.'] : found.flatMap(forkLines)),
-        ...(options.out === undefined ? [] : [`Wrote ${options.out}`]),
-      ])
-      if (found.length > 0) process.exitCode = 1
-    })
-}
-
-function forkLines({ name, member, differWithin, finalSize, possibleRestore, heads }: ForkReport): string[] {
-  return [
-    `${name}: one key signed conflicting heads (${member})`,
-    ...heads.map(({ size, root }) => `  a head of ${size} entries with root ${root}`),
-    `  they differ within the first ${differWithin} entries; ${finalSize} entries of this log are final here and stay so`,
-    possibleRestore
-      ? '  no final entry is contradicted: possibly a folder put back from an old backup; call that hospital, it needs a new key'
-      : '  a final entry is contradicted: this key, or whoever has it, told two histories; call that hospital',
-    '',
-  ]
 }
 
 function stats(): Command {

@@ -9,6 +9,8 @@ export const LIMITS = {
   membersMax: 1_000, // one gossipsub topic and one head vector carry this many; cells bound the rest
   rangeEntriesMax: 1_000, // entries per replication answer, LEDGER §4
   rangeBytesMax: 262_144, // bytes per replication answer, LEDGER §4
+  branchEntriesMax: 4_096, // kept of a log's other history: a week of rounds every ten minutes; forks show within minutes
+  branchBytesMax: 4_194_304, // of those, 16 range frames: both histories of 100 members are 0.8 GB
   requestBytesMax: 65_536, // a stream request is at most the sizes of all members' logs, 40 bytes each
   requestTimeoutMs: 10_000, // a peer that has not answered by then is asked again later or another is asked
   streamsPerPeerMax: 8, // concurrent requests that one peer may have open here

@@ -19,7 +19,7 @@ export interface BootParts {
   readonly stored: readonly StoredCheckpoint[]
   readonly bindings: Bindings
   readonly witness: Pick<Witness, 'finals'>
-  readonly forks: Pick<Forks, 'known'>
+  readonly forks: Pick<Forks, 'known' | 'cosigners'>
   /** Own entries that this key has signed, by the head pin. */
   readonly signed: number
 }
@@ -42,6 +42,7 @@ export function bootEvent(parts: BootParts): NodeEvent {
     acceptance,
     finals: witness.finals(),
     forks: [...forks.known.values()].map(({ author, differWithin: size }) => ({ author, size })),
+    cosigners: forks.cosigners.members(),
     fence: fenceNeeds(roll.members.length + (roll.isMember(key.id) ? 0 : 1)),
     signed,
   }

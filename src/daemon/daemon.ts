@@ -116,9 +116,10 @@ export class Daemon {
     })
     const { logs } = this
     const isLeaving = (member: MemberId): boolean => this.#machine.leaving.has(member)
-    const witness = new Witness({ ...shared, key: home.key.signing, logs, isLeaving })
-    this.witness = witness
     this.forks = new Forks({ ...shared, logs, feed, publish: this.#publisher.witness, log })
+    const watching = { tasks: this.#tasks, cosigners: this.forks.cosigners, log }
+    const witness = new Witness({ ...shared, ...watching, key: home.key.signing, logs, isLeaving })
+    this.witness = witness
     this.scrub = new Scrub({ ...shared, daemon: this, feed, log }, (error) => this.#fail(error))
     this.#reconfiguration = new Reconfiguration({
       ...{ home, store, logs, witness, feed, log, transport: this.transport, publish: this.#publisher.epochs },
@@ -144,14 +145,8 @@ export class Daemon {
       stopping: this.#stopping.signal,
     })
     this.#inbox = new Inbox({
-      topics: this.#publisher.topics,
-      logs: this.logs,
-      witness: this.witness,
-      forks: this.forks,
-      epochs: this.#reconfiguration,
-      weights: this.#weights,
-      inputs: parts.inputs,
-      feed: this.#driver.feed,
+      ...{ topics: this.#publisher.topics, logs, witness, forks: this.forks, epochs: this.#reconfiguration },
+      ...{ weights: this.#weights, inputs: parts.inputs, feed },
     })
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.done = promise
@@ -207,9 +202,13 @@ export class Daemon {
     this.#driver.feed(bootEvent({ ...this.#parts, logs, facts, stored, bindings: this.#bindings, witness, forks }))
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
     this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
-    const { name } = home.config
     const startMs = Date.now() - this.startedAtMs
-    log('info', 'ready', { name, member: home.key.id, addresses: this.transport.addresses(), startMs })
+    log('info', 'ready', {
+      name: home.config.name,
+      member: home.key.id,
+      addresses: this.transport.addresses(),
+      startMs,
+    })
   }
 
   /** Closes everything without recording a stop: after a failure to start. */
@@ -297,7 +296,7 @@ export class Daemon {
       case 'announce-cosigned':
         return this.witness.tell(action.logs, this.#publisher.witness)
       case 'keep-final':
-        return this.#tasks.run('keep-final', () => this.witness.keepFinal(action.log))
+        return this.#tasks.run('keep-final', () => this.#replicator.keepFinal(action.log))
       case 'ask-heads':
         return this.#tasks.run('ask-heads', () => this.#replicator.askHeads(action.peer, this.#stopping.signal))
       case 'replicate':

@@ -29,7 +29,7 @@ export async function examine(daemon: Daemon): Promise<Finding[]> {
     ...members(daemon),
     ...studies(daemon),
     readThrough(daemon),
-    ...ledger(daemon),
+    ...ledgerFindings(daemon),
   ]
 }
 
@@ -207,10 +207,24 @@ function partsOf({ entries, nodes }: RepairDone): string {
   return parts.flat().join(', ')
 }
 
-function ledger(daemon: Daemon): Finding[] {
-  return daemon.logs.forked().map((author) => ({
+/** Keys that contradict themselves, and final heads that do; none where all is well. */
+export function ledgerFindings(daemon: Pick<Daemon, 'logs' | 'forks' | 'witness' | 'nameOf'>): Finding[] {
+  const { logs, forks, witness } = daemon
+  const forked = logs.forked().map((author) => ({
     check: `log of ${daemon.nameOf(author)}`,
     ok: false,
     text: 'disputed: one key signed conflicting heads; call that hospital, it may have restored an old backup',
   }))
+  const unproven = [...witness.kept.contradicting.values()].filter(({ log }) => !forks.known.has(log.author))
+  const contradicted = unproven.map(({ log }) => ({
+    check: `log of ${daemon.nameOf(log.author)}`,
+    ok: false,
+    text: `a quorum signed a head of ${log.size} entries that contradicts what is stored here; it is not taken for final, and the others are asked which of the two histories they hold: see "consilium log forks"`,
+  }))
+  const cosigners = [...forks.cosigners.known.values()].map((proven) => ({
+    check: `witness ${daemon.nameOf(proven.witness)}`,
+    ok: false,
+    text: `one key cosigned conflicting heads (${proven.size} entries of ${daemon.nameOf(proven.author)}): call that hospital; see "consilium log forks"`,
+  }))
+  return [...forked, ...contradicted, ...cosigners]
 }

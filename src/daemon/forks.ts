@@ -2,11 +2,11 @@
  * Conflicting heads of one key: finds the evidence, keeps it before anything else is said, and floods it. A hospital that put back an
  * old folder and one that lies look alike here; what is shown is that one key signed both.
  */
-import { equalBytes, fromHex, toHex } from '../core/bytes.ts'
-import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
-import { ConsiliumError, messageOf } from '../core/errors.ts'
+import { equalBytes } from '../core/bytes.ts'
+import { messageOf } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
-import { LIMITS } from '../core/limits.ts'
+import { parseCosigned } from '../ledger/cosignature.ts'
+import { type DoubleCosignature, openEvidence } from '../ledger/doubleCosignature.ts'
 import {
   EVIDENCE_BYTES_MAX,
   encodeFork,
@@ -18,17 +18,18 @@ import {
 } from '../ledger/fork.ts'
 import { openHead, type VerifiedHead } from '../ledger/head.ts'
 import type { Roll } from '../ledger/membership.ts'
-import { PROOF_HASHES_MAX, verifyInclusion } from '../ledger/proof.ts'
 import type { LogStore } from '../ledger/store.ts'
 import { encodeEvidence } from '../ledger/witnessWire.ts'
 import type { Transport, Verdict } from '../net/transport.ts'
 import type { NodeEvent } from '../node/events.ts'
+import { Branches } from './branches.ts'
+import { DoubleCosigners } from './doubleCosigners.ts'
+import { Leaves, unproven } from './leaves.ts'
 import type { Log } from './log.ts'
 import type { Logs } from './logs.ts'
 
-const LEAF = '/consilium/leaf/1'
 const FORKS = '/consilium/forks/1'
-const LEAF_BYTES_MAX = PROOF_HASHES_MAX * 34 + 64
+const KINDS = 2 // of evidence, and one of each is kept of a member
 const STEPS_MAX = 60 // a search by halves in a log of 2^53 entries
 
 /** What it works with; `publish` floods a message on the witness topic. */
@@ -45,11 +46,19 @@ export interface ForksParts {
 
 /** One per daemon; `load` first. The first evidence of each author is kept, and stays. */
 export class Forks {
+  /** Witnesses of whom the same is known of their cosignatures. */
+  readonly cosigners: DoubleCosigners
+  /** The histories that are not those stored as logs. */
+  readonly branches: Branches
   readonly #parts: ForksParts
+  readonly #leaves: Leaves
   readonly #known = new Map<MemberId, Fork>()
 
   constructor(parts: ForksParts) {
     this.#parts = parts
+    this.#leaves = new Leaves(parts)
+    this.cosigners = new DoubleCosigners(parts)
+    this.branches = new Branches({ ...parts, leaves: this.#leaves, known: this.#known })
   }
 
   /** Reads what is kept, and lets the others ask for it and for leaves of what is stored. Error: `database-corrupt`. */
@@ -59,11 +68,13 @@ export class Forks {
       const evidence = await store.forkEvidence(author)
       if (evidence !== undefined) this.#known.set(author, openFork(evidence, founding))
     }
-    const known = this.#known
+    await this.cosigners.load()
+    await this.branches.load()
+    const kept = [this.#known, this.cosigners.known]
     await transport.handle(FORKS, async function* () {
-      for (const { evidence } of known.values()) yield evidence
+      for (const known of kept) for (const { evidence } of known.values()) yield evidence
     })
-    await transport.handle(LEAF, (_, request) => this.#serveLeaf(request))
+    await this.#leaves.serve()
   }
 
   get known(): ReadonlyMap<MemberId, Fork> {
@@ -72,21 +83,17 @@ export class Forks {
 
   /** Evidence by gossip: it is passed on once, whoever brings it. */
   async hear(evidence: Uint8Array): Promise<Verdict> {
-    const fork = this.#open(evidence)
-    if (this.#known.has(fork.author)) return 'ignore'
-    await this.#take(fork)
-    return 'accept'
+    return (await this.#takeAny(openEvidence(evidence, this.#parts.founding))) ? 'accept' : 'ignore'
   }
 
-  /** Asks a peer for all evidence that it keeps. Errors: those of `openFork`, with their blame. */
+  /** Asks a peer for all evidence that it keeps. Errors: those of `openEvidence`, with their blame. */
   async ask(peer: MemberId, signal: AbortSignal): Promise<void> {
     const { transport, roll } = this.#parts
     let count = 0
     const options = { signal, frameBytesMax: EVIDENCE_BYTES_MAX }
     for await (const frame of transport.request(peer, FORKS, new Uint8Array(0), options)) {
-      if (++count > roll.authors.length) throw unproven('more evidence than members')
-      const fork = this.#open(frame)
-      if (!this.#known.has(fork.author)) await this.#take(fork)
+      if (++count > KINDS * roll.authors.length) throw unproven('more evidence than members')
+      await this.#takeAny(openEvidence(frame, this.#parts.founding))
     }
   }
 
@@ -117,6 +124,30 @@ export class Forks {
   }
 
   /**
+   * A final head contradicts what is stored here: evidence is two notes where another of its size is here, else what leaves under both
+   * show; `peer` is asked for those of the final one, and gives none where it does not hold that history. Errors: those of `Leaves.ask`.
+   */
+  async contradicted(final: VerifiedHead, peer: MemberId, signal: AbortSignal): Promise<void> {
+    const { author, size } = final
+    if (this.#known.has(author)) return
+    const heads = [...(await this.#heads(author)), ...(await this.#keptAt(author, size))]
+    const other = heads.find((head) => isFork(head, final))
+    if (other !== undefined) return this.#take(this.#open(encodeFork(other.note, final.note)))
+    const own = heads.find((head) => head.size === this.#parts.logs.sizeOf(author).size)
+    const compared = own === undefined ? 'not-there' : await this.#compare(own, final, peer, signal)
+    if (compared instanceof Uint8Array) await this.#take(this.#open(compared))
+  }
+
+  /** The heads stored and kept as final at exactly this size. */
+  async #keptAt(author: MemberId, size: number): Promise<VerifiedHead[]> {
+    const { store, founding } = this.#parts
+    const stored = await store.commit(author, size - 1, size)
+    const kept = await store.final(author, size)
+    const final = kept?.size === size ? parseCosigned(kept.note, founding).head.note : undefined
+    return [stored?.note, final].flatMap((note) => (note === undefined ? [] : openHead(note, founding)))
+  }
+
+  /**
    * Evidence, or why there is none. By halves: histories are linked by hashes, so that they agree up to one place and nowhere after it.
    */
   async #compare(
@@ -129,9 +160,9 @@ export class Forks {
     let found: { index: number; here: ForkLeaf; there: ForkLeaf } | null = null
     for (let step = 0; step < STEPS_MAX && low <= high; step++) {
       const index: number = found === null ? high : Math.floor((low + high) / 2)
-      const there = await this.#askLeaf(peer, head, index, signal)
+      const there = await this.#leaves.ask(peer, head, index, signal)
       if (there === null) return 'not-there'
-      const here = await this.#leafHere(own, index)
+      const here = await this.#leaves.here(own, index)
       if (equalBytes(here.leaf, there.leaf)) {
         if (found === null) return 'extended' // they agree as far as both go
         low = index + 1
@@ -158,40 +189,6 @@ export class Forks {
     return suspects.sort((a, b) => b.size - a.size)
   }
 
-  async #leafHere({ author, size }: VerifiedHead, index: number): Promise<ForkLeaf> {
-    const tree = this.#parts.logs.tree(author)
-    return { leaf: await tree.leaf(index), path: await tree.inclusion(index, size) }
-  }
-
-  /** Null where the peer has not that history: a head may be heard of which only its author has the entries, or nobody. */
-  async #askLeaf(peer: MemberId, head: VerifiedHead, index: number, signal: AbortSignal): Promise<ForkLeaf | null> {
-    const request = encodeCbor([fromHex(head.author), index, head.size, head.root])
-    const options = { signal, frameBytesMax: LEAF_BYTES_MAX }
-    for await (const frame of this.#parts.transport.request(peer, LEAF, request, options)) {
-      const value = decodeCbor(frame, LEAF_BYTES_MAX)
-      const [leaf, path] = Array.isArray(value) && value.length === 2 ? (value as Cbor[]) : []
-      if (!(leaf instanceof Uint8Array) || !Array.isArray(path)) throw unproven('no leaf with its path')
-      const hashes = (path as Cbor[]).filter((hash): hash is Uint8Array => hash instanceof Uint8Array)
-      const sound = hashes.length === path.length && verifyInclusion(leaf, index, head.size, hashes, head.root)
-      if (!sound) throw unproven(`what was given is not entry ${index} under that head`)
-      return { leaf, path: hashes }
-    }
-    return null
-  }
-
-  async *#serveLeaf(request: Uint8Array): AsyncIterable<Uint8Array> {
-    const value = decodeCbor(request, LIMITS.requestBytesMax)
-    const [author, index, size, root] = Array.isArray(value) && value.length === 4 ? (value as Cbor[]) : []
-    if (!(author instanceof Uint8Array) || !isCount(index) || !isCount(size) || !(root instanceof Uint8Array))
-      throw unproven('a request for a leaf is [author, index, size, root]')
-    const member = toHex(author) as MemberId
-    const { logs, roll } = this.#parts
-    if (!roll.isAuthor(member) || index >= size || size > logs.sizeOf(member).size) return
-    const tree = logs.tree(member)
-    if (!equalBytes(await tree.root(size), root)) return // the other branch: whoever asks must not take ours for a lie
-    yield encodeCbor([await tree.leaf(index), await tree.inclusion(index, size)])
-  }
-
   /** Every validly signed head of `author` that is stored or was heard lately. */
   async #heads(author: MemberId): Promise<VerifiedHead[]> {
     const notes = await this.#parts.logs.headNotes(author)
@@ -199,14 +196,21 @@ export class Forks {
   }
 
   #open(evidence: Uint8Array): Fork {
-    const fork = openFork(evidence, this.#parts.founding)
-    if (!this.#parts.roll.isAuthor(fork.author)) throw unproven('its key is no member’s')
-    return fork
+    return openFork(evidence, this.#parts.founding)
+  }
+
+  /** False where evidence of that key is kept already. */
+  async #takeAny(proven: Fork | DoubleCosignature): Promise<boolean> {
+    if ('witness' in proven) return this.cosigners.take(proven)
+    if (this.#known.has(proven.author)) return false
+    await this.#take(proven)
+    return true
   }
 
   /** Kept first: evidence may never come again. Then the machine hears of it, and everybody else. */
   async #take(fork: Fork): Promise<void> {
-    const { store, logs, feed, publish, log } = this.#parts
+    const { store, logs, roll, feed, publish, log } = this.#parts
+    if (!roll.isAuthor(fork.author)) throw unproven('its key is no member’s')
     if (this.#known.has(fork.author)) return // another way was quicker
     this.#known.set(fork.author, fork)
     try {
@@ -220,12 +224,4 @@ export class Forks {
     feed({ type: 'fork-proven', author: fork.author, size: fork.differWithin })
     publish(encodeEvidence(fork.evidence))
   }
-}
-
-function isCount(value: Cbor | undefined): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-}
-
-function unproven(what: string): ConsiliumError {
-  return new ConsiliumError({ code: 'fork-unproven', message: `fork evidence refused: ${what}`, blame: 'reject' })
 }

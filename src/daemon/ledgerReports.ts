@@ -5,7 +5,7 @@ import { compareIds, type MemberId } from '../core/ids.ts'
 import { parseCosigned } from '../ledger/cosignature.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import { quorum } from '../ledger/founding.ts'
-import type { DiffReport, ForkReport, HeadReport, LogStats, TimelineEntry } from './api.ts'
+import type { DiffReport, HeadReport, LogStats, TimelineEntry } from './api.ts'
 import type { Daemon } from './daemon.ts'
 import { matches, memberOf, readFilter, stateOf } from './logFilter.ts'
 import type { LogReader } from './logReader.ts'
@@ -25,14 +25,15 @@ export class LedgerReports {
     this.#reader = reader
   }
 
-  /** The newest signed head of every log, and the newest that is final. */
-  async heads(): Promise<{ heads: HeadReport[]; quorum: number; members: number }> {
-    const { logs, machine, home } = this.#daemon
+  /** The newest signed head of every log, the newest that is final, and by name the members that cosigned conflicting ones. */
+  async heads(): Promise<{ heads: HeadReport[]; quorum: number; members: number; cosignedConflicting: string[] }> {
+    const { logs, machine, home, witness } = this.#daemon
     const heads: HeadReport[] = []
     for (const { author, size, root } of logs.sizes()) {
       const final = machine.finality.final(author)
       const { byS } = final === null ? { byS: undefined } : await logs.finalTimes(author, final.size)
-      const kept = await logs.final(author)
+      const standing = witness.kept.standingOf(author)
+      const kept = standing === null ? undefined : await logs.final(author, standing.size)
       const signed = kept === undefined ? [] : parseCosigned(kept.note, home.consortium.founding).cosignatures
       heads.push({
         member: author,
@@ -48,29 +49,9 @@ export class LedgerReports {
       })
     }
     const members = home.membership.roll.members.length
-    return { heads, quorum: quorum(members), members }
-  }
-
-  /** Each log whose key signed conflicting heads, with both of them. */
-  async forks(): Promise<{ forks: ForkReport[] }> {
-    const { forks, machine } = this.#daemon
-    const reports = [...forks.known.values()].map(({ author, heads, differWithin, evidence }): ForkReport => {
-      const finalSize = machine.finality.final(author)?.size ?? 0
-      return {
-        member: author,
-        name: this.#daemon.nameOf(author),
-        differWithin,
-        finalSize,
-        possibleRestore: differWithin > finalSize,
-        heads: heads.map(({ size, root, note }) => ({
-          size,
-          root: toHex(root),
-          note: Buffer.from(note).toString('utf8'),
-        })),
-        evidence: Buffer.from(evidence).toString('base64'),
-      }
-    })
-    return { forks: reports }
+    const cosigners = [...this.#daemon.forks.cosigners.known.keys()]
+    const cosignedConflicting = cosigners.map((member) => this.#daemon.nameOf(member))
+    return { heads, quorum: quorum(members), members, cosignedConflicting }
   }
 
   /** What each log holds, by kind. */

@@ -113,6 +113,11 @@ export class Logs {
     return all
   }
 
+  /** Error: `disk-low`. */
+  requireRoom(bytes: number): Promise<void> {
+    return this.#parts.room.require(bytes)
+  }
+
   get self(): MemberId {
     return this.#parts.self
   }
@@ -337,7 +342,7 @@ export class Logs {
       throw new ConsiliumError({ code: 'range-overtaken', message: 'these entries have come from elsewhere meanwhile' })
     }
     requireBodies(entries)
-    await this.#parts.room.require(bytes)
+    await this.requireRoom(bytes)
     await this.#parts.store.append(batch)
     this.#grow(tip, batch.head.note)
     const pin = this.#parts.roll.pinned(tip.author)

@@ -35,7 +35,10 @@ export class Replicator {
     this.#parts = parts
   }
 
-  /** Feeds each signed and each final head that `peer` tells of; an answer that no honest peer gives counts against it. */
+  /**
+   * Feeds each signed and each final head that `peer` tells of, and asks it for the leaves that show why a final head contradicts what is
+   * stored here, and for the other histories of forked logs; an answer that no honest peer gives counts against it.
+   */
   async askHeads(peer: MemberId, signal: AbortSignal): Promise<void> {
     const { logs, witness, forks, epochs, feed } = this.#parts
     try {
@@ -44,17 +47,24 @@ export class Replicator {
         feed({ type: 'head-heard', ticket: null, from: peer, log, signatureValid, asks: false })
       feed({ type: 'heads-told', from: peer })
       await forks.ask(peer, signal)
-      for await (const log of witness.ask(peer, signal)) feed({ type: 'final-kept', log })
+      for await (const { log, head, kept } of witness.ask(peer, signal)) {
+        const { signatureValid } = logs.readHead(head.note, null) // final or not, its author has signed it
+        feed({ type: 'head-heard', ticket: null, from: peer, log, signatureValid, asks: false })
+        if (kept) feed({ type: 'final-kept', log })
+      }
+      for (const { head } of witness.kept.contradicting.values()) await forks.contradicted(head, peer, signal)
+      await forks.branches.collect(peer, signal)
     } catch (error) {
       if (!(error instanceof ConsiliumError) || error.blame !== 'reject') throw error
       feed({ type: 'malformed-heard', ticket: null, from: peer, code: error.code, blame: 'reject' })
     }
   }
 
-  /** Finds out whether `author` signed conflicting heads or `peer` only said so; that counts against it. */
+  /** Finds out whether `author` signed conflicting heads or `peer` only said so, which counts against it; who shows the other history is asked for it. */
   async examine({ author, peer }: { author: MemberId; peer: MemberId }, signal: AbortSignal): Promise<void> {
     try {
       await this.#parts.forks.examine(author, peer, signal)
+      await this.#parts.forks.branches.collect(peer, signal)
     } catch (error) {
       if (!(error instanceof ConsiliumError) || error.blame !== 'reject') throw error
       this.#parts.feed({ type: 'malformed-heard', ticket: null, from: peer, code: error.code, blame: 'reject' })
@@ -68,6 +78,13 @@ export class Replicator {
     if (newest === null) return
     witness.asked(newest.log, newest.note)
     publish(encodeRequest(newest.note))
+  }
+
+  /** Keeps a head whose quorum was heard; feeds it where it contradicts what is stored here, and is not final therefore. */
+  async keepFinal(log: LogSize): Promise<void> {
+    const { witness, feed } = this.#parts
+    if ((await witness.keepFinal(log)) || !(await witness.kept.contradicts(log))) return
+    feed({ type: 'final-refused', log, kept: witness.kept.standingOf(log.author) })
   }
 
   /** Feeds whether the head could be cosigned. A store that fails ends the node: what it has signed is unknown then. */
@@ -85,13 +102,15 @@ export class Replicator {
 
   /** Feeds what was stored of a range, frame by frame, or why it ended early. Never throws. */
   async fetch({ author, peer, to }: Extract<Action, { type: 'replicate' }>, signal: AbortSignal): Promise<void> {
-    const { logs, feed, tellFollowers, log, onStoreFailed } = this.#parts
+    const { logs, witness, feed, tellFollowers, log, onStoreFailed } = this.#parts
     try {
       for await (const { entries, facts } of logs.fetch(author, peer, to, signal)) {
         tellFollowers(entries)
         const published = author === logs.self ? publishedRounds(entries) : []
         feed({ type: 'replicated', log: logs.sizeOf(author), from: peer, facts, published })
-        for (const early of this.#parts.witness.release(author))
+        const refused = await witness.stored(author)
+        if (refused !== null) feed({ type: 'final-refused', log: refused, kept: witness.kept.standingOf(author) })
+        for (const early of witness.release(author))
           feed({ type: 'cosigned-heard', ticket: null, from: early.witness, logs: [early.log], valid: true })
       }
     } catch (error) {

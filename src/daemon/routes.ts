@@ -11,6 +11,7 @@ import type { Route, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { examine } from './doctor.ts'
 import { Exporter } from './exporter.ts'
+import { ForkReports } from './forkReports.ts'
 import type { InputStore } from './inputStore.ts'
 import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
@@ -48,6 +49,7 @@ async function onceSigning(daemon: Daemon, answer: () => ReturnType<Route>): Pro
 function callsOf(daemon: Daemon, inputs: InputStore): Routes {
   const reader = new LogReader(daemon)
   const reports = new LedgerReports(daemon, reader)
+  const forkReports = new ForkReports(daemon, reader)
   const exporter = new Exporter(daemon, reader)
   return {
     'GET /v1/status': async () => status(daemon),
@@ -75,7 +77,8 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'GET /v1/log/export': ({ query, signal }) => exporter.run(query, signal),
     'GET /v1/log/proof': ({ query }) => exporter.prove(query.get('ref') ?? ''),
     'GET /v1/log/heads': () => reports.heads(),
-    'GET /v1/log/forks': () => reports.forks(),
+    'GET /v1/log/forks': ({ query }) => forkReports.forks(query.get('member')),
+    'GET /v1/log/branch': ({ query }) => forkReports.branches(query.get('member') ?? ''),
     'GET /v1/log/stats': () => reports.stats(),
     'GET /v1/log/timeline': ({ query }) => reports.timeline(query),
     'GET /v1/log/diff': ({ query, signal }) => reports.diff(query.get('peer') ?? '', signal),

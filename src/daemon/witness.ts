@@ -14,7 +14,7 @@ import {
   signCosignature,
   verifyCosignature,
 } from '../ledger/cosignature.ts'
-import { parseHead, rootOf, verifyHead } from '../ledger/head.ts'
+import { type Head, parseHead, rootOf, type VerifiedHead, verifyHead } from '../ledger/head.ts'
 import { countedOf, type Roll } from '../ledger/membership.ts'
 import type { LogStore, Witnessed } from '../ledger/store.ts'
 import { type CosignRefusal, cosignRefusal } from '../ledger/witness.ts'
@@ -31,6 +31,9 @@ import {
 import type { Transport } from '../net/transport.ts'
 import type { LogSize } from '../node/events.ts'
 import { TreeReader } from '../store/treeReader.ts'
+import { CosignatureWatch, type CosignatureWatchParts } from './cosignatureWatch.ts'
+import { Finals } from './finals.ts'
+import type { Log } from './log.ts'
 import type { Logs } from './logs.ts'
 import { Turns } from './turns.ts'
 
@@ -48,6 +51,16 @@ export interface WitnessParts {
   readonly logs: Pick<Logs, 'newest' | 'isForked'>
   /** Members that are to go: nothing more of them is cosigned. */
   readonly isLeaving: (member: MemberId) => boolean
+  readonly tasks: CosignatureWatchParts['tasks']
+  readonly cosigners: CosignatureWatchParts['cosigners']
+  readonly log: Log
+}
+
+/** A final head that a peer has handed over, checked: kept, or refused because it contradicts what is stored here. */
+export interface HandedFinal {
+  readonly log: LogSize
+  readonly head: VerifiedHead
+  readonly kept: boolean
 }
 
 type Heard = Map<string, Map<MemberId, Cosignature>>
@@ -56,7 +69,8 @@ type Heard = Map<string, Map<MemberId, Cosignature>>
 export class Witness {
   readonly #parts: WitnessParts
   readonly #turns = new Turns<MemberId>()
-  readonly #finals = new Map<MemberId, LogSize>()
+  readonly kept: Finals
+  readonly #watch: CosignatureWatch
   /** By author, then by size and root: oldest first. */
   readonly #heard = new Map<MemberId, Heard>()
   /** Statements under heads that are not known here yet: by author and witness, unverified. */
@@ -66,23 +80,25 @@ export class Witness {
 
   constructor(parts: WitnessParts) {
     this.#parts = parts
+    this.kept = new Finals(parts)
+    const remembered = (author: MemberId, size: number) => this.#remembered(author, size)
+    this.#watch = new CosignatureWatch({ ...parts, remembered })
   }
 
   /** Reads which heads are final, and lets the others ask for them. */
   async load(): Promise<void> {
-    const { roll, store, founding, transport } = this.#parts
-    for (const author of roll.authors) {
-      const final = await store.final(author)
-      if (final === undefined) continue
-      const { head } = parseCosigned(final.note, founding)
-      this.#finals.set(author, { author, size: head.size, root: rootOf(head) })
-    }
-    await transport.handle(FINALS, (_, request) => this.#serve(decodeFinalsRequest(request)))
+    await this.kept.load()
+    await this.#parts.transport.handle(FINALS, (_, request) => this.#serve(decodeFinalsRequest(request)))
   }
 
-  /** The newest final head that is kept of each log. */
+  /** The newest final head of each log that nothing stored here contradicts. */
   finals(): LogSize[] {
-    return [...this.#finals.values()]
+    return this.kept.standing()
+  }
+
+  /** More of `author`'s log is stored; gives the final head that contradicts it, once. */
+  stored(author: MemberId): Promise<LogSize | null> {
+    return this.#turns.run(author, () => this.kept.stored(author))
   }
 
   /** Cosigns a head, or says why not. What is signed is durable before the signature exists. */
@@ -95,7 +111,7 @@ export class Witness {
       const tree = new TreeReader(store, log.author)
       const rootAtHead = head.size <= size ? await tree.root(head.size) : null
       const rootAtLast = last !== undefined && last.size <= size ? await tree.root(last.size) : null
-      const frozen = logs.isForked(log.author) || isLeaving(log.author)
+      const frozen = logs.isForked(log.author) || this.kept.contradicting.has(log.author) || isLeaving(log.author)
       const refusal = cosignRefusal({ last, size, rootAtLast, rootAtHead, frozen }, head)
       if (refusal !== null) return refusal
       await store.putWitnessed(log.author, head)
@@ -122,6 +138,7 @@ export class Witness {
    * author is not known to have signed wait for that (`release`): a witness alone must not fill this node's memory.
    */
   hear(statements: readonly Statement[]): { logs: LogSize[]; valid: boolean } {
+    for (const statement of statements) this.#look(statement)
     const known = statements.filter((statement) => this.#noteOf(logOf(statement)) !== null)
     for (const statement of statements) if (!known.includes(statement)) this.#keepEarly(statement)
     const valid = known.every(({ author, size, root, cosignature }) => {
@@ -143,10 +160,25 @@ export class Witness {
     return released
   }
 
+  /** Whether its witness has cosigned another root of that size. */
+  #look(statement: Statement): void {
+    const log = logOf(statement)
+    this.#watch.look(statement)
+    if (log.size <= this.kept.size(log.author) && !this.kept.has(log)) this.#watch.lookBack([statement])
+  }
+
+  *#remembered(author: MemberId, size: number): Iterable<Statement> {
+    for (const [key, signatures] of this.#heard.get(author) ?? []) {
+      if (sizeOf(key) !== size) continue
+      for (const cosignature of signatures.values()) yield { author, size, root: rootIn(key), cosignature }
+    }
+    for (const statement of this.#early.get(author)?.values() ?? []) if (statement.size === size) yield statement
+  }
+
   /** The newest of each witness about each log, and not too many. */
   #keepEarly(statement: Statement): void {
     const { author, size, cosignature } = statement
-    if (size <= this.#finalSize(author) || !this.#parts.roll.isAuthor(author)) return
+    if (size <= this.kept.size(author) || !this.#parts.roll.isAuthor(author)) return
     const early = this.#early.get(author) ?? new Map<MemberId, Statement>()
     const known = early.has(cosignature.witness)
     if (!known && early.size >= EARLY_MAX) return
@@ -167,59 +199,63 @@ export class Witness {
 
   /**
    * Keeps a head whose quorum was heard. False where its note or some of its signatures are not here (any more): a peer has them, and is
-   * asked with the next heads.
+   * asked with the next heads. False, too, where it contradicts what is stored here (`kept.contradicting`).
    */
   keepFinal(log: LogSize): Promise<boolean> {
     return this.#turns.run(log.author, async () => {
-      if (log.size <= this.#finalSize(log.author)) return true
+      if (log.size <= this.kept.size(log.author)) return true
       const note = this.#noteOf(log) ?? (await this.#storedNote(log))
       if (note === null) return false
       const cosignatures = [...(this.#heard.get(log.author)?.get(keyOf(log))?.values() ?? [])]
       if (!this.#parts.roll.isFinal(log, cosignatures)) return false // what is kept as final must convince others
-      await this.#put(log, formatCosigned(parseHead(note, this.#parts.founding), cosignatures), cosignatures)
-      return true
+      return this.#keepOrRefuse(log, parseHead(note, this.#parts.founding), cosignatures)
     })
   }
 
   /**
-   * Asks `peer` for final heads newer than those here; yields each that was checked and kept. Errors: those of `parseCosigned`,
-   * `final-unproven`, with their blame.
+   * Asks `peer` for final heads newer than those here; yields each that was checked, and is kept or contradicts what is stored. Errors:
+   * those of `parseCosigned`, `final-unproven`, with their blame.
    */
-  async *ask(peer: MemberId, signal: AbortSignal): AsyncIterable<LogSize> {
+  async *ask(peer: MemberId, signal: AbortSignal): AsyncIterable<HandedFinal> {
     const { transport, roll } = this.#parts
-    const request = encodeFinalsRequest(this.finals())
+    const request = encodeFinalsRequest(this.kept.newest())
     const options = { signal, frameBytesMax: FINAL_FRAME_BYTES_MAX }
     let count = 0
     for await (const frame of transport.request(peer, FINALS, request, options)) {
       if (++count > roll.authors.length) throw unproven('more final heads than members')
-      const kept = await this.#take(decodeFinal(frame))
-      if (kept !== null) yield kept
+      const handed = await this.#take(decodeFinal(frame))
+      if (handed !== null) yield handed
     }
   }
 
-  async #take(note: Uint8Array): Promise<LogSize | null> {
+  /** Null where it says nothing new. */
+  async #take(note: Uint8Array): Promise<HandedFinal | null> {
     const { head, cosignatures } = parseCosigned(note, this.#parts.founding)
-    const log = { author: head.author, size: head.size, root: rootOf(head) }
-    return this.#turns.run(log.author, async () => {
-      if (log.size <= this.#finalSize(log.author)) return null
+    const { author, size, root } = head
+    const log = { author, size, root: rootOf(head) }
+    return this.#turns.run(author, async () => {
+      if (size <= this.kept.size(author) && !(await this.kept.contradicts(log))) return null
       const { roll } = this.#parts
-      const electorate = roll.governing(log.author, log.size)
+      const electorate = roll.governing(author, size)
       const signers = electorate === null ? [] : countedOf(cosignatures, electorate)
       const fits = roll.isFinal(log, signers)
       if (!fits && roll.wasFinal(log, cosignatures)) return null // the peer is of an older epoch
       if (!fits) throw unproven(`${signers.length} members cosigned it`)
       const sound = verifyHead(head) && signers.every((cosignature) => verifyCosignature(head.text, cosignature))
       if (!sound) throw unproven('a signature under it is invalid')
-      await this.#put(log, formatCosigned(head, signers), signers)
-      return log
+      const statements = signers.map((cosignature): Statement => ({ author, size, root, cosignature }))
+      for (const statement of statements) this.#watch.look(statement)
+      if (size <= this.kept.size(author)) this.#watch.lookBack(statements)
+      return { log, head: head as VerifiedHead, kept: await this.#keepOrRefuse(log, head, signers) }
     })
   }
 
-  async #put(log: LogSize, note: Uint8Array, cosignatures: readonly Cosignature[]): Promise<void> {
-    await this.#parts.store.putFinal(log.author, { size: log.size, note, timeS: medianTime(cosignatures) })
-    this.#finals.set(log.author, log)
+  /** A quorum signed it. Nothing that contradicts what is stored here becomes final here: it is kept apart, as an alarm. */
+  async #keepOrRefuse(log: LogSize, head: Head, cosignatures: readonly Cosignature[]): Promise<boolean> {
+    if (!(await this.kept.take(log, formatCosigned(head, cosignatures), cosignatures))) return false
     const heard = this.#heard.get(log.author)
     for (const key of [...(heard?.keys() ?? [])]) if (sizeOf(key) < log.size) heard?.delete(key)
+    return true
   }
 
   #noteOf(log: LogSize): Uint8Array | null {
@@ -234,7 +270,7 @@ export class Witness {
   }
 
   async *#serve(held: ReadonlyMap<MemberId, number>): AsyncIterable<Uint8Array> {
-    for (const { author, size } of this.finals()) {
+    for (const { author, size } of this.kept.newest()) {
       if (size <= (held.get(author) ?? 0)) continue
       const final = await this.#parts.store.final(author)
       invariant(final !== undefined, 'a final head is kept before it is told of')
@@ -243,7 +279,7 @@ export class Witness {
   }
 
   #keep(log: LogSize, cosignature: Cosignature): void {
-    if (log.size < this.#finalSize(log.author)) return
+    if (log.size < this.kept.size(log.author)) return
     const heard: Heard = this.#heard.get(log.author) ?? new Map()
     this.#heard.set(log.author, heard)
     const at = keyOf(log)
@@ -251,16 +287,6 @@ export class Witness {
     heard.set(at, by.set(cosignature.witness, cosignature))
     if (heard.size > HEADS_MAX) heard.delete([...heard.keys()].reduce((a, b) => (sizeOf(b) < sizeOf(a) ? b : a)))
   }
-
-  #finalSize(author: MemberId): number {
-    return this.#finals.get(author)?.size ?? 0
-  }
-}
-
-/** The lower of the middle ones: no minority can move it out of the honest times. */
-function medianTime(cosignatures: readonly Cosignature[]): number {
-  const times = cosignatures.map(({ timeS }) => timeS).sort((a, b) => a - b)
-  return times[Math.floor((times.length - 1) / 2)] ?? 0
 }
 
 function logOf({ author, size, root }: Statement): LogSize {
@@ -273,6 +299,10 @@ function keyOf({ size, root }: LogSize): string {
 
 function sizeOf(key: string): number {
   return Number(key.slice(0, key.indexOf(' ')))
+}
+
+function rootIn(key: string): Uint8Array {
+  return fromHex(key.slice(key.indexOf(' ') + 1) as Digest)
 }
 
 function unproven(what: string): ConsiliumError {

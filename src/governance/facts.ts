@@ -4,8 +4,8 @@ import type { Entry } from '../ledger/entry.ts'
 import { isKind, KINDS, type Kind, readBody } from './kinds.ts'
 import type { Fact } from './studies.ts'
 
-/** Of other members nothing is read of these; its own tell a node whom it has seen, and whose log is frozen. */
-const OWN_ONLY: ReadonlySet<string> = new Set<Kind>(['member.seen', 'epoch.voting', 'alarm.fork'])
+/** Of other members nothing is read of these; its own tell a node whom it has seen, in which slots it votes, whose log is frozen, and which alarms it has recorded. */
+const OWN_ONLY: ReadonlySet<string> = new Set<Kind>(['member.seen', 'epoch.voting', 'alarm.fork', 'alarm.witness'])
 const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'member.rejected',
   'stranger.rejected',

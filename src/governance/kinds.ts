@@ -83,7 +83,10 @@ export const KINDS = {
     logLoss: v.nullable(real),
     calibrationError: v.nullable(share),
   }),
+  /** `member` signed conflicting heads of its log, which differ within the first `size` entries. */
   'alarm.fork': v.strictObject({ member: bytes32, size: count }),
+  /** `member` cosigned two roots of `size` entries of `author`'s log. */
+  'alarm.witness': v.strictObject({ author: bytes32, member: bytes32, size: count }),
   /** Bodies of one class that its author's node dropped from its copy of `member`'s log: of entries older than `before`, in milliseconds. */
   'operator.pruned': v.strictObject({ member: bytes32, class: code, before: count, entries: count }),
   /** Its author's node read all logs through: so many entries, of which so many were put back, nodes of the trees among them. */

@@ -37,6 +37,7 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'round.merged': 'training',
   'round.evaluated': 'training',
   'alarm.fork': 'decides',
+  'alarm.witness': 'decides', // at its author: what evidence was recorded already
   'operator.pruned': 'keeping',
   'operator.scrubbed': 'operation',
   'operator.redacted': 'decides', // each node drops by it, at every start anew

@@ -45,6 +45,12 @@ export class Finality {
     return true
   }
 
+  /** What was final contradicts what is stored: final is `kept` again, which does not. Nothing changes where `head` is not what is final. */
+  withdraw(head: LogState, kept: LogState | null): void {
+    const log = this.#log(head.author)
+    if (log.final?.size === head.size && log.final.root === head.root) log.final = kept
+  }
+
   /** One valid cosignature; true where with it the head has become final. A head at or below the final one adds nothing but that its witness has it. */
   noteCosigned(head: LogState, witness: MemberId): boolean {
     const electorate = this.#governing(head.author, head.size)

@@ -1,8 +1,8 @@
 /** What the machine reads of its first event, and what it says first. */
-import { fromHex, toHex } from '../core/bytes.ts'
+import { fromHex } from '../core/bytes.ts'
 import type { MemberId } from '../core/ids.ts'
-import { readBody } from '../governance/kinds.ts'
 import type { Draft } from './actions.ts'
+import { untoldAlarms } from './alarms.ts'
 import type { Context } from './context.ts'
 import type { NodeEvent } from './events.ts'
 
@@ -20,21 +20,11 @@ export const FENCED = {
 export function bootDrafts(context: Context, booted: Booted, accepted: boolean): Draft[] {
   const { acceptance: signature, software } = booted
   const founding = fromHex(context.founding)
-  const told = new Set(forkedIn(booted))
-  const untold = booted.forks.filter(({ author }) => !told.has(author)) // the power went between evidence and alarm
   return [
     ...(accepted ? [] : [context.draft('member.accepted', null, { epoch: 0, founding, signature })]),
     context.draft('node.started', null, { software }),
-    ...untold.map(({ author, size }) => context.draft('alarm.fork', null, { member: fromHex(author), size })),
+    ...untoldAlarms(context, booted),
   ]
-}
-
-/** The authors of whom contradictory heads were recorded: nothing more of them is fetched. */
-export function forkedIn({ self, facts }: Booted): MemberId[] {
-  return facts.flatMap(({ author, kind, body }) => {
-    const alarm = author === self && kind === 'alarm.fork' ? readBody('alarm.fork', body) : null
-    return alarm === null ? [] : [toHex(alarm.member) as MemberId]
-  })
 }
 
 /** Entries of one log that were stored at the start. */

@@ -54,6 +54,8 @@ export type NodeEvent =
       readonly finals: readonly LogSize[]
       /** Members of whom fork evidence is kept, and within how many entries their histories differ. */
       readonly forks: readonly { readonly author: MemberId; readonly size: number }[]
+      /** Members of whom there is evidence that they cosigned two roots of `size` entries of `author`'s log. */
+      readonly cosigners: readonly { readonly witness: MemberId; readonly author: MemberId; readonly size: number }[]
       /** How many others must say what they hold of the own log before anything is signed. */
       readonly fence: FenceNeeds
       /** Own entries that this key has signed, by the head pin: more than are stored where the database is older. */
@@ -103,6 +105,15 @@ export type NodeEvent =
   | { readonly type: 'epoch-begun'; readonly call: RollCall; readonly digest: Digest }
   /** Evidence that one key signed conflicting heads is kept; they differ within the first `size` entries. */
   | { readonly type: 'fork-proven'; readonly author: MemberId; readonly size: number }
+  /** Evidence that `witness` cosigned two roots of `size` entries of `author`'s log is kept. */
+  | {
+      readonly type: 'witness-proven'
+      readonly witness: MemberId
+      readonly author: MemberId
+      readonly size: number
+    }
+  /** What has a quorum contradicts what is stored here: final here is, of that log, `kept` and no more. */
+  | { readonly type: 'final-refused'; readonly log: LogSize; readonly kept: LogSize | null }
   /** A final head came from a peer; its signatures were checked, and it is kept. */
   | { readonly type: 'final-kept'; readonly log: LogSize }
   | {

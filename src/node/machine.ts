@@ -12,8 +12,9 @@ import type { Finality } from '../ledger/finality.ts'
 import { Roll } from '../ledger/membership.ts'
 import { Replication } from '../ledger/replication.ts'
 import type { Action } from './actions.ts'
+import { alarmFork, alarmWitness, forkedIn } from './alarms.ts'
 import { Announcing } from './announcing.ts'
-import { type Booted, bootDrafts, FENCED, forkedIn, sizeIn } from './boot.ts'
+import { type Booted, bootDrafts, FENCED, sizeIn } from './boot.ts'
 import { carryOutStudy, isStudyCommand, type StudyCommand } from './commands.ts'
 import { Context } from './context.ts'
 import type { LogSize, NodeEvent } from './events.ts'
@@ -130,6 +131,10 @@ export class Machine {
         return this.#epochBegun(parts, event)
       case 'fork-proven':
         return this.#forkProven(parts, event.author, event.size)
+      case 'witness-proven':
+        return alarmWitness(parts.context, event)
+      case 'final-refused':
+        return parts.witnessing.finality.withdraw(event.log, event.kept)
       case 'final-kept':
         return void parts.witnessing.finality.noteFinal(event.log)
       case 'update-heard':
@@ -238,23 +243,16 @@ export class Machine {
     if (author === context.self) return this.#halt(parts, 'own-log-forked')
     replication.freeze(author)
     witnessing.froze(author)
-    context.record('alarm', [context.draft('alarm.fork', null, { member: fromHex(author), size })])
-    context.tell('warn', 'conflicting-heads', { member: author, within: size })
+    alarmFork(context, author, size)
   }
 
   /** Who came is followed, who left is followed no further than its pin; this node ends where it is the one that left. */
-  #epochBegun(parts: Parts, { call, digest }: Extract<NodeEvent, { type: 'epoch-begun' }>): void {
+  #epochBegun(parts: Parts, event: Extract<NodeEvent, { type: 'epoch-begun' }>): void {
     const { context, reconfiguring, replication, fence, witnessing } = parts
-    const { self, roll } = context
-    const wasMember = roll.isMember(self)
-    roll.begin(call)
-    context.tell('info', 'epoch-begun', { epoch: call.number, members: call.members.length })
-    if (wasMember && !roll.isMember(self)) return this.#halt(parts, 'no-longer-a-member')
-    fence.need(fenceNeeds(roll.members.length))
-    replication.admit(roll.authors)
-    reconfiguring.begun()
-    this.#finals(parts, witnessing.begun(call.pins))
-    context.record('epoch', [context.draft('epoch.begun', null, { epoch: call.number, digest: fromHex(digest) })])
+    if (!reconfiguring.begin(event)) return this.#halt(parts, 'no-longer-a-member')
+    fence.need(fenceNeeds(context.roll.members.length))
+    replication.admit(context.roll.authors)
+    this.#finals(parts, witnessing.begun(event.call.pins))
   }
 
   #halt(parts: Parts, code: string): void {

@@ -89,10 +89,18 @@ export class Reconfiguring {
     if (tags.includes(TAG) && this.#openedFor === this.#next) this.#vote(this.#next)
   }
 
-  /** An epoch has begun. */
-  begun(): void {
-    this.#changes.begun(this.#context.roll.number)
+  /** An epoch has begun. False where this node was a member and is none any more. */
+  begin({ call, digest }: Extract<NodeEvent, { type: 'epoch-begun' }>): boolean {
+    const context = this.#context
+    const { self, roll } = context
+    const wasMember = roll.isMember(self)
+    roll.begin(call)
+    context.tell('info', 'epoch-begun', { epoch: call.number, members: call.members.length })
+    if (wasMember && !roll.isMember(self)) return false
+    this.#changes.begun(call.number)
     this.#changed = true
+    context.record('epoch', [context.draft('epoch.begun', null, { epoch: call.number, digest: fromHex(digest) })])
+    return true
   }
 
   /** `signs`: the boot fence is passed; a hospital that is not a member yet has nothing to fence. `admit` hears who may connect from now on. */

@@ -31,6 +31,17 @@ export class TreeReader {
     return this.#hash({ from: index, to: index + 1 })
   }
 
+  /** Roots of the perfect subtrees at the right edge of the first `size` entries, largest first. Error: `database-corrupt`. */
+  async frontier(size: number): Promise<Uint8Array[]> {
+    const roots: Uint8Array[] = []
+    for (let from = 0; from < size; ) {
+      const to = from + largestPower(size - from)
+      roots.push(await this.#hash({ from, to }))
+      from = to
+    }
+    return roots
+  }
+
   /** The audit path of entry `index` under `size` entries. Error: `database-corrupt`. */
   inclusion(index: number, size: number): Promise<Uint8Array[]> {
     return this.#answer(inclusionProof(index, size))
@@ -94,6 +105,13 @@ export class TreeReader {
       message: `the log of ${this.#author.slice(0, 16)}… lacks what a proof needs at entry ${seq}: see "consilium log verify"`,
     })
   }
+}
+
+/** The largest power of two that is at most `count`. */
+function largestPower(count: number): number {
+  let power = 1
+  while (power * 2 <= count) power *= 2
+  return power
 }
 
 /** The oldest makes room. */

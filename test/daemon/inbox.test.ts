@@ -6,6 +6,7 @@ import { weightsDigest } from '../../src/core/digest.ts'
 import { type MemberId, studyId } from '../../src/core/ids.ts'
 import { Inbox } from '../../src/daemon/inbox.ts'
 import { Logs } from '../../src/daemon/logs.ts'
+import { Tasks } from '../../src/daemon/tasks.ts'
 import { Witness } from '../../src/daemon/witness.ts'
 import { encodeUpdate, type UpdateHeader, updateMessage } from '../../src/gossip/update.ts'
 import { openFork } from '../../src/ledger/fork.ts'
@@ -53,15 +54,14 @@ function inboxOf() {
     store: new MemoryStore(),
     transport,
   })
-  const witness = new Witness({
-    key: BEN,
-    founding: FOUNDING,
-    roll,
-    store: new MemoryStore(),
-    transport,
-    logs,
+  const watching = {
+    tasks: new Tasks(() => undefined),
+    cosigners: { take: async () => true },
+    log: () => undefined,
     isLeaving: () => false,
-  })
+  }
+  const store = new MemoryStore()
+  const witness = new Witness({ key: BEN, founding: FOUNDING, roll, store, transport, logs, ...watching })
   const kept: string[] = []
   const inputs = { keep: (_: string, digest: string) => kept.push(digest) }
   const inbox = new Inbox({

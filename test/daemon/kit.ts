@@ -84,7 +84,9 @@ export async function startAll(nodes: readonly TestNode[], ...more: string[]): P
 /** Waits until each has passed its boot fence. */
 export async function signing(nodes: readonly TestNode[]): Promise<void> {
   for (const node of nodes)
-    await until(30_000, `${node.name} to sign`, async () => (await node.status())?.fence === null)
+    await until(30_000, `${node.name} to sign`, async () => (await node.status())?.fence === null).catch((error) => {
+      throw new Error(`${error.message}; its log ends:\n${node.log.split('\n').slice(-15).join('\n')}`)
+    })
 }
 
 /** A founded consortium of `names` on loopback; the first is everybody's bootstrap. */

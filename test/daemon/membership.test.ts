@@ -52,8 +52,8 @@ const headsAt = async (node: TestNode): Promise<readonly HeadReport[]> =>
   (await node.client.get<{ heads: HeadReport[] }>('/v1/log/heads')).heads
 
 async function allFinal(nodes: readonly TestNode[]): Promise<void> {
+  // the last entries of who has gone are cosigned after half a minute of quiet, and told with the heads of the next
   for (const node of nodes)
-    // the last entries of who has gone are cosigned after half a minute of quiet, and told with the heads of the next
     await until(120_000, `all logs to be final at ${node.name}`, async () =>
       (await headsAt(node)).every(({ size, finalSize }) => size > 0 && size === finalSize),
     )

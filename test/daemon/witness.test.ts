@@ -7,9 +7,12 @@ import { sha256 } from '../../src/core/digest.ts'
 import type { SigningKey } from '../../src/core/ed25519.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import type { Digest, MemberId } from '../../src/core/ids.ts'
+import { DoubleCosigners } from '../../src/daemon/doubleCosigners.ts'
 import { Logs } from '../../src/daemon/logs.ts'
+import { Tasks } from '../../src/daemon/tasks.ts'
 import { Witness } from '../../src/daemon/witness.ts'
 import { formatCosigned, parseCosigned, signCosignature, verifyCosignature } from '../../src/ledger/cosignature.ts'
+import type { DoubleCosignature } from '../../src/ledger/doubleCosignature.ts'
 import { rootOf, signHead, type VerifiedHead } from '../../src/ledger/head.ts'
 import { rollOf } from '../../src/ledger/membership.ts'
 import type { Witnessed } from '../../src/ledger/store.ts'
@@ -48,23 +51,31 @@ async function witnessOver(store: MemoryStore, answers: readonly Uint8Array[] = 
   } as unknown as Transport
   const logs = new Logs({ self: key.member, founding: FOUNDING, roll: rollOf(MEMBERS), store, transport, room: ROOM })
   await logs.load()
-  const witness = new Witness({
-    key,
-    founding: FOUNDING,
-    roll: rollOf(MEMBERS),
-    store,
-    transport,
-    logs,
-    isLeaving: () => false,
-  })
+  const [feed, log] = [() => undefined, () => undefined]
+  const failures: unknown[] = []
+  const tasks = new Tasks((_, error) => failures.push(error))
+  const published: Uint8Array[] = []
+  const publish = (message: Uint8Array) => void published.push(message)
+  const roll = rollOf(MEMBERS)
+  const cosigners = new DoubleCosigners({ founding: FOUNDING, roll, store, feed, publish, log })
+  await cosigners.load()
+  const watching = { tasks, cosigners, log, isLeaving: () => false }
+  const witness = new Witness({ key, founding: FOUNDING, roll, store, transport, logs, ...watching })
   await witness.load()
+  /** The evidence that was kept, when all work is done. */
+  const proven = async (): Promise<DoubleCosignature[]> => {
+    await tasks.drained()
+    await tasks.drained() // what was found is kept by work of its own
+    assert.equal(failures, [])
+    return [...cosigners.known.values()]
+  }
   const serve = async (held: readonly { author: MemberId; size: number }[]): Promise<Uint8Array[]> => {
     const frames: Uint8Array[] = []
     const handler = handlers.get('/consilium/finals/1') as RequestHandler
     for await (const frame of handler(CLEO.member, encodeFinalsRequest(held), never)) frames.push(frame)
     return frames
   }
-  return { witness, logs, store, asked, serve }
+  return { witness, logs, store, asked, serve, proven, published }
 }
 
 /** A store with the first `size` entries of a branch, a commit each. */
@@ -275,7 +286,7 @@ async function answered(notes: readonly Uint8Array[]): Promise<string> {
   const { witness, store } = await witnessOver(await storeWith(2), notes.map(encodeFinal))
   const sizes: number[] = []
   try {
-    for await (const log of witness.ask(CLEO.member, never)) sizes.push(log.size)
+    for await (const { log, kept } of witness.ask(CLEO.member, never)) if (kept) sizes.push(log.size)
     return `kept ${sizes.join(' ')}`
   } catch (error) {
     if (!(error instanceof ConsiliumError)) throw error

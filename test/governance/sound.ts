@@ -36,6 +36,7 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
     calibrationError: 0.1,
   },
   'alarm.fork': { member: B32, size: 12 },
+  'alarm.witness': { author: B32, member: B32, size: 12 },
   'operator.pruned': { member: B32, class: 'training', before: 1_790_000_000_000, entries: 7 },
   'operator.scrubbed': { entries: 41_000, repaired: 3 },
   'operator.redacted': { seq: 17, hash: B32, reason: 'personal-data' },

@@ -131,6 +131,7 @@ class Booted {
       acceptance: new Uint8Array(64),
       finals: [],
       forks: [],
+      cosigners: [],
       fence: fenceNeeds(4),
       signed,
     })

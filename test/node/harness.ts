@@ -212,6 +212,7 @@ export class Harness {
       acceptance: new Uint8Array(64),
       finals: [],
       forks: [],
+      cosigners: [],
       fence: { others: 0, needed: 0, wanted: 0 },
       signed: 0,
     })

@@ -549,6 +549,7 @@ function withStudies(members: number, bound: number): { machine: Machine; unboun
       acceptance: new Uint8Array(64),
       finals: [],
       forks: [],
+      cosigners: [],
       fence: { others: 0, needed: 0, wanted: 0 },
       signed: 0,
     },
