@@ -87,7 +87,7 @@ const START_FAULTS: readonly Fault[] = [
       await consortium(join(folder, 'foreign'), ['four', 'five'])
       await cp(join(folder, 'foreign', 'consortium.yaml'), join(home, 'consortium.yaml'))
     },
-    words: ['consortium.yaml', 'not in it'],
+    words: ['consortium.yaml', 'is not the consortium that this node accepted'],
   },
   {
     name: 'a database that is no database',
