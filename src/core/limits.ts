@@ -13,6 +13,8 @@ export const LIMITS = {
   branchBytesMax: 4_194_304, // of those, 16 range frames: both histories of 100 members are 0.8 GB
   requestBytesMax: 65_536, // a stream request is at most the sizes of all members' logs, 40 bytes each
   requestTimeoutMs: 10_000, // a peer that has not answered by then is asked again later or another is asked
+  servedBytesPerSecond: 16_777_216, // what one member is sent in answers: 40,000 entries, twice what a receiver verifies; the rest is others'
+  servedBytesBurst: 67_108_864, // a study's worth of entries at line speed
   streamsPerPeerMax: 8, // concurrent requests that one peer may have open here
   commitEntriesMax: 256, // group commit, LEDGER §3.3
   updateNormMax: 100, // l2 norm of shared weights over √parameters; standardised inputs keep honest ones below 10

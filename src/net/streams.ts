@@ -1,8 +1,10 @@
 /** Requests and their answers over libp2p streams: one stream each, bounded per member, in frames with backpressure. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection, Stream } from '@libp2p/interface'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
+import { ByteBudget } from './byteBudget.ts'
 import { FrameStream } from './frames.ts'
 import type { Tally } from './tally.ts'
 import type { RequestHandler } from './transport.ts'
@@ -12,6 +14,8 @@ export interface StreamsContext {
   readonly tally: Tally
   /** How long one side waits for the other at one point. */
   readonly idleMs: number
+  /** Of what members are sent in answers. */
+  readonly budget?: ByteBudget
   onServeFailed(member: MemberId, protocol: string, why: string): void
 }
 
@@ -33,10 +37,12 @@ export class Streams {
   /** Everything in flight, both ways, so that `stop` can end it. Bounded by the places. */
   readonly #inFlight = new Set<AbortController>()
   readonly #answers = new Set<Promise<void>>()
+  readonly #budget: ByteBudget
   #stopped = false
 
   constructor(context: StreamsContext) {
     this.#context = context
+    this.#budget = context.budget ?? new ByteBudget()
   }
 
   /** Asks a member and yields the frames of its answer in order. Throws a ConsiliumError; the next request is not affected. */
@@ -113,7 +119,10 @@ export class Streams {
     for await (const frame of heeding(signal, handler(member, request, signal))) {
       await frames.write(frame)
       this.#context.tally.frameOut(frame.length)
+      const waitMs = this.#budget.spend(member, frame.length, performance.now())
+      if (waitMs > 0) await sleep(waitMs, undefined, { signal })
     }
+    this.#budget.sweep(performance.now())
     await frames.writeEnd()
     await frames.closeWrite()
     await frames.finish()
