@@ -1,11 +1,12 @@
 /**
- * The ledger's floors on entries of 400 bytes (verify and append, replication, full verification, start, a small gap), with what bounds
- * them measured in the same run, and the nearest peers from npm where they are installed.
+ * The ledger's floors on entries of 400 bytes (verify and append, replication, full verification, start, a small gap, how long the
+ * event loop waits), with what bounds them measured in the same run, and the nearest peers from npm where they are installed.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Figure } from './figures.ts'
+import { blocking } from './ledger/blocking.ts'
 import { appending, starting, verifying } from './ledger/local.ts'
 import { copyOf, framesOf, makeLong } from './ledger/log.ts'
 import { findPeers, installPeers, sayMissing } from './ledger/peers.ts'
@@ -14,6 +15,7 @@ import { catchingUp, replicating } from './ledger/remote.ts'
 
 const LONG = 1_000_000 // entries: a year of rounds of half a minute
 const MISSING = 100
+const WATCHED = 100_000 // entries that long work goes over while the event loop is watched
 const MOVED = 200_000 // entries that are appended, and replicated, in one run: 80 MB, some seconds
 
 /** `peers`: hypercore and ssb-db2 are installed, from the registry, where they are not yet. */
@@ -25,7 +27,9 @@ export async function bench(options: { readonly peers: boolean }): Promise<Figur
     if (peers === null) sayMissing()
     const short = join(folder, 'short')
     const long = join(folder, 'long')
+    const watched = join(folder, 'watched')
     await makeLong(short, LONG - MISSING)
+    await makeLong(watched, WATCHED)
     await copyOf(short, long)
     await makeLong(long, LONG)
     const frames = await framesOf(long, MOVED)
@@ -36,8 +40,8 @@ export async function bench(options: { readonly peers: boolean }): Promise<Figur
       ...(await starting(long)),
       ...(await replicating(folder, long, MOVED, references, peers)),
       ...(await catchingUp(folder, short, long, LONG)),
+      ...(await blocking(watched, WATCHED)),
     ]
-    // The bundle's figure (verify within 2 ms at n = 7) has its place here, as soon as there are bundles.
     return figures
   } finally {
     await rm(folder, { recursive: true, force: true })

@@ -17,7 +17,7 @@ import { Turns } from './turns.ts'
 export const KEEPER_TIMING = {
   firstMs: 600_000, // the scrub reads first
   againMs: 24 * 3_600_000, // what is kept is counted in days
-  restMs: 45, // between slices of 6 ms at most: as the scrub
+  restMs: 45, // between slices of 6 ms at most: a tenth of one core
 }
 
 /** What a keeper needs of its daemon. `writer` is null until the daemon may sign. */

@@ -2,7 +2,7 @@
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { KINDS } from '../governance/kinds.ts'
-import type { Entry } from '../ledger/entry.ts'
+import type { Glance } from '../ledger/entry.ts'
 import type { EntryState } from './api.ts'
 import type { Daemon } from './daemon.ts'
 import { studyDigits } from './studyReference.ts'
@@ -66,7 +66,7 @@ export function stateOf(daemon: Daemon, author: MemberId, seq: number): EntrySta
 }
 
 /** Whether an entry in this state is asked for; its author is looked at elsewhere. */
-export function matches(entry: Entry, { kind, study, sinceMs, state }: LogFilter, is: EntryState): boolean {
+export function matches(entry: Glance, { kind, study, sinceMs, state }: LogFilter, is: EntryState): boolean {
   const kindFits = kind === null || entry.kind === kind || entry.kind.startsWith(`${kind}.`)
   const studyFits = study === null || (entry.study?.startsWith(study) ?? false)
   const stateFits = state === null || (state === 'final') === (is === 'final')

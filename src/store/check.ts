@@ -1,5 +1,6 @@
 /** What is checked of each log when a database is opened: enough to notice a lost tail or a hole in it, in milliseconds. */
-import { readdir } from 'node:fs/promises'
+import { open, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { equalBytes } from '../core/bytes.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { rootAt } from '../ledger/chain.ts'
@@ -11,6 +12,7 @@ import type { Pin } from './headPin.ts'
 import { corrupt, LEDGER_LOST } from './levelErrors.ts'
 import { TreeReader } from './treeReader.ts'
 
+const JOURNAL_SLICE_BYTES = 1_048_576 // a journal has up to 64 MiB, the write buffer
 const NEWEST_CHECKED = 256 // the largest commit: what a crash can have touched; the daemon's fact reader and scrub look at the others
 
 /** What is wrong with the log under `head`, or null. */
@@ -63,4 +65,46 @@ export async function requireCurrent(path: string): Promise<void> {
   const files = await readdir(path)
   if (!files.includes('CURRENT') && files.some((name) => /\.(?:ldb|sst|log)$/.test(name)))
     throw corrupt(path, 'its file CURRENT is missing')
+}
+
+/**
+ * LevelDB begins without a journal that it cannot read, says nothing and deletes it, with all that was confirmed since the last table.
+ * So each is read through before. Errors: those of the file system.
+ */
+export async function readJournals(path: string): Promise<void> {
+  const buffer = Buffer.alloc(JOURNAL_SLICE_BYTES)
+  for (const name of await readdir(path)) {
+    if (!name.endsWith('.log')) continue
+    const file = await open(join(path, name), 'r')
+    try {
+      while ((await file.read(buffer, 0, buffer.length)).bytesRead > 0);
+    } finally {
+      await file.close()
+    }
+  }
+}
+
+/**
+ * LevelDB's diary tells whether it could not read a journal all the same; the next start begins another diary. What is lost then is
+ * more than the pin knows of, what this node has cosigned for one, so a mark in the folder stops every later start too. Before the
+ * database is `opened` a journal that is still there is not lost. Errors: `database-corrupt`; those of the file system.
+ */
+export async function requireJournals(path: string, opened: boolean): Promise<void> {
+  const mark = join(path, 'JOURNAL-LOST')
+  const diary = (await readIfThere(join(path, 'LOG'))) ?? '' // not there where it could not be made
+  const ignored = /ignoring error.*IO error.*/i.exec(diary)?.[0]
+  const journal = /\d+\.log/.exec(ignored ?? '')?.[0]
+  if (ignored !== undefined && (opened || !(await readdir(path)).includes(journal ?? '')))
+    await writeFile(mark, `${ignored}\n`, { flush: true })
+  const lost = await readIfThere(mark)
+  if (lost !== undefined) throw corrupt(path, `its newest entries could not be read and are lost: ${lost.trim()}`)
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
 }

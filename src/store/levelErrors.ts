@@ -25,7 +25,7 @@ export function storeError(error: unknown, path: string): unknown {
     )
   }
   if (codes.has('LEVEL_CORRUPTION') || /corruption|no such file/i.test(text)) return corrupt(path, text, error)
-  if ([...codes].some((code) => code.startsWith('LEVEL_') || code === 'EIO')) {
+  if ([...codes].some((code) => code.startsWith('LEVEL_')) || hasAny(codes, ['EIO', 'ELOOP', 'EMFILE', 'ENFILE'])) {
     return fail(
       'ledger-io',
       `the ledger in ${path} could not be read or written (${text}): check the disk, then start again`,

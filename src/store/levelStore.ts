@@ -8,7 +8,7 @@ import { rootAt } from '../ledger/chain.ts'
 import { Frontier } from '../ledger/merkle.ts'
 import type { Final, FinalTimes, LogBatch, LogStore, Repaired, StoredHead, Witnessed } from '../ledger/store.ts'
 import { type Batch, putAll, putNodes, putRepair } from './batches.ts'
-import { checkLog, checkPin, requireCurrent } from './check.ts'
+import { checkLog, checkPin, readJournals, requireCurrent, requireJournals } from './check.ts'
 import { HeadPin, type Pin, pinMissing, pinPath } from './headPin.ts'
 import { corrupt, storeError } from './levelErrors.ts'
 import {
@@ -96,9 +96,12 @@ export class LevelStore implements LogStore {
     try {
       await mkdir(path, { recursive: true, mode: 0o700 })
       await requireCurrent(path)
+      await requireJournals(path, false) // as the start before this one left them
+      await readJournals(path)
       const db = new Level(path, LEVEL_OPTIONS) as unknown as Database
       await db.open()
       store = new LevelStore(path, db, options)
+      await requireJournals(path, true)
       await store.#load()
       await store.#finishDropping()
       await store.#openPin(options.pin ?? 'check')

@@ -96,6 +96,8 @@ for (const [what, hex, code] of [
   ['2^64 − 1', '1bffffffffffffffff', 'cbor-malformed'],
   ['a float that is a whole number', 'f93c00', 'cbor-not-canonical'],
   ['a float32 that a float16 would hold', 'fa3fc00000', 'cbor-not-canonical'],
+  ['a float16 subnormal that is no power of two', 'f90003', 'cbor-not-canonical'],
+  ['a float32 for a subnormal power of two', 'fa33800000', 'cbor-not-canonical'],
   ['a float64 that a float32 would hold', 'fb40f86a0800000000', 'cbor-not-canonical'],
   ['negative zero', 'f98000', 'cbor-not-canonical'],
   ['NaN', 'f97e00', 'cbor-malformed'],

@@ -6,6 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toHex, utf8 } from '../../src/core/bytes.ts'
+import { decodeCbor, encodeCbor } from '../../src/core/cbor.ts'
 import { sha256, taggedDigest } from '../../src/core/digest.ts'
 import { type EntryDraft, emptyTip, extend, rootAt, type Tip, verifyRange } from '../../src/ledger/chain.ts'
 import { decodeEntry, dropBody } from '../../src/ledger/entry.ts'
@@ -64,7 +65,14 @@ const LOG = make('golden')
 const HEAD = signHead(ADA, FOUNDING, 3, rootAt(LOG.tip))
 const OTHER = signHead(ADA, FOUNDING, 3, rootAt(make('fork').tip))
 const [STARTED, MERGED, UNKNOWN] = LOG.raws as [Uint8Array, Uint8Array, Uint8Array]
+/** Every width that a float can have, at the edges of each; README.md has them in words. */
+const FLOATS = [
+  ...[0.5, -1.5, 2 ** -14, 2 ** -15, -(2 ** -24), 3 * 2 ** -24, -1023 * 2 ** -24], // the last two need 32 bits
+  ...[2 ** -25, 1 + 2 ** -11, 2 ** -149, 2 ** 53, -(2 ** 127)],
+  ...[0.1, 1 + 2 ** -24, 2 ** -150, 5e-324, 2 ** 128, Number.MAX_VALUE],
+]
 const FORMATS: Record<string, Uint8Array> = {
+  'ledger-v1-floats.cbor': encodeCbor(FLOATS),
   'ledger-v1-entry-started.cbor': STARTED,
   'ledger-v1-entry-merged.cbor': MERGED,
   'ledger-v1-entry-unknown-kind.cbor': UNKNOWN,
@@ -94,6 +102,7 @@ for (const [name, bytes] of Object.entries(FORMATS)) {
 }
 
 it('golden: the old files are read and mean what they meant', () => {
+  assert.equal(decodeCbor(golden('ledger-v1-floats.cbor')), FLOATS)
   const merged = decodeEntry(golden('ledger-v1-entry-merged.cbor'))
   assert.equal(
     [merged.seq, merged.lamport, merged.kind, merged.study, merged.timeMs],
