@@ -76,7 +76,7 @@ type Found = Extract<BundleVerdict, { verdict: 'good' | 'consistent' }>
 
 function reportLines(file: string, found: Found): string[] {
   const { consortium, filter, logs } = found
-  const { name, members, quorum } = consortium
+  const { name, epoch, members, quorum } = consortium
   return [
     found.verdict === 'good'
       ? `${file}: good. Every line holds, and the consortium is the one that --root names.`
@@ -84,7 +84,8 @@ function reportLines(file: string, found: Found): string[] {
     '',
     `consortium   ${name}`,
     `fingerprint  ${consortium.fingerprint}`,
-    `members      ${members}; an entry is final under ${quorum} signatures, its author's own among them`,
+    `epoch        ${epoch === 0 ? '0, the founding' : `${epoch}, the newest in it: the membership was changed ${times(epoch)} since the founding`}`,
+    `members      ${members}; an entry is final under ${quorum} signatures, its author's own among them${epoch === 0 ? '' : '; earlier ones under those of their epoch'}`,
     `exported     ${found.made.replace('T', ' ').replace('Z', ' UTC')} by ${nameOf(found.by, logs)} (as the file says: nothing signs this)`,
     `filter       ${filterWords(filter, logs)}`,
     '',
@@ -139,7 +140,7 @@ function forkNotice({ name, forkSize, disputedFinal }: BundledLog): string[] {
 }
 
 /** The bounds of what was shown; those that always hold, and those of this bundle. */
-function limitsOf({ filter, logs, entries }: BundleFacts): string[] {
+function limitsOf({ consortium, filter, logs, entries }: BundleFacts): string[] {
   const all = logs.every((log) => log.entries === log.size) && entries > 0
   const lines = [
     all
@@ -147,11 +148,15 @@ function limitsOf({ filter, logs, entries }: BundleFacts): string[] {
       : `that entries were left out, ${isOpen(filter) ? '' : 'by the filter or '}by who exported; "of" is how many entries each log had`,
     'that the logs went on: later entries are not in it',
     'that what was declared is untrue, or its times wrong: a log shows what its author said, and in which order',
-    'that the membership changed later',
+    `that the membership changed later: it is shown up to epoch ${consortium.epoch}`,
   ]
   if (logs.some((log) => log.heads > 1))
     lines.push('that two heads of one log contradict each other, where no entries link them')
   return lines
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`
 }
 
 function isOpen(filter: BundleFilter): boolean {

@@ -1,12 +1,15 @@
 /** Answers `consilium log export` and `log proof`: entries with their proofs under signed heads, for whoever has no node. */
 import { setImmediate } from 'node:timers/promises'
-import { equalBytes } from '../core/bytes.ts'
+import { equalBytes, fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { type BundleFilter, BundleWriter, KIND_FILTER } from '../ledger/bundle.ts'
-import { parseCosigned } from '../ledger/cosignature.ts'
+import { formatCosigned, parseCosigned } from '../ledger/cosignature.ts'
 import { decodeEntry, type Entry, headerOf, TIME_MS_MAX } from '../ledger/entry.ts'
+import { rollCall } from '../ledger/epoch.ts'
 import { encodeFounding, fingerprint } from '../ledger/founding.ts'
+import { rootOf } from '../ledger/head.ts'
+import { countedOf, type Pin, Roll } from '../ledger/membership.ts'
 import type { Final } from '../ledger/store.ts'
 import { formatTlogProof } from '../ledger/tlogProof.ts'
 import type { ExportLine, ProofReport } from './api.ts'
@@ -17,12 +20,15 @@ import type { LogReader } from './logReader.ts'
 const SLICE = 100 // entries read at a time: 6.5 MB, were each as large as one may be
 const TURN_MS = 2 // of work on end; the dearest single step, 256 leaf hashes for a proof, takes about as long again
 
+/** A signed head, with the cosignatures that count. */
+type Note = Omit<Final, 'timeS'>
+
 /** Entries `from` ≤ seq < `to` of one log, all proven under one head. */
 interface Range {
   readonly author: MemberId
   readonly from: number
   readonly to: number
-  readonly head: { readonly size: number; readonly note: Uint8Array }
+  readonly head: Note
 }
 
 /** Reads what is stored at this node; holds one slice of entries at a time. Calls may run side by side. */
@@ -49,7 +55,8 @@ export class Exporter {
   async prove(ref: string): Promise<ProofReport> {
     const { logs, forks, home } = this.#daemon
     const { author, seq, raw } = await this.#reader.find(ref)
-    const final = await this.#finalHere(author, seq + 1)
+    const kept = await logs.final(author, seq + 1)
+    const final = kept === undefined ? null : await this.#counted(author, kept, home.membership.roll)
     if (final === null)
       throw new ConsiliumError({
         code: 'entry-pending',
@@ -72,13 +79,18 @@ export class Exporter {
   async *#run(filter: LogFilter, said: BundleFilter, pace: Pace): AsyncIterable<ExportLine> {
     const { home, forks } = this.#daemon
     const { name, founding } = home.consortium
+    const { epochs, records } = home.membership
+    // as they are now: one more epoch would change which heads count, one more fork what is disputed
+    const [roll, changes] = [new Roll(epochs.map(rollCall)), [...records]]
+    const evidence = filter.members.flatMap((author) => forks.known.get(author)?.evidence ?? [])
     const writer = new BundleWriter()
     const made = `${new Date().toISOString().slice(0, 19)}Z`
-    yield { line: writer.start({ made, by: home.key.id, founding: encodeFounding(home.consortium), filter: said }) }
-    const evidence = filter.members.flatMap((author) => forks.known.get(author)?.evidence ?? []) // as it is now: one more would change what is disputed
+    const founders = encodeFounding({ name, members: epochs[0]?.members ?? [] })
+    yield { line: writer.start({ made, by: home.key.id, founding: founders, filter: said }) }
+    for (const record of changes) yield { line: writer.push({ type: 'epoch', record }) }
     const ranges: Range[] = []
     for (const author of filter.members) {
-      for (const range of await this.#ranges(author, said.state)) {
+      for (const range of await this.#ranges(author, said.state, roll)) {
         if (!(await this.#hasAny(range, filter, pace))) continue
         ranges.push(range)
         yield { line: writer.push({ type: 'head', note: range.head.note }) }
@@ -101,38 +113,73 @@ export class Exporter {
     yield { report: { consortium: name, founding, fingerprint: fingerprint(founding), filter: said, ...counts } }
   }
 
-  /** What is proven under the newest final head, and what under the newest signed one: none, one or two, as `state` wants them. */
-  async #ranges(author: MemberId, state: BundleFilter['state']): Promise<Range[]> {
+  /**
+   * What is proven under the newest final head, and what under the newest signed one: none, one or two, as `state` wants them. None
+   * of a log that is not here up to its pin, or differs there: no head over it would count.
+   */
+  async #ranges(author: MemberId, state: BundleFilter['state'], roll: Roll): Promise<Range[]> {
     const newest = this.#daemon.logs.newest(author)
-    if (newest === null) return []
-    const final = await this.#finalHere(author)
+    const pin = roll.pinned(author)
+    if (newest === null || (pin !== null && !(await this.#isHere(pin)))) return []
+    const final = await this.#finalHere(author, roll, pin)
     const fork = this.#daemon.forks.known.get(author)
     const { size } = newest.log
     const end = state === null || fork === undefined ? size : Math.min(size, fork.differWithin - 1)
     const covered = final?.size ?? 0
     const ranges: Range[] = []
     if (final !== null && state !== 'pending') ranges.push({ author, from: 0, to: Math.min(covered, end), head: final })
-    if (state !== 'final') ranges.push({ author, from: covered, to: end, head: { size, note: newest.note } })
+    if (state !== 'final' && roll.governing(author, size) !== null)
+      ranges.push({ author, from: covered, to: end, head: { size, note: newest.note } })
     return ranges.filter(({ from, to }) => from < to)
   }
 
-  /**
-   * The smallest kept final head over at least `least` entries, the newest where none is given, whose entries are all here. A final head
-   * may come before its entries do, and, of a log with two histories, be of the one that is not here.
-   */
-  async #finalHere(author: MemberId, least?: number): Promise<Omit<Final, 'timeS'> | null> {
-    const { logs, home } = this.#daemon
+  /** The newest head whose entries are all here and that verifiers count as final: a kept one at or beyond the pin, or the pin itself. */
+  async #finalHere(author: MemberId, roll: Roll, pin: Pin | null): Promise<Note | null> {
+    const { logs } = this.#daemon
     const { size } = logs.sizeOf(author)
-    let found = await logs.final(author, least)
-    if (least === undefined && found !== undefined && found.size > size) found = await this.#lastUpTo(author, size)
-    if (found === undefined || found.size > size) return null
-    const { head } = parseCosigned(found.note, home.consortium.founding)
-    return equalBytes(head.root, await logs.tree(author).root(found.size)) ? found : null
+    let kept = await logs.final(author)
+    if (kept !== undefined && kept.size > size) kept = await this.#lastUpTo(author, size)
+    if (kept !== undefined && kept.size >= (pin?.size ?? 0)) {
+      const counted = await this.#counted(author, kept, roll)
+      if (counted !== null) return counted
+    }
+    return pin === null ? null : this.#atPin(pin, roll)
+  }
+
+  /** The head that an epoch's quorum signed, with what cosignatures are kept of it. */
+  async #atPin({ author, size }: Pin, roll: Roll): Promise<Note | null> {
+    const { logs } = this.#daemon
+    const kept = await logs.final(author, size)
+    const counted = kept?.size === size ? await this.#counted(author, kept, roll) : null
+    if (counted !== null) return counted
+    const note = await logs.noteAt(author, size)
+    return note === undefined ? null : { size, note }
+  }
+
+  /**
+   * A kept final head without the cosignatures that do not count. Null where its entries are not all here, where, of a log with two
+   * histories, it is of the other one, and where a change of members has left it without a quorum.
+   */
+  async #counted(author: MemberId, { size, note }: Note, roll: Roll): Promise<Note | null> {
+    const { logs, home } = this.#daemon
+    const electorate = roll.governing(author, size)
+    if (electorate === null || size > logs.sizeOf(author).size) return null
+    const { head, cosignatures } = parseCosigned(note, home.consortium.founding)
+    const counted = countedOf(cosignatures, electorate)
+    if (!roll.isFinal({ author, size, root: rootOf(head) }, counted)) return null
+    return equalBytes(head.root, await logs.tree(author).root(size))
+      ? { size, note: formatCosigned(head, counted) }
+      : null
+  }
+
+  async #isHere({ author, size, root }: Pin): Promise<boolean> {
+    const { logs } = this.#daemon
+    return size <= logs.sizeOf(author).size && equalBytes(fromHex(root), await logs.tree(author).root(size))
   }
 
   /** The newest kept final head of at most `size` entries, found by halves. */
-  async #lastUpTo(author: MemberId, size: number): Promise<Omit<Final, 'timeS'> | undefined> {
-    let best: Omit<Final, 'timeS'> | undefined
+  async #lastUpTo(author: MemberId, size: number): Promise<Note | undefined> {
+    let best: Note | undefined
     for (let [low, high] = [1, size]; low <= high; ) {
       const middle = Math.floor((low + high) / 2)
       const final = await this.#daemon.logs.final(author, middle)

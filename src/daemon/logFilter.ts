@@ -30,7 +30,7 @@ export function readFilter(daemon: Daemon, query: URLSearchParams): LogFilter {
   if (!Number.isInteger(limit) || limit < 0 || limit > LIMIT_MAX)
     throw refused('bad-limit', `--limit: ${query.get('limit')} given; 0 to ${LIMIT_MAX} is allowed`)
   return {
-    members: member === null ? daemon.logs.authors() : [memberOf(daemon, member)],
+    members: member === null ? daemon.logs.authors() : authorsOf(daemon, member),
     kind: kindOf(query.get('kind')),
     study: study === null ? null : studyDigits(daemon, study),
     sinceMs: sinceOf(query.get('since')),
@@ -39,22 +39,31 @@ export function readFilter(daemon: Daemon, query: URLSearchParams): LogFilter {
   }
 }
 
+/** The one whose log is meant: of several of that name the member now. Error: `member-unknown`. */
+export function memberOf(daemon: Daemon, given: string): MemberId {
+  const found = authorsOf(daemon, given)
+  const members = found.filter((author) => daemon.home.membership.roll.isMember(author))
+  const meant = found.length === 1 ? found : members
+  if (meant.length === 1) return meant[0] as MemberId
+  throw unknownMember(daemon, given, 'more than one member')
+}
+
 /**
- * A member, or one that has left, by name, or by at least 6 digits of its key. A name that was handed on with a new key means the member
- * that has it now. Error: `member-unknown`.
+ * Whose logs are meant, members now and before, sorted by key: all of a name, for a hospital whose key was replaced has two logs, or the one
+ * whose key begins with at least 6 digits. Error: `member-unknown`.
  */
-export function memberOf(daemon: Pick<Daemon, 'home' | 'nameOf'>, given: string): MemberId {
-  const { roll } = daemon.home.membership
-  const squeezed = squeeze(given)
-  const all = roll.authors.filter(
-    (key) => squeeze(daemon.nameOf(key)) === squeezed || (given.length >= 6 && key.startsWith(given)),
-  )
-  const now = all.filter((key) => roll.isMember(key))
-  const found = now.length === 1 ? now : all
-  if (found.length === 1) return found[0] as MemberId
-  const names = roll.members.map((key) => daemon.nameOf(key)).join(', ')
-  const what = found.length === 0 ? 'no member' : 'more than one member'
-  throw refused('member-unknown', `"${given.slice(0, 80)}" is ${what}; the members are ${names}`)
+export function authorsOf(daemon: Daemon, given: string): MemberId[] {
+  const { authors } = daemon.home.membership.roll
+  const named = authors.filter((author) => squeeze(daemon.nameOf(author)) === squeeze(given))
+  if (named.length > 0) return named
+  const keyed = given.length < 6 ? [] : authors.filter((author) => author.startsWith(given))
+  if (keyed.length === 1) return keyed
+  throw unknownMember(daemon, given, keyed.length === 0 ? 'no member' : 'more than one member')
+}
+
+function unknownMember(daemon: Daemon, given: string, what: string): ConsiliumError {
+  const names = new Set(daemon.home.membership.roll.authors.map((author) => daemon.nameOf(author)))
+  return refused('member-unknown', `"${given.slice(0, 80)}" is ${what}; the members are ${[...names].join(', ')}`)
 }
 
 /** What is final stays so, whatever its author signed later. */

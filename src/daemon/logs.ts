@@ -171,6 +171,11 @@ export class Logs {
     return this.#parts.store.final(author, size)
   }
 
+  /** The note that its author signed at just this size, where it is kept. */
+  async noteAt(author: MemberId, size: number): Promise<Uint8Array | undefined> {
+    return (await this.#parts.store.commit(author, size - 1, size))?.note
+  }
+
   /** Proofs over what is stored of one log. */
   tree(author: MemberId): TreeReader {
     return new TreeReader(this.#parts.store, author)

@@ -11,7 +11,7 @@ import { TIME_MS_MAX } from './entry.ts'
 export const BUNDLE_FORMAT = 'consilium-bundle/1'
 /** How every bundle of this version begins, and nothing else. */
 export const BUNDLE_MAGIC = `{"format":"${BUNDLE_FORMAT}",`
-export const LINE_BYTES_MAX = 1_048_576 // the largest is a membership epoch of 1,000 members, about 400,000 in base64
+export const LINE_BYTES_MAX = 1_048_576 // the largest is a membership epoch of 1,000 members, 970,000 in base64 with all signatures
 
 /** Whether quorum is reached, or the author's own signatures contradict each other. */
 export type EntryState = 'final' | 'pending' | 'disputed'
@@ -44,6 +44,7 @@ export interface BundleHeading {
 
 /** The lines between the first and the last, in the order in which they may come. */
 export type BundlePart =
+  /** What `encodeEpoch` gives; epochs 1, 2, … in order. */
   | { readonly type: 'epoch'; readonly record: Uint8Array }
   /** A head with its cosignatures, as `formatCosigned` gives it; sorted by author and size. */
   | { readonly type: 'head'; readonly note: Uint8Array }

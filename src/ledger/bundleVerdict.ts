@@ -40,6 +40,8 @@ export interface BundleFacts {
     readonly name: string
     readonly founding: Digest
     readonly fingerprint: string
+    /** The newest one in the bundle, 0 for the founding; `members` and `quorum` are its. */
+    readonly epoch: number
     readonly members: number
     readonly quorum: number
   }
@@ -49,7 +51,7 @@ export interface BundleFacts {
   readonly heads: number
   readonly forks: number
   readonly entries: number
-  /** Members of which there is a head or a fork, by key. */
+  /** Members, now or before, of which there is a head or a fork, by key. */
   readonly logs: readonly BundledLog[]
 }
 

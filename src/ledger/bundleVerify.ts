@@ -1,11 +1,11 @@
 /**
  * The judge of a bundle: fed line by line, it believes only what the founding, the signatures and the hashes bear out, and names the
- * first line that is wrong. It holds one line, the heads, and one count for each log.
+ * first line that is wrong. It holds one line, the epochs, the heads, and one count for each log.
  */
 import { equalBytes, toHex, utf8 } from '../core/bytes.ts'
 import { Sha256, taggedDigest } from '../core/digest.ts'
 import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
-import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
+import { compareIds, type MemberId } from '../core/ids.ts'
 import {
   BUNDLE_FORMAT,
   BUNDLE_MAGIC,
@@ -24,9 +24,9 @@ import { parseCosigned, verifyCosignature } from './cosignature.ts'
 import { decodeEntry, type Entry } from './entry.ts'
 import { Membership } from './epoch.ts'
 import { openFork } from './fork.ts'
-import { decodeFounding, type Founding, fingerprint, quorum } from './founding.ts'
-import { verifyHead } from './head.ts'
-import { type Governing, isQuorum } from './membership.ts'
+import { decodeFounding, fingerprint } from './founding.ts'
+import { rootOf, verifyHead } from './head.ts'
+import type { Pin, Roll } from './membership.ts'
 import { verifyInclusion } from './proof.ts'
 
 export const BUNDLE_HEADS_MAX = 64_000 // 64 of each of 1,000 members; an exporter sends one or two
@@ -46,7 +46,7 @@ export class BundleVerifier {
   readonly #hash = new Sha256()
   readonly #heads: KnownHead[] = []
   readonly #logs = new Map<MemberId, Writable<BundledLog>>()
-  #heading: { line: BundleHeading; founding: Founding; digest: Digest; governing: Governing } | null = null
+  #heading: { line: BundleHeading; name: string; membership: Membership } | null = null
   #last: BundleLine['type'] | null = null
   #lastFork: { author: MemberId; size: number } | null = null
   #lastEntry: Entry | null = null
@@ -102,7 +102,7 @@ export class BundleVerifier {
       case 'heading':
         return this.#open(line)
       case 'epoch':
-        throw wrong('bundle-epoch-unknown', 'a change of governing, which this version cannot check: use a newer one')
+        return this.#epoch(line.record)
       case 'head':
         return this.#head(line.note)
       case 'fork':
@@ -121,24 +121,31 @@ export class BundleVerifier {
       const message = `the bundle is of consortium "${founding.name}" with fingerprint ${fingerprint(digest)}, not of the one that --root names`
       throw wrong('bundle-root', message)
     }
-    this.#heading = { line, founding, digest, governing: new Membership(founding).roll.governing }
+    this.#heading = { line, name: founding.name, membership: new Membership(founding) }
+  }
+
+  #epoch(record: Uint8Array): void {
+    const { membership } = this.#opened()
+    within('bundle-epoch', () => membership.add(record))
   }
 
   #head(note: Uint8Array): void {
-    const { digest, governing } = this.#opened()
-    const { head, cosignatures } = within('bundle-head', () => parseCosigned(note, digest))
+    const { roll, current } = this.#opened().membership
+    const { head, cosignatures } = within('bundle-head', () => parseCosigned(note, current.founding))
     const { author, size, root } = head
-    const epoch = governing(author, size)
-    if (epoch === null) throw wrong('bundle-head', `the head is of ${author}, who is no member`)
+    const epoch = roll.governing(author, size)
+    if (epoch === null) throw wrong('bundle-head', `no epoch lets the log of ${author} have ${size} entries`)
     const stranger = cosignatures.find(({ witness }) => !epoch.members.has(witness))
-    if (stranger !== undefined) throw wrong('bundle-head', `cosigned by ${stranger.witness}, who is no member`)
+    if (stranger !== undefined)
+      throw wrong('bundle-head', `cosigned by ${stranger.witness}, who is no member in epoch ${epoch.epoch}`)
+    checkPin(roll, { author, size, root: rootOf(head) })
     if (!follows({ author, size }, this.#heads.at(-1) ?? null))
       throw wrong('bundle-order', 'heads are not sorted by author and size, each once')
     if (this.#heads.length === BUNDLE_HEADS_MAX) throw wrong('bundle-head', `more than ${BUNDLE_HEADS_MAX} heads`)
     if (!verifyHead(head)) throw wrong('bundle-signature', `the signature of ${author} under its head is invalid`)
     const forged = cosignatures.find((cosignature) => !verifyCosignature(head.text, cosignature))
     if (forged !== undefined) throw wrong('bundle-signature', `the cosignature of ${forged.witness} is invalid`)
-    const final = isQuorum(author, cosignatures, epoch)
+    const final = roll.isFinal({ author, size, root: rootOf(head) }, cosignatures)
     this.#heads.push({ author, size, root, final })
     const log = this.#log(author)
     log.heads++
@@ -147,9 +154,9 @@ export class BundleVerifier {
   }
 
   #fork(evidence: Uint8Array): void {
-    const { digest, governing } = this.#opened()
-    const { author, differWithin: size } = within('bundle-fork', () => openFork(evidence, digest))
-    if (governing(author, size) === null) throw wrong('bundle-fork', `the fork is of ${author}, who is no member`)
+    const { roll, current } = this.#opened().membership
+    const { author, differWithin: size } = within('bundle-fork', () => openFork(evidence, current.founding))
+    if (!roll.isAuthor(author)) throw wrong('bundle-fork', `the fork is of ${author}, who was never a member`)
     if (!follows({ author, size }, this.#lastFork))
       throw wrong('bundle-order', 'forks are not sorted by author and size, each once')
     this.#lastFork = { author, size }
@@ -206,7 +213,7 @@ export class BundleVerifier {
   #log(member: MemberId): Writable<BundledLog> {
     const known = this.#logs.get(member)
     if (known !== undefined) return known
-    const name = this.#opened().founding.members.find(({ key }) => key === member)?.name ?? ''
+    const name = this.#opened().membership.nameOf(member) ?? ''
     const counts = { size: 0, finalSize: 0, entries: 0, final: 0, pending: 0, disputed: 0, disputedFinal: 0 }
     const log = { name, member, ...counts, droppedBodies: 0, firstMs: null, lastMs: null, heads: 0, forkSize: null }
     this.#logs.set(member, log)
@@ -214,15 +221,16 @@ export class BundleVerifier {
   }
 
   #facts(): BundleFacts {
-    const { line, founding, digest } = this.#opened()
-    const members = founding.members.length
+    const { line, name, membership } = this.#opened()
+    const { founding, number: epoch, members, k } = membership.current
     return {
       consortium: {
-        name: founding.name,
-        founding: digest,
-        fingerprint: fingerprint(digest),
-        members,
-        quorum: quorum(members),
+        name,
+        founding,
+        fingerprint: fingerprint(founding),
+        epoch,
+        members: members.length,
+        quorum: k,
       },
       made: line.made,
       by: line.by,
@@ -246,6 +254,14 @@ function lineFrom(bytes: Uint8Array, number: number): BundleLine {
 function checkMagic(line: Uint8Array): void {
   if (equalBytes(line.subarray(0, MAGIC.length), MAGIC)) return
   throw wrong('bundle-unknown', `no bundle that this version can read: it does not begin as ${BUNDLE_FORMAT}`)
+}
+
+/** Whoever has the key of a former member could sign another history of what was written before: only what was pinned counts there. */
+function checkPin(roll: Roll, { author, size, root }: Pin): void {
+  const pin = roll.pinned(author)
+  if (pin === null || size > pin.size || (size === pin.size && root === pin.root)) return
+  const what = size < pin.size ? `has ${size}` : 'has another root'
+  throw wrong('bundle-pin', `the log of ${author} was pinned with ${pin.size} entries, and this head of it ${what}`)
 }
 
 function follows(next: { author: MemberId; size: number }, last: { author: MemberId; size: number } | null): boolean {

@@ -13,6 +13,7 @@ import { ConsiliumError } from '../../src/core/errors.ts'
 import { fingerprint } from '../../src/ledger/founding.ts'
 import { FAULTS, FIVE, GOOD } from '../ledger/bundleFaults.ts'
 import { consortiumOf, cosigned, judge, linesOf, logFor } from '../ledger/bundleKit.ts'
+import { CLINICS, EPOCH_BUNDLES } from '../ledger/epochFaults.ts'
 
 const it = suite('log verify FILE')
 
@@ -87,6 +88,24 @@ it('log verify FILE: below four members it says that finality has no slack', asy
   assert.match(out, /With 3 members a head needs all 3 signatures: finality has no slack/)
   assert.match(out, /filter +kind round; from 2026-09-21 14:13:20 UTC; final only\n/)
   assert.match(out, /left out, by the filter or by who exported/)
+})
+
+it('log verify FILE: it says which epoch the bundle reaches, and that later ones are not ruled out', async () => {
+  const root = fingerprint(CLINICS.digest)
+  const { code, out } = await run(EPOCH_BUNDLES['three epochs'] as Uint8Array, root)
+  assert.is(code, 0)
+  for (const words of [
+    /epoch +3, the newest in it: the membership was changed 3 times since the founding\n/,
+    /members +4; an entry is final under 3 signatures, its author's own among them; earlier ones under those of their epoch\n/,
+    /\nBen +1 +3 +0 +1 +0 /,
+    /\nBen +1 +5 +1 +0 +0 /,
+    /\nEve +2 +7 +2 /,
+    /DISPUTED: Dan signed two histories of 7 entries/,
+    /the membership changed later: it is shown up to epoch 3\n/,
+  ])
+    assert.match(out, words)
+  assert.match((await run(EPOCH_BUNDLES['round 24'] as Uint8Array, root)).out, /epoch +1, [^\n]+ changed once /)
+  assert.match((await run(BYTES, ROOT)).out, /epoch +0, the founding\nmembers +5; [^\n]+ among them\n/)
 })
 
 it('log verify FILE: --json prints the verdict', async () => {

@@ -10,6 +10,7 @@ import { fingerprint } from '../../src/ledger/founding.ts'
 import { refusal } from '../core/refusal.ts'
 import { FAULTS, FIVE, forkOfTwoSizes, GOOD } from './bundleFaults.ts'
 import { codeAt, consortiumOf, cosigned, entryFor, judge, linesOf, logFor, othersThan, resealed } from './bundleKit.ts'
+import { CLINICS, EPOCH_BUNDLES, EPOCHS_GOOD } from './epochFaults.ts'
 import { STUDY } from './fixtures.ts'
 
 const it = suite('bundle')
@@ -54,6 +55,31 @@ it('bundle: it tells final, pending and disputed apart, and counts bodies that w
     ],
   )
 })
+
+it('bundle: with epochs it says how far they go, and counts under them: pins are final, so are heads that the newest quorum signed', () => {
+  const { consortium, logs } = factsOf(judge(utf8(EPOCHS_GOOD.join('')), CLINICS.digest))
+  assert.equal([consortium.epoch, consortium.members, consortium.quorum], [3, 4, 3])
+  const rows = logs.map((log) => [
+    ...[log.name, log.heads, log.size, log.finalSize],
+    ...[log.final, log.pending, log.disputed, log.disputedFinal, log.forkSize],
+  ])
+  assert.equal(
+    rows.sort((a, b) => (String(a) < String(b) ? -1 : 1)),
+    [
+      ['Ada', 1, 9, 9, 2, 0, 0, 0, null],
+      ['Ben', 1, 3, 0, 0, 1, 0, 0, null],
+      ['Ben', 1, 5, 5, 1, 0, 0, 0, null],
+      ['Dan', 1, 6, 6, 2, 0, 0, 0, 7],
+      ['Eve', 2, 7, 7, 2, 0, 0, 0, null],
+    ],
+  )
+  const { consortium: founded } = factsOf(judge(BYTES, null))
+  assert.equal([founded.epoch, founded.members], [0, 5])
+})
+
+for (const [name, bytes] of Object.entries(EPOCH_BUNDLES)) {
+  it(`bundle: with epochs it is taken: ${name}`, () => assert.is(codeAt(judge(bytes, CLINICS.digest)), 'good'))
+}
 
 it('bundle: evidence of two sizes names the place from which on entries are disputed', () => {
   const verdict = judge(forkOfTwoSizes(), FIVE.digest)
@@ -119,12 +145,20 @@ const GOLDEN: Readonly<Record<string, string>> = {
   'ledger-v1-bundle-count.ndjson': 'an entry taken out',
   'ledger-v1-bundle-digest.ndjson': 'another exporter, not sealed',
   'ledger-v1-bundle-truncated.ndjson': 'a cut in a head',
+  'ledger-v1-bundle-epoch-skipped.ndjson': 'an epoch skipped',
+  'ledger-v1-bundle-epoch-before.ndjson': 'two of the four before',
+  'ledger-v1-bundle-epoch-forged.ndjson': 'signature 2 forged',
+  'ledger-v1-bundle-epoch-back.ndjson': 'a pin that goes back',
+  'ledger-v1-bundle-epoch-left.ndjson': 'a former member goes on',
+  'ledger-v1-bundle-epoch-below.ndjson': 'a head of a former member below its pin',
 }
 
-for (const [file, name] of Object.entries({ 'ledger-v1-bundle.ndjson': null, ...GOLDEN })) {
+const GOOD_GOLDEN = { 'ledger-v1-bundle.ndjson': BYTES, 'ledger-v1-bundle-epochs.ndjson': utf8(EPOCHS_GOOD.join('')) }
+
+for (const [file, given] of Object.entries({ ...GOOD_GOLDEN, ...GOLDEN })) {
   it(`bundle: ${file} is what it was, byte for byte`, () => {
-    const bytes = name === null ? BYTES : FAULTS.find((fault) => fault.name === name)?.bytes
-    if (bytes === undefined) throw new Error(`no row "${name}"`)
+    const bytes = typeof given !== 'string' ? given : FAULTS.find(({ name }) => name === given)?.bytes
+    if (bytes === undefined) throw new Error(`no row "${given}"`)
     const path = new URL(`../golden/${file}`, import.meta.url)
     if (process.env.CONSILIUM_GOLDEN === 'write' && !existsSync(path)) writeFileSync(path, bytes)
     assert.is(Buffer.compare(readFileSync(path), bytes), 0)
@@ -148,33 +182,40 @@ it('bundle: a truncation is refused: around every line end, and at every 61st by
   }
 })
 
-it('bundle: a random bit flipped is refused, at its line or after it', () => {
-  fc.assert(
-    fc.property(fc.nat(BYTES.length * 8 - 1), (bit) => {
-      const verdict = judge(flipped(bit), null)
-      if (verdict.verdict !== 'wrong') throw new Error(`bit ${bit} accepted`)
-      const line = TEXT.slice(0, bit >> 3).split('\n').length
-      assert.ok(verdict.fault.line >= line, `bit ${bit}: ${codeAt(verdict)}`)
-    }),
-    { numRuns: 300 },
-  )
-})
+for (const [name, lines, root] of [
+  ['the founding', GOOD, FIVE.digest],
+  ['three epochs', EPOCHS_GOOD, CLINICS.digest],
+] as const) {
+  const text = lines.join('')
 
-it('bundle: whoever seals a flipped bit anew can change what nothing signs, and nothing else', () => {
-  const { consortium, logs } = factsOf(judge(BYTES, null))
-  fc.assert(
-    fc.property(fc.nat((BYTES.length - (GOOD.at(-1) as string).length) * 8 - 1), (bit) => {
-      const lines = Buffer.from(flipped(bit))
-        .toString('latin1')
-        .split(/(?<=\n)/)
-      const verdict = judge(new Uint8Array(Buffer.from(resealed(lines).join(''), 'latin1')), FIVE.digest)
-      if (verdict.verdict === 'wrong') return
-      assert.ok(bit >> 3 < (GOOD[0] as string).length, `bit ${bit}`)
-      assert.equal([verdict.consortium, verdict.logs], [consortium, logs])
-    }),
-    { numRuns: 300 },
-  )
-})
+  it(`bundle: under ${name}: a random bit flipped is refused, at its line or after it`, () => {
+    fc.assert(
+      fc.property(fc.nat(text.length * 8 - 1), (bit) => {
+        const verdict = judge(flipped(text, bit), null)
+        if (verdict.verdict !== 'wrong') throw new Error(`bit ${bit} accepted`)
+        const line = text.slice(0, bit >> 3).split('\n').length
+        assert.ok(verdict.fault.line >= line, `bit ${bit}: ${codeAt(verdict)}`)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it(`bundle: under ${name}: whoever seals a flipped bit anew can change what nothing signs, and nothing else`, () => {
+    const { consortium, logs } = factsOf(judge(utf8(text), null))
+    fc.assert(
+      fc.property(fc.nat((text.length - (lines.at(-1) as string).length) * 8 - 1), (bit) => {
+        const changed = Buffer.from(flipped(text, bit))
+          .toString('latin1')
+          .split(/(?<=\n)/)
+        const verdict = judge(new Uint8Array(Buffer.from(resealed(changed).join(''), 'latin1')), root)
+        if (verdict.verdict === 'wrong') return
+        assert.ok(bit >> 3 < (lines[0] as string).length, `bit ${bit}`)
+        assert.equal([verdict.consortium, verdict.logs], [consortium, logs])
+      }),
+      { numRuns: 300 },
+    )
+  })
+}
 
 it('bundle: the pieces in which a file comes change nothing', () => {
   fc.assert(
@@ -217,8 +258,8 @@ it('bundle: a root is 32 or 64 digits, with or without spaces', () => {
     )
 })
 
-function flipped(bit: number): Uint8Array {
-  const bytes = BYTES.slice()
+function flipped(text: string, bit: number): Uint8Array {
+  const bytes = utf8(text)
   bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7))
   return bytes
 }

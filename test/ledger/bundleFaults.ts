@@ -25,6 +25,7 @@ import {
   resealed,
   sampleParts,
 } from './bundleKit.ts'
+import { EPOCH_FAULTS } from './epochFaults.ts'
 import { keyOf, STUDY } from './fixtures.ts'
 
 export interface Fault {
@@ -101,7 +102,7 @@ chains()
 filters()
 ends()
 
-export const FAULTS: readonly Fault[] = rows
+export const FAULTS: readonly Fault[] = [...rows, ...EPOCH_FAULTS]
 
 function formOfTheFile(): void {
   add('an empty file', 'bundle-empty 1', utf8(''))
@@ -180,7 +181,7 @@ function order(): void {
   altered('entries swapped', 'bundle-order 9', swap(8, 9))
   altered('an entry twice', 'bundle-order 10', repeat(9))
   altered('logs swapped', 'bundle-order 16', (lines) => lines.splice(15, 0, lines[7] as string))
-  altered('an epoch', 'bundle-epoch-unknown 2', (lines) => lines.splice(1, 0, '{"epoch":"gA=="}\n'))
+  altered('an epoch', 'bundle-epoch 2', (lines) => lines.splice(1, 0, '{"epoch":"gA=="}\n'))
   altered('an epoch after a head', 'bundle-order 3', (lines) => lines.splice(2, 0, '{"epoch":"gA=="}\n'))
 }
 

@@ -22,20 +22,13 @@ import { type Founding, foundingDigest, quorum } from '../../src/ledger/founding
 import type { Pin } from '../../src/ledger/membership.ts'
 import { Slot, type SlotAction } from '../../src/ledger/slot.ts'
 import { encodeMessage, openMessage, type SlotMessage, type Value } from '../../src/ledger/slotMessage.ts'
-import { type Phase, signVote } from '../../src/ledger/vote.ts'
+import { signVote } from '../../src/ledger/vote.ts'
 import { refusal } from '../core/refusal.ts'
-import { keyOf } from './fixtures.ts'
+import { type Person, person, rowsOf, signed } from './epochKit.ts'
 
 const it = suite('epoch')
 const T = 1_790_000_000_000
 
-interface Person {
-  readonly name: string
-  readonly key: SigningKey
-}
-const person = (name: string, key = name): Person => ({ name, key: keyOf(key) })
-const rowsOf = (people: readonly Person[]) =>
-  people.map(({ name, key }) => ({ name, key: key.member })).sort((a, b) => compareIds(a.key, b.key))
 const root = (label: string): Digest => toHex(sha256(utf8(label))) as Digest
 const pinOf = ({ key }: Person, size: number, label = 'main'): Pin => ({
   author: key.member,
@@ -54,32 +47,6 @@ const [ADA, BEN, CLEO, DAN, EVE, FAY] = ['Ada', 'Ben', 'Cleo', 'Dan', 'Eve', 'Fa
 const FOUNDERS = [ADA, BEN, CLEO, DAN]
 const FOUNDING: Founding = { name: 'Clinics', members: rowsOf(FOUNDERS) }
 const ZERO = epochZero(FOUNDING)
-
-/** How a vote may differ from what it should be. */
-interface Twist {
-  readonly slot?: number
-  readonly phase?: Phase
-  readonly round?: number
-  readonly founding?: Digest
-}
-
-/** A record of `content`, signed by `signers`; says round 2 outside. */
-function signed(content: Uint8Array, before: Epoch, signers: readonly Person[], twist: Twist = {}): Uint8Array {
-  const { digest } = epochSlot(before).read(content) ?? { digest: root('unreadable') }
-  const statement = {
-    slot: before.number + 1,
-    phase: 'commit',
-    round: 2,
-    value: digest,
-    validRound: null,
-    ...twist,
-  } as const
-  const rows = signers
-    .map(({ key }) => signVote(key, twist.founding ?? before.founding, statement))
-    .sort((a, b) => compareIds(a.voter, b.voter))
-    .map(({ voter, signature }) => [fromHex(voter), signature])
-  return encodeCbor([content, 2, rows])
-}
 
 const NEXT = [ADA, BEN, CLEO, EVE, FAY] // Dan goes, Eve and Fay come: 3 of the old four and 4 of the new five are needed
 const HEADS = [pinOf(ADA, 40), pinOf(BEN, 7), pinOf(DAN, 50)]

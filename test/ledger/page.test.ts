@@ -6,6 +6,7 @@ import { utf8 } from '../../src/core/bytes.ts'
 import { Rng } from '../../src/core/rng.ts'
 import { FAULTS, FIVE, forkOfTwoSizes, GOOD } from './bundleFaults.ts'
 import { judge, resealed } from './bundleKit.ts'
+import { CLINICS, EPOCH_BUNDLES, EPOCHS_GOOD } from './epochFaults.ts'
 
 const it = suite('page')
 
@@ -32,6 +33,7 @@ async function assertAgrees(bytes: Uint8Array, given: string | null, name: strin
 it('page: it agrees on what is good, down to the last count', async () => {
   for (const root of [null, FIVE.digest]) await assertAgrees(utf8(GOOD.join('')), root, 'good')
   await assertAgrees(forkOfTwoSizes(), FIVE.digest, 'evidence of two sizes')
+  for (const [name, bytes] of Object.entries(EPOCH_BUNDLES)) await assertAgrees(bytes, CLINICS.digest, name)
 })
 
 it('page: it names the same first wrong thing, at the same line, for every row of the fault table', async () => {
@@ -41,11 +43,12 @@ it('page: it names the same first wrong thing, at the same line, for every row o
 it('page: it agrees on flipped bits, sealed anew or not', async () => {
   const rng = Rng.from('page', 'flips')
   for (let i = 0; i < FLIPS; i++) {
-    const bytes = utf8(GOOD.join(''))
+    const [lines, root] = i % 4 < 2 ? [GOOD, FIVE.digest] : [EPOCHS_GOOD, CLINICS.digest]
+    const bytes = utf8(lines.join(''))
     const at = rng.below(bytes.length)
     bytes[at] = (bytes[at] as number) ^ (1 << rng.below(7))
     const text = Buffer.from(bytes).toString('latin1')
-    await assertAgrees(i % 2 === 0 ? bytes : utf8(resealed(text.split(/(?<=\n)/)).join('')), FIVE.digest, `byte ${at}`)
+    await assertAgrees(i % 2 === 0 ? bytes : utf8(resealed(text.split(/(?<=\n)/)).join('')), root, `byte ${at}`)
   }
 })
 

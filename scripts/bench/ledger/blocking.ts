@@ -12,6 +12,8 @@ import { Logs } from '../../../src/daemon/logs.ts'
 import { Replay } from '../../../src/daemon/replay.ts'
 import { Room } from '../../../src/daemon/room.ts'
 import { Scrub, type ScrubParts } from '../../../src/daemon/scrub.ts'
+import { Membership } from '../../../src/ledger/epoch.ts'
+import { rollOf } from '../../../src/ledger/membership.ts'
 import { type LogStore, REPAIR_ENTRIES_MAX } from '../../../src/ledger/store.ts'
 import { decodeRangeRequest } from '../../../src/ledger/wire.ts'
 import type { Transport } from '../../../src/net/transport.ts'
@@ -144,9 +146,9 @@ async function nodeOver(folder: string, store: LogStore, source: LogStore): Prom
     peers: () => [{ member: author, connected: true }],
     request: (_peer: string, _protocol: string, request: Uint8Array) => serveRange(source, decodeRangeRequest(request)),
   } as unknown as Transport // of a network it only ever asks
-  const members = [KEYS.reader.member, author]
+  const roll = rollOf([KEYS.reader.member, author])
   const room = new Room(folder)
-  const logs = new Logs({ self: KEYS.reader.member, founding: FOUNDING, members, store, transport, room })
+  const logs = new Logs({ self: KEYS.reader.member, founding: FOUNDING, roll, store, transport, room })
   await logs.load()
   return { folder, store, logs, transport }
 }
@@ -176,7 +178,8 @@ async function replay({ logs }: Node): Promise<void> {
 
 async function exportAll({ logs }: Node): Promise<void> {
   const members = [KEYS.author.member, KEYS.reader.member].map((key, i) => ({ name: `hospital ${i}`, key }))
-  const home = { consortium: { name: 'bench', members, founding: FOUNDING }, key: { id: author } }
+  const membership = new Membership({ name: 'bench', members })
+  const home = { consortium: { name: 'bench', founding: FOUNDING }, membership, key: { id: author } }
   const daemon = { logs, home, forks: { known: new Map() }, nameOf: () => 'hospital' } as unknown as Daemon
   const exporter = new Exporter(daemon, null as unknown as LogReader) // it reads single entries, for proofs
   let entries = -1
@@ -190,7 +193,7 @@ async function scrub({ store, logs, transport }: Node): Promise<void> {
   const stop = new AbortController()
   let failure: unknown = null
   const parts: ScrubParts = {
-    ...{ founding: FOUNDING, members: [KEYS.reader.member, author], store, transport, feed: () => undefined },
+    ...{ founding: FOUNDING, roll: rollOf([KEYS.reader.member, author]), store, transport, feed: () => undefined },
     daemon: { logs, writer: null, nameOf: (member) => member },
     log: (_, event) => event === 'scrubbed' && stop.abort(),
   }
