@@ -1,6 +1,5 @@
 /** The logs of all members as this node holds them: read at start, grown by commits and replication, served to the others. */
 import { EventEmitter, once } from 'node:events'
-import { setImmediate } from 'node:timers/promises'
 import { RETENTION_DEFAULTS, type Retention } from '../config/retention.ts'
 import { equalBytes, toHex } from '../core/bytes.ts'
 import { sha256 } from '../core/digest.ts'
@@ -14,7 +13,6 @@ import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import { parseHead, rootOf, verifyHead } from '../ledger/head.ts'
 import type { Roll } from '../ledger/membership.ts'
 import type { Final, FinalTimes, LogStore } from '../ledger/store.ts'
-import { LogVerifier } from '../ledger/verify.ts'
 import {
   decodeHeads,
   decodeRangeRequest,
@@ -33,6 +31,7 @@ import { serveRange } from '../store/serveRange.ts'
 import { TreeReader } from '../store/treeReader.ts'
 import { FactReader } from './factReader.ts'
 import { Pruner } from './pruner.ts'
+import { type Recomputed, recompute } from './recompute.ts'
 import { Redactions } from './redactions.ts'
 import type { Room } from './room.ts'
 import { Turns } from './turns.ts'
@@ -40,7 +39,6 @@ import { Turns } from './turns.ts'
 const HEADS = '/consilium/heads/1'
 export const RANGE = '/consilium/range/1'
 const HEARD_MAX = 8 // notes of 330 bytes per author; a contradiction is looked for as soon as its second side is heard
-const SLICE = 200 // entries verified before the event loop gets its turn: about 5 ms
 
 /** A head as it was heard: what it says, and whether its author signed it. */
 export interface HeardHead {
@@ -358,31 +356,10 @@ export class Logs {
     return { entries, facts }
   }
 
-  /** Recomputes a whole log from its first entry, in slices. */
-  async verify(author: MemberId): Promise<{ entries: number; root: string | null; fault: string | null }> {
-    const note = this.#notes.get(author)
-    if (note === undefined) return { entries: 0, root: null, fault: null }
-    const head = parseHead(note, this.#parts.founding)
-    const verifier = new LogVerifier(author)
-    const read = (from: number) => {
-      const slice = this.entries(author, from, Math.min(head.size, from + SLICE))
-      slice.catch(() => undefined) // it is awaited when the one before it has been checked
-      return slice
-    }
-    let next = read(0)
-    for (let from = 0; from < head.size; from += SLICE) {
-      const raws = await next
-      next = read(from + SLICE) // while these are checked
-      if (!verifier.push(raws)) break
-      await setImmediate()
-    }
-    await next
-    const { entries, firstFault } = verifier.finish(head)
-    return {
-      entries,
-      root: rootOf(head),
-      fault: firstFault === null ? null : `entry ${firstFault.at}: ${firstFault.message}`,
-    }
+  /** Recomputes a whole log from its first entry. */
+  verify(author: MemberId): Promise<Recomputed> {
+    const read = (from: number, to: number) => this.entries(author, from, to)
+    return recompute(author, this.note(author), this.#parts.founding, read)
   }
 
   #grow(tip: Tip, note: Uint8Array): void {
