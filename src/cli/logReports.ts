@@ -101,7 +101,7 @@ function heads(): Command {
           stateWord(head),
           short(head.root),
           head.witnessedAtMs === null ? '–' : utc(head.witnessedAtMs),
-          head.witnesses.length === 0 ? '–' : [head.name, ...head.witnesses].join(', '),
+          signersOf(head),
         ]),
         [1, 2],
       ),
@@ -112,6 +112,11 @@ function heads(): Command {
       ),
     ])
   })
+}
+
+function signersOf({ name, witnesses, pinned }: HeadReport): string {
+  if (witnesses.length > 0) return [name, ...witnesses].join(', ')
+  return pinned ? 'a quorum, with an epoch of the membership' : '–'
 }
 
 function stateWord({ state, replicas }: HeadReport): string {

@@ -181,6 +181,8 @@ export interface HeadReport {
   readonly witnessedAtMs: number | null
   /** Who signed the newest final head, its author apart. */
   readonly witnesses: readonly string[]
+  /** It is final because a quorum signed it with an epoch of the membership. */
+  readonly pinned: boolean
   /** Of the newest entry; null for an empty log. */
   readonly state: EntryState | null
   /** Other members known to hold the whole log. */

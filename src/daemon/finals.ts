@@ -187,8 +187,8 @@ export class Finals {
   }
 }
 
-/** The lower of the middle ones: no minority can move it out of the honest times. */
+/** The lower of the middle ones: no minority can move it out of the honest times. Of a head that is final by its pin alone, now. */
 function medianTime(cosignatures: readonly Cosignature[]): number {
   const times = cosignatures.map(({ timeS }) => timeS).sort((a, b) => a - b)
-  return times[Math.floor((times.length - 1) / 2)] ?? 0
+  return times[Math.floor((times.length - 1) / 2)] ?? Math.floor(Date.now() / 1_000)
 }

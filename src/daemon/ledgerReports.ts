@@ -43,6 +43,7 @@ export class LedgerReports {
         finalSize: final?.size ?? 0,
         witnessedAtMs: byS === undefined ? null : byS * 1_000,
         witnesses: signed.map(({ witness }) => this.#daemon.nameOf(witness)),
+        pinned: final !== null && home.membership.roll.pinned(author)?.size === final.size,
         state: logs.isForked(author) ? 'disputed' : size === 0 ? null : stateOf(this.#daemon, author, size - 1),
         replicas: size === 0 ? 0 : machine.finality.replicas(author, size),
         note: Buffer.from((kept?.size === size ? kept.note : logs.note(author)) ?? []).toString('utf8'),

@@ -103,15 +103,16 @@ export class Reconfiguration {
       (text) => parseConsortium(text, paths.consortium).members,
       () => consortium.members,
     )
-    const announced = transport
-      .peers()
-      .map(({ member, addresses }): [MemberId, readonly string[]] => [
-        member,
-        addresses.map((address) => address.replace(/\/p2p\/[^/]+$/, '')),
-      ])
+    const peers = [...transport.peers(), { member: home.key.id, addresses: transport.addresses() }]
+    const announced = peers.map(({ member, addresses }) => [member, addresses.map(withoutPeer)] as const)
     const addresses = new Map([...announced, ...listed.map((one) => [one.key, one.addresses] as const)])
     const founders = (home.membership.epochs[0] as Epoch).members
     const membership = new Membership({ name, members: founders }, records)
     await writeAtomically(paths.consortium, writeConsortium(name, membership, addresses))
   }
+}
+
+/** A multiaddr as a consortium file has it: the key says who is there. */
+function withoutPeer(address: string): string {
+  return address.replace(/\/p2p\/[^/]+$/, '')
 }
