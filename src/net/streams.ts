@@ -29,13 +29,23 @@ export interface Request {
   readonly frameBytesMax: number
 }
 
+const ARRIVE_MS = 500 // what was given out is read within a round trip or two; a stop has five seconds in all
+
+interface Flight {
+  readonly signal: AbortSignal
+  /** All of an answer has been written. */
+  isOut: boolean
+  readonly abort: () => void
+  readonly leave: () => void
+}
+
 /** Both ends of requests, at most `LIMITS.streamsPerPeerMax` per member each way. */
 export class Streams {
   readonly #context: StreamsContext
   readonly #asking = new Places()
   readonly #serving = new Places()
   /** Everything in flight, both ways, so that `stop` can end it. Bounded by the places. */
-  readonly #inFlight = new Set<AbortController>()
+  readonly #inFlight = new Set<Flight>()
   readonly #answers = new Set<Promise<void>>()
   readonly #budget: ByteBudget
   #stopped = false
@@ -62,8 +72,8 @@ export class Streams {
     try {
       frames = new FrameStream(await this.#openStream(options, inFlight.signal), this.#context.idleMs, inFlight.signal)
       await frames.write(request)
-      await frames.closeWrite()
       yield* this.#answer(frames, options.frameBytesMax)
+      await frames.closeWrite() // only now: it tells the other side that all of it has come
       await frames.finish()
     } catch (error) {
       throw error instanceof ConsiliumError ? error : failure('stream-reset', `${protocol}: ${messageOf(error)}`)
@@ -82,10 +92,20 @@ export class Streams {
     this.#answers.delete(answer)
   }
 
-  /** Aborts all that is in flight and waits for the answers to end; a handler that does not heed its signal is left behind. */
+  /**
+   * Aborts what is in flight and waits for the answers to end; a handler that does not heed its signal is left behind. Answers that are out
+   * already are given a moment to arrive: what a node has signed last may be among them.
+   */
   async stop(): Promise<void> {
     this.#stopped = true
-    for (const controller of this.#inFlight) controller.abort()
+    for (const flight of this.#inFlight) if (!flight.isOut) flight.abort()
+    const arriving = new AbortController()
+    await Promise.race([
+      Promise.all(this.#answers),
+      sleep(ARRIVE_MS, undefined, { signal: arriving.signal, ref: false }),
+    ])
+    arriving.abort()
+    for (const flight of this.#inFlight) flight.abort()
     await Promise.all(this.#answers)
   }
 
@@ -99,7 +119,7 @@ export class Streams {
     const frames = new FrameStream(stream, this.#context.idleMs, inFlight.signal)
     stream.addEventListener('close', inFlight.abort)
     try {
-      await this.#reply(frames, member, handler, inFlight.signal)
+      await this.#reply(frames, member, handler, inFlight)
     } catch (error) {
       this.#context.tally.refuse('request-failed')
       this.#context.onServeFailed(member, protocol, messageOf(error))
@@ -112,7 +132,8 @@ export class Streams {
     }
   }
 
-  async #reply(frames: FrameStream, member: MemberId, handler: RequestHandler, signal: AbortSignal): Promise<void> {
+  async #reply(frames: FrameStream, member: MemberId, handler: RequestHandler, flight: Flight): Promise<void> {
+    const { signal } = flight
     const request = await frames.read(LIMITS.requestBytesMax)
     if (request === undefined) throw failure('request-malformed', 'the stream held no request')
     this.#context.tally.frameIn(request.length)
@@ -122,6 +143,7 @@ export class Streams {
       const waitMs = this.#budget.spend(member, frame.length, performance.now())
       if (waitMs > 0) await sleep(waitMs, undefined, { signal })
     }
+    flight.isOut = true
     this.#budget.sweep(performance.now())
     await frames.writeEnd()
     await frames.closeWrite()
@@ -157,17 +179,18 @@ export class Streams {
   }
 
   /** Registers something in flight under its own controller, which an outer signal or `stop` aborts. */
-  #enter(outer?: AbortSignal): { signal: AbortSignal; abort: () => void; leave: () => void } {
+  #enter(outer?: AbortSignal): Flight {
     const controller = new AbortController()
     const abort = () => controller.abort()
-    this.#inFlight.add(controller)
     outer?.addEventListener('abort', abort)
-    if (outer?.aborted || this.#stopped) abort()
     const leave = () => {
       outer?.removeEventListener('abort', abort)
-      this.#inFlight.delete(controller)
+      this.#inFlight.delete(flight)
     }
-    return { signal: controller.signal, abort, leave }
+    const flight: Flight = { signal: controller.signal, isOut: false, abort, leave }
+    this.#inFlight.add(flight)
+    if (outer?.aborted || this.#stopped) abort()
+    return flight
   }
 }
 

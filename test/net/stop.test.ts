@@ -60,6 +60,33 @@ it('a stop in the middle of everything is done within two seconds and leaves not
   await until(`nothing more is alive than ${before}`, () => added(before).length === 0, 500)
 })
 
+it('what has been given out arrives, though the giver stops at once; what still goes on is cut off', async () => {
+  const a = await seat(low, people)
+  const b = await seat(high, people, { bootstrap: [addressOf(a)] })
+  const given = Promise.withResolvers<void>()
+  await a.transport.handle(PROTOCOL, async function* (_, request) {
+    if (request[0] === 1) for (;;) yield new Uint8Array(1_000)
+    for (let i = 0; i < 4; i++) yield new Uint8Array(250_000).fill(i)
+    given.resolve()
+  })
+  await until('gossip flows', () => linked(a, b) && gossips(a, b) && gossips(b, a))
+  const options = { signal: new AbortController().signal, frameBytesMax: 250_000 }
+  const endless = codeOf(() => collect(b.transport.request(low.id, PROTOCOL, Uint8Array.of(1), options)))
+  const whole = (async () => {
+    const frames: number[] = []
+    for await (const frame of b.transport.request(low.id, PROTOCOL, Uint8Array.of(0), options)) {
+      frames.push(frame.length)
+      await new Promise((resolve) => setTimeout(resolve, 40)) // it is being checked and stored
+    }
+    return frames
+  })()
+  await given.promise
+  await new Promise((resolve) => setImmediate(resolve)) // the giver has heard that it is out
+  await a.transport.stop()
+  assert.equal(await whole, [250_000, 250_000, 250_000, 250_000])
+  assert.ok(['request-aborted', 'stream-reset'].includes(await endless))
+})
+
 it('a stopped transport is quiet: nobody is there, nothing is sent', async () => {
   const a = await seat(low, people)
   const b = await seat(high, people, { bootstrap: [addressOf(a)] })
