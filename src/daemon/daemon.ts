@@ -191,9 +191,9 @@ export class Daemon {
     })
     const facts = await this.logs.readFacts() // before the network: long logs can take a while, and nobody must wait for us
     if (this.#closing) return
+    await this.logs.serve()
     await this.transport.start(this.#stopping.signal)
     this.#publisher.subscribe()
-    await this.logs.serve()
     await this.witness.load()
     await this.forks.load()
     await this.#reconfiguration.serve()

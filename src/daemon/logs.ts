@@ -249,7 +249,7 @@ export class Logs {
     await transport.handle(HEADS, async function* (from) {
       yield* told(from)
     })
-    await transport.handle(RANGE, (_, request) => this.#served(decodeRangeRequest(request), store))
+    await transport.handle(RANGE, (_, request) => this.#served(decodeRangeRequest(request), store), true)
   }
 
   async *#served(request: RangeRequest, store: LogStore): AsyncIterable<Uint8Array> {

@@ -37,6 +37,16 @@ export class FrameStream {
     if (signal.aborted) this.#onAbort()
   }
 
+  /** Resolves when something has come, however long that takes, or nothing more will: of that the next `read` tells. */
+  async somethingCame(): Promise<void> {
+    this.#needed = 1
+    while (this.#buffered === 0 && this.#fault === undefined) {
+      this.#resume()
+      if (this.#buffered > 0 || !isOpen(this.#stream) || this.#stream.readableEnded) return
+      await this.#changed()
+    }
+  }
+
   /** The next frame, or undefined at the marked end. Throws `frame-too-large`, `request-timeout`, `request-aborted` or `stream-reset`. */
   async read(bytesMax: number): Promise<Uint8Array | undefined> {
     const frameMs = this.#idleMs * FRAME_IDLES
@@ -171,12 +181,16 @@ export class FrameStream {
   async #change(): Promise<void> {
     this.#timer = setTimeout(() => this.fail('request-timeout', `nothing came for ${this.#idleMs} ms`), this.#idleMs)
     try {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
+      await this.#changed()
     } finally {
       this.#disarm()
     }
+  }
+
+  #changed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
   }
 
   #disarm(): void {

@@ -161,7 +161,8 @@ export class Libp2pTransport implements Transport {
     yield* this.#streams.ask({ member: peer, connection, protocol, request, ...options })
   }
 
-  async handle(protocol: string, handler: RequestHandler): Promise<void> {
+  async handle(protocol: string, handler: RequestHandler, often = false): Promise<void> {
+    if (often) this.#streams.expect(protocol)
     invariant(!this.#handlers.has(protocol), `one handler answers ${protocol}`)
     this.#handlers.set(protocol, handler)
     if (this.#running !== undefined) await this.#answer(this.#running.node, protocol, handler)
@@ -248,8 +249,14 @@ export class Libp2pTransport implements Transport {
       chance: Math.random,
       bootstrap,
       log: this.#options.log,
-      onConnected: (member) => this.#tell(() => this.#events.onConnected(member)),
-      onDisconnected: (member) => this.#tell(() => this.#events.onDisconnected(member)),
+      onConnected: (member) => {
+        this.#streams.met(member, links.connectionOf(member))
+        this.#tell(() => this.#events.onConnected(member))
+      },
+      onDisconnected: (member) => {
+        this.#streams.forget(member)
+        this.#tell(() => this.#events.onDisconnected(member))
+      },
     })
     links.setMembers(members)
     this.#guardGossip(node, self, door, links)
@@ -265,15 +272,10 @@ export class Libp2pTransport implements Transport {
     const { listen, announce, mdns } = this.#options
     const { discoveryMs, discoveryPerMemberMs } = this.#timing
     return createNode({
-      privateKey,
-      listen,
-      announce,
+      ...{ privateKey, listen, announce, datastore, mdns, discoveryTopic: this.#discoveryTopic },
       appendAnnounce: announceable(listen),
       gater: door.gater(),
-      datastore,
-      discoveryTopic: this.#discoveryTopic,
       discoveryMs: Math.max(discoveryMs, discoveryPerMemberMs * this.#members.length),
-      mdns,
       wantsTopic: (topic) => topic === this.#discoveryTopic || this.#topics.has(topic),
       onUnwanted: (reason) => this.#tally.refuse(reason),
     })
@@ -378,8 +380,8 @@ export class Libp2pTransport implements Transport {
       if (member === undefined) stream.abort(new Error('not a member'))
       else await this.#streams.serve(stream, member, protocol, handler)
     }
-    // ours counts per member over all connections; one above it lets that count be the one that refuses
-    await node.handle(protocol, serve, { maxInboundStreams: LIMITS.streamsPerPeerMax + 1 })
+    // ours counts requests per member over all connections; a spare, and one above it, let that count be the one that refuses
+    await node.handle(protocol, serve, { maxInboundStreams: LIMITS.streamsPerPeerMax + 2 })
   }
 
   #tell(call: () => void): void {

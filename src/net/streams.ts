@@ -6,6 +6,7 @@ import type { MemberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { ByteBudget } from './byteBudget.ts'
 import { FrameStream } from './frames.ts'
+import { Spares } from './spares.ts'
 import type { Tally } from './tally.ts'
 import type { RequestHandler } from './transport.ts'
 
@@ -48,6 +49,10 @@ export class Streams {
   readonly #inFlight = new Set<Flight>()
   readonly #answers = new Set<Promise<void>>()
   readonly #budget: ByteBudget
+  readonly #often = new Set<string>()
+  readonly #spares = new Spares((connection, protocol) =>
+    this.#newStream(connection, protocol, AbortSignal.timeout(this.#context.idleMs)),
+  )
   #stopped = false
 
   constructor(context: StreamsContext) {
@@ -70,7 +75,10 @@ export class Streams {
     const inFlight = this.#enter(options.signal)
     let frames: FrameStream | undefined
     try {
-      frames = new FrameStream(await this.#openStream(options, inFlight.signal), this.#context.idleMs, inFlight.signal)
+      const spare = await this.#spares.take(member, options.connection, protocol)
+      if (this.#often.has(protocol)) this.#spares.keep(member, options.connection, protocol)
+      const stream = spare ?? (await this.#openStream(options, inFlight.signal))
+      frames = new FrameStream(stream, this.#context.idleMs, inFlight.signal)
       await frames.write(request)
       yield* this.#answer(frames, options.frameBytesMax)
       await frames.closeWrite() // only now: it tells the other side that all of it has come
@@ -82,6 +90,22 @@ export class Streams {
       inFlight.leave()
       this.#asking.free(member)
     }
+  }
+
+  /** Requests of this protocol come again and again: a stream to each member is kept open for the next one. */
+  expect(protocol: string): void {
+    this.#often.add(protocol)
+  }
+
+  /** A member is connected. */
+  met(member: MemberId, connection: Connection | undefined): void {
+    if (connection === undefined) return
+    for (const protocol of this.#often) this.#spares.keep(member, connection, protocol)
+  }
+
+  /** The member is gone. */
+  forget(member: MemberId): void {
+    this.#spares.forget(member)
   }
 
   /** Answers one request on a stream that a member opened. Never throws: what goes wrong resets the stream and is counted. */
@@ -98,6 +122,7 @@ export class Streams {
    */
   async stop(): Promise<void> {
     this.#stopped = true
+    this.#spares.stop()
     for (const flight of this.#inFlight) if (!flight.isOut) flight.abort()
     const arriving = new AbortController()
     await Promise.race([
@@ -110,24 +135,38 @@ export class Streams {
   }
 
   async #serve(stream: Stream, member: MemberId, protocol: string, handler: RequestHandler): Promise<void> {
-    if (this.#stopped || !this.#serving.take(member)) {
-      this.#context.tally.refuse('too-many-streams')
-      stream.abort(failure('peer-busy', 'too many streams'))
-      return
-    }
     const inFlight = this.#enter()
     const frames = new FrameStream(stream, this.#context.idleMs, inFlight.signal)
     stream.addEventListener('close', inFlight.abort)
     try {
-      await this.#reply(frames, member, handler, inFlight)
+      await frames.somethingCame() // it may stand open for a request to come; libp2p bounds how many do
+      if (inFlight.signal.aborted) return
+      if (this.#serving.take(member)) await this.#serveRequest(frames, member, protocol, handler, inFlight)
+      else {
+        this.#context.tally.refuse('too-many-streams')
+        frames.fail('peer-busy', 'too many streams')
+      }
+    } finally {
+      stream.removeEventListener('close', inFlight.abort)
+      frames.release()
+      inFlight.leave()
+    }
+  }
+
+  async #serveRequest(
+    frames: FrameStream,
+    member: MemberId,
+    protocol: string,
+    handler: RequestHandler,
+    flight: Flight,
+  ): Promise<void> {
+    try {
+      await this.#reply(frames, member, handler, flight)
     } catch (error) {
       this.#context.tally.refuse('request-failed')
       this.#context.onServeFailed(member, protocol, messageOf(error))
       frames.fail('request-failed', 'the answer failed')
     } finally {
-      stream.removeEventListener('close', inFlight.abort)
-      frames.release()
-      inFlight.leave()
       this.#serving.free(member)
     }
   }
@@ -166,16 +205,17 @@ export class Streams {
     signal.addEventListener('abort', giveUp)
     try {
       if (signal.aborted) giveUp()
-      return await connection.newStream([protocol], {
-        signal: opening.signal,
-        maxOutboundStreams: LIMITS.streamsPerPeerMax,
-      })
+      return await this.#newStream(connection, protocol, opening.signal)
     } catch (error) {
       throw openingError(error, protocol, signal.aborted, opening.signal.aborted)
     } finally {
       clearTimeout(timer)
       signal.removeEventListener('abort', giveUp)
     }
+  }
+
+  #newStream(connection: Connection, protocol: string, signal: AbortSignal): Promise<Stream> {
+    return connection.newStream([protocol], { signal, maxOutboundStreams: LIMITS.streamsPerPeerMax + 1 }) // and a spare
   }
 
   /** Registers something in flight under its own controller, which an outer signal or `stop` aborts. */

@@ -65,7 +65,8 @@ export interface Transport {
     request: Uint8Array,
     options: { signal: AbortSignal; frameBytesMax: number },
   ): AsyncIterable<Uint8Array>
-  handle(protocol: string, handler: RequestHandler): Promise<void>
+  /** `often`: members ask each other for this again and again, so that a stream is kept open for the next request. */
+  handle(protocol: string, handler: RequestHandler, often?: boolean): Promise<void>
   disconnect(member: MemberId, reason: string): Promise<void>
   /** Our own announced addresses, multiaddr text with /p2p/…. */
   addresses(): string[]

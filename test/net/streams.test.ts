@@ -153,6 +153,38 @@ it('an oversize request, an unknown protocol and an unknown member each have the
   assert.is(await codeOf(() => collect(nobody)), 'peer-unreachable')
 })
 
+it('what is asked for often finds its stream open: none is agreed on while the asker waits, however many come at once', async () => {
+  const often = '/consilium/often/1'
+  for (const seat of [answerer, asker]) {
+    const echo: RequestHandler = async function* (_, request) {
+      yield request
+    }
+    await seat.transport.handle(often, echo, true)
+  }
+  const open = () =>
+    asker.transport.streams().filter(({ protocol, direction }) => protocol === often && direction === 'outbound')
+  assert.equal(await collect(ask({ protocol: often, request: bytes('first') })), ['first'])
+  await until('a spare', () => open().length === 1)
+  const [spare] = open()
+  assert.equal(await collect(ask({ protocol: often, request: bytes('second') })), ['second'])
+  assert.is(spare?.status, 'closed', 'it was the spare that carried the second')
+  await until('the next spare', () => open().length === 1 && open()[0] !== spare)
+  const all = Array.from({ length: LIMITS.streamsPerPeerMax }, (_, i) =>
+    collect(ask({ protocol: often, request: bytes(`${i}`) })),
+  )
+  assert.equal(
+    (await Promise.all(all)).flat(),
+    Array.from(all, (_, i) => `${i}`),
+  )
+  await until('one spare again', () => open().length === 1)
+  open()[0]?.abort(new Error('broken'))
+  assert.equal(await collect(ask({ protocol: often, request: bytes('after') })), ['after'])
+  await new Promise((resolve) => setTimeout(resolve, 1_500)) // longer than either side waits for the other
+  const [rested] = open()
+  assert.equal(await collect(ask({ protocol: often, request: bytes('late') })), ['late'])
+  assert.is(rested?.status, 'closed', 'a spare that stood open long still carries')
+})
+
 it('a connection that closes midway is an error, not a short answer', async () => {
   behave = async function* () {
     yield bytes('first')

@@ -56,8 +56,8 @@ async function start(): Promise<void> {
 
 async function serve(): Promise<void> {
   const { store, logs, transport } = await openNode()
-  await transport.start(never)
   await logs.serve()
+  await transport.start(never)
   tell({ address: transport.addresses()[0] })
   await told()
   await transport.stop()
@@ -66,6 +66,7 @@ async function serve(): Promise<void> {
 
 async function fetchAll(): Promise<void> {
   const { store, logs, transport, connected } = await openNode()
+  await logs.serve()
   await transport.start(never)
   await connected
   tell({})

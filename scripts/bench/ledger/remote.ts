@@ -79,7 +79,7 @@ export async function catchingUp(folder: string, short: string, long: string, si
   await makeLong(few, FEW)
   const ways: number[] = []
   for (let run = 0; run < RUNS; run++) ways.push((await closing(fewer, few, FEW, ONE_WAY_MS)).ms / (2 * ONE_WAY_MS))
-  const how = `the least of ${RUNS} times on a wire of ${ONE_WAY_MS} ms each way; one of them is libp2p's agreement on the protocol of a new stream`
+  const how = `the least of ${RUNS} times on a wire of ${ONE_WAY_MS} ms each way; the stream stands open`
   return [
     under(
       `overhead of ${entries} missing of ${size.toLocaleString('en')}`,
