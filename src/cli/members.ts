@@ -1,6 +1,7 @@
 /** members: ls, add, remove, replace, approve, reject. */
 import { Command } from 'commander'
 import type { ChangeReport, MembersReport } from '../daemon/api.ts'
+import { changeSentence } from '../daemon/changeSentence.ts'
 import { homePaths } from '../daemon/home.ts'
 import { quorum } from '../ledger/founding.ts'
 import { readCardArgument } from './found.ts'
@@ -56,7 +57,7 @@ function say(word: 'approve' | 'reject'): Command {
       const path = `/v1/members/changes/${encodeURIComponent(change)}/${word}`
       const report = await clientOf(options).post<ChangeReport>(path)
       outputOf(options).print(report, () => [
-        `${word === 'approve' ? 'Approved' : 'Rejected'}: ${whatOf(report)}.`,
+        `${word === 'approve' ? 'Approved' : 'Rejected'}: ${changeSentence(report)}.`,
         standing(report),
       ])
     })
@@ -66,7 +67,7 @@ async function proposed(options: Common, cards: readonly string[], members: read
   const add = await Promise.all(cards.map(async (card) => (await readCardArgument(card)).text))
   const report = await clientOf(options).post<ChangeReport>('/v1/members/changes', { add, remove: members })
   outputOf(options).print(report, () => [
-    `Proposed, and approved here: ${whatOf(report)}.`,
+    `Proposed, and approved here: ${changeSentence(report)}.`,
     `  ${report.change}`,
     standing(report),
     '',
@@ -105,23 +106,12 @@ function membersLines({ consortium, epoch, quorum: k, members, former, changes }
         ]),
     ...changes.flatMap((change) => [
       '',
-      `Change ${short(change.change)}, by ${change.proposedBy.join(', ')}: ${whatOf(change)}.`,
+      `Change ${short(change.change)}, by ${change.proposedBy.join(', ')}: ${changeSentence(change)}.`,
       ...[...change.add, ...change.remove].map((one) => `  ${one.name}: ${one.fingerprint}`),
       `  approved by ${change.approvedBy.join(', ') || 'nobody'}${change.rejectedBy.length === 0 ? '' : `; rejected by ${change.rejectedBy.join(', ')}`}`,
       `  ${standing(change)}`,
     ]),
   ]
-}
-
-function whatOf({ add, remove, epoch }: ChangeReport): string {
-  const coming = add.map(({ name }) => `"${name}"`).join(', ')
-  const going = remove.map(({ name }) => `"${name}"`).join(', ')
-  if (add.length === 1 && remove.length === 1 && add[0]?.name === remove[0]?.name)
-    return `a new key for ${coming}, with epoch ${epoch}`
-  return [coming && `${coming} joins`, going && `${going} leaves`]
-    .filter(Boolean)
-    .join(', ')
-    .concat(`, with epoch ${epoch}`)
 }
 
 function standing({ approvedBy, needed, membersAfter, voting }: ChangeReport): string {

@@ -1,6 +1,7 @@
 /** start, stop, status, doctor: the daemon's life. */
 import { ConsiliumError } from '../core/errors.ts'
 import type { Finding, StatusReport, StudyReport } from '../daemon/api.ts'
+import { changeSentence } from '../daemon/changeSentence.ts'
 import { fenceSentence } from '../daemon/fenceSentence.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
 import { duration, measure, megabytes, short, table } from './output.ts'
@@ -96,6 +97,9 @@ function statusLines(status: StatusReport): string[] {
       [4, 5],
     ),
     '',
+    ...status.changes.map(
+      (change) => `Proposed: ${changeSentence(change)}. This hospital has not said yes or no: consilium members ls`,
+    ),
     ...(status.studies.length === 0
       ? ['No study yet. Propose one: consilium study add FILE']
       : status.studies.flatMap(studyLines)),

@@ -36,6 +36,8 @@ export interface StatusReport {
     readonly root: string
     readonly forked: boolean
   }[]
+  /** Proposed changes of the members on which this hospital has not said yes or no. */
+  readonly changes: readonly ChangeReport[]
   readonly studies: readonly StudyReport[]
   readonly network: TransportStats
   readonly rejections: readonly { readonly name: string; readonly reason: string; readonly count: number }[]

@@ -6,11 +6,13 @@ import { listenError } from '../net/addresses.ts'
 import { requireCurrent } from '../store/check.ts'
 import { HeadPin, pinMissing } from '../store/headPin.ts'
 import type { Finding } from './api.ts'
+import { changeSentence } from './changeSentence.ts'
 import { requireSocketPath } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { fenceSentence } from './fenceSentence.ts'
 import { exists } from './files.ts'
 import { homePaths, openHome, requireWritable } from './home.ts'
+import { unanswered } from './memberCalls.ts'
 import { phaseWord } from './phaseWord.ts'
 import type { RepairDone } from './scrubRecord.ts'
 
@@ -27,6 +29,7 @@ export async function examine(daemon: Daemon): Promise<Finding[]> {
     await load(),
     ...fence(daemon),
     ...members(daemon),
+    ...changes(daemon),
     ...studies(daemon),
     readThrough(daemon),
     ...ledgerFindings(daemon),
@@ -177,6 +180,14 @@ function studies(daemon: Daemon): Finding[] {
       return [{ check, ok: false, text: `the learner failed and is tried again (${daemon.failure(state.id)})` }]
     if (run.refusal !== null) return [{ check, ok: false, text: `the next round may not start: ${run.refusal}` }]
     return [{ check, ok: true, text: `${phaseWord(run.phase)}, ${run.behind} of ${state.study.rounds.count} rounds` }]
+  })
+}
+
+/** Nothing waits for this hospital's people where they have said yes or no. */
+function changes(daemon: Daemon): Finding[] {
+  return unanswered(daemon).map((report) => {
+    const text = `${changeSentence(report)}: this hospital has not said yes or no; see "consilium members ls"`
+    return { check: `change ${report.change.slice(0, 12)}`, ok: false, text }
   })
 }
 

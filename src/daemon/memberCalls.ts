@@ -26,6 +26,15 @@ export function memberCalls(daemon: Daemon): Routes {
   }
 }
 
+/** Changes on which this member's people have said nothing yet. */
+export function unanswered(daemon: Daemon): ChangeReport[] {
+  const self = daemon.home.key.id
+  if (!daemon.home.membership.roll.isMember(self)) return []
+  const { changes } = daemon.machine.view()
+  const open = changes.filter(({ approvedBy, rejectedBy }) => !approvedBy.includes(self) && !rejectedBy.includes(self))
+  return open.map((state) => changeReport(daemon, state))
+}
+
 function membersReport(daemon: Daemon): MembersReport {
   const { membership, consortium } = daemon.home
   const { current, epochs, roll } = membership

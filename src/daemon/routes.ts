@@ -15,7 +15,7 @@ import { ForkReports } from './forkReports.ts'
 import type { InputStore } from './inputStore.ts'
 import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
-import { memberCalls } from './memberCalls.ts'
+import { memberCalls, unanswered } from './memberCalls.ts'
 import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
 
@@ -127,6 +127,7 @@ function status(daemon: Daemon): StatusReport {
       root,
       forked: forked.has(author),
     })),
+    changes: unanswered(daemon),
     studies: studies(daemon),
     network: transport.stats(),
     rejections: view.rejections.map(({ member, reason, count }) => ({
