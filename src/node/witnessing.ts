@@ -69,12 +69,14 @@ export class Witnessing {
     this.#metAtMs ??= this.#context.now
   }
 
-  /** A log is stored up to here, under a signed head. */
-  stored(head: LogState): void {
+  /** A log is stored up to here, under a signed head. Gives what is final with it: what an epoch pins of it, where that had not come yet. */
+  stored(head: LogState): LogState[] {
     const log = this.#log(head.author)
-    if (log.stored !== null && head.size <= log.stored.size) return
+    if (log.stored !== null && head.size <= log.stored.size) return []
     log.stored = head
     log.storedAtMs = this.#context.now
+    const pin = this.#context.roll.pinned(head.author)
+    return pin === null ? [] : this.begun([pin])
   }
 
   /**
