@@ -47,7 +47,7 @@ export class Reconfiguration {
       onDecided: (record) => this.#epochs.take(record),
     })
     this.#epochs = new Epochs({
-      ...{ ...parts, founding: home.consortium.founding, membership },
+      ...{ ...parts, membership },
       save: (records) => this.#save(records),
       onBegun: () => this.#ballot.begun(),
     })

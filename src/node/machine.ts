@@ -246,7 +246,7 @@ export class Machine {
     if (author === context.self) return this.#halt(parts, 'own-log-forked')
     replication.freeze(author)
     witnessing.froze(author)
-    alarmFork(context, author, size)
+    if (!forkedIn(parts.booted).includes(author)) alarmFork(context, author, size) // else the own log tells of it already
   }
 
   /** Who came is followed, who left is followed no further than its pin; this node ends where it is the one that left. */
