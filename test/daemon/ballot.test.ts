@@ -297,6 +297,7 @@ it('an epoch that begins while a value is judged or composed ends the slot, what
   const slow = nodes.find(({ member }) => member !== proposerOf(RULES, 0)) as Node
   const answers: ((answer: boolean | null) => void)[] = []
   slow.judges = () => new Promise((resolve) => answers.push(resolve))
+  slow.offers = async () => null
   await slow.votes()
   for (const node of nodes) if (node !== slow) await node.votes()
   await decided(nodes)
