@@ -118,8 +118,7 @@ export class Machine {
       case 'head-heard':
         return this.#headHeard(parts, event)
       case 'heads-told':
-        if (parts.context.roll.isMember(event.from)) parts.fence.answered(event.from, parts.context.now)
-        return
+        return this.#headsTold(parts, event.from)
       case 'cosigned-heard':
         return this.#finals(parts, cosignedHeard(parts, event))
       case 'cosigned':
@@ -238,6 +237,10 @@ export class Machine {
       if (outcome.fork) this.#halt(parts, 'own-log-forked')
       else if (outcome.reason === 'own-log-ahead') this.#halt(parts, 'own-log-ahead')
     } else if (outcome.fork) context.out.push({ type: 'keep-fork', author: log.author, size: log.size })
+  }
+
+  #headsTold({ context, fence }: Parts, from: MemberId): void {
+    if (context.roll.isMember(from)) fence.answered(from, context.now) // of a candidate's word nobody knows what it is worth
   }
 
   /** Nothing more of that log is taken or cosigned; what is final stays so. */
