@@ -122,15 +122,12 @@ export class Witnessing {
   }
 
   /**
-   * An epoch has begun. What it pins is final, for its quorum has signed it; of a log whose author left, what lies beyond its pin counts for
-   * nothing. Gives the heads that are final with it.
+   * An epoch has begun. What it pins is final where it is stored, for its quorum has signed it. Gives the heads that are final with it.
    */
   begun(pins: readonly LogState[]): LogState[] {
-    const { roll } = this.#context
     return pins.filter((pin) => {
       const log = this.#log(pin.author)
       if (log.frozen || log.stored === null || log.stored.size < pin.size || pin.size === 0) return false
-      if (!roll.isMember(pin.author)) log.stored = pin
       return this.#finality.noteFinal(pin)
     })
   }
