@@ -159,6 +159,12 @@ const FAULTS: readonly (readonly [string, string, string, readonly RegExp[]])[] 
     [/members: they are not those/],
   ],
   [
+    'a member left out',
+    TEXT.replace(/( {2}- name: .*\n {4}key: .*\n {4}addresses: .*\n)founders:/, 'founders:'),
+    'consortium-altered',
+    [/members: they are not those of epoch 2/],
+  ],
+  [
     'an address that is none',
     TEXT.replace('/ip6/::1/tcp/2', 'eve.example'),
     'consortium-invalid',
