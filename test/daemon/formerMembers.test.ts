@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert'
 import type { SigningKey } from '../../src/core/ed25519.ts'
 import { compareIds } from '../../src/core/ids.ts'
 import { emptyTip } from '../../src/ledger/chain.ts'
+import { signCosignature } from '../../src/ledger/cosignature.ts'
 import { Finality } from '../../src/ledger/finality.ts'
 import { type Pin, Roll } from '../../src/ledger/membership.ts'
 import { encodeRangeRequest, openFrame } from '../../src/ledger/wire.ts'
@@ -28,6 +29,7 @@ import {
   type Peers,
   sizeOf,
   storeWith,
+  TIME_S,
   toldOf,
 } from './peerKit.ts'
 
@@ -149,6 +151,21 @@ it('a final head of an older epoch says nothing new and blames nobody; one that 
   assert.equal(await codes([], 20, stays), ['kept'], 'the pin itself: an epoch’s quorum has signed it')
   assert.equal(await codes([BEN, DAN, EVE], 24, LEFT_AT_20), [], 'of who left')
   assert.equal(await codes([BEN, CLEO, DAN, EVE], 12, LEFT_AT_20), ['kept'])
+})
+
+it('what makes a kept head final is its pin, the quorum that governs it, or one of an epoch before', () => {
+  const stays = rollOf([ADA, BEN, CLEO, FAY], pinAt(20))
+  const by = (size: number, signers: readonly SigningKey[], roll = stays) => {
+    const signed = signers.map((key) => signCosignature(key, headAt(size).text, TIME_S))
+    return roll.finalBy(pinAt(size), signed)?.map(({ witness }) => witness) ?? null
+  }
+  const members = (...keys: readonly SigningKey[]) => keys.map(({ member }) => member)
+  assert.equal(by(20, []), [])
+  assert.equal(by(24, [BEN, DAN, FAY]), members(BEN, FAY))
+  assert.equal(by(24, [BEN, DAN, EVE]), members(BEN, DAN, EVE), 'before')
+  assert.equal([by(24, [BEN, DAN]), by(12, [BEN, FAY, CLEO])], [null, null])
+  assert.equal(by(12, [BEN, DAN, CLEO, FAY]), members(BEN, DAN, CLEO))
+  assert.is(by(24, [BEN, CLEO, DAN, EVE], LEFT_AT_20), null, 'beyond the pin of who left nothing is')
 })
 
 it('cosignatures count where their witness is a member of the epoch that governs the size', () => {
