@@ -44,10 +44,10 @@ export class Epochs {
   }
 
   /**
-   * Takes up the epochs that `peer` knows and this node does not. Errors: those of `openEpoch`, `epochs-unordered`, which blame the peer;
+   * Takes up the epochs that `peer` knows and this node does not; gives the number of the newest. Errors: those of `openEpoch`, `epochs-unordered`, which blame the peer;
    * those of the transport.
    */
-  async ask(peer: MemberId, signal: AbortSignal): Promise<void> {
+  async ask(peer: MemberId, signal: AbortSignal): Promise<number> {
     const { transport, membership, onFailed } = this.#parts
     let { number } = membership.current
     const options = { signal, frameBytesMax: RECORD_BYTES_MAX }
@@ -58,9 +58,11 @@ export class Epochs {
         await this.take(record)
       } catch (error) {
         if (error instanceof ConsiliumError && error.blame === 'reject') throw error
-        return onFailed(error)
+        onFailed(error)
+        break
       }
     }
+    return membership.current.number
   }
 
   /**

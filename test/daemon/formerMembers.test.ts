@@ -4,12 +4,14 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { SigningKey } from '../../src/core/ed25519.ts'
 import { compareIds } from '../../src/core/ids.ts'
+import { Replicator } from '../../src/daemon/replicator.ts'
 import { emptyTip } from '../../src/ledger/chain.ts'
 import { signCosignature } from '../../src/ledger/cosignature.ts'
 import { Finality } from '../../src/ledger/finality.ts'
 import { type Pin, Roll } from '../../src/ledger/membership.ts'
 import { encodeRangeRequest, openFrame } from '../../src/ledger/wire.ts'
 import type { RequestHandler } from '../../src/net/transport.ts'
+import type { NodeEvent } from '../../src/node/events.ts'
 import { MemoryStore } from '../../src/store/memoryStore.ts'
 import { serveRange } from '../../src/store/serveRange.ts'
 import { FOUNDING, keyOf } from '../ledger/fixtures.ts'
@@ -151,6 +153,26 @@ it('a final head of an older epoch says nothing new and blames nobody; one that 
   assert.equal(await codes([], 20, stays), ['kept'], 'the pin itself: an epoch’s quorum has signed it')
   assert.equal(await codes([BEN, DAN, EVE], 24, LEFT_AT_20), [], 'of who left')
   assert.equal(await codes([BEN, CLEO, DAN, EVE], 12, LEFT_AT_20), ['kept'])
+})
+
+it('a peer that goes on to the next epoch while it answers is not blamed for what it tells of it', async () => {
+  const told = async (begins: boolean): Promise<string[]> => {
+    const peers: Peers = new Map()
+    handOver(peers, BEN, finalOf(headAt(24), [BEN, FAY]))
+    const roll = new Roll([{ number: 0, members: MEMBERS.toSorted(compareIds), pins: [] }])
+    const { logs, witness, forks, events } = await open(peers, CLEO, await upTo(30), undefined, roll)
+    let asked = 0
+    const ask = async (): Promise<number> => {
+      if (++asked === 2 && begins) roll.begin({ number: 1, members: keysOf([ADA, BEN, CLEO, FAY]), pins: [pinAt(20)] })
+      return roll.number
+    }
+    const [tellFollowers, log, onStoreFailed] = [() => undefined, () => undefined, () => undefined]
+    const feed = (event: NodeEvent) => void events.push(event)
+    const parts = { logs, witness, forks, epochs: { ask }, feed, tellFollowers, log, onStoreFailed }
+    await new Replicator(parts).askHeads(BEN.member, never)
+    return events.flatMap((event) => (event.type === 'malformed-heard' ? event.code : []))
+  }
+  assert.equal([await told(true), await told(false)], [[], ['final-unproven']])
 })
 
 it('what makes a kept head final is its pin, the quorum that governs it, or one of an epoch before', () => {

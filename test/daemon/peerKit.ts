@@ -88,7 +88,7 @@ export async function open(
   const tasks = new Tasks((_, error) => failures.push(error))
   const witness = new Witness({ ...shared, key, logs, tasks, cosigners: forks.cosigners, isLeaving: () => false })
   const onStoreFailed = (error: unknown) => void failures.push(error)
-  const epochs = { ask: async () => undefined }
+  const epochs = { ask: async () => roll.number }
   const tellFollowers = () => undefined
   const replicator = new Replicator({ logs, witness, forks, epochs, feed, tellFollowers, log, onStoreFailed })
   await logs.serve()
