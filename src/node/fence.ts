@@ -55,9 +55,10 @@ export class Fence {
   }
 
   /** The members have changed: what those who left have answered does not count any more. */
-  need(needs: FenceNeeds, members: readonly MemberId[]): void {
+  need(needs: FenceNeeds, members: readonly MemberId[], now: number): void {
     this.#needs = needs
     for (const member of this.#answered) if (!members.includes(member)) this.#answered.delete(member)
+    this.#noteNeeded(now)
   }
 
   get passed(): boolean {
@@ -73,7 +74,11 @@ export class Fence {
   /** `member`, one of those now, has told of all heads that it holds. */
   answered(member: MemberId, now: number): void {
     this.#answered.add(member)
-    if (this.#answered.size >= this.#needs.needed) this.#neededAtMs ??= now
+    this.#noteNeeded(now)
+  }
+
+  #noteNeeded(now: number): void {
+    this.#neededAtMs = this.#answered.size < this.#needs.needed ? null : (this.#neededAtMs ?? now)
   }
 
   hasAnswered(member: MemberId): boolean {

@@ -256,7 +256,7 @@ export class Machine {
   #epochBegun(parts: Parts, event: Extract<NodeEvent, { type: 'epoch-begun' }>): void {
     const { context, reconfiguring, replication, fence, witnessing } = parts
     if (!reconfiguring.begin(event)) return this.#halt(parts, 'no-longer-a-member')
-    fence.need(fenceNeeds(context.roll.members.length), context.roll.members)
+    fence.need(fenceNeeds(context.roll.members.length), context.roll.members, context.now)
     replication.admit(context.roll.authors)
     for (const pin of event.call.pins) if (!context.roll.isMember(pin.author)) replication.end(pin)
     this.#finals(parts, witnessing.begun(event.call.pins))

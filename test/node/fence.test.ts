@@ -112,10 +112,22 @@ it('entries are lost for good where everybody has answered and nobody has heard 
 it('who has left does not answer for who has not', () => {
   const fence = new Fence(fenceNeeds(4), 8)
   for (let i = 1; i <= 2; i++) fence.answered(member(i), START_MS)
-  fence.need(fenceNeeds(3), [0, 2, 3].map(member)) // 2 others, 1 needed
+  fence.need(fenceNeeds(3), [0, 2, 3].map(member), START_MS) // 2 others, 1 needed
   assert.equal([fence.hasLost(5), fence.view(5, true)?.answered], [false, 1])
   fence.answered(member(3), START_MS)
   assert.ok(fence.hasLost(5))
+})
+
+it('where fewer members need fewer answers those that have come are enough, after the same wait; where more do they are not', () => {
+  const fence = new Fence(fenceNeeds(7), 5) // 3 needed, 5 wanted
+  for (let i = 1; i <= 2; i++) fence.answered(member(i), START_MS)
+  const six = Array.from({ length: 6 }, (_, i) => member(i))
+  fence.need(fenceNeeds(6), six, START_MS + 7_000) // 2 needed, 3 wanted
+  assert.is(fence.wakeAtMs(START_MS + 7_000), START_MS + 17_000)
+  fence.need(fenceNeeds(9), [...six, ...[6, 7, 8].map(member)], START_MS + 8_000) // 3 needed
+  assert.equal([fence.wakeAtMs(START_MS + 8_000), fence.mayPass(5, START_MS + 30_000)], [null, false])
+  fence.need(fenceNeeds(6), six, START_MS + 9_000)
+  assert.equal([fence.mayPass(5, START_MS + 18_999), fence.mayPass(5, START_MS + 19_000)], [false, true])
 })
 
 // the same in the machine
