@@ -21,7 +21,7 @@ export interface BallotParts {
   readonly key: SigningKey
   readonly membership: Membership
   readonly store: Pick<LogStore, 'getState' | 'putState'>
-  readonly values: EpochValues
+  readonly values: Pick<EpochValues, 'offer' | 'judge'>
   readonly publish: (message: Uint8Array) => void
   /** The record of a decided epoch, checked. */
   readonly onDecided: (record: Uint8Array) => Promise<void>
@@ -76,15 +76,7 @@ export class Ballot {
 
   /** Votes from here on. */
   async vote(epoch: number): Promise<void> {
-    await this.#turns.run('slot', async () => {
-      const { membership, key } = this.#parts
-      if (this.#running !== null || epoch !== membership.current.number + 1) return
-      const before = membership.current
-      const rules = epochSlot(before)
-      const slot = new Slot(rules, key, (await this.#saved(rules)) ?? FRESH)
-      this.#running = { before, slot, rules }
-      await this.#carryOut(slot.start(Date.now()), this.#running)
-    })
+    await this.#run(() => this.#turns.run('slot', () => this.#start(epoch)))
     await this.#offer()
   }
 
@@ -125,6 +117,16 @@ export class Ballot {
     this.#end()
   }
 
+  async #start(epoch: number): Promise<void> {
+    const { membership, key } = this.#parts
+    const before = membership.current
+    if (this.#running !== null || epoch !== before.number + 1) return
+    const rules = epochSlot(before)
+    const slot = new Slot(rules, key, (await this.#saved(rules)) ?? FRESH)
+    this.#running = { before, slot, rules }
+    await this.#carryOut(slot.start(Date.now()), this.#running)
+  }
+
   #end(): void {
     this.#running = null
     clearTimeout(this.#wake)
@@ -147,7 +149,10 @@ export class Ballot {
   }
 
   async #carryOut(actions: readonly SlotAction[], running: Running): Promise<void> {
-    for (const action of actions) await this.#do(action, running)
+    for (const action of actions) {
+      if (this.#closed) return // a timer set now would never be cleared
+      await this.#do(action, running)
+    }
   }
 
   async #do(action: SlotAction, { rules }: Running): Promise<void> {
@@ -220,7 +225,9 @@ export class Ballot {
     try {
       if (!this.#closed) await work()
     } catch (error) {
-      if (!this.#closed) this.#parts.onFailed(error)
+      if (this.#closed) return
+      this.close() // the slot is ahead of its stored state: what it would say again may never have been stored
+      this.#parts.onFailed(error)
     }
   }
 }

@@ -8,7 +8,7 @@ import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import { acceptanceMessage, foundingOf, readCard, writeCard } from '../governance/founding.ts'
-import { Membership } from '../ledger/epoch.ts'
+import { type Epoch, Membership } from '../ledger/epoch.ts'
 import { checkName, fingerprint } from '../ledger/founding.ts'
 import { pinNothing, pinPath } from '../store/headPin.ts'
 import { type Consortium, parseConsortium, writeConsortium } from './consortiumFile.ts'
@@ -107,7 +107,7 @@ export async function foundConsortium(
 
 /**
  * Signs the founding in `file` and keeps both in the data folder. `join`: this node is no member yet, and wants to become one.
- * Errors: `consortium-not-member`, `consortium-differs`, `acceptance-malformed`.
+ * Errors: `consortium-not-member`, `consortium-differs`, `consortium-older`, `acceptance-malformed`.
  */
 export async function acceptConsortium(folder: string, file: string, join = false): Promise<Consortium> {
   const paths = homePaths(folder)
@@ -124,6 +124,7 @@ export async function acceptConsortium(folder: string, file: string, join = fals
       })
     }
   }
+  await requireNewer(paths, consortium, file)
   const signature = key.signing.sign(acceptanceMessage(consortium.founding))
   await writeAtomically(paths.consortium, text)
   await writeAtomically(paths.acceptance, `${consortium.founding} ${toHex(signature)}\n`)
@@ -198,6 +199,27 @@ export async function readConfig(paths: HomePaths): Promise<Config> {
     ),
     paths.config,
   )
+}
+
+/** A node that went back to an older epoch would take those for members who have left. Error: `consortium-older`. */
+async function requireNewer(paths: HomePaths, { membership }: Consortium, file: string): Promise<void> {
+  const text = await readText(paths.consortium, 'consortium file', '').catch(() => null)
+  const kept = text === null ? null : keptIn(text, paths.consortium)
+  if (kept === null || kept.founding !== membership.current.founding || kept.number <= membership.current.number) return
+  throw new ConsiliumError({
+    code: 'consortium-older',
+    message: `${file}: it ends with epoch ${membership.current.number}, and this folder knows epoch ${kept.number} already; leave the file in this folder, or ask a member for its newest`,
+  })
+}
+
+/** The newest epoch in a consortium file; null where it can't be read, for another is to take its place. */
+function keptIn(text: string, fileName: string): Epoch | null {
+  try {
+    return parseConsortium(text, fileName).membership.current
+  } catch (error) {
+    if (error instanceof ConsiliumError) return null
+    throw error
+  }
 }
 
 function requireMember(consortium: Consortium, key: MemberKey, file: string): void {

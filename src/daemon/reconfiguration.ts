@@ -47,7 +47,7 @@ export class Reconfiguration {
       onDecided: (record) => this.#epochs.take(record),
     })
     this.#epochs = new Epochs({
-      ...{ ...parts, founding: home.consortium.founding, membership },
+      ...{ ...parts, membership },
       save: (records) => this.#save(records),
       onBegun: () => this.#ballot.begun(),
     })
@@ -58,8 +58,8 @@ export class Reconfiguration {
     return this.#epochs.serve()
   }
 
-  /** Takes up what `peer` knows of epochs. Errors: those of `Epochs.ask`. */
-  ask(peer: MemberId, signal: AbortSignal): Promise<void> {
+  /** Takes up what `peer` knows of epochs; gives the number of the newest. Errors: those of `Epochs.ask`. */
+  ask(peer: MemberId, signal: AbortSignal): Promise<number> {
     return this.#epochs.ask(peer, signal)
   }
 

@@ -41,8 +41,9 @@ export class Replicator {
    */
   async askHeads(peer: MemberId, signal: AbortSignal): Promise<void> {
     const { logs, witness, forks, epochs, feed } = this.#parts
+    let epoch = Number.POSITIVE_INFINITY
     try {
-      await epochs.ask(peer, signal) // first: of new members the rest would mean nothing
+      epoch = await epochs.ask(peer, signal) // first: of new members the rest would mean nothing
       for (const { log, signatureValid } of await logs.askHeads(peer, signal))
         feed({ type: 'head-heard', ticket: null, from: peer, log, signatureValid, asks: false })
       feed({ type: 'heads-told', from: peer })
@@ -56,8 +57,17 @@ export class Replicator {
       await forks.branches.collect(peer, signal)
     } catch (error) {
       if (!(error instanceof ConsiliumError) || error.blame !== 'reject') throw error
+      if (await this.#hasBegun(epoch, peer, signal)) return // what it told of new members meant nothing yet; it is asked again
       feed({ type: 'malformed-heard', ticket: null, from: peer, code: error.code, blame: 'reject' })
     }
+  }
+
+  /** Whether an epoch after that one has begun meanwhile, here or at `peer`. */
+  async #hasBegun(after: number, peer: MemberId, signal: AbortSignal): Promise<boolean> {
+    return this.#parts.epochs.ask(peer, signal).then(
+      (epoch) => epoch > after,
+      () => false,
+    )
   }
 
   /** Finds out whether `author` signed conflicting heads or `peer` only said so, which counts against it; who shows the other history is asked for it. */

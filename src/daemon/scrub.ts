@@ -9,7 +9,7 @@ import type { Digest, MemberId } from '../core/ids.ts'
 import { rootAt } from '../ledger/chain.ts'
 import { parseCosigned, verifyCosignature } from '../ledger/cosignature.ts'
 import { parseHead, rootOf, verifyHead } from '../ledger/head.ts'
-import { countedOf, type Roll } from '../ledger/membership.ts'
+import type { Roll } from '../ledger/membership.ts'
 import { TILE_LEAVES } from '../ledger/merkle.ts'
 import type { LogStore, StoredHead } from '../ledger/store.ts'
 import type { Transport } from '../net/transport.ts'
@@ -161,14 +161,13 @@ export class Scrub {
     const final = await store.final(author)
     if (final === undefined || final.size > size) return
     const { head, cosignatures } = readFinal(author, () => parseCosigned(final.note, founding))
-    const electorate = roll.governing(author, final.size)
-    const signers = electorate === null ? [] : countedOf(cosignatures, electorate)
-    let sound = head.author === author && head.size === final.size && verifyHead(head)
-    for (const [i, cosignature] of signers.entries()) {
+    const signers = roll.finalBy({ author, size: head.size, root: rootOf(head) }, cosignatures)
+    let sound = signers !== null && head.author === author && head.size === final.size && verifyHead(head)
+    for (const [i, cosignature] of (signers ?? []).entries()) {
       sound &&= verifyCosignature(head.text, cosignature)
       if (i % SIGNATURES_SLICE === SIGNATURES_SLICE - 1) await setImmediate()
     }
-    if (!sound || !roll.isFinal({ author, size: head.size, root: rootOf(head) }, signers))
+    if (!sound)
       throw damaged(author, `the final head of ${final.size} entries has not its quorum of valid signatures any more`)
     if (!equalBytes(await new TreeReader(store, author).root(head.size), head.root))
       throw damaged(author, `the final head of ${final.size} entries is not of the entries stored here`)

@@ -4,7 +4,6 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { parseCosigned, verifyCosignature } from '../ledger/cosignature.ts'
 import { openHead, rootOf, verifyHead } from '../ledger/head.ts'
-import { countedOf } from '../ledger/membership.ts'
 import type { VerifyReport } from './api.ts'
 import type { Daemon } from './daemon.ts'
 
@@ -66,8 +65,8 @@ export class Verification {
       const { roll } = home.membership
       const electorate = roll.governing(author, head.size)
       if (electorate === null) return `no epoch lets this log have ${head.size} entries`
-      const valid = countedOf(cosignatures, electorate).filter((one) => verifyCosignature(head.text, one))
-      if (!verifyHead(head) || !roll.isFinal({ author, size: head.size, root: rootOf(head) }, valid))
+      const valid = cosignatures.filter((one) => verifyCosignature(head.text, one))
+      if (!verifyHead(head) || roll.finalBy({ author, size: head.size, root: rootOf(head) }, valid) === null)
         return `the final head of ${head.size} entries has not the ${electorate.quorum} valid signatures of members that it needs`
       if (head.size > logs.sizeOf(author).size) return null // its entries are still on their way
       const root = await logs.tree(author).root(head.size)

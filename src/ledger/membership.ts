@@ -114,6 +114,20 @@ export class Roll {
     return this.#calls.some(({ electorate }) => electorate.epoch < now && isQuorum(author, cosignatures, electorate))
   }
 
+  /**
+   * The cosignatures that make a kept head final, or did in an epoch before the one that governs it now: what was final when it was kept is
+   * no fault of who keeps it. Null where there are too few; that they are valid is the caller's to check.
+   */
+  finalBy(head: Pin, cosignatures: readonly Cosignature[]): Cosignature[] | null {
+    const { author, size } = head
+    const now = this.governing(author, size)
+    if (this.isFinal(head, cosignatures)) return now === null ? [] : countedOf(cosignatures, now)
+    const before = this.#calls.find(({ electorate }) => {
+      return now !== null && electorate.epoch < now.epoch && isQuorum(author, cosignatures, electorate)
+    })
+    return before === undefined ? null : countedOf(cosignatures, before.electorate)
+  }
+
   get #newest(): Called {
     return this.#calls[this.#calls.length - 1] as Called
   }

@@ -240,6 +240,14 @@ export class Replication {
     if (log !== undefined) this.#freeze(author, log)
   }
 
+  /** Its author has left: nothing beyond `pin` is wanted any more. */
+  end(pin: LogState): void {
+    const log = this.#logs.get(pin.author)
+    if (log === undefined || log.wanted === null || log.wanted.size <= pin.size) return
+    log.wanted = pin
+    this.#prune(pin.author, log)
+  }
+
   #freeze(author: MemberId, log: Log): void {
     log.frozen = true
     log.wanted = null

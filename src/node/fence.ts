@@ -54,9 +54,11 @@ export class Fence {
     this.#signed = signed
   }
 
-  /** The members have changed. */
-  need(needs: FenceNeeds): void {
+  /** The members have changed: what those who left have answered does not count any more. */
+  need(needs: FenceNeeds, members: readonly MemberId[], now: number): void {
     this.#needs = needs
+    for (const member of this.#answered) if (!members.includes(member)) this.#answered.delete(member)
+    this.#noteNeeded(now)
   }
 
   get passed(): boolean {
@@ -69,10 +71,14 @@ export class Fence {
     this.#signed = Math.max(this.#signed, size)
   }
 
-  /** `member` has told of all heads that it holds. */
+  /** `member`, one of those now, has told of all heads that it holds. */
   answered(member: MemberId, now: number): void {
     this.#answered.add(member)
-    if (this.#answered.size >= this.#needs.needed) this.#neededAtMs ??= now
+    this.#noteNeeded(now)
+  }
+
+  #noteNeeded(now: number): void {
+    this.#neededAtMs = this.#answered.size < this.#needs.needed ? null : (this.#neededAtMs ?? now)
   }
 
   hasAnswered(member: MemberId): boolean {
@@ -97,9 +103,10 @@ export class Fence {
     return ownSize < this.#signed && this.#heard <= ownSize && this.#answered.size >= this.#needs.others
   }
 
-  /** When `mayPass` may change without an event. */
-  wakeAtMs(): number | null {
-    return this.#passed || this.#neededAtMs === null ? null : this.#neededAtMs + GRACE_MS
+  /** When `mayPass` may change without an event; null where only an event can help, as long as this hospital is no member. */
+  wakeAtMs(now: number): number | null {
+    const atMs = this.#passed || this.#neededAtMs === null ? now : this.#neededAtMs + GRACE_MS
+    return atMs > now ? atMs : null
   }
 
   /** Null once it is passed. */

@@ -13,7 +13,7 @@ export class Freezing {
   /** Proposes where it is time; `state` has this node's own statistics. */
   propose(context: Context, state: StudyState): void {
     this.#deadlineMs ??= deadlineOf(context, state)
-    const complete = state.statistics.size === context.roll.members.length
+    const complete = context.roll.members.every((member) => state.statistics.has(member)) // who left may have contributed too
     if (this.#proposed || (!complete && context.now < this.#deadlineMs)) return
     this.#proposed = true
     const { proposal, refs } = proposalFrom(state)

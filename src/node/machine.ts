@@ -22,7 +22,7 @@ import { ASK_OWN_MS, Fence, fenceNeeds } from './fence.ts'
 import { type EpochCommand, PIN_CONTRADICTED, Reconfiguring } from './reconfiguring.ts'
 import { Rejections } from './rejections.ts'
 import { StudyRun } from './studyRun.ts'
-import { updateHeard, verdict } from './verdicts.ts'
+import { cosignedHeard, updateHeard, verdict } from './verdicts.ts'
 import { Witnessing } from './witnessing.ts'
 
 /** The running parts, made by `booted`. */
@@ -118,9 +118,9 @@ export class Machine {
       case 'head-heard':
         return this.#headHeard(parts, event)
       case 'heads-told':
-        return parts.fence.answered(event.from, parts.context.now)
+        return this.#headsTold(parts, event.from)
       case 'cosigned-heard':
-        return this.#cosignedHeard(parts, event)
+        return this.#finals(parts, cosignedHeard(parts, event))
       case 'cosigned':
         return this.#finals(parts, parts.witnessing.cosigned(event.log) ? [event.log] : [])
       case 'cosign-refused':
@@ -193,7 +193,6 @@ export class Machine {
     for (const fact of event.facts) this.#fold(parts, fact)
     for (const state of context.studies.all()) this.#run(parts, state.id)
     for (const log of event.logs) if (log.size > 0) parts.witnessing.stored(log)
-    parts.witnessing.begun(event.epochs.at(-1)?.pins ?? [])
     for (const author of frozen) parts.witnessing.froze(author)
   }
 
@@ -223,8 +222,11 @@ export class Machine {
     const { context, replication, witnessing } = parts
     const { log, from, ticket } = event
     if (!event.signatureValid) return verdict(parts, ticket, from, log.author, 'reject', 'head-signature')
-    if (context.roll.governing(log.author, log.size) === null)
+    if (context.roll.governing(log.author, log.size) === null) {
+      const pin = context.roll.pinned(log.author)
+      if (pin !== null && ticket === null) replication.onHead(pin, from, context.now) // who holds more holds that too
       return verdict(parts, ticket, from, log.author, 'ignore', 'head-ungoverned')
+    }
     const outcome = replication.onHead(log, from, context.now, ticket !== null)
     if (outcome.fork) witnessing.froze(log.author)
     const carried = event.asks && outcome.reason !== 'author-unknown' && witnessing.asked(log)
@@ -237,21 +239,26 @@ export class Machine {
     } else if (outcome.fork) context.out.push({ type: 'keep-fork', author: log.author, size: log.size })
   }
 
+  #headsTold({ context, fence }: Parts, from: MemberId): void {
+    if (context.roll.isMember(from)) fence.answered(from, context.now) // of a candidate's word nobody knows what it is worth
+  }
+
   /** Nothing more of that log is taken or cosigned; what is final stays so. */
   #forkProven(parts: Parts, author: MemberId, size: number): void {
     const { context, replication, witnessing } = parts
     if (author === context.self) return this.#halt(parts, 'own-log-forked')
     replication.freeze(author)
     witnessing.froze(author)
-    alarmFork(context, author, size)
+    if (!forkedIn(parts.booted).includes(author)) alarmFork(context, author, size) // else the own log tells of it already
   }
 
   /** Who came is followed, who left is followed no further than its pin; this node ends where it is the one that left. */
   #epochBegun(parts: Parts, event: Extract<NodeEvent, { type: 'epoch-begun' }>): void {
     const { context, reconfiguring, replication, fence, witnessing } = parts
     if (!reconfiguring.begin(event)) return this.#halt(parts, 'no-longer-a-member')
-    fence.need(fenceNeeds(context.roll.members.length))
+    fence.need(fenceNeeds(context.roll.members.length), context.roll.members, context.now)
     replication.admit(context.roll.authors)
+    for (const pin of event.call.pins) if (!context.roll.isMember(pin.author)) replication.end(pin)
     this.#finals(parts, witnessing.begun(event.call.pins))
   }
 
@@ -260,20 +267,13 @@ export class Machine {
     parts.context.out.push({ type: 'halt', code })
   }
 
-  #cosignedHeard(parts: Parts, event: Extract<NodeEvent, { type: 'cosigned-heard' }>): void {
-    const { ticket, from, logs, valid } = event
-    if (!valid) return verdict(parts, ticket, from, from, 'reject', 'cosignature-invalid')
-    verdict(parts, ticket, from, from, 'accept', null)
-    this.#finals(parts, parts.witnessing.heard(from, logs))
-  }
-
   #finals({ context }: Parts, logs: readonly LogSize[]): void {
     for (const log of logs) context.out.push({ type: 'keep-final', log })
   }
 
   #replicated(parts: Parts, { log, facts, published }: Extract<NodeEvent, { type: 'replicated' }>): void {
     parts.replication.onFetched(log)
-    parts.witnessing.stored(log)
+    this.#finals(parts, parts.witnessing.stored(log))
     for (const fact of facts) this.#fold(parts, fact)
     for (const { study, round } of published) this.#run(parts, study).published(round)
   }
@@ -299,7 +299,7 @@ export class Machine {
 
   #committed(parts: Parts, { log, tags, facts }: Extract<NodeEvent, { type: 'committed' }>): void {
     parts.replication.onOwn(log)
-    parts.witnessing.stored(log)
+    this.#finals(parts, parts.witnessing.stored(log))
     parts.reconfiguring.committed(tags)
     this.#announcing.grown()
     for (const fact of facts) this.#fold(parts, fact)
@@ -364,7 +364,7 @@ export class Machine {
     if (peer !== null) context.out.push({ type: 'ask-heads', peer })
     if (this.#announcing.isDue(context.now)) context.out.push({ type: 'announce-head' })
     const times = [liveness.wakeAtMs(), replication.wakeAtMs(), this.#announcing.wakeAtMs()]
-    if (!fence.passed) times.push(fence.wakeAtMs(), this.#askOwnAtMs)
+    if (!fence.passed) times.push(fence.wakeAtMs(context.now), this.#askOwnAtMs)
     else if (this.#stopping === null) {
       times.push(witnessing.wakeAtMs(connected, leaving))
       for (const run of runs.values()) times.push(run.wakeAtMs())

@@ -25,6 +25,8 @@ export class Reconfiguring {
   #admitted: readonly MemberId[]
   /** Something was said since that was looked at. */
   #changed = true
+  /** As they are: asked for after every event, and many authors may have said much. */
+  #states: ChangeState[] | null = null
 
   constructor(context: Context) {
     this.#context = context
@@ -36,12 +38,13 @@ export class Reconfiguring {
   fold(fact: Fact): void {
     if (!fact.kind.startsWith('epoch.')) return
     this.#changes.fold(fact)
-    this.#changed = true
+    this.#look()
   }
 
   /** The next epoch as it is proposed: every change, the most approved first. */
-  view(): ChangeState[] {
-    return this.#changes.states(this.#next, this.#context.roll.members)
+  view(): readonly ChangeState[] {
+    this.#states ??= this.#changes.states(this.#next, this.#context.roll.members)
+    return this.#states
   }
 
   /** Members that this node's people want to see go: nothing more of them is cosigned, so that nothing more becomes final. */
@@ -98,7 +101,7 @@ export class Reconfiguring {
     context.tell('info', 'epoch-begun', { epoch: call.number, members: call.members.length })
     if (wasMember && !roll.isMember(self)) return false
     this.#changes.begun(call.number)
-    this.#changed = true
+    this.#look()
     context.record('epoch', [context.draft('epoch.begun', null, { epoch: call.number, digest: fromHex(digest) })])
     return true
   }
@@ -111,6 +114,11 @@ export class Reconfiguring {
     if (!votes || this.#openedFor >= this.#next || !this.#own().some(({ approved }) => approved)) return
     this.#openedFor = this.#next
     context.out.push({ type: 'open-slot', epoch: this.#next, again: this.#changes.isVoting(this.#next) })
+  }
+
+  #look(): void {
+    this.#changed = true
+    this.#states = null
   }
 
   #admit(admit: (others: readonly MemberId[]) => void): void {

@@ -1,10 +1,12 @@
 /** What the machine answers to gossip, and against whom a rejected message counts. */
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { UPDATE_CONTRADICTS } from '../gossip/exchange.ts'
+import type { LogState } from '../ledger/replication.ts'
 import type { Context } from './context.ts'
 import type { NodeEvent, Ticket } from './events.ts'
 import type { Rejections } from './rejections.ts'
 import type { StudyRun } from './studyRun.ts'
+import type { Witnessing } from './witnessing.ts'
 
 interface Parts {
   readonly context: Context
@@ -34,4 +36,13 @@ export function updateHeard(
   if (judgement.verdict === 'accept') return verdict(parts, ticket, from, author, 'accept', null)
   verdict(parts, ticket, from, author, judgement.verdict, judgement.reason)
   if (judgement.reason === UPDATE_CONTRADICTS) parts.rejections.member(parts.context, author, judgement.reason)
+}
+
+/** Cosignatures that a witness tells of; gives the heads that are final with them. */
+export function cosignedHeard(
+  parts: Parts & { readonly witnessing: Witnessing },
+  { ticket, from, logs, valid }: Extract<NodeEvent, { type: 'cosigned-heard' }>,
+): LogState[] {
+  verdict(parts, ticket, from, from, valid ? 'accept' : 'reject', valid ? null : 'cosignature-invalid')
+  return valid ? parts.witnessing.heard(from, logs) : []
 }

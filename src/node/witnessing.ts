@@ -69,12 +69,14 @@ export class Witnessing {
     this.#metAtMs ??= this.#context.now
   }
 
-  /** A log is stored up to here, under a signed head. */
-  stored(head: LogState): void {
+  /** A log is stored up to here, under a signed head. Gives what is final with it: what an epoch pins of it, where that had not come yet. */
+  stored(head: LogState): LogState[] {
     const log = this.#log(head.author)
-    if (log.stored !== null && head.size <= log.stored.size) return
+    if (log.stored !== null && head.size <= log.stored.size) return []
     log.stored = head
     log.storedAtMs = this.#context.now
+    const pin = this.#context.roll.pinned(head.author)
+    return pin === null ? [] : this.begun([pin])
   }
 
   /**
@@ -120,15 +122,12 @@ export class Witnessing {
   }
 
   /**
-   * An epoch has begun. What it pins is final, for its quorum has signed it; of a log whose author left, what lies beyond its pin counts for
-   * nothing. Gives the heads that are final with it.
+   * An epoch has begun. What it pins is final where it is stored, for its quorum has signed it. Gives the heads that are final with it.
    */
   begun(pins: readonly LogState[]): LogState[] {
-    const { roll } = this.#context
     return pins.filter((pin) => {
       const log = this.#log(pin.author)
       if (log.frozen || log.stored === null || log.stored.size < pin.size || pin.size === 0) return false
-      if (!roll.isMember(pin.author)) log.stored = pin
       return this.#finality.noteFinal(pin)
     })
   }

@@ -10,7 +10,7 @@ import { Witness } from '../../src/daemon/witness.ts'
 import { emptyTip } from '../../src/ledger/chain.ts'
 import { formatCosigned, signCosignature } from '../../src/ledger/cosignature.ts'
 import { rootOf, type VerifiedHead } from '../../src/ledger/head.ts'
-import { rollOf } from '../../src/ledger/membership.ts'
+import { type Roll, rollOf } from '../../src/ledger/membership.ts'
 import { encodeFinal, type Statement } from '../../src/ledger/witnessWire.ts'
 import type { RequestHandler, Transport } from '../../src/net/transport.ts'
 import type { LogSize, NodeEvent } from '../../src/node/events.ts'
@@ -51,6 +51,7 @@ export async function open(
   { member: self, ...rest }: SigningKey,
   store: MemoryStore = new MemoryStore(),
   spoil: Spoil = (_, frame) => frame,
+  roll: Roll = rollOf(MEMBERS),
 ): Promise<PeerNode> {
   const key = { member: self, ...rest }
   const handlers = new Map<string, RequestHandler>()
@@ -78,7 +79,7 @@ export async function open(
     },
   } as unknown as Transport
   const log = (_: string, event: string) => void said.push(event)
-  const shared = { founding: FOUNDING, roll: rollOf(MEMBERS), store, transport, log }
+  const shared = { founding: FOUNDING, roll, store, transport, log }
   const logs = new Logs({ ...shared, self, room: { require: async () => undefined } })
   await logs.load()
   const feed = (event: NodeEvent) => void events.push(event)
@@ -87,7 +88,7 @@ export async function open(
   const tasks = new Tasks((_, error) => failures.push(error))
   const witness = new Witness({ ...shared, key, logs, tasks, cosigners: forks.cosigners, isLeaving: () => false })
   const onStoreFailed = (error: unknown) => void failures.push(error)
-  const epochs = { ask: async () => undefined }
+  const epochs = { ask: async () => roll.number }
   const tellFollowers = () => undefined
   const replicator = new Replicator({ logs, witness, forks, epochs, feed, tellFollowers, log, onStoreFailed })
   await logs.serve()

@@ -62,16 +62,17 @@ it('a final head comes to light however as many lie as a quorum bears, where all
 it('the wanted answers let pass at once, the needed ones after ten seconds, fewer never, and one member counts once', () => {
   const fence = new Fence(fenceNeeds(7), 5) // 3 needed, 5 wanted
   for (const i of [1, 2, 2, 2, 1]) fence.answered(member(i), START_MS)
-  assert.equal([fence.mayPass(5, START_MS + 3_600_000), fence.wakeAtMs()], [false, null])
+  assert.equal([fence.mayPass(5, START_MS + 3_600_000), fence.wakeAtMs(START_MS)], [false, null])
   fence.answered(member(3), START_MS + 100)
-  assert.equal([fence.wakeAtMs(), fence.mayPass(5, START_MS + 10_099)], [START_MS + 10_100, false])
+  assert.equal([fence.wakeAtMs(START_MS + 100), fence.mayPass(5, START_MS + 10_099)], [START_MS + 10_100, false])
   fence.answered(member(4), START_MS + 5_000)
-  assert.is(fence.wakeAtMs(), START_MS + 10_100, 'a further answer does not put it off')
+  assert.is(fence.wakeAtMs(START_MS + 5_000), START_MS + 10_100, 'a further answer does not put it off')
+  assert.is(fence.wakeAtMs(START_MS + 10_100), null, 'what time alone can do is done')
   assert.ok(fence.mayPass(5, START_MS + 10_100))
   const quick = new Fence(fenceNeeds(7), 5)
   for (let i = 1; i <= 5; i++) quick.answered(member(i), START_MS)
   assert.ok(quick.mayPass(5, START_MS))
-  assert.equal([quick.wakeAtMs(), quick.view(5, true)], [null, null])
+  assert.equal([quick.wakeAtMs(START_MS), quick.view(5, true)], [null, null])
 })
 
 it('a key that has signed nothing waits for the needed answers only', () => {
@@ -106,6 +107,27 @@ it('entries are lost for good where everybody has answered and nobody has heard 
   fence.ownHead({ size: 7 })
   assert.equal([fence.hasLost(5), fence.mayPass(5, START_MS)], [false, false], 'some of them are somewhere')
   assert.equal([fence.hasLost(7), fence.mayPass(7, START_MS)], [true, true], 'the rest is nowhere')
+})
+
+it('who has left does not answer for who has not', () => {
+  const fence = new Fence(fenceNeeds(4), 8)
+  for (let i = 1; i <= 2; i++) fence.answered(member(i), START_MS)
+  fence.need(fenceNeeds(3), [0, 2, 3].map(member), START_MS) // 2 others, 1 needed
+  assert.equal([fence.hasLost(5), fence.view(5, true)?.answered], [false, 1])
+  fence.answered(member(3), START_MS)
+  assert.ok(fence.hasLost(5))
+})
+
+it('where fewer members need fewer answers those that have come are enough, after the same wait; where more do they are not', () => {
+  const fence = new Fence(fenceNeeds(7), 5) // 3 needed, 5 wanted
+  for (let i = 1; i <= 2; i++) fence.answered(member(i), START_MS)
+  const six = Array.from({ length: 6 }, (_, i) => member(i))
+  fence.need(fenceNeeds(6), six, START_MS + 7_000) // 2 needed, 3 wanted
+  assert.is(fence.wakeAtMs(START_MS + 7_000), START_MS + 17_000)
+  fence.need(fenceNeeds(9), [...six, ...[6, 7, 8].map(member)], START_MS + 8_000) // 3 needed
+  assert.equal([fence.wakeAtMs(START_MS + 8_000), fence.mayPass(5, START_MS + 30_000)], [null, false])
+  fence.need(fenceNeeds(6), six, START_MS + 9_000)
+  assert.equal([fence.mayPass(5, START_MS + 18_999), fence.mayPass(5, START_MS + 19_000)], [false, true])
 })
 
 // the same in the machine

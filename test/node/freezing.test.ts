@@ -67,4 +67,10 @@ it('nobody waits for a deadline once all have contributed', () => {
   assert.is(proposesAt(START_MS, stateOf(START_MS, HOUR_MS / 1000, [ADA])), null)
 })
 
+it('the contribution of a member that has left stands for nobody who stays', () => {
+  const former = keyOf('former').member
+  assert.is(proposesAt(START_MS, stateOf(START_MS, HOUR_MS / 1000, [former])), START_MS + HOUR_MS)
+  assert.is(proposesAt(START_MS, stateOf(START_MS, HOUR_MS / 1000, [former, ADA])), null)
+})
+
 it.run()
