@@ -62,7 +62,7 @@ async function allFinal(nodes: readonly TestNode[]): Promise<void> {
 it('a hospital joins four others by the votes of the nodes, reads all logs, and is witnessed by all', () =>
   inFolder(async (folder, nodes) => {
     nodes.push(...(await consortium(folder, ['north', 'south', 'east', 'west'])))
-    const [north, south, east] = nodes as [TestNode, TestNode, TestNode, TestNode]
+    const [north, south, east, west] = nodes as [TestNode, TestNode, TestNode, TestNode]
     await startAll(nodes)
     const harbour = await initialised(folder, 'harbour', north)
     const change = await proposed(north, 'add', join(harbour.home, 'card.txt'))
@@ -72,6 +72,12 @@ it('a hospital joins four others by the votes of the nodes, reads all logs, and 
     nodes.push(harbour)
     await harbour.start()
     assert.is((await harbour.status())?.fence?.admitted, false)
+    await until(20_000, 'west to be told', async () => (await west.status())?.changes.length === 1)
+    const doctor = await consilium(['doctor', '--home', west.home])
+    assert.match(
+      doctor.out,
+      /LOOK +change [0-9a-f]{12} +"harbour" joins, with epoch 1: this hospital has not said yes or no/,
+    )
     await approved([south, east], change)
     await epochIs(nodes, 1)
     await signing(nodes)
