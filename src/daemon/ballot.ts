@@ -1,12 +1,11 @@
 /** This node's part in the decision slot of the next epoch: its state on disk, its votes by gossip, its waits. */
 import type { SigningKey } from '../core/ed25519.ts'
 import { ConsiliumError, exhaustive, messageOf } from '../core/errors.ts'
-import type { MemberId } from '../core/ids.ts'
+import type { Digest, MemberId } from '../core/ids.ts'
 import { type Epoch, encodeEpoch, epochSlot, type Membership } from '../ledger/epoch.ts'
 import { Slot, type SlotAction, type SlotEvent } from '../ledger/slot.ts'
 import { encodeMessage, type OpenedMessage, openMessage, type SlotRules, type Value } from '../ledger/slotMessage.ts'
 import { decodeSlotState, encodeSlotState, FRESH, type SlotState } from '../ledger/slotState.ts'
-import { RESEND_MS } from '../ledger/slotTimes.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Verdict } from '../net/transport.ts'
 import type { EpochValues } from './epochValues.ts'
@@ -15,6 +14,13 @@ import { Turns } from './turns.ts'
 
 const JUDGE_AGAIN_MS = 1_000 // entries that a value pins are on their way
 const STATE = 'slot/'
+
+/** How long this node cosigns nothing for the vote, and lets the logs settle. */
+export const BALLOT_TIMING = {
+  roundMs: 20_000, // from a round's beginning: proposal and both votes take seconds
+  preparedMs: 600_000, // while a value is known to be prepared: who was cut off between the votes is back by then, or finality goes on without
+  settleMs: 3_000, // what was cosigned before the others stopped comes here before it is pinned
+}
 
 /** What a ballot works with. */
 export interface BallotParts {
@@ -35,19 +41,37 @@ interface Running {
   readonly before: Epoch
   readonly slot: Slot
   readonly rules: SlotRules
+  round: number
+  /** A value is known to be prepared: it may be decided without this node. */
+  prepared?: boolean
 }
 
 /** One per daemon. All that happens to the slot happens in turn, so that nothing is said before the state that it follows from is durable. */
 export class Ballot {
   readonly #parts: BallotParts
+  readonly #timing: typeof BALLOT_TIMING
   readonly #turns = new Turns<'slot'>()
   readonly #timers = new Set<ReturnType<typeof setTimeout>>()
   #running: Running | null = null
   #wake: ReturnType<typeof setTimeout> | undefined
+  #release: ReturnType<typeof setTimeout> | undefined
   #closed = false
+  #holds = false
+  #holdUntilMs = 0
+  /** Values that this node would vote for while it holds. */
+  readonly #accepted = new Set<Digest>()
 
-  constructor(parts: BallotParts) {
+  constructor(parts: BallotParts, timing: typeof BALLOT_TIMING = BALLOT_TIMING) {
     this.#parts = parts
+    this.#timing = timing
+  }
+
+  /**
+   * True while nothing may be cosigned. A value pins the logs, and nothing that this node cosigned may lie beyond its pins when it commits to
+   * it: else two histories beyond a pin could become final, one with the members before and one with those after.
+   */
+  get holds(): boolean {
+    return this.#holds
   }
 
   /**
@@ -55,6 +79,7 @@ export class Ballot {
    * what it said then is lost.
    */
   open(epoch: number, again: boolean): Promise<boolean> {
+    if (epoch === this.#parts.membership.current.number + 1) this.#hold(this.#timing.roundMs) // at once: it may have voted before a restart
     return this.#turns.run('slot', async () => {
       const { membership, store, log } = this.#parts
       if (epoch !== membership.current.number + 1) return false
@@ -77,7 +102,6 @@ export class Ballot {
   /** Votes from here on. */
   async vote(epoch: number): Promise<void> {
     await this.#run(() => this.#turns.run('slot', () => this.#start(epoch)))
-    await this.#offer()
   }
 
   /** A message of the slot, by gossip: whether gossip is to carry it on. Errors: those of `openMessage`, `vote-author`; they blame the sender. */
@@ -123,12 +147,51 @@ export class Ballot {
     if (this.#running !== null || epoch !== before.number + 1) return
     const rules = epochSlot(before)
     const slot = new Slot(rules, key, (await this.#saved(rules)) ?? FRESH)
-    this.#running = { before, slot, rules }
+    this.#running = { before, slot, rules, round: slot.state.round }
     await this.#carryOut(slot.start(Date.now()), this.#running)
+    await this.#beginRound(this.#running)
+  }
+
+  /** Holds, lets the logs settle, then offers what they have come to. */
+  async #beginRound(running: Running): Promise<void> {
+    running.round = running.slot.state.round
+    this.#hold(this.#timing.roundMs)
+    await this.#carryOut(running.slot.step({ type: 'offer', value: null }, Date.now()), running)
+    this.#later(this.#timing.settleMs, running, () => void this.#offer())
+  }
+
+  #hold(ms: number): void {
+    const untilMs = Date.now() + ms
+    if (this.#closed || untilMs <= this.#holdUntilMs) return
+    this.#holdUntilMs = untilMs
+    this.#holds = true
+    clearTimeout(this.#release)
+    this.#release = setTimeout(() => void this.#run(() => this.#letGo()), ms)
+  }
+
+  /** What was accepted has to be looked at again, before anything is cosigned. */
+  async #letGo(): Promise<void> {
+    await this.#turns.run('slot', async () => {
+      const running = this.#running
+      const digests = [...this.#accepted]
+      this.#accepted.clear()
+      if (running !== null) {
+        for (const value of digests)
+          await this.#carryOut(running.slot.step({ type: 'judged', value, accepted: null }, Date.now()), running)
+        await this.#carryOut(running.slot.step({ type: 'offer', value: null }, Date.now()), running)
+        if (running.slot.state.locked !== null)
+          this.#parts.log('warn', 'vote-stuck', { epoch: running.rules.number, means: 'other voters are away' })
+      }
+      if (Date.now() >= this.#holdUntilMs) this.#holds = false
+    })
   }
 
   #end(): void {
     this.#running = null
+    this.#holds = false
+    this.#holdUntilMs = 0
+    this.#accepted.clear()
+    clearTimeout(this.#release)
     clearTimeout(this.#wake)
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
@@ -144,7 +207,15 @@ export class Ballot {
     await this.#turns.run('slot', async () => {
       const running = this.#running
       if (running === null || this.#closed || rules.number !== running.rules.number) return
+      if (event.type === 'offer' && event.value !== null) this.#accepted.add(event.value.digest)
+      if (event.type === 'judged' && event.accepted) this.#accepted.add(event.value)
       await this.#carryOut(running.slot.step(event, Date.now()), running)
+      const { round, valid, locked } = running.slot.state
+      if (round !== running.round) await this.#beginRound(running)
+      if (!running.prepared && (valid !== null || locked !== null)) {
+        running.prepared = true
+        this.#hold(this.#timing.preparedMs)
+      }
     })
   }
 
@@ -187,23 +258,27 @@ export class Ballot {
     }
   }
 
-  async #judge(value: Value): Promise<void> {
+  /** Entries that it pins may be on their way, for as long as this node holds for it. */
+  async #judge(value: Value, again = false): Promise<void> {
     await this.#run(async () => {
       const running = this.#running
       if (running === null) return
-      const accepted = await this.#parts.values.judge(value, running.before)
+      if (!again) this.#hold(this.#timing.roundMs) // before it looks at what it has cosigned
+      const accepted = this.#holds ? await this.#parts.values.judge(value, running.before) : false
       if (accepted !== null) return this.#feed({ type: 'judged', value: value.digest, accepted }, running.rules)
-      this.#later(JUDGE_AGAIN_MS, running, () => void this.#judge(value))
+      this.#later(JUDGE_AGAIN_MS, running, () => void this.#judge(value, true))
     })
   }
 
-  /** What it proposes in its turn, anew from time to time: the logs go on meanwhile. */
+  /** What it proposes in its turn. */
   async #offer(): Promise<void> {
     await this.#run(async () => {
       const running = this.#running
       if (running === null) return
-      await this.#feed({ type: 'offer', value: await this.#parts.values.offer(running.before) }, running.rules)
-      this.#later(RESEND_MS, running, () => void this.#offer())
+      if (!this.#holds) return
+      const value = this.#parts.values.offer(running.before)
+      if (value === null) return this.#later(this.#timing.settleMs, running, () => void this.#offer())
+      await this.#feed({ type: 'offer', value }, running.rules)
     })
   }
 

@@ -115,10 +115,10 @@ export class Daemon {
       log,
     })
     const { logs } = this
-    const isLeaving = (member: MemberId): boolean => this.#machine.leaving.has(member)
+    const isVoting = (): boolean => this.#reconfiguration.isVoting
     this.forks = new Forks({ ...shared, logs, feed, publish: this.#publisher.witness, log })
     const watching = { tasks: this.#tasks, cosigners: this.forks.cosigners, log }
-    const witness = new Witness({ ...shared, ...watching, key: home.key.signing, logs, isLeaving })
+    const witness = new Witness({ ...shared, ...watching, key: home.key.signing, logs, isVoting })
     this.witness = witness
     this.scrub = new Scrub({ ...shared, daemon: this, feed, log }, (error) => this.#fail(error))
     this.#reconfiguration = new Reconfiguration({

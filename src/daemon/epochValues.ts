@@ -31,11 +31,13 @@ export class EpochValues {
   }
 
   /** What this node proposes in its turn, after the epoch `before`: the most approved change that a quorum and its own people approve. Null where there is none. */
-  async offer(before: Epoch): Promise<Value | null> {
+  offer(before: Epoch): Value | null {
+    const pins = this.#pins(before)
+    if (pins === null) return null
     for (const { change } of this.#wanted()) {
       const members = membersAfter(before.members, change)
       try {
-        const content = epochContent(before, members, await this.#pins(before, members))
+        const content = epochContent(before, members, pins)
         return epochSlot(before).read(content)
       } catch (error) {
         if (!(error instanceof ConsiliumError)) throw error // one that can be no epoch: names or keys that are there already
@@ -49,8 +51,7 @@ export class EpochValues {
     const epoch = readEpoch(content, before)
     if (!this.#wanted().some(({ change }) => sameMembers(membersAfter(before.members, change), epoch.members)))
       return false
-    const leaving = before.members.filter(({ key }) => !epoch.members.some((member) => member.key === key))
-    for (const { key } of leaving) if (!(await this.#keepsAll(key, epoch))) return false
+    for (const { key } of before.members) if (!(await this.#keepsAll(key, epoch))) return false
     for (const pin of epoch.pins.values()) {
       const fits = await this.#fits(pin, before)
       if (fits !== true) return fits
@@ -67,21 +68,21 @@ export class EpochValues {
     })
   }
 
-  /** Where every log stands: those of members that stay at what is final, those of members that leave as far as they came. */
-  async #pins(before: Epoch, members: readonly { readonly key: MemberId }[]): Promise<Pin[]> {
+  /** Every log as far as it has come here; of a forked one, what is final. Null where something final is still on its way. */
+  #pins(before: Epoch): Pin[] | null {
     const { logs, final } = this.#parts
     const pins: Pin[] = []
     for (const { key } of before.members) {
-      const stays = members.some((member) => member.key === key) || logs.isForked(key)
       const stored = logs.sizeOf(key)
-      const known = stays ? final(key) : stored
-      if (known === null || known.size > stored.size || known.size <= (before.pins.get(key)?.size ?? 0)) continue
-      pins.push(known)
+      const known = final(key)
+      const pin = logs.isForked(key) ? known : stored
+      if ((known?.size ?? 0) > stored.size) return null
+      if (pin !== null && pin.size > (before.pins.get(key)?.size ?? 0)) pins.push(pin)
     }
     return pins
   }
 
-  /** Whether the pin of a log that ends lets nothing go that this node has cosigned: none of it may be final. */
+  /** Whether the pin of a log lets nothing go that this node has cosigned: none of it may be final. */
   async #keepsAll(author: MemberId, epoch: Epoch): Promise<boolean> {
     const { logs, witness, final } = this.#parts
     const pinned = epoch.pins.get(author)?.size ?? 0

@@ -106,7 +106,8 @@ export class Logs {
   async readFacts(): Promise<Fact[]> {
     const facts: Fact[][] = []
     for (const author of this.authors()) facts.push(await this.facts.read(author))
-    const all = facts.flat() // there may be more than a call has room for arguments
+    const { roll } = this.#parts
+    const all = facts.flat().filter(({ author, seq }) => roll.governing(author, seq + 1) !== null) // what a former member wrote beyond its pin decides nothing
     this.redactions.find(all)
     return all
   }

@@ -1,4 +1,5 @@
 /** Changes of the membership at this node: who may connect, the vote on the next epoch, and the epochs that have begun. */
+import { setTimeout } from 'node:timers/promises'
 import type { MemberId } from '../core/ids.ts'
 import type { ChangeState } from '../governance/changes.ts'
 import { type Epoch, Membership } from '../ledger/epoch.ts'
@@ -14,7 +15,10 @@ import { readText, writeAtomically } from './files.ts'
 import type { Home } from './home.ts'
 import type { Log } from './log.ts'
 import type { Logs } from './logs.ts'
+import { Turns } from './turns.ts'
 import type { Witness } from './witness.ts'
+
+const PARTING_MS = 1_000 // a message of the slot takes a few hops
 
 /** What it works with. `changes` and `final` are the machine's. */
 export interface ReconfigurationParts {
@@ -36,6 +40,7 @@ export class Reconfiguration {
   readonly #parts: ReconfigurationParts
   readonly #ballot: Ballot
   readonly #epochs: Epochs
+  readonly #turns = new Turns<'admit'>()
 
   constructor(parts: ReconfigurationParts) {
     this.#parts = parts
@@ -63,6 +68,11 @@ export class Reconfiguration {
     return this.#epochs.ask(peer, signal)
   }
 
+  /** Nothing may be cosigned meanwhile. */
+  get isVoting(): boolean {
+    return this.#ballot.holds
+  }
+
   /** A message of the slot. Errors: those of `Ballot.hear`. */
   hear(message: Uint8Array, author: MemberId): Promise<Verdict> {
     return this.#ballot.hear(message, author)
@@ -78,7 +88,7 @@ export class Reconfiguration {
   }
 
   async #carryOut(action: Extract<Action, { type: 'admit' | 'open-slot' | 'vote' }>): Promise<void> {
-    if (action.type === 'admit') return this.#admit(action.members)
+    if (action.type === 'admit') return this.#turns.run('admit', () => this.#admit(action.members))
     if (action.type === 'vote') return this.#ballot.vote(action.epoch)
     const { epoch, again } = action
     if (await this.#ballot.open(epoch, again)) this.#parts.feed({ type: 'slot-opened', epoch })
@@ -88,8 +98,11 @@ export class Reconfiguration {
     this.#ballot.close()
   }
 
+  /** Who is to go is told of the decision first. */
   async #admit(members: readonly MemberId[]): Promise<void> {
     const { home, transport } = this.#parts
+    if (transport.peers().some(({ member, connected }) => connected && !members.includes(member)))
+      await setTimeout(PARTING_MS, undefined, { ref: false })
     const listed = new Map(home.consortium.members.map(({ key, addresses }) => [key, addresses]))
     await transport.setMembers(members.map((id) => ({ id, addresses: listed.get(id) ?? [] })))
   }

@@ -49,8 +49,8 @@ export interface WitnessParts {
   readonly store: LogStore
   readonly transport: Transport
   readonly logs: Pick<Logs, 'newest' | 'isForked'>
-  /** Members that are to go: nothing more of them is cosigned. */
-  readonly isLeaving: (member: MemberId) => boolean
+  /** This node votes on an epoch that pins the logs where they stand: nothing is cosigned beyond. */
+  readonly isVoting: () => boolean
   readonly tasks: CosignatureWatchParts['tasks']
   readonly cosigners: CosignatureWatchParts['cosigners']
   readonly log: Log
@@ -104,14 +104,15 @@ export class Witness {
   /** Cosigns a head, or says why not. What is signed is durable before the signature exists. */
   cosign(log: LogSize): Promise<CosignRefusal | null> {
     return this.#turns.run(log.author, async () => {
-      const { store, key, founding, logs, isLeaving } = this.#parts
+      const { store, key, founding, logs, isVoting } = this.#parts
+      if (isVoting()) return 'voting'
       const head: Witnessed = { size: log.size, root: fromHex(log.root) }
       const last = await store.witnessed(log.author)
       const size = (await store.head(log.author))?.size ?? 0
       const tree = new TreeReader(store, log.author)
       const rootAtHead = head.size <= size ? await tree.root(head.size) : null
       const rootAtLast = last !== undefined && last.size <= size ? await tree.root(last.size) : null
-      const frozen = logs.isForked(log.author) || this.kept.contradicting.has(log.author) || isLeaving(log.author)
+      const frozen = logs.isForked(log.author) || this.kept.contradicting.has(log.author)
       const refusal = cosignRefusal({ last, size, rootAtLast, rootAtHead, frozen }, head)
       if (refusal !== null) return refusal
       await store.putWitnessed(log.author, head)

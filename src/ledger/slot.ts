@@ -22,11 +22,11 @@ import { type Equivocation, isEquivocation, type Phase, ROUND_MAX, signVote, typ
 
 const ACCUSED_MAX = 2_000 // both member sets: evidence is given out once for each voter
 
-/** What happens to a slot. `offer` names what this member proposes in its turn, null where nothing any more; `judged` answers a `judge`, and may come again with another answer. */
+/** What happens to a slot. `offer` names what this member proposes in its turn, null where nothing any more; `judged` answers a `judge`, and may come again with another answer; null takes it back: it is asked again where that matters. */
 export type SlotEvent =
   | OpenedMessage
   | { readonly type: 'offer'; readonly value: Value | null }
-  | { readonly type: 'judged'; readonly value: Digest; readonly accepted: boolean }
+  | { readonly type: 'judged'; readonly value: Digest; readonly accepted: boolean | null }
   | { readonly type: 'wake' }
 
 /**
@@ -120,7 +120,8 @@ export class Slot {
         if (event.value !== null) this.#judged.note(event.value.digest, true)
         break
       case 'judged':
-        this.#judged.note(event.value, event.accepted)
+        if (event.accepted === null) this.#judged.forget(event.value)
+        else this.#judged.note(event.value, event.accepted)
         break
       case 'wake':
         break
@@ -147,25 +148,23 @@ export class Slot {
   }
 
   #onProposal(proposal: Proposal, now: number): void {
-    const { vote, value, certificate } = proposal
+    const { vote, certificate } = proposal
     if (vote.voter === this.#key.member) return this.#onOwn(vote)
     this.#claim(vote.voter, vote.round, now)
     if (certificate !== null) this.#onCertificate(certificate, now)
     if (!this.#tally.remembers(vote.round)) return
     this.#accuse(this.#tally.propose(proposal))
-    if (this.#tally.proposal(vote.round)?.value.digest === value.digest) this.#ask(value)
   }
 
   /** Its votes need not be counted one by one: a quorum of them was checked when it was opened. */
   #onCertificate(certificate: Certificate, now: number): void {
-    const { phase, round, value } = certificate
+    const { phase, round } = certificate
     if (phase === 'commit') return this.#decide(certificate)
     for (const vote of votesOf(certificate, this.#rules.number)) {
       if (vote.voter === this.#key.member) this.#onOwn(vote)
       else this.#claim(vote.voter, round, now)
     }
     this.#keepPrepared(certificate)
-    this.#ask(value)
   }
 
   /** A vote with this key that this machine does not know of comes from a copy of it, or from a future that its disk has lost. */
@@ -183,8 +182,10 @@ export class Slot {
     if (reached !== null && this.#state.decided === null && !this.#halted) this.#startRound(reached, now)
   }
 
-  #ask(value: Value): void {
-    if (this.#state.decided === null && this.#judged.ask(value.digest)) this.#out.push({ type: 'judge', value })
+  /** Asked for where it matters, and only then; null until it is answered. */
+  #judgement(value: Value): boolean | null {
+    if (this.#judged.ask(value.digest)) this.#out.push({ type: 'judge', value })
+    return this.#judged.of(value.digest)
   }
 
   #accuse(equivocation: Equivocation | null): void {
@@ -263,7 +264,7 @@ export class Slot {
     const { digest } = proposal.value
     const { validRound } = proposal.vote
     const free = locked === null || locked.value === digest || (validRound !== null && locked.round <= validRound)
-    const accepted = free ? this.#judged.of(digest) : false
+    const accepted = free ? this.#judgement(proposal.value) : false
     if (accepted === null) return false
     this.#cast('prepare', accepted ? digest : null)
     return true
@@ -273,16 +274,16 @@ export class Slot {
   #noteValid(): boolean {
     const newest = this.#prepared
     if (newest === null || newest.round <= (this.#state.valid?.round ?? -1)) return false
-    if (this.#judged.of(newest.value.digest) !== true) return false
+    if (this.#judgement(newest.value) !== true) return false
     this.#set({ valid: newest })
     return true
   }
 
-  /** Lines 36 and 44: a prepared value is locked and committed to; where a quorum prepared none, nobody waits. */
+  /** Lines 36 and 44: a prepared value is locked and committed to, if it is still accepted; where a quorum prepared none, nobody waits. */
   #commit(): boolean {
     const { round, prepare, commit, valid } = this.#state
     if (prepare === null || commit !== null) return false
-    if (valid?.round === round) {
+    if (valid?.round === round && this.#judgement(valid.value) === true) {
       this.#set({ locked: { round, value: valid.value.digest } })
       this.#cast('commit', valid.value.digest)
       return true

@@ -161,6 +161,11 @@ export class Judgements {
     if (this.#known.size > JUDGED_MAX) this.#known.delete(this.#known.keys().next().value as Digest)
   }
 
+  /** As if nobody had been asked. */
+  forget(value: Digest): void {
+    this.#known.delete(value)
+  }
+
   /** Whether to ask: nobody has been asked yet. */
   ask(value: Digest): boolean {
     const unknown = !this.#known.has(value)

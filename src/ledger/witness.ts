@@ -18,12 +18,15 @@ export interface WitnessedLog {
   readonly rootAtLast: Uint8Array | null
   /** Root over the first `head.size` entries as stored here; null where fewer are stored. */
   readonly rootAtHead: Uint8Array | null
-  /** Its key signed conflicting heads, or its author is about to leave. */
+  /** Its key signed conflicting heads. */
   readonly frozen: boolean
 }
 
-/** Why not. `not-stored` and `older` cost nobody anything; `conflict` is a fork or a store that lost something. */
-export type CosignRefusal = 'frozen' | 'not-stored' | 'older' | 'conflict'
+/**
+ * Why not. `not-stored`, `older` and `voting` (on an epoch, see `daemon/ballot.ts`) cost nobody anything; `conflict` is a fork or a store that
+ * lost something.
+ */
+export type CosignRefusal = 'frozen' | 'not-stored' | 'older' | 'conflict' | 'voting'
 
 /**
  * Null where the head may be cosigned. Its author's signature has been checked. A head of the size cosigned last may be cosigned again

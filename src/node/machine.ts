@@ -94,11 +94,6 @@ export class Machine {
     return this.#parts.witnessing.finality
   }
 
-  /** Members of whom nothing more is cosigned, because this node's people want to see them go. */
-  get leaving(): ReadonlySet<MemberId> {
-    return this.#parts?.reconfiguring.leaving() ?? new Set()
-  }
-
   #handle(event: Exclude<NodeEvent, Booted>, parts: Parts): void {
     if (this.#stopping !== null && LEARNED.has(event.type)) return // done again after the next start
     switch (event.type) {
@@ -354,10 +349,9 @@ export class Machine {
     const connected = liveness.view().length
     if (!fence.passed) this.#advanceFence(parts)
     if (this.#stopping === null) reconfiguring.advance(fence.passed, (others) => liveness.admit(others))
-    const { leaving } = this
     if (fence.passed && this.#stopping === null) {
       for (const run of runs.values()) run.advance()
-      witnessing.advance(connected, leaving)
+      witnessing.advance(connected)
     }
     for (const fetch of replication.due(context.now)) context.out.push({ type: 'replicate', ...fetch })
     const peer = liveness.dueForHeads(context.now)
@@ -366,7 +360,7 @@ export class Machine {
     const times = [liveness.wakeAtMs(), replication.wakeAtMs(), this.#announcing.wakeAtMs()]
     if (!fence.passed) times.push(fence.wakeAtMs(context.now), this.#askOwnAtMs)
     else if (this.#stopping === null) {
-      times.push(witnessing.wakeAtMs(connected, leaving))
+      times.push(witnessing.wakeAtMs(connected))
       for (const run of runs.values()) times.push(run.wakeAtMs())
     }
     const atMs = Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY))

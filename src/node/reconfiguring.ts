@@ -47,11 +47,6 @@ export class Reconfiguring {
     return this.#states
   }
 
-  /** Members that this node's people want to see go: nothing more of them is cosigned, so that nothing more becomes final. */
-  leaving(): ReadonlySet<MemberId> {
-    return new Set(this.#own().flatMap(({ change }) => change.remove))
-  }
-
   /** All that may connect: the other members, and those whom this node's people want as members. Sorted as the roll is, newcomers last. */
   others(): MemberId[] {
     const { self, roll } = this.#context

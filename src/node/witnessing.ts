@@ -137,8 +137,8 @@ export class Witnessing {
     this.#log(author).frozen = true
   }
 
-  /** Everything that is due now; nothing of those who are `leaving` is cosigned. */
-  advance(connected: number, leaving: ReadonlySet<MemberId>): void {
+  /** Everything that is due now. */
+  advance(connected: number): void {
     const context = this.#context
     if (this.#askIsDue(connected)) {
       this.#askedSize = this.#log(context.self).stored?.size ?? 0
@@ -147,7 +147,7 @@ export class Witnessing {
       context.out.push({ type: 'ask-cosign' })
     }
     for (const [author, log] of this.#logs) {
-      const head = author === context.self || leaving.has(author) ? null : this.#dueFor(author, log)
+      const head = author === context.self ? null : this.#dueFor(author, log)
       if (head === null || !this.#mayGrow(head)) continue
       log.busy = true
       context.out.push({ type: 'cosign', log: head })
@@ -160,14 +160,14 @@ export class Witnessing {
   }
 
   /** When `advance` may next have something to do without another event. */
-  wakeAtMs(connected: number, leaving: ReadonlySet<MemberId>): number | null {
+  wakeAtMs(connected: number): number | null {
     const times: number[] = []
     if (this.#untold.size > 0) times.push(this.#toldAtMs + ANSWER_MS)
     const own = this.#log(this.#context.self).stored
     if (connected > 0 && own !== null && own.size > this.#finalSize(own.author)) times.push(this.#askAtMs(own.size))
     for (const [author, log] of this.#logs) {
       if (author === this.#context.self || log.busy || log.frozen || log.stored === null) continue
-      if (leaving.has(author) || !this.#mayGrow(log.stored)) continue
+      if (!this.#mayGrow(log.stored)) continue
       if (log.stored.size > this.#finalSize(author)) times.push(this.#quietAtMs(log))
     }
     return times.length === 0 ? null : Math.min(...times)

@@ -9,21 +9,7 @@ import { decodeMessage, encodeMessage, proposerOf, type SlotMessage, type Value 
 import { decodeSlotState, type SlotState } from '../../src/ledger/slotState.ts'
 import { signVote, type Vote } from '../../src/ledger/vote.ts'
 import { MemoryStore } from '../../src/store/memoryStore.ts'
-import {
-  ADA,
-  BEN,
-  CLEO,
-  Clock,
-  DAN,
-  EVE,
-  epochOf,
-  FOUNDING,
-  FOUR,
-  type Person,
-  pinOf,
-  recordOf,
-  settled,
-} from './epochKit.ts'
+import { ADA, BEN, CLEO, Clock, DAN, EVE, epochOf, FOUNDING, FOUR, type Person, pinOf, settled } from './epochKit.ts'
 
 const it = suite('ballot')
 const clock = new Clock()
@@ -56,7 +42,7 @@ class Node {
   readonly begun: number[] = []
   readonly ballot: Ballot
   /** What it proposes, and what it thinks of what others do. */
-  offers: () => Promise<Value | null> = async () => VALUE
+  offers: () => Value | null = () => VALUE
   judges: (value: Value) => Promise<boolean | null> = async () => true
   /** Called before each write. */
   writes: () => Promise<void> = async () => undefined
@@ -166,6 +152,43 @@ it('four members and the hospital that joins them decide one epoch, once each; o
   assert.is(clock.pending, 0, 'and nobody waits for anything')
 })
 
+it('nothing is cosigned while a round begins; what was accepted is looked at again before anything is', async () => {
+  const proposer = FIVE.find(({ key }) => key.member === proposerOf(RULES, 0)) as Person
+  const other = FOUR.find((person) => person !== proposer) as Person
+  const [one, two] = [new Node(proposer), new Node(other)]
+  const judged: boolean[] = []
+  two.judges = async () => judged.push(two.ballot.holds) > 0
+  assert.not.ok(one.ballot.holds)
+  for (const node of [one, two]) await node.votes()
+  for (let i = 0; i < 60 && judged.length === 0; i++) {
+    await settled()
+    clock.next()
+  }
+  assert.equal(judged, [true], 'it holds before it looks at what it has cosigned')
+  const released = async () => {
+    for (let i = 0; i < 60 && (one.ballot.holds || two.ballot.holds); i++) {
+      await settled()
+      clock.next()
+    }
+    await settled()
+    return !one.ballot.holds && !two.ballot.holds
+  }
+  assert.ok(await released(), 'two of four: nothing is prepared, and finality goes on')
+  assert.not.ok(
+    [one, two].some(({ statements }) =>
+      statements.some((said) => said.startsWith('commit 0 ') && !said.endsWith('none')),
+    ),
+  )
+  for (const person of FIVE.filter((person) => person !== proposer && person !== other)) await new Node(person).votes()
+  await decided(world)
+  assert.ok(judged.length > 1, 'the same value was judged again')
+  assert.ok(
+    judged.every((held) => held),
+    'never without holding',
+  )
+  for (const { ballot } of world) assert.not.ok(ballot.holds, 'the slot is over')
+})
+
 it('nothing is said before the state that it follows from is durable', async () => {
   const nodes = FIVE.map((person) => new Node(person))
   for (const node of nodes) assert.ok(await node.ballot.open(1, false))
@@ -235,7 +258,7 @@ it('a node that ends in the midst of a vote goes on from its state, and says no 
   world.splice(world.indexOf(first), 1)
   const again = new Node(DAN, first.store.reopen())
   again.judges = async () => false // its people have changed their minds: what it said stays said
-  again.offers = async () => null
+  again.offers = () => null
   assert.ok(await again.ballot.open(1, true))
   for (const node of rest) node.deaf = false
   const eve = new Node(EVE)
@@ -283,7 +306,7 @@ it('messages of another slot are ignored, one that is signed by another than its
 it('a value of which entries are on their way is judged again, and decided when they are here', async () => {
   const nodes = await startedBy([ADA, BEN])
   const late = new Node(CLEO)
-  late.offers = async () => null
+  late.offers = () => null
   let asked = 0
   late.judges = async () => (++asked < 4 ? null : true)
   const eve = new Node(EVE)
@@ -297,7 +320,7 @@ it('an epoch that begins while a value is judged or composed ends the slot, what
   const slow = nodes.find(({ member }) => member !== proposerOf(RULES, 0)) as Node
   const answers: ((answer: boolean | null) => void)[] = []
   slow.judges = () => new Promise((resolve) => answers.push(resolve))
-  slow.offers = async () => null
+  slow.offers = () => null
   await slow.votes()
   for (const node of nodes) if (node !== slow) await node.votes()
   await decided(nodes)
@@ -307,30 +330,6 @@ it('an epoch that begins while a value is judged or composed ends the slot, what
   await settled()
   assert.equal([slow.begun, slow.failures, slow.said.length], [[1], [], said])
   assert.is(clock.pending, 0)
-})
-
-it('what was composed for one epoch is not proposed in the slot of the next', async () => {
-  const next = new Membership(FOUNDING, [recordOf(before(), FIVE, PINS)]).current
-  const proposer = FIVE.find(({ key }) => key.member === proposerOf(epochSlot(next), 0)) as Person
-  const node = new Node(proposer)
-  let answer = (_: Value): void => undefined
-  node.offers = () =>
-    new Promise((resolve) => {
-      answer = resolve
-    })
-  assert.ok(await node.ballot.open(1, false))
-  const voting = node.ballot.vote(1)
-  await settled()
-  node.membership.add(recordOf(before(), FIVE, PINS))
-  await node.ballot.begun()
-  node.rules = epochSlot(next)
-  node.offers = async () => null
-  assert.ok(await node.ballot.open(2, false))
-  await node.ballot.vote(2)
-  answer(VALUE)
-  await voting
-  await settled()
-  assert.equal([node.said, node.failures], [[], []])
 })
 
 it('close ends everything at once: a write under way is the last, and nothing is said or set after it', async () => {

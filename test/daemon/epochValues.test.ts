@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fromHex, utf8 } from '../../src/core/bytes.ts'
 import { sha256 } from '../../src/core/digest.ts'
-import type { MemberId } from '../../src/core/ids.ts'
+import type { Digest, MemberId } from '../../src/core/ids.ts'
 import { EpochValues } from '../../src/daemon/epochValues.ts'
 import { type ChangeState, changeOf } from '../../src/governance/changes.ts'
 import { Membership, readEpoch } from '../../src/ledger/epoch.ts'
@@ -84,7 +84,7 @@ function valuesOf(
 const STAY = new Map<Person, Held>([
   [ADA, { size: 50, final: 40 }],
   [BEN, { size: 9, final: 9 }],
-  [CLEO, { size: 30, final: 31 }],
+  [CLEO, { size: 31, final: 31 }],
   [DAN, { size: 60, final: 52, cosigned: 55 }],
 ])
 const but = (person: Person, held: Held): Map<Person, Held> => new Map(STAY).set(person, held)
@@ -103,26 +103,25 @@ const pinsOf = (content: Uint8Array, before = BEFORE): Record<string, number> =>
   )
 }
 
-it('who stays is pinned at its newest final head that is stored, who leaves as far as it is stored', async () => {
-  const stays = await valuesOf(STAY, [JOIN]).offer(BEFORE)
-  assert.equal(
-    pinsOf(stays?.content as Uint8Array),
-    { Ada: 40, Ben: 9, Cleo: 0, Dan: 52 },
-    'what is final of Cleo is not here yet',
-  )
-  const leaves = await valuesOf(STAY, [LEAVE]).offer(BEFORE)
-  assert.equal(pinsOf(leaves?.content as Uint8Array), { Ada: 40, Ben: 9, Cleo: 0, Dan: 60 })
-  const forked = await valuesOf(but(DAN, { size: 60, final: 52, forked: true }), [LEAVE]).offer(BEFORE)
-  assert.is(pinsOf(forked?.content as Uint8Array).Dan, 52, 'of two histories only what is final')
-  const bare = await valuesOf(new Map(), [JOIN]).offer(BEFORE)
-  assert.equal(pinsOf(bare?.content as Uint8Array), { Ada: 0, Ben: 0, Cleo: 0, Dan: 0 })
+it('every log is pinned as far as it is stored, a forked one as far as it is final; nothing is offered while something final is on its way', () => {
+  const all = { Ada: 50, Ben: 9, Cleo: 31, Dan: 60 }
+  const offered = (held: ReadonlyMap<Person, Held>, change: ChangeState) => {
+    const value = valuesOf(held, [change]).offer(BEFORE)
+    return value === null ? null : pinsOf(value.content)
+  }
+  assert.equal(offered(STAY, JOIN), all)
+  assert.equal(offered(STAY, LEAVE), all)
+  const forked = but(DAN, { size: 60, final: 52, forked: true })
+  assert.equal(offered(forked, LEAVE), { ...all, Dan: 52 }, 'of two histories only what is final')
+  assert.is(offered(but(CLEO, { size: 30, final: 31 }), JOIN), null)
+  assert.equal(offered(new Map(), JOIN), { Ada: 0, Ben: 0, Cleo: 0, Dan: 0 })
 })
 
 it('pins never go back, and those of former members stay where they are', async () => {
   const membership = new Membership(FOUNDING, [recordOf(BEFORE, THREE, [pinOf(ADA, 45), pinOf(DAN, 58)])])
   const change = said([EVE], [], [ADA, BEN, CLEO], 2)
-  const value = await valuesOf(STAY, [change], { membership }).offer(membership.current)
-  assert.equal(pinsOf(value?.content as Uint8Array, membership.current), { Ada: 45, Ben: 9, Cleo: 0, Dan: 58 })
+  const value = valuesOf(STAY, [change], { membership }).offer(membership.current)
+  assert.equal(pinsOf(value?.content as Uint8Array, membership.current), { Ada: 50, Ben: 9, Cleo: 31, Dan: 58 })
 })
 
 it('a change that can be no epoch is passed over, as is one that too few, or not this node’s people, approve', async () => {
@@ -132,7 +131,7 @@ it('a change that can be no epoch is passed over, as is one that too few, or not
   const foreign = said([FAY], [], [BEN, CLEO, DAN])
   const few = said([FAY], [], [ADA, BEN])
   const offered = async (...changes: readonly ChangeState[]) => {
-    const value = await valuesOf(STAY, changes).offer(BEFORE)
+    const value = valuesOf(STAY, changes).offer(BEFORE)
     return value === null
       ? null
       : readEpoch(value.content, BEFORE)
@@ -144,6 +143,10 @@ it('a change that can be no epoch is passed over, as is one that too few, or not
   assert.is(await offered(), null)
 })
 
+/** What no pin may be below. */
+const FLOOR = [pinOf(ADA, 40), pinOf(BEN, 9), pinOf(CLEO, 31), pinOf(DAN, 55)]
+
+/** `pins` in place of those of the floor. */
 const JUDGED: readonly {
   readonly name: string
   readonly held?: ReadonlyMap<Person, Held>
@@ -153,20 +156,22 @@ const JUDGED: readonly {
   readonly self?: Person
   readonly is: boolean | null
 }[] = [
-  { name: 'what it would propose itself', pins: [pinOf(ADA, 40), pinOf(BEN, 9), pinOf(DAN, 52)], is: true },
-  { name: 'pins behind its own', pins: [pinOf(ADA, 10)], is: true },
-  { name: 'pins beyond what is final here, of the same history', pins: [pinOf(ADA, 50)], is: true },
+  { name: 'what it would propose itself', pins: [pinOf(ADA, 50), pinOf(DAN, 60)], is: true },
+  { name: 'pins at what is final, or was cosigned', is: true },
+  { name: 'a pin below what is final', pins: [pinOf(ADA, 39)], is: false },
+  { name: 'a pin below what was cosigned', pins: [pinOf(DAN, 54)], is: false },
+  { name: 'a pin beyond what is final here, of the same history', pins: [pinOf(ADA, 45)], is: true },
   { name: 'other members than were approved', people: [...FOUR, FAY], is: false },
   { name: 'the members as they are', people: FOUR, is: false },
   { name: 'another name', people: [...FOUR, { name: 'Eva', key: EVE.key }], is: false },
   { name: 'a change that too few approve', changes: [said([EVE], [], [ADA, BEN])], is: false },
   { name: 'a change that this node’s people did not approve', changes: [said([EVE], [], [BEN, CLEO, DAN])], is: false },
   { name: 'a change that nobody has proposed', changes: [], is: false },
-  { name: 'a pin with another root', pins: [pinOf(BEN, 7, 'other')], is: false },
+  { name: 'a pin with another root', pins: [pinOf(BEN, 9, 'other')], is: false },
   { name: 'a pin of entries that are not here yet', pins: [pinOf(BEN, 12)], is: null },
   {
     name: 'a pin of entries of a forked log that are not here',
-    held: but(BEN, { size: 9, forked: true }),
+    held: but(BEN, { size: 9, final: 9, forked: true }),
     pins: [pinOf(BEN, 12)],
     is: false,
   },
@@ -179,7 +184,13 @@ const JUDGED: readonly {
   },
   { name: 'the same with all that was cosigned', changes: [LEAVE], people: THREE, pins: [pinOf(DAN, 55)], is: true },
   { name: 'the same with less than was cosigned', changes: [LEAVE], people: THREE, pins: [pinOf(DAN, 54)], is: false },
-  { name: 'the same without its log', changes: [LEAVE], people: THREE, is: false },
+  {
+    name: 'the same without its log',
+    changes: [LEAVE],
+    people: THREE,
+    pins: [{ ...pinOf(DAN, 1), size: 0, root: '0'.repeat(64) as Digest }],
+    is: false,
+  },
   {
     name: 'the same with less than is final',
     held: but(DAN, { size: 60, final: 56, cosigned: 20 }),
@@ -224,7 +235,8 @@ const JUDGED: readonly {
 for (const { name, held = STAY, changes = [JOIN], people = FIVE, pins = [], self = ADA, is } of JUDGED)
   it(`judged ${is}: ${name}`, async () => {
     const values = valuesOf(held, changes, { self })
-    assert.is(await values.judge(epochOf(BEFORE, people, pins), BEFORE), is)
+    const floor = FLOOR.filter(({ author }) => !pins.some((pin) => pin.author === author))
+    assert.is(await values.judge(epochOf(BEFORE, people, [...floor, ...pins]), BEFORE), is)
   })
 
 it('a pin that stands where it stood needs no entries here: a newcomer has none of the oldest logs yet', async () => {

@@ -58,7 +58,7 @@ function inboxOf() {
     tasks: new Tasks(() => undefined),
     cosigners: { take: async () => true },
     log: () => undefined,
-    isLeaving: () => false,
+    isVoting: () => false,
   }
   const store = new MemoryStore()
   const witness = new Witness({ key: BEN, founding: FOUNDING, roll, store, transport, logs, ...watching })

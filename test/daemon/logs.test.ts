@@ -3,6 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { equalBytes } from '../../src/core/bytes.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
+import type { Digest } from '../../src/core/ids.ts'
 import { Forks } from '../../src/daemon/forks.ts'
 import { type Fetched, Logs } from '../../src/daemon/logs.ts'
 import type { Fact } from '../../src/governance/studies.ts'
@@ -213,9 +214,27 @@ it('an entry that the database has lost or spoilt in silence stops the start, by
   }
 })
 
+it('what a former member wrote beyond its pin decides nothing', async () => {
+  const roll = rollOf([ADA.member, BEN.member, keyOf('cleo').member])
+  roll.begin({
+    number: 1,
+    members: [BEN.member, keyOf('cleo').member].sort(),
+    pins: [{ author: ADA.member, size: 3, root: '11'.repeat(32) as Digest }],
+  })
+  const parts = { founding: FOUNDING, store: new MemoryStore(), transport: serving([]), room: ROOM }
+  const logs = new Logs({ ...parts, self: BEN.member, roll })
+  logs.facts.read = async (author) =>
+    Array.from({ length: 5 }, (_, seq) => ({ kind: 'study.accepted', author, seq }) as unknown as Fact)
+  const facts = await logs.readFacts()
+  assert.equal(
+    [ADA, BEN].map(({ member }) => facts.filter(({ author }) => author === member).length),
+    [3, 5],
+  )
+})
+
 it('a member that floods its log with what is read cannot keep the others from starting', async () => {
   const logs = logsOver(new MemoryStore(), serving([]))
-  const fact = { kind: 'study.accepted' } as unknown as Fact
+  const fact = { kind: 'study.accepted', author: ADA.member, seq: 0 } as unknown as Fact
   logs.facts.read = async () => Array.from({ length: 300_000 }, () => fact) // more than a call has room for arguments
   assert.is((await logs.readFacts()).length, 300_000)
 })

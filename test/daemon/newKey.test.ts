@@ -17,8 +17,11 @@ it('a hospital whose machine is gone gets a new key by the votes of the others; 
     await allFinal(nodes)
     await west.end('SIGTERM')
     const others = [north, south, east]
-    await allFinal(others)
-    const old = (await headsAt(north)).find(({ name }) => name === 'west') as HeadReport
+    const westAt = async (node: TestNode) => (await headsAt(node)).find(({ name }) => name === 'west') as HeadReport
+    await until(20_000, 'its last entries everywhere', async () => {
+      return new Set(await Promise.all(others.map(async (node) => (await westAt(node)).size))).size === 1
+    })
+    const old = await westAt(north)
     const west2 = await initialised(folder, 'west2', north)
     const change = await proposed(north, 'replace', 'west', join(west2.home, 'card.txt'))
     await run(west2, 'accept', homePaths(north.home).consortium, '--join')

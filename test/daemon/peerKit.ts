@@ -86,7 +86,7 @@ export async function open(
   const publish = (message: Uint8Array) => void published.push(message)
   const forks = new Forks({ ...shared, logs, feed, publish })
   const tasks = new Tasks((_, error) => failures.push(error))
-  const witness = new Witness({ ...shared, key, logs, tasks, cosigners: forks.cosigners, isLeaving: () => false })
+  const witness = new Witness({ ...shared, key, logs, tasks, cosigners: forks.cosigners, isVoting: () => false })
   const onStoreFailed = (error: unknown) => void failures.push(error)
   const epochs = { ask: async () => roll.number }
   const tellFollowers = () => undefined

@@ -59,7 +59,7 @@ async function witnessOver(store: MemoryStore, answers: readonly Uint8Array[] = 
   const roll = rollOf(MEMBERS)
   const cosigners = new DoubleCosigners({ founding: FOUNDING, roll, store, feed, publish, log })
   await cosigners.load()
-  const watching = { tasks, cosigners, log, isLeaving: () => false }
+  const watching = { tasks, cosigners, log, isVoting: () => false }
   const witness = new Witness({ key, founding: FOUNDING, roll, store, transport, logs, ...watching })
   await witness.load()
   /** The evidence that was kept, when all work is done. */

@@ -23,7 +23,6 @@ import {
   proposed,
   quorumFor,
   SELF,
-  START_MS,
 } from './epochNode.ts'
 
 const it = suite('reconfiguring')
@@ -179,43 +178,6 @@ it('commands about what is not there are refused, and a repetition writes nothin
   node.hear(proposed(ADA, LEAVE))
   assert.is(node.command({ type: 'epoch-propose', ticket: 0, change: LEAVE }), null)
   assert.equal(node.kinds(), ['epoch.approved'], 'another has proposed the same')
-})
-
-it('nothing of a member that is to leave is cosigned from the own approval on, and it wakes nobody', () => {
-  const node = new Node()
-  node.hear(proposed(ADA, LEAVE), approved(ADA, LEAVE))
-  node.approves(LEAVE)
-  assert.equal([...node.machine.leaving], [CLEO.key])
-  node.asked()
-  for (const author of [CLEO, BEN]) {
-    const log = headOf(author, 50)
-    node.feed({ type: 'replicated', log, from: author.key, facts: [], published: [] })
-    node.feed({ type: 'head-heard', ticket: 1, from: author.key, log, signatureValid: true, asks: true })
-  }
-  assert.equal(
-    node.asked('cosign').map(({ log }) => log.author),
-    [BEN.key],
-  )
-  node.feed({ type: 'cosigned', log: headOf(BEN, 50) })
-  node.feed({ type: 'cosigned-heard', ticket: 1, from: ADA.key, logs: [headOf(BEN, 50), headOf(ADA, 5)], valid: true })
-  node.feed({ type: 'cosigned-heard', ticket: 1, from: CLEO.key, logs: [headOf(ADA, 5)], valid: true })
-  for (let i = 0; i < 20; i++) {
-    node.asked()
-    node.wait(i < 10 ? 3_000 : 60_000)
-    const atMs = node.wakeAtMs
-    assert.ok(
-      atMs === null || atMs > node.now + 1_000,
-      `after ${node.now - START_MS} ms it wants to be woken in ${(atMs ?? 0) - node.now} ms`,
-    )
-    assert.equal(
-      node.asked('cosign').filter(({ log }) => log.author === CLEO.key),
-      [],
-    )
-  }
-  node.command({ type: 'epoch-reject', ticket: 0, change: LEAVE.id })
-  node.commits('change', factOf(SELF, 'epoch.rejected', { epoch: 1, change: fromHex(LEAVE.id) }))
-  node.wait(60_000)
-  assert.equal(node.asked('cosign').filter(({ log }) => log.author === CLEO.key).length, 1, 'it stays after all')
 })
 
 it.run()

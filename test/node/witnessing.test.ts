@@ -33,7 +33,7 @@ class Node {
   /** What is due `ms` after the start. */
   at(ms: number, connected = this.members - 1): Action[] {
     this.context.now = START_MS + ms
-    this.witnessing.advance(connected, new Set())
+    this.witnessing.advance(connected)
     const out = this.context.out
     this.context.out = []
     return out
@@ -56,7 +56,7 @@ class Node {
   }
 
   wakesAt(connected = this.members - 1): number | null {
-    const at = this.witnessing.wakeAtMs(connected, new Set())
+    const at = this.witnessing.wakeAtMs(connected)
     return at === null ? null : at - START_MS
   }
 }
