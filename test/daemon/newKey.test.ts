@@ -18,7 +18,7 @@ it('a hospital whose machine is gone gets a new key by the votes of the others; 
     await west.end('SIGTERM')
     const others = [north, south, east]
     const westAt = async (node: TestNode) => (await headsAt(node)).find(({ name }) => name === 'west') as HeadReport
-    await until(20_000, 'its last entries everywhere', async () => {
+    await until(60_000, 'its last entries everywhere', async () => {
       return new Set(await Promise.all(others.map(async (node) => (await westAt(node)).size))).size === 1
     })
     const old = await westAt(north)
