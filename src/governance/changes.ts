@@ -38,8 +38,9 @@ export interface ChangeState {
   readonly approved: boolean
 }
 
-const PER_AUTHOR_MAX = 32 // proposals of one member for one epoch, and words on proposals: more are not read
-const AHEAD_MAX = 1_000 // epochs that this node has not heard of yet
+export const PROPOSALS_MAX = 8 // of one member for one epoch: each may fill an entry
+const WORDS_MAX = 64 // of one member on proposals for one epoch: more are not read
+const AHEAD_MAX = 16 // epochs that this node has not heard of yet: its peers are asked for those first
 
 interface Known {
   readonly change: Change
@@ -135,7 +136,7 @@ export class Changes {
     const upcoming = read === null ? null : this.#at(read.epoch)
     if (read === null || upcoming === null) return
     const said = saidBy(upcoming, author)
-    if (++said.proposals > PER_AUTHOR_MAX) return
+    if (++said.proposals > PROPOSALS_MAX) return
     const add = read.add.map(([name, key]) => ({ name, key: toHex(key) as MemberId }))
     const change = changeOf(
       read.epoch,
@@ -153,7 +154,7 @@ export class Changes {
     if (read === null || upcoming === null) return
     const { words } = saidBy(upcoming, author)
     const id = toHex(read.change) as Digest
-    if (words.has(id) || words.size < PER_AUTHOR_MAX) words.set(id, kind === 'epoch.approved')
+    if (words.has(id) || words.size < WORDS_MAX) words.set(id, kind === 'epoch.approved')
   }
 
   #at(number: number): Upcoming | null {

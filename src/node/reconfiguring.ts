@@ -4,7 +4,7 @@
  */
 import { fromHex } from '../core/bytes.ts'
 import type { MemberId } from '../core/ids.ts'
-import { type Change, type ChangeState, Changes, changeBody } from '../governance/changes.ts'
+import { type Change, type ChangeState, Changes, changeBody, PROPOSALS_MAX } from '../governance/changes.ts'
 import type { Fact } from '../governance/studies.ts'
 import type { Context } from './context.ts'
 import type { NodeEvent } from './events.ts'
@@ -131,6 +131,12 @@ export class Reconfiguring {
       return refused('change-late', `epoch ${this.#next} is next, not ${change.epoch}: propose it again`)
     const id = fromHex(change.id)
     const known = this.view().find((one) => one.change.id === change.id)
+    const own = this.view().filter(({ proposedBy }) => proposedBy.includes(context.self)).length
+    if (known === undefined && own >= PROPOSALS_MAX)
+      return refused(
+        'changes-full',
+        `this hospital has proposed ${own} changes for epoch ${change.epoch}, and no more are read: approve one of them, or let another member propose`,
+      )
     const drafts = known === undefined ? [context.draft('epoch.proposed', null, changeBody(change))] : []
     if (!known?.approvedBy.includes(context.self))
       drafts.push(context.draft('epoch.approved', null, { epoch: change.epoch, change: id }))

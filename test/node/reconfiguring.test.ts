@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fromHex } from '../../src/core/bytes.ts'
 import type { Digest } from '../../src/core/ids.ts'
-import { changeOf } from '../../src/governance/changes.ts'
+import { changeOf, PROPOSALS_MAX } from '../../src/governance/changes.ts'
 import { fenceNeeds } from '../../src/node/fence.ts'
 import {
   ADA,
@@ -178,6 +178,13 @@ it('commands about what is not there are refused, and a repetition writes nothin
   node.hear(proposed(ADA, LEAVE))
   assert.is(node.command({ type: 'epoch-propose', ticket: 0, change: LEAVE }), null)
   assert.equal(node.kinds(), ['epoch.approved'], 'another has proposed the same')
+  for (let i = 1; i < PROPOSALS_MAX; i++) {
+    const change = changeOf(1, [{ ...EVE, name: `eve ${i}` }], [])
+    assert.is(node.command({ type: 'epoch-propose', ticket: 0, change }), null)
+    node.commits('change', proposed(SELF, change), approved(SELF, change))
+  }
+  const change = changeOf(1, [{ ...EVE, name: 'one more' }], [])
+  assert.is(node.command({ type: 'epoch-propose', ticket: 0, change }), 'changes-full')
 })
 
 it.run()
