@@ -123,7 +123,7 @@ export class Daemon {
     this.scrub = new Scrub({ ...shared, daemon: this, feed, log }, (error) => this.#fail(error))
     this.#reconfiguration = new Reconfiguration({
       ...{ home, store, logs, witness, feed, log, transport: this.transport, publish: this.#publisher.epochs },
-      changes: () => this.#machine.view().changes,
+      changes: () => this.#machine.changes,
       final: (author) => this.#machine.finality.final(author),
       onFailed: (error) => this.#fail(error),
     })
@@ -235,7 +235,7 @@ export class Daemon {
   }
 
   nameOf(member: MemberId): string {
-    return nameIn(this.#parts.home, member)
+    return nameIn(this.#parts.home, member, this.#machine.changes)
   }
 
   /** Why the learner of a study failed last, or null where it did not. */
@@ -271,11 +271,11 @@ export class Daemon {
   }
 
   #transportEvents(): TransportEvents {
-    const { log, home } = this.#parts
+    const { log } = this.#parts
     return transportEvents({
       feed: this.#driver.feed,
       log,
-      nameOf: (member) => nameIn(home, member),
+      nameOf: (member) => this.nameOf(member),
       take: ({ topic, author, from, data }) => this.#inbox.take(this.#ticket++, topic, author, from, data),
       isClosing: () => this.#closing,
     })

@@ -7,6 +7,7 @@ import { fromHex, toHex } from '../core/bytes.ts'
 import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
+import type { ChangeState } from '../governance/changes.ts'
 import { acceptanceMessage, foundingOf, readCard, writeCard } from '../governance/founding.ts'
 import { type Epoch, Membership } from '../ledger/epoch.ts'
 import { checkName, fingerprint } from '../ledger/founding.ts'
@@ -159,9 +160,14 @@ export async function openHome(folder: string): Promise<Home> {
   return { paths, config, key, consortium, membership: consortium.membership, acceptance: signature }
 }
 
-/** The name that a member has, or had when it left; the beginning of its key where it has none. */
-export function nameIn({ membership }: Pick<Home, 'membership'>, member: MemberId): string {
-  return membership.nameOf(member) ?? member.slice(0, 12)
+/** The name that a member has, or had when it left, or by which it is proposed; the beginning of its key where it has none. */
+export function nameIn(
+  { membership }: Pick<Home, 'membership'>,
+  member: MemberId,
+  changes: readonly ChangeState[] = [],
+): string {
+  const proposed = changes.flatMap(({ change }) => change.add).find(({ key }) => key === member)?.name
+  return membership.nameOf(member) ?? (proposed === undefined ? member.slice(0, 12) : `${proposed} (no member yet)`)
 }
 
 /** Error: `folder-not-writable`. */

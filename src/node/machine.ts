@@ -6,6 +6,7 @@ import { fromHex, toHex } from '../core/bytes.ts'
 import { exhaustive, invariant } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { Liveness } from '../gossip/liveness.ts'
+import type { ChangeState } from '../governance/changes.ts'
 import { readBody } from '../governance/kinds.ts'
 import { type Fact, Studies } from '../governance/studies.ts'
 import type { Finality } from '../ledger/finality.ts'
@@ -74,7 +75,7 @@ export class Machine {
   /** What a person may want to know, as plain data. */
   view() {
     invariant(this.#parts !== null, 'a booted machine')
-    const { context, liveness, replication, rejections, runs, accepted, fence, reconfiguring } = this.#parts
+    const { context, liveness, replication, rejections, runs, accepted, fence } = this.#parts
     const studies = context.studies.all().map((state) => ({ state, run: runs.get(state.id)?.view() ?? null }))
     return {
       connected: liveness.view(),
@@ -84,8 +85,13 @@ export class Machine {
       accepted: [...accepted],
       fence: fence.view(this.#ownSize(this.#parts), context.roll.isMember(context.self)),
       epoch: context.roll.number,
-      changes: reconfiguring.view(),
+      changes: this.changes,
     }
+  }
+
+  /** Changes of the members that are proposed for the next epoch. */
+  get changes(): readonly ChangeState[] {
+    return this.#parts?.reconfiguring.view() ?? []
   }
 
   /** Which heads are final, and who is known to hold what. */

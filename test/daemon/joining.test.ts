@@ -21,6 +21,8 @@ it('a hospital joins four others by the votes of the nodes, reads all logs, and 
     nodes.push(harbour)
     await harbour.start()
     assert.is((await harbour.status())?.fence?.admitted, false)
+    const peers = (await north.status())?.peers.map(({ name }) => name) ?? []
+    assert.ok(peers.includes('harbour (no member yet)'), peers.join(', '))
     await until(20_000, 'west to be told', async () => (await west.status())?.changes.length === 1)
     const doctor = await consilium(['doctor', '--home', west.home])
     assert.match(
