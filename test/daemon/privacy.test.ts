@@ -1,0 +1,91 @@
+/** No patient record leaves its house: of names, record numbers and dates in the tables nothing is in any file of any node. */
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Rng } from '../../src/core/rng.ts'
+import { consilium, consortium, inFolder, propose, startAll, studyText, type TestNode, until } from './kit.ts'
+
+const it = suite('privacy')
+const PATIENTS = 1_200 // at each of three hospitals, with a name, a number and a date of birth each: 10,800 in all
+
+interface Planted {
+  readonly csv: string
+  readonly words: readonly string[]
+}
+
+/** A hospital's table as it really is: with columns that no study names. */
+function planted(hospital: number): Planted {
+  const rng = Rng.from('planted', hospital)
+  const letters = (count: number): string =>
+    Array.from({ length: count }, () => String.fromCharCode(97 + rng.below(26))).join('')
+  const words: string[] = []
+  const lines = ['name,record,born,age,marker,sex,ill']
+  for (let i = 0; i < PATIENTS; i++) {
+    const name = `${letters(9)} ${letters(11)}`
+    const record = `MRN${hospital}${String(1_000_000 + rng.below(8_999_999))}`
+    const born = `19${30 + rng.below(60)}-0${1 + rng.below(9)}-1${rng.below(9)}T0${rng.below(9)}:${10 + rng.below(49)}:${String(i).padStart(5, '0')}`
+    words.push(name, record, born)
+    const [age, marker] = [30 + rng.below(60), rng.float() * 4 - 2]
+    lines.push(
+      [
+        name,
+        record,
+        born,
+        age,
+        marker.toFixed(3),
+        rng.below(2) === 0 ? 'f' : 'm',
+        age / 60 + marker > 1.2 ? 'yes' : 'no',
+      ].join(','),
+    )
+  }
+  return { csv: `${lines.join('\n')}\n`, words }
+}
+
+/** All files below `folder`, as one text of bytes each. */
+async function filesOf(folder: string): Promise<[string, string][]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  return Promise.all(files.map(async (file): Promise<[string, string]> => [file, await readFile(file, 'latin1')]))
+}
+
+it('of 10,800 names, record numbers and dates of birth none is in any file of any node, nor in an export', () =>
+  inFolder(async (folder, nodes) => {
+    nodes.push(...(await consortium(folder, ['north', 'south', 'east'])))
+    const [north] = nodes as [TestNode]
+    await startAll(nodes)
+    const study = await propose(folder, nodes, studyText({ rounds: 3 }))
+    const tables = nodes.map((_, i) => planted(i))
+    for (const [i, node] of nodes.entries()) {
+      const file = join(folder, `${node.name}.csv`)
+      await writeFile(file, (tables[i] as Planted).csv)
+      const args = ['study', 'bind', study.slice(0, 12), '--data', file, '--home', node.home]
+      const refused = await consilium(args)
+      assert.match(refused.err, /name/, 'a column that the study does not name is not passed over unasked')
+      assert.is((await consilium([...args, '--ignore-extra'])).code, 0)
+    }
+    await until(60_000, 'the end of the study', async () =>
+      (await Promise.all(nodes.map((node) => node.status()))).every((status) => status?.studies[0]?.phase === 'ended'),
+    )
+    const bundle = join(north.home, 'all.jsonl')
+    const log = await north.client.get<{ entries: unknown[] }>('/v1/log?limit=10000')
+    assert.ok(log.entries.length > 50)
+    await writeFile(bundle, JSON.stringify(log)) // bodies as they read, beside the files' own bytes
+    await Promise.all(nodes.map((node) => node.end('SIGTERM')))
+    const words = tables.flatMap((table) => table.words)
+    assert.ok(words.length >= 10_000)
+    const files = (await Promise.all(nodes.map((node) => filesOf(node.home)))).flat()
+    assert.ok(
+      files.some(([file, text]) => file.includes('database') && text.includes('round.merged')),
+      'the logs are there',
+    )
+    const own = await readFile(join(folder, 'north.csv'), 'latin1')
+    assert.ok(
+      words.some((word) => own.includes(word)),
+      'the search finds what is there',
+    )
+    for (const [file, text] of files)
+      for (const word of words) if (text.includes(word)) throw new Error(`${file} holds "${word}"`)
+  }))
+
+it.run()
