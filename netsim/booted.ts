@@ -18,6 +18,7 @@ export function bootedEvent(
     self,
     founding,
     epochs: [{ number: 0, members, pins: [] }],
+    epochDigest: founding,
     software: '0.0.0-netsim',
     logs: disk.sizes(),
     facts: disk.facts(self),

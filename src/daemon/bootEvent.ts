@@ -34,6 +34,7 @@ export function bootEvent(parts: BootParts): NodeEvent {
     self: key.id,
     founding: consortium.founding,
     epochs: membership.epochs.map(rollCall),
+    epochDigest: membership.current.digest,
     software: VERSION,
     logs: logs.sizes(),
     facts,

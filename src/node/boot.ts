@@ -1,6 +1,8 @@
 /** What the machine reads of its first event, and what it says first. */
 import { fromHex } from '../core/bytes.ts'
 import type { MemberId } from '../core/ids.ts'
+import { readBody } from '../governance/kinds.ts'
+import type { RollCall } from '../ledger/membership.ts'
 import type { Draft } from './actions.ts'
 import { untoldAlarms } from './alarms.ts'
 import type { Context } from './context.ts'
@@ -23,8 +25,20 @@ export function bootDrafts(context: Context, booted: Booted, accepted: boolean):
   return [
     ...(accepted ? [] : [context.draft('member.accepted', null, { epoch: 0, founding, signature })]),
     context.draft('node.started', null, { software }),
+    ...untoldEpoch(context, booted),
     ...untoldAlarms(context, booted),
   ]
+}
+
+/** The power went between the consortium file and the entry, or the node was off when the epoch was taken up. */
+function untoldEpoch(context: Context, { self, epochs, epochDigest, facts }: Booted): Draft[] {
+  const { number } = epochs[epochs.length - 1] as RollCall
+  const told = facts.some(({ author, kind, body }) => {
+    return author === self && kind === 'epoch.begun' && readBody('epoch.begun', body)?.epoch === number
+  })
+  return number === 0 || told
+    ? []
+    : [context.draft('epoch.begun', null, { epoch: number, digest: fromHex(epochDigest) })]
 }
 
 /** Entries of one log that were stored at the start. */

@@ -42,6 +42,8 @@ export type NodeEvent =
       readonly founding: Digest
       /** From the founding to the newest that is known. */
       readonly epochs: readonly RollCall[]
+      /** Of the newest of them. */
+      readonly epochDigest: Digest
       readonly software: string
       readonly logs: readonly LogSize[]
       /** Every stored entry that governance interprets, author by author. */

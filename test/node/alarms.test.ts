@@ -23,6 +23,7 @@ function booted(changes: Partial<Booted> = {}): { machine: Machine; actions: Act
     self: SELF,
     founding: digestOf('founding'),
     epochs: [{ number: 0, pins: [], members: MEMBERS }],
+    epochDigest: digestOf('founding'),
     software: '0.0.0',
     logs: [],
     facts: [],

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { fromHex } from '../../src/core/bytes.ts'
 import type { Digest } from '../../src/core/ids.ts'
 import { changeOf, type Named } from '../../src/governance/changes.ts'
+import type { Fact } from '../../src/governance/studies.ts'
 import { fenceNeeds } from '../../src/node/fence.ts'
 import { digestOf } from '../gossip/fixtures.ts'
 import {
@@ -13,7 +14,9 @@ import {
   CLEO,
   EVE,
   FAY,
+  FOUNDING_CALL,
   FOUR,
+  factOf,
   headOf,
   JOIN,
   keysOf,
@@ -38,6 +41,22 @@ it('a node that is no member any more halts, and says nothing after it', () => {
   node.wait(60_000)
   node.hear(...quorumFor(changeOf(2, [EVE], [])))
   assert.equal(node.asked('record', 'announce-head', 'cosign', 'wake'), [])
+})
+
+it('an epoch of which the own log does not tell yet is told of at the next start, and once', () => {
+  const epochs = [FOUNDING_CALL, { number: 1, members: keysOf([SELF, ADA, BEN]), pins: [] }]
+  const epochDigest = digestOf('1')
+  const told = factOf(SELF, 'epoch.begun', { epoch: 1, digest: fromHex(epochDigest) })
+  const of = (facts: readonly Fact[], known = epochs): unknown[] =>
+    new Node({ epochs: known, epochDigest, facts })
+      .asked('record')
+      .flatMap(({ drafts }) => drafts)
+      .filter(({ kind }) => kind === 'epoch.begun')
+      .map(({ body }) => body)
+  assert.equal(of([]), [{ epoch: 1, digest: fromHex(epochDigest) }])
+  assert.equal(of([told]), [])
+  assert.equal(of([{ ...told, author: ADA.key }]).length, 1, 'what another tells is not its own word')
+  assert.equal(of([], [FOUNDING_CALL]), [], 'the founding has entries of its own')
 })
 
 it('an epoch that begins is told of in the own log, its pins are final, and changes for it are forgotten', () => {

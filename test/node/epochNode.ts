@@ -23,7 +23,7 @@ export const LEAVE = changeOf(1, [], [CLEO.key])
 export const headOf = ({ key }: Named, size: number): LogState => {
   return { author: key, size, root: digestOf(`${key} ${size}`) }
 }
-const FOUNDING_CALL: RollCall = { number: 0, members: keysOf(FOUR), pins: [] }
+export const FOUNDING_CALL: RollCall = { number: 0, members: keysOf(FOUR), pins: [] }
 
 export const factOf = ({ key }: Named, kind: string, body: Cbor): Fact => {
   return { author: key, seq: 0, hash: digestOf('entry'), timeMs: START_MS, kind, study: null, refs: [], body }
@@ -52,6 +52,7 @@ export class Node {
       self: self.key,
       founding: digestOf('founding'),
       epochs: [FOUNDING_CALL],
+      epochDigest: digestOf('founding'),
       software: '0.0.0',
       logs: [],
       facts: [],

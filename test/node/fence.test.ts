@@ -145,6 +145,7 @@ class Booted {
       self: SELF,
       founding: digestOf('founding'),
       epochs: [{ number: 0, members: [SELF, ...OTHERS], pins: [] }],
+      epochDigest: digestOf('founding'),
       software: '0.0.0',
       logs: [{ author: SELF, size: stored, root: rootOf(stored) }],
       facts: [],

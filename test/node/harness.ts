@@ -204,6 +204,7 @@ export class Harness {
       self: SELF,
       founding: digestOf('founding'),
       epochs: [{ number: 0, members: MEMBERS, pins: [] }],
+      epochDigest: digestOf('founding'),
       software: '0.0.0',
       logs,
       facts: [...this.#facts].sort((a, b) => (a.author < b.author ? -1 : a.author > b.author ? 1 : a.seq - b.seq)),

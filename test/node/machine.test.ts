@@ -541,6 +541,7 @@ function withStudies(members: number, bound: number): { machine: Machine; unboun
       self,
       founding: digestOf('founding'),
       epochs: [{ number: 0, members: authors, pins: [] }],
+      epochDigest: digestOf('founding'),
       software: '0.0.0',
       logs: [],
       facts,
