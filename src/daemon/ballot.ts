@@ -7,6 +7,7 @@ import { Slot, type SlotAction, type SlotEvent } from '../ledger/slot.ts'
 import { encodeMessage, type OpenedMessage, openMessage, type SlotRules, type Value } from '../ledger/slotMessage.ts'
 import { decodeSlotState, encodeSlotState, FRESH, type SlotState } from '../ledger/slotState.ts'
 import type { LogStore } from '../ledger/store.ts'
+import { encodeEquivocation } from '../ledger/vote.ts'
 import type { Verdict } from '../net/transport.ts'
 import type { EpochValues } from './epochValues.ts'
 import type { Log } from './log.ts'
@@ -58,6 +59,8 @@ export class Ballot {
   #closed = false
   #holds = false
   #holdUntilMs = 0
+  /** How often it has let go: what was looked at before counts no more. */
+  #letGoes = 0
   /** Values that this node would vote for while it holds. */
   readonly #accepted = new Set<Digest>()
 
@@ -162,15 +165,15 @@ export class Ballot {
 
   #hold(ms: number): void {
     const untilMs = Date.now() + ms
-    if (this.#closed || untilMs <= this.#holdUntilMs) return
+    if (this.#closed || (this.#holds && untilMs <= this.#holdUntilMs)) return
     this.#holdUntilMs = untilMs
     this.#holds = true
     clearTimeout(this.#release)
-    this.#release = setTimeout(() => void this.#run(() => this.#letGo()), ms)
+    this.#release = setTimeout(() => void this.#run(() => this.#letGo(untilMs)), ms)
   }
 
-  /** What was accepted has to be looked at again, before anything is cosigned. */
-  async #letGo(): Promise<void> {
+  /** What was accepted has to be looked at again, before anything is cosigned. `untilMs`: it held for that, and may hold for longer now. */
+  async #letGo(untilMs: number): Promise<void> {
     await this.#turns.run('slot', async () => {
       const running = this.#running
       const digests = [...this.#accepted]
@@ -182,7 +185,8 @@ export class Ballot {
         if (running.slot.state.locked !== null)
           this.#parts.log('warn', 'vote-stuck', { epoch: running.rules.number, means: 'other voters are away' })
       }
-      if (Date.now() >= this.#holdUntilMs) this.#holds = false
+      this.#letGoes++
+      if (this.#holdUntilMs === untilMs) this.#holds = false // not by the clock, which may step
     })
   }
 
@@ -202,11 +206,16 @@ export class Ballot {
     return bytes === undefined ? null : decodeSlotState(bytes, rules)
   }
 
-  /** `rules` are those that the event belongs to; of an epoch that has begun meanwhile nothing is heard. */
-  async #feed(event: SlotEvent, rules: SlotRules): Promise<void> {
+  /**
+   * `rules` are those that the event belongs to; of an epoch that has begun meanwhile nothing is heard. `letGoes`: what it says of a value was
+   * so while this node held.
+   */
+  async #feed(given: SlotEvent, rules: SlotRules, letGoes = this.#letGoes): Promise<void> {
     await this.#turns.run('slot', async () => {
       const running = this.#running
       if (running === null || this.#closed || rules.number !== running.rules.number) return
+      const stale = letGoes !== this.#letGoes || !this.#holds
+      const event = stale ? withoutAcceptance(given) : given
       if (event.type === 'offer' && event.value !== null) this.#accepted.add(event.value.digest)
       if (event.type === 'judged' && event.accepted) this.#accepted.add(event.value)
       await this.#carryOut(running.slot.step(event, Date.now()), running)
@@ -240,7 +249,8 @@ export class Ballot {
         return void this.#decided(encodeEpoch(action.certificate))
       case 'evidence': {
         const [{ voter, round, phase }] = action.equivocation
-        return log('warn', 'member-voted-twice', { member: voter, epoch: rules.number, round, phase })
+        const evidence = Buffer.from(encodeEquivocation(action.equivocation)).toString('base64')
+        return log('warn', 'member-voted-twice', { member: voter, epoch: rules.number, round, phase, evidence })
       }
       case 'halted': {
         const { round, phase } = action.vote
@@ -264,8 +274,10 @@ export class Ballot {
       const running = this.#running
       if (running === null) return
       if (!again) this.#hold(this.#timing.roundMs) // before it looks at what it has cosigned
+      const letGoes = this.#letGoes
       const accepted = this.#holds ? await this.#parts.values.judge(value, running.before) : false
-      if (accepted !== null) return this.#feed({ type: 'judged', value: value.digest, accepted }, running.rules)
+      if (accepted !== null)
+        return this.#feed({ type: 'judged', value: value.digest, accepted }, running.rules, letGoes)
       this.#later(JUDGE_AGAIN_MS, running, () => void this.#judge(value, true))
     })
   }
@@ -305,6 +317,12 @@ export class Ballot {
       this.#parts.onFailed(error)
     }
   }
+}
+
+/** What was accepted before this node let go, and may have cosigned since, is to be looked at again. */
+function withoutAcceptance(event: SlotEvent): SlotEvent {
+  if (event.type === 'offer') return { ...event, value: null }
+  return event.type === 'judged' && event.accepted ? { ...event, accepted: null } : event
 }
 
 function voterOf(message: OpenedMessage): MemberId | null {

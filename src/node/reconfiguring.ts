@@ -61,7 +61,7 @@ export class Reconfiguring {
     if (event.type === 'epoch-propose') return this.#propose(event.change)
     const known = this.view().find(({ change }) => change.id === event.change)
     if (known === undefined)
-      return refused('change-unknown', 'no such change is proposed for the next epoch: see "consilium members"')
+      return refused('change-unknown', 'no such change is proposed for the next epoch: see "consilium members ls"')
     if (event.type === 'epoch-reject' && (this.#openedFor === this.#next || this.#changes.isVoting(this.#next)))
       return refused(
         'change-voting',

@@ -189,6 +189,41 @@ it('nothing is cosigned while a round begins; what was accepted is looked at aga
   for (const { ballot } of world) assert.not.ok(ballot.holds, 'the slot is over')
 })
 
+it('an answer that comes when this node has let go is asked for again: it may have cosigned meanwhile', async () => {
+  const proposer = FIVE.find(({ key }) => key.member === proposerOf(RULES, 0)) as Person
+  const one = new Node(proposer)
+  const slow = new Node(FOUR.find((person) => person !== proposer) as Person)
+  const answers: ((accepted: boolean) => void)[] = []
+  slow.offers = () => null
+  slow.judges = () => new Promise((resolve) => answers.push(resolve))
+  for (const node of [one, slow]) await node.votes()
+  for (let i = 0; i < 60 && (answers.length === 0 || slow.ballot.holds); i++) {
+    await settled()
+    clock.next()
+  }
+  await settled()
+  assert.equal([answers.length, slow.ballot.holds], [1, false])
+  const said = slow.said.length
+  answers[0]?.(true)
+  await settled()
+  const late = slow.said.slice(said).filter((message) => message.type === 'vote' && message.vote.value !== null)
+  assert.equal(late, [], 'what was so before is no reason to vote')
+  assert.is(answers.length, 2, 'it looks again')
+  assert.ok(slow.ballot.holds, 'holding')
+})
+
+it('it lets go in time though a timer fires early or the clock steps back, and holds again after that', async () => {
+  const node = new Node(ADA)
+  assert.ok(await node.ballot.open(1, false))
+  assert.ok(node.ballot.holds)
+  Date.now = () => clock.now - 3_600_000
+  assert.ok(clock.next())
+  await settled()
+  assert.not.ok(node.ballot.holds)
+  assert.ok(await node.ballot.open(1, true))
+  assert.ok(node.ballot.holds)
+})
+
 it('nothing is said before the state that it follows from is durable', async () => {
   const nodes = FIVE.map((person) => new Node(person))
   for (const node of nodes) assert.ok(await node.ballot.open(1, false))
