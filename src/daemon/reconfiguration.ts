@@ -4,6 +4,7 @@ import type { MemberId } from '../core/ids.ts'
 import type { ChangeState } from '../governance/changes.ts'
 import { type Epoch, Membership } from '../ledger/epoch.ts'
 import type { LogStore } from '../ledger/store.ts'
+import { parseAddress } from '../net/addresses.ts'
 import type { Transport, Verdict } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
 import type { LogSize, NodeEvent } from '../node/events.ts'
@@ -116,16 +117,12 @@ export class Reconfiguration {
       (text) => parseConsortium(text, paths.consortium).members,
       () => consortium.members,
     )
-    const peers = [...transport.peers(), { member: home.key.id, addresses: transport.addresses() }]
-    const announced = peers.map(({ member, addresses }) => [member, addresses.map(withoutPeer)] as const)
+    const own = transport.addresses().map((text) => parseAddress('own address', text).address)
+    const peers = [...transport.peers(), { member: home.key.id, addresses: own }]
+    const announced = peers.map(({ member, addresses }) => [member, addresses] as const)
     const addresses = new Map([...announced, ...listed.map((one) => [one.key, one.addresses] as const)])
     const founders = (home.membership.epochs[0] as Epoch).members
     const membership = new Membership({ name, members: founders }, records)
     await writeAtomically(paths.consortium, writeConsortium(name, membership, addresses))
   }
-}
-
-/** A multiaddr as a consortium file has it: the key says who is there. */
-function withoutPeer(address: string): string {
-  return address.replace(/\/p2p\/[^/]+$/, '')
 }
