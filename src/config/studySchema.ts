@@ -81,24 +81,9 @@ const model = v.variant(
   (issue) => `${given(issue.input)}, a model with kind: logistic or kind: mlp is allowed`,
 )
 
-export const studySchema = section({
-  name: text(B.nameCharactersMax),
-  purpose: text(B.purposeCharactersMax),
+/** The parts of a study that a simulation's scenario has too. */
+export const STUDY_SCHEMAS = {
   model: v.optional(model, { kind: 'logistic' }),
-  label: section({
-    name: text(B.featureNameCharactersMax),
-    positive: text(B.featureNameCharactersMax),
-    negative: text(B.featureNameCharactersMax),
-  }),
-  features: list(
-    v.variant(
-      'kind',
-      [numeric, category],
-      (issue) => `${given(issue.input)}, a feature with kind: number or kind: category is allowed`,
-    ),
-    1,
-    LIMITS.studyFeaturesMax,
-  ),
   training: v.optional(
     section({
       localEpochs: v.optional(whole(1, B.localEpochsMax), D.localEpochs),
@@ -131,4 +116,30 @@ export const studySchema = section({
   ),
   testShare: v.optional(number(B.testShareMin, B.testShareMax), D.testShare),
   minimumCohort: v.optional(whole(B.minimumCohortMin, B.minimumCohortMax), D.minimumCohort),
+}
+
+export const studySchema = section({
+  name: text(B.nameCharactersMax),
+  purpose: text(B.purposeCharactersMax),
+  model: STUDY_SCHEMAS.model,
+  label: section({
+    name: text(B.featureNameCharactersMax),
+    positive: text(B.featureNameCharactersMax),
+    negative: text(B.featureNameCharactersMax),
+  }),
+  features: list(
+    v.variant(
+      'kind',
+      [numeric, category],
+      (issue) => `${given(issue.input)}, a feature with kind: number or kind: category is allowed`,
+    ),
+    1,
+    LIMITS.studyFeaturesMax,
+  ),
+  training: STUDY_SCHEMAS.training,
+  merge: STUDY_SCHEMAS.merge,
+  statistics: STUDY_SCHEMAS.statistics,
+  rounds: STUDY_SCHEMAS.rounds,
+  testShare: STUDY_SCHEMAS.testShare,
+  minimumCohort: STUDY_SCHEMAS.minimumCohort,
 })
