@@ -30,7 +30,7 @@ export const digest = (text: string): Digest => parseHex('digest', text) as Dige
 /** Parses a study digest; throws `bad-id` for what is not 64 lowercase hexadecimal digits. */
 export const studyId = (text: string): StudyId => parseHex('study digest', text) as StudyId
 
-/** Orders ids (and any ASCII strings) by code unit: the canonical order of everything that is summed or hashed. */
-export function compareIds(a: string, b: string): number {
+/** Orders ids (and any ASCII strings) by code unit, numbers by size: the canonical order of everything that is summed or hashed. */
+export function compareIds<I extends string | number>(a: I, b: I): number {
   return a < b ? -1 : a > b ? 1 : 0
 }

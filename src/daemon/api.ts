@@ -43,7 +43,7 @@ export interface StatusReport {
   readonly rejections: readonly { readonly name: string; readonly reason: string; readonly count: number }[]
 }
 
-/** One study as this node sees it. Members by name, `phase` as in `node/phase.ts`, `proposedAtMs` by the proposer's clock, `model` a digest. */
+/** One study as this node sees it. Members by name, `phase` as in `gossip/phase.ts`, `proposedAtMs` by the proposer's clock, `model` a digest. */
 export interface StudyReport {
   readonly id: string
   readonly name: string

@@ -11,7 +11,7 @@ const WORDS: Readonly<Record<string, string>> = {
   resting: 'training',
 }
 
-/** The word for a phase of `node/phase.ts`, or for whatever else a caller calls one; what has none stands as it is. */
+/** The word for a phase of `gossip/phase.ts`, or for whatever else a caller calls one; what has none stands as it is. */
 export function phaseWord(phase: string): string {
   return WORDS[phase] ?? phase
 }

@@ -13,7 +13,6 @@ const WEIGHTS = Float32Array.of(1, 2)
 const SELF = keyOf('self').member
 const AUTHORS = ['ada', 'ben', 'cleo', 'dan'].map((name) => keyOf(name).member)
 const EXPECTED: Expectation = {
-  self: SELF,
   parameters: 2,
   scaling: SCALING,
   rounds: 100,
@@ -25,6 +24,8 @@ const reasonOf = (exchange: Exchange, header: UpdateHeader, facts = SOUND, expec
   const judgement = exchange.judge(header, facts, expected, 0)
   return judgement.verdict === 'accept' ? 'accept' : `${judgement.verdict} ${judgement.reason}`
 }
+
+const heldIn = (exchange: Exchange, author: MemberId) => exchange.held.find((one) => one.author === author)
 
 const FAULTS: readonly (readonly [reason: string, header: Partial<UpdateHeader>, facts: Partial<UpdateFacts>])[] = [
   ['reject update-signature', {}, { signatureValid: false }],
@@ -40,28 +41,28 @@ const FAULTS: readonly (readonly [reason: string, header: Partial<UpdateHeader>,
 ]
 for (const [reason, header, facts] of FAULTS) {
   it(`${reason}: nothing is held`, () => {
-    const exchange = new Exchange()
+    const exchange = new Exchange(SELF)
     assert.is(reasonOf(exchange, headerOf(WEIGHTS, header), { ...SOUND, ...facts }), reason)
-    assert.is(exchange.held.size, 0)
+    assert.is(exchange.held.length, 0)
   })
 }
 
 it('of each member the newest is held; older ones and repetitions are ignored', () => {
-  const exchange = new Exchange()
+  const exchange = new Exchange(SELF)
   const first = exchange.judge(headerBy(ADA.member, 3), SOUND, EXPECTED, 0)
   assert.equal(first, { verdict: 'accept', displaced: null })
   assert.is(reasonOf(exchange, headerBy(ADA.member, 3)), 'ignore update-known')
   assert.is(reasonOf(exchange, headerBy(ADA.member, 2)), 'ignore update-stale')
   const second = exchange.judge(headerBy(ADA.member, 5), SOUND, EXPECTED, 0)
   assert.equal(second, { verdict: 'accept', displaced: headerBy(ADA.member, 3).digest })
-  assert.is(exchange.held.get(ADA.member)?.round, 5)
+  assert.is(heldIn(exchange, ADA.member)?.round, 5)
 })
 
 it('a second update for one round is ignored, for who forwards it may not know the first', () => {
-  const exchange = new Exchange()
+  const exchange = new Exchange(SELF)
   exchange.judge(headerBy(ADA.member, 3), SOUND, EXPECTED, 0)
   assert.is(reasonOf(exchange, headerBy(ADA.member, 3, 'other')), `ignore ${UPDATE_CONTRADICTS}`)
-  assert.is(exchange.held.get(ADA.member)?.digest, headerBy(ADA.member, 3).digest)
+  assert.is(heldIn(exchange, ADA.member)?.digest, headerBy(ADA.member, 3).digest)
 })
 
 it('whatever the order of arrival, the same updates are held', () => {
@@ -72,9 +73,9 @@ it('whatever the order of arrival, the same updates are held', () => {
   fc.assert(
     fc.property(shuffled, ([one, other]) => {
       const heldOf = (list: typeof one) => {
-        const exchange = new Exchange()
+        const exchange = new Exchange(SELF)
         for (const { author, round } of list) exchange.judge(headerBy(author, round), SOUND, EXPECTED, 0)
-        return AUTHORS.map((author) => exchange.held.get(author)?.round ?? null)
+        return AUTHORS.map((author) => heldIn(exchange, author)?.round ?? null)
       }
       assert.equal(heldOf(one), heldOf(other))
       const newest = (author: MemberId) => Math.max(-1, ...one.filter((u) => u.author === author).map((u) => u.round))
@@ -89,7 +90,7 @@ it('whatever the order of arrival, the same updates are held', () => {
 const ownAt = (round: number) => ({ author: SELF, round, digest: digestOf(`own ${round}`), examples: 5, ageRounds: 0 })
 
 it('inputs are sorted by author, each with its age in own rounds, and leave when they are too old', () => {
-  const exchange = new Exchange()
+  const exchange = new Exchange(SELF)
   for (const author of AUTHORS) exchange.judge(headerBy(author, 50), SOUND, EXPECTED, 10)
   exchange.judge(headerBy(BEN.member, 60), SOUND, EXPECTED, 13)
   const inputs = exchange.inputs(ownAt(14), 4)
@@ -107,11 +108,42 @@ it('inputs are sorted by author, each with its age in own rounds, and leave when
     [BEN.member, SELF].sort(),
     'heard five rounds ago is over four',
   )
-  assert.is(exchange.held.size, 4, 'and still held, to tell what is older')
+  assert.equal(
+    exchange.held.map(({ author }) => author),
+    [BEN.member],
+    'the weights of the others are free',
+  )
+  const ada = headerBy(ADA.member, 50)
+  assert.is(reasonOf(exchange, headerBy(ADA.member, 49)), 'ignore update-stale', 'and what is older is still known')
+  assert.is(reasonOf(exchange, ada), 'ignore update-known')
+  assert.equal(exchange.judge(headerBy(ADA.member, 51), SOUND, EXPECTED, 15), { verdict: 'accept', displaced: null })
+})
+
+it('weights are let go exactly once: when displaced, when too old, or when forgotten', () => {
+  const exchange = new Exchange(SELF, 2)
+  const free: string[] = []
+  const hear = (author: MemberId, round: number, at: number): void => {
+    const judgement = exchange.judge(headerBy(author, round), SOUND, EXPECTED, at)
+    assert.is(judgement.verdict, 'accept')
+    if (judgement.verdict === 'accept' && judgement.displaced !== null) free.push(judgement.displaced)
+  }
+  const [ada, ben, cleo] = AUTHORS as [MemberId, MemberId, MemberId]
+  hear(ada, 1, 3)
+  hear(ben, 1, 2)
+  hear(cleo, 1, 5)
+  assert.equal(free, [headerBy(ben, 1).digest], 'of two, who was heard longest ago goes')
+  exchange.inputs(ownAt(8), 4, (digest) => free.push(digest))
+  exchange.inputs(ownAt(9), 4, (digest) => free.push(digest))
+  assert.equal(free.slice(1), [headerBy(ada, 1).digest])
+  hear(ada, 2, 9)
+  hear(ada, 3, 9)
+  assert.equal(free.slice(2), [headerBy(ada, 2).digest])
+  hear(ben, 1, 10)
+  assert.equal(free.slice(3), [headerBy(cleo, 1).digest])
 })
 
 it('of more members than one entry can name, the own update and the freshest others are merged', () => {
-  const exchange = new Exchange()
+  const exchange = new Exchange(SELF)
   const many = Array.from({ length: 100 }, (_, i) => keyOf(`member ${i}`).member)
   const expected = { ...EXPECTED, accepted: new Set(many) }
   for (const [i, author] of many.entries()) exchange.judge(headerBy(author, 50), SOUND, expected, i % 4)
@@ -128,7 +160,7 @@ it('of more members than one entry can name, the own update and the freshest oth
 })
 
 it('an update heard for the next merge is of age 0 there, never younger', () => {
-  const exchange = new Exchange()
+  const exchange = new Exchange(SELF)
   exchange.judge(headerBy(ADA.member, 50), SOUND, EXPECTED, 11)
   assert.is(exchange.inputs(ownAt(10), 4).find(({ author }) => author === ADA.member)?.ageRounds, 0)
 })
@@ -136,7 +168,7 @@ it('an update heard for the next merge is of age 0 there, never younger', () => 
 it('ages stay what they were when own rounds are renumbered', () => {
   fc.assert(
     fc.property(fc.nat(50), fc.nat(50), fc.nat(200), (heardAt, later, jump) => {
-      const exchange = new Exchange()
+      const exchange = new Exchange(SELF)
       exchange.judge(headerBy(ADA.member, 3), SOUND, EXPECTED, heardAt)
       const before = heardAt + later
       const age = () => exchange.inputs(ownAt(before), 1_000).find(({ author }) => author === ADA.member)?.ageRounds
@@ -150,10 +182,10 @@ it('ages stay what they were when own rounds are renumbered', () => {
 })
 
 it('clear drops everything and tells which weights are free', () => {
-  const exchange = new Exchange()
+  const exchange = new Exchange(SELF)
   for (const author of AUTHORS) exchange.judge(headerBy(author, 5), SOUND, EXPECTED, 0)
   assert.equal(exchange.clear().sort(), AUTHORS.map((author) => headerBy(author, 5).digest).sort())
-  assert.is(exchange.held.size, 0)
+  assert.is(exchange.held.length, 0)
 })
 
 const rounds = fc.nat(1_000)
@@ -205,7 +237,7 @@ it('of several faults the first in the order of their cost is told: who signed b
     ['reject round-beyond-end', { round: EXPECTED.rounds - 1 }, {}],
     ['reject update-without-examples', { examples: 1 }, {}],
   ]
-  const exchange = new Exchange()
+  const exchange = new Exchange(SELF)
   let [update, measured] = [header, facts]
   for (const [reason, change, measure] of mended) {
     assert.is(reasonOf(exchange, update, measured), reason)
@@ -216,7 +248,7 @@ it('of several faults the first in the order of their cost is told: who signed b
 })
 
 it('an input says what its author said of it, and a refused one replaces nothing', () => {
-  const exchange = new Exchange()
+  const exchange = new Exchange(SELF)
   exchange.judge({ ...headerBy(ADA.member, 5), examples: 31 }, SOUND, EXPECTED, 2)
   exchange.judge({ ...headerBy(ADA.member, 9), examples: 0 }, SOUND, EXPECTED, 3)
   exchange.judge({ ...headerBy(ADA.member, 4), examples: 77 }, SOUND, EXPECTED, 3)
@@ -228,7 +260,7 @@ it('an input says what its author said of it, and a refused one replaces nothing
 })
 
 it('a repetition does not make an update younger, and after clear any round is new', () => {
-  const exchange = new Exchange()
+  const exchange = new Exchange(SELF)
   exchange.judge(headerBy(ADA.member, 5), SOUND, EXPECTED, 2)
   exchange.judge(headerBy(ADA.member, 5), SOUND, EXPECTED, 6)
   const age = () => exchange.inputs(ownAt(6), 9).find(({ author }) => author === ADA.member)?.ageRounds

@@ -1,0 +1,222 @@
+/**
+ * The rounds of one study at one node, as a pure state machine: resting → training → recording → merging → evaluating → closing → resting.
+ * Its driver (the machine with its permits and entries; a simulator without a ledger) carries out what a phase asks for, and reports back.
+ */
+import { invariant } from '../core/errors.ts'
+import type { Digest, MemberId } from '../core/ids.ts'
+import { LIMITS } from '../core/limits.ts'
+import {
+  type AuthorId,
+  Exchange,
+  type Expectation,
+  type Judgement,
+  type MergeInput,
+  nextRound,
+  type Offer,
+} from './exchange.ts'
+import { LEARNING, type Phase, TAKEN } from './phase.ts'
+import type { UpdateFacts } from './update.ts'
+
+/** The own update of a round. */
+export interface OwnUpdate<R = Digest> {
+  readonly update: R
+  readonly examples: number
+}
+
+/** What is to be published: `UpdateHeader` without what is the same in every round. */
+export interface Publication<R = Digest> {
+  readonly round: number
+  readonly base: R
+  readonly parents: readonly R[]
+  readonly own: OwnUpdate<R>
+}
+
+/** How a round ended. */
+export interface Completion {
+  readonly ended: boolean
+  /** Where rounds were skipped, for the others are ahead: the next round. */
+  readonly caughtUpTo: number | null
+}
+
+/** After a failure of the learner, how long until it is tried again: long enough not to spin, short enough for an unattended night. */
+export const RETRY_MS = 30_000
+
+/**
+ * One per study and node. `R` names weights: their digest, or a simulator's handle. What is reported of another round or phase is ignored
+ * (false is returned). Times are milliseconds since 1970.
+ */
+export class Rounds<A extends AuthorId = MemberId, R = Digest> {
+  readonly #self: A
+  readonly #exchange: Exchange<A, R>
+  #phase: Phase = 'idle'
+  #round = 0
+  #startedMs = 0
+  #retryAtMs = 0
+  #base: R | null = null
+  #parents: readonly R[] = []
+  #own: OwnUpdate<R> | null = null
+  #inputs: readonly MergeInput<A, R>[] = []
+  #merged: R | null = null
+
+  constructor(self: A, heldMax?: number) {
+    this.#self = self
+    this.#exchange = new Exchange(self, heldMax)
+  }
+
+  get phase(): Phase {
+    return this.#phase
+  }
+  get round(): number {
+    return this.#round
+  }
+  get base(): R | null {
+    return this.#base
+  }
+  /** What was merged into the base. */
+  get parents(): readonly R[] {
+    return this.#parents
+  }
+  get own(): OwnUpdate<R> | null {
+    return this.#own
+  }
+  /** Of the newest merge, ascending by author. */
+  get inputs(): readonly MergeInput<A, R>[] {
+    return this.#inputs
+  }
+  /** The result of this round's merge. */
+  get merged(): R | null {
+    return this.#merged
+  }
+  get exchange(): Exchange<A, R> {
+    return this.#exchange
+  }
+
+  /** The driver's own phases: before the first round, or where it may not go on. */
+  wait(phase: 'statistics' | 'opening' | 'withheld' | 'ended'): void {
+    this.#phase = phase
+  }
+
+  /** The rounds that lie behind are known from before a restart; and, once ended, the last model. */
+  recall(round: number, ended: R | null): void {
+    this.#round = round
+    if (ended === null) return
+    this.#phase = 'ended'
+    this.#base = ended
+  }
+
+  /** The learner is ready: round `round`, or a later one that was known already, starts from `base`. */
+  begin(round: number, base: R): void {
+    this.#round = Math.max(this.#round, round)
+    this.#base = base
+    this.#merged = null
+    this.#own = null
+    this.#phase = 'resting'
+  }
+
+  /** The learner is ready, and a round had been trained before a stop: `publish` comes next. */
+  resume(now: number, base: R, parents: readonly R[], own: OwnUpdate<R>): void {
+    this.#base = base
+    this.#merged = null
+    this.#parents = parents
+    this.#own = own
+    this.#startedMs = now
+    this.#phase = 'recording'
+  }
+
+  /** When the next round may start, by the shortest time between rounds. */
+  dueMs(periodMs: number): number {
+    return this.#startedMs + periodMs
+  }
+
+  /** When a failed learner is tried again; null where it has not failed. */
+  get retryAtMs(): number | null {
+    return this.#phase === 'failed' ? this.#retryAtMs : null
+  }
+
+  /** Training of this round on `base` begins. */
+  start(now: number): void {
+    this.#phase = 'training'
+    this.#startedMs = now
+  }
+
+  /** What training gave is to be recorded: `record` where that is allowed now, `drop` where not. */
+  isTraining(round: number): boolean {
+    return this.#phase === 'training' && round === this.#round
+  }
+
+  record(own: OwnUpdate<R>): void {
+    this.#own = own
+    this.#phase = 'recording'
+  }
+
+  drop(): void {
+    this.#phase = 'resting'
+  }
+
+  /** The record is durable. The update goes out, and is merged with what is held now: the `inputs`. Weights that are too old are let go. */
+  publish(ageRoundsMax: number, letGo?: (weights: R) => void): Publication<R> {
+    const { base, own } = { base: this.#base, own: this.#own }
+    invariant(own !== null && base !== null, 'published what was recorded')
+    const mine = { author: this.#self, round: this.#round, digest: own.update, examples: own.examples, ageRounds: 0 }
+    this.#inputs = this.#exchange.inputs(mine, ageRoundsMax, letGo)
+    this.#phase = 'merging'
+    return { round: this.#round, base, parents: this.#parents, own }
+  }
+
+  mergedInto(round: number, result: R): boolean {
+    if (this.#phase !== 'merging' || round !== this.#round) return false
+    this.#merged = result
+    this.#phase = 'evaluating'
+    return true
+  }
+
+  evaluated(round: number, model: R): boolean {
+    if (this.#phase !== 'evaluating' || round !== this.#round || model !== this.#merged) return false
+    this.#phase = 'closing'
+    return true
+  }
+
+  /** The merge is recorded: on to the next round, of `count` in all. A node that was away skips to where the others are. */
+  complete(count: number): Completion {
+    invariant(this.#phase === 'closing' && this.#merged !== null, 'a complete round was merged')
+    this.#base = this.#merged
+    this.#parents = this.#inputs.slice(0, LIMITS.updateParentsMax).map((input) => input.digest)
+    this.#own = null
+    this.#merged = null
+    if (this.isLast(count)) {
+      this.#phase = 'ended'
+      return ENDED
+    }
+    const own = this.#round
+    this.#round = Math.min(this.#next(), count - 1)
+    this.#exchange.shift(own + 1, this.#round)
+    this.#phase = 'resting'
+    return this.#round > own + 1 ? { ended: false, caughtUpTo: this.#round } : GOES_ON
+  }
+
+  isLast(count: number): boolean {
+    return this.#round + 1 >= count
+  }
+
+  /** The learner failed. False where it was not at work on this round. */
+  failed(now: number, round: number): boolean {
+    if (!LEARNING.has(this.#phase) || (this.#phase !== 'opening' && round !== this.#round)) return false
+    this.#phase = 'failed'
+    this.#retryAtMs = now + RETRY_MS
+    return true
+  }
+
+  /** Checks what was heard, and holds it where nothing is wrong; what comes after this round's inputs were taken is for the next merge. */
+  judge(offer: Offer<A, R>, facts: UpdateFacts, expected: Expectation<A>): Judgement<R> {
+    return this.#exchange.judge(offer, facts, expected, TAKEN.has(this.#phase) ? this.#round + 1 : this.#round)
+  }
+
+  #next(): number {
+    const heard: number[] = []
+    for (const { author, round } of this.#inputs) if (author !== this.#self) heard.push(round)
+    return nextRound(this.#round, heard)
+  }
+}
+
+const ENDED: Completion = { ended: true, caughtUpTo: null }
+const GOES_ON: Completion = { ended: false, caughtUpTo: null }
