@@ -50,8 +50,6 @@ interface Row<A extends AuthorId, R> {
   examples: number
   /** Own round when it was heard. */
   heardAtRound: number
-  /** Whether its weights may still be merged. */
-  fresh: boolean
 }
 
 export type Judgement<R = Digest> =
@@ -76,14 +74,16 @@ const KNOWN = { verdict: 'ignore', reason: 'update-known' } as const
 const CONTRADICTS = { verdict: 'ignore', reason: UPDATE_CONTRADICTS } as const
 
 /**
- * The updates that one node holds of one study; at most one per member. Of `heldMax` members at most: beyond that who was heard longest
- * ago is forgotten, and an older update of theirs could be taken again.
+ * The updates that one node holds of one study; at most one per member, of `heldMax` members at most. Of so many more it remembers which
+ * round was the newest, though its weights are too old to be merged; who was heard longest ago is forgotten.
  */
 export class Exchange<A extends AuthorId = MemberId, R = Digest> {
   readonly #self: A
   readonly #heldMax: number
-  /** Ascending by author. */
+  /** What may still be merged, ascending by author. */
   readonly #rows: Row<A, R>[] = []
+  /** The newest round of those whose update became too old, in the order in which they did. */
+  #past: Map<A, number> | null = null
 
   constructor(self: A, heldMax: number = LIMITS.membersMax) {
     this.#self = self
@@ -100,13 +100,12 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
     if (row === undefined || row.author !== offer.author) return this.#add(at, offer, ownRound)
     if (offer.round < row.round) return STALE
     if (offer.round === row.round) return row.digest === offer.digest ? KNOWN : CONTRADICTS
-    const displaced = row.fresh ? row.digest : null
+    const displaced = row.digest
     row.round = offer.round
     row.digest = offer.digest
     row.examples = offer.examples
     row.heardAtRound = ownRound
-    row.fresh = true
-    return displaced === null ? ACCEPTED : { verdict: 'accept', displaced }
+    return { verdict: 'accept', displaced }
   }
 
   /**
@@ -114,39 +113,32 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
    * older than `ageRoundsMax` is merged never more, and its weights are let go.
    */
   inputs(own: MergeInput<A, R>, ageRoundsMax: number, letGo?: (digest: R) => void): MergeInput<A, R>[] {
-    const others: MergeInput<A, R>[] = []
-    for (const row of this.#rows) {
-      if (!row.fresh) continue
-      const ageRounds = Math.max(0, own.round - row.heardAtRound)
-      if (ageRounds > ageRoundsMax) {
-        row.fresh = false
-        letGo?.(row.digest)
-      } else {
-        const { author, round, digest, examples } = row
-        others.push({ author, round, digest, examples, ageRounds })
+    this.#expire(own.round - ageRoundsMax, letGo)
+    const rows = this.#rows.length > OTHERS_MAX ? this.#freshest() : this.#rows
+    const inputs: MergeInput<A, R>[] = []
+    let placed = false
+    for (const { author, round, digest, examples, heardAtRound } of rows) {
+      if (!placed && author > own.author) {
+        inputs.push(own)
+        placed = true
       }
+      inputs.push({ author, round, digest, examples, ageRounds: Math.max(0, own.round - heardAtRound) })
     }
-    if (others.length > OTHERS_MAX) {
-      others.sort((a, b) => a.ageRounds - b.ageRounds || compareIds(a.author, b.author))
-      others.length = OTHERS_MAX
-      others.sort((a, b) => compareIds(a.author, b.author))
-    }
-    let place = 0
-    while (place < others.length && (others[place] as MergeInput<A, R>).author < own.author) place++
-    others.splice(place, 0, own)
-    return others
+    if (!placed) inputs.push(own)
+    return inputs
   }
 
   /** Drops everything, for a new scaling makes it incomparable; returns the digests that are free now. */
   clear(): R[] {
-    const digests = this.held.map(({ digest }) => digest)
+    const digests = this.#rows.map(({ digest }) => digest)
     this.#rows.length = 0
+    this.#past = null
     return digests
   }
 
   /** What may still be merged, ascending by author. */
   get held(): readonly Held<A, R>[] {
-    return this.#rows.filter(({ fresh }) => fresh)
+    return this.#rows
   }
 
   /** After own rounds were renumbered from `before` to `after`, ages stay what they were. */
@@ -155,18 +147,53 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
   }
 
   #add(at: number, { author, round, digest, examples }: Offer<A, R>, ownRound: number): Judgement<R> {
-    this.#rows.splice(at, 0, { author, round, digest, examples, heardAtRound: ownRound, fresh: true })
+    const past = this.#past?.get(author)
+    if (past !== undefined && round <= past) return STALE
+    if (past !== undefined) this.#past?.delete(author)
+    this.#rows.splice(at, 0, { author, round, digest, examples, heardAtRound: ownRound })
     if (this.#rows.length <= this.#heldMax) return ACCEPTED
     let oldest = at === 0 ? 1 : 0
     for (let i = 0; i < this.#rows.length; i++) {
-      if (i !== at && this.#heardAt(i) < this.#heardAt(oldest)) oldest = i
+      if (i !== at && this.#row(i).heardAtRound < this.#row(oldest).heardAtRound) oldest = i
     }
-    const [dropped] = this.#rows.splice(oldest, 1)
-    return dropped?.fresh ? { verdict: 'accept', displaced: dropped.digest } : ACCEPTED
+    const displaced = this.#row(oldest).digest
+    this.#remember(this.#row(oldest))
+    this.#rows.splice(oldest, 1)
+    return { verdict: 'accept', displaced }
   }
 
-  #heardAt(i: number): number {
-    return (this.#rows[i] as Row<A, R>).heardAtRound
+  /** What was heard before own round `fromRound` is too old. */
+  #expire(fromRound: number, letGo: ((digest: R) => void) | undefined): void {
+    const rows = this.#rows
+    let kept = 0
+    for (let i = 0; i < rows.length; i++) {
+      const row = this.#row(i)
+      if (row.heardAtRound >= fromRound) rows[kept++] = row
+      else {
+        this.#remember(row)
+        letGo?.(row.digest)
+      }
+    }
+    rows.length = kept
+  }
+
+  #remember({ author, round }: Row<A, R>): void {
+    this.#past ??= new Map()
+    this.#past.set(author, round)
+    if (this.#past.size <= this.#heldMax) return
+    for (const oldest of this.#past.keys()) {
+      this.#past.delete(oldest)
+      return
+    }
+  }
+
+  #freshest(): Row<A, R>[] {
+    const rows = [...this.#rows].sort((a, b) => b.heardAtRound - a.heardAtRound || compareIds(a.author, b.author))
+    return rows.slice(0, OTHERS_MAX).sort((a, b) => compareIds(a.author, b.author))
+  }
+
+  #row(i: number): Row<A, R> {
+    return this.#rows[i] as Row<A, R>
   }
 
   /** Where `author` stands, or would. */
@@ -174,7 +201,7 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
     let [low, high] = [0, this.#rows.length]
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#rows[middle] as Row<A, R>).author < author) low = middle + 1
+      if (this.#row(middle).author < author) low = middle + 1
       else high = middle
     }
     return low
@@ -203,7 +230,9 @@ function faultOf<A extends AuthorId>(
  * no minority of members can push a study to its end.
  */
 export function nextRound(own: number, heard: readonly number[]): number {
+  let ahead = 0
+  for (const round of heard) if (round > own) ahead++
+  if (2 * ahead <= heard.length) return own + 1 // the lower median of them all is not above the own
   const sorted = [...heard, own].sort((a, b) => a - b)
-  const median = sorted[Math.floor((sorted.length - 1) / 2)] as number
-  return Math.max(own, median) + 1
+  return (sorted[Math.floor((sorted.length - 1) / 2)] as number) + 1
 }

@@ -9,6 +9,7 @@ const VERSION = 1
 /** How parameters are written. Codings beyond plain float32 take further numbers. */
 const CODING = { float32: 1 } as const
 const SIGNATURE_BYTES = 64
+const UPDATE_FIXED_BYTES = 1 + 5 * 32 + 2 * 4 + 1 + 1 + 4 + SIGNATURE_BYTES // version, ids and digests, numbers, parents' count, coding, length
 export const TRAINING_DIVERGED = 'training-diverged'
 
 /** All of an update but weights and signature: the part that the machine sees. The signature covers it and the weights. */
@@ -57,6 +58,11 @@ export function updateMessage(header: UpdateHeader, weights: Float32Array): Uint
 /** @returns the whole message; `signature` is over `updateMessage`. */
 export function encodeUpdate(header: UpdateHeader, weights: Float32Array, signature: Uint8Array): Uint8Array {
   return new ByteWriter().bytes(unsigned(header, weights)).bytes(signature).finish()
+}
+
+/** How long the message is. */
+export function updateBytes(parameters: number, parents: number): number {
+  return UPDATE_FIXED_BYTES + 32 * parents + 4 * parameters
 }
 
 /**

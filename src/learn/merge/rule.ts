@@ -29,8 +29,8 @@ export const DEFAULT_MERGE: MergeRule = {
 }
 
 /** What is known of one update before its weights are looked at. */
-export interface MergeFacts {
-  readonly author: MemberId
+export interface MergeFacts<A extends string | number = MemberId> {
+  readonly author: A
   /** Rows it was trained on, as claimed; a positive integer. */
   readonly examples: number
   /** Its staleness: how often the receiver has merged since it was heard; 0 for the own one. */
@@ -65,7 +65,7 @@ export function mergeUpdates(rule: MergeRule, inputs: readonly MergeInput[]): Me
  * The share of each update: weighting(examples) × 1 / (1 + age / ageHalfRounds), over their sum. `inputs` must be sorted by author,
  * because the sum's rounding depends on the order. Only + − × ÷ √, which IEEE 754 rounds alike everywhere.
  */
-export function coefficients(inputs: readonly MergeFacts[], rule: MergeRule): number[] {
+export function coefficients<A extends string | number>(inputs: readonly MergeFacts<A>[], rule: MergeRule): number[] {
   const raw = inputs.map((input, i) => {
     const before = inputs[i - 1]
     invariant(
