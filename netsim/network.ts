@@ -1,29 +1,50 @@
-/** The modelled network: who is linked to whom, how long a message takes, which are lost. Every choice comes from one seeded stream. */
+/** The modelled network of nodes with a ledger: who is linked to whom, gossip, and requests over streams. */
 import { invariant } from '../src/core/errors.ts'
-import type { Rng } from '../src/core/rng.ts'
 import type { Clock } from './clock.ts'
+import { LOST, ORDINARY_WIRES, type Wires, type WiresOptions } from './wires.ts'
+import type { Topology } from './world.ts'
 
-/** How the modelled network behaves; times in virtual milliseconds. */
-export interface NetworkOptions {
-  /** One way, uniform between the two for each message; so messages overtake each other. */
-  readonly latencyMs: readonly [min: number, max: number]
-  /** Share of gossip messages that never arrive; requests are repeated by TCP and only take longer. */
-  readonly lossShare: number
-  /** How long a dead link goes unnoticed. */
+/** How the modelled network behaves. */
+export interface NetworkOptions extends WiresOptions {
+  /** How long a dead link goes unnoticed, virtual milliseconds. */
   readonly detectMs: number
+  /** Null: everybody is linked to everybody. */
+  readonly topology: Topology | null
+  /** 1 for each node that can only dial out; null: none. */
+  readonly nat: Uint8Array | null
 }
 
-/** A hospital network's ordinary day. */
 export const ORDINARY_NETWORK: NetworkOptions = {
-  latencyMs: [5, 60], // one way within a continent
-  lossShare: 0, // gossipsub runs over TCP: what is lost there is lost by full queues, which is rare
+  ...ORDINARY_WIRES,
   detectMs: 400, // a reset arrives in a round trip or two; a pulled cable would take longer
+  topology: null,
+  nat: null,
+}
+
+/** Everybody is linked to everybody, at whatever latency the wires have. */
+export function fullTopology(nodes: number): Topology {
+  return { nodes, full: true, neighbours: () => new Int32Array(0), latencyMs: () => null, regionOf: () => null }
 }
 
 /** What the network tells a node. */
 export interface Port {
   connected(peer: number): void
   disconnected(peer: number): void
+}
+
+/** What a node says of a gossip message that it was given: only what is accepted goes on to others. */
+export type Settle = (verdict: 'accept' | 'ignore' | 'reject') => void
+/** Gives a message to a node; `via` relayed it. */
+export type Deliver<P> = (port: P, via: number, settle: Settle) => void
+
+/** How gossip spreads over links. */
+export interface Pubsub<P> {
+  linkUp(a: number, b: number): void
+  linkDown(a: number, b: number): void
+  join(node: number, topic: string): void
+  /** A node is gone, and forgets what it knew. */
+  stop(node: number): void
+  publish(from: number, topic: string, bytes: number, deliver: Deliver<P>): void
 }
 
 /** One pair of nodes. */
@@ -33,31 +54,36 @@ interface Link {
   generation: number
 }
 
-const RETRANSMIT_MS = 200 // TCP's least retransmission timeout
+const REQUEST_BYTES = 120 // a size, a key, and the framing of a stream
 
 export class Network<P extends Port> {
   readonly #clock: Clock
-  readonly #rng: Rng
-  readonly #options: NetworkOptions
+  readonly #wires: Wires
+  readonly #detectMs: number
   readonly #ports: (P | null)[]
   readonly #links = new Map<number, Link>()
-  /** The side of the partition that each node is on. */
-  #sides: number[]
-  #sent = 0
-  #lost = 0
+  #pubsub: Pubsub<P>
 
-  constructor(clock: Clock, rng: Rng, nodes: number, options: NetworkOptions) {
-    const [min, max] = options.latencyMs
-    invariant(min >= 1 && max >= min && options.lossShare >= 0 && options.lossShare < 1, 'a network has sound options')
+  /** `detectMs`: how long a dead link goes unnoticed. */
+  constructor(clock: Clock, wires: Wires, detectMs: number) {
     this.#clock = clock
-    this.#rng = rng
-    this.#options = options
-    this.#ports = new Array<P | null>(nodes).fill(null)
-    this.#sides = new Array<number>(nodes).fill(0)
+    this.#wires = wires
+    this.#detectMs = detectMs
+    this.#ports = new Array<P | null>(wires.nodes).fill(null)
+    this.#pubsub = new Flood(this, (node) => this.peersOf(node))
   }
 
-  get counts(): { readonly sent: number; readonly lost: number } {
-    return { sent: this.#sent, lost: this.#lost }
+  get wires(): Wires {
+    return this.#wires
+  }
+
+  /** Another way to spread gossip than to every linked node. */
+  spreadBy(make: (network: Network<P>) => Pubsub<P>): void {
+    this.#pubsub = make(this)
+  }
+
+  portOf(node: number): P | null {
+    return this.#ports[node] ?? null
   }
 
   /** A node is there: it links to all whom it reaches. */
@@ -69,34 +95,56 @@ export class Network<P extends Port> {
   /** A node is gone without a word. */
   detach(node: number): void {
     this.#ports[node] = null
+    this.#pubsub.stop(node)
     this.#relink(node)
   }
 
   /** Splits the network: only nodes with equal sides reach each other. */
   divide(sides: readonly number[]): void {
-    invariant(sides.length === this.#ports.length, 'every node is on a side')
-    this.#sides = [...sides]
+    this.#wires.divide(sides.every((side) => side === sides[0]) ? null : [...sides])
     for (let node = 0; node < sides.length; node++) this.#relink(node)
   }
 
-  /** Sends to every linked node; each copy takes its own time or is lost. */
-  broadcast(from: number, deliver: (port: P) => void): void {
-    for (let to = 0; to < this.#ports.length; to++) {
-      if (to === from || !this.#link(from, to).up) continue
-      this.#sent++
-      if (this.#isLost()) this.#lost++
-      else this.#carry(from, to, this.#latency(), (port) => port !== null && deliver(port))
-    }
+  join(node: number, topic: string): void {
+    this.#pubsub.join(node, topic)
   }
 
-  /** Asks one node; `done` gets its answer, or null where a link was down on the way. */
-  request<T>(from: number, to: number, ask: (port: P) => T, done: (answer: T | null) => void): void {
+  publish(from: number, topic: string, bytes: number, deliver: Deliver<P>): void {
+    this.#pubsub.publish(from, topic, bytes, deliver)
+  }
+
+  /** Nodes that `node` has a connection to, ascending. */
+  peersOf(node: number): number[] {
+    return this.#neighbours(node).filter((other) => this.#link(node, other).up)
+  }
+
+  /** To every linked node, whatever the way that gossip takes: evidence is passed on by each who hears it. */
+  broadcast(from: number, bytes: number, deliver: Deliver<P>): void {
+    for (const to of this.peersOf(from)) this.send(from, to, bytes, (port) => deliver(port, from, () => undefined))
+  }
+
+  /** One gossip message over one link; it may be lost. */
+  send(from: number, to: number, bytes: number, arrive: (port: P) => void): void {
+    const delayMs = this.#wires.send(this.#clock.elapsedMs, from, to, bytes)
+    if (delayMs !== LOST) this.#carry(from, to, delayMs, (port) => port !== null && arrive(port))
+  }
+
+  /** Asks one node; `done` gets its answer, of `bytesOf` bytes, or null where a link was down on the way. */
+  request<T>(
+    from: number,
+    to: number,
+    ask: (port: P) => T,
+    bytesOf: (answer: T) => number,
+    done: (answer: T | null) => void,
+  ): void {
     if (!this.#link(from, to).up) return this.#clock.after(1, () => done(null))
-    this.#sent++
-    this.#carry(from, to, this.#streamLatency(), (port) => {
+    const now = () => this.#clock.elapsedMs
+    this.#carry(from, to, this.#wires.stream(now(), from, to, REQUEST_BYTES), (port) => {
       if (port === null) return done(null)
       const answer = ask(port)
-      this.#carry(to, from, this.#streamLatency(), (asker) => done(asker === null ? null : answer))
+      this.#carry(to, from, this.#wires.stream(now(), to, from, bytesOf(answer)), (asker) =>
+        done(asker === null ? null : answer),
+      )
     })
   }
 
@@ -109,8 +157,7 @@ export class Network<P extends Port> {
   }
 
   #relink(node: number): void {
-    for (let other = 0; other < this.#ports.length; other++) {
-      if (other === node) continue
+    for (const other of this.#neighbours(node)) {
       const link = this.#link(node, other)
       const reached = this.#reaches(node, other)
       if (link.up && !reached) this.#unlink(link, node, other)
@@ -122,12 +169,13 @@ export class Network<P extends Port> {
   #unlink(link: Link, a: number, b: number): void {
     link.up = false
     link.generation++
+    this.#pubsub.linkDown(a, b)
     for (const [here, there] of [
       [a, b],
       [b, a],
     ] as const) {
       const port = this.#ports[here] ?? null
-      this.#clock.after(this.#options.detectMs, () => {
+      this.#clock.after(this.#detectMs, () => {
         if (port !== null && this.#ports[here] === port) port.disconnected(there)
       })
     }
@@ -135,19 +183,27 @@ export class Network<P extends Port> {
 
   #connect(link: Link, a: number, b: number): void {
     const generation = ++link.generation
-    this.#clock.after(this.#options.detectMs + this.#latency(), () => {
+    this.#clock.after(this.#detectMs + this.#wires.latency(a, b), () => {
       if (link.up || link.generation !== generation || !this.#reaches(a, b)) return
       link.up = true
+      this.#pubsub.linkUp(a, b)
       this.#ports[a]?.connected(b)
       this.#ports[b]?.connected(a)
     })
   }
 
   #reaches(a: number, b: number): boolean {
-    return this.#ports[a] !== null && this.#ports[b] !== null && this.#sides[a] === this.#sides[b]
+    return this.#ports[a] !== null && this.#ports[b] !== null && this.#wires.open(a, b)
+  }
+
+  #neighbours(node: number): number[] {
+    const { topology } = this.#wires
+    if (!topology.full) return [...topology.neighbours(node)]
+    return Array.from({ length: topology.nodes }, (_, other) => other).filter((other) => other !== node)
   }
 
   #link(a: number, b: number): Link {
+    invariant(a !== b, 'a node is not linked to itself')
     const key = Math.min(a, b) * this.#ports.length + Math.max(a, b)
     let link = this.#links.get(key)
     if (link === undefined) {
@@ -156,17 +212,25 @@ export class Network<P extends Port> {
     }
     return link
   }
+}
 
-  #isLost(): boolean {
-    return this.#options.lossShare > 0 && this.#rng.float() < this.#options.lossShare
+/** To some of the linked nodes, once; nobody passes anything on. */
+export class Flood<P extends Port> implements Pubsub<P> {
+  readonly #network: Network<P>
+  readonly #receivers: (from: number, topic: string) => readonly number[]
+
+  constructor(network: Network<P>, receivers: (from: number, topic: string) => readonly number[]) {
+    this.#network = network
+    this.#receivers = receivers
   }
 
-  #latency(): number {
-    const [min, max] = this.#options.latencyMs
-    return min + this.#rng.below(Math.floor(max - min) + 1)
-  }
+  linkUp(): void {}
+  linkDown(): void {}
+  join(): void {}
+  stop(): void {}
 
-  #streamLatency(): number {
-    return this.#latency() + (this.#isLost() ? RETRANSMIT_MS : 0)
+  publish(from: number, topic: string, bytes: number, deliver: Deliver<P>): void {
+    for (const to of this.#receivers(from, topic))
+      this.#network.send(from, to, bytes, (port) => deliver(port, from, () => undefined))
   }
 }

@@ -4,45 +4,44 @@ import { ConsiliumError, exhaustive, invariant } from '../src/core/errors.ts'
 import type { MemberId, StudyId } from '../src/core/ids.ts'
 import { Rng } from '../src/core/rng.ts'
 import type { Dataset } from '../src/data/dataset.ts'
-import type { Update } from '../src/gossip/update.ts'
-import { factsOf } from '../src/governance/facts.ts'
-import { extend, rootAt } from '../src/ledger/chain.ts'
+import { type Update, updateBytes } from '../src/gossip/update.ts'
 import { rootOf } from '../src/ledger/head.ts'
-import type { Action, Draft } from '../src/node/actions.ts'
+import type { Action } from '../src/node/actions.ts'
 import type { LogSize, NodeEvent, Ticket } from '../src/node/events.ts'
 import { Machine } from '../src/node/machine.ts'
-import type { StoredCheckpoint } from '../src/training/storedCheckpoint.ts'
 import { type Job, Trainer } from '../src/training/trainer.ts'
 import { WeightStore } from '../src/training/weightStore.ts'
 import { bootedEvent } from './booted.ts'
 import type { Disk } from './disk.ts'
-import { saltOf } from './identity.ts'
-import type { Port } from './network.ts'
+import type { Port, Settle } from './network.ts'
 import { takeFrames } from './replication.ts'
 import type { ShellParts } from './shellParts.ts'
 import { prepare, type Sent } from './updateMessage.ts'
 import { cosign, finalsBeyond } from './witness.ts'
+import { Writer } from './writer.ts'
+
+/** As in the daemon: two for everybody, and one per study. */
+export const TOPICS = { heads: 'heads', cosigned: 'cosigned', updates: 'updates' } as const
+
+const GOSSIP_BYTES = 190 // gossipsub's envelope: topic, sequence number, the publisher's key and signature
+const COSIGNED_BYTES = 120 // a key, a size, a time and a signature
+const EVIDENCE_BYTES = 282 + GOSSIP_BYTES // two signed heads, as the golden file has them
+const FINAL_BYTES = 700 // a head and the signatures of a quorum
 
 type Of<T extends Action['type']> = Extract<Action, { type: T }>
-
-interface Waiting {
-  readonly tag: string
-  readonly drafts: readonly Draft[]
-  readonly stored: StoredCheckpoint | null
-}
 
 export class NodeShell implements Port {
   readonly #parts: ShellParts<NodeShell>
   readonly #machine = new Machine()
   readonly #weights = new WeightStore()
   readonly #trainer: Trainer
+  readonly #writer: Writer
   readonly #rng: Rng
   readonly member: MemberId
   readonly #queue: NodeEvent[] = []
-  readonly #pending = new Map<Ticket, Update | null>()
+  readonly #pending = new Map<Ticket, { readonly update: Update | null; readonly settle: Settle }>()
   readonly #answers: { readonly ticket: Ticket; readonly code: string | null }[] = []
   #stepping = false
-  #waiting: Waiting[] = []
   #busyUntilMs = 0
   #wakeAtMs = Number.POSITIVE_INFINITY
   #wakes = 0
@@ -68,6 +67,12 @@ export class NodeShell implements Port {
       tell: () => undefined,
     }
     this.#trainer = new Trainer(trainer, [...parts.disk.checkpoints.values()])
+    this.#writer = new Writer(parts, this.member, {
+      stored: (checkpoint) => this.#trainer.stored(checkpoint),
+      later: (delayMs, task) => this.#later(delayMs, task),
+      feed: (event) => this.feed(event),
+      isDead: () => this.#dead,
+    })
   }
 
   get machine(): Machine {
@@ -95,7 +100,10 @@ export class NodeShell implements Port {
 
   boot(): void {
     this.feed(bootedEvent(this.#parts, this.member))
-    this.#parts.network.attach(this.#parts.node, this)
+    const { network, node } = this.#parts
+    network.attach(node, this)
+    network.join(node, TOPICS.heads)
+    network.join(node, TOPICS.cosigned)
   }
 
   /** The power goes: nothing that was planned happens, and what was not durable is gone. */
@@ -128,8 +136,8 @@ export class NodeShell implements Port {
   }
 
   /** A head on the gossip topic, or one that its author asks to have cosigned. */
-  hearHead(note: Uint8Array | null, from: MemberId, asks: boolean): void {
-    if (note !== null) this.#hearHead(note, from, this.#tickets++, asks)
+  hearHead(note: Uint8Array | null, from: MemberId, asks: boolean, settle: Settle): void {
+    if (note !== null) this.#hearHead(note, from, this.#ticket(null, settle), asks)
   }
 
   /** Evidence of two histories; it is kept, told to the machine, and passed on once. */
@@ -138,28 +146,30 @@ export class NodeShell implements Port {
     if (author === this.member || disk.forks.has(author)) return
     disk.forks.add(author)
     this.feed({ type: 'fork-proven', author, size })
-    network.broadcast(node, (port) => port.hearFork(author, size))
+    network.broadcast(node, EVIDENCE_BYTES, (port) => port.hearFork(author, size))
   }
 
   /** What a witness cosigned. */
-  hearCosigned(logs: readonly LogSize[], from: MemberId): void {
-    const ticket = this.#tickets++
-    this.#pending.set(ticket, null)
-    this.feed({ type: 'cosigned-heard', ticket, from, logs, valid: true })
+  hearCosigned(logs: readonly LogSize[], from: MemberId, settle: Settle): void {
+    this.feed({ type: 'cosigned-heard', ticket: this.#ticket(null, settle), from, logs, valid: true })
   }
 
   /** An update on the study's topic. */
-  hearUpdate({ update, facts }: Sent, from: MemberId): void {
-    const ticket = this.#tickets++
-    this.#pending.set(ticket, facts.digestMatches ? update : null)
+  hearUpdate({ update, facts }: Sent, from: MemberId, settle: Settle): void {
+    const ticket = this.#ticket(facts.digestMatches ? update : null, settle)
     this.feed({ type: 'update-heard', ticket, from, header: update.header, facts })
   }
 
   /** A message that no codec could read. */
-  hearMalformed(from: MemberId, error: ConsiliumError): void {
+  hearMalformed(from: MemberId, error: ConsiliumError, settle: Settle): void {
+    const blame = error.blame ?? 'reject'
+    this.feed({ type: 'malformed-heard', ticket: this.#ticket(null, settle), from, code: error.code, blame })
+  }
+
+  #ticket(update: Update | null, settle: Settle): Ticket {
     const ticket = this.#tickets++
-    this.#pending.set(ticket, null)
-    this.feed({ type: 'malformed-heard', ticket, from, code: error.code, blame: error.blame ?? 'reject' })
+    this.#pending.set(ticket, { update, settle })
+    return ticket
   }
 
   #step(event: NodeEvent): void {
@@ -193,14 +203,14 @@ export class NodeShell implements Port {
     const { timing, disk } = this.#parts
     switch (action.type) {
       case 'record':
-        return this.#record(action)
+        return this.#writer.record(action)
       case 'announce-head':
       case 'ask-cosign':
         return this.#tellHead(action.type === 'ask-cosign')
       case 'cosign':
         return this.#cosign(action.log)
       case 'announce-cosigned':
-        return this.#parts.network.broadcast(this.#parts.node, (port) => port.hearCosigned(action.logs, this.member))
+        return this.#tellCosigned(action.logs)
       case 'keep-final':
         return disk.keepFinal(action.log)
       case 'ask-heads':
@@ -212,6 +222,7 @@ export class NodeShell implements Port {
       case 'verdict':
         return this.#settle(action)
       case 'open-study':
+        this.#parts.network.join(this.#parts.node, TOPICS.updates)
         return this.#learn(action.permit.study, 0, this.#between(timing.openMs), this.#trainer.open(action))
       case 'train':
         return this.#learn(
@@ -248,41 +259,21 @@ export class NodeShell implements Port {
     }
   }
 
-  #record({ tag, drafts, checkpoint }: Of<'record'>): void {
-    const stored = checkpoint === null ? null : this.#trainer.stored(checkpoint)
-    if (this.#waiting.length === 0) this.#later(this.#parts.timing.commitMs, () => this.#commit())
-    this.#waiting.push({ tag, drafts, stored })
-  }
-
-  /** Group commit: all that waits, with its state, is durable at once, then reported. */
-  #commit(): void {
-    const { disk, node, seed, identities, onCommit } = this.#parts
-    const taken = this.#waiting
-    this.#waiting = []
-    onCommit('before')
-    if (this.#dead) return
-    const drafts = taken.flatMap((waiting) => waiting.drafts)
-    const written = []
-    while (written.length < drafts.length) {
-      const rest = drafts.slice(written.length)
-      const { tip: before } = disk.log(this.member)
-      const salts = rest.map((_, i) => saltOf(seed, node, before.size + i))
-      const { entries, tip } = extend(before, rest, salts, disk.lamport)
-      disk.append(tip, entries, identities.signHead(node, tip.size, rootAt(tip)))
-      written.push(...entries)
-    }
-    this.#parts.second?.commit(drafts)
-    for (const { stored } of taken) if (stored !== null) disk.keep(stored)
-    onCommit('after')
-    const tags = taken.map(({ tag }) => tag)
-    this.feed({ type: 'committed', log: disk.sizeOf(this.member), tags, facts: factsOf(written, this.member) })
-  }
-
   #tellHead(asks: boolean): void {
     const { network, node, disk, second } = this.#parts
     const [note, other] = [disk, second?.disk ?? disk].map((one) => one.note(this.member))
     const noteFor = (member: MemberId) => (second?.fools(member) ? other : note)
-    network.broadcast(node, (port) => port.hearHead(noteFor(port.member) ?? null, this.member, asks))
+    const bytes = (note?.length ?? 0) + GOSSIP_BYTES
+    network.publish(node, TOPICS.heads, bytes, (port, via, settle) =>
+      port.hearHead(noteFor(port.member) ?? null, this.#memberOf(via), asks, settle),
+    )
+  }
+
+  /** Its witness signs what it says, so that who passes it on does not matter. */
+  #tellCosigned(logs: readonly LogSize[]): void {
+    const { network, node } = this.#parts
+    const bytes = logs.length * COSIGNED_BYTES + GOSSIP_BYTES
+    network.publish(node, TOPICS.cosigned, bytes, (port, _, settle) => port.hearCosigned(logs, this.member, settle))
   }
 
   #cosign(log: LogSize): void {
@@ -298,7 +289,9 @@ export class NodeShell implements Port {
       notes: port.diskFor(this.member).notes(),
       finals: finalsBeyond(port.disk, disk.finals),
     })
-    network.request(node, this.#numberOf(peer), ask, (told) => {
+    const bytesOf = ({ notes, finals }: ReturnType<typeof ask>) =>
+      notes.reduce((sum, note) => sum + note.length, 0) + finals.length * FINAL_BYTES
+    network.request(node, this.#numberOf(peer), ask, bytesOf, (told) => {
       if (told === null) return
       for (const note of told.notes) this.#hearHead(note, peer, null, false)
       this.feed({ type: 'heads-told', from: peer })
@@ -313,7 +306,6 @@ export class NodeShell implements Port {
     const { head, signatureValid } = this.#parts.identities.readHead(note)
     if (this.#parts.second !== null && head.author === this.member) return // it knows that it lies
     const log = { author: head.author, size: head.size, root: rootOf(head) }
-    if (ticket !== null) this.#pending.set(ticket, null)
     this.feed({ type: 'head-heard', ticket, from, log, signatureValid, asks })
   }
 
@@ -325,6 +317,8 @@ export class NodeShell implements Port {
       node,
       this.#numberOf(peer),
       (port) => port.diskFor(this.member).frames(author, from),
+      (frames) =>
+        frames.reduce((sum, { raws, note }) => raws.reduce((all, raw) => all + raw.length, sum + note.length), 0),
       (frames) => {
         if (this.#dead) return
         const fault =
@@ -347,9 +341,10 @@ export class NodeShell implements Port {
 
   #settle({ ticket, verdict }: Of<'verdict'>): void {
     invariant(this.#pending.has(ticket), `ticket ${ticket} gets one verdict`)
-    const update = this.#pending.get(ticket) ?? null
+    const { update, settle } = this.#pending.get(ticket) as { update: Update | null; settle: Settle }
     this.#pending.delete(ticket)
     if (verdict === 'accept' && update !== null) this.#weights.put(update.header.study, update.weights)
+    settle(verdict)
   }
 
   #publish({ header }: Of<'publish-update'>): void {
@@ -357,8 +352,11 @@ export class NodeShell implements Port {
     const weights = this.#weights.get(header.study, header.digest)
     const lie = lies[this.#published++ % Math.max(1, lies.length)] ?? null
     const sent = prepare(identities, node, { header, weights }, lie)
-    if (sent instanceof ConsiliumError) network.broadcast(node, (port) => port.hearMalformed(this.member, sent))
-    else network.broadcast(node, (port) => port.hearUpdate(sent, this.member))
+    const bytes = updateBytes(header.parameters, header.parents.length) + GOSSIP_BYTES
+    network.publish(node, TOPICS.updates, bytes, (port, via, settle) => {
+      if (sent instanceof ConsiliumError) port.hearMalformed(this.#memberOf(via), sent, settle)
+      else port.hearUpdate(sent, this.#memberOf(via), settle)
+    })
   }
 
   /** The learner does one thing after the other. */
@@ -383,6 +381,10 @@ export class NodeShell implements Port {
 
   #between([min, max]: readonly [number, number]): number {
     return min + this.#rng.below(Math.floor(max - min) + 1)
+  }
+
+  #memberOf(node: number): MemberId {
+    return this.#parts.identities.memberOf(node)
   }
 
   #numberOf(member: MemberId): number {

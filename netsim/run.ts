@@ -15,11 +15,12 @@ import { Equivocation, type Equivocator } from './equivocator.ts'
 import type { Fault } from './fault.ts'
 import { Identities, type Signatures } from './identity.ts'
 import type { Liar, Lie } from './liar.ts'
-import { Network, type NetworkOptions, ORDINARY_NETWORK } from './network.ts'
+import { fullTopology, Network, type NetworkOptions, ORDINARY_NETWORK, type Pubsub } from './network.ts'
 import { NodeShell } from './nodeShell.ts'
 import { attend, bind, type Duty } from './operator.ts'
 import { ORDINARY_TIMING, type Timing } from './timing.ts'
 import { type Step, Trace } from './trace.ts'
+import { Wires } from './wires.ts'
 
 /** One simulated study; the same options, learners included, give the same result. */
 export interface StudyOptions {
@@ -30,6 +31,8 @@ export interface StudyOptions {
   /** A learner for each node; it is not closed here. */
   readonly learner: (node: number) => Learner
   readonly network?: Partial<NetworkOptions>
+  /** How gossip spreads; to every linked node where absent. */
+  readonly pubsub?: (clock: Clock) => (network: Network<NodeShell>) => Pubsub<NodeShell>
   readonly timing?: Partial<Timing>
   readonly faults?: readonly Fault[]
   readonly liars?: readonly Liar[]
@@ -125,7 +128,10 @@ class Simulation {
     this.#id = studyIdOf(this.#document)
     this.#identities = new Identities(this.#seed, tables.length, options.signatures ?? 'modelled')
     const network = { ...ORDINARY_NETWORK, ...options.network }
-    this.#network = new Network(this.#clock, Rng.from('netsim', this.#seed, 'network'), tables.length, network)
+    const topology = network.topology ?? fullTopology(tables.length)
+    const wires = new Wires(topology, network.nat, Rng.from('netsim', this.#seed, 'network'), network)
+    this.#network = new Network(this.#clock, wires, network.detectMs)
+    if (options.pubsub !== undefined) this.#network.spreadBy(options.pubsub(this.#clock))
     this.#nodes = tables.map((own, node) => ({
       disk: new Disk(this.#identities.members),
       learner: learner(node),
@@ -275,7 +281,7 @@ class Simulation {
       virtualMs: this.#clock.elapsedMs,
       steps: this.#trace.steps,
       trace: this.#trace.hash,
-      messages: this.#network.counts,
+      messages: this.#network.wires.counts,
     }
   }
 

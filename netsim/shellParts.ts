@@ -10,28 +10,32 @@ import type { Network, Port } from './network.ts'
 import type { Timing } from './timing.ts'
 import type { Step } from './trace.ts'
 
-/** Given by who runs the simulation; `P` is the node itself. */
-export interface ShellParts<P extends Port> {
+/** What a node needs for its own log. */
+export interface DiskParts {
   readonly node: number
-  /** 0 the first time. */
-  readonly start: number
   readonly seed: string
   readonly identities: Identities
+  readonly disk: Disk
+  readonly timing: Timing
+  /** Its second history, where it signs two. */
+  readonly second: Equivocation | null
+  /** Called around each durable write of own entries; may crash the node. */
+  readonly onCommit: (side: 'before' | 'after') => void
+}
+
+/** Given by who runs the simulation; `P` is the node itself. */
+export interface ShellParts<P extends Port> extends DiskParts {
+  /** 0 the first time. */
+  readonly start: number
   readonly clock: Clock
   readonly network: Network<P>
-  readonly disk: Disk
   readonly learner: Learner
   /** The node's tables: the first one, and what is bound in its place later. */
   readonly tables: readonly Dataset[]
-  readonly timing: Timing
   readonly lies: readonly Lie[]
-  /** Its second history, where it signs two. */
-  readonly second: Equivocation | null
   /** How far its clock is ahead of the true time. */
   readonly skewMs: number
   readonly onStep: (step: Step) => void
-  /** Called around each durable write of own entries; may crash the node. */
-  readonly onCommit: (side: 'before' | 'after') => void
   /** The machine asked for an end. */
   readonly onEnd: (why: string) => void
 }

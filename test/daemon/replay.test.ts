@@ -139,7 +139,7 @@ it('crashes, loss, a pause, a failing learner and a late member make no merge di
     const faults = [[crash], [commit, crash], [pause], [late, crash], quick, []][seed % 6] as readonly Fault[]
     const fails = (evaluation: number): boolean => faults.length === 0 && evaluation % 5 === 3 && evaluation < 12
     const latencyMs = faults === quick ? [5, 60] : [5, 700]
-    const network = { lossShare: 0.1, latencyMs: latencyMs as [number, number] }
+    const network = { loss: 0.1, latencyMs: latencyMs as [number, number] }
     const timing = faults.length === 0 ? { evaluateMs: 300 } : {}
     const run = await ran(3, seed, { study: studyOf(14), network, timing, faults, untilMs: 900_000 }, fails)
     for (let node = 0; node < 3; node++) {

@@ -138,7 +138,7 @@ export class Simulation {
   /** In hundredths; they differ from run to run. */
   readonly #lieShare: number
   readonly #wakeShare: number
-  readonly #lossShare: number
+  readonly #loss: number
   /** Where above 0, the honest voters are parted, anew with this chance in hundredths at each step. */
   readonly #partShare: number
 
@@ -158,7 +158,7 @@ export class Simulation {
     this.#liarsGoOn = this.#rng.below(2) === 0
     this.#lieShare = 5 + this.#rng.below(30)
     this.#wakeShare = 1 + this.#rng.below(30)
-    this.#lossShare = this.#rng.below(80)
+    this.#loss = this.#rng.below(80)
     this.#partShare = this.#rng.below(3) === 0 ? 0 : 1 + this.#rng.below(4)
     for (const node of this.#nodes) this.#restart(node)
   }
@@ -203,7 +203,7 @@ export class Simulation {
     const node = this.#pick(this.#nodes)
     if (dice < this.#lieShare + this.#wakeShare) return this.#wake(node)
     if (dice === 99) return this.#restart(node)
-    for (let i = 0; i < BURST; i++) this.#deliver(this.#rng.below(100) >= this.#lossShare)
+    for (let i = 0; i < BURST; i++) this.#deliver(this.#rng.below(100) >= this.#loss)
   }
 
   #stableStep(): void {

@@ -63,7 +63,7 @@ it('five nodes finish the study, and every log is everywhere and verifies', asyn
 
 it('the same seed gives the same trace, another seed another', async () => {
   const faults: Fault[] = [{ type: 'crash', node: 2, atMs: 2_500, downMs: 900 }]
-  const network = { lossShare: 0.1 }
+  const network = { loss: 0.1 }
   const [one, again, other] = [
     await run(3, 7, { faults, network }),
     await run(3, 7, { faults, network }),
@@ -276,7 +276,7 @@ it('another table is used from the next round on, and each update names the tabl
 
 it('lossy and slow networks only slow things down', async () => {
   for (let seed = 1; seed <= 4; seed++) {
-    const result = await run(4, seed, { network: { lossShare: 0.3, latencyMs: [20, 900] } })
+    const result = await run(4, seed, { network: { loss: 0.3, latencyMs: [20, 900] } })
     assert.ok(result.settled, `seed ${seed}`)
     assert.ok(result.messages.lost > 20)
     for (const { view } of result.nodes) assert.equal(view?.rejections, [], `seed ${seed}: nobody honest is blamed`)
