@@ -244,10 +244,14 @@ export const scenarioSchema = section({
   ledger: v.optional(choice(['on', 'off']), 'on'),
   signatures: v.optional(choice(['real', 'modelled']), 'modelled'),
   digests: v.optional(choice(['real', 'modelled']), 'real'),
-  /** What must hold once faults have stopped. Null: not demanded. */
+  /** What must hold once faults have stopped. */
   liveness: v.optional(
     section({
+      /** From then on all nodes are up, links whole, and nothing is lost; null: faults never stop, and nothing is demanded. */
+      fromSeconds: v.optional(v.nullable(seconds()), null),
+      /** So much later every node merges what others have published, and with a ledger all hold the same logs; null: not demanded. */
       convergeSeconds: v.optional(v.nullable(seconds()), null),
+      /** So much later every entry of an honest member is final; null: not demanded. */
       finalSeconds: v.optional(v.nullable(seconds()), null),
     }),
     {},

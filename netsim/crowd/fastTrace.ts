@@ -1,6 +1,6 @@
 /** A running hash of millions of events a second: two multiply-and-rotate lanes over 32-bit words; not against malice, but against accident. */
-import { toHex } from '../src/core/bytes.ts'
-import { sha256 } from '../src/core/digest.ts'
+import { toHex } from '../../src/core/bytes.ts'
+import { sha256 } from '../../src/core/digest.ts'
 
 /** Equal words in equal order give equal hashes, on every machine: only 32-bit integer arithmetic is used. */
 export class FastTrace {

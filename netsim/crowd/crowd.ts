@@ -2,13 +2,13 @@
  * A crowd: nodes without a ledger, up to a million. Each is the core's `Rounds` (when to train, publish, accept and merge) and nothing else;
  * entries, heads, cosignatures and permits are left out, and what is recorded is durable at once.
  */
-import { invariant } from '../src/core/errors.ts'
-import type { Digest } from '../src/core/ids.ts'
-import type { Expectation, Offer } from '../src/gossip/exchange.ts'
-import { Rounds } from '../src/gossip/rounds.ts'
-import { type UpdateFacts, updateBytes } from '../src/gossip/update.ts'
-import { coefficients, type MergeRule } from '../src/learn/merge/rule.ts'
-import type { Clock } from './clock.ts'
+import { invariant } from '../../src/core/errors.ts'
+import type { Digest } from '../../src/core/ids.ts'
+import type { Expectation, Offer } from '../../src/gossip/exchange.ts'
+import { Rounds } from '../../src/gossip/rounds.ts'
+import { type UpdateFacts, updateBytes } from '../../src/gossip/update.ts'
+import { coefficients, type MergeRule } from '../../src/learn/merge/rule.ts'
+import type { Clock } from '../clock.ts'
 import type { FastTrace } from './fastTrace.ts'
 import type { Fleet, Slot } from './fleet.ts'
 

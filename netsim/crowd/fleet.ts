@@ -1,5 +1,5 @@
 /** The learners of a crowd: many models of one study in one memory, named by slots. */
-import type { Weights } from '../src/learn/learner.ts'
+import type { Weights } from '../../src/learn/learner.ts'
 
 export type Slot = number
 
