@@ -1,5 +1,5 @@
 /** The world that a scenario describes, made once from its seed before virtual time begins: who is linked, how fast, when up, which rows. */
-import type { Feature } from '../src/config/study.ts'
+import type { Feature } from '../../src/config/study.ts'
 
 /** Who may be linked to whom. */
 export interface Topology {
