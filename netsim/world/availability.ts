@@ -10,7 +10,7 @@ import type { Availability } from './world.ts'
 export type AvailabilitySpec = Scenario['nodes']['availability']
 
 /**
- * The availability of `nodes` nodes; 13 bytes a node at most, and 8 more for each change that a trace has. The schedule of a node is
+ * The availability of `nodes` nodes; 12 bytes a node at most, and 8 more for each change that a trace has. The schedule of a node is
  * fixed by `rng` alone, whatever else happens. Errors: `scenario-availability`, `scenario-file`.
  */
 export function availabilityOf(spec: AvailabilitySpec, nodes: number, rng: Rng, files: ScenarioFiles): Availability {
@@ -56,10 +56,10 @@ class Churn implements Availability {
     let changes = this.#changes[node] as number
     let next = this.#next[node] as number
     if (next === 0) next = this.#lasts(node, 0, isUp(0))
-    while (next <= nowMs || isUp(changes) !== up) next += this.#lasts(node, ++changes, isUp(changes))
+    while (next <= nowMs) next += this.#lasts(node, ++changes, isUp(changes))
     this.#changes[node] = changes
     this.#next[node] = next
-    return next
+    return isUp(changes) === up ? next : next + this.#lasts(node, changes + 1, up)
   }
 
   /** How long the state after so many changes lasts, whole milliseconds, at least 1. */

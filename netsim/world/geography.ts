@@ -1,15 +1,17 @@
 /** Nodes in regions, with a latency between each two of them. */
 import type { Rng } from '../../src/core/rng.ts'
+import type { Scenario } from '../scenario/schema.ts'
 import { apportion } from './apportion.ts'
 import { fault } from './fault.ts'
 import { unasked } from './links.ts'
-import type { TopologySpec } from './topology.ts'
 import type { Topology } from './world.ts'
+
+type Regions = Extract<Scenario['network']['topology'], { kind: 'geographic' }>
 
 const SHARES_OFF_MAX = 1e-6 // thirds written with six digits are meant to be thirds
 
 /** Everybody is linked to everybody; regions have their share of the nodes, to one node, dealt at random. Errors: `scenario-topology`. */
-export function geographic(spec: Extract<TopologySpec, { kind: 'geographic' }>, nodes: number, rng: Rng): Topology {
+export function geographic(spec: Regions, nodes: number, rng: Rng): Topology {
   const { regions, latencyMs } = spec
   const rows = latencyMs.filter((row) => row.length === regions.length).length
   if (latencyMs.length !== regions.length || rows !== regions.length) {
