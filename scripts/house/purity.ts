@@ -20,7 +20,7 @@ const OUTSIDE = new Set([
 // biome-ignore format: one list
 /** What IEEE 754 fixes to the last bit, or what is exact; the other functions of Math differ between machines. */
 const EXACT_MATH = new Set([
-  'abs', 'ceil', 'clz32', 'floor', 'fround', 'imul', 'max', 'min', 'round', 'sign', 'sqrt', 'trunc', 'PI', 'E', 'LN2',
+  'abs', 'ceil', 'clz32', 'floor', 'fround', 'imul', 'max', 'min', 'round', 'sign', 'sqrt', 'trunc', 'PI', 'E', 'LN2', 'SQRT2',
 ])
 
 export const pureParts: Rule = {
@@ -41,8 +41,13 @@ export const virtualTime: Rule = {
 export const exactArithmetic: Rule = {
   name: 'arithmetic',
   check: (house) =>
-    house.files.filter((file) => isPure(file) || file.path.startsWith('src/learn/merge/')).flatMap(inexactOf),
+    house.files
+      .filter((file) => isPure(file) || EXACT_FOLDERS.some((folder) => file.path.startsWith(folder)))
+      .flatMap(inexactOf),
 }
+
+/** Folders beside the pure ones whose results must have the same bytes everywhere. */
+const EXACT_FOLDERS = ['src/learn/merge/', 'netsim/world/', 'netsim/adversary/']
 
 function isPure(file: HouseFile): boolean {
   return file.area === 'src' && (PURE as readonly string[]).includes(file.folder)

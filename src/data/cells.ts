@@ -13,7 +13,8 @@ export interface Place {
 
 export type CellReader = (cell: string, place: Place) => number
 
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+/** A number as tables may write it. */
+export const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const NOT_FINITE = /^[+-]?(?:nan|inf|infinity|∞|#num!|#div\/0!|#value!)$/i
 const DECIMAL_COMMA = /^[+-]?\d+,\d+$/
 

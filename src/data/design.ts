@@ -1,5 +1,5 @@
 /** From a dataset to what a learner takes: standardised numbers, one-hot categories, nothing missing. */
-import { designColumns, type Study } from '../config/study.ts'
+import { designColumns, type Feature, type Study } from '../config/study.ts'
 import { invariant } from '../core/errors.ts'
 import type { Scaling } from '../core/statistics.ts'
 import type { Dataset } from './dataset.ts'
@@ -22,50 +22,65 @@ const DEVIATIONS_MAX = 8 // farther out is a slip of the pen or another unit; on
 export function designMatrix(study: Study, dataset: Dataset, rows: Uint32Array, scaling: Scaling): DesignMatrix {
   const columns = designColumns(study)
   const x = new Float32Array(rows.length * columns)
-  let column = 0
+  fillDesign(study.features, dataset.values, rows, scaling, { x, at: 0, columns })
+  return { rows: rows.length, columns, x, y: Uint8Array.from(rows, (row) => dataset.labels[row] as number) }
+}
+
+/** Where rows of a design matrix are written: zeros, from index `at` on, `columns` for each row. */
+export interface DesignTarget {
+  readonly x: Float32Array
+  readonly at: number
+  readonly columns: number
+}
+
+/** Writes the design matrix of `rows`, in that order, into `target`; `values` is row-major, one column per feature. */
+export function fillDesign(
+  features: readonly Feature[],
+  values: Float64Array | Float32Array,
+  rows: Uint32Array,
+  scaling: Scaling,
+  target: DesignTarget,
+): void {
+  const source = { values, width: features.length, rows }
+  let at = target.at
   let numeric = 0
-  for (const [i, feature] of study.features.entries()) {
-    const target = { x, column, columns }
+  for (const [i, feature] of features.entries()) {
     if (feature.kind === 'number') {
       const mean = scaling.mean[numeric]
       const deviation = scaling.deviation[numeric++]
       invariant(mean !== undefined && deviation !== undefined, 'scaling covers every numeric feature')
-      fillNumber(target, dataset, i, rows, mean, deviation)
-      column++
+      fillNumber({ ...target, at }, source, i, mean, deviation)
+      at++
     } else {
-      fillCategory(target, dataset, i, rows)
-      column += feature.levels.length
+      fillCategory({ ...target, at }, source, i)
+      at += feature.levels.length
     }
   }
   invariant(numeric === scaling.mean.length, 'scaling has one entry per numeric feature')
-  return { rows: rows.length, columns, x, y: Uint8Array.from(rows, (row) => dataset.labels[row] as number) }
 }
 
-interface Target {
-  readonly x: Float32Array
-  readonly column: number
-  readonly columns: number
+interface Source {
+  readonly values: Float64Array | Float32Array
+  readonly width: number
+  readonly rows: Uint32Array
 }
 
 function fillNumber(
-  { x, column, columns }: Target,
-  dataset: Dataset,
+  { x, at, columns }: DesignTarget,
+  { values, width, rows }: Source,
   feature: number,
-  rows: Uint32Array,
   mean: number,
   deviation: number,
 ): void {
-  const width = dataset.features.length
   for (let r = 0; r < rows.length; r++) {
-    const z = ((dataset.values[(rows[r] as number) * width + feature] as number) - mean) / deviation
-    x[r * columns + column] = Number.isNaN(z) ? 0 : Math.min(Math.max(z, -DEVIATIONS_MAX), DEVIATIONS_MAX)
+    const z = ((values[(rows[r] as number) * width + feature] as number) - mean) / deviation
+    x[at + r * columns] = Number.isNaN(z) ? 0 : Math.min(Math.max(z, -DEVIATIONS_MAX), DEVIATIONS_MAX)
   }
 }
 
-function fillCategory({ x, column, columns }: Target, dataset: Dataset, feature: number, rows: Uint32Array): void {
-  const width = dataset.features.length
+function fillCategory({ x, at, columns }: DesignTarget, { values, width, rows }: Source, feature: number): void {
   for (let r = 0; r < rows.length; r++) {
-    const level = dataset.values[(rows[r] as number) * width + feature] as number
-    if (!Number.isNaN(level)) x[r * columns + column + level] = 1
+    const level = values[(rows[r] as number) * width + feature] as number
+    if (!Number.isNaN(level)) x[at + r * columns + level] = 1
   }
 }
