@@ -2,7 +2,7 @@
 import { invariant } from '../src/core/errors.ts'
 import type { Clock } from './clock.ts'
 import { LOST, ORDINARY_WIRES, type Wires, type WiresOptions } from './wires.ts'
-import type { Topology } from './world.ts'
+import type { Topology } from './world/world.ts'
 
 /** How the modelled network behaves. */
 export interface NetworkOptions extends WiresOptions {

@@ -65,8 +65,8 @@ export class Presence {
       this.#next(node, up)
     }
     for (const { node, atMs, downMs, lost } of crashes) {
-      this.#clock.after(atMs, () => !this.#calm && this.#strike(node, lost))
-      this.#clock.after(atMs + downMs, () => !this.#calm && this.#free(node))
+      this.#clock.after(atMs, () => (this.#calm ? undefined : this.#strike(node, lost)))
+      this.#clock.after(atMs + downMs, () => (this.#calm ? undefined : this.#free(node)))
     }
     if (calmMs !== null) this.#clock.after(calmMs, () => this.#becomeCalm())
   }

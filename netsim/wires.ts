@@ -1,7 +1,7 @@
 /** What a message meets on its way: latency, loss, a queue before the sender's uplink, partitions, and doors that open only outwards. */
 import { invariant } from '../src/core/errors.ts'
 import type { Rng } from '../src/core/rng.ts'
-import type { Topology } from './world.ts'
+import type { Topology } from './world/world.ts'
 
 /** Times in virtual milliseconds. */
 export interface WiresOptions {
@@ -36,7 +36,8 @@ export class Wires {
   /** 1: can only dial out. */
   readonly #nat: Uint8Array | null
   /** The side of the partition that each node is on; null while there is none. */
-  #sides: readonly number[] | null = null
+  #sides: ArrayLike<number> | null = null
+  #calm = false
   /** When each uplink has sent all that waits, milliseconds with fractions. */
   readonly #freeAtMs: Float64Array | null
   readonly #bytes: Float64Array
@@ -71,9 +72,15 @@ export class Wires {
   }
 
   /** Splits the network: only nodes with equal sides reach each other. Null heals it. */
-  divide(sides: readonly number[] | null): void {
+  divide(sides: ArrayLike<number> | null): void {
     invariant(sides === null || sides.length === this.nodes, 'every node is on a side')
-    this.#sides = sides
+    if (!this.#calm) this.#sides = sides
+  }
+
+  /** From now on nothing is lost, and nobody is cut off. */
+  calm(): void {
+    this.#sides = null
+    this.#calm = true
   }
 
   /** Whether the way between two linked nodes is open. That they are linked is for the topology to say. */
@@ -96,7 +103,7 @@ export class Wires {
       this.#dropped++
       return LOST
     }
-    if (this.#options.loss > 0 && this.#rng.float() < this.#options.loss) {
+    if (this.#loses && this.#rng.float() < this.#options.loss) {
       this.#lost++
       return LOST
     }
@@ -107,8 +114,12 @@ export class Wires {
   stream(now: number, from: number, to: number, bytes: number): number {
     this.#sent++
     const waitMs = Math.max(0, this.#uplink(now, from, bytes))
-    const again = this.#options.loss > 0 && this.#rng.float() < this.#options.loss
+    const again = this.#loses && this.#rng.float() < this.#options.loss
     return waitMs + this.latency(from, to) + (again ? RETRANSMIT_MS : 0)
+  }
+
+  get #loses(): boolean {
+    return this.#options.loss > 0 && !this.#calm
   }
 
   /** One way, whole milliseconds. */

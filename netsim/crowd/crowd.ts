@@ -116,7 +116,9 @@ export class Crowd {
   readonly #rounds: (Rounds<number, Model> | null)[]
   /** Counts the starts of each node, so that what was planned before a stop does not happen after it. */
   readonly #starts: Int32Array
+  readonly #merges: Uint32Array
   readonly #first: Model
+  #copies = 0
   readonly #flying: (Update | undefined)[] = []
   readonly #freeNumbers: number[] = []
   readonly #digest = new Int32Array(2)
@@ -136,6 +138,7 @@ export class Crowd {
     }
     this.#rounds = new Array<Rounds<number, Model> | null>(nodes).fill(null)
     this.#starts = new Int32Array(nodes)
+    this.#merges = new Uint32Array(nodes)
     this.#first = this.#model(fleet.initial())
     this.#startKind = clock.handler((node, start) => this.#start(node, start))
     this.#trainedKind = clock.handler((node, start) => this.#trained(node, start))
@@ -146,6 +149,15 @@ export class Crowd {
   /** Whether the node is up. */
   isUp(node: number): boolean {
     return this.#rounds[node] !== null
+  }
+
+  /** Copies on their way. */
+  get flying(): number {
+    return this.#copies
+  }
+
+  mergesOf(node: number): number {
+    return this.#merges[node] as number
   }
 
   roundsOf(node: number): Rounds<number, Model> | null {
@@ -171,6 +183,12 @@ export class Crowd {
     }
   }
 
+  /** A node comes up with an empty disk: it begins again with the first weights, in the round that the others know it was in. */
+  upAfresh(node: number, round: number): void {
+    this.parts.fleet.retain(this.#first.slot)
+    this.up(node, { round: Math.min(round, this.parts.rounds.count - 1), base: this.#first })
+  }
+
   /** The power goes: what a disk would have kept is returned, and is the caller's to keep or to release. */
   down(node: number): { readonly round: number; readonly base: Model } {
     const rounds = this.#rounds[node]
@@ -190,6 +208,7 @@ export class Crowd {
       this.#flying[update.number] = update
     }
     update.flying++
+    this.#copies++
     this.parts.fleet.retain(update.digest.slot)
     this.parts.clock.plan(delayMs, this.#arriveKind, to, update.number)
   }
@@ -233,6 +252,7 @@ export class Crowd {
     }
     const result = this.#model(fleet.merge(trained.slot, slots, shares))
     this.counts.merges++
+    this.#merges[node] = (this.#merges[node] as number) + 1
     this.counts.inputs += inputs.length
     this.counts.others += inputs.length - 1
     trace.number(clock.elapsedMs)
@@ -276,6 +296,7 @@ export class Crowd {
     trace.word(reason === null ? update.round : ~update.round)
     onVerdict?.(to, update, reason)
     fleet.release(update.digest.slot)
+    this.#copies--
     if (--update.flying > 0) return
     this.#flying[number] = undefined
     this.#freeNumbers.push(number)

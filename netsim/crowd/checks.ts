@@ -1,0 +1,96 @@
+/** What must hold in every crowd: checked while it runs, by other code than what is checked. */
+
+import type { MemberId } from '../../src/core/ids.ts'
+import type { Rounds } from '../../src/gossip/rounds.ts'
+import type { MergeRule } from '../../src/learn/merge/rule.ts'
+import { mergeUpdates } from '../../src/learn/merge/rule.ts'
+import { Check } from '../checkers/check.ts'
+import type { Clock } from '../clock.ts'
+import type { Crowd, Model, Update } from './crowd.ts'
+import type { Fleet } from './fleet.ts'
+
+const MERGES_EVERY = 61 // a prime: every node and every round has its turn; a recomputation costs some twenty merges
+
+/** The author of a number, as the merge rule sorts it: in the order of numbers. */
+const authorOf = (node: number): MemberId => String(node).padStart(9, '0') as MemberId
+
+export class CrowdChecks {
+  readonly merges: Check
+  readonly members: Check
+  readonly memory: Check
+  readonly converged: Check
+  readonly #fleet: Fleet
+  readonly #rule: MergeRule & { readonly ageRoundsMax: number }
+  #seen = 0
+
+  constructor(clock: Clock, fleet: Fleet, rule: MergeRule & { readonly ageRoundsMax: number }) {
+    this.merges = new Check('a merge equals its recomputation from its inputs', clock)
+    this.members = new Check('nothing is accepted from who is no member', clock)
+    this.memory = new Check('every model in memory belongs to somebody', clock)
+    this.converged = new Check('once faults stop, every node merges what others publish', clock)
+    this.#fleet = fleet
+    this.#rule = rule
+  }
+
+  get all(): readonly Check[] {
+    return [this.merges, this.members, this.memory, this.converged]
+  }
+
+  /** Some of the merges are done again by the product's own function over copies of the weights; bytes must be equal. */
+  merged(node: number, rounds: Rounds<number, Model>, result: Model): void {
+    if (this.#seen++ % MERGES_EVERY > 0) return
+    const inputs = rounds.inputs.map(({ author, examples, ageRounds, digest }) => ({
+      author: authorOf(author),
+      examples,
+      ageRounds,
+      weights: this.#fleet.read(digest.slot).shared,
+    }))
+    const again = mergeUpdates(this.#rule, inputs).weights
+    const { shared } = this.#fleet.read(result.slot)
+    const at = again.findIndex((value, i) => !Object.is(value, shared[i]))
+    this.merges.that(at < 0, node, () => {
+      return `round ${rounds.round}: weight ${at} of ${inputs.length} inputs is ${shared[at]}, recomputed ${again[at]}`
+    })
+    const own = inputs.filter(({ author }) => author === authorOf(node))
+    this.merges.that(
+      own.length === 1 && inputs.every((one, i) => i === 0 || (inputs[i - 1]?.author ?? '') < one.author),
+      node,
+      () => {
+        return `round ${rounds.round}: inputs by ${inputs.map(({ author }) => Number(author)).join(', ')}: each member once, the own one too`
+      },
+    )
+  }
+
+  accepted(to: number, update: Update, nodes: number): void {
+    const sound = update.author >= 0 && update.author < nodes && update.author !== to && update.facts.signatureValid
+    this.members.that(sound, to, () => `accepted an update of round ${update.round} by ${update.author}`)
+  }
+
+  /** Models in memory against those that somebody needs: the bases, what is held, and what is on its way. */
+  memoryFlat(needed: number): void {
+    const { used } = this.#fleet
+    this.memory.that(
+      used <= needed,
+      null,
+      () => `${used} models are in memory, ${needed} are bases, held or on their way`,
+    )
+  }
+
+  /** `ageRoundsMax` rounds after faults stopped everybody has somebody else's update in its merges, and rounds lie close together. */
+  converge(crowd: Crowd, nodes: number): void {
+    const up: number[] = []
+    for (let node = 0; node < nodes; node++) if (crowd.isUp(node)) up.push(node)
+    const rounds = up.map((node) => crowd.roundsOf(node)?.round ?? 0).sort((a, b) => a - b)
+    const median = rounds[rounds.length >> 1] ?? 0
+    for (const node of up) {
+      const own = crowd.roundsOf(node)
+      if (own === null) continue
+      const { round, phase, inputs } = own
+      const ended = phase === 'ended'
+      this.converged.that(inputs.length > 1, node, () => `in round ${round} nobody else's update is in its merge`)
+      this.converged.that(ended || Math.abs(round - median) <= this.#rule.ageRoundsMax, node, () => {
+        return `is in round ${round}, the median is ${median}`
+      })
+    }
+  }
+}

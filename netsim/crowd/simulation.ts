@@ -1,0 +1,304 @@
+/** A scenario run by a crowd: without a ledger, up to a million nodes. */
+import { weightsDigest } from '../../src/core/digest.ts'
+import { Clock } from '../clock.ts'
+import type { SimulateOptions } from '../options.ts'
+import { Presence } from '../presence.ts'
+import type { NodeSummary, Outcome, Sample, SimulationResult } from '../result.ts'
+import { consensusDistance, judgedTogether, sampled } from '../sampling.ts'
+import { Wires } from '../wires.ts'
+import { streamOf, type World } from '../world/make.ts'
+import { CrowdChecks } from './checks.ts'
+import { Crowd, type Model } from './crowd.ts'
+import { FastTrace } from './fastTrace.ts'
+import type { Fleet, Slot } from './fleet.ts'
+import { type Spread, toAll, toSome } from './spread.ts'
+
+const TRACE_EVERY = 65_536 // events between two checkpoints of the trace
+const SUMMARIES_MAX = 10_000 // nodes in the result
+
+/** One run of one scenario. */
+export class CrowdSimulation {
+  readonly #world: World
+  readonly #options: SimulateOptions
+  readonly #clock = new Clock()
+  readonly #trace = new FastTrace()
+  readonly #wires: Wires
+  readonly #fleet: Fleet
+  readonly #crowd: Crowd
+  readonly #checks: CrowdChecks
+  readonly #presence: Presence
+  /** What the disks of nodes that are down have kept. */
+  readonly #kept = new Map<number, { readonly round: number; readonly base: Model }>()
+  readonly #samples: Sample[] = []
+  readonly #sampled: readonly number[]
+  #last = { merges: 0, inputs: 0, ageRounds: 0, others: 0 }
+  #tracedAt = 0
+  #interrupted = false
+
+  constructor(world: World, options: SimulateOptions, fleet: Fleet) {
+    const { scenario, seed, nodes } = world
+    const { network, gossip, study, report, liveness } = scenario
+    this.#world = world
+    this.#options = options
+    this.#fleet = fleet
+    this.#wires = new Wires(world.topology, world.nat, streamOf(seed, 'network'), network)
+    const merge = { ...study.merge }
+    this.#checks = new CrowdChecks(this.#clock, fleet, merge)
+    const speeds = streamOf(seed, 'training time')
+    this.#crowd = new Crowd({
+      clock: this.#clock,
+      trace: this.#trace,
+      nodes,
+      fleet,
+      rounds: { count: study.rounds.count, periodMs: study.rounds.periodSeconds * 1000 },
+      merge,
+      heldMax: gossip.heldMax,
+      trainMs: (node) => world.speeds.trainMs(node, speeds),
+      spread: this.#spread(),
+      publisher: () => null,
+      digestOf:
+        scenario.digests === 'real'
+          ? (slot, into) => this.#realDigest(slot, into)
+          : (slot, into) => fleet.digest(slot, into),
+      onMerge: (node, rounds, result) => this.#checks.merged(node, rounds, result),
+      onVerdict: (to, update, reason) => (reason === null ? this.#checks.accepted(to, update, nodes) : undefined),
+    })
+    const first = streamOf(seed, 'starts')
+    const periodMs = Math.max(1, Math.ceil(study.rounds.periodSeconds * 1000))
+    this.#presence = new Presence(
+      this.#clock,
+      {
+        nodes,
+        availability: world.availability,
+        crashes: scenario.crashes.map(({ node, atSeconds, downSeconds, disk }) => {
+          return { node, atMs: atSeconds * 1000, downMs: downSeconds * 1000, lost: disk === 'lost' }
+        }),
+        lost: scenario.nodes.disk === 'lost',
+        calmMs: liveness.fromSeconds === null ? null : liveness.fromSeconds * 1000,
+        firstMs: () => first.below(periodMs),
+      },
+      { up: (node, lost) => this.#up(node, lost), down: (node) => this.#down(node) },
+    )
+    this.#sampled = sampled(nodes, report.sampleNodes, seed)
+  }
+
+  async run(): Promise<Omit<SimulationResult, 'provenance' | 'realSeconds'>> {
+    const { scenario } = this.#world
+    this.#presence.begin()
+    this.#planPartitions()
+    this.#planSamples()
+    this.#planCalm()
+    await this.#clock.run(
+      scenario.end.seconds * 1000,
+      () => this.#isDone(),
+      () => this.#pause(),
+    )
+    if (this.#samples.at(-1)?.seconds !== this.#clock.elapsedMs / 1000) this.#sample()
+    this.#checkMemory()
+    return this.#result()
+  }
+
+  #spread(): Spread {
+    const { gossip } = this.#world.scenario
+    if (gossip.mode === 'fanout') return toSome(this.#wires, gossip.fanout, streamOf(this.#world.seed, 'receivers'))
+    return toAll(this.#wires)
+  }
+
+  #up(node: number, lost: boolean): void {
+    const kept = this.#kept.get(node)
+    this.#kept.delete(node)
+    if (kept === undefined) return this.#crowd.up(node, null)
+    if (!lost) return this.#crowd.up(node, kept)
+    this.#fleet.release(kept.base.slot)
+    this.#crowd.upAfresh(node, kept.round) // its log comes back from the others, and says how far it had come
+  }
+
+  #down(node: number): void {
+    this.#kept.set(node, this.#crowd.down(node))
+  }
+
+  #planPartitions(): void {
+    const { scenario, sides } = this.#world
+    scenario.network.partitions.forEach(({ fromSeconds, toSeconds }, i) => {
+      this.#clock.after(fromSeconds * 1000, () => this.#wires.divide(sides[i] ?? null))
+      this.#clock.after(toSeconds * 1000, () => this.#wires.divide(null))
+    })
+  }
+
+  #planCalm(): void {
+    const { fromSeconds, convergeSeconds } = this.#world.scenario.liveness
+    if (fromSeconds === null) return
+    this.#clock.after(fromSeconds * 1000, () => this.#wires.calm())
+    if (convergeSeconds === null) return
+    const { nodes } = this.#world
+    this.#clock.after((fromSeconds + convergeSeconds) * 1000, () => this.#checks.converge(this.#crowd, nodes))
+  }
+
+  #planSamples(): void {
+    const everyMs = this.#world.scenario.report.everySeconds * 1000
+    const next = (): void => {
+      this.#sample()
+      this.#clock.after(everyMs, next)
+    }
+    this.#clock.after(0, next)
+  }
+
+  #isDone(): boolean {
+    if (this.#clock.events - this.#tracedAt >= TRACE_EVERY) {
+      this.#tracedAt = this.#clock.events
+      this.#options.onTrace?.({ event: this.#tracedAt, hash: this.#trace.hash })
+    }
+    return this.#interrupted || this.#crowd.counts.ended >= this.#world.nodes
+  }
+
+  async #pause(): Promise<void> {
+    const { scenario } = this.#world
+    const { rounds } = scenario.study
+    await this.#options.breathe?.()
+    this.#options.onProgress?.({
+      virtualSeconds: this.#clock.elapsedMs / 1000,
+      endSeconds: Math.min(scenario.end.seconds, rounds.count * Math.max(rounds.periodSeconds, 0.001)),
+      events: this.#clock.events,
+      roundMean: this.#samples.at(-1)?.roundMean ?? 0,
+      rounds: rounds.count,
+    })
+    if (this.#options.signal?.aborted === true) this.#interrupted = true
+  }
+
+  #realDigest(slot: Slot, into: Int32Array): void {
+    const digest = weightsDigest(this.#fleet.read(slot).shared)
+    into[0] = Number.parseInt(digest.slice(0, 8), 16) | 0
+    into[1] = Number.parseInt(digest.slice(8, 16), 16) | 0
+  }
+
+  #sample(): void {
+    const { counts } = this.#crowd
+    const { sent, lost, dropped, bytes } = this.#wires.counts
+    const judged = []
+    const models: Float32Array[] = []
+    let [live, sum, min, max] = [0, 0, Number.POSITIVE_INFINITY, 0]
+    for (let node = 0; node < this.#world.nodes; node++) {
+      const rounds = this.#crowd.roundsOf(node)
+      if (rounds === null) continue
+      live++
+      const done = rounds.phase === 'ended' ? this.#world.scenario.study.rounds.count : rounds.round
+      sum += done
+      min = Math.min(min, done)
+      max = Math.max(max, done)
+    }
+    for (const node of this.#sampled) {
+      const base = this.#crowd.roundsOf(node)?.base
+      if (base === null || base === undefined) continue
+      const one = this.#fleet.evaluate(node, base.slot)
+      if (one !== null) judged.push(one)
+      if (this.#fleet.parameters > 0) models.push(this.#fleet.read(base.slot).shared)
+    }
+    const metrics = judgedTogether(judged)
+    const [merges, others, ages] = [
+      counts.merges - this.#last.merges,
+      counts.others - this.#last.others,
+      counts.ageRounds - this.#last.ageRounds,
+    ]
+    this.#samples.push({
+      seconds: this.#clock.elapsedMs / 1000,
+      live,
+      roundMin: live === 0 ? 0 : min,
+      roundMean: live === 0 ? 0 : sum / live,
+      roundMax: max,
+      auc: metrics?.auc ?? null,
+      accuracy: metrics?.accuracy ?? null,
+      logLoss: metrics?.logLoss ?? null,
+      calibrationError: metrics?.calibrationError ?? null,
+      consensusDistance: consensusDistance(models),
+      stalenessMean: others > 0 ? ages / others : null,
+      inputsMean: merges > 0 ? (counts.inputs - this.#last.inputs) / merges : null,
+      bytesSent: bytes,
+      messagesSent: sent,
+      messagesLost: lost + dropped,
+      duplicates: this.#crowd.counts.refused.get('update-known') ?? 0,
+      refused: [...counts.refused.values()].reduce((all, count) => all + count, 0),
+      localUpdates: counts.localUpdates,
+      merges: counts.merges,
+      events: this.#clock.events,
+      entries: null,
+      entriesFinal: null,
+      finalityLagSeconds: null,
+    })
+    this.#last = { merges: counts.merges, inputs: counts.inputs, ageRounds: counts.ageRounds, others: counts.others }
+  }
+
+  /** Bases, what is held, what is on its way, what disks keep, and the first model. */
+  #checkMemory(): void {
+    let needed = 1 + this.#kept.size + this.#crowd.flying
+    for (let node = 0; node < this.#world.nodes; node++) {
+      const rounds = this.#crowd.roundsOf(node)
+      if (rounds !== null) needed += 1 + rounds.exchange.held.length
+    }
+    this.#checks.memoryFlat(needed)
+  }
+
+  #outcome(): Outcome {
+    if (this.#checks.all.some((check) => check.failed)) return 'check-failed'
+    if (this.#interrupted) return 'interrupted'
+    return this.#crowd.counts.ended >= this.#world.nodes ? 'done' : 'time'
+  }
+
+  #result(): Omit<SimulationResult, 'provenance' | 'realSeconds'> {
+    const { counts } = this.#crowd
+    const { nodes, scenario, seed, rows } = this.#world
+    return {
+      format: 1,
+      scenarioName: this.#options.scenarioName,
+      scenario,
+      seed,
+      outcome: this.#outcome(),
+      virtualSeconds: this.#clock.elapsedMs / 1000,
+      events: this.#clock.events,
+      localUpdates: counts.localUpdates,
+      merges: counts.merges,
+      parameters: this.#fleet.parameters,
+      samples: this.#samples,
+      nodes: Array.from({ length: Math.min(nodes, SUMMARIES_MAX) }, (_, node) => this.#summary(node)),
+      topology: pictureOf(this.#wires),
+      refusals: Object.fromEntries([...counts.refused].sort(([a], [b]) => (a < b ? -1 : 1))),
+      checks: this.#checks.all.map((check) => check.result),
+      traceHash: this.#trace.hash,
+      dataDigest: rows?.deal.digest ?? null,
+    }
+  }
+
+  #summary(node: number): NodeSummary {
+    const rounds = this.#crowd.roundsOf(node)
+    const base = rounds?.base ?? this.#kept.get(node)?.base ?? null
+    const judged = base === null ? null : this.#fleet.evaluate(node, base.slot)
+    const metrics = judged === null ? null : judgedTogether([judged])
+    return {
+      node,
+      name: this.#world.rows?.deal.nameOf(node) ?? this.#world.topology.regionOf(node) ?? String(node),
+      rows: this.#fleet.rows(node),
+      round: rounds?.round ?? this.#kept.get(node)?.round ?? 0,
+      up: rounds !== null,
+      starts: this.#crowd.startsOf(node),
+      adversary: null,
+      auc: metrics?.auc ?? null,
+      accuracy: metrics?.accuracy ?? null,
+      logLoss: metrics?.logLoss ?? null,
+      bytesSent: this.#wires.bytesOf(node),
+      merges: this.#crowd.mergesOf(node),
+    }
+  }
+}
+
+const PICTURE_NODES_MAX = 200
+const PICTURE_LINKS_MAX = 2_000
+
+/** The links among the first nodes, for a picture. */
+export function pictureOf({ topology, nodes }: Wires): SimulationResult['topology'] {
+  const shown = Math.min(nodes, PICTURE_NODES_MAX)
+  const links: [number, number][] = []
+  for (let a = 0; a < shown && !topology.full; a++) {
+    for (const b of topology.neighbours(a))
+      if (b > a && b < shown && links.length < PICTURE_LINKS_MAX) links.push([a, b])
+  }
+  return { nodes: shown, links }
+}
