@@ -11,7 +11,7 @@ const TARGET = 'dist/src/learn/kernels/kernels.wasm'
 const STAMP = 'dist/.kernels' // beside what is published: the digest of what the target was made from
 
 const OPTIONS = [
-  ...['-O3', '--converge', '--noAssert', '--runtime', 'stub'], // nothing is allocated by a kernel
+  ...['-O3', '--noAssert', '--runtime', 'stub'], // nothing is allocated by a kernel
   ...['--enable', 'simd'], // fixed to the bit by the standard; relaxed SIMD is not, and stays off
   ...['--initialMemory', '1', '--maximumMemory', '65536'], // pages of 64 KiB: up to 4 GiB
   ...['--disableWarning', '112'], // vectors are handed between our own functions only
@@ -23,11 +23,17 @@ async function main(): Promise<void> {
   const { default: asc } = await import('assemblyscript/asc') // half a second, and so only where it is needed
   mkdirSync(join(ROOT, dirname(TARGET)), { recursive: true })
   const made = `${TARGET}.${process.pid}` // two builds at once must not read each other's half
-  const { error, stderr } = await asc.main([`${SOURCES}/index.ts`, '--baseDir', ROOT, '--outFile', made, ...OPTIONS])
+  const given = [`${SOURCES}/index.ts`, '--baseDir', ROOT, '--outFile', made, ...OPTIONS]
+  const { error, stderr } = await asc.main(given, { readFile })
   const said = stderr.toString().trim()
   if (error !== null || said !== '') throw new Error(`asc: ${said}`, { cause: error })
   renameSync(join(ROOT, made), join(ROOT, TARGET))
   writeFileSync(join(ROOT, STAMP), stamp)
+}
+
+/** asc puts .ts behind every import, and the house's imports end in it already. */
+function readFile(path: string): string | null {
+  return readText(path.replace(/\.ts\.ts$/, '.ts'))
 }
 
 function digestOfSources(): string {

@@ -1,8 +1,8 @@
 /** How the loss of four rows changes with the parameters: gradients are added to what lies in the plan's gradient. */
 import {
   ACTIVATIONS, DELTAS, GRADIENT, INPUTS, WIDTH_BYTES, WORK, WORK_BIAS, WORK_KERNEL,
-} from '../planLayout'
-import { sums4 } from './math'
+} from '../planLayout.ts'
+import { sums4 } from './math.ts'
 
 /** The output layer: `errors` are the derivatives of the loss by the four logits. */
 @inline

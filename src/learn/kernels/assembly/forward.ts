@@ -1,9 +1,9 @@
 /** What a model makes of four rows: hidden layers with ReLU, then the logits. */
 import {
   ACTIVATIONS, HIDDEN, INPUTS, LAYER_BYTES, LAYERS, ROW_BYTES, WIDTH_BYTES, WORK, WORK_BIAS, WORK_KERNEL, ZERO_ROW,
-} from '../planLayout'
-import { sums4 } from './math'
-import { pack } from './pack'
+} from '../planLayout.ts'
+import { sums4 } from './math.ts'
+import { pack } from './pack.ts'
 
 /** One hidden layer: four rows of inputs at `a` … `d` to four padded rows of activations, each the bias plus products in order of inputs. */
 export function dense4(plan: usize, layer: usize, a: usize, b: usize, c: usize, d: usize): void {

@@ -3,12 +3,14 @@
  * its types are those of WebAssembly, and `@inline` stands before functions, so tsc and biome leave the folder out. No function
  * allocates; whoever calls gives pointers. Reads may go up to 64 bytes beyond a block, which the arena keeps within the memory.
  */
-export { logits } from './forward'
-export { copy, clear, digest, elementwise, flip, logLoss, squaredDistance, sumOfSquares } from './measure'
-export { merge } from './merge'
-export { pack, spread, unpack } from './pack'
-export { train } from './train'
-import { KERNELS_VERSION } from '../planLayout'
+import { KERNELS_VERSION } from '../planLayout.ts'
+import { logits } from './forward.ts'
+import { clear, copy, digest, elementwise, flip, logLoss, squaredDistance, sumOfSquares } from './measure.ts'
+import { merge } from './merge.ts'
+import { pack, spread, unpack } from './pack.ts'
+import { train } from './train.ts'
+
+export { clear, copy, digest, elementwise, flip, logits, logLoss, merge, pack, spread, squaredDistance, sumOfSquares, train, unpack }
 
 /** What the loader compares with its own. */
 export function version(): u32 {

@@ -1,5 +1,5 @@
 /** What can be said about models: content digests, distances, sums of squares, losses; and copies. */
-import { exp4, log1p4, logLoss4, odds4, sigmoid4 } from './math'
+import { exp4, log1p4, logLoss4, odds4, sigmoid4 } from './math.ts'
 
 const ODD_A: u64 = 0xd6e8feb86659fd93 // odd, with about as many ones as zeros: multiplying by it loses nothing and spreads low bits upwards
 const ODD_B: u64 = 0xa0761d6478bd642f

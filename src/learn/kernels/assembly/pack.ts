@@ -1,8 +1,8 @@
 /** Copies between a model's slot, where numbers lie close together, and the padded parameters, where rows begin at multiples of 16 bytes. */
 import {
   HIDDEN, INPUTS, LAYER_BYTES, LAYERS, OUTPUTS, SLOT_BIAS, SLOT_KERNEL, WIDTH_BYTES, WORK_BIAS, WORK_KERNEL,
-} from '../planLayout'
-import { lanesBelow } from './math'
+} from '../planLayout.ts'
+import { lanesBelow } from './math.ts'
 
 /** Slot to padded parameters at `work`; the padding becomes 0 again, whatever a model that diverged left there. */
 export function pack(plan: usize, slot: usize, work: usize): void {

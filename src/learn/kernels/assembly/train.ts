@@ -1,13 +1,13 @@
 /** One node's local update: its epochs over its rows, batch by batch, four rows at a time. */
 import {
   ACTIVATIONS, ADAM, BATCH_ROWS, EPOCHS, HIDDEN, LAYER_BYTES, LAYERS, ORDER, ROW_BYTES, WIDTH_BYTES, WORK, ZERO_ROW,
-} from '../planLayout'
-import { deltasFromAbove4, deltasFromErrors4, hiddenGradient4, outputGradient4 } from './backward'
-import { dense4, logits4 } from './forward'
-import { lanesBelow, logLoss4, odds4, sigmoid4 } from './math'
-import { identity, seedOrder, shuffle } from './order'
-import { pack, unpack } from './pack'
-import { adam, sgd } from './update'
+} from '../planLayout.ts'
+import { deltasFromAbove4, deltasFromErrors4, hiddenGradient4, outputGradient4 } from './backward.ts'
+import { dense4, logits4 } from './forward.ts'
+import { lanesBelow, logLoss4, odds4, sigmoid4 } from './math.ts'
+import { identity, seedOrder, shuffle } from './order.ts'
+import { pack, unpack } from './pack.ts'
+import { adam, sgd } from './update.ts'
 
 /**
  * Trains the model in slot `base` on `rows` padded rows at `rowsAt`, with labels u8 at `labelsAt`, and writes it to slot `into`, which may be

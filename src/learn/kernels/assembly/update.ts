@@ -2,7 +2,7 @@
 import {
   ADAM_BETA1_POWER, ADAM_BETA2_POWER, ADAM_MOMENTS, ADAM_STEPS, GRADIENT, HIDDEN, L2, LAYER_BYTES, LAYERS, LEARNING_RATE, WORK, WORK_BIAS,
   WORK_BYTES, WORK_KERNEL,
-} from '../planLayout'
+} from '../planLayout.ts'
 
 const BETA1: f64 = 0.9 // Kingma and Ba 2015, their defaults
 const BETA2: f64 = 0.999
