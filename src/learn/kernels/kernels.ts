@@ -44,18 +44,26 @@ export interface KernelFunctions {
   readonly elementwise: (kind: number, at: number, count: number) => void
 }
 
+/** Where blocks come from: the kernels themselves, or a scope that gives all of its blocks back at once. */
+export interface Memory {
+  readonly kernels: Kernels
+  /** A block of `bytes` zeros, at a multiple of 16. Error: `kernels-memory`. */
+  alloc(bytes: number): number
+}
+
 let compiled: WasmModule | undefined
 
 /**
  * One instance of the kernels, with one memory. The views are made anew whenever the memory grows: read them after the last `alloc`, and keep
  * none. Errors: `kernels-missing` where the `.wasm` was not built, `kernels-memory` beyond 4 GiB.
  */
-export class Kernels {
+export class Kernels implements Memory {
   readonly run: KernelFunctions
   u8 = new Uint8Array(0)
   u32 = new Uint32Array(0)
   f32 = new Float32Array(0)
   f64 = new Float64Array(0)
+  readonly kernels = this
   readonly #memory: WasmMemory
   readonly #free = new Map<number, number[]>()
   #top = FIRST_BYTE
@@ -75,7 +83,6 @@ export class Kernels {
     return this.#top - this.#freeBytes
   }
 
-  /** A block of `bytes` zeros, at a multiple of 16. Error: `kernels-memory`. */
   alloc(bytes: number): number {
     invariant(Number.isInteger(bytes) && bytes >= 0, `a block of ${bytes} bytes`)
     const size = padded(bytes)
@@ -134,6 +141,26 @@ export class Kernels {
     this.u32 = new Uint32Array(buffer)
     this.f32 = new Float32Array(buffer)
     this.f64 = new Float64Array(buffer)
+  }
+}
+
+/** Blocks that are given back together. */
+export class Scope implements Memory {
+  readonly kernels: Kernels
+  readonly #blocks: { readonly at: number; readonly bytes: number }[] = []
+  constructor(kernels: Kernels) {
+    this.kernels = kernels
+  }
+
+  alloc(bytes: number): number {
+    const at = this.kernels.alloc(bytes)
+    this.#blocks.push({ at, bytes })
+    return at
+  }
+
+  /** Gives all blocks back; their pointers must not be used any more. */
+  freeAll(): void {
+    for (const { at, bytes } of this.#blocks.splice(0)) this.kernels.free(at, bytes)
   }
 }
 

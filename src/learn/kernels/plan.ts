@@ -2,7 +2,7 @@
 import { invariant } from '../../core/errors.ts'
 import type { ModelSpec, TrainingSpec } from '../learner.ts'
 import { layout } from '../model.ts'
-import { type Kernels, padded } from './kernels.ts'
+import { type Memory, padded } from './kernels.ts'
 import * as at from './planLayout.ts'
 
 const HIDDEN_MAX = 4 // what a study may have
@@ -15,33 +15,28 @@ export interface Plan {
   readonly shared: number
   /** From one model to the next: shared parameters, then the head, padded to 16 bytes. */
   readonly slotBytes: number
-  readonly columns: number
   /** From one row to the next. */
   readonly rowBytes: number
-  /** The parameters as they are trained, rows of kernels padded. */
-  readonly work: number
+  /** Of the parameters as they are trained, rows of kernels padded. */
   readonly workBytes: number
   /** Adam's state of one model; 0 for SGD. */
   readonly adamBytes: number
+  /** Room for one model, for whoever copies to and from padded parameters. */
+  readonly spareSlot: number
 }
 
-/** Lays a plan out. `rowsMax`: the most rows that will be shuffled by a seed. Errors: `kernels-memory`. */
-export function makePlan(
-  kernels: Kernels,
-  model: ModelSpec,
-  training: TrainingSpec,
-  columns: number,
-  rowsMax: number,
-): Plan {
+/** Lays a plan out. Before rows are shuffled by a seed, `reserveOrder` must be called. Errors: `kernels-memory`. */
+export function makePlan(memory: Memory, model: ModelSpec, training: TrainingSpec, columns: number): Plan {
+  const { kernels } = memory
   const layers = layout(model, columns)
   invariant(layers.length <= HIDDEN_MAX + 1, `${layers.length - 1} hidden layers, the kernels take ${HIDDEN_MAX}`)
   const rowBytes = padded(4 * columns)
   const last = layers.at(-1) as (typeof layers)[number]
   const shared = last.kernelAt + last.inputs
-  const pointer = kernels.alloc(at.LAYERS + layers.length * at.LAYER_BYTES)
-  const workBytes = writeLayers(kernels, pointer + at.LAYERS, layers)
-  const [work, gradient] = [kernels.alloc(workBytes), kernels.alloc(workBytes)]
-  const [order, zeroRow] = [kernels.alloc(4 * rowsMax), kernels.alloc(rowBytes)]
+  const pointer = memory.alloc(at.LAYERS + layers.length * at.LAYER_BYTES)
+  const workBytes = writeLayers(memory, pointer + at.LAYERS, layers)
+  const [work, gradient] = [memory.alloc(workBytes), memory.alloc(workBytes)]
+  const zeroRow = memory.alloc(rowBytes)
   const word = (field: number, value: number) => {
     kernels.u32[(pointer + field) / 4] = value
   }
@@ -50,7 +45,6 @@ export function makePlan(
   word(at.BATCH_ROWS, training.batchRows)
   word(at.EPOCHS, training.localEpochs)
   word(at.ADAM, training.optimiser === 'adam' ? 1 : 0)
-  word(at.ORDER, order)
   word(at.WORK, work)
   word(at.GRADIENT, gradient)
   word(at.WORK_BYTES, workBytes)
@@ -58,18 +52,19 @@ export function makePlan(
   kernels.f32[(pointer + at.LEARNING_RATE) / 4] = training.learningRate
   kernels.f32[(pointer + at.L2) / 4] = training.l2
   const adamBytes = training.optimiser === 'adam' ? at.ADAM_MOMENTS + 2 * workBytes : 0
-  return { pointer, shared, slotBytes: padded(4 * (shared + 1)), columns, rowBytes, work, workBytes, adamBytes }
+  const slotBytes = padded(4 * (shared + 1))
+  return { pointer, shared, slotBytes, rowBytes, workBytes, adamBytes, spareSlot: memory.alloc(slotBytes) }
 }
 
 /** Writes the layers at `pointer`, with room for the activations of four rows; returns the bytes of the padded parameters. */
-function writeLayers(kernels: Kernels, pointer: number, layers: ReturnType<typeof layout>): number {
+function writeLayers(memory: Memory, pointer: number, layers: ReturnType<typeof layout>): number {
   let work = 0
   layers.forEach(({ inputs, outputs, kernelAt, biasAt }, l) => {
     const hidden = biasAt !== null
     const width = padded(4 * (hidden ? outputs : inputs))
     const kernelBytes = hidden ? inputs * width : width
     const [activations, deltas] = hidden
-      ? [kernels.alloc(ROWS_TOGETHER * width), kernels.alloc(ROWS_TOGETHER * width)]
+      ? [memory.alloc(ROWS_TOGETHER * width), memory.alloc(ROWS_TOGETHER * width)]
       : [0, 0]
     const fields: readonly [number, number][] = [
       [at.INPUTS, inputs],
@@ -82,16 +77,14 @@ function writeLayers(kernels: Kernels, pointer: number, layers: ReturnType<typeo
       [at.ACTIVATIONS, activations],
       [at.DELTAS, deltas],
     ]
-    for (const [field, value] of fields) kernels.u32[(pointer + l * at.LAYER_BYTES + field) / 4] = value
+    for (const [field, value] of fields) memory.kernels.u32[(pointer + l * at.LAYER_BYTES + field) / 4] = value
     work += kernelBytes + (hidden ? width : 16)
   })
   return work
 }
 
-/** Adam's state before the first step. */
-export function resetAdam(kernels: Kernels, plan: Plan, state: number): void {
-  if (plan.adamBytes === 0) return
-  kernels.run.clear(state, plan.adamBytes)
-  kernels.f64[(state + at.ADAM_BETA1_POWER) / 8] = 1
-  kernels.f64[(state + at.ADAM_BETA2_POWER) / 8] = 1
+/** Room for the order of up to `rows` rows, which a seed then shuffles. Errors: `kernels-memory`. */
+export function reserveOrder(memory: Memory, plan: Plan, rows: number): void {
+  const order = memory.alloc(4 * rows)
+  memory.kernels.u32[(plan.pointer + at.ORDER) / 4] = order
 }

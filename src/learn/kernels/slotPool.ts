@@ -6,16 +6,16 @@ const CAPACITY_MAX = 2 ** 30 // slot numbers stay small integers
 
 /**
  * Hands out slots 0, 1, 2 …; a slot is taken with one holder, and free again when all have released it. The slot freed last is taken first, for it
- * is in the cache. `grow` is called before a slot ≥ the old capacity is handed out, with the new capacity.
+ * is in the cache. `onFresh` is called before a slot is handed out for the first time; where it throws, nothing has been taken.
  */
 export class SlotPool {
-  readonly #grow: (capacity: number) => void
+  readonly #onFresh: (slot: number) => void
   #holders = new Int32Array(0)
   #free = new Int32Array(0)
   #freeCount = 0
   #fresh = 0
-  constructor(grow: (capacity: number) => void = () => undefined) {
-    this.#grow = grow
+  constructor(onFresh: (slot: number) => void = () => undefined) {
+    this.#onFresh = onFresh
   }
 
   /** Slots that somebody holds. */
@@ -28,7 +28,7 @@ export class SlotPool {
     return this.#fresh
   }
 
-  /** A free slot, held once; what it contains is left from before. Errors: those of `grow`. */
+  /** A free slot, held once; what it contains is left from before. Errors: those of `onFresh`. */
   take(): number {
     const slot = this.#freeCount > 0 ? (this.#free[--this.#freeCount] as number) : this.#next()
     this.#holders[slot] = 1
@@ -60,6 +60,7 @@ export class SlotPool {
   }
 
   #next(): number {
+    this.#onFresh(this.#fresh)
     if (this.#fresh === this.#holders.length) this.#double()
     return this.#fresh++
   }
@@ -67,7 +68,6 @@ export class SlotPool {
   #double(): void {
     const capacity = Math.max(FIRST_CAPACITY, 2 * this.#holders.length)
     invariant(capacity <= CAPACITY_MAX, `${capacity} slots`)
-    this.#grow(capacity)
     const holders = new Int32Array(capacity)
     holders.set(this.#holders)
     this.#holders = holders
