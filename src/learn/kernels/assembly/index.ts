@@ -1,0 +1,18 @@
+/**
+ * The simulator's learner, compiled to `kernels.wasm` by `scripts/buildKernels.ts`. The files of this folder are AssemblyScript, not TypeScript:
+ * its types are those of WebAssembly, and `@inline` stands before functions, so tsc and biome leave the folder out. No function
+ * allocates; whoever calls gives pointers. Reads may go up to 64 bytes beyond a block, which the arena keeps within the memory.
+ */
+import { KERNELS_VERSION } from '../planLayout.ts'
+import { logits } from './forward.ts'
+import { clear, copy, digest, elementwise, flip, logLoss, squaredDistance, sumOfSquares } from './measure.ts'
+import { merge } from './merge.ts'
+import { pack, spread, unpack } from './pack.ts'
+import { train } from './train.ts'
+
+export { clear, copy, digest, elementwise, flip, logits, logLoss, merge, pack, spread, squaredDistance, sumOfSquares, train, unpack }
+
+/** What the loader compares with its own. */
+export function version(): u32 {
+  return KERNELS_VERSION
+}

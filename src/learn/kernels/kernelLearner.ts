@@ -1,0 +1,144 @@
+/** A learner for one node over the kernels: what the daemon's training code drives in a simulation. It sees rows in the order of `batches`. */
+
+import type { StudyId } from '../../core/ids.ts'
+import type { Metrics } from '../../core/metrics.ts'
+import { Rng } from '../../core/rng.ts'
+import { checkFinite, checkMatrices, learnerError } from '../checks.ts'
+import { evaluate } from '../evaluate.ts'
+import type { Learner, OpenRequest, TrainRequest, TrainResult, Weights } from '../learner.ts'
+import { decodeState, encodeState } from '../optimiserState.ts'
+import { readAdam, resetAdam, writeAdam } from './adamState.ts'
+import { Kernels, Scope } from './kernels.ts'
+import { makePlan, type Plan } from './plan.ts'
+import { loadRows, type RowBlock } from './rows.ts'
+
+interface Opened {
+  readonly request: OpenRequest
+  readonly scope: Scope
+  readonly plan: Plan
+  readonly train: RowBlock
+  readonly test: RowBlock
+  /** Pointers: the model that is trained, Adam's state, the orders of all epochs, the logits of the test rows. */
+  readonly slot: number
+  readonly adam: number
+  readonly orders: number
+  readonly logits: number
+}
+
+/**
+ * Computes in the calling thread, before the promise is given; gives the same bytes on every machine. Learners may share one memory.
+ * Errors: `kernels-missing`, `kernels-memory`, `learner-study-not-open`, `learner-shape`, `learner-state`, `learner-diverged`.
+ */
+export class KernelLearner implements Learner {
+  readonly #kernels: Kernels
+  readonly #studies = new Map<StudyId, Opened>()
+  constructor(kernels: Kernels = new Kernels()) {
+    this.#kernels = kernels
+  }
+
+  async open(request: OpenRequest): Promise<{ readonly backend: string; readonly why: string }> {
+    checkMatrices(request)
+    this.#close(request.study)
+    const { model, training, train, test } = request
+    const scope = new Scope(this.#kernels)
+    const plan = makePlan(scope, model, training, train.columns)
+    this.#studies.set(request.study, {
+      request,
+      scope,
+      plan,
+      train: loadRows(scope, plan.rowBytes, train),
+      test: loadRows(scope, plan.rowBytes, test),
+      slot: scope.alloc(plan.slotBytes),
+      adam: scope.alloc(plan.adamBytes),
+      orders: scope.alloc(4 * train.rows * training.localEpochs),
+      logits: scope.alloc(4 * test.rows),
+    })
+    return { backend: 'kernels', why: 'the simulation asked for them' }
+  }
+
+  async train({ study, base, optimiser, seed }: TrainRequest): Promise<TrainResult> {
+    const opened = this.#opened(study)
+    const { request, plan, train, slot } = opened
+    this.#write(opened, base)
+    this.#restore(opened, optimiser)
+    this.#order(opened, seed)
+    const loss = this.#kernels.run.train(
+      plan.pointer,
+      train.x,
+      train.y,
+      train.rows,
+      slot,
+      slot,
+      opened.adam,
+      opened.orders,
+      0,
+      0,
+    )
+    const weights = this.#read(opened)
+    checkFinite(request, weights.shared)
+    checkFinite(request, weights.head)
+    return { weights, optimiser: this.#save(opened), loss, examples: train.rows }
+  }
+
+  async evaluate(study: StudyId, weights: Weights): Promise<Metrics> {
+    const opened = this.#opened(study)
+    const { request, plan, test, slot, logits } = opened
+    this.#write(opened, weights)
+    this.#kernels.run.logits(plan.pointer, test.x, test.rows, slot, logits)
+    const values = this.#kernels.f32.slice(logits / 4, logits / 4 + test.rows)
+    checkFinite(request, values)
+    return evaluate(values, request.test.y)
+  }
+
+  async close(): Promise<void> {
+    for (const study of [...this.#studies.keys()]) this.#close(study)
+  }
+
+  #close(study: StudyId): void {
+    this.#studies.get(study)?.scope.freeAll()
+    this.#studies.delete(study)
+  }
+
+  #opened(study: StudyId): Opened {
+    const opened = this.#studies.get(study)
+    if (opened !== undefined) return opened
+    throw learnerError('learner-study-not-open', `study ${study} is not open here; open it first`)
+  }
+
+  #write({ plan, slot, request }: Opened, { shared, head }: Weights): void {
+    if (shared.length !== plan.shared || head.length !== 1) {
+      const given = `weights of ${shared.length} shared and ${head.length} private parameters`
+      throw learnerError('learner-shape', `${given} given, study ${request.study} has ${plan.shared} and 1`)
+    }
+    this.#kernels.f32.set(shared, slot / 4)
+    this.#kernels.f32.set(head, slot / 4 + plan.shared)
+  }
+
+  #read({ plan, slot }: Opened): Weights {
+    const { f32 } = this.#kernels
+    const head = slot / 4 + plan.shared
+    return { shared: f32.slice(slot / 4, head), head: f32.slice(head, head + 1) }
+  }
+
+  #restore({ plan, adam, request }: Opened, bytes: Uint8Array): void {
+    if (bytes.length === 0) return resetAdam(this.#kernels, plan, adam)
+    if (request.training.optimiser === 'sgd')
+      throw learnerError('learner-state', 'SGD keeps no state between rounds; give an empty one')
+    writeAdam(this.#kernels, plan, adam, decodeState(bytes, plan.shared + 1))
+  }
+
+  #save({ plan, adam, request }: Opened): Uint8Array {
+    if (request.training.optimiser === 'sgd') return new Uint8Array(0)
+    return encodeState(readAdam(this.#kernels, plan, adam))
+  }
+
+  /** The orders that `batches` makes, epoch after epoch. */
+  #order({ request, orders }: Opened, seed: string): void {
+    const { rows } = request.train
+    const order = new Uint32Array(rows)
+    for (let epoch = 0; epoch < request.training.localEpochs; epoch++) {
+      for (let row = 0; row < rows; row++) order[row] = row
+      this.#kernels.u32.set(Rng.from(seed, epoch).shuffle(order), orders / 4 + epoch * rows)
+    }
+  }
+}
