@@ -2,12 +2,12 @@
 
 import type { MemberId } from '../../src/core/ids.ts'
 import type { Rounds } from '../../src/gossip/rounds.ts'
+import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import type { MergeRule } from '../../src/learn/merge/rule.ts'
 import { mergeUpdates } from '../../src/learn/merge/rule.ts'
 import { Check } from '../checkers/check.ts'
 import type { Clock } from '../clock.ts'
 import type { Crowd, Model, Update } from './crowd.ts'
-import type { Fleet } from './fleet.ts'
 
 const MERGES_EVERY = 61 // a prime: every node and every round has its turn; a recomputation costs some twenty merges
 
@@ -68,7 +68,7 @@ export class CrowdChecks {
 
   /** Models in memory against those that somebody needs: the bases, what is held, and what is on its way. */
   memoryFlat(needed: number): void {
-    const { used } = this.#fleet
+    const { slotsUsed: used } = this.#fleet
     this.memory.that(
       used <= needed,
       null,

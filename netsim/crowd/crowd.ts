@@ -2,25 +2,26 @@
  * A crowd: nodes without a ledger, up to a million. Each is the core's `Rounds` (when to train, publish, accept and merge) and nothing else;
  * entries, heads, cosignatures and permits are left out, and what is recorded is durable at once.
  */
+import { utf8 } from '../../src/core/bytes.ts'
+import { taggedDigest } from '../../src/core/digest.ts'
 import { invariant } from '../../src/core/errors.ts'
 import type { Digest } from '../../src/core/ids.ts'
 import type { Expectation, Offer } from '../../src/gossip/exchange.ts'
 import { Rounds } from '../../src/gossip/rounds.ts'
 import { type UpdateFacts, updateBytes } from '../../src/gossip/update.ts'
+import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import { coefficients, type MergeRule } from '../../src/learn/merge/rule.ts'
 import type { Clock } from '../clock.ts'
 import type { FastTrace } from './fastTrace.ts'
-import type { Fleet, Slot } from './fleet.ts'
 
 /** Weights in a slot, by identity: what `Digest` is to the machine. */
 export class Model {
-  readonly slot: Slot
-  readonly low: number
-  readonly high: number
-  constructor(slot: Slot, low: number, high: number) {
+  readonly slot: number
+  /** 53 bits of the shared weights' digest. */
+  readonly digest: number
+  constructor(slot: number, digest: number) {
     this.slot = slot
-    this.low = low
-    this.high = high
+    this.digest = digest
   }
 }
 
@@ -78,7 +79,7 @@ export interface CrowdParts {
   /** Of those who do not play by the rules. */
   readonly publisher: (node: number) => Publisher | null
   /** Weights as the digest says them: `real` is SHA-256 over the float32 bytes, as in the daemon. */
-  readonly digestOf: (slot: Slot, into: Int32Array) => void
+  readonly digestOf: (slot: number) => number
   /** Called after each merge, before its inputs are let go. */
   readonly onMerge:
     | ((node: number, rounds: Rounds<number, Model>, result: Model, shares: readonly number[]) => void)
@@ -95,6 +96,7 @@ export interface CrowdCounts {
   others: number
   arrived: number
   ended: number
+  diverged: number
   readonly refused: Map<string, number>
 }
 
@@ -111,6 +113,7 @@ export class Crowd {
     others: 0,
     arrived: 0,
     ended: 0,
+    diverged: 0,
     refused: new Map(),
   }
   readonly #rounds: (Rounds<number, Model> | null)[]
@@ -121,7 +124,6 @@ export class Crowd {
   #copies = 0
   readonly #flying: (Update | undefined)[] = []
   readonly #freeNumbers: number[] = []
-  readonly #digest = new Int32Array(2)
   readonly #startKind: number
   readonly #trainedKind: number
   readonly #arriveKind: number
@@ -139,7 +141,7 @@ export class Crowd {
     this.#rounds = new Array<Rounds<number, Model> | null>(nodes).fill(null)
     this.#starts = new Int32Array(nodes)
     this.#merges = new Uint32Array(nodes)
-    this.#first = this.#model(fleet.initial())
+    this.#first = this.#model(fleet.initial(taggedDigest('seed', utf8('netsim'))))
     this.#startKind = clock.handler((node, start) => this.#start(node, start))
     this.#trainedKind = clock.handler((node, start) => this.#trained(node, start))
     this.#arriveKind = clock.handler((to, number) => this.#arrive(to, number))
@@ -237,20 +239,25 @@ export class Crowd {
     const { fleet, clock, trace, merge, rounds: study, onMerge } = this.parts
     const rounds = this.#rounds[node] as Rounds<number, Model>
     const { round, base } = rounds
-    const trained = this.#model(fleet.train(node, (base as Model).slot, round))
+    const slot = fleet.take()
+    const loss = fleet.train(node, (base as Model).slot, slot, node, round)
     this.counts.localUpdates++
-    rounds.record({ update: trained, examples: fleet.rows(node) })
+    if (!Number.isFinite(loss)) return this.#diverged(node, start, slot)
+    const trained = this.#model(slot)
+    rounds.record({ update: trained, examples: fleet.trainRows(node) })
     const { parents } = rounds.publish(merge.ageRoundsMax, this.#letGo)
     this.#publish(node, round, trained, parents.length)
     const { inputs } = rounds
     const shares = coefficients(inputs, merge)
-    const slots: Slot[] = []
+    const slots: number[] = []
     for (let i = 0; i < inputs.length; i++) {
       const { digest, ageRounds } = inputs[i] as (typeof inputs)[number]
       slots.push(digest.slot)
       this.counts.ageRounds += ageRounds
     }
-    const result = this.#model(fleet.merge(trained.slot, slots, shares))
+    const into = fleet.take()
+    fleet.merge(into, trained.slot, slots, shares, slots.length)
+    const result = this.#model(into)
     this.counts.merges++
     this.#merges[node] = (this.#merges[node] as number) + 1
     this.counts.inputs += inputs.length
@@ -258,11 +265,9 @@ export class Crowd {
     trace.number(clock.elapsedMs)
     trace.word(node)
     trace.word(round)
-    trace.word(trained.low)
-    trace.word(trained.high)
+    trace.number(trained.digest)
     trace.word(inputs.length)
-    trace.word(result.low)
-    trace.word(result.high)
+    trace.number(result.digest)
     rounds.mergedInto(round, result)
     onMerge?.(node, rounds, result, shares)
     rounds.evaluated(round, result)
@@ -276,7 +281,7 @@ export class Crowd {
   #publish(node: number, round: number, trained: Model, parents: number): void {
     const { fleet, publisher, spread } = this.parts
     const bytes = updateBytes(fleet.parameters, parents)
-    const honest = new Update(node, round, fleet.rows(node), this.expectation, trained, SOUND, bytes)
+    const honest = new Update(node, round, fleet.trainRows(node), this.expectation, trained, SOUND, bytes)
     const lies = publisher(node)
     const update = lies === null ? honest : lies(node, honest)
     if (update === null) return
@@ -302,8 +307,23 @@ export class Crowd {
     this.#freeNumbers.push(number)
   }
 
-  #model(slot: Slot): Model {
-    this.parts.digestOf(slot, this.#digest)
-    return new Model(slot, this.#digest[0] as number, this.#digest[1] as number)
+  /** What was merged makes training diverge: it begins anew after a while, and meets the others in the next merge. */
+  #diverged(node: number, start: number, slot: number): void {
+    const { fleet, clock } = this.parts
+    const rounds = this.#rounds[node] as Rounds<number, Model>
+    const { round, base } = rounds
+    rounds.failed(clock.now, round)
+    const atMs = rounds.retryAtMs ?? clock.now
+    fleet.release(slot)
+    fleet.release((base as Model).slot)
+    fleet.retain(this.#first.slot)
+    fleet.resetOptimiser(node)
+    rounds.begin(round, this.#first)
+    this.counts.diverged++
+    clock.plan(atMs - clock.now, this.#startKind, node, start)
+  }
+
+  #model(slot: number): Model {
+    return new Model(slot, this.parts.digestOf(slot))
   }
 }

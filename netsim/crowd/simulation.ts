@@ -1,16 +1,16 @@
 /** A scenario run by a crowd: without a ledger, up to a million nodes. */
 import { weightsDigest } from '../../src/core/digest.ts'
+import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import { Clock } from '../clock.ts'
 import type { SimulateOptions } from '../options.ts'
 import { Presence } from '../presence.ts'
 import type { NodeSummary, Outcome, Sample, SimulationResult } from '../result.ts'
-import { consensusDistance, judgedTogether, sampled } from '../sampling.ts'
+import { consensusDistance, type Judged, judgedTogether, sampled } from '../sampling.ts'
 import { Wires } from '../wires.ts'
 import { streamOf, type World } from '../world/make.ts'
 import { CrowdChecks } from './checks.ts'
 import { Crowd, type Model } from './crowd.ts'
 import { FastTrace } from './fastTrace.ts'
-import type { Fleet, Slot } from './fleet.ts'
 import { type Spread, toAll, toSome } from './spread.ts'
 
 const TRACE_EVERY = 65_536 // events between two checkpoints of the trace
@@ -56,10 +56,7 @@ export class CrowdSimulation {
       trainMs: (node) => world.speeds.trainMs(node, speeds),
       spread: this.#spread(),
       publisher: () => null,
-      digestOf:
-        scenario.digests === 'real'
-          ? (slot, into) => this.#realDigest(slot, into)
-          : (slot, into) => fleet.digest(slot, into),
+      digestOf: scenario.digests === 'real' ? (slot) => this.#realDigest(slot) : (slot) => fleet.digest(slot),
       onMerge: (node, rounds, result) => this.#checks.merged(node, rounds, result),
       onVerdict: (to, update, reason) => (reason === null ? this.#checks.accepted(to, update, nodes) : undefined),
     })
@@ -165,10 +162,8 @@ export class CrowdSimulation {
     if (this.#options.signal?.aborted === true) this.#interrupted = true
   }
 
-  #realDigest(slot: Slot, into: Int32Array): void {
-    const digest = weightsDigest(this.#fleet.read(slot).shared)
-    into[0] = Number.parseInt(digest.slice(0, 8), 16) | 0
-    into[1] = Number.parseInt(digest.slice(8, 16), 16) | 0
+  #realDigest(slot: number): number {
+    return Number.parseInt(weightsDigest(this.#fleet.read(slot).shared).slice(0, 13), 16)
   }
 
   #sample(): void {
@@ -189,8 +184,7 @@ export class CrowdSimulation {
     for (const node of this.#sampled) {
       const base = this.#crowd.roundsOf(node)?.base
       if (base === null || base === undefined) continue
-      const one = this.#fleet.evaluate(node, base.slot)
-      if (one !== null) judged.push(one)
+      judged.push(this.#judge(node, base))
       if (this.#fleet.parameters > 0) models.push(this.#fleet.read(base.slot).shared)
     }
     const metrics = judgedTogether(judged)
@@ -267,15 +261,20 @@ export class CrowdSimulation {
     }
   }
 
+  #judge(node: number, base: Model): Judged {
+    const logits = new Float32Array(this.#fleet.testRows(node))
+    this.#fleet.logits(node, base.slot, logits)
+    return { logits, labels: this.#fleet.testLabels(node) }
+  }
+
   #summary(node: number): NodeSummary {
     const rounds = this.#crowd.roundsOf(node)
     const base = rounds?.base ?? this.#kept.get(node)?.base ?? null
-    const judged = base === null ? null : this.#fleet.evaluate(node, base.slot)
-    const metrics = judged === null ? null : judgedTogether([judged])
+    const metrics = base === null ? null : judgedTogether([this.#judge(node, base)])
     return {
       node,
       name: this.#world.rows?.deal.nameOf(node) ?? this.#world.topology.regionOf(node) ?? String(node),
-      rows: this.#fleet.rows(node),
+      rows: this.#fleet.trainRows(node),
       round: rounds?.round ?? this.#kept.get(node)?.round ?? 0,
       up: rounds !== null,
       starts: this.#crowd.startsOf(node),

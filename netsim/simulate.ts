@@ -1,0 +1,15 @@
+/** The engine: one scenario, one seed, one result. */
+import { readFileSync } from 'node:fs'
+import { fleetOf } from './crowd/fleets.ts'
+import { CrowdSimulation } from './crowd/simulation.ts'
+import type { SimulateOptions } from './options.ts'
+import type { SimulationResult } from './result.ts'
+import { makeWorld } from './world/make.ts'
+
+/** Runs a scenario. Errors: `scenario-…` and `data-…`, for what it asks and its files do not give; `kernels-memory`. */
+export async function simulate(options: SimulateOptions): Promise<SimulationResult> {
+  const { scenario, seed, baseFolder } = options
+  const world = await makeWorld(scenario, seed, { folder: baseFolder, readFile: (path) => readFileSync(path) })
+  const result = await new CrowdSimulation(world, options, fleetOf(world)).run()
+  return { ...result, provenance: null, realSeconds: 0 }
+}
