@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runStudy } from '../../netsim/run.ts'
+import { runStudy } from '../../netsim/members/run.ts'
 import { table } from '../../src/cli/output.ts'
 import { parseStudy, type Study } from '../../src/config/study.ts'
 import { utf8 } from '../../src/core/bytes.ts'

@@ -1,7 +1,7 @@
 /** Made-up clinics for the simulated tests: a small study, and tables that a linear model can learn. */
 
-import { LinearLearner } from '../../netsim/linearLearner.ts'
-import type { StudyOptions } from '../../netsim/run.ts'
+import { LinearLearner } from '../../netsim/members/linearLearner.ts'
+import type { StudyOptions } from '../../netsim/members/run.ts'
 import type { Study } from '../../src/config/study.ts'
 import { parseStudy } from '../../src/config/study.ts'
 import { Rng } from '../../src/core/rng.ts'

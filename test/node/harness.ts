@@ -1,5 +1,5 @@
 /** One machine whose disk, learner, peers and operator do what a list of moves says; the rules are checked at every step. */
-import type { Step } from '../../netsim/trace.ts'
+import type { Step } from '../../netsim/members/trace.ts'
 import { sharedParameters, studyDocument, studyIdOf } from '../../src/config/study.ts'
 import { type Digest, digest, type MemberId } from '../../src/core/ids.ts'
 import type { UpdateFacts, UpdateHeader } from '../../src/gossip/update.ts'

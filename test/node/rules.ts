@@ -1,6 +1,6 @@
 /** What must hold of every machine at every step, whatever happens around it: fed with steps, throws at the first that breaks a rule. */
 import * as assert from 'uvu/assert'
-import type { Step } from '../../netsim/trace.ts'
+import type { Step } from '../../netsim/members/trace.ts'
 import { toHex } from '../../src/core/bytes.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
 import type { Action } from '../../src/node/actions.ts'

@@ -1,9 +1,9 @@
 /** Finality in whole networks of machines: with members that are down, parted, restarted, of another time, or of two minds. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Fault } from '../../netsim/fault.ts'
-import { runStudy, type StudyOptions, type StudyResult } from '../../netsim/run.ts'
-import type { Step } from '../../netsim/trace.ts'
+import type { Fault } from '../../netsim/members/fault.ts'
+import { runStudy, type StudyOptions, type StudyResult } from '../../netsim/members/run.ts'
+import type { Step } from '../../netsim/members/trace.ts'
 import type { MemberId } from '../../src/core/ids.ts'
 import { runOf, studyOf } from './clinics.ts'
 import { Rules } from './rules.ts'

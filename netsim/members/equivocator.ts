@@ -1,7 +1,7 @@
 /** A member that signs two histories: a second disk whose own log has the same entries under other salts, shown to some of the others. */
-import type { MemberId } from '../src/core/ids.ts'
-import { extend, rootAt } from '../src/ledger/chain.ts'
-import type { Draft } from '../src/node/actions.ts'
+import type { MemberId } from '../../src/core/ids.ts'
+import { extend, rootAt } from '../../src/ledger/chain.ts'
+import type { Draft } from '../../src/node/actions.ts'
 import { Disk } from './disk.ts'
 import { type Identities, saltOf } from './identity.ts'
 

@@ -1,11 +1,11 @@
 /** A simulated node's ledger writer: group commit, in the daemon's order. */
-import type { MemberId } from '../src/core/ids.ts'
-import { factsOf } from '../src/governance/facts.ts'
-import { extend, rootAt } from '../src/ledger/chain.ts'
-import type { Action, Draft } from '../src/node/actions.ts'
-import type { Checkpoint } from '../src/node/checkpoint.ts'
-import type { NodeEvent } from '../src/node/events.ts'
-import type { StoredCheckpoint } from '../src/training/storedCheckpoint.ts'
+import type { MemberId } from '../../src/core/ids.ts'
+import { factsOf } from '../../src/governance/facts.ts'
+import { extend, rootAt } from '../../src/ledger/chain.ts'
+import type { Action, Draft } from '../../src/node/actions.ts'
+import type { Checkpoint } from '../../src/node/checkpoint.ts'
+import type { NodeEvent } from '../../src/node/events.ts'
+import type { StoredCheckpoint } from '../../src/training/storedCheckpoint.ts'
 import { saltOf } from './identity.ts'
 import type { DiskParts } from './shellParts.ts'
 

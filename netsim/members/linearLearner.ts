@@ -1,12 +1,12 @@
 /** A learner in a few lines for protocol questions: least squares on ±1 by gradient steps, only + − ×, so alike on every machine. */
 
-import { ConsiliumError } from '../src/core/errors.ts'
-import type { StudyId } from '../src/core/ids.ts'
-import type { Metrics } from '../src/core/metrics.ts'
-import { Rng } from '../src/core/rng.ts'
-import { evaluate } from '../src/learn/evaluate.ts'
-import type { Learner, OpenRequest, TrainRequest, TrainResult, Weights } from '../src/learn/learner.ts'
-import { predict } from '../src/learn/model.ts'
+import { ConsiliumError } from '../../src/core/errors.ts'
+import type { StudyId } from '../../src/core/ids.ts'
+import type { Metrics } from '../../src/core/metrics.ts'
+import { Rng } from '../../src/core/rng.ts'
+import { evaluate } from '../../src/learn/evaluate.ts'
+import type { Learner, OpenRequest, TrainRequest, TrainResult, Weights } from '../../src/learn/learner.ts'
+import { predict } from '../../src/learn/model.ts'
 
 const STEP = 0.02 // small enough for inputs standardised and clipped at 8 deviations, with up to about 50 columns
 

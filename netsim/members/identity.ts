@@ -1,10 +1,10 @@
 /** Who the simulated members are: seeded keys, and signatures that are real or only modelled. */
-import { utf8 } from '../src/core/bytes.ts'
-import { sha256, taggedDigest } from '../src/core/digest.ts'
-import { type SigningKey, signingKey, verify } from '../src/core/ed25519.ts'
-import { compareIds, type Digest, type MemberId } from '../src/core/ids.ts'
-import { Rng } from '../src/core/rng.ts'
-import { formatNote, headText, originOf, parseHead, verifyHead } from '../src/ledger/head.ts'
+import { utf8 } from '../../src/core/bytes.ts'
+import { sha256, taggedDigest } from '../../src/core/digest.ts'
+import { type SigningKey, signingKey, verify } from '../../src/core/ed25519.ts'
+import { compareIds, type Digest, type MemberId } from '../../src/core/ids.ts'
+import { Rng } from '../../src/core/rng.ts'
+import { formatNote, headText, originOf, parseHead, verifyHead } from '../../src/ledger/head.ts'
 
 /** `modelled` signatures are 64 zero bytes that everybody believes: two fifths of the time of a run with `LinearLearner` are saved. */
 export type Signatures = 'real' | 'modelled'

@@ -1,5 +1,5 @@
 /** An update on its way: written and read back by the real codec, and measured once for all who hear it. */
-import { ConsiliumError } from '../src/core/errors.ts'
+import { ConsiliumError } from '../../src/core/errors.ts'
 import {
   decodeUpdate,
   encodeUpdate,
@@ -7,7 +7,7 @@ import {
   type Update,
   type UpdateFacts,
   updateMessage,
-} from '../src/gossip/update.ts'
+} from '../../src/gossip/update.ts'
 import type { Identities } from './identity.ts'
 import { LIES, type Lie } from './liar.ts'
 

@@ -1,8 +1,8 @@
 /** The modelled network of nodes with a ledger: who is linked to whom, gossip, and requests over streams. */
-import { invariant } from '../src/core/errors.ts'
-import type { Clock } from './clock.ts'
-import { LOST, ORDINARY_WIRES, type Wires, type WiresOptions } from './wires.ts'
-import type { Topology } from './world/world.ts'
+import { invariant } from '../../src/core/errors.ts'
+import type { Clock } from '../clock.ts'
+import { LOST, ORDINARY_WIRES, type Wires, type WiresOptions } from '../wires.ts'
+import type { Topology } from '../world/world.ts'
 
 /** How the modelled network behaves. */
 export interface NetworkOptions extends WiresOptions {

@@ -1,13 +1,13 @@
 /** What the people at a simulated hospital do: propose or accept the study, bind the table, pause, bind another. */
 
-import type { Study } from '../src/config/study.ts'
-import { utf8 } from '../src/core/bytes.ts'
-import { taggedDigest } from '../src/core/digest.ts'
-import type { StudyId } from '../src/core/ids.ts'
-import type { Dataset } from '../src/data/dataset.ts'
-import { localStatistics } from '../src/data/statistics.ts'
-import type { BoundDataset } from '../src/node/events.ts'
-import type { Clock } from './clock.ts'
+import type { Study } from '../../src/config/study.ts'
+import { utf8 } from '../../src/core/bytes.ts'
+import { taggedDigest } from '../../src/core/digest.ts'
+import type { StudyId } from '../../src/core/ids.ts'
+import type { Dataset } from '../../src/data/dataset.ts'
+import { localStatistics } from '../../src/data/statistics.ts'
+import type { BoundDataset } from '../../src/node/events.ts'
+import type { Clock } from '../clock.ts'
 import type { NodeShell } from './nodeShell.ts'
 
 const LOOK_MS = 150 // how often the operator looks whether the study has arrived

@@ -1,8 +1,8 @@
 /** A simulated node as a witness: the rule of `ledger/witness.ts` over its disk, in the daemon's order. Signatures are modelled as true. */
-import { fromHex } from '../src/core/bytes.ts'
-import type { MemberId } from '../src/core/ids.ts'
-import { type CosignRefusal, cosignRefusal } from '../src/ledger/witness.ts'
-import type { LogSize } from '../src/node/events.ts'
+import { fromHex } from '../../src/core/bytes.ts'
+import type { MemberId } from '../../src/core/ids.ts'
+import { type CosignRefusal, cosignRefusal } from '../../src/ledger/witness.ts'
+import type { LogSize } from '../../src/node/events.ts'
 import type { Disk } from './disk.ts'
 
 /** Cosigns `log` as `disk` has it; null where that was done, and is durable. */

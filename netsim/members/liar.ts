@@ -1,7 +1,7 @@
 /** Members that publish garbage: what a node sends in place of its own update. */
-import { weightsDigest } from '../src/core/digest.ts'
-import type { Digest, MemberId } from '../src/core/ids.ts'
-import type { Update, UpdateHeader } from '../src/gossip/update.ts'
+import { weightsDigest } from '../../src/core/digest.ts'
+import type { Digest, MemberId } from '../../src/core/ids.ts'
+import type { Update, UpdateHeader } from '../../src/gossip/update.ts'
 
 /** One way to lie: each gives another reason to refuse. */
 export type Lie = keyof typeof LIES

@@ -1,10 +1,10 @@
 /** Frames of another's log on their way to a simulated disk: verified and stored one by one, as the daemon does. */
-import { toHex } from '../src/core/bytes.ts'
-import type { MemberId } from '../src/core/ids.ts'
-import { factsOf } from '../src/governance/facts.ts'
-import { advance, rootAt } from '../src/ledger/chain.ts'
-import { rootOf } from '../src/ledger/head.ts'
-import type { NodeEvent } from '../src/node/events.ts'
+import { toHex } from '../../src/core/bytes.ts'
+import type { MemberId } from '../../src/core/ids.ts'
+import { factsOf } from '../../src/governance/facts.ts'
+import { advance, rootAt } from '../../src/ledger/chain.ts'
+import { rootOf } from '../../src/ledger/head.ts'
+import type { NodeEvent } from '../../src/node/events.ts'
 import type { Disk, Frame } from './disk.ts'
 import type { Identities } from './identity.ts'
 

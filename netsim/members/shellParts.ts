@@ -1,7 +1,7 @@
 /** What one start of a simulated node is made of. */
-import type { Dataset } from '../src/data/dataset.ts'
-import type { Learner } from '../src/learn/learner.ts'
-import type { Clock } from './clock.ts'
+import type { Dataset } from '../../src/data/dataset.ts'
+import type { Learner } from '../../src/learn/learner.ts'
+import type { Clock } from '../clock.ts'
 import type { Disk } from './disk.ts'
 import type { Equivocation } from './equivocator.ts'
 import type { Identities } from './identity.ts'

@@ -1,10 +1,10 @@
 /** A running digest of everything that all machines were told and answered: equal traces mean equal runs, to the byte. */
-import { toHex } from '../src/core/bytes.ts'
-import { type Cbor, encodeCbor } from '../src/core/cbor.ts'
-import { sha256 } from '../src/core/digest.ts'
-import type { Digest } from '../src/core/ids.ts'
-import type { Action } from '../src/node/actions.ts'
-import type { NodeEvent } from '../src/node/events.ts'
+import { toHex } from '../../src/core/bytes.ts'
+import { type Cbor, encodeCbor } from '../../src/core/cbor.ts'
+import { sha256 } from '../../src/core/digest.ts'
+import type { Digest } from '../../src/core/ids.ts'
+import type { Action } from '../../src/node/actions.ts'
+import type { NodeEvent } from '../../src/node/events.ts'
 
 /** One step of one machine. */
 export interface Step {

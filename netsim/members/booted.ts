@@ -1,9 +1,9 @@
 /** The first event of a simulated node: what its disk has kept. */
 
-import type { MemberId } from '../src/core/ids.ts'
-import { acceptanceMessage } from '../src/governance/founding.ts'
-import type { NodeEvent } from '../src/node/events.ts'
-import { fenceNeeds } from '../src/node/fence.ts'
+import type { MemberId } from '../../src/core/ids.ts'
+import { acceptanceMessage } from '../../src/governance/founding.ts'
+import type { NodeEvent } from '../../src/node/events.ts'
+import { fenceNeeds } from '../../src/node/fence.ts'
 import type { Disk } from './disk.ts'
 import type { Identities } from './identity.ts'
 
