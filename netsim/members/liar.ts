@@ -12,10 +12,14 @@ export interface Liar {
   readonly lies: readonly Lie[]
 }
 
+/** What a node publishes in place of its own update of a round: other weights, a lie, or nothing. */
+export type Publisher = (round: number, honest: Float32Array) => Float32Array | Lie | null
+
 type Content = Pick<Update, 'header' | 'weights'>
 type Make = (honest: Content, other: MemberId) => Content
 
-const withWeights = (header: UpdateHeader, weights: Float32Array): Content => {
+/** An update with other weights, sound in itself. */
+export const withWeights = (header: UpdateHeader, weights: Float32Array): Content => {
   return { header: { ...header, parameters: weights.length, digest: weightsDigest(weights) }, weights }
 }
 

@@ -1,7 +1,7 @@
 /** One start of one simulated node: the machine with virtual time, the modelled network and a disk around it. */
 
 import { ConsiliumError, exhaustive, invariant } from '../../src/core/errors.ts'
-import type { MemberId, StudyId } from '../../src/core/ids.ts'
+import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import { Rng } from '../../src/core/rng.ts'
 import type { Dataset } from '../../src/data/dataset.ts'
 import { type Update, updateBytes } from '../../src/gossip/update.ts'
@@ -13,6 +13,7 @@ import { type Job, Trainer } from '../../src/training/trainer.ts'
 import { WeightStore } from '../../src/training/weightStore.ts'
 import { bootedEvent } from './booted.ts'
 import type { Disk } from './disk.ts'
+import { withWeights } from './liar.ts'
 import type { Port, Settle } from './network.ts'
 import { takeFrames } from './replication.ts'
 import type { ShellParts } from './shellParts.ts'
@@ -225,12 +226,7 @@ export class NodeShell implements Port {
         this.#parts.network.join(this.#parts.node, TOPICS.updates)
         return this.#learn(action.permit.study, 0, this.#between(timing.openMs), this.#trainer.open(action))
       case 'train':
-        return this.#learn(
-          action.permit.study,
-          action.round,
-          this.#between(timing.trainMs),
-          this.#trainer.train(action),
-        )
+        return this.#learn(action.permit.study, action.round, this.#trainMs(), this.#trainer.train(action))
       case 'merge':
         return this.#learn(action.permit.study, action.round, timing.mergeMs, this.#trainer.merge(action))
       case 'evaluate':
@@ -348,10 +344,14 @@ export class NodeShell implements Port {
   }
 
   #publish({ header }: Of<'publish-update'>): void {
-    const { network, node, identities, lies } = this.#parts
+    const { network, node, identities, lies, publisher } = this.#parts
     const weights = this.#weights.get(header.study, header.digest)
-    const lie = lies[this.#published++ % Math.max(1, lies.length)] ?? null
-    const sent = prepare(identities, node, { header, weights }, lie)
+    const instead = publisher === null ? weights : publisher(header.round, weights)
+    if (instead === null) return
+    const lie = typeof instead === 'string' ? instead : (lies[this.#published++ % Math.max(1, lies.length)] ?? null)
+    const content =
+      typeof instead === 'string' || instead === weights ? { header, weights } : withWeights(header, instead)
+    const sent = prepare(identities, node, content, lie)
     const bytes = updateBytes(header.parameters, header.parents.length) + GOSSIP_BYTES
     network.publish(node, TOPICS.updates, bytes, (port, via, settle) => {
       if (sent instanceof ConsiliumError) port.hearMalformed(this.#memberOf(via), sent, settle)
@@ -377,6 +377,16 @@ export class NodeShell implements Port {
 
   #later(delayMs: number, task: () => void | Promise<void>): void {
     this.#parts.clock.after(delayMs, () => (this.#dead ? undefined : task()))
+  }
+
+  #trainMs(): number {
+    const { trainMs, node, timing } = this.#parts
+    return trainMs === null ? this.#between(timing.trainMs) : trainMs(node)
+  }
+
+  /** Weights that it holds; null where it does not. */
+  weightsOf(study: StudyId, digest: Digest): Float32Array | null {
+    return this.#weights.has(study, digest) ? this.#weights.get(study, digest) : null
   }
 
   #between([min, max]: readonly [number, number]): number {

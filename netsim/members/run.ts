@@ -15,7 +15,7 @@ import { Disk, type StoredLog } from './disk.ts'
 import { Equivocation, type Equivocator } from './equivocator.ts'
 import type { Fault } from './fault.ts'
 import { Identities, type Signatures } from './identity.ts'
-import type { Liar, Lie } from './liar.ts'
+import type { Liar, Lie, Publisher } from './liar.ts'
 import { fullTopology, Network, type NetworkOptions, ORDINARY_NETWORK, type Pubsub } from './network.ts'
 import { NodeShell } from './nodeShell.ts'
 import { attend, bind, type Duty } from './operator.ts'
@@ -36,7 +36,9 @@ export interface StudyOptions {
   readonly timing?: Partial<Timing>
   readonly faults?: readonly Fault[]
   readonly liars?: readonly Liar[]
-  readonly equivocator?: Equivocator
+  readonly equivocators?: readonly Equivocator[]
+  /** What a node publishes in place of its honest updates; null: it is honest. Asked once. */
+  readonly publisher?: (node: number) => Publisher | null
   /** Whether it goes on until every log is final at every node that is present, as far as it is there. */
   readonly untilFinal?: boolean
   /** Modelled where absent. */
@@ -45,6 +47,10 @@ export interface StudyOptions {
   readonly untilMs: number
   /** Called with every step of every machine. */
   readonly onStep?: (step: Step) => void
+  /** Whether somebody else starts the nodes. */
+  readonly startsElsewhere?: boolean
+  /** How long one local update takes; drawn from `timing` where absent. */
+  readonly trainMs?: (node: number) => number
 }
 
 /** One node at the end. */
@@ -88,15 +94,16 @@ const LOOK_MS = 500 // how often it is looked whether all is done
 
 /** Runs until all who take part have ended the study and all logs are everywhere, or until `untilMs`. */
 export async function runStudy(options: StudyOptions): Promise<StudyResult> {
-  return new Simulation(options).run()
+  return new StudySimulation(options).run()
 }
 
 interface Node {
-  readonly disk: Disk
+  disk: Disk
   readonly learner: Learner
   readonly tables: readonly Dataset[]
   readonly lies: readonly Lie[]
   readonly second: Equivocation | null
+  readonly publisher: Publisher | null
   shell: NodeShell | null
   starts: number
   commits: number
@@ -105,7 +112,8 @@ interface Node {
   readonly answers: (string | null)[]
 }
 
-class Simulation {
+/** One simulated study that can be looked at, and meddled with, while it runs. */
+export class StudySimulation {
   readonly #options: StudyOptions
   readonly #seed: string
   readonly #clock = new Clock()
@@ -119,7 +127,7 @@ class Simulation {
   #settled = false
 
   constructor(options: StudyOptions) {
-    const { tables, learner, liars = [], faults = [], equivocator } = options
+    const { tables, learner, liars = [], faults = [], equivocators = [], publisher } = options
     invariant(tables.length >= 2, 'a consortium has at least two members')
     this.#options = options
     this.#seed = String(options.seed)
@@ -137,7 +145,8 @@ class Simulation {
       learner: learner(node),
       tables: own,
       lies: liars.find((liar) => liar.node === node)?.lies ?? [],
-      second: equivocator?.node === node ? new Equivocation(this.#identities, this.#seed, equivocator) : null,
+      second: secondOf(equivocators, node, this.#identities, this.#seed),
+      publisher: publisher?.(node) ?? null,
       shell: null,
       starts: 0,
       commits: 0,
@@ -147,22 +156,57 @@ class Simulation {
     }))
   }
 
-  async run(): Promise<StudyResult> {
+  get clock(): Clock {
+    return this.#clock
+  }
+  get network(): Network<NodeShell> {
+    return this.#network
+  }
+  get identities(): Identities {
+    return this.#identities
+  }
+  get study(): StudyId {
+    return this.#id
+  }
+  get trace(): Trace {
+    return this.#trace
+  }
+  get settled(): boolean {
+    return this.#settled
+  }
+
+  shellOf(node: number): NodeShell | null {
+    return this.#node(node).shell
+  }
+
+  diskOf(node: number): Disk {
+    return this.#node(node).disk
+  }
+
+  startsOf(node: number): number {
+    return this.#node(node).starts
+  }
+
+  /** `pause` is awaited every so often. */
+  async run(pause?: () => Promise<void>): Promise<StudyResult> {
     const proposer = this.#nodes.findIndex(({ tables }) => tables.length > 0)
     for (const [node, { tables }] of this.#nodes.entries()) {
       const late = this.#faults.find((fault) => fault.type === 'late' && fault.node === node)
-      this.#clock.after(late?.type === 'late' ? late.atMs : node, () => this.#start(node)) // nodes never start at one instant
+      if (this.#options.startsElsewhere !== true)
+        this.#clock.after(late?.type === 'late' ? late.atMs : node, () => this.start(node)) // nodes never start at one instant
       if (tables.length > 0) attend(this.#clock, () => this.#node(node).shell, this.#duty(node, node === proposer))
     }
     for (const fault of this.#faults) this.#plan(fault)
     this.#look()
-    await this.#clock.run(this.#options.untilMs, () => this.#settled)
+    await this.#clock.run(this.#options.untilMs, () => this.#settled, pause)
     return this.#result()
   }
 
-  #start(node: number): void {
+  /** The power comes. A node whose disk was lost finds an empty one. */
+  start(node: number, lost = false): void {
     const own = this.#node(node)
     if (own.shell !== null || own.ended !== null) return
+    if (lost) own.disk = new Disk(this.#identities.members)
     const shell = new NodeShell({
       node,
       start: own.starts++,
@@ -175,6 +219,8 @@ class Simulation {
       tables: own.tables,
       timing: { ...ORDINARY_TIMING, ...this.#options.timing },
       lies: own.lies,
+      publisher: own.publisher,
+      trainMs: this.#options.trainMs ?? null,
       second: own.second,
       skewMs: this.#faults.reduce((ms, one) => (one.type === 'skew' && one.node === node ? one.byMs : ms), 0),
       onStep: (step) => {
@@ -184,21 +230,22 @@ class Simulation {
       onCommit: (side) => this.#committing(node, side),
       onEnd: (why) => {
         own.ended = why
-        this.#crash(node)
+        this.crash(node)
       },
     })
     own.shell = shell
     shell.boot()
   }
 
-  #crash(node: number, downMs: number | null = null): void {
+  /** The power goes. */
+  crash(node: number, downMs: number | null = null): void {
     const own = this.#node(node)
     if (own.shell === null) return
     own.weightsMost = Math.max(own.weightsMost, own.shell.weightsMost)
     own.answers.push(...own.shell.answers.map(({ code }) => code))
     own.shell.crash()
     own.shell = null
-    if (downMs !== null) this.#clock.after(downMs, () => this.#start(node))
+    if (downMs !== null) this.#clock.after(downMs, () => this.start(node))
   }
 
   #committing(node: number, side: 'before' | 'after'): void {
@@ -206,14 +253,14 @@ class Simulation {
     if (side === 'before') own.commits++
     for (const fault of this.#faults) {
       if (fault.type !== 'crash-at-commit' || fault.node !== node || fault.side !== side) continue
-      if (fault.commit === own.commits) this.#crash(node, fault.downMs)
+      if (fault.commit === own.commits) this.crash(node, fault.downMs)
     }
   }
 
   #plan(fault: Fault): void {
     switch (fault.type) {
       case 'crash':
-        return this.#clock.after(fault.atMs, () => this.#crash(fault.node, fault.downMs))
+        return this.#clock.after(fault.atMs, () => this.crash(fault.node, fault.downMs))
       case 'partition':
         this.#clock.after(fault.fromMs, () => this.#network.divide(fault.sides))
         return this.#clock.after(fault.toMs, () => this.#network.divide(fault.sides.map(() => 0)))
@@ -315,4 +362,14 @@ class Simulation {
     invariant(found !== undefined, `there is a node ${node}`)
     return found
   }
+}
+
+function secondOf(
+  equivocators: readonly Equivocator[],
+  node: number,
+  identities: Identities,
+  seed: string,
+): Equivocation | null {
+  const own = equivocators.find((one) => one.node === node)
+  return own === undefined ? null : new Equivocation(identities, seed, own)
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { Disk } from './disk.ts'
 import type { Equivocation } from './equivocator.ts'
 import type { Identities } from './identity.ts'
-import type { Lie } from './liar.ts'
+import type { Lie, Publisher } from './liar.ts'
 import type { Network, Port } from './network.ts'
 import type { Timing } from './timing.ts'
 import type { Step } from './trace.ts'
@@ -33,6 +33,10 @@ export interface ShellParts<P extends Port> extends DiskParts {
   /** The node's tables: the first one, and what is bound in its place later. */
   readonly tables: readonly Dataset[]
   readonly lies: readonly Lie[]
+  /** Of who does not publish what it trained. */
+  readonly publisher: Publisher | null
+  /** How long one local update takes; drawn from `timing` where null. */
+  readonly trainMs: ((node: number) => number) | null
   /** How far its clock is ahead of the true time. */
   readonly skewMs: number
   readonly onStep: (step: Step) => void

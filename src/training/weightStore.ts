@@ -21,6 +21,10 @@ export class WeightStore {
     return weights
   }
 
+  has(study: StudyId, digest: Digest): boolean {
+    return this.#weights.has(`${study} ${digest}`)
+  }
+
   forget(study: StudyId, digests: readonly Digest[]): void {
     for (const digest of digests) this.#weights.delete(`${study} ${digest}`)
   }

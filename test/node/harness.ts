@@ -1,4 +1,6 @@
 /** One machine whose disk, learner, peers and operator do what a list of moves says; the rules are checked at every step. */
+
+import { Rules } from '../../netsim/checkers/rules.ts'
 import type { Step } from '../../netsim/members/trace.ts'
 import { sharedParameters, studyDocument, studyIdOf } from '../../src/config/study.ts'
 import { type Digest, digest, type MemberId } from '../../src/core/ids.ts'
@@ -10,7 +12,6 @@ import type { BoundDataset, NodeEvent } from '../../src/node/events.ts'
 import { Machine } from '../../src/node/machine.ts'
 import { digestOf, keyOf, SOUND } from '../gossip/fixtures.ts'
 import { studyOf } from './clinics.ts'
-import { Rules } from './rules.ts'
 
 type Of<T extends Action['type']> = Extract<Action, { type: T }>
 type Job = Of<'open-study'> | Of<'train'> | Of<'merge'> | Of<'evaluate'>

@@ -1,6 +1,7 @@
 /** Whole networks of machines in netsim: what hospitals are promised, over many seeds. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { checkRounds, Rules } from '../../netsim/checkers/rules.ts'
 import type { Fault } from '../../netsim/members/fault.ts'
 import { LIES, type Lie } from '../../netsim/members/liar.ts'
 import { runStudy, type StudyOptions, type StudyResult } from '../../netsim/members/run.ts'
@@ -14,7 +15,6 @@ import { openHead } from '../../src/ledger/head.ts'
 import { verifyLog } from '../../src/ledger/verify.ts'
 import { Machine } from '../../src/node/machine.ts'
 import { runOf, studyOf, tableOf } from './clinics.ts'
-import { checkRounds, Rules } from './rules.ts'
 
 const it = suite('machine in netsim')
 

@@ -1,12 +1,12 @@
 /** Finality in whole networks of machines: with members that are down, parted, restarted, of another time, or of two minds. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Rules } from '../../netsim/checkers/rules.ts'
 import type { Fault } from '../../netsim/members/fault.ts'
 import { runStudy, type StudyOptions, type StudyResult } from '../../netsim/members/run.ts'
 import type { Step } from '../../netsim/members/trace.ts'
 import type { MemberId } from '../../src/core/ids.ts'
 import { runOf, studyOf } from './clinics.ts'
-import { Rules } from './rules.ts'
 
 const it = suite('ledger in netsim')
 const NEVER_MS = 3_600_000
@@ -132,7 +132,7 @@ it('an author that signs two histories is frozen everywhere, gets no two final h
   const study = studyOf(60) // heads are compared every 30 s where gossip did not bring both
   for (let seed = 1; seed <= 2; seed++) {
     const fools = seed % 2 === 0 ? [0, 1, 2] : [4]
-    const { result, finals } = await run(7, seed, { study, equivocator: { node: 3, fools }, untilMs: 80_000 })
+    const { result, finals } = await run(7, seed, { study, equivocators: [{ node: 3, fools }], untilMs: 80_000 })
     const liar = result.nodes[3]?.member as MemberId
     for (let node = 0; node < 7; node++) {
       if (node === 3) continue

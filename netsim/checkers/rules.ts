@@ -1,10 +1,10 @@
 /** What must hold of every machine at every step, whatever happens around it: fed with steps, throws at the first that breaks a rule. */
-import * as assert from 'uvu/assert'
-import type { Step } from '../../netsim/members/trace.ts'
+import assert from 'node:assert/strict'
 import { toHex } from '../../src/core/bytes.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
+import type { Step } from '../members/trace.ts'
 
 type Of<T extends Action['type']> = Extract<Action, { type: T }>
 type Body = Readonly<Record<string, unknown>>
@@ -81,8 +81,8 @@ function checkAction(known: Known, action: Action, now: number): void {
     )
   }
   if (action.type === 'train' || action.type === 'publish-update') {
-    assert.not.ok(known.paused, `no ${action.type} while paused`)
-    assert.not.ok(known.stopped, `no ${action.type} after a stop`)
+    assert.ok(!known.paused, `no ${action.type} while paused`)
+    assert.ok(!known.stopped, `no ${action.type} after a stop`)
   }
   if (action.type === 'wake') assert.ok(action.atMs > now, `a wish to be woken ${now - action.atMs} ms ago`)
   else if (action.type === 'record') checkRecord(known, action)
@@ -94,11 +94,11 @@ function checkRecord(known: Known, { tag, drafts, checkpoint }: Of<'record'>): v
   assert.ok(drafts.length > 0, `${tag} has entries`)
   if (!tag.startsWith('trained:')) return
   const [trained, published] = drafts.map(({ kind, body }) => ({ kind, body: body as Body }))
-  assert.equal([trained?.kind, published?.kind], ['round.trained', 'round.published'])
+  assert.deepEqual([trained?.kind, published?.kind], ['round.trained', 'round.published'])
   const update = toHex(trained?.body.update as Uint8Array)
   const round = trained?.body.round as number
-  assert.is(toHex(published?.body.update as Uint8Array), update)
-  assert.equal([checkpoint?.stage, checkpoint?.round, checkpoint?.shared], ['trained', round, update])
+  assert.equal(toHex(published?.body.update as Uint8Array), update)
+  assert.deepEqual([checkpoint?.stage, checkpoint?.round, checkpoint?.shared], ['trained', round, update])
   const before = known.staged ?? known.durable
   assert.ok(before === null || round > before.round, `round ${round} recorded after ${before?.round}`)
   known.staged = { round, update }
@@ -106,9 +106,9 @@ function checkRecord(known: Known, { tag, drafts, checkpoint }: Of<'record'>): v
 
 function checkPublish(known: Known, { header, permit }: Of<'publish-update'>): void {
   const { round, digest } = header
-  assert.equal({ round, update: digest }, known.durable, 'only what is durable is published')
-  assert.is(header.author, known.self)
-  assert.is(header.scaling, permit.scaling)
+  assert.deepEqual({ round, update: digest }, known.durable, 'only what is durable is published')
+  assert.equal(header.author, known.self)
+  assert.equal(header.scaling, permit.scaling)
   const before = known.published.get(round)
   assert.ok(before === undefined || before === digest, `round ${round} is published twice, with different updates`)
   known.published.set(round, digest)
@@ -116,10 +116,10 @@ function checkPublish(known: Known, { header, permit }: Of<'publish-update'>): v
 
 function checkMerge(known: Known, { inputs, round }: Of<'merge'>): void {
   const authors = inputs.map(({ author }) => author as string)
-  assert.equal(authors, [...new Set(authors)].sort(), 'inputs are sorted by author, one each')
+  assert.deepEqual(authors, [...new Set(authors)].sort(), 'inputs are sorted by author, one each')
   const own = inputs.find(({ author }) => author === known.self)
-  assert.equal([own?.round, own?.digest], [round, known.durable?.update], 'the own update is among the inputs')
-  assert.is(own?.ageRounds, 0)
+  assert.deepEqual([own?.round, own?.digest], [round, known.durable?.update], 'the own update is among the inputs')
+  assert.equal(own?.ageRounds, 0)
   for (const { ageRounds, examples } of inputs) assert.ok(ageRounds >= 0 && examples > 0)
 }
 
@@ -129,8 +129,8 @@ function checkAnswers(event: NodeEvent, actions: readonly Action[]): void {
   const answers = actions.flatMap((action) => (action.type === 'answer' ? action.ticket : []))
   const ticket = 'ticket' in event && event.ticket !== null ? [event.ticket] : []
   const isCommand = event.type.startsWith('study-')
-  assert.equal(verdicts, isCommand ? [] : ticket, `verdicts on ${event.type}`)
-  assert.equal(answers, isCommand ? ticket : [], `answers to ${event.type}`)
+  assert.deepEqual(verdicts, isCommand ? [] : ticket, `verdicts on ${event.type}`)
+  assert.deepEqual(answers, isCommand ? ticket : [], `answers to ${event.type}`)
 }
 
 function isDone(actions: readonly Action[]): boolean {
@@ -147,11 +147,11 @@ export function checkRounds(raws: readonly Uint8Array[]): { trained: number[]; m
     if (kind === 'round.merged') rounds.merged.push(body.round as number)
     if (kind !== 'round.published') continue
     const update = toHex(body.update as Uint8Array)
-    assert.is(published.get(body.round as number) ?? update, update, `round ${body.round} has one update`)
+    assert.equal(published.get(body.round as number) ?? update, update, `round ${body.round} has one update`)
     published.set(body.round as number, update)
   }
   for (const list of [rounds.trained, rounds.merged]) {
-    assert.equal(
+    assert.deepEqual(
       list,
       [...new Set(list)].sort((a, b) => a - b),
       'rounds only go up',

@@ -1,0 +1,170 @@
+/** What must hold of nodes with a ledger: safety at every step, and liveness once faults have stopped. */
+import { weightsDigest } from '../../src/core/digest.ts'
+import { messageOf } from '../../src/core/errors.ts'
+import type { Digest, MemberId } from '../../src/core/ids.ts'
+import type { MergeInput } from '../../src/gossip/exchange.ts'
+import type { MergeRule } from '../../src/learn/merge/rule.ts'
+import { mergeUpdates } from '../../src/learn/merge/rule.ts'
+import type { LogSize } from '../../src/node/events.ts'
+import { Check } from '../checkers/check.ts'
+import { Rules } from '../checkers/rules.ts'
+import type { StudySimulation } from './run.ts'
+import type { Step } from './trace.ts'
+
+const MERGES_EVERY = 7 // every node has its turn; a recomputation costs about one merge
+
+export class LedgerChecks {
+  readonly steps: Check
+  readonly merges: Check
+  readonly members: Check
+  readonly finals: Check
+  readonly kept: Check
+  readonly converged: Check
+  readonly finality: Check
+  readonly #simulation: StudySimulation
+  readonly #rule: MergeRule
+  readonly #rules = new Rules()
+  readonly #honest: (node: number) => boolean
+  /** Of each author, the root of every head that was final anywhere. */
+  readonly #roots = new Map<MemberId, Map<number, Digest>>()
+  /** Of each node, the largest own log that was reported durable, since its disk was last lost. */
+  readonly #durable = new Map<number, number>()
+  /** What each node is merging. */
+  readonly #merging = new Map<number, readonly MergeInput[]>()
+  #seen = 0
+
+  /** `honest` says who keeps to the rules: of others nothing is demanded, though much of them is. */
+  constructor(simulation: StudySimulation, rule: MergeRule, honest: (node: number) => boolean) {
+    const { clock } = simulation
+    this.steps = new Check('every step keeps the rules of the machine', clock)
+    this.merges = new Check('a merge equals its recomputation from its inputs', clock)
+    this.members = new Check('nothing is accepted from who is no member', clock)
+    this.finals = new Check('no two final heads of one log conflict', clock)
+    this.kept = new Check('no durable entry is lost', clock)
+    this.converged = new Check('once faults stop, every log is everywhere', clock)
+    this.finality = new Check('once faults stop, what honest members wrote becomes final', clock)
+    this.#simulation = simulation
+    this.#rule = rule
+    this.#honest = honest
+  }
+
+  get all(): readonly Check[] {
+    return [this.steps, this.merges, this.members, this.finals, this.kept, this.converged, this.finality]
+  }
+
+  step(step: Step): void {
+    let fault: string | null = null
+    try {
+      this.#rules.check(step)
+    } catch (error) {
+      fault = messageOf(error)
+    }
+    this.steps.that(fault === null, step.node, () => fault ?? '')
+    this.#accepted(step)
+    this.#merged(step)
+    if (step.event.type === 'final-kept') this.#final(step.node, step.event.log)
+    for (const action of step.actions) {
+      if (action.type === 'keep-final') this.#final(step.node, action.log)
+      else if (action.type === 'merge') this.#merging.set(step.node, action.inputs)
+    }
+    if (step.event.type === 'committed') this.#durable.set(step.node, step.event.log.size)
+    if (step.event.type === 'booted') this.#booted(step.node, step.event.logs, step.event.self)
+  }
+
+  /** The disk of a node is gone: what no other member had fetched may be lost with it. */
+  lost(node: number): void {
+    this.#durable.delete(node)
+  }
+
+  /** How long every log is; for `spread`, later. */
+  lengths(): number[] {
+    const { identities } = this.#simulation
+    return identities.members.map((author, node) => this.#simulation.diskOf(node).sizeOf(author).size)
+  }
+
+  /** Whether all that `lengths` told of is at every node that is up. */
+  spread(lengths: readonly number[], nodes: number): void {
+    this.#everywhere(this.converged, lengths, nodes, (node, author) => {
+      return this.#simulation.diskOf(node).sizeOf(author).size
+    })
+  }
+
+  /** Whether all that `lengths` told of is final at every node that is up. */
+  final(lengths: readonly number[], nodes: number): void {
+    this.#everywhere(this.finality, lengths, nodes, (node, author) => {
+      return this.#simulation.diskOf(node).finals.get(author)?.size ?? 0
+    })
+  }
+
+  /** At the end: every final head is one of a prefix of the log, wherever the log is. */
+  end(nodes: number): void {
+    for (let node = 0; node < nodes; node++) {
+      const disk = this.#simulation.diskOf(node)
+      for (const [author, roots] of this.#roots) {
+        const { size } = disk.sizeOf(author)
+        for (const [at, root] of roots) {
+          if (at > size || disk.forks.has(author)) continue
+          const held = Buffer.from(disk.rootAt(author, at)).toString('hex')
+          this.finals.that(held === root, node, () => {
+            return `the first ${at} entries of ${author.slice(0, 8)} have root ${held.slice(0, 8)}, final is ${root.slice(0, 8)}`
+          })
+        }
+      }
+    }
+  }
+
+  #everywhere(check: Check, lengths: readonly number[], nodes: number, of: (node: number, author: MemberId) => number) {
+    const { members } = this.#simulation.identities
+    for (let node = 0; node < nodes; node++) {
+      if (this.#simulation.shellOf(node) === null || !this.#honest(node)) continue
+      lengths.forEach((length, other) => {
+        if (!this.#honest(other)) return
+        const has = of(node, members[other] as MemberId)
+        check.that(has >= length, node, () => `of ${length} entries of node ${other} it has ${has}`)
+      })
+    }
+  }
+
+  #booted(node: number, logs: readonly LogSize[], self: MemberId): void {
+    const before = this.#durable.get(node)
+    if (before === undefined) return
+    const now = logs.find(({ author }) => author === self)?.size ?? 0
+    this.kept.that(now >= before, node, () => `${before} own entries were durable, ${now} are there after a start`)
+  }
+
+  #final(node: number, { author, size, root }: LogSize): void {
+    let roots = this.#roots.get(author)
+    if (roots === undefined) {
+      roots = new Map()
+      this.#roots.set(author, roots)
+    }
+    const known = roots.get(size) ?? root
+    roots.set(size, root)
+    this.finals.that(known === root, node, () => {
+      return `${size} entries of ${author.slice(0, 8)} are final with root ${root.slice(0, 8)} here and ${known.slice(0, 8)} elsewhere`
+    })
+  }
+
+  #accepted({ event, actions, node }: Step): void {
+    if (event.type !== 'update-heard') return
+    if (!actions.some((action) => action.type === 'verdict' && action.verdict === 'accept')) return
+    const { header, facts } = event
+    const sound =
+      facts.signatureValid && facts.digestMatches && this.#simulation.identities.members.includes(header.author)
+    this.members.that(sound, node, () => `accepted round ${header.round} of ${header.author.slice(0, 8)}`)
+  }
+
+  #merged({ event, node }: Step): void {
+    if (event.type !== 'merged' || this.#seen++ % MERGES_EVERY > 0) return
+    const shell = this.#simulation.shellOf(node)
+    const merging = this.#merging.get(node) ?? []
+    const inputs = merging.map(({ author, examples, ageRounds, digest }) => {
+      const weights = shell?.weightsOf(event.study, digest) ?? new Float32Array(0)
+      return { author, examples, ageRounds, weights }
+    })
+    const again = weightsDigest(mergeUpdates(this.#rule, inputs).weights)
+    this.merges.that(again === event.result, node, () => {
+      return `round ${event.round} of ${inputs.length} inputs gave ${event.result.slice(0, 8)}, recomputed ${again.slice(0, 8)}`
+    })
+  }
+}

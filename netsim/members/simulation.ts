@@ -1,0 +1,16 @@
+/** A scenario run by nodes with a ledger: entries, heads, cosignatures and replication at every one, as in the daemon. */
+
+import { evaluate } from '../../src/learn/evaluate.ts'
+import { predict } from '../../src/learn/model.ts'
+import { decodeEntry } from '../../src/ledger/entry.ts'
+import type { SimulateOptions } from '../options.ts'
+import { pictureOf } from '../picture.ts'
+import { crashesOf, Presence } from '../presence.ts'
+import type { NodeSummary, Outcome, Sample, SimulationResult } from '../result.ts'
+import { consensusDistance, type Judged, judgedTogether, sampled } from '../sampling.ts'
+import { datasetOf } from '../world/deal.ts'
+import { streamOf, type World } from '../world/make.ts'
+import { LedgerChecks } from './checks.ts'
+import { learnersOf } from './learners.ts'
+import { protocolStudy, protocolTable } from './protocolOnly.ts'
+import { StudySimulation } from './run.ts'
