@@ -199,7 +199,7 @@ const adversary = section({
   share: v.optional(v.nullable(share()), null),
   nodes: v.optional(list(whole(0, B.nodesMax - 1), 0, 100_000), []),
   fromSeconds: v.optional(seconds(), 0),
-  /** Of sign-flip, gaussian (deviation), alie (z) and ipm (ε): how strong; null: the paper's value. */
+  /** Of sign-flip, gaussian (deviation), alie (z) and ipm (ε): how strong; null: what netsim/adversary/attacks.ts says, with its paper. */
   strength: v.optional(v.nullable(number(0, 1_000)), null),
 })
 

@@ -12,17 +12,18 @@ export function normal(rng: Rng): number {
 
 const one = new Float64Array(1)
 
-/** Fills `out` from `from` up to `to` with independent standard normal draws: half the cost of drawing them one by one. */
+/** Fills `out` from `from` up to `to` with independent standard normal draws: half the cost of drawing them one by one.
+ * Within 9.2: 32 bits decide about each coordinate. */
 export function normals(rng: Rng, out: Float32Array | Float64Array, from = 0, to = out.length): void {
   for (let at = from; at < to; at += 2) {
     let x: number
     let y: number
     let square: number
     do {
-      x = 2 * rng.float() - 1
-      y = 2 * rng.float() - 1
+      x = (rng.u32() + 0.5) / 2_147_483_648 - 1
+      y = (rng.u32() + 0.5) / 2_147_483_648 - 1
       square = x * x + y * y
-    } while (square >= 1 || square === 0)
+    } while (square >= 1)
     const stretch = Math.sqrt((-2 * ln(square)) / square)
     out[at] = x * stretch
     if (at + 1 < to) out[at + 1] = y * stretch

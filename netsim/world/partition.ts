@@ -29,26 +29,24 @@ export function positiveShares(split: SplitSpec, positiveShare: number, nodes: n
 }
 
 /**
- * Row numbers in the order of nodes, each once. Without label skew in a random order; with it each place draws its label by its node's
- * share, places in a random order, and takes the other label once one has run out.
+ * Row numbers in the order of nodes, each once. Without label skew in a random order; with it node after node, in a random order, draws the
+ * label of each of its rows by its own share, from those that are left: once a label has run out, the last nodes get the other alone.
  */
 export function dealtRows(split: SplitSpec, labels: Uint8Array, from: Uint32Array, rng: Rng): Uint32Array {
   const order = rng.shuffle(Uint32Array.from(labels, (_, row) => row))
   if (split.kind !== 'dirichlet') return order
   const nodes = from.length - 1
-  const [negative, positive] = [0, 1].map((label) => order.filter((row) => labels[row] === label))
-  const shares = positiveShares(split, (positive as Uint32Array).length / labels.length, nodes, rng)
-  const pools = [negative as Uint32Array, positive as Uint32Array]
-  const taken = [0, 0]
-  const nodeAt = new Uint32Array(labels.length)
-  for (let node = 0; node < nodes; node++) nodeAt.fill(node, from[node], from[node + 1])
+  const pools = [0, 1].map((label) => order.filter((row) => labels[row] === label)) as [Uint32Array, Uint32Array]
+  const shares = positiveShares(split, pools[1].length / labels.length, nodes, rng)
+  const taken: [number, number] = [0, 0]
   const dealt = new Uint32Array(labels.length)
-  for (const place of rng.shuffle(Uint32Array.from(labels, (_, i) => i))) {
-    const wanted = rng.float() < (shares[nodeAt[place] as number] as number) ? 1 : 0
-    const label = (taken[wanted] as number) < (pools[wanted] as Uint32Array).length ? wanted : 1 - wanted
-    const at = taken[label] as number
-    taken[label] = at + 1
-    dealt[place] = (pools[label] as Uint32Array)[at] as number
+  for (const node of rng.shuffle(Uint32Array.from(shares, (_, i) => i))) {
+    for (let place = from[node] as number; place < (from[node + 1] as number); place++) {
+      const wanted = rng.float() < (shares[node] as number) ? 1 : 0
+      const other = wanted === 1 ? 0 : 1
+      const label = taken[wanted] < pools[wanted].length ? wanted : other
+      dealt[place] = pools[label][taken[label]++] as number
+    }
   }
   return dealt
 }

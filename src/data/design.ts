@@ -41,46 +41,28 @@ export function fillDesign(
   scaling: Scaling,
   target: DesignTarget,
 ): void {
-  const source = { values, width: features.length, rows }
+  const { x, columns } = target
+  const width = features.length
   let at = target.at
   let numeric = 0
-  for (const [i, feature] of features.entries()) {
-    if (feature.kind === 'number') {
-      const mean = scaling.mean[numeric]
-      const deviation = scaling.deviation[numeric++]
-      invariant(mean !== undefined && deviation !== undefined, 'scaling covers every numeric feature')
-      fillNumber({ ...target, at }, source, i, mean, deviation)
-      at++
-    } else {
-      fillCategory({ ...target, at }, source, i)
+  for (let i = 0; i < width; i++) {
+    const feature = features[i] as Feature
+    if (feature.kind === 'category') {
+      for (let r = 0; r < rows.length; r++) {
+        const level = values[(rows[r] as number) * width + i] as number
+        if (!Number.isNaN(level)) x[at + r * columns + level] = 1
+      }
       at += feature.levels.length
+      continue
     }
+    const mean = scaling.mean[numeric]
+    const deviation = scaling.deviation[numeric++]
+    invariant(mean !== undefined && deviation !== undefined, 'scaling covers every numeric feature')
+    for (let r = 0; r < rows.length; r++) {
+      const z = ((values[(rows[r] as number) * width + i] as number) - mean) / deviation
+      x[at + r * columns] = Number.isNaN(z) ? 0 : Math.min(Math.max(z, -DEVIATIONS_MAX), DEVIATIONS_MAX)
+    }
+    at++
   }
   invariant(numeric === scaling.mean.length, 'scaling has one entry per numeric feature')
-}
-
-interface Source {
-  readonly values: Float64Array | Float32Array
-  readonly width: number
-  readonly rows: Uint32Array
-}
-
-function fillNumber(
-  { x, at, columns }: DesignTarget,
-  { values, width, rows }: Source,
-  feature: number,
-  mean: number,
-  deviation: number,
-): void {
-  for (let r = 0; r < rows.length; r++) {
-    const z = ((values[(rows[r] as number) * width + feature] as number) - mean) / deviation
-    x[at + r * columns] = Number.isNaN(z) ? 0 : Math.min(Math.max(z, -DEVIATIONS_MAX), DEVIATIONS_MAX)
-  }
-}
-
-function fillCategory({ x, at, columns }: DesignTarget, { values, width, rows }: Source, feature: number): void {
-  for (let r = 0; r < rows.length; r++) {
-    const level = values[(rows[r] as number) * width + feature] as number
-    if (!Number.isNaN(level)) x[at + r * columns + level] = 1
-  }
 }
