@@ -176,8 +176,31 @@ export class Gossipsub<M> implements Inbox<M> {
     if (grafted.length > 0) this.#outbox.graft(side, grafted)
   }
 
-  onMessages(side: Side, messages: readonly Message<M>[]): void {
-    for (const message of messages) this.#receive(side, message)
+  onMessage(side: Side, message: Message<M>): void {
+    const { node, peer } = side
+    const { counts } = this.#outbox
+    const home = this.#homes[node] as Home<M>
+    const place = home.places.get(message.topic.id)
+    if (place === undefined || !place.joined) {
+      counts.unwanted++
+      return
+    }
+    if (message.seen.has(place.slot)) {
+      counts.duplicates++
+      return
+    }
+    message.seen.add(place.slot)
+    message.lastMs = this.#ports.now()
+    counts.delivered++
+    if (message.bytes >= this.#options.idontwantBytesMin) {
+      for (const other of place.mesh) if (other !== side) this.#outbox.idontwant(other, message)
+    }
+    let isJudged = false
+    this.#ports.deliver(node, peer, message.author, message.topic.id, message.payload, (verdict) => {
+      invariant(!isJudged, 'a message is judged once')
+      isJudged = true
+      if (this.#homes[node] === home) this.#judged(place, side, message, verdict)
+    })
   }
 
   onIhave(side: Side, news: readonly News<M>[]): void {
@@ -242,33 +265,6 @@ export class Gossipsub<M> implements Inbox<M> {
   }
 
   // ---- messages
-
-  #receive(side: Side, message: Message<M>): void {
-    const { node, peer } = side
-    const { counts } = this.#outbox
-    const home = this.#homes[node] as Home<M>
-    const place = home.places.get(message.topic.id)
-    if (place === undefined || !place.joined) {
-      counts.unwanted++
-      return
-    }
-    if (message.seen.has(place.slot)) {
-      counts.duplicates++
-      return
-    }
-    message.seen.add(place.slot)
-    message.lastMs = this.#ports.now()
-    counts.delivered++
-    if (message.bytes >= this.#options.idontwantBytesMin) {
-      for (const other of place.mesh) if (other !== side) this.#outbox.idontwant(other, message)
-    }
-    let isJudged = false
-    this.#ports.deliver(node, peer, message.author, message.topic.id, message.payload, (verdict) => {
-      invariant(!isJudged, 'a message is judged once')
-      isJudged = true
-      if (this.#homes[node] === home) this.#judged(place, side, message, verdict)
-    })
-  }
 
   #judged(place: Place<M>, from: Side, message: Message<M>, verdict: Verdict): void {
     const unwanted = message.unwanted?.get(place.slot)

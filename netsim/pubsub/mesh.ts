@@ -67,7 +67,12 @@ export function lazyPeers<M>(place: Place<M>, options: GossipsubOptions, rng: Rn
 
 /** What can be told of; shared by all who are told. */
 export function newsOf<M>(place: Place<M>, options: GossipsubOptions): Message<M>[] {
-  return place.cached === 0 ? [] : place.history.slice(0, options.historyGossip).flat()
+  const news: Message<M>[] = []
+  if (place.cached === 0) return news
+  for (let i = 0; i < options.historyGossip; i++) {
+    for (const message of place.history[i] as Message<M>[]) news.push(message)
+  }
+  return news
 }
 
 /** Moves the window of what can be asked for on by one heartbeat. */

@@ -24,7 +24,7 @@ export type Send = (from: number, to: number, bytes: number, arrive: () => void,
 /** What arrives at a node, by the end of the link that it came on. */
 export interface Inbox<M> {
   onSubscriptions(side: Side, topics: readonly Topic[], subscribe: boolean): void
-  onMessages(side: Side, messages: readonly Message<M>[]): void
+  onMessage(side: Side, message: Message<M>): void
   onIhave(side: Side, news: readonly News<M>[]): void
   onIwant(side: Side, messages: readonly Message<M>[]): void
   onIdontwant(side: Side, message: Message<M>): void
@@ -70,6 +70,7 @@ export function noCounts(): GossipsubCounts {
   }
 }
 
+/** One closure for each RPC and no name for it: there are millions, and tsx would pay for each name. */
 export class Outbox<M> {
   readonly counts = noCounts()
   readonly #send: Send
@@ -85,73 +86,141 @@ export class Outbox<M> {
 
   subscriptions(side: Side, topics: readonly Topic[], subscribe: boolean): void {
     if (topics.length === 0) return
-    const bytes = frameBytes(subscriptionsBytes(topics.length, this.#options.topicBytes))
-    this.#control(side, bytes, 'control', (there) => this.#inbox.onSubscriptions(there, topics, subscribe))
+    const bytes = this.#control(frameBytes(subscriptionsBytes(topics.length, this.#options.topicBytes)))
+    const [there, inbox] = [side.opposite, this.#inbox]
+    this.#send(
+      side.node,
+      side.peer,
+      bytes,
+      () => {
+        if (there.open) inbox.onSubscriptions(there, topics, subscribe)
+      },
+      'control',
+    )
   }
 
   message(side: Side, message: Message<M>): void {
-    this.counts.sent++
-    this.#messages(side, message.frameBytes, [message])
+    const { counts } = this
+    counts.sent++
+    counts.rpcs++
+    counts.messageBytes += message.frameBytes
+    const there = side.opposite
+    const inbox = this.#inbox
+    this.#send(
+      side.node,
+      side.peer,
+      message.frameBytes,
+      () => {
+        if (there.open) inbox.onMessage(there, message)
+      },
+      'message',
+    )
   }
 
   answer(side: Side, messages: readonly Message<M>[]): void {
-    this.counts.sent += messages.length
-    this.counts.answered += messages.length
-    let bytes = 0
-    for (const message of messages) bytes += message.fieldBytes
-    this.#messages(side, frameBytes(bytes), messages)
+    const { counts } = this
+    counts.sent += messages.length
+    counts.answered += messages.length
+    counts.rpcs++
+    let fields = 0
+    for (const message of messages) fields += message.fieldBytes
+    const bytes = frameBytes(fields)
+    counts.messageBytes += bytes
+    const [there, inbox] = [side.opposite, this.#inbox]
+    this.#send(
+      side.node,
+      side.peer,
+      bytes,
+      () => {
+        for (const message of messages) if (there.open) inbox.onMessage(there, message)
+      },
+      'message',
+    )
   }
 
   ihave(side: Side, news: readonly News<M>[]): void {
-    let bytes = 0
+    let fields = 0
     for (const { messages } of news) {
       this.counts.ihaveIds += messages.length
-      bytes += ihaveBytes(messages.length, this.#options.topicBytes)
+      fields += ihaveBytes(messages.length, this.#options.topicBytes)
     }
-    this.#control(side, frameBytes(controlBytes(bytes)), 'gossip', (there) => this.#inbox.onIhave(there, news))
+    const bytes = this.#control(frameBytes(controlBytes(fields)))
+    const [there, inbox] = [side.opposite, this.#inbox]
+    this.#send(
+      side.node,
+      side.peer,
+      bytes,
+      () => {
+        if (there.open) inbox.onIhave(there, news)
+      },
+      'gossip',
+    )
   }
 
   iwant(side: Side, messages: readonly Message<M>[]): void {
     this.counts.iwantIds += messages.length
-    const bytes = frameBytes(controlBytes(iwantBytes(messages.length)))
-    this.#control(side, bytes, 'gossip', (there) => this.#inbox.onIwant(there, messages))
+    const bytes = this.#control(frameBytes(controlBytes(iwantBytes(messages.length))))
+    const [there, inbox] = [side.opposite, this.#inbox]
+    this.#send(
+      side.node,
+      side.peer,
+      bytes,
+      () => {
+        if (there.open) inbox.onIwant(there, messages)
+      },
+      'gossip',
+    )
   }
 
   idontwant(side: Side, message: Message<M>): void {
     this.counts.idontwantIds++
-    this.#control(side, this.#idontwantFrame, 'gossip', (there) => this.#inbox.onIdontwant(there, message))
+    const there = side.opposite
+    const inbox = this.#inbox
+    this.#send(
+      side.node,
+      side.peer,
+      this.#control(this.#idontwantFrame),
+      () => {
+        if (there.open) inbox.onIdontwant(there, message)
+      },
+      'gossip',
+    )
   }
 
   graft(side: Side, topics: readonly Topic[]): void {
     this.counts.grafts += topics.length
-    const bytes = topics.length * graftBytes(this.#options.topicBytes)
-    this.#control(side, frameBytes(controlBytes(bytes)), 'control', (there) => this.#inbox.onGraft(there, topics))
+    const bytes = this.#control(frameBytes(controlBytes(topics.length * graftBytes(this.#options.topicBytes))))
+    const [there, inbox] = [side.opposite, this.#inbox]
+    this.#send(
+      side.node,
+      side.peer,
+      bytes,
+      () => {
+        if (there.open) inbox.onGraft(there, topics)
+      },
+      'control',
+    )
   }
 
   prune(side: Side, topics: readonly Topic[], backoffMs: number): void {
     this.counts.prunes += topics.length
-    const bytes = topics.length * pruneBytes(this.#options.topicBytes, backoffMs)
-    const arrive = (there: Side): void => this.#inbox.onPrune(there, topics, backoffMs)
-    this.#control(side, frameBytes(controlBytes(bytes)), 'control', arrive)
+    const fields = topics.length * pruneBytes(this.#options.topicBytes, backoffMs)
+    const bytes = this.#control(frameBytes(controlBytes(fields)))
+    const [there, inbox] = [side.opposite, this.#inbox]
+    this.#send(
+      side.node,
+      side.peer,
+      bytes,
+      () => {
+        if (there.open) inbox.onPrune(there, topics, backoffMs)
+      },
+      'control',
+    )
   }
 
-  #messages(side: Side, bytes: number, messages: readonly Message<M>[]): void {
-    this.counts.messageBytes += bytes
-    this.counts.rpcs++
-    const there = side.opposite
-    const arrive = (): void => {
-      if (there.open) this.#inbox.onMessages(there, messages)
-    }
-    this.#send(side.node, side.peer, bytes, arrive, 'message')
-  }
-
-  #control(side: Side, bytes: number, kind: RpcKind, handle: (there: Side) => void): void {
+  #control(bytes: number): number {
     this.counts.controlBytes += bytes
     this.counts.rpcs++
-    const there = side.opposite
-    const arrive = (): void => {
-      if (there.open) handle(there)
-    }
-    this.#send(side.node, side.peer, bytes, arrive, kind)
+    return bytes
   }
 }

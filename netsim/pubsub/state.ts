@@ -3,27 +3,27 @@ import type { Rng } from '../../src/core/rng.ts'
 
 /** A growing set of small whole numbers, one bit each. */
 export class Bits {
-  #words = new Uint32Array(1)
+  words = new Uint32Array(1)
 
   has(index: number): boolean {
-    const word = this.#words[index >>> 5]
+    const word = this.words[index >>> 5]
     return word !== undefined && ((word >>> (index & 31)) & 1) === 1
   }
 
   add(index: number): void {
     const at = index >>> 5
-    if (at >= this.#words.length) {
-      const grown = new Uint32Array(Math.max(at + 1, 2 * this.#words.length))
-      grown.set(this.#words)
-      this.#words = grown
+    if (at >= this.words.length) {
+      const grown = new Uint32Array(Math.max(at + 1, 2 * this.words.length))
+      grown.set(this.words)
+      this.words = grown
     }
-    this.#words[at] = (this.#words[at] as number) | (1 << (index & 31))
+    this.words[at] = (this.words[at] as number) | (1 << (index & 31))
   }
 
   delete(index: number): void {
     const at = index >>> 5
-    const word = this.#words[at]
-    if (word !== undefined) this.#words[at] = word & ~(1 << (index & 31))
+    const word = this.words[at]
+    if (word !== undefined) this.words[at] = word & ~(1 << (index & 31))
   }
 }
 

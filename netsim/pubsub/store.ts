@@ -53,7 +53,6 @@ export class Store<M> {
 
   /** The node can give the message to those who ask, for the heartbeats of its history. */
   keep(place: Place<M>, message: Message<M>): void {
-    if (message.held.has(place.slot)) return
     message.held.add(place.slot)
     place.history[0]?.push(message)
     place.cached++
