@@ -17,6 +17,8 @@ export interface ModelOptions extends SwarmOptions {
   readonly gossipsub?: Partial<GossipsubOptions>
   /** Uniform, one way. */
   readonly latencyMs?: readonly [min: number, max: number]
+  /** Between two dials; 0: all at once. */
+  readonly dialMs?: number
   /** How long a verdict takes. */
   readonly verdictMs?: number
   /** Share of the RPCs that are lost, by kind; streams lose no control. */
@@ -135,7 +137,8 @@ export class ModelSwarm implements Swarm {
   async #dial(links: SwarmOptions['links']): Promise<void> {
     for (const [dialler, listener] of links) {
       this.gossipsub.linkUp(dialler, listener)
-      await this.run(DIAL_MS)
+      const { dialMs = DIAL_MS } = this.#options
+      if (dialMs > 0) await this.run(dialMs)
     }
   }
 
