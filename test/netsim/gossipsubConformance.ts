@@ -1,0 +1,151 @@
+/** What gossipsub does, modelled or real: the claims that both must keep to. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { DAEMON_GOSSIPSUB } from '../../netsim/pubsub/options.ts'
+import { fullLinks, lineLinks, type MakeSwarm, meanDegree, ringLinks, type Swarm, type SwarmOptions } from './swarm.ts'
+
+const { Dlo, Dhi, D, historyGossip, historyLength, idontwantBytesMin } = DAEMON_GOSSIPSUB
+const SMALL = idontwantBytesMin - 100 // no IDONTWANT, so each mesh link bears each message once each way, but for the first copy
+const LARGE = idontwantBytesMin + 100
+
+/** What was measured on the way: duplicates per delivery and mean mesh degree, by topology and size. */
+export type Measured = Map<string, { readonly duplicates: number; readonly degree: number }>
+
+/** Runs the suite on swarms made by `make`; fills what it gives while it runs. */
+export function gossipsubConformance(name: string, make: MakeSwarm): Measured {
+  const it = suite(`gossipsub: ${name}`)
+  const measured: Measured = new Map()
+  const running: Swarm[] = []
+  const start = async (options: SwarmOptions): Promise<Swarm> => {
+    const swarm = await make(options)
+    running.push(swarm)
+    return swarm
+  }
+  it.after.each(async () => {
+    await Promise.all(running.splice(0).map((swarm) => swarm.stop()))
+  })
+  it('brings each message to every node exactly once, in a full graph, a ring and a line', async () => {
+    for (const [shape, links] of [
+      ['full', fullLinks(8)],
+      ['ring', ringLinks(8)],
+      ['line', lineLinks(8)],
+    ] as const) {
+      const swarm = await start({ nodes: 8, links })
+      await swarm.beats(4)
+      const small = await flood(swarm, SMALL)
+      const large = await flood(swarm, LARGE)
+      measured.set(`${shape}, small`, small)
+      measured.set(`${shape}, large`, large)
+      // each link of the mesh carries a message both ways, but for the copy that was the first
+      const unsaved = (8 * small.degree) / 7 - 2 // of n · degree − (n − 1) copies, n − 1 are deliveries
+      // besides a lazy copy now and then, where a heartbeat falls between two hops
+      assert.ok(Math.abs(small.duplicates - unsaved) < 0.15, `${shape}: ${small.duplicates}, for ${unsaved}`)
+      assert.ok(large.duplicates < small.duplicates + 0.15, `${shape}: IDONTWANT costs no duplicates`)
+    }
+  })
+  it('keeps every mesh symmetric and within Dlo and Dhi', async () => {
+    const swarm = await start({ nodes: 10, links: fullLinks(10) })
+    await swarm.beats(4)
+    for (let node = 0; node < 10; node++) {
+      const mesh = swarm.mesh(node)
+      assert.ok(mesh.length >= Dlo && mesh.length <= Dhi, `node ${node} has ${mesh.length}`)
+      for (const peer of mesh) assert.ok(swarm.mesh(peer).includes(node), `${peer} has ${node} as ${node} has it`)
+      assert.is(swarm.subscribers(node).length, 9)
+    }
+  })
+  it('forwards nothing before it is accepted, and never what is ignored or rejected', async () => {
+    const judge = (node: number, text: string) => (node === 1 && text !== 'good' ? (text as 'ignore') : 'accept')
+    const swarm = await start({ nodes: 4, links: lineLinks(4), judge })
+    await swarm.beats(1)
+    for (const text of ['good', 'ignore', 'reject']) await swarm.publish(0, text)
+    await swarm.quiet()
+    await swarm.beats(historyGossip) // nor is it told of
+    assert.equal(heard(swarm, 1), ['good', 'ignore', 'reject'])
+    assert.equal(heard(swarm, 2), ['good'])
+    assert.equal(heard(swarm, 3), ['good'])
+  })
+  it('gives a node that was cut off what is still told of, once, and nothing older', async () => {
+    const swarm = await start({ nodes: 6, links: fullLinks(6) })
+    await swarm.beats(2)
+    await swarm.cut(5)
+    assert.equal(swarm.mesh(5), [])
+    assert.ok(swarm.subscribers(0).every((peer) => peer !== 5))
+    await swarm.publish(0, 'old')
+    await swarm.until('old is heard by those who are there', () => swarm.deliveries.length === 4)
+    await swarm.beats(historyLength)
+    await swarm.publish(1, 'new')
+    await swarm.until('new is heard by those who are there', () => swarm.deliveries.length === 8)
+    const asked = swarm.counts.iwantIds
+    await swarm.heal(5)
+    await swarm.beats(historyGossip)
+    await swarm.quiet()
+    assert.equal(heard(swarm, 5), ['new'])
+    assert.ok(swarm.counts.iwantIds > asked, 'it asked for it')
+    await swarm.publish(5, 'back')
+    await swarm.until('it is heard again', () => swarm.deliveries.length === 14)
+  })
+  it('publishes to nobody where nobody has joined, and from outside to D peers who pass it on', async () => {
+    const swarm = await start({ nodes: 7, links: fullLinks(7), joined: [] })
+    assert.is(await swarm.publish(0, 'alone'), 0)
+    for (const node of [1, 2, 3, 4, 5, 6]) await swarm.join(node)
+    await swarm.beats(1)
+    assert.is(await swarm.publish(0, 'outside'), D)
+    await swarm.until('all who joined hear it', () => swarm.deliveries.length === 6)
+    await swarm.quiet()
+    for (const node of [1, 2, 3, 4, 5, 6]) assert.equal(heard(swarm, node), ['outside'])
+    assert.equal(swarm.mesh(0), [])
+  })
+  it('lets a node leave: it hears no more, is in no mesh, and the others close up', async () => {
+    const swarm = await start({ nodes: 5, links: fullLinks(5) })
+    await swarm.beats(1)
+    await swarm.leave(2)
+    await swarm.beats(2)
+    assert.equal(swarm.mesh(2), [])
+    for (const node of [0, 1, 3, 4]) {
+      assert.ok(swarm.mesh(node).length >= Dlo && !swarm.mesh(node).includes(2), `the mesh of ${node}`)
+      assert.not.ok(swarm.subscribers(node).includes(2))
+    }
+    await swarm.publish(3, 'gone')
+    await swarm.until('the others hear it', () => swarm.deliveries.length === 3)
+    await swarm.beats(historyGossip)
+    assert.equal(heard(swarm, 2), [])
+  })
+  it('gives who joins late nothing old, and all that is new', async () => {
+    const swarm = await start({ nodes: 5, links: fullLinks(5), joined: [0, 1, 2, 3] })
+    await swarm.beats(1)
+    await swarm.publish(0, 'early')
+    await swarm.until('those who joined hear it', () => swarm.deliveries.length === 3)
+    await swarm.beats(historyLength)
+    await swarm.join(4)
+    await swarm.beats(historyGossip)
+    await swarm.publish(0, 'late')
+    await swarm.until('all hear it', () => swarm.deliveries.length === 7)
+    await swarm.beats(1)
+    assert.equal(heard(swarm, 4), ['late'])
+  })
+  it.run()
+  return measured
+}
+
+/** Two dozen messages, one after the other, from all nodes in turn: each must come to each other node once. */
+async function flood(swarm: Swarm, bytes: number): Promise<{ duplicates: number; degree: number }> {
+  const before = swarm.deliveries.length
+  const receivedBefore = swarm.counts.received
+  for (let i = 0; i < 24; i++) {
+    const [author, text] = [i % 8, `${bytes}/${i}`]
+    assert.ok((await swarm.publish(author, text, bytes)) > 0)
+    await swarm.until(`${text} is everywhere`, () => swarm.deliveries.length >= before + 7 * (i + 1))
+  }
+  await swarm.quiet()
+  const fresh = swarm.deliveries.slice(before)
+  const keys = new Set(fresh.map(({ node, text }) => `${node} ${text}`))
+  assert.is(fresh.length, 24 * 7)
+  assert.is(keys.size, fresh.length, 'no message comes to an application twice')
+  assert.ok(fresh.every(({ node, author }) => node !== author))
+  const received = swarm.counts.received - receivedBefore
+  return { duplicates: received / fresh.length - 1, degree: meanDegree(swarm, 8) }
+}
+
+function heard(swarm: Swarm, node: number): string[] {
+  return swarm.deliveries.filter((delivery) => delivery.node === node).map(({ text }) => text)
+}
