@@ -1,5 +1,6 @@
 /** Who is up: the nodes' own availability, crashes that a scenario plans, and the calm in which all are up at last. */
 import type { Clock } from './clock.ts'
+import type { Scenario } from './scenario/schema.ts'
 import type { Availability } from './world/world.ts'
 
 /** A crash as a scenario plans it; `lost`: the disk is gone with it. */
@@ -8,6 +9,13 @@ export interface Crash {
   readonly atMs: number
   readonly downMs: number
   readonly lost: boolean
+}
+
+/** The crashes of a scenario. */
+export function crashesOf({ crashes }: Scenario): Crash[] {
+  return crashes.map(({ node, atSeconds, downSeconds, disk }) => {
+    return { node, atMs: atSeconds * 1000, downMs: downSeconds * 1000, lost: disk === 'lost' }
+  })
 }
 
 /** Times in virtual milliseconds since the start. */

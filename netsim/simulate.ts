@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { fleetOf } from './crowd/fleets.ts'
 import { CrowdSimulation } from './crowd/simulation.ts'
+import { LedgerSimulation } from './members/simulation.ts'
 import type { SimulateOptions } from './options.ts'
 import type { SimulationResult } from './result.ts'
 import { makeWorld } from './world/make.ts'
@@ -10,6 +11,9 @@ import { makeWorld } from './world/make.ts'
 export async function simulate(options: SimulateOptions): Promise<SimulationResult> {
   const { scenario, seed, baseFolder } = options
   const world = await makeWorld(scenario, seed, { folder: baseFolder, readFile: (path) => readFileSync(path) })
-  const result = await new CrowdSimulation(world, options, fleetOf(world)).run()
+  const result =
+    scenario.ledger === 'on'
+      ? await new LedgerSimulation(world, options).run()
+      : await new CrowdSimulation(world, options, fleetOf(world)).run()
   return { ...result, provenance: null, realSeconds: 0 }
 }

@@ -3,7 +3,8 @@ import { weightsDigest } from '../../src/core/digest.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import { Clock } from '../clock.ts'
 import type { SimulateOptions } from '../options.ts'
-import { Presence } from '../presence.ts'
+import { pictureOf } from '../picture.ts'
+import { crashesOf, Presence } from '../presence.ts'
 import type { NodeSummary, Outcome, Sample, SimulationResult } from '../result.ts'
 import { consensusDistance, type Judged, judgedTogether, sampled } from '../sampling.ts'
 import { Wires } from '../wires.ts'
@@ -67,9 +68,7 @@ export class CrowdSimulation {
       {
         nodes,
         availability: world.availability,
-        crashes: scenario.crashes.map(({ node, atSeconds, downSeconds, disk }) => {
-          return { node, atMs: atSeconds * 1000, downMs: downSeconds * 1000, lost: disk === 'lost' }
-        }),
+        crashes: crashesOf(scenario),
         lost: scenario.nodes.disk === 'lost',
         calmMs: liveness.fromSeconds === null ? null : liveness.fromSeconds * 1000,
         firstMs: () => first.below(periodMs),
@@ -253,7 +252,7 @@ export class CrowdSimulation {
       parameters: this.#fleet.parameters,
       samples: this.#samples,
       nodes: Array.from({ length: Math.min(nodes, SUMMARIES_MAX) }, (_, node) => this.#summary(node)),
-      topology: pictureOf(this.#wires),
+      topology: pictureOf(this.#world.topology),
       refusals: Object.fromEntries([...counts.refused].sort(([a], [b]) => (a < b ? -1 : 1))),
       checks: this.#checks.all.map((check) => check.result),
       traceHash: this.#trace.hash,
@@ -286,18 +285,4 @@ export class CrowdSimulation {
       merges: this.#crowd.mergesOf(node),
     }
   }
-}
-
-const PICTURE_NODES_MAX = 200
-const PICTURE_LINKS_MAX = 2_000
-
-/** The links among the first nodes, for a picture. */
-export function pictureOf({ topology, nodes }: Wires): SimulationResult['topology'] {
-  const shown = Math.min(nodes, PICTURE_NODES_MAX)
-  const links: [number, number][] = []
-  for (let a = 0; a < shown && !topology.full; a++) {
-    for (const b of topology.neighbours(a))
-      if (b > a && b < shown && links.length < PICTURE_LINKS_MAX) links.push([a, b])
-  }
-  return { nodes: shown, links }
 }

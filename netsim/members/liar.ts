@@ -12,8 +12,13 @@ export interface Liar {
   readonly lies: readonly Lie[]
 }
 
-/** What a node publishes in place of its own update of a round: other weights, a lie, or nothing. */
-export type Publisher = (round: number, honest: Float32Array) => Float32Array | Lie | null
+/** What a node publishes in place of its own update: other weights, a lie, or nothing. `seen`: what it holds, its own too. */
+export type Publisher = (situation: {
+  readonly round: number
+  readonly base: Float32Array
+  readonly honest: Float32Array
+  readonly seen: () => readonly Float32Array[]
+}) => Float32Array | Lie | null
 
 type Content = Pick<Update, 'header' | 'weights'>
 type Make = (honest: Content, other: MemberId) => Content

@@ -54,6 +54,7 @@ interface Link {
   generation: number
 }
 
+const GOSSIP_BYTES = 190 // gossipsub's envelope: topic, sequence number, the publisher's key and signature
 const REQUEST_BYTES = 120 // a size, a key, and the framing of a stream
 
 export class Network<P extends Port> {
@@ -231,6 +232,6 @@ export class Flood<P extends Port> implements Pubsub<P> {
 
   publish(from: number, topic: string, bytes: number, deliver: Deliver<P>): void {
     for (const to of this.#receivers(from, topic))
-      this.#network.send(from, to, bytes, (port) => deliver(port, from, () => undefined))
+      this.#network.send(from, to, bytes + GOSSIP_BYTES, (port) => deliver(port, from, () => undefined))
   }
 }

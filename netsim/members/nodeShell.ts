@@ -4,7 +4,7 @@ import { ConsiliumError, exhaustive, invariant } from '../../src/core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import { Rng } from '../../src/core/rng.ts'
 import type { Dataset } from '../../src/data/dataset.ts'
-import { type Update, updateBytes } from '../../src/gossip/update.ts'
+import { type Update, type UpdateHeader, updateBytes } from '../../src/gossip/update.ts'
 import { rootOf } from '../../src/ledger/head.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { LogSize, NodeEvent, Ticket } from '../../src/node/events.ts'
@@ -13,7 +13,7 @@ import { type Job, Trainer } from '../../src/training/trainer.ts'
 import { WeightStore } from '../../src/training/weightStore.ts'
 import { bootedEvent } from './booted.ts'
 import type { Disk } from './disk.ts'
-import { withWeights } from './liar.ts'
+import { type Publisher, withWeights } from './liar.ts'
 import type { Port, Settle } from './network.ts'
 import { takeFrames } from './replication.ts'
 import type { ShellParts } from './shellParts.ts'
@@ -24,9 +24,8 @@ import { Writer } from './writer.ts'
 /** As in the daemon: two for everybody, and one per study. */
 export const TOPICS = { heads: 'heads', cosigned: 'cosigned', updates: 'updates' } as const
 
-const GOSSIP_BYTES = 190 // gossipsub's envelope: topic, sequence number, the publisher's key and signature
 const COSIGNED_BYTES = 120 // a key, a size, a time and a signature
-const EVIDENCE_BYTES = 282 + GOSSIP_BYTES // two signed heads, as the golden file has them
+const EVIDENCE_BYTES = 282 // two signed heads, as the golden file has them
 const FINAL_BYTES = 700 // a head and the signatures of a quorum
 
 type Of<T extends Action['type']> = Extract<Action, { type: T }>
@@ -259,7 +258,7 @@ export class NodeShell implements Port {
     const { network, node, disk, second } = this.#parts
     const [note, other] = [disk, second?.disk ?? disk].map((one) => one.note(this.member))
     const noteFor = (member: MemberId) => (second?.fools(member) ? other : note)
-    const bytes = (note?.length ?? 0) + GOSSIP_BYTES
+    const bytes = note?.length ?? 0
     network.publish(node, TOPICS.heads, bytes, (port, via, settle) =>
       port.hearHead(noteFor(port.member) ?? null, this.#memberOf(via), asks, settle),
     )
@@ -268,7 +267,7 @@ export class NodeShell implements Port {
   /** Its witness signs what it says, so that who passes it on does not matter. */
   #tellCosigned(logs: readonly LogSize[]): void {
     const { network, node } = this.#parts
-    const bytes = logs.length * COSIGNED_BYTES + GOSSIP_BYTES
+    const bytes = logs.length * COSIGNED_BYTES
     network.publish(node, TOPICS.cosigned, bytes, (port, _, settle) => port.hearCosigned(logs, this.member, settle))
   }
 
@@ -346,13 +345,13 @@ export class NodeShell implements Port {
   #publish({ header }: Of<'publish-update'>): void {
     const { network, node, identities, lies, publisher } = this.#parts
     const weights = this.#weights.get(header.study, header.digest)
-    const instead = publisher === null ? weights : publisher(header.round, weights)
+    const instead = publisher === null ? weights : publisher(this.#situation(header, weights))
     if (instead === null) return
     const lie = typeof instead === 'string' ? instead : (lies[this.#published++ % Math.max(1, lies.length)] ?? null)
     const content =
       typeof instead === 'string' || instead === weights ? { header, weights } : withWeights(header, instead)
     const sent = prepare(identities, node, content, lie)
-    const bytes = updateBytes(header.parameters, header.parents.length) + GOSSIP_BYTES
+    const bytes = updateBytes(header.parameters, header.parents.length)
     network.publish(node, TOPICS.updates, bytes, (port, via, settle) => {
       if (sent instanceof ConsiliumError) port.hearMalformed(this.#memberOf(via), sent, settle)
       else port.hearUpdate(sent, this.#memberOf(via), settle)
@@ -377,6 +376,15 @@ export class NodeShell implements Port {
 
   #later(delayMs: number, task: () => void | Promise<void>): void {
     this.#parts.clock.after(delayMs, () => (this.#dead ? undefined : task()))
+  }
+
+  /** What an attacker knows. */
+  #situation({ study, round, base }: UpdateHeader, honest: Float32Array): Parameters<Publisher>[0] {
+    const seen = (): Float32Array[] => {
+      const run = this.#machine.view().studies.find(({ state }) => state.id === study)?.run
+      return (run?.inputs ?? []).flatMap(({ digest }) => this.weightsOf(study, digest) ?? [])
+    }
+    return { round, base: this.#weights.get(study, base), honest, seen }
   }
 
   #trainMs(): number {

@@ -1,0 +1,83 @@
+/** The learners of nodes with a ledger, as a scenario asks for them. */
+
+import type { Metrics } from '../../src/core/metrics.ts'
+import { Rng } from '../../src/core/rng.ts'
+import { KernelLearner } from '../../src/learn/kernels/kernelLearner.ts'
+import { Kernels } from '../../src/learn/kernels/kernels.ts'
+import type { Learner, OpenRequest, TrainRequest, TrainResult } from '../../src/learn/learner.ts'
+import { TfjsLearner } from '../../src/learn/tfjsLearner.ts'
+import type { Attackers } from '../adversary/attackers.ts'
+import type { World } from '../world/make.ts'
+import { LinearLearner } from './linearLearner.ts'
+
+/** One learner per node. Those who poison their rows do so before the learner sees them. */
+export function learnersOf({ scenario, nodes }: World, attackers: Attackers): Learner[] {
+  const make = maker(scenario.learner.kind)
+  return Array.from({ length: nodes }, (_, node) => {
+    const attack = attackers.attackOf(node)
+    const poisons = attack === 'label-flip' || attack === 'backdoor'
+    return poisons ? new Poisoned(make(), attackers, node) : make()
+  })
+}
+
+function maker(kind: World['scenario']['learner']['kind']): () => Learner {
+  switch (kind) {
+    case 'kernels': {
+      const kernels = new Kernels() // one memory for all
+      return () => new KernelLearner(kernels)
+    }
+    case 'tfjs':
+      return () => new TfjsLearner()
+    case 'linear':
+      return () => new LinearLearner()
+    case 'null':
+      return () => new NullLearner()
+  }
+}
+
+class Poisoned implements Learner {
+  readonly #learner: Learner
+  readonly #attackers: Attackers
+  readonly #node: number
+
+  constructor(learner: Learner, attackers: Attackers, node: number) {
+    this.#learner = learner
+    this.#attackers = attackers
+    this.#node = node
+  }
+
+  open(request: OpenRequest): ReturnType<Learner['open']> {
+    return this.#learner.open({ ...request, train: this.#attackers.rows(this.#node, request.train) })
+  }
+
+  train(request: TrainRequest): Promise<TrainResult> {
+    return this.#learner.train(request)
+  }
+
+  evaluate(...given: Parameters<Learner['evaluate']>): Promise<Metrics> {
+    return this.#learner.evaluate(...given)
+  }
+
+  close(): Promise<void> {
+    return this.#learner.close()
+  }
+}
+
+/** Learns nothing: each update is its base, moved a little by the seed, so that no two are alike. */
+class NullLearner implements Learner {
+  async open(): Promise<{ readonly backend: string; readonly why: string }> {
+    return { backend: 'null', why: 'the scenario asked for the protocol alone' }
+  }
+
+  async train({ base, seed }: TrainRequest): Promise<TrainResult> {
+    const rng = Rng.from('null', seed)
+    const shared = base.shared.map((weight) => weight + (rng.float() - 0.5) / 100)
+    return { weights: { shared, head: base.head }, optimiser: new Uint8Array(0), loss: 0, examples: 1 }
+  }
+
+  async evaluate(): Promise<Metrics> {
+    return { examples: 1, positives: 0, auc: null, accuracy: 0, logLoss: 0, calibrationError: 0 }
+  }
+
+  async close(): Promise<void> {}
+}
