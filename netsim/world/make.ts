@@ -35,7 +35,7 @@ export interface World {
 }
 
 /** A stream of chance of its own for each purpose, so that one more draw changes nothing elsewhere. */
-export const streamOf = (seed: number, purpose: string): Rng => Rng.from('netsim', String(seed), purpose)
+export const streamOf = (seed: number, purpose: string): Rng => Rng.from('netsim', seed, purpose)
 
 /** Errors: `scenario-…` and `data-…`, for what the scenario's words or files do not give. */
 export async function makeWorld(scenario: Scenario, seed: number, files: ScenarioFiles): Promise<World> {
@@ -50,7 +50,7 @@ export async function makeWorld(scenario: Scenario, seed: number, files: Scenari
     topology: topologyOf(topology, count, streamOf(seed, 'topology'), files, nat),
     nat,
     availability: availabilityOf(availability, count, streamOf(seed, 'availability'), files),
-    speeds: speedsOf(speed, count, streamOf(seed, 'speeds')),
+    speeds: speedsOf(speed, count, streamOf(seed, 'speed')),
     rows: deal === null ? null : rowsOf(scenario, deal),
     sides: partitions.map(({ shares }, i) => sidesOf(count, shares, streamOf(seed, `partition ${i}`))),
   }

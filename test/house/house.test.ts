@@ -145,6 +145,8 @@ const BREACHES: readonly [rule: string, what: string, tree: Tree, where: string]
   ],
   ['virtual-time', 'the real clock in the simulator', { 'netsim/a.ts': '\n\nDate.now()' }, 'netsim/a.ts:3'],
   ['arithmetic', 'exp in a merge', { 'src/learn/merge/a.ts': 'Math.exp(3)' }, 'src/learn/merge/a.ts:1'],
+  ['arithmetic', 'log in a world', { 'netsim/world/a.ts': 'Math.log(3)' }, 'netsim/world/a.ts:1'],
+  ['arithmetic', 'exp in an attack', { 'netsim/adversary/a.ts': 'Math.exp(3)' }, 'netsim/adversary/a.ts:1'],
   ['arithmetic', 'log in a merge, computed', { 'src/learn/merge/a.ts': "Math['log'](3)" }, 'src/learn/merge/a.ts:1'],
   ['arithmetic', 'parts of Math taken out of it', { 'src/core/a.ts': 'const { random } = Math' }, 'src/core/a.ts:1'],
   ['arithmetic', 'pow in a pure part', { 'src/core/a.ts': 'Math.pow(3, 7)' }, 'src/core/a.ts:1'],
