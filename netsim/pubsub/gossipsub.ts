@@ -20,7 +20,7 @@ import {
   Side,
   type Topic,
 } from './state.ts'
-import { Store } from './store.ts'
+import { Store, type StoreSizes } from './store.ts'
 
 export type Verdict = 'accept' | 'ignore' | 'reject'
 
@@ -150,8 +150,8 @@ export class Gossipsub<M> implements Inbox<M> {
     return this.#outbox.counts
   }
 
-  /** What is kept for all nodes together: messages, what can be asked for, IDONTWANTs, topics, and nodes' parts in them. */
-  get sizes(): { messages: number; held: number; unwanted: number; topics: number; places: number } {
+  /** What is kept for all nodes together; counted anew each time. */
+  get sizes(): StoreSizes {
     return this.#store.sizes(this.#homes)
   }
 

@@ -34,14 +34,15 @@ export class Topic {
   live = 0
   /** Nodes that know of it. */
   places = 0
-  #slots = 0
+  /** Ever in use at once. */
+  slots = 0
   readonly #free: number[] = []
   constructor(id: number) {
     this.id = id
   }
 
   takeSlot(): number {
-    return this.#free.pop() ?? this.#slots++
+    return this.#free.pop() ?? this.slots++
   }
 
   /** No live message may hold a bit of the slot. */

@@ -6,6 +6,16 @@ import { frameBytes, messageBytes } from './wire.ts'
 
 const COMPACT_AT = 1_024 // expired messages at the front of the list before it is cut: a cut costs what is left
 
+/** What is kept: messages, what can be asked for, IDONTWANTs, topics, nodes' places in them, and bits of a message. */
+export interface StoreSizes {
+  readonly messages: number
+  readonly held: number
+  readonly unwanted: number
+  readonly topics: number
+  readonly places: number
+  readonly slots: number
+}
+
 /** Everything here ends: a message `seenTtlMs` after it was last new to somebody, a place and a topic when nothing needs them. */
 export class Store<M> {
   readonly #options: GossipsubOptions
@@ -108,14 +118,8 @@ export class Store<M> {
     }
   }
 
-  sizes(homes: readonly (Home<M> | null)[]): {
-    messages: number
-    held: number
-    unwanted: number
-    topics: number
-    places: number
-  } {
-    let [held, unwanted, places] = [0, 0, 0]
+  sizes(homes: readonly (Home<M> | null)[]): StoreSizes {
+    let [held, unwanted, places, slots] = [0, 0, 0, 0]
     for (const home of homes) {
       for (const place of home?.places.values() ?? []) {
         held += place.cached
@@ -124,7 +128,8 @@ export class Store<M> {
     }
     const live = this.#messages.slice(this.#first)
     for (const message of live) for (const sides of message.unwanted?.values() ?? []) unwanted += sides.length
-    return { messages: live.length, held, unwanted, topics: this.#topics.size, places }
+    for (const topic of this.#topics.values()) slots += topic.slots
+    return { messages: live.length, held, unwanted, topics: this.#topics.size, places, slots }
   }
 
   #activate(home: Home<M>, place: Place<M>): void {

@@ -98,6 +98,35 @@ it('hears a message again after a crash, if it is still told of', async () => {
   assert.equal(hearers(swarm, 'a'), [1, 2, 3, 3, 4, 5])
 })
 
+it('takes no more room for nodes that crash, or leave and join, again and again', async () => {
+  const swarm = await modelSwarm({ nodes: 6, links: fullLinks(6), gossipsub: { seenTtlMs: 11_000 } })
+  for (let i = 0; i < 10; i++) {
+    await swarm.publish(0, `m${i}`)
+    await swarm.crash(3)
+    await swarm.heal(3)
+    await swarm.join(3)
+    await swarm.leave(5)
+    await swarm.run(100 * heartbeatMs)
+    await swarm.join(5)
+    await swarm.beats(1)
+  }
+  assert.equal(swarm.gossipsub.sizes, { messages: 0, held: 0, unwanted: 0, topics: 1, places: 6, slots: 6 })
+})
+
+it('takes GRAFTs up to Dhi, beyond it only of peers that it dialled, and none before a backoff ends', async () => {
+  const spokes = Array.from({ length: 12 }, (_, i) => i + 1)
+  const toHub = await modelSwarm({ nodes: 13, links: spokes.map((node) => [node, 0] as const), dialMs: 0 })
+  assert.is(toHub.mesh(0).length, Dhi)
+  const refused = toHub.gossipsub.counts.prunes
+  assert.is(refused, spokes.length - Dhi)
+  await toHub.beats(55)
+  assert.is(toHub.gossipsub.counts.prunes, refused, 'nobody tried again within a minute')
+  await toHub.beats(25)
+  assert.ok(toHub.gossipsub.counts.prunes > refused, 'and then somebody did')
+  const fromHub = await modelSwarm({ nodes: 13, links: spokes.map((node) => [0, node] as const), dialMs: 0 })
+  assert.is(fromHub.mesh(0).length, spokes.length)
+})
+
 it('does the same for the same seed, to the order of deliveries, and something else for another', async () => {
   const run = async (seed: number): Promise<unknown[]> => {
     const swarm = await modelSwarm({ nodes: 12, links: fullLinks(12), seed, lossShare: { message: 0.1 } })
@@ -130,10 +159,10 @@ it('forgets: nothing is kept of a message once its time is over, nor of a topic 
   await swarm.beats(historyLength + 1)
   assert.is(swarm.gossipsub.sizes.held, 0)
   await swarm.run(seenTtlMs)
-  assert.equal(swarm.gossipsub.sizes, { messages: 0, held: 0, unwanted: 0, topics: 1, places: 9 })
+  assert.equal(swarm.gossipsub.sizes, { messages: 0, held: 0, unwanted: 0, topics: 1, places: 9, slots: 9 })
   for (let node = 0; node < 9; node++) await swarm.leave(node)
   await swarm.run(40 * heartbeatMs) // backoffs end
-  assert.equal(swarm.gossipsub.sizes, { messages: 0, held: 0, unwanted: 0, topics: 0, places: 0 })
+  assert.equal(swarm.gossipsub.sizes, { messages: 0, held: 0, unwanted: 0, topics: 0, places: 0, slots: 0 })
 })
 
 it('keeps back with IDONTWANT what came to a peer while a message was judged', async () => {
