@@ -11,33 +11,29 @@ const ODD_B: u64 = 0xa0761d6478bd642f
 export function digest(at: usize, floats: u32, out: usize): f64 {
   let a: u64 = ODD_A ^ <u64>floats
   let b: u64 = ODD_B
-  const words = at + (<usize>(floats >> 2) << 4)
-  for (; at < words; at += 16) {
+  let c: u64 = ~ODD_A
+  let d: u64 = ~ODD_B
+  const blocks = at + (<usize>(floats >> 3) << 5)
+  for (; at < blocks; at += 32) {
     a = taken(a, load<u64>(at))
     b = taken(b, load<u64>(at, 8))
+    c = taken(c, load<u64>(at, 16))
+    d = taken(d, load<u64>(at, 24))
   }
-  if (floats & 2) {
-    a = taken(a, load<u64>(at))
-    at += 8
-  }
+  const pairs = at + (<usize>((floats & 7) >> 1) << 3)
+  for (; at < pairs; at += 8) a = taken(a, load<u64>(at))
   if (floats & 1) b = taken(b, <u64>load<u32>(at))
-  let h = mixed(taken(mixed(a), b))
+  const h = taken(taken(taken(taken(ODD_B, a), b), c), d)
   store<u64>(out, h)
   return <f64>(h >> 11)
 }
 
+/** Two multiplications: after one, a word's highest bit (a float's sign) would have changed one bit alone, and the next word could undo it. */
 @inline
 function taken(state: u64, word: u64): u64 {
-  return rotl<u64>(state ^ word, 29) * ODD_A
-}
-
-@inline
-function mixed(state: u64): u64 {
-  state ^= state >> 32
-  state *= ODD_B
-  state ^= state >> 29
-  state *= ODD_A
-  return state ^ (state >> 32)
+  let x = (state ^ word) * ODD_A
+  x = (x ^ (x >> 29)) * ODD_B
+  return x ^ (x >> 32)
 }
 
 /** Σ (a[i] − b[i])² over `floats` float32, in float64. */
