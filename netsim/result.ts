@@ -9,7 +9,7 @@ export interface Sample {
   readonly roundMin: number
   readonly roundMean: number
   readonly roundMax: number
-  /** Of the sampled nodes, each with its own model on its own held-out rows, all rows together. */
+  /** Of the sampled nodes that are honest, each with its own model on its own held-out rows, all rows together. */
   readonly auc: number | null
   readonly accuracy: number | null
   readonly logLoss: number | null

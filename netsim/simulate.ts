@@ -1,6 +1,5 @@
 /** The engine: one scenario, one seed, one result. */
 import { readFileSync } from 'node:fs'
-import { fleetOf } from './crowd/fleets.ts'
 import { CrowdSimulation } from './crowd/simulation.ts'
 import { LedgerSimulation } from './members/simulation.ts'
 import type { SimulateOptions } from './options.ts'
@@ -14,6 +13,6 @@ export async function simulate(options: SimulateOptions): Promise<SimulationResu
   const result =
     scenario.ledger === 'on'
       ? await new LedgerSimulation(world, options).run()
-      : await new CrowdSimulation(world, options, fleetOf(world)).run()
+      : await new CrowdSimulation(world, options).run()
   return { ...result, provenance: null, realSeconds: 0 }
 }

@@ -86,7 +86,16 @@ export class Wires {
   /** Whether the way between two linked nodes is open. That they are linked is for the topology to say. */
   open(a: number, b: number): boolean {
     if (this.#sides !== null && this.#sides[a] !== this.#sides[b]) return false
-    return this.#nat === null || this.#nat[a] === 0 || this.#nat[b] === 0
+    return !this.closed(a, b)
+  }
+
+  /** Whether neither can dial the other, whatever the partition. */
+  closed(a: number, b: number): boolean {
+    return this.#nat !== null && this.#nat[a] === 1 && this.#nat[b] === 1
+  }
+
+  get sides(): ArrayLike<number> | null {
+    return this.#sides
   }
 
   /** Whether two nodes may be linked, now. */

@@ -35,9 +35,13 @@ export class Update implements Offer<number, Model> {
   readonly digest: Model
   readonly facts: UpdateFacts
   readonly bytes: number
+  /** Who sends it, whatever it says of its author. */
+  readonly sender: number
   /** Copies on their way, and the number under which they fly. */
   flying = 0
   number = 0
+  /** Whether its weights are kept for who may ask for them. */
+  kept = false
   constructor(
     author: number,
     round: number,
@@ -55,13 +59,14 @@ export class Update implements Offer<number, Model> {
     this.digest = digest
     this.facts = facts
     this.bytes = bytes
+    this.sender = author
   }
 }
 
 export const SOUND: UpdateFacts = { finite: true, rms: 1, digestMatches: true, signatureValid: true }
 
-/** What a node publishes in place of its own update, if it does not play by the rules; null: nothing. */
-export type Publisher = (node: number, honest: Update) => Update | null
+/** What a node publishes in place of its own update, if it does not keep to the rules: each held once if it is not the honest one. */
+export type Publisher = (honest: Update, rounds: Rounds<number, Model>) => readonly Update[]
 
 /** What a crowd is made of. */
 export interface CrowdParts {
@@ -226,6 +231,32 @@ export class Crowd {
     return null
   }
 
+  /** Hears a message that came, and notes it. */
+  receive(to: number, update: Update): string | null {
+    const { clock, trace, onVerdict } = this.parts
+    const reason = this.hear(to, update)
+    this.counts.arrived++
+    if (reason !== null) this.counts.refused.set(reason, (this.counts.refused.get(reason) ?? 0) + 1)
+    trace.number(clock.elapsedMs)
+    trace.word(to)
+    trace.word(update.author)
+    trace.word(reason === null ? update.round : ~update.round)
+    onVerdict?.(to, update, reason)
+    return reason
+  }
+
+  /** Keeps the weights of an update for a while, wherever its copies are. */
+  keep(update: Update, forMs: number): void {
+    update.kept = true
+    this.#copies++
+    this.parts.fleet.retain(update.digest.slot)
+    this.parts.clock.after(forMs, () => {
+      update.kept = false
+      this.#copies--
+      this.parts.fleet.release(update.digest.slot)
+    })
+  }
+
   #start(node: number, start: number): void {
     if (this.#starts[node] !== start) return
     const rounds = this.#rounds[node] as Rounds<number, Model>
@@ -246,7 +277,7 @@ export class Crowd {
     const trained = this.#model(slot)
     rounds.record({ update: trained, examples: fleet.trainRows(node) })
     const { parents } = rounds.publish(merge.ageRoundsMax, this.#letGo)
-    this.#publish(node, round, trained, parents.length)
+    this.#publish(node, rounds, trained, parents.length)
     const { inputs } = rounds
     const shares = coefficients(inputs, merge)
     const slots: number[] = []
@@ -278,29 +309,22 @@ export class Crowd {
     else clock.plan(rounds.dueMs(study.periodMs) - clock.now, this.#startKind, node, start)
   }
 
-  #publish(node: number, round: number, trained: Model, parents: number): void {
+  #publish(node: number, rounds: Rounds<number, Model>, trained: Model, parents: number): void {
     const { fleet, publisher, spread } = this.parts
     const bytes = updateBytes(fleet.parameters, parents)
-    const honest = new Update(node, round, fleet.trainRows(node), this.expectation, trained, SOUND, bytes)
+    const honest = new Update(node, rounds.round, fleet.trainRows(node), this.expectation, trained, SOUND, bytes)
     const lies = publisher(node)
-    const update = lies === null ? honest : lies(node, honest)
-    if (update === null) return
-    spread(update, this)
-    if (update.digest !== trained) fleet.release(update.digest.slot) // a liar's own slot: held once by who made it
+    if (lies === null) return spread(honest, this)
+    for (const update of lies(honest, rounds)) {
+      spread(update, this)
+      if (update.digest !== trained) fleet.release(update.digest.slot)
+    }
   }
 
   #arrive(to: number, number: number): void {
     const update = this.#flying[number] as Update
-    const { clock, trace, fleet, onVerdict } = this.parts
-    const reason = this.hear(to, update)
-    this.counts.arrived++
-    if (reason !== null) this.counts.refused.set(reason, (this.counts.refused.get(reason) ?? 0) + 1)
-    trace.number(clock.elapsedMs)
-    trace.word(to)
-    trace.word(update.author)
-    trace.word(reason === null ? update.round : ~update.round)
-    onVerdict?.(to, update, reason)
-    fleet.release(update.digest.slot)
+    this.receive(to, update)
+    this.parts.fleet.release(update.digest.slot)
     this.#copies--
     if (--update.flying > 0) return
     this.#flying[number] = undefined

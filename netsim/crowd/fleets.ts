@@ -3,10 +3,11 @@ import { ConsiliumError } from '../../src/core/errors.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import { KernelFleet } from '../../src/learn/kernels/kernelFleet.ts'
 import { NullFleet } from '../../src/learn/kernels/nullFleet.ts'
+import type { Attackers } from '../adversary/attackers.ts'
 import type { World } from '../world/make.ts'
 
 /** The rows of all nodes in one memory, with room for their models. Error: `scenario-learner`. */
-export function fleetOf({ scenario, nodes, rows }: World): Fleet {
+export function fleetOf({ scenario, nodes, rows }: World, attackers: Attackers): Fleet {
   if (scenario.learner.kind === 'null') return new NullFleet(nodes)
   if (rows === null)
     throw unfit(`learner: kind: ${scenario.learner.kind} was given without data: use kind: null, or give data`)
@@ -19,7 +20,10 @@ export function fleetOf({ scenario, nodes, rows }: World): Fleet {
     columns: designer.columns,
     nodes,
     privateHeads: scenario.head === 'private',
-    rowsOf: (node) => designer.rowsOf(node),
+    rowsOf: (node) => {
+      const { train, test } = designer.rowsOf(node)
+      return { train: attackers.rows(node, train), test }
+    },
   })
 }
 

@@ -1,6 +1,7 @@
 /** A scenario run by a crowd: without a ledger, up to a million nodes. */
 import { weightsDigest } from '../../src/core/digest.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
+import { Attackers } from '../adversary/attackers.ts'
 import { Clock } from '../clock.ts'
 import type { SimulateOptions } from '../options.ts'
 import { pictureOf } from '../picture.ts'
@@ -12,6 +13,10 @@ import { streamOf, type World } from '../world/make.ts'
 import { CrowdChecks } from './checks.ts'
 import { Crowd, type Model } from './crowd.ts'
 import { FastTrace } from './fastTrace.ts'
+import { fleetOf } from './fleets.ts'
+import { liarsOf } from './liars.ts'
+import { CrowdMesh } from './mesh.ts'
+import { Narrator } from './narrator.ts'
 import { type Spread, toAll, toSome } from './spread.ts'
 
 const TRACE_EVERY = 65_536 // events between two checkpoints of the trace
@@ -25,6 +30,9 @@ export class CrowdSimulation {
   readonly #trace = new FastTrace()
   readonly #wires: Wires
   readonly #fleet: Fleet
+  readonly #attackers: Attackers
+  /** Where gossipsub carries the updates. */
+  #mesh: CrowdMesh | null = null
   readonly #crowd: Crowd
   readonly #checks: CrowdChecks
   readonly #presence: Presence
@@ -34,14 +42,18 @@ export class CrowdSimulation {
   readonly #sampled: readonly number[]
   #last = { merges: 0, inputs: 0, ageRounds: 0, others: 0 }
   #tracedAt = 0
+  readonly #narrator: Narrator | null
   #interrupted = false
 
-  constructor(world: World, options: SimulateOptions, fleet: Fleet) {
+  constructor(world: World, options: SimulateOptions) {
     const { scenario, seed, nodes } = world
     const { network, gossip, study, report, liveness } = scenario
     this.#world = world
     this.#options = options
+    this.#attackers = new Attackers(scenario, seed)
+    const fleet = fleetOf(world, this.#attackers)
     this.#fleet = fleet
+    this.#narrator = Narrator.of(this.#clock, options)
     this.#wires = new Wires(world.topology, world.nat, streamOf(seed, 'network'), network)
     const merge = { ...study.merge }
     this.#checks = new CrowdChecks(this.#clock, fleet, merge)
@@ -56,10 +68,16 @@ export class CrowdSimulation {
       heldMax: gossip.heldMax,
       trainMs: (node) => world.speeds.trainMs(node, speeds),
       spread: this.#spread(),
-      publisher: () => null,
+      publisher: liarsOf(this.#attackers, this.#clock, fleet, () => this.#crowd),
       digestOf: scenario.digests === 'real' ? (slot) => this.#realDigest(slot) : (slot) => fleet.digest(slot),
-      onMerge: (node, rounds, result) => this.#checks.merged(node, rounds, result),
-      onVerdict: (to, update, reason) => (reason === null ? this.#checks.accepted(to, update, nodes) : undefined),
+      onMerge: (node, rounds, result, shares) => {
+        this.#checks.merged(node, rounds, result)
+        this.#narrator?.merged(node, rounds, result, shares)
+      },
+      onVerdict: (to, update, reason) => {
+        if (reason === null) this.#checks.accepted(to, update, nodes)
+        this.#narrator?.heard(to, update, reason)
+      },
     })
     const first = streamOf(seed, 'starts')
     const periodMs = Math.max(1, Math.ceil(study.rounds.periodSeconds * 1000))
@@ -75,7 +93,7 @@ export class CrowdSimulation {
       },
       { up: (node, lost) => this.#up(node, lost), down: (node) => this.#down(node) },
     )
-    this.#sampled = sampled(nodes, report.sampleNodes, seed)
+    this.#sampled = sampled(nodes, report.sampleNodes, seed).filter((node) => this.#attackers.attackOf(node) === null)
   }
 
   async run(): Promise<Omit<SimulationResult, 'provenance' | 'realSeconds'>> {
@@ -91,18 +109,29 @@ export class CrowdSimulation {
     )
     if (this.#samples.at(-1)?.seconds !== this.#clock.elapsedMs / 1000) this.#sample()
     this.#checkMemory()
+    this.#narrator?.end(this.#crowd)
     return this.#result()
   }
 
   #spread(): Spread {
     const { gossip } = this.#world.scenario
     if (gossip.mode === 'fanout') return toSome(this.#wires, gossip.fanout, streamOf(this.#world.seed, 'receivers'))
-    return toAll(this.#wires)
+    if (gossip.mode === 'flood') return toAll(this.#wires)
+    const rng = streamOf(this.#world.seed, 'receivers')
+    const mesh = new CrowdMesh(this.#clock, this.#wires, gossip.mesh, rng, () => this.#crowd)
+    this.#mesh = mesh
+    return (update) => mesh.publish(update)
   }
 
   #up(node: number, lost: boolean): void {
     const kept = this.#kept.get(node)
     this.#kept.delete(node)
+    this.#narrator?.up(node, kept, lost)
+    this.#begin(node, kept, lost)
+    this.#mesh?.up(node)
+  }
+
+  #begin(node: number, kept: { readonly round: number; readonly base: Model } | undefined, lost: boolean): void {
     if (kept === undefined) return this.#crowd.up(node, null)
     if (!lost) return this.#crowd.up(node, kept)
     this.#fleet.release(kept.base.slot)
@@ -110,21 +139,32 @@ export class CrowdSimulation {
   }
 
   #down(node: number): void {
+    this.#narrator?.down(node)
+    this.#mesh?.down(node)
     this.#kept.set(node, this.#crowd.down(node))
   }
 
   #planPartitions(): void {
     const { scenario, sides } = this.#world
     scenario.network.partitions.forEach(({ fromSeconds, toSeconds }, i) => {
-      this.#clock.after(fromSeconds * 1000, () => this.#wires.divide(sides[i] ?? null))
-      this.#clock.after(toSeconds * 1000, () => this.#wires.divide(null))
+      this.#clock.after(fromSeconds * 1000, () => this.#divide(sides[i] ?? null))
+      this.#clock.after(toSeconds * 1000, () => this.#divide(null))
     })
+  }
+
+  #divide(sides: Uint8Array | null): void {
+    const before = this.#wires.sides
+    this.#wires.divide(sides)
+    this.#mesh?.relink((a, b) => (before === null || before[a] === before[b]) && !this.#wires.closed(a, b))
   }
 
   #planCalm(): void {
     const { fromSeconds, convergeSeconds } = this.#world.scenario.liveness
     if (fromSeconds === null) return
-    this.#clock.after(fromSeconds * 1000, () => this.#wires.calm())
+    this.#clock.after(fromSeconds * 1000, () => {
+      this.#divide(null)
+      this.#wires.calm()
+    })
     if (convergeSeconds === null) return
     const { nodes } = this.#world
     this.#clock.after((fromSeconds + convergeSeconds) * 1000, () => this.#checks.converge(this.#crowd, nodes))
@@ -277,7 +317,7 @@ export class CrowdSimulation {
       round: rounds?.round ?? this.#kept.get(node)?.round ?? 0,
       up: rounds !== null,
       starts: this.#crowd.startsOf(node),
-      adversary: null,
+      adversary: this.#attackers.attackOf(node),
       auc: metrics?.auc ?? null,
       accuracy: metrics?.accuracy ?? null,
       logLoss: metrics?.logLoss ?? null,

@@ -16,7 +16,7 @@ export function toSome(wires: Wires, fanout: number, rng: Rng): Spread {
   const { topology, nodes } = wires
   const chosen: number[] = []
   return (update, crowd) => {
-    const from = update.author
+    const from = update.sender
     const neighbours = topology.full ? null : topology.neighbours(from)
     const count = neighbours === null ? nodes - 1 : neighbours.length
     chosen.length = 0
@@ -34,16 +34,16 @@ export function toSome(wires: Wires, fanout: number, rng: Rng): Spread {
 export function toAll(wires: Wires): Spread {
   const { topology, nodes } = wires
   return (update, crowd) => {
-    const neighbours = topology.full ? null : topology.neighbours(update.author)
+    const neighbours = topology.full ? null : topology.neighbours(update.sender)
     const count = neighbours === null ? nodes : neighbours.length
     for (let i = 0; i < count; i++) {
       const to = neighbours === null ? i : (neighbours[i] as number)
-      if (to !== update.author && crowd.isUp(to) && wires.open(update.author, to)) send(update, to, crowd, wires)
+      if (to !== update.sender && crowd.isUp(to) && wires.open(update.sender, to)) send(update, to, crowd, wires)
     }
   }
 }
 
 function send(update: Update, to: number, crowd: Crowd, wires: Wires): void {
-  const delayMs = wires.send(crowd.parts.clock.elapsedMs, update.author, to, update.bytes)
+  const delayMs = wires.send(crowd.parts.clock.elapsedMs, update.sender, to, update.bytes)
   if (delayMs !== LOST) crowd.fly(update, to, delayMs)
 }

@@ -17,6 +17,7 @@ import { streamOf, type World } from '../world/make.ts'
 import { LedgerChecks } from './checks.ts'
 import { learnersOf } from './learners.ts'
 import type { Publisher } from './liar.ts'
+import { StepNarrator } from './narrator.ts'
 import { protocolStudy, protocolTable } from './protocolOnly.ts'
 import { spreadingOf } from './pubsub.ts'
 import { StudySimulation } from './run.ts'
@@ -41,6 +42,7 @@ export class LedgerSimulation {
   readonly #mergesOf: Uint32Array
   #counts = { localUpdates: 0, merges: 0, inputs: 0, others: 0, ages: 0, duplicates: 0 }
   #last = { merges: 0, inputs: 0, others: 0, ages: 0 }
+  readonly #narrator: StepNarrator | null
   #traced = 0
 
   constructor(world: World, options: SimulateOptions) {
@@ -74,7 +76,10 @@ export class LedgerSimulation {
     })
     const honest = (node: number): boolean => this.#attackers.attackOf(node) !== 'equivocate'
     this.#checks = new LedgerChecks(this.#simulation, this.#study.merge, honest)
-    this.#sampled = sampled(nodes, scenario.report.sampleNodes, seed)
+    this.#sampled = sampled(nodes, scenario.report.sampleNodes, seed).filter(
+      (node) => this.#attackers.attackOf(node) === null,
+    )
+    this.#narrator = StepNarrator.of(this.#simulation.clock, this.#simulation.identities, options)
   }
 
   async run(): Promise<Omit<SimulationResult, 'provenance' | 'realSeconds'>> {
@@ -175,10 +180,8 @@ export class LedgerSimulation {
       this.#traced = trace.steps
       this.#options.onTrace({ event: clock.events, hash: trace.hash })
     }
-    if (node === this.#options.explainNode) this.#explain(step)
+    this.#narrator?.step(step)
   }
-
-  #explain(_step: Step): void {}
 
   async #pause(): Promise<void> {
     const { scenario } = this.#world

@@ -1,0 +1,85 @@
+/** A crowd's updates over the model of gossipsub: one topic, and a link wherever two neighbours are up and can reach each other. */
+import { ConsiliumError } from '../../src/core/errors.ts'
+import type { Rng } from '../../src/core/rng.ts'
+import type { Clock } from '../clock.ts'
+import { Gossipsub } from '../pubsub/gossipsub.ts'
+import type { Scenario } from '../scenario/schema.ts'
+import { LOST, type Wires } from '../wires.ts'
+import type { Crowd, Update } from './crowd.ts'
+
+const FULL_NODES_MAX = 2_000 // two million links, with what gossipsub keeps of each: about a gigabyte
+const TOPIC = 0
+const LATE_MS = 60_000 // what is still on its way a minute after it left gossipsub's history is heard no more
+
+/** Links follow what is told of nodes and ways. Error: `scenario-gossip`, where everybody is linked to everybody and they are too many. */
+export class CrowdMesh {
+  readonly #gossipsub: Gossipsub<Update>
+  readonly #wires: Wires
+  readonly #crowd: () => Crowd
+  readonly #keepMs: number
+
+  constructor(clock: Clock, wires: Wires, options: Scenario['gossip']['mesh'], rng: Rng, crowd: () => Crowd) {
+    if (wires.topology.full && wires.nodes > FULL_NODES_MAX) {
+      throw new ConsiliumError({
+        code: 'scenario-gossip',
+        message: `gossip.mode: mesh with a full topology of ${wires.nodes} nodes was given, up to ${FULL_NODES_MAX} are allowed: choose a topology with fewer links, such as k-regular, or mode: fanout`,
+      })
+    }
+    this.#wires = wires
+    this.#crowd = crowd
+    this.#gossipsub = new Gossipsub(wires.nodes, options, {
+      now: () => clock.elapsedMs,
+      after: (delayMs, task) => clock.after(delayMs, task),
+      send: (from, to, bytes, arrive) => {
+        const delayMs = wires.send(clock.elapsedMs, from, to, bytes)
+        if (delayMs !== LOST) clock.after(Math.max(1, delayMs), arrive)
+      },
+      deliver: (node, _from, _author, _topic, update, verdict) => {
+        if (!update.kept) return verdict('ignore')
+        verdict(crowd().receive(node, update) === null ? 'accept' : 'ignore')
+      },
+      rng,
+    })
+    this.#keepMs = LATE_MS + 10 * options.heartbeatMs
+  }
+
+  /** A node came up: it links to all that it reaches. */
+  up(node: number): void {
+    this.#gossipsub.join(node, TOPIC)
+    for (const other of this.#neighbours(node)) this.#link(node, other)
+  }
+
+  /** A node went down without a word. */
+  down(node: number): void {
+    for (const other of this.#neighbours(node)) this.#gossipsub.linkDown(node, other)
+    this.#gossipsub.stop(node)
+  }
+
+  /** The ways have changed: a partition began or ended. `before` says which were open. */
+  relink(before: (a: number, b: number) => boolean): void {
+    for (let node = 0; node < this.#wires.nodes; node++) {
+      for (const other of this.#neighbours(node)) {
+        if (other < node) continue
+        const [was, is] = [before(node, other), this.#wires.open(node, other)]
+        if (was && !is) this.#gossipsub.linkDown(node, other)
+        else if (!was && is) this.#link(node, other)
+      }
+    }
+  }
+
+  /** Its weights are kept for as long as anybody may ask for them. */
+  publish(update: Update): void {
+    this.#crowd().keep(update, this.#keepMs)
+    this.#gossipsub.publish(update.sender, TOPIC, update, update.bytes)
+  }
+
+  #link(a: number, b: number): void {
+    if (a !== b && this.#crowd().isUp(a) && this.#crowd().isUp(b) && this.#wires.open(a, b))
+      this.#gossipsub.linkUp(a, b)
+  }
+
+  #neighbours(node: number): Iterable<number> {
+    const { topology, nodes } = this.#wires
+    return topology.full ? Array(nodes).keys() : topology.neighbours(node)
+  }
+}
