@@ -9,20 +9,19 @@ import { rootOf } from '../../src/ledger/head.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { LogSize, NodeEvent, Ticket } from '../../src/node/events.ts'
 import { Machine } from '../../src/node/machine.ts'
-import { type Job, Trainer } from '../../src/training/trainer.ts'
+import { Trainer } from '../../src/training/trainer.ts'
 import { WeightStore } from '../../src/training/weightStore.ts'
 import { bootedEvent } from './booted.ts'
+import { Desk } from './desk.ts'
 import type { Disk } from './disk.ts'
 import { type Publisher, withWeights } from './liar.ts'
 import type { Port, Settle } from './network.ts'
 import { takeFrames } from './replication.ts'
 import type { ShellParts } from './shellParts.ts'
+import { TOPICS } from './topics.ts'
 import { prepare, type Sent } from './updateMessage.ts'
 import { cosign, finalsBeyond } from './witness.ts'
 import { Writer } from './writer.ts'
-
-/** As in the daemon: two for everybody, and one per study. */
-export const TOPICS = { heads: 'heads', cosigned: 'cosigned', updates: 'updates' } as const
 
 const COSIGNED_BYTES = 120 // a key, a size, a time and a signature
 const EVIDENCE_BYTES = 282 // two signed heads, as the golden file has them
@@ -42,7 +41,7 @@ export class NodeShell implements Port {
   readonly #pending = new Map<Ticket, { readonly update: Update | null; readonly settle: Settle }>()
   readonly #answers: { readonly ticket: Ticket; readonly code: string | null }[] = []
   #stepping = false
-  #busyUntilMs = 0
+  readonly #desk: Desk
   #wakeAtMs = Number.POSITIVE_INFINITY
   #wakes = 0
   #tickets = 0
@@ -67,6 +66,11 @@ export class NodeShell implements Port {
       tell: () => undefined,
     }
     this.#trainer = new Trainer(trainer, [...parts.disk.checkpoints.values()])
+    this.#desk = new Desk(
+      parts.clock,
+      (delayMs, task) => this.#later(delayMs, task),
+      (event) => this.feed(event),
+    )
     this.#writer = new Writer(parts, this.member, {
       stored: (checkpoint) => this.#trainer.stored(checkpoint),
       later: (delayMs, task) => this.#later(delayMs, task),
@@ -223,13 +227,13 @@ export class NodeShell implements Port {
         return this.#settle(action)
       case 'open-study':
         this.#parts.network.join(this.#parts.node, TOPICS.updates)
-        return this.#learn(action.permit.study, 0, this.#between(timing.openMs), this.#trainer.open(action))
+        return this.#desk.work(action.permit.study, 0, this.#between(timing.openMs), this.#trainer.open(action))
       case 'train':
-        return this.#learn(action.permit.study, action.round, this.#trainMs(), this.#trainer.train(action))
+        return this.#desk.work(action.permit.study, action.round, this.#trainMs(), this.#trainer.train(action))
       case 'merge':
-        return this.#learn(action.permit.study, action.round, timing.mergeMs, this.#trainer.merge(action))
+        return this.#desk.work(action.permit.study, action.round, timing.mergeMs, this.#trainer.merge(action))
       case 'evaluate':
-        return this.#learn(action.permit.study, action.round, timing.evaluateMs, this.#trainer.evaluate(action))
+        return this.#desk.work(action.permit.study, action.round, timing.evaluateMs, this.#trainer.evaluate(action))
       case 'publish-update':
         return this.#publish(action)
       case 'forget':
@@ -355,22 +359,6 @@ export class NodeShell implements Port {
     network.publish(node, TOPICS.updates, bytes, (port, via, settle) => {
       if (sent instanceof ConsiliumError) port.hearMalformed(this.#memberOf(via), sent, settle)
       else port.hearUpdate(sent, this.#memberOf(via), settle)
-    })
-  }
-
-  /** The learner does one thing after the other. */
-  #learn(study: StudyId, round: number, durationMs: number, job: Job): void {
-    const { clock } = this.#parts
-    this.#busyUntilMs = Math.max(this.#busyUntilMs, clock.now) + durationMs
-    this.#later(this.#busyUntilMs - clock.now, async () => {
-      let event: NodeEvent
-      try {
-        event = await job()
-      } catch (error) {
-        if (!(error instanceof ConsiliumError)) throw error
-        event = { type: 'learner-failed', study, round, code: error.code }
-      }
-      this.feed(event)
     })
   }
 

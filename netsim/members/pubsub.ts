@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import { Gossipsub } from '../pubsub/gossipsub.ts'
 import { streamOf, type World } from '../world/make.ts'
 import { type Deliver, Flood, type Network, type Port, type Pubsub } from './network.ts'
-import { TOPICS } from './nodeShell.ts'
+import { TOPICS } from './topics.ts'
 
 type Make<P extends Port> = (clock: Clock) => (network: Network<P>) => Pubsub<P>
 
