@@ -7,7 +7,7 @@ import type { MergeRule } from '../../src/learn/merge/rule.ts'
 import { mergeUpdates } from '../../src/learn/merge/rule.ts'
 import { Check } from '../checkers/check.ts'
 import type { Clock } from '../clock.ts'
-import type { Crowd, Model, Update } from './crowd.ts'
+import type { Crowd, Slot, Update } from './crowd.ts'
 
 const MERGES_EVERY = 61 // a prime: every node and every round has its turn; a recomputation costs some twenty merges
 
@@ -37,16 +37,16 @@ export class CrowdChecks {
   }
 
   /** Some of the merges are done again by the product's own function over copies of the weights; bytes must be equal. */
-  merged(node: number, rounds: Rounds<number, Model>, result: Model): void {
+  merged(node: number, rounds: Rounds<number, Slot>, result: Slot): void {
     if (this.#seen++ % MERGES_EVERY > 0) return
     const inputs = rounds.inputs.map(({ author, examples, ageRounds, digest }) => ({
       author: authorOf(author),
       examples,
       ageRounds,
-      weights: this.#fleet.read(digest.slot).shared,
+      weights: this.#fleet.read(digest).shared,
     }))
     const again = mergeUpdates(this.#rule, inputs).weights
-    const { shared } = this.#fleet.read(result.slot)
+    const { shared } = this.#fleet.read(result)
     const at = again.findIndex((value, i) => !Object.is(value, shared[i]))
     this.merges.that(at < 0, node, () => {
       return `round ${rounds.round}: weight ${at} of ${inputs.length} inputs is ${shared[at]}, recomputed ${again[at]}`
@@ -85,9 +85,13 @@ export class CrowdChecks {
     for (const node of up) {
       const own = crowd.roundsOf(node)
       if (own === null) continue
-      const { round, phase, inputs } = own
+      const { round, phase } = own
       const ended = phase === 'ended'
-      this.converged.that(inputs.length > 1, node, () => `in round ${round} nobody else's update is in its merge`)
+      this.converged.that(
+        crowd.inputsOf(node) > 1,
+        node,
+        () => `in round ${round} nobody else's update is in its merge`,
+      )
       this.converged.that(ended || Math.abs(round - median) <= this.#rule.ageRoundsMax, node, () => {
         return `is in round ${round}, the median is ${median}`
       })

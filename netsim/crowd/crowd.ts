@@ -6,67 +6,42 @@ import { utf8 } from '../../src/core/bytes.ts'
 import { taggedDigest } from '../../src/core/digest.ts'
 import { invariant } from '../../src/core/errors.ts'
 import type { Digest } from '../../src/core/ids.ts'
+import { LIMITS } from '../../src/core/limits.ts'
 import type { Expectation, Offer } from '../../src/gossip/exchange.ts'
 import { Rounds } from '../../src/gossip/rounds.ts'
 import { type UpdateFacts, updateBytes } from '../../src/gossip/update.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
-import { coefficients, type MergeRule } from '../../src/learn/merge/rule.ts'
+import { coefficientsInto, type MergeRule } from '../../src/learn/merge/rule.ts'
 import type { Clock } from '../clock.ts'
 import type { FastTrace } from './fastTrace.ts'
 
-/** Weights in a slot, by identity: what `Digest` is to the machine. */
-export class Model {
-  readonly slot: number
-  /** 53 bits of the shared weights' digest. */
-  readonly digest: number
-  constructor(slot: number, digest: number) {
-    this.slot = slot
-    this.digest = digest
-  }
-}
+export const SOUND: UpdateFacts = { finite: true, rms: 1, digestMatches: true, signatureValid: true }
+const SCALING = '00'.repeat(32) as Digest
+
+/** Weights by their slot in the fleet: what `Digest` is to the machine. */
+export type Slot = number
 
 /** An update on its way to one or many. */
-export class Update implements Offer<number, Model> {
-  readonly author: number
-  readonly round: number
-  readonly examples: number
-  readonly scaling: Digest
-  readonly parameters: number
-  readonly digest: Model
-  readonly facts: UpdateFacts
-  readonly bytes: number
+export class Update implements Offer<number, Slot> {
+  author = 0
+  round = 0
+  examples = 0
+  scaling: Digest = SCALING
+  parameters = 0
+  digest: Slot = 0
+  facts: UpdateFacts = SOUND
+  bytes = 0
   /** Who sends it, whatever it says of its author. */
-  readonly sender: number
+  sender = 0
   /** Copies on their way, and the number under which they fly. */
   flying = 0
   number = 0
   /** Whether its weights are kept for who may ask for them. */
   kept = false
-  constructor(
-    author: number,
-    round: number,
-    examples: number,
-    { scaling, parameters }: Expectation<number>,
-    digest: Model,
-    facts: UpdateFacts,
-    bytes: number,
-  ) {
-    this.author = author
-    this.round = round
-    this.examples = examples
-    this.scaling = scaling
-    this.parameters = parameters
-    this.digest = digest
-    this.facts = facts
-    this.bytes = bytes
-    this.sender = author
-  }
 }
 
-export const SOUND: UpdateFacts = { finite: true, rms: 1, digestMatches: true, signatureValid: true }
-
 /** What a node publishes in place of its own update, if it does not keep to the rules: each held once if it is not the honest one. */
-export type Publisher = (honest: Update, rounds: Rounds<number, Model>) => readonly Update[]
+export type Publisher = (honest: Update, rounds: Rounds<number, Slot>) => readonly Update[]
 
 /** What a crowd is made of. */
 export interface CrowdParts {
@@ -84,10 +59,10 @@ export interface CrowdParts {
   /** Of those who do not play by the rules. */
   readonly publisher: (node: number) => Publisher | null
   /** Weights as the digest says them: `real` is SHA-256 over the float32 bytes, as in the daemon. */
-  readonly digestOf: (slot: number) => number
+  readonly digestOf: (slot: Slot) => number
   /** Called after each merge, before its inputs are let go. */
   readonly onMerge:
-    | ((node: number, rounds: Rounds<number, Model>, result: Model, shares: readonly number[]) => void)
+    | ((node: number, rounds: Rounds<number, Slot>, result: Slot, shares: ArrayLike<number>) => void)
     | null
   readonly onVerdict: ((node: number, update: Update, reason: string | null) => void) | null
 }
@@ -105,8 +80,6 @@ export interface CrowdCounts {
   readonly refused: Map<string, number>
 }
 
-const SCALING = '00'.repeat(32) as Digest
-
 export class Crowd {
   readonly parts: CrowdParts
   readonly expectation: Expectation<number>
@@ -121,18 +94,24 @@ export class Crowd {
     diverged: 0,
     refused: new Map(),
   }
-  readonly #rounds: (Rounds<number, Model> | null)[]
+  readonly #rounds: (Rounds<number, Slot> | null)[]
   /** Counts the starts of each node, so that what was planned before a stop does not happen after it. */
   readonly #starts: Int32Array
   readonly #merges: Uint32Array
-  readonly #first: Model
+  /** How many inputs the newest merge of each node had. */
+  readonly #inputs: Uint16Array
+  readonly #spare: Update[] = []
+  // of one merge; as many as `Exchange.inputs` gives at most
+  readonly #slots = new Uint32Array(LIMITS.updateParentsMax)
+  readonly #shares = new Float64Array(LIMITS.updateParentsMax)
+  readonly #first: Slot
   #copies = 0
   readonly #flying: (Update | undefined)[] = []
   readonly #freeNumbers: number[] = []
   readonly #startKind: number
   readonly #trainedKind: number
   readonly #arriveKind: number
-  readonly #letGo: (model: Model) => void
+  readonly #letGo: (slot: Slot) => void
 
   constructor(parts: CrowdParts) {
     const { clock, nodes, fleet } = parts
@@ -143,14 +122,15 @@ export class Crowd {
       rounds: parts.rounds.count,
       accepted: { has: (author) => author >= 0 && author < nodes },
     }
-    this.#rounds = new Array<Rounds<number, Model> | null>(nodes).fill(null)
+    this.#rounds = new Array<Rounds<number, Slot> | null>(nodes).fill(null)
     this.#starts = new Int32Array(nodes)
     this.#merges = new Uint32Array(nodes)
-    this.#first = this.#model(fleet.initial(taggedDigest('seed', utf8('netsim'))))
+    this.#inputs = new Uint16Array(nodes)
+    this.#first = fleet.initial(taggedDigest('seed', utf8('netsim')))
     this.#startKind = clock.handler((node, start) => this.#start(node, start))
     this.#trainedKind = clock.handler((node, start) => this.#trained(node, start))
     this.#arriveKind = clock.handler((to, number) => this.#arrive(to, number))
-    this.#letGo = (model) => fleet.release(model.slot)
+    this.#letGo = (slot) => fleet.release(slot)
   }
 
   /** Whether the node is up. */
@@ -167,8 +147,13 @@ export class Crowd {
     return this.#merges[node] as number
   }
 
-  roundsOf(node: number): Rounds<number, Model> | null {
-    return this.#rounds[node] as Rounds<number, Model> | null
+  /** Of the newest merge of `node`, the own update included. */
+  inputsOf(node: number): number {
+    return this.#inputs[node] as number
+  }
+
+  roundsOf(node: number): Rounds<number, Slot> | null {
+    return this.#rounds[node] as Rounds<number, Slot> | null
   }
 
   startsOf(node: number): number {
@@ -176,13 +161,13 @@ export class Crowd {
   }
 
   /** A node comes up, for the first time or with what its disk kept: the round that comes next and its base. */
-  up(node: number, kept: { readonly round: number; readonly base: Model } | null): void {
+  up(node: number, kept: { readonly round: number; readonly base: Slot } | null): void {
     invariant(!this.isUp(node), 'a node that is down comes up')
-    const rounds = new Rounds<number, Model>(node, this.parts.heldMax)
+    const rounds = new Rounds<number, Slot>(node, this.parts.heldMax)
     this.#rounds[node] = rounds
     const start = (this.#starts[node] as number) + 1
     this.#starts[node] = start
-    if (kept === null) this.parts.fleet.retain(this.#first.slot)
+    if (kept === null) this.parts.fleet.retain(this.#first)
     if (kept !== null && kept.round >= this.parts.rounds.count) rounds.recall(kept.round, kept.base)
     else {
       rounds.begin(kept?.round ?? 0, kept?.base ?? this.#first)
@@ -192,17 +177,17 @@ export class Crowd {
 
   /** A node comes up with an empty disk: it begins again with the first weights, in the round that the others know it was in. */
   upAfresh(node: number, round: number): void {
-    this.parts.fleet.retain(this.#first.slot)
+    this.parts.fleet.retain(this.#first)
     this.up(node, { round: Math.min(round, this.parts.rounds.count - 1), base: this.#first })
   }
 
   /** The power goes: what a disk would have kept is returned, and is the caller's to keep or to release. */
-  down(node: number): { readonly round: number; readonly base: Model } {
+  down(node: number): { readonly round: number; readonly base: Slot } {
     const rounds = this.#rounds[node]
     invariant(rounds !== null && rounds !== undefined, 'a node that is up goes down')
     this.#rounds[node] = null
     this.#starts[node] = (this.#starts[node] as number) + 1
-    for (const model of rounds.exchange.clear()) this.#letGo(model)
+    for (const slot of rounds.exchange.clear()) this.#letGo(slot)
     const { round, base, phase } = rounds
     invariant(base !== null, 'a node that is up has a base')
     return { round: phase === 'ended' ? this.parts.rounds.count : round, base }
@@ -216,7 +201,7 @@ export class Crowd {
     }
     update.flying++
     this.#copies++
-    this.parts.fleet.retain(update.digest.slot)
+    this.parts.fleet.retain(update.digest)
     this.parts.clock.plan(delayMs, this.#arriveKind, to, update.number)
   }
 
@@ -226,7 +211,7 @@ export class Crowd {
     if (rounds === null || rounds === undefined) return 'node-down'
     const judgement = rounds.judge(update, update.facts, this.expectation)
     if (judgement.verdict !== 'accept') return judgement.reason
-    this.parts.fleet.retain(update.digest.slot)
+    this.parts.fleet.retain(update.digest)
     if (judgement.displaced !== null) this.#letGo(judgement.displaced)
     return null
   }
@@ -249,17 +234,17 @@ export class Crowd {
   keep(update: Update, forMs: number): void {
     update.kept = true
     this.#copies++
-    this.parts.fleet.retain(update.digest.slot)
+    this.parts.fleet.retain(update.digest)
     this.parts.clock.after(forMs, () => {
       update.kept = false
       this.#copies--
-      this.parts.fleet.release(update.digest.slot)
+      this.parts.fleet.release(update.digest)
     })
   }
 
   #start(node: number, start: number): void {
     if (this.#starts[node] !== start) return
-    const rounds = this.#rounds[node] as Rounds<number, Model>
+    const rounds = this.#rounds[node] as Rounds<number, Slot>
     rounds.start(this.parts.clock.now)
     this.parts.clock.plan(this.parts.trainMs(node), this.#trainedKind, node, start)
   }
@@ -268,86 +253,104 @@ export class Crowd {
   #trained(node: number, start: number): void {
     if (this.#starts[node] !== start) return
     const { fleet, clock, trace, merge, rounds: study, onMerge } = this.parts
-    const rounds = this.#rounds[node] as Rounds<number, Model>
+    const rounds = this.#rounds[node] as Rounds<number, Slot>
     const { round, base } = rounds
     const slot = fleet.take()
-    const loss = fleet.train(node, (base as Model).slot, slot, node, round)
+    const loss = fleet.train(node, base as Slot, slot, node, round)
     this.counts.localUpdates++
     if (!Number.isFinite(loss)) return this.#diverged(node, start, slot)
-    const trained = this.#model(slot)
-    rounds.record({ update: trained, examples: fleet.trainRows(node) })
+    rounds.record({ update: slot, examples: fleet.trainRows(node) })
     const { parents } = rounds.publish(merge.ageRoundsMax, this.#letGo)
-    this.#publish(node, rounds, trained, parents.length)
+    this.#publish(node, rounds, slot, parents.length)
     const { inputs } = rounds
-    const shares = coefficients(inputs, merge)
-    const slots: number[] = []
-    for (let i = 0; i < inputs.length; i++) {
+    const count = inputs.length
+    for (let i = 0; i < count; i++) {
       const { digest, ageRounds } = inputs[i] as (typeof inputs)[number]
-      slots.push(digest.slot)
+      this.#slots[i] = digest
       this.counts.ageRounds += ageRounds
     }
-    const into = fleet.take()
-    fleet.merge(into, trained.slot, slots, shares, slots.length)
-    const result = this.#model(into)
+    coefficientsInto(this.#shares, inputs, merge)
+    const result = fleet.take()
+    fleet.merge(result, slot, this.#slots, this.#shares, count)
     this.counts.merges++
     this.#merges[node] = (this.#merges[node] as number) + 1
-    this.counts.inputs += inputs.length
-    this.counts.others += inputs.length - 1
+    this.#inputs[node] = count
+    this.counts.inputs += count
+    this.counts.others += count - 1
     trace.number(clock.elapsedMs)
     trace.word(node)
     trace.word(round)
-    trace.number(trained.digest)
-    trace.word(inputs.length)
-    trace.number(result.digest)
+    trace.number(this.parts.digestOf(slot))
+    trace.word(count)
+    trace.number(this.parts.digestOf(result))
     rounds.mergedInto(round, result)
-    onMerge?.(node, rounds, result, shares)
+    onMerge?.(node, rounds, result, this.#shares)
     rounds.evaluated(round, result)
     const { ended } = rounds.complete(study.count)
-    fleet.release(trained.slot)
-    fleet.release((base as Model).slot)
+    fleet.release(slot)
+    fleet.release(base as Slot)
     if (ended) this.counts.ended++
     else clock.plan(rounds.dueMs(study.periodMs) - clock.now, this.#startKind, node, start)
   }
 
-  #publish(node: number, rounds: Rounds<number, Model>, trained: Model, parents: number): void {
+  #publish(node: number, rounds: Rounds<number, Slot>, trained: Slot, parents: number): void {
     const { fleet, publisher, spread } = this.parts
-    const bytes = updateBytes(fleet.parameters, parents)
-    const honest = new Update(node, rounds.round, fleet.trainRows(node), this.expectation, trained, SOUND, bytes)
+    const honest = this.draft(node, rounds.round, trained, updateBytes(fleet.parameters, parents))
     const lies = publisher(node)
-    if (lies === null) return spread(honest, this)
+    if (lies === null) {
+      spread(honest, this)
+      this.#settle(honest)
+      return
+    }
     for (const update of lies(honest, rounds)) {
       spread(update, this)
-      if (update.digest !== trained) fleet.release(update.digest.slot)
+      if (update.digest !== trained) fleet.release(update.digest)
     }
+  }
+
+  /** An update by `node`, sound in all it says; of those that flew before, one is used again. */
+  draft(node: number, round: number, digest: Slot, bytes: number): Update {
+    const update = this.#spare.pop() ?? new Update()
+    update.author = node
+    update.sender = node
+    update.round = round
+    update.examples = this.parts.fleet.trainRows(node)
+    update.parameters = this.expectation.parameters
+    update.digest = digest
+    update.bytes = bytes
+    return update
+  }
+
+  /** An honest update of which no copy is under way, and that nobody keeps, can be used for another. */
+  #settle(update: Update): void {
+    if (update.flying === 0 && !update.kept && update.facts === SOUND && update.sender === update.author)
+      this.#spare.push(update)
   }
 
   #arrive(to: number, number: number): void {
     const update = this.#flying[number] as Update
     this.receive(to, update)
-    this.parts.fleet.release(update.digest.slot)
+    this.parts.fleet.release(update.digest)
     this.#copies--
     if (--update.flying > 0) return
     this.#flying[number] = undefined
     this.#freeNumbers.push(number)
+    this.#settle(update)
   }
 
   /** What was merged makes training diverge: it begins anew after a while, and meets the others in the next merge. */
   #diverged(node: number, start: number, slot: number): void {
     const { fleet, clock } = this.parts
-    const rounds = this.#rounds[node] as Rounds<number, Model>
+    const rounds = this.#rounds[node] as Rounds<number, Slot>
     const { round, base } = rounds
     rounds.failed(clock.now, round)
     const atMs = rounds.retryAtMs ?? clock.now
     fleet.release(slot)
-    fleet.release((base as Model).slot)
-    fleet.retain(this.#first.slot)
+    fleet.release(base as Slot)
+    fleet.retain(this.#first)
     fleet.resetOptimiser(node)
     rounds.begin(round, this.#first)
     this.counts.diverged++
     clock.plan(atMs - clock.now, this.#startKind, node, start)
-  }
-
-  #model(slot: number): Model {
-    return new Model(slot, this.parts.digestOf(slot))
   }
 }

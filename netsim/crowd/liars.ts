@@ -6,7 +6,7 @@ import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import type { Attackers, Published } from '../adversary/attackers.ts'
 import type { Clock } from '../clock.ts'
 import type { Lie } from '../members/liar.ts'
-import { type Crowd, Model, type Publisher, SOUND, Update } from './crowd.ts'
+import { type Publisher, type Slot, SOUND, Update } from './crowd.ts'
 
 /** What a receiver finds wrong with each lie, in the words of `Offer` and `UpdateFacts`. */
 const WRONG: Readonly<Record<Lie, { readonly offer?: Partial<Update>; readonly facts?: Partial<UpdateFacts> }>> = {
@@ -22,53 +22,48 @@ const WRONG: Readonly<Record<Lie, { readonly offer?: Partial<Update>; readonly f
 }
 
 /** The publishers of `attackers`; null for the honest. */
-export function liarsOf(
-  attackers: Attackers,
-  clock: Clock,
-  fleet: Fleet,
-  crowd: () => Crowd,
-): (node: number) => Publisher | null {
+export function liarsOf(attackers: Attackers, clock: Clock, fleet: Fleet): (node: number) => Publisher | null {
   const publishers = new Map<number, Publisher>()
   for (const node of attackers.nodes) {
     publishers.set(node, (honest, rounds) => {
       const published = attackers.publish(node, clock.elapsedMs, situationOf(fleet, honest, rounds))
-      return updatesOf(published, honest, fleet, crowd())
+      return updatesOf(published, honest, fleet)
     })
   }
   return (node) => publishers.get(node) ?? null
 }
 
-function situationOf(fleet: Fleet, honest: Update, rounds: Rounds<number, Model>) {
-  const shared = (model: Model): Float32Array => fleet.read(model.slot).shared
+function situationOf(fleet: Fleet, honest: Update, rounds: Rounds<number, Slot>) {
+  const shared = (slot: Slot): Float32Array => fleet.read(slot).shared
   return {
     round: honest.round,
-    base: shared(rounds.base as Model),
+    base: shared(rounds.base as Slot),
     honest: shared(honest.digest),
     seen: () => rounds.inputs.map(({ digest }) => shared(digest)),
   }
 }
 
-function updatesOf(published: Published, honest: Update, fleet: Fleet, crowd: Crowd): Update[] {
+function updatesOf(published: Published, honest: Update, fleet: Fleet): Update[] {
   if (published === null) return []
-  if (typeof published === 'string') return [lying(honest, published, crowd)]
-  if (!('twice' in published)) return [withWeights(honest, published, fleet, crowd)]
-  return [honest, withWeights(honest, published.twice, fleet, crowd)]
+  if (typeof published === 'string') return [lying(honest, published)]
+  if (!('twice' in published)) return [withWeights(honest, published, fleet)]
+  return [honest, withWeights(honest, published.twice, fleet)]
 }
 
-function withWeights(honest: Update, weights: Float32Array, fleet: Fleet, crowd: Crowd): Update {
+function withWeights(honest: Update, weights: Float32Array, fleet: Fleet): Update {
   const slot = fleet.take()
-  fleet.copy(honest.digest.slot, slot) // the head stays: it does not travel
-  fleet.write(slot, { shared: weights, head: fleet.read(honest.digest.slot).head })
+  fleet.copy(honest.digest, slot) // the head stays: it does not travel
+  fleet.write(slot, { shared: weights, head: fleet.read(honest.digest).head })
   const rms = rootMeanSquare(weights)
   const facts = { ...SOUND, finite: Number.isFinite(rms), rms: Number.isFinite(rms) ? rms : 0 }
-  return like(honest, new Model(slot, crowd.parts.digestOf(slot)), facts, crowd)
+  return like(honest, slot, facts)
 }
 
-function lying(honest: Update, lie: Lie, crowd: Crowd): Update {
+function lying(honest: Update, lie: Lie): Update {
   const { offer, facts } = WRONG[lie]
-  return Object.assign(like(honest, honest.digest, { ...SOUND, ...facts }, crowd), offer, { sender: honest.author })
+  return Object.assign(like(honest, honest.digest, { ...SOUND, ...facts }), offer, { sender: honest.author })
 }
 
-function like(honest: Update, digest: Model, facts: UpdateFacts, { expectation }: Crowd): Update {
-  return new Update(honest.author, honest.round, honest.examples, expectation, digest, facts, honest.bytes)
+function like(honest: Update, digest: Slot, facts: UpdateFacts): Update {
+  return Object.assign(new Update(), honest, { digest, facts, flying: 0, number: 0, kept: false })
 }

@@ -2,7 +2,7 @@
 import type { Rounds } from '../../src/gossip/rounds.ts'
 import type { Clock } from '../clock.ts'
 import type { ExplainLine, SimulateOptions } from '../options.ts'
-import type { Crowd, Model, Update } from './crowd.ts'
+import type { Crowd, Slot, Update } from './crowd.ts'
 
 export class Narrator {
   readonly #clock: Clock
@@ -42,7 +42,7 @@ export class Narrator {
     }
   }
 
-  merged(node: number, { round, inputs }: Rounds<number, Model>, result: Model, shares: readonly number[]): void {
+  merged(node: number, { round, inputs }: Rounds<number, Slot>, digest: number, shares: ArrayLike<number>): void {
     if (node !== this.#node) return
     const parts = inputs.map((input, i) => {
       const whose =
@@ -50,7 +50,7 @@ export class Narrator {
       return `${whose} × ${(shares[i] as number).toFixed(3)}`
     })
     this.#tell(`has trained round ${round}, published it, and merges ${inputs.length}: ${parts.join('; ')}`)
-    this.#tell(`its model is now ${result.digest.toString(16).padStart(14, '0')}`)
+    this.#tell(`its model is now ${digest.toString(16).padStart(14, '0')}`)
   }
 
   end(crowd: Crowd): void {

@@ -11,7 +11,7 @@ import { consensusDistance, type Judged, judgedTogether, sampled } from '../samp
 import { Wires } from '../wires.ts'
 import { streamOf, type World } from '../world/make.ts'
 import { CrowdChecks } from './checks.ts'
-import { Crowd, type Model } from './crowd.ts'
+import { Crowd, type Slot } from './crowd.ts'
 import { FastTrace } from './fastTrace.ts'
 import { fleetOf } from './fleets.ts'
 import { liarsOf } from './liars.ts'
@@ -37,7 +37,7 @@ export class CrowdSimulation {
   readonly #checks: CrowdChecks
   readonly #presence: Presence
   /** What the disks of nodes that are down have kept. */
-  readonly #kept = new Map<number, { readonly round: number; readonly base: Model }>()
+  readonly #kept = new Map<number, { readonly round: number; readonly base: Slot }>()
   readonly #samples: Sample[] = []
   readonly #sampled: readonly number[]
   #last = { merges: 0, inputs: 0, ageRounds: 0, others: 0 }
@@ -68,11 +68,11 @@ export class CrowdSimulation {
       heldMax: gossip.heldMax,
       trainMs: (node) => world.speeds.trainMs(node, speeds),
       spread: this.#spread(),
-      publisher: liarsOf(this.#attackers, this.#clock, fleet, () => this.#crowd),
+      publisher: liarsOf(this.#attackers, this.#clock, fleet),
       digestOf: scenario.digests === 'real' ? (slot) => this.#realDigest(slot) : (slot) => fleet.digest(slot),
       onMerge: (node, rounds, result, shares) => {
         this.#checks.merged(node, rounds, result)
-        this.#narrator?.merged(node, rounds, result, shares)
+        this.#narrator?.merged(node, rounds, fleet.digest(result), shares)
       },
       onVerdict: (to, update, reason) => {
         if (reason === null) this.#checks.accepted(to, update, nodes)
@@ -131,10 +131,10 @@ export class CrowdSimulation {
     this.#mesh?.up(node)
   }
 
-  #begin(node: number, kept: { readonly round: number; readonly base: Model } | undefined, lost: boolean): void {
+  #begin(node: number, kept: { readonly round: number; readonly base: Slot } | undefined, lost: boolean): void {
     if (kept === undefined) return this.#crowd.up(node, null)
     if (!lost) return this.#crowd.up(node, kept)
-    this.#fleet.release(kept.base.slot)
+    this.#fleet.release(kept.base)
     this.#crowd.upAfresh(node, kept.round) // its log comes back from the others, and says how far it had come
   }
 
@@ -224,7 +224,7 @@ export class CrowdSimulation {
       const base = this.#crowd.roundsOf(node)?.base
       if (base === null || base === undefined) continue
       judged.push(this.#judge(node, base))
-      if (this.#fleet.parameters > 0) models.push(this.#fleet.read(base.slot).shared)
+      if (this.#fleet.parameters > 0) models.push(this.#fleet.read(base).shared)
     }
     const metrics = judgedTogether(judged)
     const [merges, others, ages] = [
@@ -300,9 +300,9 @@ export class CrowdSimulation {
     }
   }
 
-  #judge(node: number, base: Model): Judged {
+  #judge(node: number, base: Slot): Judged {
     const logits = new Float32Array(this.#fleet.testRows(node))
-    this.#fleet.logits(node, base.slot, logits)
+    this.#fleet.logits(node, base, logits)
     return { logits, labels: this.#fleet.testLabels(node) }
   }
 

@@ -44,7 +44,7 @@ export interface Held<A extends AuthorId = MemberId, R = Digest> {
 }
 
 interface Row<A extends AuthorId, R> {
-  readonly author: A
+  author: A
   round: number
   digest: R
   examples: number
@@ -82,8 +82,12 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
   readonly #heldMax: number
   /** What may still be merged, ascending by author. */
   readonly #rows: Row<A, R>[] = []
-  /** The newest round of those whose update became too old, in the order in which they did. */
-  #past: Map<A, number> | null = null
+  /** Rows that were given up, to be used again: a million nodes that exchange for months must not keep the collector busy. */
+  readonly #spare: Row<A, R>[] = []
+  /** The newest rounds of those whose update became too old: two rings, as long as they had to be so far. */
+  readonly #pastAuthors: A[] = []
+  readonly #pastRounds: number[] = []
+  #pastAt = 0
 
   constructor(self: A, heldMax: number = LIMITS.membersMax) {
     this.#self = self
@@ -132,7 +136,9 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
   clear(): R[] {
     const digests = this.#rows.map(({ digest }) => digest)
     this.#rows.length = 0
-    this.#past = null
+    this.#pastAuthors.length = 0
+    this.#pastRounds.length = 0
+    this.#pastAt = 0
     return digests
   }
 
@@ -147,17 +153,24 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
   }
 
   #add(at: number, { author, round, digest, examples }: Offer<A, R>, ownRound: number): Judgement<R> {
-    const past = this.#past?.get(author)
-    if (past !== undefined && round <= past) return STALE
-    if (past !== undefined) this.#past?.delete(author)
-    this.#rows.splice(at, 0, { author, round, digest, examples, heardAtRound: ownRound })
+    if (round <= this.#recalled(author)) return STALE
+    const row = this.#spare.pop()
+    if (row === undefined) this.#rows.splice(at, 0, { author, round, digest, examples, heardAtRound: ownRound })
+    else {
+      row.author = author
+      row.round = round
+      row.digest = digest
+      row.examples = examples
+      row.heardAtRound = ownRound
+      this.#rows.splice(at, 0, row)
+    }
     if (this.#rows.length <= this.#heldMax) return ACCEPTED
     let oldest = at === 0 ? 1 : 0
     for (let i = 0; i < this.#rows.length; i++) {
       if (i !== at && this.#row(i).heardAtRound < this.#row(oldest).heardAtRound) oldest = i
     }
     const displaced = this.#row(oldest).digest
-    this.#remember(this.#row(oldest))
+    this.#giveUp(this.#row(oldest))
     this.#rows.splice(oldest, 1)
     return { verdict: 'accept', displaced }
   }
@@ -170,21 +183,28 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
       const row = this.#row(i)
       if (row.heardAtRound >= fromRound) rows[kept++] = row
       else {
-        this.#remember(row)
         letGo?.(row.digest)
+        this.#giveUp(row)
       }
     }
     rows.length = kept
   }
 
-  #remember({ author, round }: Row<A, R>): void {
-    this.#past ??= new Map()
-    this.#past.set(author, round)
-    if (this.#past.size <= this.#heldMax) return
-    for (const oldest of this.#past.keys()) {
-      this.#past.delete(oldest)
-      return
+  /** Remembers the round, in place of the oldest that is remembered where there are too many. */
+  #giveUp(row: Row<A, R>): void {
+    this.#spare.push(row)
+    let at = this.#pastAuthors.indexOf(row.author)
+    if (at < 0) {
+      at = this.#pastAt
+      this.#pastAt = (at + 1) % this.#heldMax
     }
+    this.#pastAuthors[at] = row.author
+    this.#pastRounds[at] = row.round
+  }
+
+  #recalled(author: A): number {
+    const at = this.#pastAuthors.indexOf(author)
+    return at < 0 ? -1 : (this.#pastRounds[at] as number)
   }
 
   #freshest(): Row<A, R>[] {

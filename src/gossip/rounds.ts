@@ -41,6 +41,8 @@ export interface Completion {
 /** After a failure of the learner, how long until it is tried again: long enough not to spin, short enough for an unattended night. */
 export const RETRY_MS = 30_000
 
+const NO_INPUTS: readonly never[] = []
+
 /**
  * One per study and node. `R` names weights: their digest, or a simulator's handle. What is reported of another round or phase is ignored
  * (false is returned). Times are milliseconds since 1970.
@@ -55,7 +57,7 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
   #base: R | null = null
   #parents: readonly R[] = []
   #own: OwnUpdate<R> | null = null
-  #inputs: readonly MergeInput<A, R>[] = []
+  #inputs: readonly MergeInput<A, R>[] = NO_INPUTS
   #merged: R | null = null
 
   constructor(self: A, heldMax?: number) {
@@ -79,7 +81,7 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
   get own(): OwnUpdate<R> | null {
     return this.#own
   }
-  /** Of the newest merge, ascending by author. */
+  /** Of this round's merge, ascending by author; none before it and when the round is complete. */
   get inputs(): readonly MergeInput<A, R>[] {
     return this.#inputs
   }
@@ -181,6 +183,8 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
     invariant(this.#phase === 'closing' && this.#merged !== null, 'a complete round was merged')
     this.#base = this.#merged
     this.#parents = this.#inputs.slice(0, LIMITS.updateParentsMax).map((input) => input.digest)
+    const next = this.#next()
+    this.#inputs = NO_INPUTS
     this.#own = null
     this.#merged = null
     if (this.isLast(count)) {
@@ -188,7 +192,7 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
       return ENDED
     }
     const own = this.#round
-    this.#round = Math.min(this.#next(), count - 1)
+    this.#round = Math.min(next, count - 1)
     this.#exchange.shift(own + 1, this.#round)
     this.#phase = 'resting'
     return this.#round > own + 1 ? { ended: false, caughtUpTo: this.#round } : GOES_ON

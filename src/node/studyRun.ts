@@ -6,7 +6,7 @@ import { fromHex } from '../core/bytes.ts'
 import { invariant } from '../core/errors.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
-import type { Judgement } from '../gossip/exchange.ts'
+import type { Judgement, MergeInput } from '../gossip/exchange.ts'
 import { RETRY_MS, Rounds } from '../gossip/rounds.ts'
 import { TRAINING_DIVERGED, type UpdateFacts, type UpdateHeader } from '../gossip/update.ts'
 import { type Permit, permit } from '../governance/permit.ts'
@@ -32,6 +32,8 @@ export class StudyRun {
   #parameters = 0
   /** Of the own update. */
   #head: Digest | null = null
+  /** Of the newest merge, for people to see. */
+  #inputs: readonly MergeInput[] = []
   /** Of the merge, in the order of its inputs. */
   #coefficients: readonly number[] = []
   #metrics: Metrics | null = null
@@ -198,7 +200,7 @@ export class StudyRun {
 
   /** For people and tests; plain data. */
   view() {
-    const { phase, round, base, inputs, exchange } = this.#rounds
+    const { phase, round, base, exchange } = this.#rounds
     return {
       phase,
       round,
@@ -207,7 +209,7 @@ export class StudyRun {
       refusal: this.#refusal,
       metrics: this.#metrics,
       model: base,
-      inputs,
+      inputs: this.#inputs,
       held: exchange.held.map(({ author, round }) => ({ author, round })),
     }
   }
@@ -285,6 +287,7 @@ export class StudyRun {
     }
     this.#context.out.push({ type: 'publish-update', permit: this.#permit, header })
     const { inputs } = this.#rounds
+    this.#inputs = inputs
     this.#company.note(this.#context, this.id, round, inputs.length - 1)
     this.#context.out.push({ type: 'merge', permit: this.#permit, round, inputs })
   }

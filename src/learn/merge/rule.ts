@@ -66,19 +66,30 @@ export function mergeUpdates(rule: MergeRule, inputs: readonly MergeInput[]): Me
  * because the sum's rounding depends on the order. Only + − × ÷ √, which IEEE 754 rounds alike everywhere.
  */
 export function coefficients<A extends string | number>(inputs: readonly MergeFacts<A>[], rule: MergeRule): number[] {
-  const raw = inputs.map((input, i) => {
-    const before = inputs[i - 1]
-    invariant(
-      before === undefined || compareIds(before.author, input.author) < 0,
-      'updates are sorted by author, one each',
-    )
-    invariant(Number.isInteger(input.examples) && input.examples > 0, `${input.examples} examples`)
-    invariant(Number.isInteger(input.ageRounds) && input.ageRounds >= 0, `an age of ${input.ageRounds} rounds`)
-    return weigh(rule, input.examples) / (1 + input.ageRounds / (rule.ageHalfRounds ?? 1))
-  })
+  const shares = new Array<number>(inputs.length)
+  coefficientsInto(shares, inputs, rule)
+  return shares
+}
+
+/** The same into the beginning of `out`, for who merges a million times a second. */
+export function coefficientsInto<A extends string | number>(
+  out: { [i: number]: number },
+  inputs: readonly MergeFacts<A>[],
+  rule: MergeRule,
+): void {
+  const ageHalfRounds = rule.ageHalfRounds ?? 1
   let sum = 0
-  for (const weight of raw) sum += weight
-  return raw.map((weight) => weight / sum)
+  for (let i = 0; i < inputs.length; i++) {
+    const { author, examples, ageRounds } = inputs[i] as MergeFacts<A>
+    const sorted = i === 0 || compareIds((inputs[i - 1] as MergeFacts<A>).author, author) < 0
+    if (!sorted) invariant(false, 'updates are sorted by author, one each')
+    if (!(Number.isInteger(examples) && examples > 0)) invariant(false, `${examples} examples`)
+    if (!(Number.isInteger(ageRounds) && ageRounds >= 0)) invariant(false, `an age of ${ageRounds} rounds`)
+    const weight = weigh(rule, examples) / (1 + ageRounds / ageHalfRounds)
+    out[i] = weight
+    sum += weight
+  }
+  for (let i = 0; i < inputs.length; i++) out[i] = (out[i] as number) / sum
 }
 
 type RuleFunction<R extends MergeRule> = (sorted: readonly MergeInput[], rule: R) => Omit<Merged, 'authors'>
