@@ -24,9 +24,9 @@ const MLP: ModelSpec = { kind: 'mlp', hidden: [HIDDEN] }
 
 /** The first two are the sizes at which gossipy was measured (DECISIONS, "Simulators to beat"). */
 const CASES: readonly Case[] = [
-  { name: 'logistic, 57 columns, 41 rows', model: { kind: 'logistic' }, columns: 57, rows: 41, nodes: 100, target: 2 },
-  { name: 'logistic, 57 columns, 4 rows', model: { kind: 'logistic' }, columns: 57, rows: 4, nodes: 1_000, target: 2 },
-  { name: `MLP 30-${HIDDEN}-1, 32 rows`, model: MLP, columns: 30, rows: 32, nodes: 1_000, target: 3 },
+  { name: 'logistic, 57 columns, 41 rows', model: { kind: 'logistic' }, columns: 57, rows: 41, nodes: 100, target: 4 },
+  { name: 'logistic, 57 columns, 4 rows', model: { kind: 'logistic' }, columns: 57, rows: 4, nodes: 1_000, target: 4 },
+  { name: `MLP 30-${HIDDEN}-1, 32 rows`, model: MLP, columns: 30, rows: 32, nodes: 1_000, target: 10 },
 ]
 
 /** One figure per case: the kernels' local updates per second over those of the plain loops, medians of interleaved runs. */
@@ -41,9 +41,11 @@ function measure(one: Case): Figure {
   const plain = plainUpdates(one, data)
   const rates = { kernels: [] as number[], plain: [] as number[] }
   const [kernelCount, plainCount] = [countFor(kernels), countFor(plain)]
-  for (let run = 0; run < RUNS; run++) {
-    rates.kernels.push(rate(kernels, kernelCount))
-    rates.plain.push(rate(plain, plainCount))
+  for (let run = -2; run < RUNS; run++) {
+    const [fast, slow] = [rate(kernels, kernelCount), rate(plain, plainCount)]
+    if (run < 0) continue // the first two compile
+    rates.kernels.push(fast)
+    rates.plain.push(slow)
   }
   const [ours, theirs] = [median(rates.kernels), median(rates.plain)]
   const ratio = ours / theirs
@@ -54,7 +56,7 @@ function measure(one: Case): Figure {
   return { name: `kernels: ${name}`, figure, ratio, target, ok: ratio >= target }
 }
 
-/** How many updates take about RUN_MS; what it runs for that also compiles. */
+/** How many updates take about RUN_MS. */
 function countFor(update: (i: number) => void): number {
   let count = 1_000
   rate(update, count)

@@ -138,6 +138,9 @@ it('what was written stays when the memory grows, and a scope gives its blocks b
   kernels.alloc(10_000_000)
   assert.is.not(kernels.f32, before)
   assert.is(kernels.f32[at / 4 + 2], 2.5)
+  assert.is(kernels.u32[at / 4 + 2], 0x40200000)
+  assert.is(kernels.u8[at + 11], 0x40)
+  assert.is(kernels.f64[at / 8 + 1], new Float64Array(Uint32Array.of(0x40200000, 0).buffer)[0])
   const bytes = kernels.bytes
   const scope = new Scope(kernels)
   const first = [scope.alloc(1_000), scope.alloc(30)]
