@@ -7,6 +7,7 @@ import type { Figure } from './figures.ts'
 
 const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>> = {
   merge: () => import('./merge.ts'),
+  kernels: () => import('./kernels.ts'),
   daemon: () => import('./daemon.ts'),
   latency: () => import('./latency.ts'),
   study: () => import('./study.ts'),

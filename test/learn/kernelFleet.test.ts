@@ -190,6 +190,24 @@ it('slots start from the study, copy, and tell each other apart', () => {
   assert.is(fleet.digest(a), fleet.digest(b), 'nor in the digest')
 })
 
+it('thousands of models, of whatever size, lie apart', () => {
+  for (const columns of [1, 5, 700, 20_000]) {
+    const rows = table('few', 2, columns)
+    const fleet = KernelFleet.build(
+      spec({ model: LOGISTIC, columns, nodes: 1, rowsOf: () => ({ train: rows, test: rows }) }),
+    )
+    const slots = Array.from({ length: columns < 100 ? 5_000 : 200 }, (_, i) => {
+      const slot = fleet.take()
+      fleet.write(slot, { shared: new Float32Array(columns).fill(i), head: Float32Array.of(-i) })
+      return slot
+    })
+    slots.forEach((slot, i) => {
+      const { shared, head } = fleet.read(slot)
+      assert.ok(shared.every((value) => value === i) && head[0] === 0 - i)
+    })
+  }
+})
+
 it('nodes may share one block of rows; one who flips labels flips only its own', () => {
   const [train, test] = [table('all', 2_000, COLUMNS), table('held out', 500, COLUMNS)]
   const build = (rowsOf: FleetSpec['rowsOf']) => KernelFleet.build(spec({ nodes: 40, rowsOf }))

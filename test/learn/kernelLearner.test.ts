@@ -213,7 +213,7 @@ it('weights, states and studies that do not fit are refused', async () => {
   await assertCode(learner.train({ ...start, base: someWeights(LOGISTIC, 6) }), 'learner-shape')
   await assertCode(learner.train({ ...start, optimiser: new Uint8Array(9) }), 'learner-state')
   await learner.open(opening({ trainings: { optimiser: 'sgd' } }))
-  await assertCode(learner.train({ ...start, optimiser: new Uint8Array(53) }), 'learner-state')
+  await assertCode(learner.train({ ...start, optimiser: Uint8Array.of(1, ...new Uint8Array(52)) }), 'learner-state')
   await learner.close()
   await assertCode(learner.evaluate(STUDY, start.base), 'learner-study-not-open')
 })

@@ -1,4 +1,8 @@
 /** The kernels by themselves: functions, memory, slots, digests, distances, the search for what is not finite. */
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -42,6 +46,42 @@ function assertUnits(kind: number, values: readonly number[], exact: (x: number)
     assert.ok(off <= most, `f(${x}) is ${actual}, exact ${exact(x)}: ${off} units`)
   })
 }
+
+/** A module that exports `version`, which returns 0. */
+const OTHER_VERSION =
+  '0061736d01000000' + '010501600001' + '7f' + '03020100' + '070b010776657273696f6e0000' + '0a0601040041000b'
+
+it('where the .wasm was not built, or from other sources, the error says what to run', async () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const folder = await mkdtemp(join(tmpdir(), 'consilium-kernels-'))
+  try {
+    await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+    const files = ['kernels/kernels', 'kernels/planLayout', 'kernels/webAssembly', '../core/errors']
+    for (const path of files.map((file) => join('src/learn', `${file}.ts`)))
+      await cp(join(root, path), join(folder, path))
+    const from = pathToFileURL(join(folder, 'src/learn/kernels/kernels.ts')).href
+    const { Kernels: Copy } = (await import(from)) as { Kernels: typeof Kernels }
+    const assertMissing = (why: RegExp) => {
+      try {
+        new Copy()
+        assert.unreachable()
+      } catch (error) {
+        assert.is((error as ConsiliumError).code, 'kernels-missing')
+        assert.match((error as ConsiliumError).message, why)
+        assert.match((error as ConsiliumError).message, /: run npm run build$/)
+      }
+    }
+    assertMissing(
+      /neither .*src\/learn\/kernels\/kernels\.wasm nor .*dist\/src\/learn\/kernels\/kernels\.wasm can be read/,
+    )
+    const built = join(folder, 'dist/src/learn/kernels/kernels.wasm')
+    await mkdir(dirname(built), { recursive: true })
+    await writeFile(built, Buffer.from(OTHER_VERSION, 'hex'))
+    assertMissing(/built from other sources/)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
 
 it('exp is within 1.5 units in the last place from the smallest subnormal to the largest float32', () => {
   assertUnits(EXP, [...spanOf(-103.9, 88.72, 40_001), ...spanOf(-1e-3, 1e-3, 2_001), 0, -0], Math.exp, 1.5)
@@ -98,6 +138,9 @@ it('what was written stays when the memory grows, and a scope gives its blocks b
   kernels.alloc(10_000_000)
   assert.is.not(kernels.f32, before)
   assert.is(kernels.f32[at / 4 + 2], 2.5)
+  assert.is(kernels.u32[at / 4 + 2], 0x40200000)
+  assert.is(kernels.u8[at + 11], 0x40)
+  assert.is(kernels.f64[at / 8 + 1], new Float64Array(Uint32Array.of(0x40200000, 0).buffer)[0])
   const bytes = kernels.bytes
   const scope = new Scope(kernels)
   const first = [scope.alloc(1_000), scope.alloc(30)]
@@ -158,6 +201,18 @@ it('a digest changes with every single bit, with the length, and with the place 
   const now = kernels.run.digest(at, floats, out)
   kernels.f32[at / 4 + floats] = 3
   assert.is(kernels.run.digest(at, floats, out), now, 'what lies behind the content has no say')
+})
+
+it('a digest tells all choices of signs apart: the change of one number is not undone by that of the next', () => {
+  const kernels = new Kernels()
+  const floats = 12
+  const [at, out] = [kernels.alloc(4 * floats), kernels.alloc(8)]
+  const seen = new Set<number>()
+  for (let signs = 0; signs < 2 ** floats; signs++) {
+    for (let i = 0; i < floats; i++) kernels.f32[at / 4 + i] = (signs >>> i) & 1 ? -0.75 : 0.75
+    seen.add(kernels.run.digest(at, floats, out))
+  }
+  assert.is(seen.size, 2 ** floats)
 })
 
 it('sums of squares and distances are those of float64, and finite exactly when every number is', () => {

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -40,6 +40,9 @@ it('npm pack gives a package that installs in an empty folder without dev depend
     })
     const command = join(empty, 'node_modules', '.bin', 'consilium')
     assert.is((await run(command, ['--version'])).stdout.trim(), VERSION)
+    const kernels = pathToFileURL(join(empty, 'node_modules', 'consilium', 'dist/src/learn/kernels/kernels.js')).href
+    const load = `import("${kernels}").then(({ Kernels }) => console.log(new Kernels().alloc(1) > 0))`
+    assert.is((await run(process.execPath, ['-e', load], { cwd: empty })).stdout.trim(), 'true')
     const home = join(folder, 'home')
     const { stdout } = await run(command, ['init', '--name', 'Packed', '--home', home, '--json'])
     assert.match((JSON.parse(stdout) as { card: string }).card, /^consilium-card-1:/)

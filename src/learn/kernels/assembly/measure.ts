@@ -6,7 +6,8 @@ const ODD_B: u64 = 0xa0761d6478bd642f
 
 /**
  * A 64-bit digest of `floats` float32 at `at`; not for security. Each word is taken in by steps that can be undone, so two contents of equal length
- * that differ in one 64-bit word have different digests, always. Writes the 64 bits at `out` and returns the upper 53 as a number.
+ * that differ in one 64-bit word have different digests, always. Writes the 64 bits at `out`; returns the upper 53 as a number, which differ but for
+ * one chance in 2⁵³.
  */
 export function digest(at: usize, floats: u32, out: usize): f64 {
   let a: u64 = ODD_A ^ <u64>floats
