@@ -19,8 +19,6 @@ export interface ModelOptions extends SwarmOptions {
   readonly latencyMs?: readonly [min: number, max: number]
   /** Between two dials; 0: all at once. */
   readonly dialMs?: number
-  /** How long a verdict takes. */
-  readonly verdictMs?: number
   /** Share of the RPCs that are lost, by kind; streams lose no control. */
   readonly lossShare?: Partial<Record<RpcKind, number>>
 }
