@@ -144,7 +144,7 @@ export class Router<M> implements Inbox<M> {
   #judged(place: Place<M>, from: Side, message: Message<M>, verdict: Verdict): void {
     const unwanted = message.unwanted?.get(place.slot)
     if (unwanted !== undefined) message.unwanted?.delete(place.slot)
-    if (verdict !== 'accept') return
+    if (verdict !== 'accept' || place.slot < 0) return // or the node left so long ago that the message is forgotten
     this.store.keep(place, message)
     for (const side of place.mesh) {
       if (side === from) continue

@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { completeOptions, DAEMON_GOSSIPSUB } from '../../netsim/pubsub/options.ts'
 import { Rng } from '../../src/core/rng.ts'
-import { type ModelSwarm, modelSwarm } from './modelSwarm.ts'
+import { type ModelSwarm, modelSwarm, TOPIC } from './modelSwarm.ts'
 import { duplicatesPerDelivery, fullLinks, type Links, lineLinks } from './swarm.ts'
 
 const it = suite('gossipsub: properties of the model')
@@ -96,6 +96,16 @@ it('hears a message again after a crash, if it is still told of', async () => {
   await swarm.join(3)
   await swarm.beats(historyGossip)
   assert.equal(hearers(swarm, 'a'), [1, 2, 3, 3, 4, 5])
+})
+
+it('takes a verdict that comes when the node has left and the message is forgotten', async () => {
+  const swarm = await modelSwarm({ nodes: 3, links: lineLinks(3), verdictMs: 3 * seenTtlMs })
+  await swarm.publish(0, 'a')
+  await swarm.run(100)
+  swarm.gossipsub.leave(1, TOPIC)
+  await swarm.run(4 * seenTtlMs)
+  assert.equal(hearers(swarm, 'a'), [1])
+  assert.is(swarm.gossipsub.sizes.held, 0)
 })
 
 it('takes no more room for nodes that crash, or leave and join, again and again', async () => {
