@@ -71,19 +71,20 @@ it('an RPC takes the bytes that the library encodes, and those of one frame of Y
 })
 
 it('both bring as many duplicates and as dense a mesh, within what chance does to eight nodes', () => {
-  assert.is(model.size, 6)
+  assert.is(model.size, 7)
   for (const [name, modelled] of model) {
     const found = real.get(name)
     assert.ok(found, name)
-    // full graph, 12 runs of each: degree 2.75 to 3.5, hence 1.1 to 2.0 duplicates for each delivery
+    // chance decides how dense the mesh of eight is: full graph, degree 2.5 to 3.5 in 12 runs of the library and in 300 of the
+    // model, so 0.9 to 2 duplicates for each delivery; with slow verdicts 0.16 to 0.39 and 0.11 to 0.66
     assert.ok(Math.abs(modelled.degree - found.degree) <= 0.75, `${name}: degree ${modelled.degree}, ${found.degree}`)
     assert.ok(within(modelled.duplicates, found.duplicates, 2), `${name}: ${modelled.duplicates}, ${found.duplicates}`)
   }
 })
 
-/** Neither is more than `factor` times the other, but for a tenth of a duplicate. */
+/** Neither is more than `factor` times the other and 0.3 more, which is how far two runs of eight messages lie apart. */
 function within(a: number, b: number, factor: number): boolean {
-  return a <= factor * b + 0.1 && b <= factor * a + 0.1
+  return a <= factor * b + 0.3 && b <= factor * a + 0.3
 }
 
 it.run()

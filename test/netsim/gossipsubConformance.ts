@@ -75,6 +75,14 @@ export function gossipsubConformance(name: string, make: MakeSwarm): Measured {
     assert.equal(heard(swarm, 2), ['good'])
     assert.equal(heard(swarm, 3), ['good'])
   })
+  it('keeps back with IDONTWANT what came to a peer while a message was judged', async () => {
+    const swarm = await start({ nodes: 8, links: fullLinks(8), verdictMs: 30 })
+    await swarm.beats(4)
+    const small = await flood(swarm, SMALL, 8)
+    const large = await flood(swarm, LARGE, 8)
+    assert.ok(large.duplicates < 0.75 * small.duplicates, `${large.duplicates} of ${small.duplicates}`)
+    measured.set('full, large, slow verdicts', large)
+  })
   it('gives a node that was cut off what is still told of, once, and nothing older', async () => {
     const swarm = await start({ nodes: 6, links: fullLinks(6) })
     await swarm.beats(2)
@@ -138,19 +146,19 @@ export function gossipsubConformance(name: string, make: MakeSwarm): Measured {
   return measured
 }
 
-/** Two dozen messages, one after the other, from all nodes in turn: each must come to each other node once. */
-async function flood(swarm: Swarm, bytes: number): Promise<{ duplicates: number; degree: number }> {
+/** Messages, one after the other, from all nodes in turn: each must come to each other node once. */
+async function flood(swarm: Swarm, bytes: number, messages = 24): Promise<{ duplicates: number; degree: number }> {
   const before = swarm.deliveries.length
   const receivedBefore = swarm.counts.received
-  for (let i = 0; i < 24; i++) {
+  for (let i = 0; i < messages; i++) {
     const [author, text] = [i % 8, `${bytes}/${i}`]
-    assert.ok((await swarm.publish(author, text, bytes)) > 0)
+    assert.ok((await swarm.publish(author, text, bytes)) > 0, 'it has a recipient')
     await swarm.until(`${text} is everywhere`, () => swarm.deliveries.length >= before + 7 * (i + 1))
   }
   await swarm.quiet()
   const fresh = swarm.deliveries.slice(before)
   const keys = new Set(fresh.map(({ node, text }) => `${node} ${text}`))
-  assert.is(fresh.length, 24 * 7)
+  assert.is(fresh.length, messages * 7)
   assert.is(keys.size, fresh.length, 'no message comes to an application twice')
   assert.ok(fresh.every(({ node, author }) => node !== author))
   const received = swarm.counts.received - receivedBefore

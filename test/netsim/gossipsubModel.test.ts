@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { completeOptions, DAEMON_GOSSIPSUB } from '../../netsim/pubsub/options.ts'
 import { Rng } from '../../src/core/rng.ts'
-import { type ModelSwarm, modelSwarm } from './modelSwarm.ts'
+import { type ModelSwarm, modelSwarm, TOPIC } from './modelSwarm.ts'
 import { duplicatesPerDelivery, fullLinks, type Links, lineLinks } from './swarm.ts'
 
 const it = suite('gossipsub: properties of the model')
@@ -96,6 +96,48 @@ it('hears a message again after a crash, if it is still told of', async () => {
   await swarm.join(3)
   await swarm.beats(historyGossip)
   assert.equal(hearers(swarm, 'a'), [1, 2, 3, 3, 4, 5])
+})
+
+it('tells a peer of all topics in one RPC, for a peer heeds ten of them', async () => {
+  const topics = Array.from({ length: 15 }, (_, topic) => topic)
+  const swarm = await modelSwarm({ nodes: 3, links: lineLinks(3), joined: [] })
+  for (const topic of topics) for (const node of [0, 1, 2]) swarm.gossipsub.join(node, topic)
+  await swarm.beats(1)
+  for (const topic of topics) swarm.gossipsub.leave(2, topic)
+  await swarm.quiet()
+  for (const topic of topics) swarm.gossipsub.join(2, topic) // too early to be grafted
+  await swarm.quiet()
+  for (const topic of topics) swarm.gossipsub.publish(0, topic, `t${topic}`, 100)
+  await swarm.quiet()
+  assert.is(swarm.deliveries.filter(({ node }) => node === 2).length, 0)
+  await swarm.beats(1)
+  assert.is(swarm.deliveries.filter(({ node }) => node === 2).length, topics.length)
+})
+
+it('keeps topics apart', async () => {
+  const [nodes, topics] = [14, 15]
+  const swarm = await modelSwarm({ nodes, links: fullLinks(nodes), joined: [], lossShare: { message: 0.4 } })
+  const joins = (node: number, topic: number): boolean => topic % 2 === 0 || node % 2 === 0
+  for (let topic = 0; topic < topics; topic++) {
+    for (let node = 0; node < nodes; node++) if (joins(node, topic)) swarm.gossipsub.join(node, topic)
+  }
+  await swarm.beats(3)
+  for (let topic = 0; topic < topics; topic++) swarm.gossipsub.publish(0, topic, `t${topic}`, 100)
+  await swarm.beats(2 * historyLength)
+  for (let topic = 0; topic < topics; topic++) {
+    const members = others(nodes, 0).filter((node) => joins(node, topic))
+    assert.equal(hearers(swarm, `t${topic}`), members, `topic ${topic}`)
+  }
+})
+
+it('takes a verdict that comes when the node has left and the message is forgotten', async () => {
+  const swarm = await modelSwarm({ nodes: 3, links: lineLinks(3), verdictMs: 3 * seenTtlMs })
+  await swarm.publish(0, 'a')
+  await swarm.run(100)
+  swarm.gossipsub.leave(1, TOPIC)
+  await swarm.run(4 * seenTtlMs)
+  assert.equal(hearers(swarm, 'a'), [1])
+  assert.is(swarm.gossipsub.sizes.held, 0)
 })
 
 it('takes no more room for nodes that crash, or leave and join, again and again', async () => {

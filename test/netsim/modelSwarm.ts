@@ -7,7 +7,7 @@ import type { RpcKind } from '../../netsim/pubsub/outbox.ts'
 import { Rng } from '../../src/core/rng.ts'
 import type { Delivery, Swarm, SwarmCounts, SwarmOptions } from './swarm.ts'
 
-const TOPIC = 7
+export const TOPIC = 7
 const FOREVER_MS = 1_000_000_000
 const DIAL_MS = 25 // as real nodes take, one after the other: who comes first is grafted first
 const DEADLINE_MS = 8_000 // as long as real nodes have
@@ -19,8 +19,6 @@ export interface ModelOptions extends SwarmOptions {
   readonly latencyMs?: readonly [min: number, max: number]
   /** Between two dials; 0: all at once. */
   readonly dialMs?: number
-  /** How long a verdict takes. */
-  readonly verdictMs?: number
   /** Share of the RPCs that are lost, by kind; streams lose no control. */
   readonly lossShare?: Partial<Record<RpcKind, number>>
 }

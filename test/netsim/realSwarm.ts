@@ -203,12 +203,14 @@ class RealSwarm implements Swarm {
     for (const { messageIDs } of control?.idontwant ?? []) traffic.idontwantIds += messageIDs.length
   }
 
-  #judge(node: number, relay: PeerId, message: Message): TopicValidatorResult {
+  async #judge(node: number, relay: PeerId, message: Message): Promise<TopicValidatorResult> {
     invariant(message.type === 'signed', 'members sign')
     const text = Buffer.from(message.data).toString().trimEnd()
     const ms = performance.now() - (this.#publishedMs.get(text) as number)
     const [from, author] = [this.#numberOf(relay.toString()), this.#numberOf(message.from.toString())]
     this.deliveries.push({ node, from, author, text, ms })
+    const { verdictMs = 0 } = this.#options
+    if (verdictMs > 0) await new Promise((resolve) => setTimeout(resolve, verdictMs))
     return RESULT[this.#options.judge?.(node, text) ?? 'accept']
   }
 

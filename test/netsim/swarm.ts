@@ -22,6 +22,8 @@ export interface SwarmOptions {
   readonly joined?: readonly number[]
   /** What a node thinks of a message; accepts unless said. */
   readonly judge?: (node: number, text: string) => Verdict
+  /** How long a verdict takes; none unless said. */
+  readonly verdictMs?: number
   /** Distinguishes otherwise equal runs of the model; the real one has chance of its own. */
   readonly seed?: number
 }
