@@ -265,7 +265,7 @@ export class CrowdSimulation {
     let needed = 1 + this.#kept.size + this.#crowd.flying
     for (let node = 0; node < this.#world.nodes; node++) {
       const rounds = this.#crowd.roundsOf(node)
-      if (rounds !== null) needed += 1 + rounds.exchange.held.length
+      if (rounds !== null) needed += 1 + rounds.exchange.size
     }
     this.#checks.memoryFlat(needed)
   }

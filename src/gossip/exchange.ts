@@ -43,15 +43,6 @@ export interface Held<A extends AuthorId = MemberId, R = Digest> {
   readonly digest: R
 }
 
-interface Row<A extends AuthorId, R> {
-  author: A
-  round: number
-  digest: R
-  examples: number
-  /** Own round when it was heard. */
-  heardAtRound: number
-}
-
 export type Judgement<R = Digest> =
   | {
       readonly verdict: 'accept'
@@ -73,17 +64,22 @@ const STALE = { verdict: 'ignore', reason: 'update-stale' } as const
 const KNOWN = { verdict: 'ignore', reason: 'update-known' } as const
 const CONTRADICTS = { verdict: 'ignore', reason: UPDATE_CONTRADICTS } as const
 
+/** One held update in `#cells`: author, round, digest, examples, and the own round when it was heard. */
+const STRIDE = 5
+const [ROUND, DIGEST, EXAMPLES, HEARD] = [1, 2, 3, 4] as const
+
 /**
  * The updates that one node holds of one study; at most one per member, of `heldMax` members at most. Of so many more it remembers which
- * round was the newest, though its weights are too old to be merged; who was heard longest ago is forgotten.
+ * round was the newest, though its weights are too old to be merged; who was heard longest ago is forgotten. All lies in flat lists, for
+ * a simulator has a million of these, and what they give up must keep neither caches nor the collector busy.
  */
 export class Exchange<A extends AuthorId = MemberId, R = Digest> {
   readonly #self: A
   readonly #heldMax: number
   /** What may still be merged, ascending by author. */
-  readonly #rows: Row<A, R>[] = []
-  /** Rows that were given up, to be used again: a million nodes that exchange for months must not keep the collector busy. */
-  readonly #spare: Row<A, R>[] = []
+  readonly #cells: (A | R | number)[] = []
+  /** How many of the cells are in use: the list is not made shorter, for it will be as long again. */
+  #used = 0
   /** The newest rounds of those whose update became too old: two rings, as long as they had to be so far. */
   readonly #pastAuthors: A[] = []
   readonly #pastRounds: number[] = []
@@ -96,19 +92,21 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
 
   /** Checks an update, cheapest reason first, and holds it if nothing is wrong. */
   judge(offer: Offer<A, R>, facts: UpdateFacts, expected: Expectation<A>, ownRound: number): Judgement<R> {
-    if (offer.author === this.#self) return ECHO
+    const { author, round, digest, examples } = offer
+    if (author === this.#self) return ECHO
     const fault = faultOf(offer, facts, expected)
     if (fault !== null) return fault
-    const at = this.#find(offer.author)
-    const row = this.#rows[at]
-    if (row === undefined || row.author !== offer.author) return this.#add(at, offer, ownRound)
-    if (offer.round < row.round) return STALE
-    if (offer.round === row.round) return row.digest === offer.digest ? KNOWN : CONTRADICTS
-    const displaced = row.digest
-    row.round = offer.round
-    row.digest = offer.digest
-    row.examples = offer.examples
-    row.heardAtRound = ownRound
+    const cells = this.#cells
+    const at = this.#find(author)
+    if (at === this.#used || cells[at] !== author) return this.#add(at, offer, ownRound)
+    const held = cells[at + ROUND] as number
+    if (round < held) return STALE
+    if (round === held) return cells[at + DIGEST] === digest ? KNOWN : CONTRADICTS
+    const displaced = cells[at + DIGEST] as R
+    cells[at + ROUND] = round
+    cells[at + DIGEST] = digest
+    cells[at + EXAMPLES] = examples
+    cells[at + HEARD] = ownRound
     return { verdict: 'accept', displaced }
   }
 
@@ -118,15 +116,17 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
    */
   inputs(own: MergeInput<A, R>, ageRoundsMax: number, letGo?: (digest: R) => void): MergeInput<A, R>[] {
     this.#expire(own.round - ageRoundsMax, letGo)
-    const rows = this.#rows.length > OTHERS_MAX ? this.#freshest() : this.#rows
+    const others = this.#used > OTHERS_MAX * STRIDE ? this.#freshest(own.round) : null
     const inputs: MergeInput<A, R>[] = []
     let placed = false
-    for (const { author, round, digest, examples, heardAtRound } of rows) {
-      if (!placed && author > own.author) {
+    const count = others === null ? this.#used / STRIDE : others.length
+    for (let i = 0; i < count; i++) {
+      const input = others === null ? this.#input(i * STRIDE, own.round) : (others[i] as MergeInput<A, R>)
+      if (!placed && input.author > own.author) {
         inputs.push(own)
         placed = true
       }
-      inputs.push({ author, round, digest, examples, ageRounds: Math.max(0, own.round - heardAtRound) })
+      inputs.push(input)
     }
     if (!placed) inputs.push(own)
     return inputs
@@ -134,72 +134,90 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
 
   /** Drops everything, for a new scaling makes it incomparable; returns the digests that are free now. */
   clear(): R[] {
-    const digests = this.#rows.map(({ digest }) => digest)
-    this.#rows.length = 0
+    const digests = this.held.map(({ digest }) => digest)
+    this.#cells.length = 0
+    this.#used = 0
     this.#pastAuthors.length = 0
     this.#pastRounds.length = 0
     this.#pastAt = 0
     return digests
   }
 
+  /** How many updates are held. */
+  get size(): number {
+    return this.#used / STRIDE
+  }
+
   /** What may still be merged, ascending by author. */
-  get held(): readonly Held<A, R>[] {
-    return this.#rows
+  get held(): Held<A, R>[] {
+    return Array.from({ length: this.size }, (_, i) => this.#input(i * STRIDE, 0))
   }
 
   /** After own rounds were renumbered from `before` to `after`, ages stay what they were. */
   shift(before: number, after: number): void {
-    if (after !== before) for (const row of this.#rows) row.heardAtRound += after - before
+    if (after === before) return
+    const cells = this.#cells
+    for (let at = HEARD; at < this.#used; at += STRIDE) cells[at] = (cells[at] as number) + after - before
+  }
+
+  #input(at: number, ownRound: number): MergeInput<A, R> {
+    const cells = this.#cells
+    return {
+      author: cells[at] as A,
+      round: cells[at + ROUND] as number,
+      digest: cells[at + DIGEST] as R,
+      examples: cells[at + EXAMPLES] as number,
+      ageRounds: Math.max(0, ownRound - (cells[at + HEARD] as number)),
+    }
   }
 
   #add(at: number, { author, round, digest, examples }: Offer<A, R>, ownRound: number): Judgement<R> {
     if (round <= this.#recalled(author)) return STALE
-    const row = this.#spare.pop()
-    if (row === undefined) this.#rows.splice(at, 0, { author, round, digest, examples, heardAtRound: ownRound })
-    else {
-      row.author = author
-      row.round = round
-      row.digest = digest
-      row.examples = examples
-      row.heardAtRound = ownRound
-      this.#rows.splice(at, 0, row)
+    const cells = this.#cells
+    for (let i = this.#used - 1; i >= at; i--) cells[i + STRIDE] = cells[i] as number
+    cells[at] = author
+    cells[at + ROUND] = round
+    cells[at + DIGEST] = digest
+    cells[at + EXAMPLES] = examples
+    cells[at + HEARD] = ownRound
+    this.#used += STRIDE
+    if (this.#used <= this.#heldMax * STRIDE) return ACCEPTED
+    let oldest = at === 0 ? STRIDE : 0
+    for (let i = 0; i < this.#used; i += STRIDE) {
+      if (i !== at && (cells[i + HEARD] as number) < (cells[oldest + HEARD] as number)) oldest = i
     }
-    if (this.#rows.length <= this.#heldMax) return ACCEPTED
-    let oldest = at === 0 ? 1 : 0
-    for (let i = 0; i < this.#rows.length; i++) {
-      if (i !== at && this.#row(i).heardAtRound < this.#row(oldest).heardAtRound) oldest = i
-    }
-    const displaced = this.#row(oldest).digest
-    this.#giveUp(this.#row(oldest))
-    this.#rows.splice(oldest, 1)
+    const displaced = cells[oldest + DIGEST] as R
+    this.#remember(cells[oldest] as A, cells[oldest + ROUND] as number)
+    this.#used -= STRIDE
+    for (let i = oldest; i < this.#used; i++) cells[i] = cells[i + STRIDE] as number
     return { verdict: 'accept', displaced }
   }
 
   /** What was heard before own round `fromRound` is too old. */
   #expire(fromRound: number, letGo: ((digest: R) => void) | undefined): void {
-    const rows = this.#rows
+    const cells = this.#cells
     let kept = 0
-    for (let i = 0; i < rows.length; i++) {
-      const row = this.#row(i)
-      if (row.heardAtRound >= fromRound) rows[kept++] = row
-      else {
-        letGo?.(row.digest)
-        this.#giveUp(row)
+    for (let at = 0; at < this.#used; at += STRIDE) {
+      if ((cells[at + HEARD] as number) < fromRound) {
+        this.#remember(cells[at] as A, cells[at + ROUND] as number)
+        letGo?.(cells[at + DIGEST] as R)
+        continue
       }
+      if (kept < at) for (let i = 0; i < STRIDE; i++) cells[kept + i] = cells[at + i] as number
+      kept += STRIDE
     }
-    rows.length = kept
+    this.#used = kept
   }
 
-  /** Remembers the round, in place of the oldest that is remembered where there are too many. */
-  #giveUp(row: Row<A, R>): void {
-    this.#spare.push(row)
-    let at = this.#pastAuthors.indexOf(row.author)
+  /** In place of the oldest that is remembered, where there are too many. */
+  #remember(author: A, round: number): void {
+    let at = this.#pastAuthors.indexOf(author)
     if (at < 0) {
       at = this.#pastAt
       this.#pastAt = (at + 1) % this.#heldMax
     }
-    this.#pastAuthors[at] = row.author
-    this.#pastRounds[at] = row.round
+    this.#pastAuthors[at] = author
+    this.#pastRounds[at] = round
   }
 
   #recalled(author: A): number {
@@ -207,24 +225,22 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
     return at < 0 ? -1 : (this.#pastRounds[at] as number)
   }
 
-  #freshest(): Row<A, R>[] {
-    const rows = [...this.#rows].sort((a, b) => b.heardAtRound - a.heardAtRound || compareIds(a.author, b.author))
-    return rows.slice(0, OTHERS_MAX).sort((a, b) => compareIds(a.author, b.author))
-  }
-
-  #row(i: number): Row<A, R> {
-    return this.#rows[i] as Row<A, R>
+  #freshest(ownRound: number): MergeInput<A, R>[] {
+    const all = Array.from({ length: this.size }, (_, i) => this.#input(i * STRIDE, ownRound))
+    all.sort((a, b) => a.ageRounds - b.ageRounds || compareIds(a.author, b.author))
+    return all.slice(0, OTHERS_MAX).sort((a, b) => compareIds(a.author, b.author))
   }
 
   /** Where `author` stands, or would. */
   #find(author: A): number {
-    let [low, high] = [0, this.#rows.length]
+    const cells = this.#cells
+    let [low, high] = [0, this.#used / STRIDE]
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (this.#row(middle).author < author) low = middle + 1
+      if ((cells[middle * STRIDE] as A) < author) low = middle + 1
       else high = middle
     }
-    return low
+    return low * STRIDE
   }
 }
 

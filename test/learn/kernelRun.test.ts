@@ -1,7 +1,7 @@
 /** A whole simulated study, machine, ledger and all, whose nodes train with the kernels. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { runStudy } from '../../netsim/run.ts'
+import { runStudy } from '../../netsim/members/run.ts'
 import { KernelLearner } from '../../src/learn/kernels/kernelLearner.ts'
 import { Kernels } from '../../src/learn/kernels/kernels.ts'
 import type { Learner } from '../../src/learn/learner.ts'
