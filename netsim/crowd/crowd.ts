@@ -97,6 +97,8 @@ export class Crowd {
   readonly #rounds: (Rounds<number, Slot> | null)[]
   /** Counts the starts of each node, so that what was planned before a stop does not happen after it. */
   readonly #starts: Int32Array
+  /** When the round of each node starts, or started. */
+  readonly #startMs: Float64Array
   readonly #merges: Uint32Array
   /** How many inputs the newest merge of each node had. */
   readonly #inputs: Uint16Array
@@ -108,7 +110,6 @@ export class Crowd {
   #copies = 0
   readonly #flying: (Update | undefined)[] = []
   readonly #freeNumbers: number[] = []
-  readonly #startKind: number
   readonly #trainedKind: number
   readonly #arriveKind: number
   readonly #letGo: (slot: Slot) => void
@@ -124,10 +125,10 @@ export class Crowd {
     }
     this.#rounds = new Array<Rounds<number, Slot> | null>(nodes).fill(null)
     this.#starts = new Int32Array(nodes)
+    this.#startMs = new Float64Array(nodes)
     this.#merges = new Uint32Array(nodes)
     this.#inputs = new Uint16Array(nodes)
     this.#first = fleet.initial(taggedDigest('seed', utf8('netsim')))
-    this.#startKind = clock.handler((node, start) => this.#start(node, start))
     this.#trainedKind = clock.handler((node, start) => this.#trained(node, start))
     this.#arriveKind = clock.handler((to, number) => this.#arrive(to, number))
     this.#letGo = (slot) => fleet.release(slot)
@@ -171,7 +172,7 @@ export class Crowd {
     if (kept !== null && kept.round >= this.parts.rounds.count) rounds.recall(kept.round, kept.base)
     else {
       rounds.begin(kept?.round ?? 0, kept?.base ?? this.#first)
-      this.parts.clock.plan(0, this.#startKind, node, start)
+      this.#plan(node, start, 0)
     }
   }
 
@@ -242,11 +243,12 @@ export class Crowd {
     })
   }
 
-  #start(node: number, start: number): void {
-    if (this.#starts[node] !== start) return
-    const rounds = this.#rounds[node] as Rounds<number, Slot>
-    rounds.start(this.parts.clock.now)
-    this.parts.clock.plan(this.parts.trainMs(node), this.#trainedKind, node, start)
+  /** A round starts in `waitMs` and ends when its training does: its start touches nobody else, and so is no event of its own. */
+  #plan(node: number, start: number, waitMs: number): void {
+    const { clock, trainMs } = this.parts
+    const wait = Math.max(0, Math.ceil(waitMs))
+    this.#startMs[node] = clock.now + wait
+    clock.plan(wait + trainMs(node), this.#trainedKind, node, start)
   }
 
   /** Trained: recorded, published, merged and completed at one instant. */
@@ -254,6 +256,7 @@ export class Crowd {
     if (this.#starts[node] !== start) return
     const { fleet, clock, trace, merge, rounds: study, onMerge } = this.parts
     const rounds = this.#rounds[node] as Rounds<number, Slot>
+    rounds.start(this.#startMs[node] as number)
     const { round, base } = rounds
     const slot = fleet.take()
     const loss = fleet.train(node, base as Slot, slot, node, round)
@@ -290,7 +293,7 @@ export class Crowd {
     fleet.release(slot)
     fleet.release(base as Slot)
     if (ended) this.counts.ended++
-    else clock.plan(rounds.dueMs(study.periodMs) - clock.now, this.#startKind, node, start)
+    else this.#plan(node, start, rounds.dueMs(study.periodMs) - clock.now)
   }
 
   #publish(node: number, rounds: Rounds<number, Slot>, trained: Slot, parents: number): void {
@@ -351,6 +354,6 @@ export class Crowd {
     fleet.resetOptimiser(node)
     rounds.begin(round, this.#first)
     this.counts.diverged++
-    clock.plan(atMs - clock.now, this.#startKind, node, start)
+    this.#plan(node, start, atMs - clock.now)
   }
 }
