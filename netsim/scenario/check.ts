@@ -138,7 +138,7 @@ function dataFault({ data, learner, study }: Scenario): Complaint | null {
     if (learner.kind === 'null') return null
     return wrong(
       ['learner', 'kind'],
-      `${given(learner.kind)}, without data only null is allowed: say learner: {kind: null}`,
+      `${given(learner.kind)}, without data only null is allowed: say learner: {kind: 'null'}`,
     )
   }
   if (learner.kind === 'linear' && study.model.kind !== 'logistic')
