@@ -27,6 +27,7 @@ export function mean(values: readonly number[]): number {
 
 /** The standard deviation of a sample, n − 1; NaN of fewer than two. */
 export function deviation(values: readonly number[]): number {
+  if (values.length > 1 && values.every((value) => value === values[0])) return 0 // their mean may be off by a bit
   const centre = mean(values)
   return Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1))
 }

@@ -42,7 +42,7 @@ export async function runPool(jobs: readonly Job[], options: PoolOptions): Promi
         const job = next++
         thread ??= spawnThread(options.worker)
         const answer = await ask(thread, jobs[job] as Job)
-        if (answer === null) thread = null // it died
+        if (answer === null || ('error' in answer && answer.error.code === 'thread-died')) thread = null
         if (options.signal.aborted) return
         await options.onAnswer(
           job,
@@ -61,15 +61,17 @@ export async function runPool(jobs: readonly Job[], options: PoolOptions): Promi
 function ask(thread: Worker, job: Job): Promise<Answer | null> {
   return new Promise((resolve) => {
     const finish = (answer: Answer | null): void => {
-      thread.removeAllListeners()
-      thread.on('error', () => undefined) // after its answer it may still fail, which costs nothing
+      thread.off('message', answered)
+      thread.off('error', failed)
+      thread.off('exit', ended)
       resolve(answer)
     }
-    thread.once('message', (answer: Answer) => finish(answer))
-    thread.once('error', (error) => {
-      finish({ error: { code: 'thread-died', message: messageOf(error) } })
-    })
-    thread.once('exit', () => finish(null))
+    const answered = (answer: Answer): void => finish(answer)
+    const failed = (error: unknown): void => finish({ error: { code: 'thread-died', message: messageOf(error) } })
+    const ended = (): void => finish(null)
+    thread.on('message', answered)
+    thread.on('error', failed)
+    thread.on('exit', ended)
     thread.postMessage(job)
   })
 }

@@ -32,7 +32,7 @@ function show(i) {
     cursor.style.visibility = i === null ? 'hidden' : 'visible'
     cursor.setAttribute('x1', x)
     cursor.setAttribute('x2', x)
-    when.textContent = i === null ? 'at the end' : 'at ' + figure(xs[i] / unit.seconds) + ' ' + unit.name
+    when.textContent = i === null ? '' : 'at ' + figure(xs[i] / unit.seconds) + ' ' + unit.name
     data.series.forEach((series, s) => {
       const v = i === null ? data.last[s] : series[i]
       values[s].textContent = figure(v)

@@ -18,6 +18,8 @@ export interface Chart {
   readonly scale: 'linear' | 'log'
   /** Bounds that the axis must not leave. */
   readonly limits: readonly [number, number] | null
+  /** Whether the axis begins at 0 in any case, because its parts of a whole are what matters. */
+  readonly isCount: boolean
 }
 
 interface Wanted {
@@ -27,6 +29,7 @@ interface Wanted {
   readonly curves: readonly [name: string, of: (sample: Sample, nodes: number) => number | null][]
   readonly limits?: readonly [number, number]
   readonly mayBeLog?: boolean
+  readonly isCount?: boolean
 }
 
 const LOG_SPAN = 50 // largest ÷ smallest from which a linear axis shows only the largest
@@ -111,6 +114,7 @@ const WANTED: readonly Wanted[] = [
     unit: 'nodes',
     curves: [['up', (s) => s.live]],
     limits: NONNEGATIVE,
+    isCount: true,
   },
   {
     id: 'ledger',
@@ -133,13 +137,13 @@ const WANTED: readonly Wanted[] = [
 
 /** The charts that have something to show. */
 export function chartsOf({ samples, scenario }: Pick<SimulationResult, 'samples' | 'scenario'>): Chart[] {
-  return WANTED.flatMap(({ id, title, unit, curves, limits, mayBeLog }) => {
+  return WANTED.flatMap(({ id, title, unit, curves, limits, mayBeLog, isCount }) => {
     const series = curves
       .map(([name, of]) => ({ name, values: samples.map((sample) => finite(of(sample, scenario.nodes.count))) }))
       .filter(({ values }) => values.some((value) => value !== null))
     if (series.length === 0) return []
     const scale = mayBeLog && spansDecades(series) ? 'log' : 'linear'
-    return [{ id, title, unit, series, scale, limits: limits ?? null }]
+    return [{ id, title, unit, series, scale, limits: limits ?? null, isCount: isCount ?? false }]
   })
 }
 

@@ -59,7 +59,7 @@ export function lineChart(chart: Chart, axis: TimeAxis): string {
   }
   const label = `${chart.title}: ${series.map(({ name }, s) => `${name} ${figure(last[s])}`).join(', ')} at the end`
   return `<figure class="chart" id="${chart.id}"><figcaption><h3>${esc(chart.title)}</h3><span class="unit">${esc(chart.unit)}${scale.log ? ', log scale' : ''}</span></figcaption>
-<div class="legend">${legend}<span class="when">at the end</span></div>
+<div class="legend">${legend}</div>
 <svg class="plot" viewBox="0 0 ${BOX.width} ${BOX.height}" role="img" tabindex="0" aria-label="${esc(label)}">
 <rect x="${BOX.left}" y="${BOX.top}" width="${WIDTH}" height="${HEIGHT}" fill="transparent"/>
 ${bands(axis, x)}${gridOf(scale, y)}${timeTicks(axis, span, x)}${curves}
@@ -75,17 +75,20 @@ function place(value: number, { low, high, log }: Scale): number {
   return log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)
 }
 
-function scaleOf(values: readonly number[], { scale, limits }: Chart): Scale {
+function scaleOf(values: readonly number[], { scale, limits, isCount }: Chart): Scale {
   const least = values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
   const most = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
   if (scale === 'log')
     return { low: least / 1.2, high: most * 1.2, log: true, ticks: logTicks(least / 1.2, most * 1.2) }
-  const fromZero = limits?.[0] === 0 && limits[1] !== 1 && least <= 0.6 * most // a curve near 0 is shown from 0
+  const fromZero = limits?.[0] === 0 && limits[1] !== 1 && (isCount || least <= 0.6 * most) // a curve near 0 is shown from 0
   const base = fromZero ? 0 : least
   const room = most > base ? most - base : Math.max(Math.abs(most) * 0.2, 1e-3)
   const step = niceStep(room / 4)
   const low = Math.max(limits?.[0] ?? Number.NEGATIVE_INFINITY, Math.floor((base - room * 0.02) / step) * step)
-  const high = Math.min(limits?.[1] ?? Number.POSITIVE_INFINITY, Math.ceil((most + room * 0.02) / step) * step)
+  const high = Math.min(
+    limits?.[1] ?? Number.POSITIVE_INFINITY,
+    Math.ceil((most + (isCount ? 0 : room * 0.02)) / step) * step,
+  )
   return { low, high, log: false, ticks: ticks(low, high, (high - low) / step) }
 }
 
@@ -133,5 +136,5 @@ function timeTicks({ unit }: TimeAxis, span: number, x: (seconds: number) => num
     return `<line class="axis" x1="${at}" x2="${at}" y1="${bottom}" y2="${bottom + 4}"/><text x="${at}" y="${bottom + 16}" text-anchor="middle">${tickText(value)}</text>`
   })
   const line = `<line class="axis" x1="${BOX.left}" x2="${BOX.width - BOX.right}" y1="${bottom}" y2="${bottom}"/>`
-  return `${line}${marks.join('')}<text x="${BOX.width - BOX.right}" y="${bottom + 31}" text-anchor="end">${unit.name}, virtual</text>`
+  return `${line}${marks.join('')}<text class="when" x="${BOX.left}" y="${bottom + 31}"></text><text x="${BOX.width - BOX.right}" y="${bottom + 31}" text-anchor="end">${unit.name}, virtual</text>`
 }

@@ -3,12 +3,12 @@ import type { NodeSummary, SimulationResult } from '../result.ts'
 import { esc, htmlTable } from './html.ts'
 import { bytes, figure, niceStep, ticks, tickText } from './numbers.ts'
 
-const BOX = { width: 440, left: 92, right: 16, top: 6, row: 17, bottom: 34 } as const
+const BOX = { width: 560, left: 104, right: 16, top: 6, row: 19, bottom: 34 } as const
 const NAMED_MAX = 48 // rows with names; beyond, dots by rank
 const DOTS_MAX = 600
-const RANK_HEIGHT = 380
+const RANK_HEIGHT = 490
 const TABLE_MAX = 1_000 // rows of the page's table; nodes.csv has the rest
-const NAME_CHARACTERS = 13
+const NAME_CHARACTERS = 15
 
 type Metric = 'auc' | 'accuracy'
 const METRIC_WORDS: Record<Metric, string> = { auc: 'AUC', accuracy: 'Accuracy' }
@@ -65,7 +65,7 @@ function named(dots: readonly Dot[], median: number): string {
     return `<line class="rule" x1="${BOX.left}" x2="${x(value)}" y1="${y}" y2="${y}"/><text x="${BOX.left - 8}" y="${y}" dy="4" text-anchor="end">${esc(name)}</text><circle class="${classOf(node)}" cx="${x(value)}" cy="${y}" r="5"><title>${esc(titleOf(node, value))}</title></circle>`
   })
   const middle = `<line class="median" x1="${x(median)}" x2="${x(median)}" y1="${BOX.top}" y2="${bottom}"/>`
-  return `<svg viewBox="0 0 ${BOX.width} ${bottom + BOX.bottom - 12}" role="img" aria-label="One dot per hospital">${grid.join('')}${middle}${rows.join('')}</svg>`
+  return `<svg class="wide" viewBox="0 0 ${BOX.width} ${bottom + BOX.bottom - 12}" role="img" aria-label="One dot per hospital">${grid.join('')}${middle}${rows.join('')}</svg>`
 }
 
 function ranked(dots: readonly Dot[], median: number): string {
@@ -90,7 +90,7 @@ function ranked(dots: readonly Dot[], median: number): string {
   })
   const middle = `<line class="median" x1="${left}" x2="${BOX.width - BOX.right}" y1="${y(median)}" y2="${y(median)}"/>`
   const axis = `<text x="${BOX.width - BOX.right}" y="${bottom + 33}" text-anchor="end">% of hospitals, best first${every > 1 ? `; every ${every}th drawn` : ''}</text>`
-  return `<svg viewBox="0 0 ${BOX.width} ${bottom + 38}" role="img" aria-label="One dot per hospital, best first">${grid.join('')}${middle}${below.join('')}${marks.join('')}${axis}</svg>`
+  return `<svg class="wide" viewBox="0 0 ${BOX.width} ${bottom + 38}" role="img" aria-label="One dot per hospital, best first">${grid.join('')}${middle}${below.join('')}${marks.join('')}${axis}</svg>`
 }
 
 function titleOf(node: NodeSummary, value: number): string {

@@ -12,7 +12,7 @@ export function ticks(low: number, high: number, wanted: number): number[] {
 /** Powers of ten within a range, with 2 and 5 times them where there are few. */
 export function logTicks(low: number, high: number): number[] {
   const [from, to] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))]
-  const factors = to - from <= 2 ? [1, 2, 5] : [1]
+  const factors = to - from <= 3 ? [1, 2, 5] : [1]
   const all = Array.from({ length: to - from + 1 }, (_, i) => factors.map((factor) => clean(factor * 10 ** (from + i))))
   return all.flat().filter((value) => value >= low * 0.999 && value <= high * 1.001)
 }

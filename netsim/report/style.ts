@@ -28,7 +28,7 @@ figcaption{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 12px;
 .unit{color:var(--soft);font-size:12.5px}
 .legend{display:flex;flex-wrap:wrap;gap:0 14px;font-size:12.5px;color:var(--soft);min-height:20px;margin:2px 0 4px}
 .legend b{color:var(--ink);font-weight:600;font-variant-numeric:tabular-nums}
-.legend .when{margin-left:auto}
+svg text.when{fill:var(--ink);font-weight:600}
 .legend i{display:inline-block;width:14px;height:0;border-top:2.5px solid;margin-right:5px;vertical-align:middle}
 .legend i.dot{width:9px;height:9px;border:0;border-radius:50%;background:currentColor}
 .legend i.hollow{width:9px;height:9px;border:1.5px solid;border-radius:50%}
@@ -43,7 +43,7 @@ svg .curve{fill:none;stroke-width:1.9;stroke-linejoin:round;stroke-linecap:round
 .f0{fill:var(--c0)}.f1{fill:var(--c1)}.f2{fill:var(--c2)}.f3{fill:var(--c3)}
 .band{fill:var(--band)}.cursor{stroke:var(--soft);stroke-width:1;visibility:hidden}.at{visibility:hidden;stroke:var(--card);stroke-width:1.5}
 .plot{touch-action:pan-y;cursor:crosshair}.plot:focus-visible{outline:2px solid var(--c0);outline-offset:2px;border-radius:4px}
-.link{stroke:var(--soft);stroke-width:.7;opacity:.28}
+.link{stroke:var(--soft);stroke-width:.7;opacity:.3}.dense .link{opacity:.09}
 .node{fill:var(--c0);stroke:var(--card);stroke-width:1}.node.down{fill:var(--card);stroke:var(--soft);stroke-width:1.5}.node.adv{fill:var(--bad)}
 .seed{fill:var(--c0);opacity:.28}.whisker{stroke:var(--c0);stroke-width:2.2}.middle{fill:var(--c0);stroke:var(--card);stroke-width:1.5}
 .median{stroke:var(--soft);stroke-dasharray:3 3}
@@ -56,14 +56,14 @@ tbody tr:last-child td{border-bottom:0}tbody tr:hover{background:var(--mark)}
 th{color:var(--soft);font-weight:600;font-size:12.5px;position:sticky;top:0;background:var(--card);z-index:1}
 .n{text-align:right;font-variant-numeric:tabular-nums}
 th button{all:unset;cursor:pointer}th button:focus-visible{outline:2px solid var(--c0)}
-th button::after{content:"";display:inline-block;width:1.1em;text-align:center}
-th[aria-sort=ascending] button::after{content:"↑"}th[aria-sort=descending] button::after{content:"↓"}
+th button::after,th.n button::before{content:"";display:inline-block;width:1.1em;text-align:center}th.n button::after{width:0}
+th[aria-sort=ascending]:not(.n) button::after,th.n[aria-sort=ascending] button::before{content:"↑"}th[aria-sort=descending]:not(.n) button::after,th.n[aria-sort=descending] button::before{content:"↓"}
 code,pre{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 code{overflow-wrap:anywhere;white-space:normal}
 pre{margin:0;padding:12px 14px;overflow-x:auto;max-height:480px}
 details summary{cursor:pointer;padding:10px 14px;font-weight:600}
 details{background:var(--card);border:1px solid var(--line);border-radius:10px;margin-top:14px}
 footer{color:var(--soft);font-size:13px;padding-top:28px;padding-bottom:40px}
-@media (max-width:560px){header,main,footer{padding-left:12px;padding-right:12px}header{padding-top:20px}h1{font-size:21px}th,td{padding:6px 9px}.tiles{grid-template-columns:repeat(2,1fr)}}
+@media (max-width:560px){.wide text{font-size:17px}header,main,footer{padding-left:12px;padding-right:12px}header{padding-top:20px}h1{font-size:21px}th,td{padding:6px 9px}.tiles{grid-template-columns:repeat(2,1fr)}}
 @media print{body{background:#fff}figure,.card{break-inside:avoid}.tall{max-height:none}}
 `

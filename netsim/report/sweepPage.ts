@@ -119,6 +119,7 @@ function meanCurves(arms: readonly Arm[]): string {
         unit: 'mean over seeds',
         series,
         scale: 'linear',
+        isCount: false,
         limits: isShare ? [0, 1] : [0, Number.POSITIVE_INFINITY],
       },
     ]

@@ -88,7 +88,7 @@ function drawn({ title, unit, series, limits }: Chart, { samples }: SimulationRe
       height: PLOT.height,
       yRange: [low, high],
       customXAxisTicks: ticks(0, span / time.seconds, 6),
-      customYAxisTicks: ticks(low, high, 4),
+      customYAxisTicks: ticks(low, high, 6),
       formatter: (value) => tickText(Number(value)),
       lineFormatter: ({ index, plotX: x, plotY: y }) => {
         if (index === 0) curve++

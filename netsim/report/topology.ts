@@ -3,9 +3,10 @@ import type { NodeSummary, SimulationResult } from '../result.ts'
 import { esc } from './html.ts'
 import { figure } from './numbers.ts'
 
-const BOX = { size: 440, margin: 22 } as const
+const BOX = { size: 560, margin: 24 } as const
 const STEPS = 160 // beyond it, 200 nodes move by less than a pixel
 const DENSE = 0.8 // share of all possible links from which forces show nothing
+const DENSE_LINKS = 400 // more are drawn paler
 const NAMED_MAX = 14 // more names cover the links
 
 type Topology = SimulationResult['topology']
@@ -108,7 +109,7 @@ export function topologyPicture({ topology, nodes, scenario }: SimulationResult)
       : ''
   return `<figure><figcaption><h3>Topology</h3><span class="unit">${esc(scenario.network.topology.kind)}, ${topology.links.length} links drawn${partly}</span></figcaption>
 <div class="legend">${legendOf(nodes.slice(0, topology.nodes))}</div>
-<svg viewBox="0 0 ${BOX.size} ${BOX.size}" role="img" aria-label="Topology: ${topology.nodes} nodes">${links}${marks.join('')}</svg></figure>`
+<svg class="wide${topology.links.length > DENSE_LINKS ? ' dense' : ''}" viewBox="0 0 ${BOX.size} ${BOX.size}" role="img" aria-label="Topology: ${topology.nodes} nodes">${links}${marks.join('')}</svg></figure>`
 }
 
 function mark(x: string, y: string, radius: number, node: NodeSummary | undefined, i: number): string {
