@@ -45,7 +45,7 @@ export function replayCommand({ simulate }: Engine): Command {
       }
       const verdict = compare(stored.result, again, meeting)
       const lines = verdict.same ? verdict.lines : [...verdict.lines, ...(await whatDiffers(stored.result, again))]
-      process.stdout.write(`${lines.join('\n')}\n`)
+      process.stdout.write(`${[...lines, ...brokenAgain(again)].join('\n')}\n`)
       if (!verdict.same) process.exitCode = EXIT.failed
     })
 }
@@ -76,6 +76,15 @@ export class Meeting {
   isOver({ outcome }: SimulationResult): boolean {
     return outcome === 'interrupted' && this.sameUntil >= (this.#stored.at(-1)?.event ?? 0)
   }
+}
+
+/** A replay of a failed check shows it again. */
+function brokenAgain({ checks }: SimulationResult): string[] {
+  return checks.flatMap(({ name, failure }) =>
+    failure === null
+      ? []
+      : [`the check fails: ${name}: event ${failure.event}, ${failure.seconds} s: ${failure.message}`],
+  )
 }
 
 interface Verdict {

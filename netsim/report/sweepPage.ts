@@ -9,7 +9,7 @@ import { lineChart, type TimeAxis } from './lineChart.ts'
 import { CURVES, type CurveKey } from './measures.ts'
 import { figure, niceStep, ticks, tickText, timeUnit } from './numbers.ts'
 
-const BOX = { width: 440, right: 16, top: 6, row: 24, bottom: 24 } as const
+const BOX = { width: 400, right: 16, top: 6, row: 24, bottom: 24 } as const
 const LABEL_CHARACTERS_MAX = 26
 const CHARACTER_WIDTH = 6.4 // of the labels' font, about
 const CURVES_MAX = 4 // colours that can be told apart
