@@ -6,7 +6,7 @@ const figure = (v) => {
   if (v === null) return '–'
   const a = Math.abs(v)
   if (a === 0) return '0'
-  if (a < 0.0005) return v.toExponential(1)
+  if (a < 0.00005) return v.toExponential(1)
   if (a < 1) return v.toFixed(a < 0.01 ? 5 : 4)
   if (a < 1e4) return String(Number(v.toPrecision(4)))
   const k = Math.min(4, Math.floor(Math.log10(a) / 3))

@@ -33,7 +33,7 @@ export function figure(value: number | null | undefined): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '–'
   const size = Math.abs(value)
   if (size === 0) return '0'
-  if (size < 0.0005) return value.toExponential(1).replace('-', '−').replace('e−', ' × 10^−')
+  if (size < 0.00005) return value.toExponential(1).replace('-', '−').replace('e−', ' × 10^−')
   if (size < 1) return minus(value.toFixed(size < 0.01 ? 5 : 4))
   if (size < 10_000) return minus(Number.isInteger(value) ? String(value) : Number(value.toPrecision(4)).toString())
   const step = Math.min(PREFIXES.length - 1, Math.floor(Math.log10(size) / 3))
@@ -44,7 +44,7 @@ export function figure(value: number | null | undefined): string {
 export function tickText(value: number): string {
   const size = Math.abs(value)
   if (size >= 10_000) return figure(value)
-  if (size > 0 && size < 0.0005) return figure(value)
+  if (size > 0 && size < 0.00005) return figure(value)
   return minus(String(clean(value)))
 }
 
