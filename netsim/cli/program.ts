@@ -34,11 +34,18 @@ export async function main(argv: readonly string[], engine: Engine): Promise<voi
     listCommand(),
   ])
     program.addCommand(sub)
+  process.stdout.on('error', endQuietly)
   try {
     await program.parseAsync(argv)
   } catch (error) {
     fail(error)
   }
+}
+
+/** Whoever reads our output, `head` for one, may have enough of it. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
 }
 
 /** One line on standard error and exit code 1. A stack trace is for our own bugs, and only where asked for. */

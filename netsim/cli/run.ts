@@ -49,7 +49,8 @@ export function runCommand({ simulate }: Engine): Command {
       const provenance = await provenanceOf(process.argv.slice(2))
       const checkpoints = new Checkpoints()
       const line = new ProgressLine()
-      const result = await interruptible(
+      const startMs = performance.now()
+      const simulated = await interruptible(
         (signal) =>
           simulate({
             scenario,
@@ -62,7 +63,9 @@ export function runCommand({ simulate }: Engine): Command {
           }),
         () => line.say('stopping; what is known is written (Ctrl-C again ends at once)'),
       ).finally(() => line.clear())
-      await writeRun(folder, { ...result, provenance }, checkpoints.list(), baseFolder)
+      const realSeconds = (performance.now() - startMs) / 1000 // the engine has no clock
+      const result = { ...simulated, realSeconds, provenance }
+      await writeRun(folder, result, checkpoints.list(), baseFolder)
       print(result, folder)
     })
 }

@@ -17,7 +17,10 @@ export function serveRuns(simulate: Simulate): void {
 async function answer(simulate: Simulate, job: Job): Promise<Answer> {
   try {
     const { parameters, ...options } = job
-    return { record: recordOf(await simulate(options), parameters) }
+    const startMs = performance.now()
+    const result = await simulate(options)
+    const realSeconds = (performance.now() - startMs) / 1000 // the engine has no clock
+    return { record: recordOf({ ...result, realSeconds }, parameters) }
   } catch (error) {
     const code = error instanceof ConsiliumError ? error.code : 'internal'
     return { error: { code, message: messageOf(error) } }

@@ -90,7 +90,7 @@ function ranked(dots: readonly Dot[], median: number): string {
   })
   const middle = `<line class="median" x1="${left}" x2="${BOX.width - BOX.right}" y1="${y(median)}" y2="${y(median)}"/>`
   const axis = `<text x="${BOX.width - BOX.right}" y="${bottom + 33}" text-anchor="end">% of hospitals, best first${every > 1 ? `; every ${every}th drawn` : ''}</text>`
-  return `<svg class="wide" viewBox="0 0 ${BOX.width} ${bottom + 38}" role="img" aria-label="One dot per hospital, best first">${grid.join('')}${middle}${below.join('')}${marks.join('')}${axis}</svg>`
+  return `<svg class="wide rank" viewBox="0 0 ${BOX.width} ${bottom + 38}" role="img" aria-label="One dot per hospital, best first">${grid.join('')}${middle}${below.join('')}${marks.join('')}${axis}</svg>`
 }
 
 function titleOf(node: NodeSummary, value: number): string {

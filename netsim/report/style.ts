@@ -45,6 +45,7 @@ svg .curve{fill:none;stroke-width:1.9;stroke-linejoin:round;stroke-linecap:round
 .plot{touch-action:pan-y;cursor:crosshair}.plot:focus-visible{outline:2px solid var(--c0);outline-offset:2px;border-radius:4px}
 .link{stroke:var(--soft);stroke-width:.7;opacity:.3}.dense .link{opacity:.09}
 .node{fill:var(--c0);stroke:var(--card);stroke-width:1}.node.down{fill:var(--card);stroke:var(--soft);stroke-width:1.5}.node.adv{fill:var(--bad)}
+.rank .node{stroke-width:0}.rank .node.down{stroke-width:1.2}
 .seed{fill:var(--c0);opacity:.28}.whisker{stroke:var(--c0);stroke-width:2.2}.middle{fill:var(--c0);stroke:var(--card);stroke-width:1.5}
 .median{stroke:var(--soft);stroke-dasharray:3 3}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:10px}

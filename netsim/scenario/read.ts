@@ -54,10 +54,12 @@ export function scenarioText(scenario: Scenario): string {
 
 function plain(text: string, fileName: string): unknown {
   try {
-    return parse(text, { strict: true })
+    const value: unknown = parse(text, { strict: true })
+    if (typeof value === 'object' && value !== null) return value
   } catch {
-    return parseYaml(text, { ...FILE, fileName }) // says what is wrong, with its line
+    // said below
   }
+  return parseYaml(text, { ...FILE, fileName }) // says what is wrong, with its line
 }
 
 function checkFirstLine(text: string, fileName: string): void {

@@ -161,6 +161,15 @@ it('new and ls: a scenario to begin from, never over a file; the scenarios that 
     assert.match(out, /^fanout +100 +off +To how many others should a node send each update\?$/m)
   }))
 
+it('a reader that has enough of the output ends a command without a word', () =>
+  inFolder(async (cwd) => {
+    await writeFile(join(cwd, 'mine.yaml'), SCENARIO.replace('30', '15000'))
+    await command(cwd, 'run', 'mine.yaml', '--out', 'here')
+    const { child, ended } = start(cwd, ['explain', 'here', '--node', '3'])
+    child.stdout?.once('data', () => child.stdout?.destroy())
+    assert.is((await ended).err, '')
+  }))
+
 it('every command has --help with an example', () =>
   inFolder(async (cwd) => {
     for (const name of ['run', 'sweep', 'merge', 'compare', 'replay', 'explain', 'new', 'ls'])

@@ -181,6 +181,26 @@ it('the scenario that "new" writes is a scenario, and explains every key', () =>
   assert.equal(missing, [])
 })
 
+/** Keys, and commented-out keys with the deeper comment lines below them. */
+const CHOICES = /^( *)(?:# (\w+):.*(?:\n\1# {2,}.*)*|(\w+):.*)/gm
+
+it('what the scenario that "new" writes shows as other choices are valid choices', () => {
+  const paths = new Set(knownPaths())
+  let section = ''
+  let tried = 0
+  for (const [block, margin = '', shown, plain] of templateText.matchAll(CHOICES)) {
+    const key = shown ?? plain ?? ''
+    if (margin === '' && !block.startsWith('#')) section = key
+    const path = margin === '' ? key : `${section}.${key}`
+    if (!block.trimStart().startsWith('#') || !paths.has(path)) continue
+    const value = (parse(block.replaceAll(/^ *# /gm, '')) as Record<string, unknown>)[key]
+    const isNone = JSON.stringify(value) === '{"kind":"none"}'
+    parseScenario(templateText, path, { [path]: value, ...(isNone ? { learner: { kind: 'null' } } : {}) })
+    tried++
+  }
+  assert.is(tried, 25)
+})
+
 it('each scenario that comes along is valid, and answers a question in its first line', async () => {
   const names = await readdir(SCENARIOS)
   assert.ok(names.length >= 8)
@@ -189,6 +209,14 @@ it('each scenario that comes along is valid, and answers a question in its first
     assert.match(question, /\?$/)
     assert.ok(end.seconds <= 600, `${name} is to take seconds`)
   }
+})
+
+it('an empty or broken file is told as such, with parameters too', () => {
+  assert.match(refused(() => parseScenario('', 's.yaml', { 'gossip.fanout': 3 })).message, /s\.yaml: the file is empty/)
+  assert.match(
+    refused(() => parseScenario('a: [', 's.yaml', { 'gossip.fanout': 3 })).message,
+    /s\.yaml: line 1: not valid YAML/,
+  )
 })
 
 it('a file that is not there is said to be so', async () => {

@@ -40,6 +40,7 @@ it('npm pack gives a package that installs in an empty folder without dev depend
     })
     const command = join(empty, 'node_modules', '.bin', 'consilium')
     assert.is((await run(command, ['--version'])).stdout.trim(), VERSION)
+    assert.match((await run(`${command}-netsim`, ['ls'])).stdout, /^baseline +20 /m)
     const home = join(folder, 'home')
     const { stdout } = await run(command, ['init', '--name', 'Packed', '--home', home, '--json'])
     assert.match((JSON.parse(stdout) as { card: string }).card, /^consilium-card-1:/)
