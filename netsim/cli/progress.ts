@@ -3,7 +3,7 @@ import { duration } from '../../src/cli/output.ts'
 import type { Progress } from '../options.ts'
 
 const REFRESH_MS = 100 // ten times a second looks live and costs nothing
-const BAR_COLUMNS = 24
+const BAR_COLUMNS = 16 // the line fits 80 with it
 const RATE_WINDOW_MS = 5_000 // speed over the last seconds: a start that compiles says little of the rest
 
 /** Where lines are drawn: `process.stderr`, or a stand-in in tests. */

@@ -225,7 +225,7 @@ it('progress: on a terminal a bar with pace and time left, ten times a second at
   assert.equal(draw(false), [])
   const drawn = draw(true)
   assert.is(drawn.length, 21)
-  assert.match(drawn.at(-1) ?? '', /█{12}·{12} 50 % {2}50 s virtual in 2 s {2}30 k events\/s, 2 s left$/)
+  assert.match(drawn.at(-1) ?? '', /█{8}·{8} 50 % {2}50 s virtual in 2 s {2}30 k events\/s, 2 s left$/)
 })
 
 it.run()
