@@ -46,5 +46,8 @@ export interface SimulateOptions {
   readonly onExplain?: (line: ExplainLine) => void
 }
 
-/** Runs a scenario. Errors: those of reading its files, as `ConsiliumError`. */
+/**
+ * Runs a scenario. `provenance` and `realSeconds` are the caller's to fill in: the engine has no clock. Errors: those of reading its files,
+ * as `ConsiliumError`.
+ */
 export type Simulate = (options: SimulateOptions) => Promise<SimulationResult>

@@ -175,7 +175,7 @@ const learner = v.variant(
     alternative({ kind: literal('linear') }), // least squares in a few lines
     alternative({ kind: literal('null') }), // the protocol alone
   ],
-  kinds('a learner', ['kernels', 'tfjs', 'linear', 'null']),
+  kinds('a learner', ['kernels', 'tfjs', 'linear', "'null' in quotes"]),
 )
 
 export const ATTACKS = [

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runStudy } from '../../netsim/members/run.ts'
+import { type Estimate, estimate, mean } from '../../netsim/statistics.ts'
 import { table } from '../../src/cli/output.ts'
 import { parseStudy, type Study } from '../../src/config/study.ts'
 import { utf8 } from '../../src/core/bytes.ts'
@@ -31,13 +32,6 @@ export interface SeedResult {
   readonly seed: number
   readonly clinics: readonly string[]
   readonly aucs: Readonly<Record<ArmName, readonly number[]>>
-}
-
-/** A mean over seeds with its 95 % interval. */
-export interface Estimate {
-  readonly mean: number
-  readonly low: number
-  readonly high: number
 }
 
 /** Gossip against each baseline: two figures on the mean over clinics, one per clinic against training alone. */
@@ -155,27 +149,8 @@ const clinicsOf = (results: readonly SeedResult[]): readonly string[] => results
 const seedsOf = (results: readonly SeedResult[]): string => `${results.length} seeds`
 const meanOf = (results: readonly SeedResult[], arm: ArmName): number =>
   mean(results.map(({ aucs }) => mean(aucs[arm])))
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
 function signed({ mean, low, high }: Estimate): string {
   const sign = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(4)}`
   return `${sign(mean)} (${sign(low)} to ${sign(high)})`
-}
-
-/** Student's interval for the mean of paired differences; the seeds are independent deals. */
-export function estimate(differences: readonly number[]): Estimate {
-  const n = differences.length
-  const centre = mean(differences)
-  const variance = differences.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (n - 1)
-  const half = studentQuantile(n - 1) * Math.sqrt(variance / n)
-  return { mean: centre, low: centre - half, high: centre + half }
-}
-
-/** The 97.5 % point of Student's t (Abramowitz and Stegun 1964, 26.7.5): within 0.1 % from 8 degrees of freedom on. */
-export function studentQuantile(freedom: number): number {
-  const z = 1.959964 // of the normal distribution
-  const first = (z ** 3 + z) / 4
-  const second = (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96
-  const third = (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384
-  return z + first / freedom + second / freedom ** 2 + third / freedom ** 3
 }

@@ -2,7 +2,7 @@
 import { isBuiltin } from 'node:module'
 import { posix } from 'node:path'
 import ts from 'typescript'
-import { COMPUTED_IMPORTS, EXCEPTIONS, FOLDERS, type FolderRule, NETSIM, TOP_FILES } from './table.ts'
+import { BARRELS, COMPUTED_IMPORTS, EXCEPTIONS, FOLDERS, type FolderRule, NETSIM, TOP_FILES } from './table.ts'
 import { at, type House, type HouseFile, type Rule, type Violation, walk } from './tree.ts'
 
 /** One import: a statement, a type, a call of `import()`, or a URL relative to the module. */
@@ -149,11 +149,13 @@ function isComputedAllowed(file: HouseFile): boolean {
 }
 
 function barrelsOf(file: HouseFile): Violation[] {
-  if (file.path === 'src/index.ts' || file.area === 'test') return []
+  if (BARRELS.includes(file.path) || file.area === 'test') return []
   const passedOn = file.ast.statements.filter(
     (node) => ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined,
   )
-  return passedOn.map((node) => at(file, node, 'src/index.ts is the only barrel: import the name where it is used'))
+  return passedOn.map((node) =>
+    at(file, node, `only ${BARRELS.join(' and ')} are barrels: import the name where it is used`),
+  )
 }
 
 /** Strongly connected groups of files, each as one cycle through the group, the first file repeated at the end. */

@@ -86,12 +86,16 @@ export const COMPUTED_IMPORTS: readonly { file: string; because: string }[] = [
   { file: 'src/learn/tfjsLearner.ts', because: 'tfjs-node is optional, and the compiler must not look for its types' },
 ]
 
+/** The files that pass on names of others: what programs outside may import. */
+export const BARRELS: readonly string[] = ['src/index.ts', 'netsim/index.ts']
+
 /** What netsim, the other shell, may import from `src/`. */
 export const NETSIM: FolderRule = {
-  ours: [...PURE, 'config', 'learn', 'data', 'training', 'store/memoryStore.ts'],
-  npm: ['simple-ascii-chart', 'valibot', 'yaml'],
+  ours: [...PURE, 'config', 'learn', 'data', 'training', 'store/memoryStore.ts', 'cli/output.ts'],
+  npm: ['commander', 'simple-ascii-chart', 'valibot', 'yaml'],
   node: true,
-  because: 'drives the same machine in virtual time, so nothing with sockets, disks or a real clock',
+  because:
+    "drives the same machine in virtual time, so nothing with sockets, disks or a real clock; its command line prints as the daemon's does",
 }
 
 /** Files of netsim that may look at the real clock. A trailing slash stands for all files of a folder. */

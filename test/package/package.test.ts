@@ -43,6 +43,7 @@ it('npm pack gives a package that installs in an empty folder without dev depend
     const kernels = pathToFileURL(join(empty, 'node_modules', 'consilium', 'dist/src/learn/kernels/kernels.js')).href
     const load = `import("${kernels}").then(({ Kernels }) => console.log(new Kernels().alloc(1) > 0))`
     assert.is((await run(process.execPath, ['-e', load], { cwd: empty })).stdout.trim(), 'true')
+    assert.match((await run(`${command}-netsim`, ['ls'])).stdout, /^baseline +20 /m)
     const home = join(folder, 'home')
     const { stdout } = await run(command, ['init', '--name', 'Packed', '--home', home, '--json'])
     assert.match((JSON.parse(stdout) as { card: string }).card, /^consilium-card-1:/)

@@ -1,0 +1,60 @@
+/** The command `consilium-netsim`: its subcommands, and how a failure ends. */
+import { Command } from 'commander'
+import { VERSION } from '../../src/config/version.ts'
+import { ConsiliumError, messageOf } from '../../src/core/errors.ts'
+import { type Engine, EXIT } from './command.ts'
+import { compareCommand } from './compare.ts'
+import { explainCommand } from './explain.ts'
+import { mergeCommand } from './merge.ts'
+import { listCommand, newCommand } from './new.ts'
+import { replayCommand } from './replay.ts'
+import { runCommand } from './run.ts'
+import { sweepCommand } from './sweep.ts'
+
+/** Runs one command; `argv` is `process.argv`. Never throws: an error sets `process.exitCode`; a wrong option ends the process (commander). */
+export async function main(argv: readonly string[], engine: Engine): Promise<void> {
+  const program = new Command('consilium-netsim')
+    .description(
+      'The network of hospitals, simulated: the machine of the daemon in virtual time, from a scenario file.',
+    )
+    .version(VERSION)
+    .showHelpAfterError('(--help shows what is allowed)')
+    .addHelpText(
+      'after',
+      '\nFirst steps:\n  $ consilium-netsim ls                            (scenarios that come along)\n  $ consilium-netsim run baseline --seed 7\n  $ consilium-netsim sweep fanout --param gossip.fanout=1,3,5 --seeds 20\n  $ consilium-netsim new mine.yaml                 (a scenario of your own)',
+    )
+  for (const sub of [
+    runCommand(engine),
+    sweepCommand(engine),
+    mergeCommand(),
+    compareCommand(),
+    replayCommand(engine),
+    explainCommand(engine),
+    newCommand(),
+    listCommand(),
+  ])
+    program.addCommand(sub)
+  process.stdout.on('error', endQuietly)
+  try {
+    await program.parseAsync(argv)
+  } catch (error) {
+    fail(error)
+  }
+}
+
+/** Whoever reads our output, `head` for one, may have enough of it. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+}
+
+/** One line on standard error and exit code 1. A stack trace is for our own bugs, and only where asked for. */
+function fail(error: unknown): void {
+  const known = error instanceof ConsiliumError
+  const message = known
+    ? messageOf(error)
+    : `an error of Consilium itself: ${messageOf(error)} (set CONSILIUM_DEBUG=1 for details, and please report it)`
+  process.stderr.write(`consilium-netsim: ${message}\n`)
+  if (!known && process.env.CONSILIUM_DEBUG === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+  process.exitCode = EXIT.failed
+}

@@ -1,0 +1,11 @@
+/** `consilium-netsim` with the engine of the tests. FAKE_PART_AT: the event from which its trace is another one. FAKE_SLOW_MS: per sample. */
+import { setTimeout } from 'node:timers/promises'
+import { main } from '../../netsim/cli/program.ts'
+import { fakeSimulate } from './fakeSimulate.ts'
+
+const partAt = Number(process.env.FAKE_PART_AT ?? Number.POSITIVE_INFINITY)
+const slowMs = Number(process.env.FAKE_SLOW_MS ?? 0)
+await main(process.argv, {
+  simulate: (options) => fakeSimulate(options, partAt, slowMs > 0 ? () => setTimeout(slowMs) : undefined),
+  worker: new URL('./fakeWorker.ts', import.meta.url).href,
+})
