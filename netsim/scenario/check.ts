@@ -16,8 +16,26 @@ export function complaintOf(scenario: Scenario): Complaint | null {
     dataFault(scenario) ??
     adversaryFault(scenario) ??
     faultsFault(scenario) ??
+    livenessFault(scenario) ??
     endFault(scenario)
   )
+}
+
+function livenessFault({ liveness, end, ledger }: Scenario): Complaint | null {
+  const { fromSeconds } = liveness
+  for (const key of ['convergeSeconds', 'finalSeconds'] as const) {
+    const after = liveness[key]
+    if (after === null) continue
+    const path = ['liveness', key]
+    if (fromSeconds === null)
+      return wrong(path, `${given(after)} without liveness.fromSeconds: say from when on there are no faults`)
+    if (key === 'finalSeconds' && ledger === 'off')
+      return wrong(path, `${given(after)}, and with ledger: off nothing becomes final: say null`)
+    if (fromSeconds + after <= end.seconds) continue
+    const most = end.seconds - fromSeconds
+    return wrong(path, `${given(after)}, at most ${most} is allowed: it ends at ${end.seconds} seconds`)
+  }
+  return null
 }
 
 const wrong = (path: Path, message: string): Complaint => ({ path, message })
