@@ -22,6 +22,7 @@ export class CrowdChecks {
   readonly #fleet: Fleet
   readonly #rule: MergeRule & { readonly ageRoundsMax: number }
   #seen = 0
+  #calm: Uint32Array | null = null
 
   constructor(clock: Clock, fleet: Fleet, rule: MergeRule & { readonly ageRoundsMax: number }) {
     this.merges = new Check('a merge equals its recomputation from its inputs', clock)
@@ -76,25 +77,23 @@ export class CrowdChecks {
     )
   }
 
-  /** `ageRoundsMax` rounds after faults stopped everybody has somebody else's update in its merges, and rounds lie close together. */
+  /** Faults have stopped: from here on it is counted who merges what others publish. */
+  calm(crowd: Crowd, nodes: number): void {
+    this.#calm = Uint32Array.from({ length: nodes }, (_, node) => crowd.togetherOf(node))
+  }
+
+  /** Everybody who goes on has merged somebody else's update since; where nobody but it goes on, nothing is published any more. */
   converge(crowd: Crowd, nodes: number): void {
-    const up: number[] = []
-    for (let node = 0; node < nodes; node++) if (crowd.isUp(node)) up.push(node)
-    const rounds = up.map((node) => crowd.roundsOf(node)?.round ?? 0).sort((a, b) => a - b)
-    const median = rounds[rounds.length >> 1] ?? 0
-    for (const node of up) {
-      const own = crowd.roundsOf(node)
-      if (own === null) continue
-      const { round, phase } = own
-      const ended = phase === 'ended'
-      this.converged.that(
-        crowd.inputsOf(node) > 1,
-        node,
-        () => `in round ${round} nobody else's update is in its merge`,
-      )
-      this.converged.that(ended || Math.abs(round - median) <= this.#rule.ageRoundsMax, node, () => {
-        return `is in round ${round}, the median is ${median}`
-      })
+    const calm = this.#calm
+    if (calm === null) return
+    const going: number[] = []
+    for (let node = 0; node < nodes; node++) if (crowd.roundsOf(node)?.phase !== 'ended') going.push(node)
+    if (2 * going.length < nodes) return
+    for (const node of going) {
+      const round = crowd.roundsOf(node)?.round
+      this.converged.that(crowd.isUp(node), node, () => 'is down, though faults have stopped')
+      const merged = crowd.togetherOf(node) - (calm[node] as number)
+      this.converged.that(merged > 0, node, () => `in round ${round} it has merged nobody else's update since`)
     }
   }
 }

@@ -100,8 +100,8 @@ export class Crowd {
   /** When the round of each node starts, or started. */
   readonly #startMs: Float64Array
   readonly #merges: Uint32Array
-  /** How many inputs the newest merge of each node had. */
-  readonly #inputs: Uint16Array
+  /** How many merges of each node had an update of somebody else. */
+  readonly #together: Uint32Array
   readonly #spare: Update[] = []
   // of one merge; as many as `Exchange.inputs` gives at most
   readonly #slots = new Uint32Array(LIMITS.updateParentsMax)
@@ -127,7 +127,7 @@ export class Crowd {
     this.#starts = new Int32Array(nodes)
     this.#startMs = new Float64Array(nodes)
     this.#merges = new Uint32Array(nodes)
-    this.#inputs = new Uint16Array(nodes)
+    this.#together = new Uint32Array(nodes)
     this.#first = fleet.initial(taggedDigest('seed', utf8('netsim')))
     this.#trainedKind = clock.handler((node, start) => this.#trained(node, start))
     this.#arriveKind = clock.handler((to, number) => this.#arrive(to, number))
@@ -148,9 +148,9 @@ export class Crowd {
     return this.#merges[node] as number
   }
 
-  /** Of the newest merge of `node`, the own update included. */
-  inputsOf(node: number): number {
-    return this.#inputs[node] as number
+  /** Merges of `node` that had somebody else's update. */
+  togetherOf(node: number): number {
+    return this.#together[node] as number
   }
 
   roundsOf(node: number): Rounds<number, Slot> | null {
@@ -277,7 +277,7 @@ export class Crowd {
     fleet.merge(result, slot, this.#slots, this.#shares, count)
     this.counts.merges++
     this.#merges[node] = (this.#merges[node] as number) + 1
-    this.#inputs[node] = count
+    if (count > 1) this.#together[node] = (this.#together[node] as number) + 1
     this.counts.inputs += count
     this.counts.others += count - 1
     trace.number(clock.elapsedMs)

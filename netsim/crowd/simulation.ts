@@ -171,6 +171,7 @@ export class CrowdSimulation {
     this.#clock.after(fromSeconds * 1000, () => {
       this.#divide(null)
       this.#wires.calm()
+      this.#checks.calm(this.#crowd, this.#world.nodes)
     })
     if (convergeSeconds === null) return
     this.#clock.after((fromSeconds + convergeSeconds) * 1000, () => this.#checkConverged())

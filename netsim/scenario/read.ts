@@ -5,7 +5,7 @@ import { oneLine, parseYaml, readValue } from '../../src/config/yaml.ts'
 import { ConsiliumError, messageOf } from '../../src/core/errors.ts'
 import { complaintOf } from './check.ts'
 import { type Parameters, withParameters } from './parameters.ts'
-import { type Scenario, scenarioSchema } from './schema.ts'
+import { type Scenario, type ScenarioInput, scenarioSchema } from './schema.ts'
 
 const FILE = { kind: 'scenario', schema: scenarioSchema, check: complaintOf } as const
 
@@ -47,7 +47,7 @@ export function parseScenario(text: string, fileName: string, parameters: Parame
 }
 
 /** A scenario as a file that says all of it, defaults too: read again it is the same. */
-export function scenarioText(scenario: Scenario): string {
+export function scenarioText(scenario: ScenarioInput): string {
   const { question, ...rest } = scenario
   return stringify({ question, ...rest }, { lineWidth: 0 })
 }

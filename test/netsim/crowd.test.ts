@@ -99,7 +99,7 @@ it('who never meets faults no liveness check; who is alone after them does', asy
   assert.is(alone.outcome, 'check-failed')
   const { failure } = checkOf(alone, /once faults stop/)
   assert.is(failure?.seconds, 15)
-  assert.match(failure?.message ?? '', /nobody else's update/)
+  assert.match(failure?.message ?? '', /nobody else's update since/)
 })
 
 it('memory is flat under loss: half of all messages are lost, and what is in memory belongs to somebody', async () => {
