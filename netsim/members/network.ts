@@ -3,6 +3,7 @@ import { invariant } from '../../src/core/errors.ts'
 import type { Clock } from '../clock.ts'
 import { LOST, ORDINARY_WIRES, type Wires, type WiresOptions } from '../wires.ts'
 import type { Topology } from '../world/world.ts'
+import { TOPICS } from './topics.ts'
 
 /** How the modelled network behaves. */
 export interface NetworkOptions extends WiresOptions {
@@ -71,7 +72,7 @@ export class Network<P extends Port> {
     this.#wires = wires
     this.#detectMs = detectMs
     this.#ports = new Array<P | null>(wires.nodes).fill(null)
-    this.#pubsub = new Flood(this, (node) => this.peersOf(node))
+    this.#pubsub = new Flood(this, (node) => this.peersOf(node), [TOPICS.updates])
   }
 
   get wires(): Wires {
@@ -221,14 +222,20 @@ export class Network<P extends Port> {
   }
 }
 
-/** To some of the linked nodes, once; nobody passes anything on. */
+/** To some of the linked nodes. Where not everybody is linked to everybody, what others accept they pass on, but for the topics of `once`. */
 export class Flood<P extends Port> implements Pubsub<P> {
   readonly #network: Network<P>
   readonly #receivers: (from: number, topic: string) => readonly number[]
+  readonly #once: readonly string[]
 
-  constructor(network: Network<P>, receivers: (from: number, topic: string) => readonly number[]) {
+  constructor(
+    network: Network<P>,
+    receivers: (from: number, topic: string) => readonly number[],
+    once: readonly string[],
+  ) {
     this.#network = network
     this.#receivers = receivers
+    this.#once = once
   }
 
   linkUp(): void {}
@@ -237,7 +244,20 @@ export class Flood<P extends Port> implements Pubsub<P> {
   stop(): void {}
 
   publish(from: number, topic: string, bytes: number, deliver: Deliver<P>): void {
-    for (const to of this.#receivers(from, topic))
-      this.#network.send(from, to, bytes + GOSSIP_BYTES, (port) => deliver(port, from, () => undefined))
+    const passedOn = !this.#network.wires.topology.full && !this.#once.includes(topic)
+    this.#send(from, topic, bytes, deliver, passedOn ? new Set([from]) : null)
+  }
+
+  /** `seen`: who has the message already, where it is passed on. */
+  #send(from: number, topic: string, bytes: number, deliver: Deliver<P>, seen: Set<number> | null): void {
+    for (const to of this.#receivers(from, topic)) {
+      this.#network.send(from, to, bytes + GOSSIP_BYTES, (port) => {
+        if (seen?.has(to)) return
+        seen?.add(to)
+        deliver(port, from, (verdict) => {
+          if (seen !== null && verdict === 'accept') this.#send(to, topic, bytes, deliver, seen)
+        })
+      })
+    }
   }
 }

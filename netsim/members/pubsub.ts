@@ -17,10 +17,14 @@ export function spreadingOf<P extends Port>({ scenario, seed }: World): Make<P> 
       return undefined
     case 'fanout':
       return () => (network) =>
-        new Flood(network, (from, topic) => {
-          const peers = network.peersOf(from)
-          return topic === TOPICS.updates ? [...rng.shuffle(Uint32Array.from(peers)).subarray(0, fanout)] : peers
-        })
+        new Flood(
+          network,
+          (from, topic) => {
+            const peers = network.peersOf(from)
+            return topic === TOPICS.updates ? [...rng.shuffle(Uint32Array.from(peers)).subarray(0, fanout)] : peers
+          },
+          [TOPICS.updates],
+        )
     case 'mesh':
       return (clock) => (network) => new Meshed(clock, network, mesh, rng)
   }

@@ -93,8 +93,11 @@ export class StudyRun {
   /** Moves on wherever that is possible now; called after every event that may have changed something. */
   advance(): void {
     const state = this.#context.studies.get(this.id)
-    if (state === undefined || this.#dataset === null) return
+    if (state === undefined) return
     const { phase, retryAtMs } = this.#rounds
+    // the proposal may come back after the own log that tells of the end
+    if (phase === 'idle' && state.ended.has(this.#context.self)) return this.#rounds.wait('ended')
+    if (this.#dataset === null) return
     if (phase === 'idle' || phase === 'statistics') this.#freezeOrOpen(state)
     else if (phase === 'resting' && this.#context.now >= this.#dueMs(state)) this.#startRound(state)
     else if (phase === 'failed' && this.#context.now >= (retryAtMs ?? 0)) this.#open(state)
