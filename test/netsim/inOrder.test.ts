@@ -9,6 +9,7 @@ import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
 import { runOf, studyOf } from '../node/clinics.ts'
+import { postponed } from './postponed.ts'
 import { firstDifference, type ToldRounds, tellRounds } from './tellRounds.ts'
 
 const it = suite('in order')
@@ -58,6 +59,17 @@ it('the second run has the rounds of the first: the same updates, inputs, ages, 
   for (const seed of [2, 3]) assert.is(firstDifference((await ran(seed, again)).told, first.told), null, `seed ${seed}`)
   const free = await ran(2, { commitments: bound(first) })
   assert.is.not(firstDifference(free.told, first.told), null, 'it is the order that makes them equal')
+})
+
+it('one delivery taken a merge later gives other merges', async () => {
+  const first = await uneven
+  const changed = first.orders.map((stages, node) => (node === 0 ? postponed(stages) : stages))
+  const again = ran(2, { commitments: bound(first), orders: changed })
+  const difference = await again.then(
+    ({ told }) => firstDifference(told, first.told),
+    (error: Error) => error.message,
+  )
+  assert.match(difference ?? '', /^node 0, merges|order that it/)
 })
 
 it('where the table has another commitment, training has another seed, and all updates differ', async () => {

@@ -47,6 +47,11 @@ function plainly(name: string, value: unknown): unknown {
   return value instanceof Uint8Array ? toHex(value) : value
 }
 
+/** Whose update of which round was merged, and how old: what depends on the order alone. */
+export function inputsOnly({ merges }: ToldRounds): ToldRounds {
+  return { logged: [], merges: merges.map((line) => line.replace(/ [0-9a-f]{64}:/g, ':')), scalings: [] }
+}
+
 /** The first line in which two differ, with the node; null where they are alike. */
 export function firstDifference(one: readonly ToldRounds[], other: readonly ToldRounds[]): string | null {
   for (let node = 0; node < Math.max(one.length, other.length); node++) {
