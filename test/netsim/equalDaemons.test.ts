@@ -7,9 +7,10 @@ import type { Step } from '../../netsim/members/trace.ts'
 import { parseStudy } from '../../src/config/study.ts'
 import type { Digest } from '../../src/core/ids.ts'
 import { TfjsLearner } from '../../src/learn/tfjsLearner.ts'
+import { crowdMerges, type OtherRun } from './crowdInOrder.ts'
 import { type DaemonRun, runDaemons } from './daemonRun.ts'
 import { postponed } from './postponed.ts'
-import { firstDifference, inputsOnly, type ToldRounds, tellRounds } from './tellRounds.ts'
+import { firstDifference, inputsOnly, type ToldRounds, tellRounds, weighedInputs } from './tellRounds.ts'
 
 const it = suite('equal daemons')
 
@@ -94,6 +95,26 @@ it('updates, inputs, ages, coefficients, merges, measures and scaling of every n
   }
 })
 
+const otherRun = (run: DaemonRun): OtherRun => ({
+  study: run.study,
+  members: run.daemons.map(({ member }) => member),
+  trainRows: run.daemons.map(({ table }) => table.trainRows.length),
+  orders: orders(run),
+})
+
+it('a crowd without a ledger comes to the same rounds, inputs, ages and coefficients', async () => {
+  const run = await daemons
+  const told = run.daemons.map(({ steps }) => weighedInputs(run.id, steps))
+  const other = otherRun(run)
+  assert.equal(await crowdMerges(other), told)
+  const [first = [], ...others] = other.orders
+  const merge = { ...run.study.merge, ageRoundsMax: 3 }
+  for (const change of [{ orders: [postponed(first), ...others] }, { study: { ...run.study, merge } }]) {
+    const changed = await crowdMerges({ ...other, ...change }).catch((error: Error) => error.message)
+    assert.not.equal(changed, told, `${Object.keys(change)} is noticed`)
+  }
+})
+
 /** What is noticed where something is otherwise in netsim: the first difference in `part`, or that it does not come to the end. */
 async function noticed(
   run: DaemonRun,
@@ -130,7 +151,7 @@ it('another table at one node is noticed', async () => {
   const run = await daemons
   const [first, ...others] = run.daemons.map(({ table }) => table)
   assert.ok(first)
-  const values = first.values.with((first.trainRows[0] as number) * first.features.length, 77)
+  const values = first.values.map((value, i) => (i % first.features.length === 0 ? value + 1 : value)) // all a year older
   const tables = [{ ...first, values }, ...others].map((table) => [table])
   assert.match((await noticed(run, { tables })) ?? '', /^node 0, scalings 0:/)
 })

@@ -9,8 +9,9 @@ import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
 import { runOf, studyOf } from '../node/clinics.ts'
+import { crowdMerges } from './crowdInOrder.ts'
 import { postponed } from './postponed.ts'
-import { firstDifference, type ToldRounds, tellRounds } from './tellRounds.ts'
+import { firstDifference, type ToldRounds, tellRounds, weighedInputs } from './tellRounds.ts'
 
 const it = suite('in order')
 
@@ -70,6 +71,15 @@ it('one delivery taken a merge later gives other merges', async () => {
     (error: Error) => error.message,
   )
   assert.match(difference ?? '', /^node 0, merges|order that it/)
+})
+
+it('a crowd in the same order has the same rounds, inputs, ages and coefficients', async () => {
+  const { result, steps, orders } = await uneven
+  const { study, tables } = runOf(NODES, 1, { study: studyOf(12) })
+  const trainRows = result.nodes.map((_, node) => tables[node]?.[0]?.trainRows.length ?? 0)
+  const members = result.nodes.map(({ member }) => member)
+  const told = steps.map((own) => weighedInputs(result.study, own))
+  assert.equal(await crowdMerges({ study, members, trainRows, orders }), told)
 })
 
 it('where the table has another commitment, training has another seed, and all updates differ', async () => {

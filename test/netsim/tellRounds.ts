@@ -1,8 +1,9 @@
 /** What one node did in the rounds of a study, told alike whether it was a daemon or a simulated node. */
 import type { Step } from '../../netsim/members/trace.ts'
 import { toHex } from '../../src/core/bytes.ts'
-import type { StudyId } from '../../src/core/ids.ts'
+import type { MemberId, StudyId } from '../../src/core/ids.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
+import type { Action } from '../../src/node/actions.ts'
 
 /** One line for each thing, so that a difference is one line. */
 export interface ToldRounds {
@@ -45,6 +46,29 @@ const TOLD = /^(round\.|study\.ended$)/
 function plainly(name: string, value: unknown): unknown {
   if (name === 'head') return undefined
   return value instanceof Uint8Array ? toHex(value) : value
+}
+
+/** One input of a merge, with what it counted. */
+export function tellInput(
+  author: MemberId,
+  { round, examples, ageRounds }: { readonly round: number; readonly examples: number; readonly ageRounds: number },
+  coefficient: number,
+): string {
+  return `${author} ${round}: ${examples} examples, age ${ageRounds}, coefficient ${coefficient}`
+}
+
+/** The merges that one machine asked for and was told of, a line for each: whose update of which round, how old, and with what coefficient. */
+export function weighedInputs(study: StudyId, steps: readonly Pick<Step, 'event' | 'actions'>[]): string[] {
+  const lines: string[] = []
+  let asked: Extract<Action, { type: 'merge' }> | null = null
+  for (const { event, actions } of steps) {
+    if (event.type === 'merged' && event.study === study && asked !== null) {
+      const inputs = asked.inputs.map((input, i) => tellInput(input.author, input, event.coefficients[i] as number))
+      lines.push(`${event.round}: ${inputs.join('; ')}`)
+    }
+    for (const action of actions) if (action.type === 'merge' && action.permit.study === study) asked = action
+  }
+  return lines
 }
 
 /** Whose update of which round was merged, and how old: what depends on the order alone. */
