@@ -1,4 +1,4 @@
-/** Who the simulated members are: seeded keys, and signatures that are real or only modelled. */
+/** Who the simulated members are: their keys, and signatures that are real or only modelled. */
 import { utf8 } from '../../src/core/bytes.ts'
 import { sha256, taggedDigest } from '../../src/core/digest.ts'
 import { type SigningKey, signingKey, verify } from '../../src/core/ed25519.ts'
@@ -11,6 +11,20 @@ export type Signatures = 'real' | 'modelled'
 
 const MODELLED = new Uint8Array(64)
 
+/** Who founded a consortium: its digest, and the members' keys, in any order. */
+export interface Founders {
+  readonly founding: Digest
+  readonly keys: readonly SigningKey[]
+}
+
+/** Made up from a seed. */
+export function seededFounders(seed: string, nodes: number): Founders {
+  return {
+    founding: taggedDigest('founding', utf8(`netsim ${seed}`)),
+    keys: Array.from({ length: nodes }, (_, i) => signingKey(sha256(utf8(`netsim key ${seed} ${i}`)))),
+  }
+}
+
 /** The consortium of a simulation; members are sorted by key, and nodes are numbered in that order. */
 export class Identities {
   readonly founding: Digest
@@ -18,10 +32,9 @@ export class Identities {
   readonly #keys: readonly SigningKey[]
   readonly #real: boolean
 
-  constructor(seed: string, nodes: number, signatures: Signatures) {
-    this.founding = taggedDigest('founding', utf8(`netsim ${seed}`))
-    const keys = Array.from({ length: nodes }, (_, i) => signingKey(sha256(utf8(`netsim key ${seed} ${i}`))))
-    this.#keys = keys.sort((a, b) => compareIds(a.member, b.member))
+  constructor({ founding, keys }: Founders, signatures: Signatures) {
+    this.founding = founding
+    this.#keys = [...keys].sort((a, b) => compareIds(a.member, b.member))
     this.members = this.#keys.map((key) => key.member)
     this.#real = signatures === 'real'
   }

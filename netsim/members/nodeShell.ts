@@ -128,10 +128,10 @@ export class NodeShell implements Port {
     this.#parts.network.detach(this.#parts.node)
   }
 
-  /** Takes an event; what its actions feed at once waits its turn. */
+  /** Takes an event; what its actions feed at once waits its turn, and what an order holds back the rest of that. */
   feed(event: NodeEvent): void {
     if (this.#dead) return
-    this.#queue.push(event)
+    this.#queue.push(...(this.#parts.order?.take(event) ?? [event]))
     if (this.#stepping) return
     this.#stepping = true
     for (let next = this.#queue.shift(); next !== undefined && !this.#dead; next = this.#queue.shift()) this.#step(next)

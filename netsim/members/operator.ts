@@ -3,7 +3,7 @@
 import type { Study } from '../../src/config/study.ts'
 import { utf8 } from '../../src/core/bytes.ts'
 import { taggedDigest } from '../../src/core/digest.ts'
-import type { StudyId } from '../../src/core/ids.ts'
+import type { Digest, StudyId } from '../../src/core/ids.ts'
 import type { Dataset } from '../../src/data/dataset.ts'
 import { localStatistics } from '../../src/data/statistics.ts'
 import type { BoundDataset } from '../../src/node/events.ts'
@@ -20,6 +20,8 @@ export interface Duty {
   readonly document: Uint8Array
   readonly proposes: boolean
   readonly tables: readonly Dataset[]
+  /** Of its tables; null: made up from the seed. */
+  readonly commitments: readonly Digest[] | null
   readonly seed: string
 }
 
@@ -48,11 +50,12 @@ function takePart(shell: NodeShell, duty: Duty): boolean {
 }
 
 /** Binds one of the hospital's tables: remembered first, then told to the machine, as the daemon does it. */
-export function bind(shell: NodeShell, { id, study, tables, seed }: Duty, version: number): void {
+export function bind(shell: NodeShell, { id, study, tables, commitments, seed }: Duty, version: number): void {
   const table = tables[version] as Dataset
+  const made = () => taggedDigest('dataset', utf8(`netsim ${seed} ${shell.member} ${version}`))
   const bound: BoundDataset = {
     study: id,
-    commitment: taggedDigest('dataset', utf8(`netsim ${seed} ${shell.member} ${version}`)),
+    commitment: commitments?.[version] ?? made(),
     rows: table.rows,
     trainRows: table.trainRows.length,
     statistics: localStatistics(study, table),

@@ -14,7 +14,8 @@ import { Wires } from '../wires.ts'
 import { Disk, type StoredLog } from './disk.ts'
 import { Equivocation, type Equivocator } from './equivocator.ts'
 import type { Fault } from './fault.ts'
-import { Identities, type Signatures } from './identity.ts'
+import { type Founders, Identities, type Signatures, seededFounders } from './identity.ts'
+import { InOrder, type Stage } from './inOrder.ts'
 import type { Liar, Lie, Publisher } from './liar.ts'
 import { fullTopology, Network, type NetworkOptions, ORDINARY_NETWORK, type Pubsub } from './network.ts'
 import { NodeShell } from './nodeShell.ts'
@@ -53,6 +54,12 @@ export interface StudyOptions {
   readonly startsElsewhere?: boolean
   /** How long one local update takes; drawn from `timing` where absent. */
   readonly trainMs?: (node: number) => number
+  /** As many as there are tables; made up from the seed where absent. */
+  readonly founders?: Founders
+  /** Per node, of its tables; they seed the training. Made up where absent. */
+  readonly commitments?: readonly (readonly Digest[])[]
+  /** Per node, the order of another run that it keeps to; its nodes start once, and gossip goes to every linked node. */
+  readonly orders?: readonly (readonly Stage[])[]
 }
 
 /** One node at the end. */
@@ -136,7 +143,9 @@ export class StudySimulation {
     this.#faults = faults
     this.#document = studyDocument(options.study)
     this.#id = studyIdOf(this.#document)
-    this.#identities = new Identities(this.#seed, tables.length, options.signatures ?? 'modelled')
+    const founders = options.founders ?? seededFounders(this.#seed, tables.length)
+    invariant(founders.keys.length === tables.length, 'every member is a node')
+    this.#identities = new Identities(founders, options.signatures ?? 'modelled')
     const network = { ...ORDINARY_NETWORK, ...options.network }
     const topology = network.topology ?? fullTopology(tables.length)
     const wires = new Wires(topology, network.nat, Rng.from('netsim', this.#seed, 'network'), network)
@@ -231,6 +240,7 @@ export class StudySimulation {
       publisher: own.publisher,
       trainMs: this.#options.trainMs ?? null,
       second: own.second,
+      order: InOrder.of(this.#id, this.#options.orders?.[node]),
       skewMs: this.#faults.reduce((ms, one) => (one.type === 'skew' && one.node === node ? one.byMs : ms), 0),
       onStep: (step) => {
         this.#trace.add(step)
@@ -300,6 +310,7 @@ export class StudySimulation {
       document: this.#document,
       proposes,
       tables: this.#node(node).tables,
+      commitments: this.#options.commitments?.[node] ?? null,
       seed: this.#seed,
     }
   }

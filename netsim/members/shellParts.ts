@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { Disk } from './disk.ts'
 import type { Equivocation } from './equivocator.ts'
 import type { Identities } from './identity.ts'
+import type { InOrder } from './inOrder.ts'
 import type { Lie, Publisher } from './liar.ts'
 import type { Network, Port } from './network.ts'
 import type { Timing } from './timing.ts'
@@ -37,6 +38,8 @@ export interface ShellParts<P extends Port> extends DiskParts {
   readonly publisher: Publisher | null
   /** How long one local update takes; drawn from `timing` where null. */
   readonly trainMs: ((node: number) => number) | null
+  /** Keeps to the order of another run, where there is one. */
+  readonly order: InOrder | null
   /** How far its clock is ahead of the true time. */
   readonly skewMs: number
   readonly onStep: (step: Step) => void

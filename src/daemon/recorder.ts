@@ -57,20 +57,34 @@ export class Recorder {
   }
 }
 
+/** One event of a recording. */
+export interface Recorded {
+  readonly now: number
+  readonly event: NodeEvent
+  /** Of the actions that it gave. */
+  readonly digest: string
+}
+
+/** Reads a recording, up to where the process was killed while it wrote. */
+export async function* recorded(path: string): AsyncGenerator<Recorded> {
+  const bytes = await readFile(path)
+  for (let at = 0; at + 4 <= bytes.length; ) {
+    const end = at + 4 + bytes.readUInt32BE(at)
+    if (end > bytes.length) return
+    const record = decodeCbor(new Uint8Array(bytes.subarray(at + 4, end)), RECORD_BYTES_MAX)
+    const [now, event, digest] = record as [number, unknown, string]
+    yield { now, event: event as NodeEvent, digest }
+    at = end
+  }
+}
+
 /** Replays a recording into a fresh machine; returns how many events gave the same actions, and where they first did not. */
 export async function replay(path: string): Promise<{ events: number; differsAt: number | null }> {
-  const bytes = await readFile(path)
   const machine = new Machine()
   let events = 0
-  for (let at = 0; at + 4 <= bytes.length; events++) {
-    const length = bytes.readUInt32BE(at)
-    if (at + 4 + length > bytes.length) break // the process was killed while it wrote
-    const [now, event, digest] = decodeCbor(
-      new Uint8Array(bytes.subarray(at + 4, at + 4 + length)),
-      RECORD_BYTES_MAX,
-    ) as [number, unknown, string]
-    if (actionsDigest(machine.step(event as NodeEvent, now)) !== digest) return { events, differsAt: events }
-    at += 4 + length
+  for await (const { now, event, digest } of recorded(path)) {
+    if (actionsDigest(machine.step(event, now)) !== digest) return { events, differsAt: events }
+    events++
   }
   return { events, differsAt: null }
 }
