@@ -66,6 +66,8 @@ export class Trial {
   readonly fleet: Fleet
   readonly nodes: number
   readonly options: ExperimentOptions
+  /** What one local update does. */
+  readonly training: TrainingSpec
   readonly #name: string
   readonly #losses: Rng
   readonly #curve: CurvePoint[] = []
@@ -82,6 +84,7 @@ export class Trial {
     this.fleet = KernelFleet.build({ nodes, columns, model, rowsOf, training, privateHeads })
     this.nodes = nodes
     this.options = options
+    this.training = training
     this.#name = name
     this.#losses = this.chance('loss')
     this.#sample = sampled(nodes, SAMPLE_NODES, options.seed)
