@@ -41,6 +41,8 @@ export class Wires {
   /** When each uplink has sent all that waits, milliseconds with fractions. */
   readonly #freeAtMs: Float64Array | null
   readonly #bytes: Float64Array
+  /** When what was sent last over each ordered way arrives. */
+  readonly #lastMs = new Map<number, number>()
   #sent = 0
   #lost = 0
   #dropped = 0
@@ -125,6 +127,19 @@ export class Wires {
     const waitMs = Math.max(0, this.#uplink(now, from, bytes))
     const again = this.#loses && this.#rng.float() < this.#options.loss
     return waitMs + this.latency(from, to) + (again ? RETRANSMIT_MS : 0)
+  }
+
+  /**
+   * A remote procedure call of gossipsub, over the one stream that a link has for it: what is sent later arrives no earlier, and control
+   * messages are never lost, for nobody repeats them.
+   */
+  ordered(now: number, from: number, to: number, bytes: number, control: boolean): number {
+    const delayMs = control ? this.stream(now, from, to, bytes) : this.send(now, from, to, bytes)
+    if (delayMs === LOST) return LOST
+    const key = from * this.nodes + to
+    const atMs = Math.max(now + delayMs, this.#lastMs.get(key) ?? 0)
+    this.#lastMs.set(key, atMs)
+    return atMs - now
   }
 
   get #loses(): boolean {

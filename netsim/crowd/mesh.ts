@@ -30,8 +30,8 @@ export class CrowdMesh {
     this.#gossipsub = new Gossipsub(wires.nodes, options, {
       now: () => clock.elapsedMs,
       after: (delayMs, task) => clock.after(delayMs, task),
-      send: (from, to, bytes, arrive) => {
-        const delayMs = wires.send(clock.elapsedMs, from, to, bytes)
+      send: (from, to, bytes, arrive, kind) => {
+        const delayMs = wires.ordered(clock.elapsedMs, from, to, bytes, kind === 'control')
         if (delayMs !== LOST) clock.after(Math.max(1, delayMs), arrive)
       },
       deliver: (node, _from, _author, _topic, update, verdict) => {

@@ -42,6 +42,7 @@ export class CrowdSimulation {
   readonly #sampled: readonly number[]
   #last = { merges: 0, inputs: 0, ageRounds: 0, others: 0 }
   #tracedAt = 0
+  readonly #notBeforeMs: number
   readonly #narrator: Narrator | null
   #interrupted = false
 
@@ -53,6 +54,7 @@ export class CrowdSimulation {
     this.#attackers = new Attackers(scenario, seed)
     const fleet = fleetOf(world, this.#attackers)
     this.#fleet = fleet
+    this.#notBeforeMs = liveness.fromSeconds === null ? -1 : liveness.fromSeconds * 1000
     this.#narrator = Narrator.of(this.#clock, options)
     this.#wires = new Wires(world.topology, world.nat, streamOf(seed, 'network'), network)
     const merge = { ...study.merge }
@@ -108,6 +110,7 @@ export class CrowdSimulation {
       () => this.#pause(),
     )
     if (this.#samples.at(-1)?.seconds !== this.#clock.elapsedMs / 1000) this.#sample()
+    if (scenario.liveness.convergeSeconds !== null && this.#outcome() === 'done') this.#checkConverged()
     this.#checkMemory()
     this.#narrator?.end(this.#crowd)
     return this.#result()
@@ -152,6 +155,10 @@ export class CrowdSimulation {
     })
   }
 
+  #checkConverged(): void {
+    if (this.#checks.converged.result.checked === 0) this.#checks.converge(this.#crowd, this.#world.nodes)
+  }
+
   #divide(sides: Uint8Array | null): void {
     const before = this.#wires.sides
     this.#wires.divide(sides)
@@ -166,8 +173,7 @@ export class CrowdSimulation {
       this.#wires.calm()
     })
     if (convergeSeconds === null) return
-    const { nodes } = this.#world
-    this.#clock.after((fromSeconds + convergeSeconds) * 1000, () => this.#checks.converge(this.#crowd, nodes))
+    this.#clock.after((fromSeconds + convergeSeconds) * 1000, () => this.#checkConverged())
   }
 
   #planSamples(): void {
@@ -184,7 +190,11 @@ export class CrowdSimulation {
       this.#tracedAt = this.#clock.events
       this.#options.onTrace?.({ event: this.#tracedAt, hash: this.#trace.hash })
     }
-    return this.#interrupted || this.#crowd.counts.ended >= this.#world.nodes
+    return this.#interrupted || (this.#allEnded && this.#clock.elapsedMs > this.#notBeforeMs)
+  }
+
+  get #allEnded(): boolean {
+    return this.#crowd.counts.ended >= this.#world.nodes
   }
 
   async #pause(): Promise<void> {
@@ -273,7 +283,7 @@ export class CrowdSimulation {
   #outcome(): Outcome {
     if (this.#checks.all.some((check) => check.failed)) return 'check-failed'
     if (this.#interrupted) return 'interrupted'
-    return this.#crowd.counts.ended >= this.#world.nodes ? 'done' : 'time'
+    return this.#allEnded ? 'done' : 'time'
   }
 
   #result(): Omit<SimulationResult, 'provenance' | 'realSeconds'> {
@@ -294,7 +304,9 @@ export class CrowdSimulation {
       nodes: Array.from({ length: Math.min(nodes, SUMMARIES_MAX) }, (_, node) => this.#summary(node)),
       topology: pictureOf(this.#world.topology),
       refusals: Object.fromEntries([...counts.refused].sort(([a], [b]) => (a < b ? -1 : 1))),
-      checks: this.#checks.all.map((check) => check.result),
+      checks: this.#checks.all
+        .filter((check) => check !== this.#checks.converged || scenario.liveness.convergeSeconds !== null)
+        .map((check) => check.result),
       traceHash: this.#trace.hash,
       dataDigest: rows?.deal.digest ?? null,
     }

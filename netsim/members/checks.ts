@@ -8,6 +8,7 @@ import { mergeUpdates } from '../../src/learn/merge/rule.ts'
 import type { LogSize } from '../../src/node/events.ts'
 import { Check } from '../checkers/check.ts'
 import { Rules } from '../checkers/rules.ts'
+import type { Scenario } from '../scenario/schema.ts'
 import type { StudySimulation } from './run.ts'
 import type { Step } from './trace.ts'
 
@@ -50,6 +51,14 @@ export class LedgerChecks {
 
   get all(): readonly Check[] {
     return [this.steps, this.merges, this.members, this.finals, this.kept, this.converged, this.finality]
+  }
+
+  /** Those that a scenario asks for. */
+  demanded({ convergeSeconds, finalSeconds }: Scenario['liveness']): readonly Check[] {
+    return this.all.filter((check) => {
+      if (check === this.converged) return convergeSeconds !== null
+      return check !== this.finality || finalSeconds !== null
+    })
   }
 
   step(step: Step): void {

@@ -130,6 +130,12 @@ export class Network<P extends Port> {
     if (delayMs !== LOST) this.#carry(from, to, delayMs, (port) => port !== null && arrive(port))
   }
 
+  /** One remote procedure call of gossipsub, in order with the others over that link. */
+  call(from: number, to: number, bytes: number, control: boolean, arrive: () => void): void {
+    const delayMs = this.#wires.ordered(this.#clock.elapsedMs, from, to, bytes, control)
+    if (delayMs !== LOST) this.#carry(from, to, Math.max(1, delayMs), (port) => port !== null && arrive())
+  }
+
   /** Asks one node; `done` gets its answer, of `bytesOf` bytes, or null where a link was down on the way. */
   request<T>(
     from: number,

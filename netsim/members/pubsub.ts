@@ -40,7 +40,7 @@ class Meshed<P extends Port> implements Pubsub<P> {
     this.#gossipsub = new Gossipsub(network.wires.nodes, options, {
       now: () => clock.elapsedMs,
       after: (delayMs, task) => clock.after(delayMs, task),
-      send: (from, to, bytes, arrive) => network.send(from, to, bytes, arrive),
+      send: (from, to, bytes, arrive, kind) => network.call(from, to, bytes, kind === 'control', arrive),
       deliver: (node, from, _author, _topic, message, verdict) => {
         const port = network.portOf(node)
         if (port === null) verdict('ignore')

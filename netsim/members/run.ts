@@ -43,6 +43,8 @@ export interface StudyOptions {
   readonly untilFinal?: boolean
   /** Modelled where absent. */
   readonly signatures?: Signatures
+  /** Virtual milliseconds before which it does not end, whatever is done by then. */
+  readonly notBeforeMs?: number
   /** Virtual milliseconds after which it stops in any case. */
   readonly untilMs: number
   /** Called with every step of every machine. */
@@ -194,7 +196,7 @@ export class StudySimulation {
       const late = this.#faults.find((fault) => fault.type === 'late' && fault.node === node)
       if (this.#options.startsElsewhere !== true)
         this.#clock.after(late?.type === 'late' ? late.atMs : node, () => this.start(node)) // nodes never start at one instant
-      if (tables.length > 0) attend(this.#clock, () => this.#node(node).shell, this.#duty(node, node === proposer))
+      if (tables.length > 0) this.#attend(node, node === proposer)
     }
     for (const fault of this.#faults) this.#plan(fault)
     this.#look()
@@ -202,11 +204,18 @@ export class StudySimulation {
     return this.#result()
   }
 
+  #attend(node: number, proposes: boolean): void {
+    attend(this.#clock, () => this.#node(node).shell, this.#duty(node, proposes))
+  }
+
   /** The power comes. A node whose disk was lost finds an empty one. */
   start(node: number, lost = false): void {
     const own = this.#node(node)
     if (own.shell !== null || own.ended !== null) return
-    if (lost) own.disk = new Disk(this.#identities.members)
+    if (lost) {
+      own.disk = new Disk(this.#identities.members)
+      this.#attend(node, false) // what the hospital had bound is lost too: somebody has to bind it again
+    }
     const shell = new NodeShell({
       node,
       start: own.starts++,
@@ -296,7 +305,7 @@ export class StudySimulation {
   }
 
   #look(): void {
-    this.#settled = this.#isSettled()
+    this.#settled = this.#clock.elapsedMs >= (this.#options.notBeforeMs ?? 0) && this.#isSettled()
     if (!this.#settled) this.#clock.after(LOOK_MS, () => this.#look())
   }
 

@@ -16,8 +16,24 @@ export function complaintOf(scenario: Scenario): Complaint | null {
     dataFault(scenario) ??
     adversaryFault(scenario) ??
     faultsFault(scenario) ??
+    livenessFault(scenario) ??
     endFault(scenario)
   )
+}
+
+function livenessFault({ liveness, end }: Scenario): Complaint | null {
+  const { fromSeconds } = liveness
+  for (const key of ['convergeSeconds', 'finalSeconds'] as const) {
+    const after = liveness[key]
+    if (after === null) continue
+    const path = ['liveness', key]
+    if (fromSeconds === null)
+      return wrong(path, `${given(after)} without liveness.fromSeconds: say from when on there are no faults`)
+    if (fromSeconds + after <= end.seconds) continue
+    const most = end.seconds - fromSeconds
+    return wrong(path, `${given(after)}, at most ${most} is allowed: it ends at ${end.seconds} seconds`)
+  }
+  return null
 }
 
 const wrong = (path: Path, message: string): Complaint => ({ path, message })
@@ -163,7 +179,7 @@ function dataFault({ data, learner, study }: Scenario): Complaint | null {
 const WITH_STRENGTH: readonly string[] = ['sign-flip', 'gaussian', 'alie', 'ipm']
 const WITH_DATA: readonly string[] = ['label-flip', 'backdoor']
 
-function adversaryFault({ adversaries, nodes, ledger, data }: Scenario): Complaint | null {
+function adversaryFault({ adversaries, nodes, data }: Scenario): Complaint | null {
   for (const [i, { attack, share, nodes: chosen, strength }] of adversaries.entries()) {
     const path = ['adversaries', i]
     if ((share === null) === (chosen.length === 0))
@@ -173,11 +189,6 @@ function adversaryFault({ adversaries, nodes, ledger, data }: Scenario): Complai
       return wrong([...path, 'nodes', beyond], `${given(chosen[beyond])}, 0 to ${nodes.count - 1} is allowed`)
     if (strength !== null && !WITH_STRENGTH.includes(attack))
       return wrong([...path, 'strength'], `${given(strength)}, and ${attack} has none: leave it out`)
-    if (attack === 'equivocate' && ledger === 'off')
-      return wrong(
-        [...path, 'attack'],
-        'equivocate was given, and without the ledger there are no heads: say ledger: on',
-      )
     if (WITH_DATA.includes(attack) && data.kind === 'none')
       return wrong([...path, 'attack'], `${attack} was given, and there are no data to spoil`)
   }

@@ -178,6 +178,7 @@ const learner = v.variant(
   kinds('a learner', ['kernels', 'tfjs', 'linear', "'null' in quotes"]),
 )
 
+/** `equivocate`: two histories of the own log; without a ledger two updates for each round. */
 export const ATTACKS = [
   'sign-flip',
   'gaussian',

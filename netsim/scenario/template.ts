@@ -94,9 +94,10 @@ ledger: on # entries, heads, cosignatures and replication at every node, as in t
 signatures: modelled # believed without arithmetic; or real
 digests: real # or modelled
 
-liveness: # what must hold once faults have stopped; null: not demanded
-  convergeSeconds: null # all nodes hold the same
-  finalSeconds: null # every entry is final
+liveness: # what must hold once faults have stopped
+  fromSeconds: null # from then on all are up, links whole and nothing lost; null: faults never stop
+  convergeSeconds: null # so much later all merge what others publish and hold the same logs; null: not demanded
+  finalSeconds: null # so much later what was written is final; null: not demanded
 
 end:
   seconds: 120 # virtual time after which it stops in any case

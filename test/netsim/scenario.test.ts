@@ -115,11 +115,12 @@ const FAULTS: readonly [claim: string, text: string, ...says: string[]][] = [
   ],
   ['a strength that has no meaning', `${BASE}adversaries: [{ attack: garbage, share: 0.1, strength: 3 }]`, 'strength'],
   [
-    'two heads without a ledger',
-    `${BASE}ledger: off\nadversaries: [{ attack: equivocate, share: 0.1 }]`,
-    'attack',
-    'ledger: on',
+    'finality without a ledger',
+    `${BASE}ledger: off\nliveness: { fromSeconds: 3, finalSeconds: 2 }`,
+    'finalSeconds',
+    'nothing is final',
   ],
+  ['liveness while faults go on', `${BASE}liveness: { convergeSeconds: 2 }`, 'convergeSeconds', 'liveness.fromSeconds'],
   [
     'labels turned without data',
     `${BASE.replace(/data.*/, "data: { kind: none }\nlearner: { kind: 'null' }")}adversaries: [{ attack: label-flip, share: 0.1 }]`,
