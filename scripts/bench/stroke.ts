@@ -51,7 +51,7 @@ export async function bench(): Promise<Figure[]> {
   const bytes = await readFile(FILE).catch(() => null)
   if (bytes === null) {
     process.stdout.write(
-      `stroke: SKIPPED, ${FILE} is not there: make it from doi:10.7488/ds/104 (Sandercock et al. 2011) as netsim/README.md, "The stroke trial", describes\n`,
+      `stroke: SKIPPED, ${FILE} is not there: netsim/README.md, "The stroke trial", says how it follows from doi:10.7488/ds/104 (Sandercock et al. 2011)\n`,
     )
     return []
   }
