@@ -16,9 +16,9 @@ import { trainAlone } from './localOnly.ts'
  */
 export async function consensus(given: Partial<ExperimentOptions> = {}): Promise<ExperimentResult> {
   const options = await completed({ ...given, loss: 0, offlineShare: 0 }, { rounds: 40, nodes: 100, rowsEach: 12 })
-  const [alone, models, predictions] = ['local only', 'averaged models', 'averaged predictions'].map(
-    (name) => new Trial(name, options),
-  ) as [Trial, Trial, Trial]
+  const alone = new Trial('local only', options)
+  const seldom = { ...options, measureEvery: 1 } // for they have rounds of their own
+  const [models, predictions] = [new Trial('averaged models', seldom), new Trial('averaged predictions', seldom)]
   const { nodes } = alone
   const exchange = nodes * (nodes - 1)
   for (const trial of [models, predictions]) trial.move(exchange, 4 * exchange * trial.parameters)

@@ -23,6 +23,8 @@ export interface ExperimentOptions {
   readonly offlineShare: number
   /** The output bias: each node's own, or sent and averaged like all other weights. */
   readonly head: 'private' | 'shared'
+  /** Rounds from one point of the curve to the next; the last round is measured in any case. Positive. */
+  readonly measureEvery: number
 }
 
 /** One measurement of a run; messages and bytes since its start, lost ones included. */
@@ -137,8 +139,12 @@ export class Trial {
     this.#bytes += bytes
   }
 
-  /** Adds a point to the curve: node i with the model in `slots[i]`, which may be another trial's fleet's of the same rows. */
+  /**
+   * Adds a point to the curve where one is due: node i with the model in `slots[i]`, which may be another trial's fleet's of the same rows.
+   */
   measure(round: number, slots: readonly number[], fleet = this.fleet): void {
+    const { measureEvery, rounds } = this.options
+    if (round % measureEvery > 0 && round !== rounds) return
     this.add(round, judge(fleet, slots), judgeEverywhere(fleet, slots, this.#sample))
   }
 
@@ -207,8 +213,8 @@ export function resultOf(experiment: string, options: ExperimentOptions, arms: r
 export async function completed(given: Partial<ExperimentOptions>, usual: OwnOptions): Promise<ExperimentOptions> {
   const seed = given.seed ?? 1
   const federation = given.federation ?? (await madeUp(seed, usual))
-  const { rounds = usual.rounds, loss = 0, offlineShare = 0, head = 'shared' } = given
-  return { federation, seed, rounds, loss, offlineShare, head }
+  const { rounds = usual.rounds, loss = 0, offlineShare = 0, head = 'shared', measureEvery = 1 } = given
+  return { federation, seed, rounds, loss, offlineShare, head, measureEvery }
 }
 
 /** What an experiment does where it is not told otherwise. */

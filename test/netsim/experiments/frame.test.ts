@@ -62,6 +62,14 @@ it("a node's own model is judged on its own rows, all rows together; some models
   assert.ok(near(everywhere.auc, ((each[0]?.auc as number) + (each[1]?.auc as number)) / 2))
 })
 
+it('points come as often as asked, and at the end', async () => {
+  const { arms } = await localOnly({ ...tinyOptions(), rounds: 8, measureEvery: 3 })
+  assert.equal(
+    arms[0]?.curve.map(({ round }) => round),
+    [0, 3, 6, 8],
+  )
+})
+
 it('a model that has diverged gives no figure, and no error', () => {
   const { trial, slots } = holding()
   trial.fleet.write(slots[1] as number, { shared: Float32Array.of(3e38, 3e38), head: Float32Array.of(0) })

@@ -60,7 +60,7 @@ export function tiny(nodes = 3): Federation {
 
 /** Options for `tiny`. */
 export function tinyOptions(more: Partial<ExperimentOptions> = {}): ExperimentOptions {
-  return { federation: tiny(), seed: 7, rounds: 3, loss: 0, offlineShare: 0, head: 'shared', ...more }
+  return { federation: tiny(), seed: 7, rounds: 3, loss: 0, offlineShare: 0, head: 'shared', measureEvery: 1, ...more }
 }
 
 /** [w1, w2, b]. */
