@@ -60,7 +60,7 @@ export class Rules {
     const pauses = own.filter(({ kind }) => kind === 'study.paused' || kind === 'study.resumed')
     const known: Known = {
       self: event.self,
-      published: before?.published ?? new Map(),
+      published: hasLog(event) ? (before?.published ?? new Map()) : new Map(), // a lost disk forgets, and so may what it told
       staged: null,
       durable: checkpoint === undefined ? null : { round: checkpoint.round, update: checkpoint.shared },
       paused: pauses.at(-1)?.kind === 'study.paused',
@@ -70,6 +70,10 @@ export class Rules {
     this.#nodes.set(node, known)
     return known
   }
+}
+
+function hasLog({ logs, self }: Extract<NodeEvent, { type: 'booted' }>): boolean {
+  return logs.some(({ author, size }) => author === self && size > 0)
 }
 
 function checkAction(known: Known, action: Action, now: number): void {

@@ -14,18 +14,17 @@ import { WeightStore } from '../../src/training/weightStore.ts'
 import { bootedEvent } from './booted.ts'
 import { Desk } from './desk.ts'
 import type { Disk } from './disk.ts'
-import { type Publisher, withWeights } from './liar.ts'
+import { EVIDENCE_BYTES, Fetching } from './fetching.ts'
+import { keepFinal } from './forks.ts'
+import type { Publisher } from './liar.ts'
 import type { Port, Settle } from './network.ts'
-import { takeFrames } from './replication.ts'
 import type { ShellParts } from './shellParts.ts'
 import { TOPICS } from './topics.ts'
-import { prepare, type Sent } from './updateMessage.ts'
-import { cosign, finalsBeyond } from './witness.ts'
+import { type Sent, sentInstead } from './updateMessage.ts'
+import { cosign } from './witness.ts'
 import { Writer } from './writer.ts'
 
 const COSIGNED_BYTES = 120 // a key, a size, a time and a signature
-const EVIDENCE_BYTES = 282 // two signed heads, as the golden file has them
-const FINAL_BYTES = 700 // a head and the signatures of a quorum
 
 type Of<T extends Action['type']> = Extract<Action, { type: T }>
 
@@ -35,6 +34,7 @@ export class NodeShell implements Port {
   readonly #weights = new WeightStore()
   readonly #trainer: Trainer
   readonly #writer: Writer
+  readonly #fetching: Fetching<NodeShell>
   readonly #rng: Rng
   readonly member: MemberId
   readonly #queue: NodeEvent[] = []
@@ -66,6 +66,18 @@ export class NodeShell implements Port {
       tell: () => undefined,
     }
     this.#trainer = new Trainer(trainer, [...parts.disk.checkpoints.values()])
+    const { node, network, identities, disk } = parts
+    this.#fetching = new Fetching<NodeShell>({
+      self: this.member,
+      node,
+      network,
+      identities,
+      disk,
+      feed: (event) => this.feed(event),
+      hearHead: (note, from) => this.#hearHead(note, from, null, false),
+      hearFork: (author, size) => this.hearFork(author, size),
+      isDead: () => this.#dead,
+    })
     this.#desk = new Desk(
       parts.clock,
       (delayMs, task) => this.#later(delayMs, task),
@@ -216,11 +228,12 @@ export class NodeShell implements Port {
       case 'announce-cosigned':
         return this.#tellCosigned(action.logs)
       case 'keep-final':
-        return disk.keepFinal(action.log)
+        keepFinal(disk, action.log, (event) => this.feed(event))
+        return
       case 'ask-heads':
-        return this.#askHeads(action.peer)
+        return this.#fetching.askHeads(action.peer)
       case 'replicate':
-        return this.#replicate(action)
+        return this.#fetching.replicate(action)
       case 'keep-fork':
         return this.hearFork(action.author, action.size)
       case 'verdict':
@@ -246,6 +259,7 @@ export class NodeShell implements Port {
       case 'stopped':
         return this.#parts.onEnd('stopped')
       case 'examine-fork':
+        return this.#fetching.examine(action)
       case 'forget-signed': // a simulated disk has no pin
       case 'admit': // nobody in a simulation proposes an epoch yet
       case 'open-slot':
@@ -282,60 +296,11 @@ export class NodeShell implements Port {
     })
   }
 
-  #askHeads(peer: MemberId): void {
-    const { network, node, disk } = this.#parts
-    const ask = (port: NodeShell) => ({
-      notes: port.diskFor(this.member).notes(),
-      finals: finalsBeyond(port.disk, disk.finals),
-    })
-    const bytesOf = ({ notes, finals }: ReturnType<typeof ask>) =>
-      notes.reduce((sum, note) => sum + note.length, 0) + finals.length * FINAL_BYTES
-    network.request(node, this.#numberOf(peer), ask, bytesOf, (told) => {
-      if (told === null) return
-      for (const note of told.notes) this.#hearHead(note, peer, null, false)
-      this.feed({ type: 'heads-told', from: peer })
-      for (const log of told.finals) {
-        disk.keepFinal(log)
-        this.feed({ type: 'final-kept', log })
-      }
-    })
-  }
-
   #hearHead(note: Uint8Array, from: MemberId, ticket: Ticket | null, asks: boolean): void {
     const { head, signatureValid } = this.#parts.identities.readHead(note)
     if (this.#parts.second !== null && head.author === this.member) return // it knows that it lies
     const log = { author: head.author, size: head.size, root: rootOf(head) }
     this.feed({ type: 'head-heard', ticket, from, log, signatureValid, asks })
-  }
-
-  /** Each frame is verified and stored by itself; a fetch ends at what was wanted, or fails. */
-  #replicate({ author, peer, to }: Of<'replicate'>): void {
-    const { network, node, disk } = this.#parts
-    const from = disk.log(author).tip.size
-    network.request(
-      node,
-      this.#numberOf(peer),
-      (port) => port.diskFor(this.member).frames(author, from),
-      (frames) =>
-        frames.reduce((sum, { raws, note }) => raws.reduce((all, raw) => all + raw.length, sum + note.length), 0),
-      (frames) => {
-        if (this.#dead) return
-        const fault =
-          frames === null
-            ? 'stream-failed'
-            : takeFrames(this.#parts, { self: this.member, author, peer, frames, feed: (event) => this.feed(event) })
-        const short = disk.log(author).tip.size < to ? 'range-short' : null
-        const code = fault ?? short
-        if (code === null) return
-        this.feed({
-          type: 'replication-failed',
-          author,
-          from: peer,
-          code,
-          blame: code.startsWith('range-') && code !== 'range-short',
-        })
-      },
-    )
   }
 
   #settle({ ticket, verdict }: Of<'verdict'>): void {
@@ -349,12 +314,9 @@ export class NodeShell implements Port {
   #publish({ header }: Of<'publish-update'>): void {
     const { network, node, identities, lies, publisher } = this.#parts
     const weights = this.#weights.get(header.study, header.digest)
-    const instead = publisher === null ? weights : publisher(this.#situation(header, weights))
-    if (instead === null) return
-    const lie = typeof instead === 'string' ? instead : (lies[this.#published++ % Math.max(1, lies.length)] ?? null)
-    const content =
-      typeof instead === 'string' || instead === weights ? { header, weights } : withWeights(header, instead)
-    const sent = prepare(identities, node, content, lie)
+    const situation = () => this.#situation(header, weights)
+    const sent = sentInstead({ identities, node, lies, publisher }, { header, weights }, situation, this.#published++)
+    if (sent === null) return
     const bytes = updateBytes(header.parameters, header.parents.length)
     network.publish(node, TOPICS.updates, bytes, (port, via, settle) => {
       if (sent instanceof ConsiliumError) port.hearMalformed(this.#memberOf(via), sent, settle)
@@ -391,9 +353,5 @@ export class NodeShell implements Port {
 
   #memberOf(node: number): MemberId {
     return this.#parts.identities.memberOf(node)
-  }
-
-  #numberOf(member: MemberId): number {
-    return this.#parts.identities.members.indexOf(member)
   }
 }

@@ -2,6 +2,7 @@
 import { toHex } from '../../src/core/bytes.ts'
 import type { MemberId } from '../../src/core/ids.ts'
 import { factsOf } from '../../src/governance/facts.ts'
+import { publishedRounds } from '../../src/governance/published.ts'
 import { advance, rootAt } from '../../src/ledger/chain.ts'
 import { rootOf } from '../../src/ledger/head.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
@@ -32,7 +33,8 @@ export function takeFrames(
     if (!fits || toHex(rootAt(result.tip)) !== rootOf(head)) return 'range-root'
     disk.append(result.tip, result.entries, note)
     const facts = factsOf(result.entries, self)
-    feed({ type: 'replicated', log: disk.sizeOf(author), from: peer, facts, published: [] })
+    const published = author === self ? publishedRounds(result.entries) : []
+    feed({ type: 'replicated', log: disk.sizeOf(author), from: peer, facts, published })
   }
   return null
 }

@@ -1,11 +1,13 @@
 /** A scenario run by nodes with a ledger: entries, heads, cosignatures and replication at every one, as in the daemon. */
 import type { Study } from '../../src/config/study.ts'
+import { ConsiliumError } from '../../src/core/errors.ts'
 import type { Scaling } from '../../src/core/statistics.ts'
 import type { Dataset } from '../../src/data/dataset.ts'
 import { designMatrix } from '../../src/data/design.ts'
 import type { Learner, Weights } from '../../src/learn/learner.ts'
 import { predict } from '../../src/learn/model.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
+import { fenceNeeds } from '../../src/node/fence.ts'
 import { Attackers } from '../adversary/attackers.ts'
 import type { SimulateOptions } from '../options.ts'
 import { pictureOf } from '../picture.ts'
@@ -48,6 +50,7 @@ export class LedgerSimulation {
 
   constructor(world: World, options: SimulateOptions) {
     const { scenario, seed, nodes, rows } = world
+    checkLinks(world)
     this.#world = world
     this.#options = options
     this.#study = rows?.study ?? protocolStudy(scenario)
@@ -340,6 +343,21 @@ export class LedgerSimulation {
       bytesSent: this.#simulation.network.wires.bytesOf(node),
       merges: this.#mergesOf[node] as number,
     }
+  }
+}
+
+/** Who is linked to too few would never pass the boot fence, and nothing would happen. Error: `scenario-topology`. */
+function checkLinks({ nodes, topology, nat }: World): void {
+  const { needed } = fenceNeeds(nodes)
+  for (let node = 0; node < nodes; node++) {
+    const links = topology.full
+      ? nodes - 1 - (nat?.[node] === 1 ? nat.reduce((sum, closed) => sum + closed, -1) : 0)
+      : topology.neighbours(node).length
+    if (links >= needed) continue
+    throw new ConsiliumError({
+      code: 'scenario-topology',
+      message: `network: node ${node} has ${links} links, and with a ledger of ${nodes} members each needs ${needed} or more: before a node signs, so many others have to say what they hold of its log; choose a topology with more links, a smaller natShare, or ledger: off`,
+    })
   }
 }
 

@@ -9,7 +9,7 @@ import {
   updateMessage,
 } from '../../src/gossip/update.ts'
 import type { Identities } from './identity.ts'
-import { LIES, type Lie } from './liar.ts'
+import { LIES, type Lie, type Publisher, withWeights } from './liar.ts'
 
 export interface Sent {
   readonly update: Update
@@ -38,4 +38,24 @@ export function prepare(
     if (error instanceof ConsiliumError) return error
     throw error
   }
+}
+
+/** What `node` sends in place of its `published`-th update; `honest` where it keeps to the rules, null where it sends nothing. */
+export function sentInstead(
+  of: {
+    readonly identities: Identities
+    readonly node: number
+    readonly lies: readonly Lie[]
+    readonly publisher: Publisher | null
+  },
+  honest: Pick<Update, 'header' | 'weights'>,
+  situation: () => Parameters<Publisher>[0],
+  published: number,
+): Sent | ConsiliumError | null {
+  const { identities, node, lies, publisher } = of
+  const instead = publisher === null ? honest.weights : publisher(situation())
+  if (instead === null) return null
+  if (typeof instead === 'string') return prepare(identities, node, honest, instead)
+  const lie = lies[published % Math.max(1, lies.length)] ?? null
+  return prepare(identities, node, instead === honest.weights ? honest : withWeights(honest.header, instead), lie)
 }

@@ -1,11 +1,11 @@
 /** Carries out what the machine wants of other members' logs: asks for heads, fetches ranges, cosigns, and tells it how that went. */
 import { ConsiliumError, messageOf } from '../core/errors.ts'
-import type { MemberId, StudyId } from '../core/ids.ts'
-import { readBody } from '../governance/kinds.ts'
+import type { MemberId } from '../core/ids.ts'
+import { publishedRounds } from '../governance/published.ts'
 import type { Entry } from '../ledger/entry.ts'
 import { encodeRequest } from '../ledger/witnessWire.ts'
 import type { Action } from '../node/actions.ts'
-import type { LogSize, NodeEvent, PublishedRound } from '../node/events.ts'
+import type { LogSize, NodeEvent } from '../node/events.ts'
 import type { Forks } from './forks.ts'
 import type { Log } from './log.ts'
 import type { Logs } from './logs.ts'
@@ -133,14 +133,4 @@ export class Replicator {
       feed({ type: 'replication-failed', author, from: peer, code, blame })
     }
   }
-}
-
-/** The newest round of each study that went out, as own entries tell. */
-function publishedRounds(entries: readonly Entry[]): PublishedRound[] {
-  const newest = new Map<StudyId, number>()
-  for (const { kind, study, body } of entries) {
-    const round = kind === 'round.trained' ? readBody('round.trained', body)?.round : undefined
-    if (study !== null && round !== undefined) newest.set(study, Math.max(newest.get(study) ?? 0, round))
-  }
-  return [...newest].map(([study, round]) => ({ study, round }))
 }

@@ -4,6 +4,7 @@ import type { Metrics } from '../core/metrics.ts'
 import type { FeatureStatistics } from '../core/statistics.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import type { Change } from '../governance/changes.ts'
+import type { PublishedRound } from '../governance/published.ts'
 import type { Fact } from '../governance/studies.ts'
 import type { RollCall } from '../ledger/membership.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -24,12 +25,6 @@ export interface BoundDataset {
   readonly rows: number
   readonly trainRows: number
   readonly statistics: FeatureStatistics
-}
-
-/** A round that this node has published, as its own log says. */
-export interface PublishedRound {
-  readonly study: StudyId
-  readonly round: number
 }
 
 /** A number that a shell chose to match an answer to its question. */

@@ -1,0 +1,133 @@
+/** Scenarios with a ledger: the whole protocol, its attackers and its disks, under the checks. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { ScenarioInput } from '../../netsim/scenario/schema.ts'
+import { brokenIn, checkOf, runOf } from './scenarioKit.ts'
+
+const it = suite('netsim members')
+const last = <T>(list: readonly T[]): T => list.at(-1) as T
+
+/** Seven hospitals, six rounds. */
+const SMALL: Partial<ScenarioInput> = {
+  nodes: { count: 7 },
+  study: { rounds: { count: 6 } },
+  ledger: 'on',
+  digests: 'real',
+  liveness: { fromSeconds: 9, convergeSeconds: 20, finalSeconds: 45 },
+}
+const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
+
+const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
+  ['over links', 'f0cdf45007fe6744348df78bde164097ff2a29c7b686732246d77161f41505eb', {}],
+  [
+    'over gossipsub, under losses',
+    'ede62a3970add884a05d78a34c4b1d4a28f39e597d093e6e425e0b2197a63689',
+    { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
+  ],
+  [
+    'links to four others, of nodes that crash and lose a disk',
+    'f8fb7674b113dcf936868b119bb9838ea2e02ec00353f53cab565c76440bdeea',
+    {
+      network: { topology: { kind: 'k-regular', degree: 4 } },
+      gossip: { mode: 'mesh' },
+      crashes: [
+        { node: 2, atSeconds: 4, downSeconds: 3 },
+        { node: 5, atSeconds: 6, downSeconds: 2, disk: 'lost' },
+      ],
+    },
+  ],
+  [
+    'the protocol alone, with real signatures',
+    '2c60d1e08b4ccf49f41fd875a29885f088ccfff10dc1a75c39a612f618ad517b',
+    { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
+  ],
+]
+for (const [what, trace, more] of GOLDEN) {
+  it(`${what}: the trace is frozen, on every machine and Node, and all checks hold`, async () => {
+    const result = await run(more)
+    assert.is(brokenIn(result), null)
+    assert.is(result.outcome, 'done')
+    assert.is(result.traceHash, trace)
+    for (const { name, checked } of result.checks)
+      assert.ok(checked > 0 || /durable/.test(name), `${name} was looked at`)
+    const { entries, entriesFinal } = last(result.samples)
+    assert.ok((entries ?? 0) > 7 * 6 * 4 && entries === entriesFinal, `${entriesFinal} of ${entries} entries are final`)
+  })
+}
+
+it('hospitals that come and go, with disks that are lost, lose no entry that was final', async () => {
+  const result = await run({
+    nodes: { count: 7, availability: { kind: 'churn', meanUpSeconds: 12, meanDownSeconds: 2 }, disk: 'lost' },
+    study: { rounds: { count: 15 } },
+    liveness: { fromSeconds: 30, convergeSeconds: 20, finalSeconds: 45 },
+  })
+  assert.is(brokenIn(result), null)
+  assert.ok(result.nodes.some(({ starts }) => starts > 1))
+})
+
+it('a partition without a quorum makes nothing final, and all of it afterwards', async () => {
+  const result = await run({
+    study: { rounds: { count: 20 } },
+    network: { partitions: [{ fromSeconds: 5, toSeconds: 15, shares: [0.5, 0.5] }] },
+    liveness: { fromSeconds: 15, convergeSeconds: 20, finalSeconds: 45 },
+  })
+  assert.is(brokenIn(result), null)
+  const during = result.samples.filter(({ seconds }) => seconds > 7 && seconds < 15)
+  assert.is(new Set(during.map(({ entriesFinal }) => entriesFinal)).size, 1)
+  assert.ok((last(during).finalityLagSeconds ?? 0) > 5)
+  assert.is(last(result.samples).entriesFinal, last(result.samples).entries)
+})
+
+for (const attack of ['equivocate', 'garbage', 'sybil', 'alie', 'withhold', 'label-flip', 'stale-replay'] as const) {
+  it(`${attack}: two of seven attack, and the checks hold for the others`, async () => {
+    const result = await run({
+      adversaries: [{ attack, nodes: [1, 4] }],
+      liveness: {},
+      study: { rounds: { count: 8 } },
+      end: { seconds: 60 },
+    })
+    assert.is(brokenIn(result), null)
+    if (attack === 'garbage') assert.ok((result.refusals['update-norm'] ?? 0) > 0, JSON.stringify(result.refusals))
+  })
+}
+
+it('who is linked to fewer than the boot fence needs is refused with a reason', async () => {
+  const ring = run({ network: { topology: { kind: 'ring' } } })
+  await ring.then(
+    () => assert.unreachable(),
+    (error: Error) => assert.match(error.message, /node 0 has 2 links, and with a ledger of 7 members each needs 3/),
+  )
+})
+
+it('it tells what one node saw and decided', async () => {
+  const lines: string[] = []
+  const crashes = [{ node: 3, atSeconds: 5, downSeconds: 1 }]
+  await run({ crashes }, { explainNode: 3, onExplain: ({ text }: { text: string }) => lines.push(text) })
+  const said = [
+    /starts, with \d+ entries/,
+    /hears the update of node 0, round 2/,
+    /→ merges its own update with those of node/,
+    /entries of itself are final/,
+  ]
+  for (const what of said)
+    assert.ok(
+      lines.some((line) => what.test(line)),
+      `${what}`,
+    )
+})
+
+it('ended early, it tells what is known by then', async () => {
+  const stop = new AbortController()
+  const result = await run(
+    { study: { rounds: { count: 500 } }, end: { seconds: 600 } },
+    {
+      signal: stop.signal,
+      onProgress: ({ virtualSeconds }: { virtualSeconds: number }) => virtualSeconds > 2 && stop.abort(),
+    },
+  )
+  assert.is(result.outcome, 'interrupted')
+  assert.ok(result.virtualSeconds < 100)
+  assert.is(checkOf(result, /every step/).failure, null)
+})
+
+it.run()
