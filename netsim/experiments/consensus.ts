@@ -2,8 +2,7 @@
  * Consensus without rounds of exchange: everybody trains alone, and only at the end models or predictions are averaged, each node counting
  * alike. Averaged models: Zinkevich et al. 2010, Alg. 3 (SimuParallelSGD). Averaged predictions: Breiman 1996 (bagging), with sites for
  * bootstrap samples.
- * Reproduces: the shape of Zinkevich et al.'s figures, an average far above its single members; and the "averaged local predictions" of the
- * demo's data. `npm run netsim -- experiment consensus`.
+ * Reproduces: the shape of Zinkevich et al.'s figures, an average of many above its single members. `npm run netsim -- experiment consensus`.
  */
 import { probability } from '../../src/learn/model.ts'
 import { type Judged, judgedTogether } from '../sampling.ts'
