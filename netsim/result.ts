@@ -108,6 +108,8 @@ export interface SimulationResult {
   readonly localUpdates: number
   readonly merges: number
   readonly parameters: number
+  /** Rows, models and optimisers in the learners' one memory, bytes; null with a ledger, where each node has a learner of its own. */
+  readonly fleetBytes: number | null
   readonly samples: readonly Sample[]
   /** At most 10,000 nodes; the first ones. */
   readonly nodes: readonly NodeSummary[]

@@ -4,6 +4,7 @@ import { VERSION } from '../../src/config/version.ts'
 import { ConsiliumError, messageOf } from '../../src/core/errors.ts'
 import { type Engine, EXIT } from './command.ts'
 import { compareCommand } from './compare.ts'
+import { experimentCommand } from './experiment.ts'
 import { explainCommand } from './explain.ts'
 import { mergeCommand } from './merge.ts'
 import { listCommand, newCommand } from './new.ts'
@@ -30,6 +31,7 @@ export async function main(argv: readonly string[], engine: Engine): Promise<voi
     compareCommand(),
     replayCommand(engine),
     explainCommand(engine),
+    experimentCommand(),
     newCommand(),
     listCommand(),
   ])

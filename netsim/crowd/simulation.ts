@@ -301,6 +301,7 @@ export class CrowdSimulation {
       localUpdates: counts.localUpdates,
       merges: counts.merges,
       parameters: this.#fleet.parameters,
+      fleetBytes: this.#fleet.memoryBytes,
       samples: this.#samples,
       nodes: Array.from({ length: Math.min(nodes, SUMMARIES_MAX) }, (_, node) => this.#summary(node)),
       topology: pictureOf(this.#world.topology),

@@ -125,14 +125,26 @@ export class LedgerChecks {
 
   #everywhere(check: Check, lengths: readonly number[], nodes: number, of: (node: number, author: MemberId) => number) {
     const { members } = this.#simulation.identities
+    const frozen = this.#frozen(nodes)
     for (let node = 0; node < nodes; node++) {
       if (this.#simulation.shellOf(node) === null || !this.#honest(node)) continue
       lengths.forEach((length, other) => {
-        if (!this.#honest(other)) return
+        if (!this.#honest(other) || frozen.has(members[other] as MemberId)) return
         const has = of(node, members[other] as MemberId)
         check.that(has >= length, node, () => `of ${length} entries of node ${other} it has ${has}`)
       })
     }
+  }
+
+  /**
+   * Authors of whom somebody has proof of two histories. A node that lost its disk before anybody who answered it had heard of its newest
+   * entries signs a second one (LEDGER, "limit of the fence"): it is honest, and its log ends there all the same.
+   */
+  #frozen(nodes: number): Set<MemberId> {
+    const frozen = new Set<MemberId>()
+    for (let node = 0; node < nodes; node++)
+      for (const author of this.#simulation.diskOf(node).forks) frozen.add(author)
+    return frozen
   }
 
   #booted(node: number, logs: readonly LogSize[], self: MemberId): void {

@@ -315,6 +315,7 @@ export class LedgerSimulation {
       localUpdates: this.#counts.localUpdates,
       merges: this.#counts.merges,
       parameters: this.#modelOf(0)?.weights.shared.length ?? 0,
+      fleetBytes: null,
       samples: this.#samples,
       nodes: Array.from({ length: nodes }, (_, node) => this.#summary(node)),
       topology: pictureOf(topology),

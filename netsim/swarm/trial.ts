@@ -23,9 +23,12 @@ export async function trialOf(text: string, seed: number, name: string, baseFold
       baseFolder,
     })
     const broken = checks.find(({ failure }) => failure !== null)
+    // who equivocates, or forks for its disk was lost, may keep others from ever hearing of the study; who only crashes may not
+    const onlyCrashes = scenario.adversaries.length === 0 && scenario.crashes.every(({ disk }) => disk === 'kept')
+    const unfinished = outcome === 'time' && onlyCrashes
     const failure =
       broken?.failure == null
-        ? outcome === 'time'
+        ? unfinished
           ? `not everything was done after ${virtualSeconds} virtual seconds`
           : null
         : `${broken.name}: event ${broken.failure.event}, ${broken.failure.seconds} s, node ${broken.failure.node}: ${broken.failure.message}`

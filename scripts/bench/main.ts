@@ -11,6 +11,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   daemon: () => import('./daemon.ts'),
   latency: () => import('./latency.ts'),
   study: () => import('./study.ts'),
+  netsim: () => import('./netsim.ts'),
   stroke: () => import('./stroke.ts'),
   bundle: () => import('./bundle.ts'),
   ledger: async () => {

@@ -155,6 +155,7 @@ class Fake {
       localUpdates: last?.localUpdates ?? 0,
       merges: last?.merges ?? 0,
       parameters: 131,
+      fleetBytes: 1_000,
       samples: this.#samples,
       nodes: Array.from({ length: Math.min(scenario.nodes.count, NODES_MAX) }, (_, node) => this.#node(node)),
       topology: this.#topology(),
