@@ -1,5 +1,6 @@
 /** A scenario run by a crowd: without a ledger, up to a million nodes. */
 import { weightsDigest } from '../../src/core/digest.ts'
+import type { Rounds } from '../../src/gossip/rounds.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import { Attackers } from '../adversary/attackers.ts'
 import { Clock } from '../clock.ts'
@@ -226,7 +227,7 @@ export class CrowdSimulation {
       const rounds = this.#crowd.roundsOf(node)
       if (rounds === null) continue
       live++
-      const done = rounds.phase === 'ended' ? this.#world.scenario.study.rounds.count : rounds.round
+      const done = this.#roundOf(rounds)
       sum += done
       min = Math.min(min, done)
       max = Math.max(max, done)
@@ -314,6 +315,11 @@ export class CrowdSimulation {
     }
   }
 
+  /** Rounds that are done. */
+  #roundOf({ phase, round }: Rounds<number, Slot>): number {
+    return phase === 'ended' ? this.#world.scenario.study.rounds.count : round
+  }
+
   #judge(node: number, base: Slot): Judged {
     const logits = new Float32Array(this.#fleet.testRows(node))
     this.#fleet.logits(node, base, logits)
@@ -328,7 +334,7 @@ export class CrowdSimulation {
       node,
       name: this.#world.rows?.deal.nameOf(node) ?? this.#world.topology.regionOf(node) ?? String(node),
       rows: this.#fleet.trainRows(node),
-      round: rounds?.round ?? this.#kept.get(node)?.round ?? 0,
+      round: rounds === null ? (this.#kept.get(node)?.round ?? 0) : this.#roundOf(rounds),
       up: rounds !== null,
       starts: this.#crowd.startsOf(node),
       adversary: this.#attackers.attackOf(node),
