@@ -20,7 +20,7 @@ import { CrowdMesh } from './mesh.ts'
 import { Narrator } from './narrator.ts'
 import { type Spread, toAll, toSome } from './spread.ts'
 
-const TRACE_EVERY = 65_536 // events between two checkpoints of the trace
+const TRACE_EVERY = 64 // events between two checkpoints of the trace: a replay says between which two it parted
 const SUMMARIES_MAX = 10_000 // nodes in the result
 
 /** One run of one scenario. */

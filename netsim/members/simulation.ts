@@ -25,7 +25,7 @@ import { spreadingOf } from './pubsub.ts'
 import { StudySimulation } from './run.ts'
 import type { Step } from './trace.ts'
 
-const TRACE_EVERY = 1_024 // steps between two checkpoints of the trace
+const TRACE_EVERY = 1 // steps between two checkpoints of the trace: a replay says at which it parted
 const START_SPACING_MS = 1 // nodes never start at one instant
 
 /** One run of one scenario. */
