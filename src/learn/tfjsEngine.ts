@@ -15,6 +15,7 @@ export type Variable = import('@tensorflow/tfjs-core').Variable
 export type Optimizer = import('@tensorflow/tfjs-core').Optimizer
 export type LayersModel = import('@tensorflow/tfjs-layers').LayersModel
 export type Layer = LayersModel['layers'][number]
+export type WeightSpecs = import('@tensorflow/tfjs-core').io.WeightsManifestEntry[]
 
 /** tfjs, loaded. */
 export interface Engine {
