@@ -159,12 +159,16 @@ it('what is announced is what is trained: another base, other seeds, other label
   await other((fleet, [first, second]) => {
     const into = fleet.take()
     fleet.train(5, first as number, into, 1, 2)
-    fleet.release(into)
     fleet.announce(5, second as number, 1, 2)
+    fleet.train(4, first as number, into, 1, 2) // computes that of node 5 too, with the moments that it then loses
+    fleet.release(into)
     fleet.resetOptimiser(5)
   })()
-  const flipped = await single((fleet, [, second]) => {
+  const flipped = await single((fleet, [first, second]) => {
     fleet.announce(5, second as number, 1, 2)
+    const into = fleet.take()
+    fleet.train(4, first as number, into, 1, 2)
+    fleet.release(into)
     fleet.flipLabels(5)
   })
   assert.not.equal(flipped, expected)

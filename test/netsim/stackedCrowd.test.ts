@@ -5,10 +5,15 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { movedFiles } from '../../netsim/cli/runFolder.ts'
+import { Clock } from '../../netsim/clock.ts'
+import { Crowd } from '../../netsim/crowd/crowd.ts'
+import { FastTrace } from '../../netsim/crowd/fastTrace.ts'
 import { traceNote } from '../../netsim/report/terminal.ts'
 import type { SimulationResult } from '../../netsim/result.ts'
 import { parseScenario } from '../../netsim/scenario/read.ts'
 import { simulate } from '../../netsim/simulate.ts'
+import { NullFleet } from '../../src/learn/kernels/nullFleet.ts'
+import { DEFAULT_MERGE } from '../../src/learn/merge/rule.ts'
 
 const it = suite('stacked crowd')
 
@@ -110,6 +115,47 @@ it('any layers model runs from a file beside the scenario, and what cannot is sa
   } finally {
     await rm(folder, { recursive: true })
   }
+})
+
+/** Notes for each update how many nodes had announced one that was not asked for yet, this one included; none where it was not announced. */
+class Announced extends NullFleet {
+  readonly waiting: number[] = []
+  readonly #announced = new Map<number, string>()
+
+  announce(node: number, ...key: number[]): void {
+    this.#announced.set(node, key.join())
+  }
+
+  override train(node: number, base: number, into: number, high: number, low: number): number {
+    this.waiting.push(this.#announced.get(node) === [base, high, low].join() ? this.#announced.size : 0)
+    this.#announced.delete(node)
+    return super.train(node, base, into, high, low)
+  }
+}
+
+it('a crowd announces every update when its round is planned, so that those of all nodes can be computed at once', async () => {
+  const [clock, fleet, nodes] = [new Clock(), new Announced(5), 5]
+  const crowd: Crowd = new Crowd({
+    clock,
+    trace: new FastTrace(),
+    nodes,
+    fleet,
+    rounds: { count: 6, periodMs: 1_000 },
+    merge: { ...DEFAULT_MERGE, ageRoundsMax: 8 },
+    heldMax: 10,
+    trainMs: (node) => 20 + node,
+    spread: (update) => crowd.fly(update, (update.author + 1) % nodes, 10),
+    publisher: () => null,
+    digestOf: (slot) => fleet.digest(slot),
+    onMerge: null,
+    onVerdict: null,
+  })
+  for (let node = 0; node < nodes; node++) crowd.up(node, null)
+  clock.after(2_500, () => crowd.up(3, crowd.down(3)))
+  await clock.run(60_000)
+  assert.is(crowd.counts.ended, nodes)
+  assert.is(fleet.waiting.length, 6 * nodes)
+  assert.equal(fleet.waiting.slice(0, -nodes), new Array<number>(5 * nodes).fill(nodes))
 })
 
 it.run()
