@@ -51,7 +51,7 @@ interface Announced {
   result: { readonly weights: Float32Array; readonly adam: AdamState | null; readonly loss: number } | null
 }
 
-const FLOATS_TOGETHER = 4_194_304 // of rows and weights in one step: 16 MB, and some times that in what lies between layers
+const FLOATS_TOGETHER = 1_048_576 // of rows and weights in one step: 4 MB, and some times that in what lies between layers; more is no faster
 const EVALUATION_ROWS = 8_192 // rows per forward pass: bounds the tensors alive at once
 const EXACT_ON_WASM: readonly string[] = ['InputLayer', 'Dense', 'Activation', 'ReLU', 'Flatten', 'Reshape'] // others lack gradients there, or have wrong ones
 
