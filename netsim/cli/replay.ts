@@ -112,5 +112,9 @@ async function whatDiffers(before: SimulationResult, again: SimulationResult): P
       : [`data: ${before.dataDigest ?? 'none'} then, ${again.dataDigest ?? 'none'} now`]
   const found = [...differences(before.provenance, now), ...data]
   if (found.length > 0) return ['what differs:', ...found.map((text) => `  ${text}`)]
+  if (before.scenario.learner.kind === 'tfjs')
+    return [
+      'nothing else differs (version, machine, data): traces with TensorFlow.js are those of one backend and one model file',
+    ]
   return ['nothing else differs (version, machine, data): this is a fault of the simulator, please report it']
 }

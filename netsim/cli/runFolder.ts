@@ -120,7 +120,7 @@ export function movedFiles(scenario: Scenario, from: string, to: string): Scenar
     if (isAbsolute(file)) return file
     return relative(resolve(to), resolve(from, file)).replaceAll('\\', '/')
   }
-  const { nodes, network, data } = scenario
+  const { nodes, network, data, learner } = scenario
   const { availability } = nodes
   const { topology } = network
   return {
@@ -134,5 +134,6 @@ export function movedFiles(scenario: Scenario, from: string, to: string): Scenar
       topology: topology.kind === 'file' ? { ...topology, file: moved(topology.file) } : topology,
     },
     data: 'file' in data ? { ...data, file: moved(data.file) } : data,
+    learner: learner.kind === 'tfjs' && learner.model !== null ? { ...learner, model: moved(learner.model) } : learner,
   }
 }

@@ -243,9 +243,14 @@ export class Crowd {
     })
   }
 
-  /** A round starts in `waitMs` and ends when its training does: its start touches nobody else, and so is no event of its own. */
+  /**
+   * A round starts in `waitMs` and ends when its training does: its start touches nobody else, and so is no event of its own. What it starts from
+   * changes by a merge alone, and so is known now.
+   */
   #plan(node: number, start: number, waitMs: number): void {
-    const { clock, trainMs } = this.parts
+    const { clock, trainMs, fleet } = this.parts
+    const { base, round } = this.#rounds[node] as Rounds<number, Slot>
+    fleet.announce?.(node, base as Slot, node, round)
     const wait = Math.max(0, Math.ceil(waitMs))
     this.#startMs[node] = clock.now + wait
     clock.plan(wait + trainMs(node), this.#trainedKind, node, start)

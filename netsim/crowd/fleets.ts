@@ -1,30 +1,44 @@
 /** The learners that a scenario asks for. */
+import { dirname, join } from 'node:path'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import { KernelFleet } from '../../src/learn/kernels/kernelFleet.ts'
 import { NullFleet } from '../../src/learn/kernels/nullFleet.ts'
+import type { ModelFile } from '../../src/learn/stacked/modelFile.ts'
+import { StackedFleet } from '../../src/learn/stacked/stackedFleet.ts'
 import type { Attackers } from '../adversary/attackers.ts'
+import { bytesOf, type ScenarioFiles } from '../world/files.ts'
 import type { World } from '../world/make.ts'
 
-/** The rows of all nodes in one memory, with room for their models. Error: `scenario-learner`. */
-export function fleetOf({ scenario, nodes, rows }: World, attackers: Attackers): Fleet {
-  if (scenario.learner.kind === 'null') return new NullFleet(nodes)
-  if (rows === null)
-    throw unfit(`learner: kind: ${scenario.learner.kind} was given without data: use kind: null, or give data`)
-  if (scenario.learner.kind !== 'kernels')
-    throw unfit(`learner: kind: ${scenario.learner.kind} was given, without a ledger kernels or null is allowed`)
+/** The rows of all nodes in one memory, with room for their models. Errors: `scenario-learner`, `scenario-file`, `learner-…`. */
+export async function fleetOf(world: World, attackers: Attackers, files: ScenarioFiles): Promise<Fleet> {
+  const { scenario, nodes, rows } = world
+  const { learner } = scenario
+  if (learner.kind === 'null') return new NullFleet(nodes)
+  if (rows === null) throw unfit(`learner: kind: ${learner.kind} was given without data: use kind: null, or give data`)
+  if (learner.kind === 'linear')
+    throw unfit('learner: kind: linear was given, without a ledger kernels, tfjs or null is allowed')
   const { designer, study } = rows
-  return KernelFleet.build({
+  const spec = {
     model: study.model,
     training: study.training,
     columns: designer.columns,
     nodes,
     privateHeads: scenario.head === 'private',
-    rowsOf: (node) => {
+    rowsOf: (node: number) => {
       const { train, test } = designer.rowsOf(node)
       return { train: attackers.rows(node, train), test }
     },
-  })
+  }
+  if (learner.kind === 'kernels') return KernelFleet.build(spec)
+  const model = learner.model === null ? study.model : modelFile(files, learner.model)
+  return StackedFleet.build({ ...spec, model, backend: learner.backend })
+}
+
+/** The files of its weights lie beside it. */
+function modelFile(files: ScenarioFiles, name: string): ModelFile {
+  const weights = (path: string) => bytesOf(files, join(dirname(name), path))
+  return { kind: 'file', name: `learner.model: ${name}`, json: bytesOf(files, name), weights }
 }
 
 const unfit = (message: string): ConsiliumError => new ConsiliumError({ code: 'scenario-learner', message })

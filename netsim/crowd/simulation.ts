@@ -10,6 +10,7 @@ import { crashesOf, Presence } from '../presence.ts'
 import type { NodeSummary, Outcome, Sample, SimulationResult } from '../result.ts'
 import { consensusDistance, type Judged, judgedTogether, sampled } from '../sampling.ts'
 import { Wires } from '../wires.ts'
+import type { ScenarioFiles } from '../world/files.ts'
 import { streamOf, type World } from '../world/make.ts'
 import { CrowdChecks } from './checks.ts'
 import { Crowd, type Slot } from './crowd.ts'
@@ -47,13 +48,18 @@ export class CrowdSimulation {
   readonly #narrator: Narrator | null
   #interrupted = false
 
-  constructor(world: World, options: SimulateOptions) {
+  /** Errors: those of its learner. */
+  static async of(world: World, options: SimulateOptions, files: ScenarioFiles): Promise<CrowdSimulation> {
+    const attackers = new Attackers(world.scenario, world.seed)
+    return new CrowdSimulation(world, options, attackers, await fleetOf(world, attackers, files))
+  }
+
+  private constructor(world: World, options: SimulateOptions, attackers: Attackers, fleet: Fleet) {
     const { scenario, seed, nodes } = world
     const { network, gossip, study, report, liveness } = scenario
     this.#world = world
     this.#options = options
-    this.#attackers = new Attackers(scenario, seed)
-    const fleet = fleetOf(world, this.#attackers)
+    this.#attackers = attackers
     this.#fleet = fleet
     this.#notBeforeMs = liveness.fromSeconds === null ? -1 : liveness.fromSeconds * 1000
     this.#narrator = Narrator.of(this.#clock, options)
@@ -99,7 +105,16 @@ export class CrowdSimulation {
     this.#sampled = sampled(nodes, report.sampleNodes, seed).filter((node) => this.#attackers.attackOf(node) === null)
   }
 
+  /** Once; then the learner is closed. */
   async run(): Promise<Omit<SimulationResult, 'provenance' | 'realSeconds'>> {
+    try {
+      return await this.#run()
+    } finally {
+      this.#fleet.close?.()
+    }
+  }
+
+  async #run(): Promise<Omit<SimulationResult, 'provenance' | 'realSeconds'>> {
     const { scenario } = this.#world
     this.#presence.begin()
     this.#planPartitions()

@@ -12,7 +12,7 @@ import { LinearLearner } from './linearLearner.ts'
 
 /** One learner per node. Those who poison their rows do so before the learner sees them. */
 export function learnersOf({ scenario, nodes }: World, attackers: Attackers): Learner[] {
-  const make = maker(scenario.learner.kind)
+  const make = maker(scenario.learner)
   return Array.from({ length: nodes }, (_, node) => {
     const attack = attackers.attackOf(node)
     const poisons = attack === 'label-flip' || attack === 'backdoor'
@@ -20,14 +20,14 @@ export function learnersOf({ scenario, nodes }: World, attackers: Attackers): Le
   })
 }
 
-function maker(kind: World['scenario']['learner']['kind']): () => Learner {
-  switch (kind) {
+function maker(learner: World['scenario']['learner']): () => Learner {
+  switch (learner.kind) {
     case 'kernels': {
       const kernels = new Kernels() // one memory for all
       return () => new KernelLearner(kernels)
     }
     case 'tfjs':
-      return () => new TfjsLearner()
+      return () => new TfjsLearner({ backend: learner.backend })
     case 'linear':
       return () => new LinearLearner()
     case 'null':

@@ -6,7 +6,7 @@ import { dataBlock, esc, htmlTable, page, part } from './html.ts'
 import { lineChart, type TimeAxis } from './lineChart.ts'
 import { dotPlot, nodeTable } from './nodeViews.ts'
 import { bytes, figure, timeUnit } from './numbers.ts'
-import { outcomeWord } from './terminal.ts'
+import { outcomeWord, traceNote } from './terminal.ts'
 import { topologyPicture } from './topology.ts'
 
 const POINTS_MAX = 600 // of a curve; more share a pixel
@@ -100,7 +100,7 @@ function checks({ checks: all, refusals }: SimulationResult): string {
 function provenance(result: SimulationResult): string {
   const { provenance: from, traceHash, dataDigest, parameters, localUpdates, merges, events, realSeconds } = result
   const rows: readonly [string, string][] = [
-    ['trace', `<code>${traceHash}</code>`],
+    ['trace', `<code>${traceHash}</code> ${esc(traceNote(result))}`.trim()],
     ['data as dealt', dataDigest === null ? 'no data' : `<code>${dataDigest}</code>`],
     ['command', from === null ? '–' : `<code>${esc(from.command)}</code>`],
     ['consilium', from === null ? '–' : `${esc(from.consilium)}, commit ${esc(from.commit ?? 'unknown')}`],

@@ -101,7 +101,16 @@ function drawn({ title, unit, series, limits }: Chart, { samples }: SimulationRe
   return [`${title} (${unit})  ${legend}`, ...lines.map((line) => line.trimEnd()), time.name.padStart(PLOT.width + 6)]
 }
 
-function checks({ checks: all, refusals, traceHash }: SimulationResult): string[] {
+/** Whose a trace is, where it is not every machine's; empty where it is. */
+export function traceNote({ scenario }: SimulationResult): string {
+  return scenario.learner.kind === 'tfjs'
+    ? 'of this machine and backend: TensorFlow.js rounds in its own way on each'
+    : ''
+}
+
+function checks(result: SimulationResult): string[] {
+  const { checks: all, refusals, traceHash } = result
+
   const refused = Object.entries(refusals).map(([reason, count]) => `${reason} ${figure(count)}`)
   return [
     ...all.map(({ name, checked, failure }) =>
@@ -111,5 +120,6 @@ function checks({ checks: all, refusals, traceHash }: SimulationResult): string[
     ),
     ...(refused.length > 0 ? [`refused ${refused.join(', ')}`] : []),
     `trace   ${traceHash}`,
+    ...[traceNote(result)].filter((note) => note !== '').map((note) => `        ${note}`),
   ]
 }

@@ -14,6 +14,7 @@ export function complaintOf(scenario: Scenario): Complaint | null {
     networkFault(scenario) ??
     gossipFault(scenario) ??
     dataFault(scenario) ??
+    modelFileFault(scenario) ??
     adversaryFault(scenario) ??
     faultsFault(scenario) ??
     livenessFault(scenario) ??
@@ -174,6 +175,16 @@ function dataFault({ data, learner, study }: Scenario): Complaint | null {
   if (dropped >= 0)
     return wrong(['data', 'drop', dropped], `${given(data.drop[dropped])}, and it is used: do not drop it`)
   return null
+}
+
+function modelFileFault({ learner, ledger, study }: Scenario): Complaint | null {
+  if (learner.kind !== 'tfjs' || learner.model === null) return null
+  if (ledger === 'on') {
+    const message = `${given(learner.model)}, and with the ledger nodes train study.model: say ledger: off`
+    return wrong(['learner', 'model'], message)
+  }
+  if (study.model.kind === 'logistic') return null
+  return wrong(['study', 'model'], `${given(study.model.kind)}, and learner.model names another model: leave one out`)
 }
 
 const WITH_STRENGTH: readonly string[] = ['sign-flip', 'gaussian', 'alie', 'ipm']

@@ -171,7 +171,13 @@ const learner = v.variant(
   'kind',
   [
     alternative({ kind: literal('kernels') }), // logistic regression and MLP in WebAssembly SIMD
-    alternative({ kind: literal('tfjs') }), // TensorFlow.js, all nodes stacked
+    /** TensorFlow.js, all nodes stacked. */
+    alternative({
+      kind: literal('tfjs'),
+      /** The model.json of a layers model whose output is one logit, in place of study.model; null: study.model. */
+      model: v.optional(v.nullable(file()), null),
+      backend: v.optional(choice(['auto', 'wasm', 'cpu', 'native']), 'auto'),
+    }),
     alternative({ kind: literal('linear') }), // least squares in a few lines
     alternative({ kind: literal('null') }), // the protocol alone
   ],

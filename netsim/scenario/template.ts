@@ -65,7 +65,8 @@ data:
 # data: { kind: none }
 
 learner: { kind: kernels } # logistic regression and MLP in WebAssembly
-# learner: { kind: tfjs } # TensorFlow.js, all nodes stacked
+# TensorFlow.js, all nodes stacked; model: a layers model with one logit, in place of study.model (ledger: off); backend: or wasm, cpu, native
+# learner: { kind: tfjs, model: null, backend: auto }
 # learner: { kind: linear } # least squares, alike on every machine to the last bit
 # learner: { kind: 'null' } # the protocol alone
 

@@ -8,6 +8,7 @@ import type { Figure } from './figures.ts'
 const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>> = {
   merge: () => import('./merge.ts'),
   kernels: () => import('./kernels.ts'),
+  stacked: () => import('./stacked.ts'),
   daemon: () => import('./daemon.ts'),
   latency: () => import('./latency.ts'),
   study: () => import('./study.ts'),

@@ -3,6 +3,9 @@ import { ByteReader, ByteWriter } from '../core/bytes.ts'
 import { bytesFloat, floatBytes } from '../core/digest.ts'
 import { ConsiliumError } from '../core/errors.ts'
 
+/** Kingma and Ba 2015, their defaults; epsilon as float32 Keras has it. */
+export const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }
+
 const STATE_VERSION = 1
 const HEADER_BYTES = 5
 

@@ -1,9 +1,5 @@
-/** Trains with TensorFlow.js in this thread. The only file that names tfjs, which it loads when the first study is opened. */
+/** Trains with TensorFlow.js in this thread. */
 
-import { createRequire } from 'node:module'
-import type { Optimizer, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core'
-import type { Sequential } from '@tensorflow/tfjs-layers'
-import { messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { type Batch, batches } from './batches.ts'
@@ -11,13 +7,22 @@ import { checkFinite, checkMatrices, learnerError } from './checks.ts'
 import { evaluate } from './evaluate.ts'
 import type { DesignMatrix, Learner, OpenRequest, TrainingSpec, TrainRequest, TrainResult, Weights } from './learner.ts'
 import { initialWeights, parameterCount } from './model.ts'
-import { decodeState, encodeState } from './optimiserState.ts'
-
-export type BackendChoice = 'auto' | 'wasm' | 'cpu' | 'native'
-
-type Core = typeof import('@tensorflow/tfjs-core')
-type Layers = typeof import('@tensorflow/tfjs-layers')
-type BackendName = Exclude<BackendChoice, 'auto'>
+import { ADAM, decodeState, encodeState } from './optimiserState.ts'
+import {
+  type BackendChoice,
+  type BackendName,
+  type Core,
+  choose,
+  denseNetwork,
+  type Engine,
+  inTurn,
+  type LayersModel,
+  type Optimizer,
+  type Tensor,
+  theEngine,
+  use,
+  type Variable,
+} from './tfjsEngine.ts'
 
 /** One parameter tensor of the network, in layout order. */
 interface Parameter {
@@ -28,27 +33,12 @@ interface Parameter {
 interface Study {
   readonly request: OpenRequest
   readonly backend: BackendName
-  readonly network: Sequential
+  readonly network: LayersModel
   readonly parameters: readonly Parameter[]
 }
 
-interface Engine {
-  readonly tf: Core
-  readonly layers: Layers
-  /** Per backend that was tried: undefined where it loads, else why it does not. */
-  readonly tried: Map<BackendName, string | undefined>
-}
-
-const TFJS_NAME = { native: 'tensorflow', wasm: 'wasm', cpu: 'cpu' } as const satisfies Record<BackendName, string>
-const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } // Kingma and Ba 2015, their defaults; epsilon as float32 Keras has it
-const NATIVE_NODE_BELOW = 23 // tfjs-node 4.22.0 calls util.isNullOrUndefined, which Node 23 removed
 const PROBE_STEPS = 5 // the first warms caches and kernels, the median of the rest decides
-const REASON_CHARS = 200 // a failed import's message may list every path that was tried; its start says what is wrong
 const EVALUATION_ROWS = 8_192 // rows per forward pass: bounds the tensors alive at once
-
-/** tfjs has one engine with one current backend per thread, whoever calls: all learners of a thread take turns. */
-let turn: Promise<unknown> = Promise.resolve()
-let loading: Promise<Engine> | undefined
 
 /**
  * A learner in the calling thread: it blocks the event loop while it computes (WorkerLearner does not). The same request gives the same
@@ -64,9 +54,8 @@ export class TfjsLearner implements Learner {
   open(request: OpenRequest): Promise<{ readonly backend: string; readonly why: string }> {
     return inTurn(async () => {
       checkMatrices(request)
-      loading ??= loadEngine()
-      const engine = await loading
-      const { backend, why } = await choose(engine, this.#choice, request)
+      const engine = await theEngine()
+      const { backend, why } = await choose(engine, this.#choice, (each) => probe(engine, request, each))
       this.#dispose(request.study)
       await use(engine, backend)
       this.#studies.set(request.study, build(engine, request, backend))
@@ -97,9 +86,9 @@ export class TfjsLearner implements Learner {
   #with<T>(id: StudyId, work: (tf: Core, study: Study) => Promise<T>): Promise<T> {
     return inTurn(async () => {
       const study = this.#studies.get(id)
-      if (study === undefined || loading === undefined)
+      if (study === undefined)
         throw learnerError('learner-study-not-open', `study ${id} is not open here; open it first`)
-      const engine = await loading
+      const engine = await theEngine()
       await use(engine, study.backend)
       return work(engine.tf, study)
     })
@@ -147,7 +136,7 @@ function step(tf: Core, study: Study, optimiser: Optimizer, batch: Batch, l2: nu
     const y = tf.tensor2d(batch.y, [rows, 1])
     const variables = study.parameters.map(({ variable }) => variable)
     const { value, grads } = tf.variableGrads(
-      () => tf.losses.sigmoidCrossEntropy(y, forward(study, x)) as Scalar,
+      () => tf.losses.sigmoidCrossEntropy(y, forward(study, x)) as ReturnType<Core['scalar']>,
       variables,
     )
     optimiser.applyGradients(
@@ -160,7 +149,7 @@ function step(tf: Core, study: Study, optimiser: Optimizer, batch: Batch, l2: nu
   })
 }
 
-const forward = (study: Study, x: Tensor2D): Tensor2D => study.network.apply(x) as Tensor2D
+const forward = (study: Study, x: Tensor): Tensor => study.network.apply(x) as Tensor
 
 function logits(tf: Core, study: Study, matrix: DesignMatrix): Float32Array {
   const out = new Float32Array(matrix.rows)
@@ -175,14 +164,8 @@ function logits(tf: Core, study: Study, matrix: DesignMatrix): Float32Array {
   return out
 }
 
-function build({ layers }: Engine, request: OpenRequest, backend: BackendName): Study {
-  const hidden = request.model.kind === 'mlp' ? request.model.hidden : []
-  const network = layers.sequential()
-  ;[...hidden, 1].forEach((units, i) => {
-    const first = i === 0 ? { inputShape: [request.train.columns] } : {}
-    const activation = i < hidden.length ? 'relu' : 'linear'
-    network.add(layers.layers.dense({ units, activation, kernelInitializer: 'zeros', ...first }))
-  })
+function build(engine: Engine, request: OpenRequest, backend: BackendName): Study {
+  const network = denseNetwork(engine, request.model, request.train.columns)
   const parameters = network.trainableWeights.map((weight) => {
     const variable = weight.read() as Variable
     return { variable, kernel: variable.rank === 2 }
@@ -263,95 +246,6 @@ async function restore(tf: Core, study: Study, optimiser: Optimizer, bytes: Uint
   for (const { tensor } of named) tensor.dispose()
 }
 
-async function loadEngine(): Promise<Engine> {
-  const tf = await import('@tensorflow/tfjs-core')
-  tf.enableProdMode() // no banner about the native backend
-  const layers = await import('@tensorflow/tfjs-layers')
-  return { tf, layers, tried: new Map() }
-}
-
-/** Whether `backend` can be used; loads it on the first call and remembers why it can't. */
-async function loads({ tf, tried }: Engine, backend: BackendName): Promise<boolean> {
-  if (!tried.has(backend)) {
-    try {
-      if (backend === 'native') await loadNative()
-      else if (backend === 'wasm') await loadWasm(tf)
-      else await import('@tensorflow/tfjs-backend-cpu')
-      const selected = await tf.setBackend(TFJS_NAME[backend])
-      tried.set(backend, selected ? undefined : 'tfjs refused it')
-    } catch (error) {
-      tried.set(
-        backend,
-        messageOf(error)
-          .replace(/ imported from .*/, '')
-          .slice(0, REASON_CHARS),
-      )
-    }
-  }
-  return tried.get(backend) === undefined
-}
-
-async function loadNative(): Promise<void> {
-  const major = Number(process.versions.node.split('.')[0])
-  if (major >= NATIVE_NODE_BELOW) throw new Error(`tfjs-node 4.22.0 does not run on Node ${process.versions.node}`)
-  const name: string = '@tensorflow/tfjs-node' // a variable, so that the types compile where the optional peer is absent
-  await import(name)
-}
-
-async function loadWasm(tf: Core): Promise<void> {
-  const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm')
-  const main = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')
-  setWasmPaths(main.slice(0, -'tf-backend-wasm.node.js'.length))
-  await withoutNewListeners(() => tf.setBackend('wasm'))
-}
-
-/** Emscripten's start code turns unhandled rejections of the whole process into crashes of its own; we keep ours. */
-async function withoutNewListeners(work: () => Promise<unknown>): Promise<void> {
-  const events = ['uncaughtException', 'unhandledRejection']
-  const before = events.map((event) => new Set(process.listeners(event as 'exit')))
-  await work()
-  events.forEach((event, i) => {
-    for (const listener of process.listeners(event as 'exit')) {
-      if (!before[i]?.has(listener)) process.off(event, listener)
-    }
-  })
-}
-
-interface Choice {
-  readonly backend: BackendName
-  readonly why: string
-}
-
-async function choose(engine: Engine, choice: BackendChoice, request: OpenRequest): Promise<Choice> {
-  const { tried } = engine
-  if (choice !== 'auto') {
-    if (await loads(engine, choice)) return { backend: choice, why: 'asked for' }
-    throw learnerError(
-      'learner-backend',
-      `backend ${choice} can't be used here (${tried.get(choice)}); choose auto, wasm or cpu`,
-    )
-  }
-  const native = await loads(engine, 'native')
-  const wasm = await loads(engine, 'wasm')
-  if (native && wasm) return faster(engine, request)
-  if (wasm) return { backend: 'wasm', why: `native does not load (${tried.get('native')})` }
-  if (native) return { backend: 'native', why: `wasm does not load (${tried.get('wasm')})` }
-  const reasons = `native: ${tried.get('native')}; wasm: ${tried.get('wasm')}`
-  if (await loads(engine, 'cpu'))
-    return { backend: 'cpu', why: `warning: slow, because nothing else loads (${reasons})` }
-  throw learnerError(
-    'learner-backend',
-    `no backend of tfjs loads (${reasons}; cpu: ${tried.get('cpu')}); install the package again`,
-  )
-}
-
-async function faster(engine: Engine, request: OpenRequest): Promise<Choice> {
-  const native = await probe(engine, request, 'native')
-  const wasm = await probe(engine, request, 'wasm')
-  const measured = `a step takes ${wasm.toFixed(2)} ms on wasm, ${native.toFixed(2)} ms on native`
-  return { backend: wasm <= native ? 'wasm' : 'native', why: measured }
-}
-
 /** Milliseconds of one training step of this study on `backend`, the median of a few. */
 async function probe(engine: Engine, request: OpenRequest, backend: BackendName): Promise<number> {
   const { tf } = engine
@@ -368,14 +262,4 @@ async function probe(engine: Engine, request: OpenRequest, backend: BackendName)
   optimiser.dispose()
   study.network.dispose()
   return times.slice(1).sort((a, b) => a - b)[(PROBE_STEPS - 1) >> 1] as number
-}
-
-async function use({ tf }: Engine, backend: BackendName): Promise<void> {
-  if (tf.getBackend() !== TFJS_NAME[backend]) await tf.setBackend(TFJS_NAME[backend])
-}
-
-function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  const result = turn.then(work)
-  turn = result.catch(() => undefined)
-  return result
 }

@@ -5,7 +5,8 @@ import { ConsiliumError, type ErrorFacts, exhaustive, invariant, messageOf } fro
 import type { StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { OpenRequest, TrainRequest, TrainResult, Weights } from './learner.ts'
-import { type BackendChoice, TfjsLearner } from './tfjsLearner.ts'
+import type { BackendChoice } from './tfjsEngine.ts'
+import { TfjsLearner } from './tfjsLearner.ts'
 
 /** The thread's `workerData`. */
 export interface WorkerOptions {

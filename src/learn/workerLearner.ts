@@ -5,7 +5,7 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Learner, OpenRequest, TrainRequest, TrainResult, Weights } from './learner.ts'
-import type { BackendChoice } from './tfjsLearner.ts'
+import type { BackendChoice } from './tfjsEngine.ts'
 import type { Answer, Call, Question, Result, WorkerOptions } from './worker.ts'
 
 const CALLS_WAITING_MAX = 64 // each may hold a copy of a model; a node asks for one thing per study at a time

@@ -89,6 +89,27 @@ const FAULTS: readonly [claim: string, text: string, ...says: string[]][] = [
     'logistic',
   ],
   [
+    'a model file with a ledger',
+    `${BASE}learner: { kind: tfjs, model: m.json }`,
+    'learner.model',
+    '"m.json" was given',
+    'ledger: off',
+  ],
+  [
+    'two models',
+    `${BASE}ledger: off\nlearner: { kind: tfjs, model: m.json }\nstudy: { model: { kind: mlp, hidden: [4] } }`,
+    'study.model',
+    'learner.model',
+  ],
+  [
+    'a model file for the kernels',
+    `${BASE}learner: { kind: kernels, model: m.json }`,
+    'learner',
+    'learner.model',
+    'unknown',
+  ],
+  ['a backend that is none', `${BASE}learner: { kind: tfjs, backend: webgl }`, 'learner.backend', 'wasm'],
+  [
     'one column twice',
     BASE.replace(/data.*/, 'data: { kind: sites, file: a.csv, label: x, site: x }'),
     'data.label',

@@ -1,11 +1,9 @@
 /** Adam's state of one model in the kernels' memory: made new, read, and written back. */
-import type { AdamState } from '../optimiserState.ts'
+import { ADAM, type AdamState } from '../optimiserState.ts'
 import type { Kernels } from './kernels.ts'
 import type { Plan } from './plan.ts'
 import { ADAM_BETA1_POWER, ADAM_BETA2_POWER, ADAM_MOMENTS, ADAM_STEPS } from './planLayout.ts'
 
-const BETA1 = 0.9 // as in assembly/update.ts
-const BETA2 = 0.999
 const VANISHED = 2 ** -60 // below it 1 − βᵗ is 1 in float64, whatever βᵗ is
 
 /** The state before the first step; nothing where the plan says SGD. `state` is a pointer to the plan's `adamBytes`. */
@@ -19,8 +17,8 @@ export function resetAdam(kernels: Kernels, plan: Plan, state: number): void {
 /** Writes a state that `readAdam` gave, at this or another node. */
 export function writeAdam(kernels: Kernels, plan: Plan, state: number, { steps, moments }: AdamState): void {
   resetAdam(kernels, plan, state)
-  kernels.f64[(state + ADAM_BETA1_POWER) / 8] = power(BETA1, steps)
-  kernels.f64[(state + ADAM_BETA2_POWER) / 8] = power(BETA2, steps)
+  kernels.f64[(state + ADAM_BETA1_POWER) / 8] = power(ADAM.beta1, steps)
+  kernels.f64[(state + ADAM_BETA2_POWER) / 8] = power(ADAM.beta2, steps)
   kernels.u32[(state + ADAM_STEPS) / 4] = steps
   const count = plan.shared + 1
   for (const half of [0, 1]) {

@@ -5,7 +5,7 @@ import type { Weights } from '../learner.ts'
 /**
  * Models lie in numbered slots, which are counted: `take` and `initial` give a slot that the caller holds once, `retain` adds a holder, the
  * last `release` frees it. A slot that others hold too must not be written. Nodes are numbered from 0. Guarantees: the same calls in the
- * same order give the same bits, on every machine; no call but `take`, `initial` and `flipLabels` takes memory. A slot that is free is our own bug.
+ * same order give the same bits, on every machine (StackedFleet: on one machine and backend); no call but `take`, `initial` and `flipLabels` takes memory. A slot that is free is our own bug.
  */
 export interface Fleet {
   readonly nodes: number
@@ -22,6 +22,11 @@ export interface Fleet {
   release(slot: number): void
   /** A slot with the weights that every member starts from (`initialWeights`). */
   initial(seedDigest: Digest): number
+  /**
+   * Says what `train` will be asked for, for who can train many nodes at once. The base is held until `train` or another announcement of the
+   * node; `train` gives the same with and without it, but for rounding.
+   */
+  announce?(node: number, base: number, seedHigh: number, seedLow: number): void
   /**
    * One local update of `node`: the study's epochs from the model in `base`, into slot `into`, which may be the same. The seed orders the rows;
    * where they make a single batch there is no order to make. Returns the mean log-loss of the last epoch, nats; NaN where the model has diverged.
@@ -53,4 +58,6 @@ export interface Fleet {
   flipLabels(node: number): void
   /** The node's optimiser starts again, as after a lost disk. */
   resetOptimiser(node: number): void
+  /** Gives back what the garbage collector does not see; the fleet is used no more. */
+  close?(): void
 }

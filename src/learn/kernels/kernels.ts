@@ -41,6 +41,9 @@ export interface KernelFunctions {
   readonly flip: (from: number, to: number, count: number) => void
   readonly copy: (from: number, to: number, bytes: number) => void
   readonly clear: (at: number, bytes: number) => void
+  readonly identity: (order: number, rows: number) => void
+  readonly seedOrder: (seedHigh: number, seedLow: number) => void
+  readonly shuffle: (order: number, rows: number) => void
   readonly elementwise: (kind: number, at: number, count: number) => void
 }
 

@@ -7,10 +7,14 @@ import { KERNELS_VERSION } from '../planLayout.ts'
 import { logits } from './forward.ts'
 import { clear, copy, digest, elementwise, flip, logLoss, squaredDistance, sumOfSquares } from './measure.ts'
 import { merge } from './merge.ts'
+import { identity, seedOrder, shuffle } from './order.ts'
 import { pack, spread, unpack } from './pack.ts'
 import { train } from './train.ts'
 
-export { clear, copy, digest, elementwise, flip, logits, logLoss, merge, pack, spread, squaredDistance, sumOfSquares, train, unpack }
+export {
+  clear, copy, digest, elementwise, flip, identity, logits, logLoss, merge, pack, seedOrder, shuffle, spread, squaredDistance, sumOfSquares,
+  train, unpack,
+}
 
 /** What the loader compares with its own. */
 export function version(): u32 {
