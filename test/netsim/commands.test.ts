@@ -108,7 +108,7 @@ async function appears(path: string): Promise<void> {
 
 it('run: a check that fails names scenario, seed, event and the command that shows it again', () =>
   inFolder(async (cwd) => {
-    await writeFile(join(cwd, 'mine.yaml'), `${SCENARIO}liveness: { convergeSeconds: 0 }\n`)
+    await writeFile(join(cwd, 'mine.yaml'), `${SCENARIO}liveness: { fromSeconds: 5, convergeSeconds: 0 }\n`)
     const { code, out, err } = await command(cwd, 'run', 'mine.yaml', '--seed', '9', '--out', 'here')
     assert.is(code, 1)
     assert.match(out, /BROKEN {2}nodes converge: event 1600, 15 s, node 3: two nodes still differ/)

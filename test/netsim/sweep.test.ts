@@ -131,7 +131,7 @@ it('sweep: a run that cannot be done leaves the others, exit code 1; a bad value
 
 it('sweep: a failed check is left out of the means, told with the command that shows it, exit code 1', () =>
   inFolder(async (cwd) => {
-    await writeFile(join(cwd, 'mine.yaml'), SCENARIO)
+    await writeFile(join(cwd, 'mine.yaml'), `${SCENARIO}liveness: { fromSeconds: 5 }\n`)
     const words = ['sweep', 'mine.yaml', '--param', 'liveness.convergeSeconds=null,0', '--seeds', '2', '--out', 'here']
     const { code, out, err } = await command(cwd, ...words)
     assert.is(code, 1)
