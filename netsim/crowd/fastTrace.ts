@@ -23,9 +23,9 @@ export class FastTrace {
     this.word(Math.floor(value / 4_294_967_296))
   }
 
-  /** Of all words so far; 32 hex digits. */
+  /** SHA-256 of the lanes and of how many words they have seen; 64 hex digits. */
   get hash(): string {
     const words = Uint32Array.of(this.#a, this.#b, this.#words | 0, Math.floor(this.#words / 4_294_967_296))
-    return toHex(sha256(new Uint8Array(words.buffer))).slice(0, 32)
+    return toHex(sha256(new Uint8Array(words.buffer)))
   }
 }

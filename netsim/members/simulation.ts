@@ -25,7 +25,6 @@ import { spreadingOf } from './pubsub.ts'
 import { StudySimulation } from './run.ts'
 import type { Step } from './trace.ts'
 
-const TRACE_EVERY = 1 // steps between two checkpoints of the trace: a replay says at which it parted
 const START_SPACING_MS = 1 // nodes never start at one instant
 
 /** One run of one scenario. */
@@ -46,7 +45,8 @@ export class LedgerSimulation {
   #last = { merges: 0, inputs: 0, others: 0, ages: 0 }
   readonly #narrator: StepNarrator | null
   readonly #demands = new Set<() => void>()
-  #traced = 0
+  /** The event of the newest checkpoint of the trace: one each, for a replay to say at which it parted. */
+  #traced = -1
 
   constructor(world: World, options: SimulateOptions) {
     const { scenario, seed, nodes, rows } = world
@@ -190,8 +190,8 @@ export class LedgerSimulation {
       }
     }
     const { trace, clock } = this.#simulation
-    if (this.#options.onTrace !== undefined && trace.steps - this.#traced >= TRACE_EVERY) {
-      this.#traced = trace.steps
+    if (this.#options.onTrace !== undefined && clock.events > this.#traced) {
+      this.#traced = clock.events
       this.#options.onTrace({ event: clock.events, hash: trace.hash })
     }
     this.#narrator?.step(step)

@@ -12,7 +12,13 @@ const COLUMNS = 57 // what gossipy was measured with (DECISIONS, "Simulators to 
 const GOSSIPY = { logistic: 1_900, mlp: 1_600 } as const // node-operations a second there, 100 nodes
 
 /** As the figures are stated: digests modelled, ledger off, one receiver per send. */
-const scenario = (nodes: number, rounds: number, rows: number, more = '', features = COLUMNS): string => `question: How fast is it?
+const scenario = (
+  nodes: number,
+  rounds: number,
+  rows: number,
+  more = '',
+  features = COLUMNS,
+): string => `question: How fast is it?
 nodes: { count: ${nodes} }
 gossip: { mode: fanout, fanout: 1, heldMax: 8 }
 data: { kind: synthetic, features: ${features}, rows: ${rows} }

@@ -11,20 +11,24 @@ const regular = { kind: 'k-regular', degree: 6 } as const
 const churn = { kind: 'churn', meanUpSeconds: 5, meanDownSeconds: 3 } as const
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['one receiver per send', '1e0acc9068537bb211587a8799a71516', { gossip: { mode: 'fanout' } }],
+  [
+    'one receiver per send',
+    '1e0acc9068537bb211587a8799a715166e103c60617e54836e959d993eefe17a',
+    { gossip: { mode: 'fanout' } },
+  ],
   [
     'everybody, Adam and a network with one hidden layer',
-    'c02cbc83e403d10f3c6e1dfe35b83399',
+    'c02cbc83e403d10f3c6e1dfe35b83399e67a392cdbfb44e341f74585387d2165',
     { study: { rounds: { count: 9 }, model: { kind: 'mlp', hidden: [5] } } },
   ],
   [
     'gossipsub under losses',
-    '0c914dde1c1a0c1941b8d8f80cabab3e',
+    '0c914dde1c1a0c1941b8d8f80cabab3e5449e6674803a305345ea38472740061',
     { gossip: { mode: 'mesh' }, network: { topology: regular, loss: 0.1 } },
   ],
   [
     'nodes come and go, lose their disks, and are cut off',
-    'fe6307241d8e0894b77ee44bacb90b05',
+    'fe6307241d8e0894b77ee44bacb90b05ea29befb227df04e3e26aa6541cfc555',
     {
       nodes: { count: 40, availability: churn, disk: 'lost', speed: { kind: 'log-normal', medianMs: 200, sigma: 1 } },
       gossip: { mode: 'fanout', fanout: 3, heldMax: 5 },
@@ -34,12 +38,12 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone',
-    '47d8a6f6fd8cd87f3573a2cb35786fb3',
+    '47d8a6f6fd8cd87f3573a2cb35786fb3282bf4e17481311386c5b0aa912fbff7',
     { data: { kind: 'none' }, learner: { kind: 'null' }, gossip: { mode: 'fanout', fanout: 2 } },
   ],
   [
     'real digests, heads that are merged, an uplink',
-    'e82745f3e9d8c8e58f10f790af29a7a8',
+    'e82745f3e9d8c8e58f10f790af29a7a8729dbb4bc31a3134274924beb5f6bd11',
     { digests: 'real', head: 'shared', network: { uplinkMbit: 0.5 }, study: { rounds: { count: 8 } } },
   ],
 ]
