@@ -5,6 +5,7 @@ const SPAN = 65_536 // milliseconds of the wheel: rounds and messages lie within
 const WORDS = SPAN / 32
 const EVENTS_MAX = 100_000_000 // 3 GB: a simulation that plans more at once has run away
 const NONE = -1
+const NEXT = 3 // the word of an event that names the next one
 
 /** A thing that was planned, as four numbers: `kind` says what `a` and `b` mean. */
 export interface Planned {
@@ -24,10 +25,8 @@ export class EventQueue {
   readonly #last = new Int32Array(SPAN).fill(NONE)
   /** One bit per slot that is not empty. */
   readonly #bits = new Uint32Array(WORDS)
-  #kind = new Int32Array(1_024)
-  #a = new Int32Array(1_024)
-  #b = new Int32Array(1_024)
-  #next = new Int32Array(1_024)
+  /** Four words for each event: kind, a, b, and the next event of its slot; together, for they are read together. */
+  #words = new Int32Array(4 * 1_024)
   #free = NONE
   #used = 0
   /** The time of the wheel's first slot: nothing lies before it. */
@@ -51,9 +50,10 @@ export class EventQueue {
       `virtual time is in whole milliseconds and goes on: ${atMs}`,
     )
     const event = this.#take()
-    this.#kind[event] = kind
-    this.#a[event] = a
-    this.#b[event] = b
+    const words = this.#words
+    words[4 * event] = kind
+    words[4 * event + 1] = a
+    words[4 * event + 2] = b
     if (atMs < this.#nowMs + SPAN) this.#insert(atMs, event)
     else pushFar(this.#far, { atMs, sequence: this.#sequence++, event })
   }
@@ -66,7 +66,8 @@ export class EventQueue {
     if (atMs !== this.#nowMs) this.#advance(atMs)
     const slot = atMs % SPAN
     const event = this.#first[slot] as number
-    const next = this.#next[event] as number
+    const words = this.#words
+    const next = words[4 * event + NEXT] as number
     this.#first[slot] = next
     if (next === NONE) {
       this.#last[slot] = NONE
@@ -75,10 +76,10 @@ export class EventQueue {
     }
     this.#inWheel--
     into.atMs = atMs
-    into.kind = this.#kind[event] as number
-    into.a = this.#a[event] as number
-    into.b = this.#b[event] as number
-    this.#next[event] = this.#free
+    into.kind = words[4 * event] as number
+    into.a = words[4 * event + 1] as number
+    into.b = words[4 * event + 2] as number
+    words[4 * event + NEXT] = this.#free
     this.#free = event
     return true
   }
@@ -94,11 +95,11 @@ export class EventQueue {
   #insert(atMs: number, event: number): void {
     const slot = atMs % SPAN
     const last = this.#last[slot] as number
-    this.#next[event] = NONE
+    this.#words[4 * event + NEXT] = NONE
     this.#last[slot] = event
     this.#inWheel++
     if (last !== NONE) {
-      this.#next[last] = event
+      this.#words[4 * last + NEXT] = event
       return
     }
     this.#first[slot] = event
@@ -125,25 +126,19 @@ export class EventQueue {
   #take(): number {
     const free = this.#free
     if (free !== NONE) {
-      this.#free = this.#next[free] as number
+      this.#free = this.#words[4 * free + NEXT] as number
       return free
     }
-    if (this.#used === this.#kind.length) this.#grow()
+    if (4 * this.#used === this.#words.length) this.#grow()
     return this.#used++
   }
 
   #grow(): void {
-    const length = this.#kind.length * 2
-    invariant(length <= EVENTS_MAX * 2, 'the queue of events is bounded')
-    const grown = (old: Int32Array): Int32Array<ArrayBuffer> => {
-      const wider = new Int32Array(length)
-      wider.set(old)
-      return wider
-    }
-    this.#kind = grown(this.#kind)
-    this.#a = grown(this.#a)
-    this.#b = grown(this.#b)
-    this.#next = grown(this.#next)
+    const length = this.#words.length * 2
+    invariant(length <= EVENTS_MAX * 8, 'the queue of events is bounded')
+    const wider = new Int32Array(length)
+    wider.set(this.#words)
+    this.#words = wider
   }
 }
 

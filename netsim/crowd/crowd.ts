@@ -97,11 +97,8 @@ export class Crowd {
   readonly #rounds: (Rounds<number, Slot> | null)[]
   /** Counts the starts of each node, so that what was planned before a stop does not happen after it. */
   readonly #starts: Int32Array
-  /** When the round of each node starts, or started. */
-  readonly #startMs: Float64Array
+  /** Of each node: merges, and those of them that had an update of somebody else. */
   readonly #merges: Uint32Array
-  /** How many merges of each node had an update of somebody else. */
-  readonly #together: Uint32Array
   readonly #spare: Update[] = []
   // of one merge; as many as `Exchange.inputs` gives at most
   readonly #slots = new Uint32Array(LIMITS.updateParentsMax)
@@ -125,9 +122,7 @@ export class Crowd {
     }
     this.#rounds = new Array<Rounds<number, Slot> | null>(nodes).fill(null)
     this.#starts = new Int32Array(nodes)
-    this.#startMs = new Float64Array(nodes)
-    this.#merges = new Uint32Array(nodes)
-    this.#together = new Uint32Array(nodes)
+    this.#merges = new Uint32Array(2 * nodes)
     this.#first = fleet.initial(taggedDigest('seed', utf8('netsim')))
     this.#trainedKind = clock.handler((node, start) => this.#trained(node, start))
     this.#arriveKind = clock.handler((to, number) => this.#arrive(to, number))
@@ -145,12 +140,12 @@ export class Crowd {
   }
 
   mergesOf(node: number): number {
-    return this.#merges[node] as number
+    return this.#merges[2 * node] as number
   }
 
   /** Merges of `node` that had somebody else's update. */
   togetherOf(node: number): number {
-    return this.#together[node] as number
+    return this.#merges[2 * node + 1] as number
   }
 
   roundsOf(node: number): Rounds<number, Slot> | null {
@@ -252,7 +247,7 @@ export class Crowd {
     const { base, round } = this.#rounds[node] as Rounds<number, Slot>
     fleet.announce?.(node, base as Slot, node, round)
     const wait = Math.max(0, Math.ceil(waitMs))
-    this.#startMs[node] = clock.now + wait
+    ;(this.#rounds[node] as Rounds<number, Slot>).start(clock.now + wait)
     clock.plan(wait + trainMs(node), this.#trainedKind, node, start)
   }
 
@@ -261,7 +256,6 @@ export class Crowd {
     if (this.#starts[node] !== start) return
     const { fleet, clock, trace, merge, rounds: study, onMerge } = this.parts
     const rounds = this.#rounds[node] as Rounds<number, Slot>
-    rounds.start(this.#startMs[node] as number)
     const { round, base } = rounds
     const slot = fleet.take()
     const loss = fleet.train(node, base as Slot, slot, node, round)
@@ -281,8 +275,8 @@ export class Crowd {
     const result = fleet.take()
     fleet.merge(result, slot, this.#slots, this.#shares, count)
     this.counts.merges++
-    this.#merges[node] = (this.#merges[node] as number) + 1
-    if (count > 1) this.#together[node] = (this.#together[node] as number) + 1
+    this.#merges[2 * node] = (this.#merges[2 * node] as number) + 1
+    if (count > 1) this.#merges[2 * node + 1] = (this.#merges[2 * node + 1] as number) + 1
     this.counts.inputs += count
     this.counts.others += count - 1
     trace.number(clock.elapsedMs)

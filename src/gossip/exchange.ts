@@ -80,9 +80,8 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
   readonly #cells: (A | R | number)[] = []
   /** How many of the cells are in use: the list is not made shorter, for it will be as long again. */
   #used = 0
-  /** The newest rounds of those whose update became too old: two rings, as long as they had to be so far. */
-  readonly #pastAuthors: A[] = []
-  readonly #pastRounds: number[] = []
+  /** Author and newest round of those whose update became too old: a ring, as long as it had to be so far. */
+  readonly #past: (A | number)[] = []
   #pastAt = 0
 
   constructor(self: A, heldMax: number = LIMITS.membersMax) {
@@ -137,8 +136,7 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
     const digests = this.held.map(({ digest }) => digest)
     this.#cells.length = 0
     this.#used = 0
-    this.#pastAuthors.length = 0
-    this.#pastRounds.length = 0
+    this.#past.length = 0
     this.#pastAt = 0
     return digests
   }
@@ -211,18 +209,24 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
 
   /** In place of the oldest that is remembered, where there are too many. */
   #remember(author: A, round: number): void {
-    let at = this.#pastAuthors.indexOf(author)
+    let at = this.#pastOf(author)
     if (at < 0) {
       at = this.#pastAt
-      this.#pastAt = (at + 1) % this.#heldMax
+      this.#pastAt = (at + 2) % (2 * this.#heldMax)
     }
-    this.#pastAuthors[at] = author
-    this.#pastRounds[at] = round
+    this.#past[at] = author
+    this.#past[at + 1] = round
   }
 
   #recalled(author: A): number {
-    const at = this.#pastAuthors.indexOf(author)
-    return at < 0 ? -1 : (this.#pastRounds[at] as number)
+    const at = this.#pastOf(author)
+    return at < 0 ? -1 : (this.#past[at + 1] as number)
+  }
+
+  #pastOf(author: A): number {
+    const past = this.#past
+    for (let at = 0; at < past.length; at += 2) if (past[at] === author) return at
+    return -1
   }
 
   #freshest(ownRound: number): MergeInput<A, R>[] {

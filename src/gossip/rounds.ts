@@ -27,6 +27,7 @@ export interface OwnUpdate<R = Digest> {
 export interface Publication<R = Digest> {
   readonly round: number
   readonly base: R
+  /** Until the round is complete: who keeps them longer copies them. */
   readonly parents: readonly R[]
   readonly own: OwnUpdate<R>
 }
@@ -55,7 +56,7 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
   #startedMs = 0
   #retryAtMs = 0
   #base: R | null = null
-  #parents: readonly R[] = []
+  readonly #parents: R[] = []
   #own: OwnUpdate<R> | null = null
   #inputs: readonly MergeInput<A, R>[] = NO_INPUTS
   #merged: R | null = null
@@ -74,7 +75,7 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
   get base(): R | null {
     return this.#base
   }
-  /** What was merged into the base. */
+  /** What was merged into the base; until the round is complete. */
   get parents(): readonly R[] {
     return this.#parents
   }
@@ -119,7 +120,8 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
   resume(now: number, base: R, parents: readonly R[], own: OwnUpdate<R>): void {
     this.#base = base
     this.#merged = null
-    this.#parents = parents
+    this.#parents.length = 0
+    this.#parents.push(...parents)
     this.#own = own
     this.#startedMs = now
     this.#phase = 'recording'
@@ -182,7 +184,9 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
   complete(count: number): Completion {
     invariant(this.#phase === 'closing' && this.#merged !== null, 'a complete round was merged')
     this.#base = this.#merged
-    this.#parents = this.#inputs.slice(0, LIMITS.updateParentsMax).map((input) => input.digest)
+    const named = Math.min(this.#inputs.length, LIMITS.updateParentsMax)
+    for (let i = 0; i < named; i++) this.#parents[i] = (this.#inputs[i] as MergeInput<A, R>).digest
+    this.#parents.length = named
     const next = this.#next()
     this.#inputs = NO_INPUTS
     this.#own = null

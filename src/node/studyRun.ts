@@ -284,7 +284,7 @@ export class StudyRun {
       examples: own.examples,
       scaling: this.#permit.scaling,
       base,
-      parents,
+      parents: [...parents],
       digest: own.update,
       parameters: this.#parameters,
     }
@@ -330,7 +330,7 @@ export class StudyRun {
       round,
       scaling,
       base,
-      parents: stage === 'trained' ? parents : inputs.map((input) => input.digest),
+      parents: stage === 'trained' ? [...parents] : inputs.map((input) => input.digest),
       shared,
       head,
       examples: own.examples,

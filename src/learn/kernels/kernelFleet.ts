@@ -28,19 +28,39 @@ export interface FleetSpec {
 
 /** Rows of all nodes, as pointers and counts by node. */
 class NodeRows {
-  readonly x: Uint32Array
-  readonly y: Uint32Array
-  readonly rows: Uint32Array
+  /** Of each node x, y, rows and nothing, side by side: they are read together. */
+  readonly #words: Uint32Array
+  readonly nodes: number
   constructor(nodes: number) {
-    this.x = new Uint32Array(nodes)
-    this.y = new Uint32Array(nodes)
-    this.rows = new Uint32Array(nodes)
+    this.nodes = nodes
+    this.#words = new Uint32Array(4 * nodes)
+  }
+
+  x(node: number): number {
+    return this.#words[4 * node] as number
+  }
+
+  y(node: number): number {
+    return this.#words[4 * node + 1] as number
+  }
+
+  rows(node: number): number {
+    return this.#words[4 * node + 2] as number
   }
 
   set(node: number, { x, y, rows }: RowBlock): void {
-    this.x[node] = x
-    this.y[node] = y
-    this.rows[node] = rows
+    this.#words.set([x, y, rows], 4 * node)
+  }
+
+  relabel(node: number, y: number): void {
+    this.#words[4 * node + 1] = y
+  }
+
+  /** Of the node with the most. */
+  get most(): number {
+    let most = 0
+    for (let node = 0; node < this.nodes; node++) most = Math.max(most, this.rows(node))
+    return most
   }
 }
 
@@ -64,8 +84,8 @@ export class KernelFleet extends SlotFleet implements Fleet {
     this.#test = new NodeRows(nodes)
     this.#adam = new Uint32Array(nodes)
     this.#load()
-    this.#logits = kernels.alloc(4 * most(this.#test.rows))
-    reserveOrder(kernels, plan, most(this.#train.rows))
+    this.#logits = kernels.alloc(4 * this.#test.most)
+    reserveOrder(kernels, plan, this.#train.most)
   }
 
   /** Loads all rows; `kernels` may be given where several fleets share one memory. */
@@ -83,11 +103,11 @@ export class KernelFleet extends SlotFleet implements Fleet {
   }
 
   trainRows(node: number): number {
-    return this.#train.rows[node] as number
+    return this.#train.rows(node)
   }
 
   testRows(node: number): number {
-    return this.#test.rows[node] as number
+    return this.#test.rows(node)
   }
 
   initial(seedDigest: Digest): number {
@@ -97,12 +117,12 @@ export class KernelFleet extends SlotFleet implements Fleet {
   }
 
   train(node: number, base: number, into: number, seedHigh: number, seedLow: number): number {
-    const { x, y, rows } = this.#train
+    const train = this.#train
     return this.kernels.run.train(
       this.#plan.pointer,
-      x[node] as number,
-      y[node] as number,
-      rows[node] as number,
+      train.x(node),
+      train.y(node),
+      train.rows(node),
       this.pointer(base),
       this.pointer(into),
       this.#adam[node] as number,
@@ -121,13 +141,13 @@ export class KernelFleet extends SlotFleet implements Fleet {
   }
 
   testLabels(node: number): Uint8Array {
-    const at = this.#test.y[node] as number
+    const at = this.#test.y(node)
     return this.kernels.u8.slice(at, at + this.testRows(node))
   }
 
   testLoss(node: number, slot: number): number {
     const rows = this.#forward(node, slot)
-    return this.kernels.run.logLoss(this.#logits, this.#test.y[node] as number, rows)
+    return this.kernels.run.logLoss(this.#logits, this.#test.y(node), rows)
   }
 
   flipLabels(node: number): void {
@@ -135,8 +155,8 @@ export class KernelFleet extends SlotFleet implements Fleet {
     this.#flipped.add(node)
     const rows = this.trainRows(node)
     const own = this.kernels.alloc(rows) // the block may be other nodes' too
-    this.kernels.run.flip(this.#train.y[node] as number, own, rows)
-    this.#train.y[node] = own
+    this.kernels.run.flip(this.#train.y(node), own, rows)
+    this.#train.relabel(node, own)
   }
 
   resetOptimiser(node: number): void {
@@ -145,7 +165,7 @@ export class KernelFleet extends SlotFleet implements Fleet {
 
   #forward(node: number, slot: number): number {
     const rows = this.testRows(node)
-    this.kernels.run.logits(this.#plan.pointer, this.#test.x[node] as number, rows, this.pointer(slot), this.#logits)
+    this.kernels.run.logits(this.#plan.pointer, this.#test.x(node), rows, this.pointer(slot), this.#logits)
     return rows
   }
 
@@ -166,8 +186,4 @@ export class KernelFleet extends SlotFleet implements Fleet {
       this.resetOptimiser(node)
     }
   }
-}
-
-function most(counts: Uint32Array): number {
-  return counts.reduce((a, b) => Math.max(a, b), 0)
 }
