@@ -9,7 +9,7 @@ import { Check } from '../checkers/check.ts'
 import type { Clock } from '../clock.ts'
 import type { Crowd, Slot, Update } from './crowd.ts'
 
-const MERGES_EVERY = 61 // a prime: every node and every round has its turn; a recomputation costs some twenty merges
+const MERGES_EVERY = 251 // a prime: every node and every round has its turn; a recomputation costs some fifty merges
 
 /** The author of a number, as the merge rule sorts it: in the order of numbers. */
 const authorOf = (node: number): MemberId => String(node).padStart(9, '0') as MemberId
@@ -64,7 +64,8 @@ export class CrowdChecks {
 
   accepted(to: number, update: Update, nodes: number): void {
     const sound = update.author >= 0 && update.author < nodes && update.author !== to && update.facts.signatureValid
-    this.members.that(sound, to, () => `accepted an update of round ${update.round} by ${update.author}`)
+    if (sound) this.members.held()
+    else this.members.that(false, to, () => `accepted an update of round ${update.round} by ${update.author}`)
   }
 
   /** Models in memory against those that somebody needs: the bases, what is held, and what is on its way. */

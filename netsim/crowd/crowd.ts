@@ -14,6 +14,7 @@ import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import { coefficientsInto, type MergeRule } from '../../src/learn/merge/rule.ts'
 import type { Clock } from '../clock.ts'
 import type { FastTrace } from './fastTrace.ts'
+import { Inboxes } from './inboxes.ts'
 
 export const SOUND: UpdateFacts = { finite: true, rms: 1, digestMatches: true, signatureValid: true }
 const SCALING = '00'.repeat(32) as Digest
@@ -60,6 +61,8 @@ export interface CrowdParts {
   readonly publisher: (node: number) => Publisher | null
   /** Weights as the digest says them: `real` is SHA-256 over the float32 bytes, as in the daemon. */
   readonly digestOf: (slot: Slot) => number
+  /** Whether everybody looks at what arrives at once, though nothing depends on it: for who is told of it as it happens. */
+  readonly atOnce: boolean
   /** Called after each merge, before its inputs are let go. */
   readonly onMerge:
     | ((node: number, rounds: Rounds<number, Slot>, result: Slot, shares: ArrayLike<number>) => void)
@@ -79,6 +82,10 @@ export interface CrowdCounts {
   diverged: number
   readonly refused: Map<string, number>
 }
+
+const DOWN = 0
+const GOING_ON = 1
+const HEARS_AT_ONCE = 2 // for it will not merge again, and would never look
 
 export class Crowd {
   readonly parts: CrowdParts
@@ -103,6 +110,8 @@ export class Crowd {
   // of one merge; as many as `Exchange.inputs` gives at most
   readonly #slots = new Uint32Array(LIMITS.updateParentsMax)
   readonly #shares = new Float64Array(LIMITS.updateParentsMax)
+  readonly #states: Uint8Array
+  readonly #inboxes: Inboxes
   readonly #first: Slot
   #copies = 0
   readonly #flying: (Update | undefined)[] = []
@@ -123,6 +132,8 @@ export class Crowd {
     this.#rounds = new Array<Rounds<number, Slot> | null>(nodes).fill(null)
     this.#starts = new Int32Array(nodes)
     this.#merges = new Uint32Array(2 * nodes)
+    this.#states = new Uint8Array(nodes)
+    this.#inboxes = new Inboxes(nodes)
     this.#first = fleet.initial(taggedDigest('seed', utf8('netsim')))
     this.#trainedKind = clock.handler((node, start) => this.#trained(node, start))
     this.#arriveKind = clock.handler((to, number) => this.#arrive(to, number))
@@ -131,7 +142,7 @@ export class Crowd {
 
   /** Whether the node is up. */
   isUp(node: number): boolean {
-    return this.#rounds[node] !== null
+    return this.#states[node] !== DOWN
   }
 
   /** Copies on their way. */
@@ -161,11 +172,14 @@ export class Crowd {
     invariant(!this.isUp(node), 'a node that is down comes up')
     const rounds = new Rounds<number, Slot>(node, this.parts.heldMax)
     this.#rounds[node] = rounds
+    this.#states[node] = this.parts.atOnce ? HEARS_AT_ONCE : GOING_ON
     const start = (this.#starts[node] as number) + 1
     this.#starts[node] = start
     if (kept === null) this.parts.fleet.retain(this.#first)
-    if (kept !== null && kept.round >= this.parts.rounds.count) rounds.recall(kept.round, kept.base)
-    else {
+    if (kept !== null && kept.round >= this.parts.rounds.count) {
+      rounds.recall(kept.round, kept.base)
+      this.#states[node] = HEARS_AT_ONCE
+    } else {
       rounds.begin(kept?.round ?? 0, kept?.base ?? this.#first)
       this.#plan(node, start, 0)
     }
@@ -181,7 +195,9 @@ export class Crowd {
   down(node: number): { readonly round: number; readonly base: Slot } {
     const rounds = this.#rounds[node]
     invariant(rounds !== null && rounds !== undefined, 'a node that is up goes down')
+    this.#lookAtAll(node)
     this.#rounds[node] = null
+    this.#states[node] = DOWN
     this.#starts[node] = (this.#starts[node] as number) + 1
     for (const slot of rounds.exchange.clear()) this.#letGo(slot)
     const { round, base, phase } = rounds
@@ -256,6 +272,7 @@ export class Crowd {
     if (this.#starts[node] !== start) return
     const { fleet, clock, trace, merge, rounds: study, onMerge } = this.parts
     const rounds = this.#rounds[node] as Rounds<number, Slot>
+    this.#lookAtAll(node)
     const { round, base } = rounds
     const slot = fleet.take()
     const loss = fleet.train(node, base as Slot, slot, node, round)
@@ -291,8 +308,10 @@ export class Crowd {
     const { ended } = rounds.complete(study.count)
     fleet.release(slot)
     fleet.release(base as Slot)
-    if (ended) this.counts.ended++
-    else this.#plan(node, start, rounds.dueMs(study.periodMs) - clock.now)
+    if (ended) {
+      this.counts.ended++
+      this.#states[node] = HEARS_AT_ONCE
+    } else this.#plan(node, start, rounds.dueMs(study.periodMs) - clock.now)
   }
 
   #publish(node: number, rounds: Rounds<number, Slot>, trained: Slot, parents: number): void {
@@ -330,6 +349,16 @@ export class Crowd {
   }
 
   #arrive(to: number, number: number): void {
+    if (this.#states[to] !== GOING_ON) this.#look(to, number)
+    else if (!this.#inboxes.add(to, number)) this.#lookAtAll(to)
+  }
+
+  #lookAtAll(node: number): void {
+    for (let number = this.#inboxes.next(node); number >= 0; number = this.#inboxes.next(node)) this.#look(node, number)
+  }
+
+  /** One copy of an update is heard, and is on its way no more. */
+  #look(to: number, number: number): void {
     const update = this.#flying[number] as Update
     this.receive(to, update)
     this.parts.fleet.release(update.digest)

@@ -13,22 +13,22 @@ const churn = { kind: 'churn', meanUpSeconds: 5, meanDownSeconds: 3 } as const
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
   [
     'one receiver per send',
-    '1e0acc9068537bb211587a8799a715166e103c60617e54836e959d993eefe17a',
+    '78441b01e576e5d6de075a33a8782ab66a7da2509c79f0fb6a8e0054bfd34dfa',
     { gossip: { mode: 'fanout' } },
   ],
   [
     'everybody, Adam and a network with one hidden layer',
-    'c02cbc83e403d10f3c6e1dfe35b83399e67a392cdbfb44e341f74585387d2165',
+    'be1cc2cfcb80ce770a4bff37354d36d469cd208928c504d044c60541dea9e16a',
     { study: { rounds: { count: 9 }, model: { kind: 'mlp', hidden: [5] } } },
   ],
   [
     'gossipsub under losses',
-    '0c914dde1c1a0c1941b8d8f80cabab3e5449e6674803a305345ea38472740061',
+    'c90e2506eb3173dcd1bd40ccb35668f0ecf12136f233582333c35e932e5aeb7f',
     { gossip: { mode: 'mesh' }, network: { topology: regular, loss: 0.1 } },
   ],
   [
     'nodes come and go, lose their disks, and are cut off',
-    'fe6307241d8e0894b77ee44bacb90b05ea29befb227df04e3e26aa6541cfc555',
+    '9c456d887dfc2df1b2887cb5a26ab6d66f9920cc7e64928698339d96bdf256f1',
     {
       nodes: { count: 40, availability: churn, disk: 'lost', speed: { kind: 'log-normal', medianMs: 200, sigma: 1 } },
       gossip: { mode: 'fanout', fanout: 3, heldMax: 5 },
@@ -38,12 +38,12 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone',
-    '47d8a6f6fd8cd87f3573a2cb35786fb3282bf4e17481311386c5b0aa912fbff7',
+    'a827df7be948c9a437e4e7310a16192ab59f1bf5abf568590fe48d4538a39d7a',
     { data: { kind: 'none' }, learner: { kind: 'null' }, gossip: { mode: 'fanout', fanout: 2 } },
   ],
   [
     'real digests, heads that are merged, an uplink',
-    'e82745f3e9d8c8e58f10f790af29a7a8729dbb4bc31a3134274924beb5f6bd11',
+    'ec59ddae48b772b2729e5235db07c0ad7f2140fdbc5b1abfabc709c6369d10c9',
     { digests: 'real', head: 'shared', network: { uplinkMbit: 0.5 }, study: { rounds: { count: 8 } } },
   ],
 ]

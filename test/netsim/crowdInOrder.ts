@@ -26,6 +26,7 @@ export async function crowdMerges({ study, members, trainRows, orders }: OtherRu
   const clock = new Clock()
   const merges = members.map(() => 0)
   const crowd = new Crowd({
+    atOnce: true,
     clock,
     trace: new FastTrace(),
     nodes: members.length,

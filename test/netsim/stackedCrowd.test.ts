@@ -136,6 +136,7 @@ class Announced extends NullFleet {
 it('a crowd announces every update when its round is planned, so that those of all nodes can be computed at once', async () => {
   const [clock, fleet, nodes] = [new Clock(), new Announced(5), 5]
   const crowd: Crowd = new Crowd({
+    atOnce: true,
     clock,
     trace: new FastTrace(),
     nodes,
