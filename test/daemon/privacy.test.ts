@@ -68,8 +68,9 @@ it('of 10,800 names, record numbers and dates of birth none is in any file of an
       (await Promise.all(nodes.map((node) => node.status()))).every((status) => status?.studies[0]?.phase === 'ended'),
     )
     const bundle = join(north.home, 'all.jsonl')
-    const log = await north.client.get<{ entries: unknown[] }>('/v1/log?limit=10000')
-    assert.ok(log.entries.length > 50)
+    const readLog = () => north.client.get<{ entries: unknown[] }>('/v1/log?limit=10000')
+    await until(30_000, 'the entries of the others', async () => (await readLog()).entries.length > 50)
+    const log = await readLog()
     await writeFile(bundle, JSON.stringify(log)) // bodies as they read, beside the files' own bytes
     await Promise.all(nodes.map((node) => node.end('SIGTERM')))
     const words = tables.flatMap((table) => table.words)
