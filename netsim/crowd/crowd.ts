@@ -102,10 +102,11 @@ export class Crowd {
     refused: new Map(),
   }
   readonly #rounds: (Rounds<number, Slot> | null)[]
-  /** Counts the starts of each node, so that what was planned before a stop does not happen after it. */
-  readonly #starts: Int32Array
-  /** Of each node: merges, and those of them that had an update of somebody else. */
-  readonly #merges: Uint32Array
+  /**
+   * Of each node: starts and stops, so that what was planned before a stop does not happen after it; merges; those of them that had an
+   * update of somebody else; and nothing. Side by side, for they are used together.
+   */
+  readonly #tallies: Int32Array
   readonly #spare: Update[] = []
   // of one merge; as many as `Exchange.inputs` gives at most
   readonly #slots = new Uint32Array(LIMITS.updateParentsMax)
@@ -130,8 +131,7 @@ export class Crowd {
       accepted: { has: (author) => author >= 0 && author < nodes },
     }
     this.#rounds = new Array<Rounds<number, Slot> | null>(nodes).fill(null)
-    this.#starts = new Int32Array(nodes)
-    this.#merges = new Uint32Array(2 * nodes)
+    this.#tallies = new Int32Array(4 * nodes)
     this.#states = new Uint8Array(nodes)
     this.#inboxes = new Inboxes(nodes)
     this.#first = fleet.initial(taggedDigest('seed', utf8('netsim')))
@@ -151,12 +151,12 @@ export class Crowd {
   }
 
   mergesOf(node: number): number {
-    return this.#merges[2 * node] as number
+    return this.#tallies[4 * node + 1] as number
   }
 
   /** Merges of `node` that had somebody else's update. */
   togetherOf(node: number): number {
-    return this.#merges[2 * node + 1] as number
+    return this.#tallies[4 * node + 2] as number
   }
 
   roundsOf(node: number): Rounds<number, Slot> | null {
@@ -164,7 +164,7 @@ export class Crowd {
   }
 
   startsOf(node: number): number {
-    return ((this.#starts[node] as number) + 1) >> 1
+    return ((this.#tallies[4 * node] as number) + 1) >> 1
   }
 
   /** A node comes up, for the first time or with what its disk kept: the round that comes next and its base. */
@@ -173,8 +173,8 @@ export class Crowd {
     const rounds = new Rounds<number, Slot>(node, this.parts.heldMax)
     this.#rounds[node] = rounds
     this.#states[node] = this.parts.atOnce ? HEARS_AT_ONCE : GOING_ON
-    const start = (this.#starts[node] as number) + 1
-    this.#starts[node] = start
+    const start = (this.#tallies[4 * node] as number) + 1
+    this.#tallies[4 * node] = start
     if (kept === null) this.parts.fleet.retain(this.#first)
     if (kept !== null && kept.round >= this.parts.rounds.count) {
       rounds.recall(kept.round, kept.base)
@@ -198,7 +198,7 @@ export class Crowd {
     this.#lookAtAll(node)
     this.#rounds[node] = null
     this.#states[node] = DOWN
-    this.#starts[node] = (this.#starts[node] as number) + 1
+    this.#tallies[4 * node] = (this.#tallies[4 * node] as number) + 1
     for (const slot of rounds.exchange.clear()) this.#letGo(slot)
     const { round, base, phase } = rounds
     invariant(base !== null, 'a node that is up has a base')
@@ -263,13 +263,13 @@ export class Crowd {
     const { base, round } = this.#rounds[node] as Rounds<number, Slot>
     fleet.announce?.(node, base as Slot, node, round)
     const wait = Math.max(0, Math.ceil(waitMs))
-    ;(this.#rounds[node] as Rounds<number, Slot>).start(clock.now + wait)
+    ;(this.#rounds[node] as Rounds<number, Slot>).start(clock.elapsedMs + wait)
     clock.plan(wait + trainMs(node), this.#trainedKind, node, start)
   }
 
   /** Trained: recorded, published, merged and completed at one instant. */
   #trained(node: number, start: number): void {
-    if (this.#starts[node] !== start) return
+    if (this.#tallies[4 * node] !== start) return
     const { fleet, clock, trace, merge, rounds: study, onMerge } = this.parts
     const rounds = this.#rounds[node] as Rounds<number, Slot>
     this.#lookAtAll(node)
@@ -292,8 +292,8 @@ export class Crowd {
     const result = fleet.take()
     fleet.merge(result, slot, this.#slots, this.#shares, count)
     this.counts.merges++
-    this.#merges[2 * node] = (this.#merges[2 * node] as number) + 1
-    if (count > 1) this.#merges[2 * node + 1] = (this.#merges[2 * node + 1] as number) + 1
+    this.#tallies[4 * node + 1] = (this.#tallies[4 * node + 1] as number) + 1
+    if (count > 1) this.#tallies[4 * node + 2] = (this.#tallies[4 * node + 2] as number) + 1
     this.counts.inputs += count
     this.counts.others += count - 1
     trace.number(clock.elapsedMs)
@@ -311,7 +311,7 @@ export class Crowd {
     if (ended) {
       this.counts.ended++
       this.#states[node] = HEARS_AT_ONCE
-    } else this.#plan(node, start, rounds.dueMs(study.periodMs) - clock.now)
+    } else this.#plan(node, start, rounds.dueMs(study.periodMs) - clock.elapsedMs)
   }
 
   #publish(node: number, rounds: Rounds<number, Slot>, trained: Slot, parents: number): void {
@@ -374,14 +374,14 @@ export class Crowd {
     const { fleet, clock } = this.parts
     const rounds = this.#rounds[node] as Rounds<number, Slot>
     const { round, base } = rounds
-    rounds.failed(clock.now, round)
-    const atMs = rounds.retryAtMs ?? clock.now
+    rounds.failed(clock.elapsedMs, round)
+    const atMs = rounds.retryAtMs ?? clock.elapsedMs
     fleet.release(slot)
     fleet.release(base as Slot)
     fleet.retain(this.#first)
     fleet.resetOptimiser(node)
     rounds.begin(round, this.#first)
     this.counts.diverged++
-    this.#plan(node, start, atMs - clock.now)
+    this.#plan(node, start, atMs - clock.elapsedMs)
   }
 }

@@ -28,7 +28,7 @@ export interface FleetSpec {
 
 /** Rows of all nodes, as pointers and counts by node. */
 class NodeRows {
-  /** Of each node x, y, rows and nothing, side by side: they are read together. */
+  /** Of each node x, y, rows and the optimiser's state, side by side: they are read together. */
   readonly #words: Uint32Array
   readonly nodes: number
   constructor(nodes: number) {
@@ -52,6 +52,15 @@ class NodeRows {
     this.#words.set([x, y, rows], 4 * node)
   }
 
+  /** Pointer to Adam's state; 0 without one. */
+  adam(node: number): number {
+    return this.#words[4 * node + 3] as number
+  }
+
+  keepAdam(node: number, at: number): void {
+    this.#words[4 * node + 3] = at
+  }
+
   relabel(node: number, y: number): void {
     this.#words[4 * node + 1] = y
   }
@@ -70,7 +79,6 @@ export class KernelFleet extends SlotFleet implements Fleet {
   readonly #plan: Plan
   readonly #train: NodeRows
   readonly #test: NodeRows
-  readonly #adam: Uint32Array
   readonly #flipped = new Set<number>()
   /** A pointer: the logits of the largest test set. */
   readonly #logits: number
@@ -82,7 +90,6 @@ export class KernelFleet extends SlotFleet implements Fleet {
     this.#plan = plan
     this.#train = new NodeRows(nodes)
     this.#test = new NodeRows(nodes)
-    this.#adam = new Uint32Array(nodes)
     this.#load()
     this.#logits = kernels.alloc(4 * this.#test.most)
     reserveOrder(kernels, plan, this.#train.most)
@@ -125,7 +132,7 @@ export class KernelFleet extends SlotFleet implements Fleet {
       train.rows(node),
       this.pointer(base),
       this.pointer(into),
-      this.#adam[node] as number,
+      train.adam(node),
       0,
       seedHigh,
       seedLow,
@@ -160,7 +167,7 @@ export class KernelFleet extends SlotFleet implements Fleet {
   }
 
   resetOptimiser(node: number): void {
-    resetAdam(this.kernels, this.#plan, this.#adam[node] as number)
+    resetAdam(this.kernels, this.#plan, this.#train.adam(node))
   }
 
   #forward(node: number, slot: number): number {
@@ -182,7 +189,7 @@ export class KernelFleet extends SlotFleet implements Fleet {
       invariant(train.rows > 0, `node ${node} has no rows to train on`)
       this.#train.set(node, block(train))
       this.#test.set(node, block(test))
-      if (this.#plan.adamBytes > 0) this.#adam[node] = this.kernels.alloc(this.#plan.adamBytes)
+      if (this.#plan.adamBytes > 0) this.#train.keepAdam(node, this.kernels.alloc(this.#plan.adamBytes))
       this.resetOptimiser(node)
     }
   }
