@@ -9,7 +9,9 @@ import { Check } from '../checkers/check.ts'
 import type { Clock } from '../clock.ts'
 import type { Crowd, Slot, Update } from './crowd.ts'
 
-const MERGES_EVERY = 251 // a prime: every node and every round has its turn; a recomputation costs some fifty merges
+// primes, so that every node and every round has its turn; a recomputation costs some fifty merges
+const MERGES_EVERY = { few: 61, many: 1_009 } as const
+const MANY_NODES = 10_000
 
 /** The author of a number, as the merge rule sorts it: in the order of numbers. */
 const authorOf = (node: number): MemberId => String(node).padStart(9, '0') as MemberId
@@ -21,6 +23,7 @@ export class CrowdChecks {
   readonly converged: Check
   readonly #fleet: Fleet
   readonly #rule: MergeRule & { readonly ageRoundsMax: number }
+  readonly #mergesEvery: number
   #seen = 0
   #calm: Uint32Array | null = null
 
@@ -30,6 +33,7 @@ export class CrowdChecks {
     this.memory = new Check('every model in memory belongs to somebody', clock)
     this.converged = new Check('once faults stop, every node merges what others publish', clock)
     this.#fleet = fleet
+    this.#mergesEvery = fleet.nodes > MANY_NODES ? MERGES_EVERY.many : MERGES_EVERY.few
     this.#rule = rule
   }
 
@@ -39,7 +43,7 @@ export class CrowdChecks {
 
   /** Some of the merges are done again by the product's own function over copies of the weights; bytes must be equal. */
   merged(node: number, rounds: Rounds<number, Slot>, result: Slot): void {
-    if (this.#seen++ % MERGES_EVERY > 0) return
+    if (this.#seen++ % this.#mergesEvery > 0) return
     const inputs = rounds.inputs.map(({ author, examples, ageRounds, digest }) => ({
       author: authorOf(author),
       examples,
