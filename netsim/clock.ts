@@ -43,11 +43,6 @@ export class Clock {
     return this.#events
   }
 
-  /** Things that are planned. */
-  get planned(): number {
-    return this.#queue.size
-  }
-
   /** Names a kind of thing for `plan`: what a million nodes do costs no closure each. */
   handler(run: Handler): number {
     this.#handlers.push(run)

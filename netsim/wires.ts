@@ -100,12 +100,6 @@ export class Wires {
     return this.#sides
   }
 
-  /** Whether two nodes may be linked, now. */
-  linked(a: number, b: number): boolean {
-    if (a === b || !this.open(a, b)) return false
-    return this.#topology.full || has(this.#topology.neighbours(a), b)
-  }
-
   /** A gossip message of `bytes` starts: milliseconds until it arrives, or LOST. `now` in virtual milliseconds. */
   send(now: number, from: number, to: number, bytes: number): number {
     this.#sent++
@@ -173,14 +167,4 @@ export class Wires {
     this.#bytesSent += bytes
     this.#bytes[from] = (this.#bytes[from] as number) + bytes
   }
-}
-
-function has(ascending: Int32Array, value: number): boolean {
-  let [low, high] = [0, ascending.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((ascending[middle] as number) < value) low = middle + 1
-    else high = middle
-  }
-  return ascending[low] === value
 }

@@ -68,7 +68,22 @@ export class Attackers {
     return this.#attackers.get(node)?.attack ?? null
   }
 
-  /** The rows that it trains on in place of its own. */
+  /** Who publishes anything but what it trained. */
+  get publishers(): number[] {
+    return this.nodes.filter((node) => this.attackOf(node) !== 'label-flip')
+  }
+
+  /** When it begins, virtual milliseconds since the start; never for the honest. */
+  fromMs(node: number): number {
+    return this.#attackers.get(node)?.fromMs ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Whether its labels are to be flipped only when virtual time has come to `fromMs`. */
+  flipsLater(node: number): boolean {
+    return this.attackOf(node) === 'label-flip' && this.fromMs(node) > 0
+  }
+
+  /** The rows that it trains on once it attacks, in place of its own. */
   rows(node: number, train: DesignMatrix): DesignMatrix {
     const attacker = this.#attackers.get(node)
     if (attacker?.attack === 'label-flip') return withFlippedLabels(train)

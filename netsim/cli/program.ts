@@ -50,11 +50,24 @@ function endQuietly(error: NodeJS.ErrnoException): void {
   process.exit()
 }
 
+/** What the machine refused, in words; null where it is no such thing. */
+function worldFault(error: unknown): string | null {
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return null
+  const { code, path } = error as NodeJS.ErrnoException
+  const where = path === undefined ? '' : `${path}: `
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return `${where}no space is left where the results are written: make room, or name another folder with --out, and run it again`
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return `${where}writing is not allowed here: name another folder with --out`
+  return null
+}
+
 /** One line on standard error and exit code 1. A stack trace is for our own bugs, and only where asked for. */
 function fail(error: unknown): void {
-  const known = error instanceof ConsiliumError
+  const world = worldFault(error)
+  const known = error instanceof ConsiliumError || world !== null
   const message = known
-    ? messageOf(error)
+    ? (world ?? messageOf(error))
     : `an error of Consilium itself: ${messageOf(error)} (set CONSILIUM_DEBUG=1 for details, and please report it)`
   process.stderr.write(`consilium-netsim: ${message}\n`)
   if (!known && process.env.CONSILIUM_DEBUG === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`)

@@ -65,7 +65,12 @@ export function runCommand({ simulate }: Engine): Command {
       ).finally(() => line.clear())
       const realSeconds = (performance.now() - startMs) / 1000 // the engine has no clock
       const result = { ...simulated, realSeconds, provenance }
-      await writeRun(folder, result, checkpoints.list(), baseFolder)
+      try {
+        await writeRun(folder, result, checkpoints.list(), baseFolder)
+      } catch (error) {
+        process.stdout.write(`${terminalReport(result).join('\n')}\n`) // what was computed is shown, though it could not be kept
+        throw error
+      }
       print(result, folder)
     })
 }

@@ -9,7 +9,7 @@ import type { Digest } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
 import type { Expectation, Offer } from '../../src/gossip/exchange.ts'
 import { Rounds } from '../../src/gossip/rounds.ts'
-import { type UpdateFacts, updateBytes } from '../../src/gossip/update.ts'
+import { TRAINING_DIVERGED, type UpdateFacts, updateBytes } from '../../src/gossip/update.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import { coefficientsInto, type MergeRule } from '../../src/learn/merge/rule.ts'
 import type { Clock } from '../clock.ts'
@@ -79,7 +79,6 @@ export interface CrowdCounts {
   others: number
   arrived: number
   ended: number
-  diverged: number
   readonly refused: Map<string, number>
 }
 
@@ -98,7 +97,6 @@ export class Crowd {
     others: 0,
     arrived: 0,
     ended: 0,
-    diverged: 0,
     refused: new Map(),
   }
   readonly #rounds: (Rounds<number, Slot> | null)[]
@@ -233,13 +231,17 @@ export class Crowd {
     const { clock, trace, onVerdict } = this.parts
     const reason = this.hear(to, update)
     this.counts.arrived++
-    if (reason !== null) this.counts.refused.set(reason, (this.counts.refused.get(reason) ?? 0) + 1)
+    if (reason !== null) this.#refuse(reason)
     trace.number(clock.elapsedMs)
     trace.word(to)
     trace.word(update.author)
     trace.word(reason === null ? update.round : ~update.round)
     onVerdict?.(to, update, reason)
     return reason
+  }
+
+  #refuse(reason: string): void {
+    this.counts.refused.set(reason, (this.counts.refused.get(reason) ?? 0) + 1)
   }
 
   /** Keeps the weights of an update for a while, wherever its copies are. */
@@ -381,7 +383,7 @@ export class Crowd {
     fleet.retain(this.#first)
     fleet.resetOptimiser(node)
     rounds.begin(round, this.#first)
-    this.counts.diverged++
+    this.#refuse(TRAINING_DIVERGED)
     this.#plan(node, start, atMs - clock.elapsedMs)
   }
 }

@@ -27,7 +27,7 @@ export async function fleetOf(world: World, attackers: Attackers, files: Scenari
     privateHeads: scenario.head === 'private',
     rowsOf: (node: number) => {
       const { train, test } = designer.rowsOf(node)
-      return { train: attackers.rows(node, train), test }
+      return { train: attackers.flipsLater(node) ? train : attackers.rows(node, train), test }
     },
   }
   if (learner.kind === 'kernels') return KernelFleet.build(spec)

@@ -24,7 +24,7 @@ const WRONG: Readonly<Record<Lie, { readonly offer?: Partial<Update>; readonly f
 /** The publishers of `attackers`; null for the honest. */
 export function liarsOf(attackers: Attackers, clock: Clock, fleet: Fleet): (node: number) => Publisher | null {
   const publishers = new Map<number, Publisher>()
-  for (const node of attackers.nodes) {
+  for (const node of attackers.publishers) {
     publishers.set(node, (honest, rounds) => {
       const published = attackers.publish(node, clock.elapsedMs, situationOf(fleet, honest, rounds))
       return updatesOf(published, honest, fleet)

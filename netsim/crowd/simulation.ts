@@ -130,6 +130,7 @@ export class CrowdSimulation {
     this.#presence.begin()
     this.#planPartitions()
     this.#planSamples()
+    this.#planFlips()
     this.#planCalm()
     await this.#clock.run(
       scenario.end.seconds * 1000,
@@ -190,6 +191,13 @@ export class CrowdSimulation {
     const before = this.#wires.sides
     this.#wires.divide(sides)
     this.#mesh?.relink((a, b) => (before === null || before[a] === before[b]) && !this.#wires.closed(a, b))
+  }
+
+  #planFlips(): void {
+    for (const node of this.#attackers.nodes) {
+      if (this.#attackers.flipsLater(node))
+        this.#clock.after(this.#attackers.fromMs(node), () => this.#fleet.flipLabels(node))
+    }
   }
 
   #planCalm(): void {

@@ -4,19 +4,20 @@ import type { Metrics } from '../../src/core/metrics.ts'
 import { Rng } from '../../src/core/rng.ts'
 import { KernelLearner } from '../../src/learn/kernels/kernelLearner.ts'
 import { Kernels } from '../../src/learn/kernels/kernels.ts'
-import type { Learner, OpenRequest, TrainRequest, TrainResult } from '../../src/learn/learner.ts'
+import type { DesignMatrix, Learner, OpenRequest, TrainRequest, TrainResult } from '../../src/learn/learner.ts'
 import { TfjsLearner } from '../../src/learn/tfjsLearner.ts'
 import type { Attackers } from '../adversary/attackers.ts'
 import type { World } from '../world/make.ts'
 import { LinearLearner } from './linearLearner.ts'
 
-/** One learner per node. Those who poison their rows do so before the learner sees them. */
-export function learnersOf({ scenario, nodes }: World, attackers: Attackers): Learner[] {
+/** One learner per node. Those who poison their rows have two, the second for when they attack: `nowMs` is virtual, since the start. */
+export function learnersOf({ scenario, nodes }: World, attackers: Attackers, nowMs: () => number): Learner[] {
   const make = maker(scenario.learner)
   return Array.from({ length: nodes }, (_, node) => {
     const attack = attackers.attackOf(node)
-    const poisons = attack === 'label-flip' || attack === 'backdoor'
-    return poisons ? new Poisoned(make(), attackers, node) : make()
+    if (attack !== 'label-flip' && attack !== 'backdoor') return make()
+    const spoil = (train: DesignMatrix): DesignMatrix => ({ ...train, ...attackers.rows(node, train) })
+    return new Poisoned(make(), make(), spoil, () => nowMs() >= attackers.fromMs(node))
   })
 }
 
@@ -36,30 +37,39 @@ function maker(learner: World['scenario']['learner']): () => Learner {
 }
 
 class Poisoned implements Learner {
-  readonly #learner: Learner
-  readonly #attackers: Attackers
-  readonly #node: number
+  readonly #honest: Learner
+  readonly #poisoned: Learner
+  readonly #spoil: (train: DesignMatrix) => DesignMatrix
+  readonly #attacks: () => boolean
 
-  constructor(learner: Learner, attackers: Attackers, node: number) {
-    this.#learner = learner
-    this.#attackers = attackers
-    this.#node = node
+  constructor(
+    honest: Learner,
+    poisoned: Learner,
+    spoil: (train: DesignMatrix) => DesignMatrix,
+    attacks: () => boolean,
+  ) {
+    this.#honest = honest
+    this.#poisoned = poisoned
+    this.#spoil = spoil
+    this.#attacks = attacks
   }
 
-  open(request: OpenRequest): ReturnType<Learner['open']> {
-    return this.#learner.open({ ...request, train: this.#attackers.rows(this.#node, request.train) })
+  async open(request: OpenRequest): ReturnType<Learner['open']> {
+    await this.#poisoned.open({ ...request, train: this.#spoil(request.train) })
+    return this.#honest.open(request)
   }
 
   train(request: TrainRequest): Promise<TrainResult> {
-    return this.#learner.train(request)
+    return (this.#attacks() ? this.#poisoned : this.#honest).train(request)
   }
 
   evaluate(...given: Parameters<Learner['evaluate']>): Promise<Metrics> {
-    return this.#learner.evaluate(...given)
+    return this.#honest.evaluate(...given)
   }
 
-  close(): Promise<void> {
-    return this.#learner.close()
+  async close(): Promise<void> {
+    await this.#honest.close()
+    await this.#poisoned.close()
   }
 }
 

@@ -41,7 +41,7 @@ export class LedgerSimulation {
   readonly #samples: Sample[] = []
   readonly #refusals = new Map<string, number>()
   readonly #mergesOf: Uint32Array
-  #counts = { localUpdates: 0, merges: 0, inputs: 0, others: 0, ages: 0, duplicates: 0 }
+  #counts = { localUpdates: 0, merges: 0, inputs: 0, others: 0, ages: 0 }
   #last = { merges: 0, inputs: 0, others: 0, ages: 0 }
   readonly #narrator: StepNarrator | null
   readonly #demands = new Set<() => void>()
@@ -55,7 +55,7 @@ export class LedgerSimulation {
     this.#options = options
     this.#study = rows?.study ?? protocolStudy(scenario)
     this.#attackers = new Attackers(scenario, seed)
-    this.#learners = learnersOf(world, this.#attackers)
+    this.#learners = learnersOf(world, this.#attackers, () => this.#simulation.clock.elapsedMs)
     const empty = protocolTable()
     this.#tables = Array.from({ length: nodes }, (_, node) => (rows === null ? empty : datasetOf(rows.deal, node)))
     this.#mergesOf = new Uint32Array(nodes)

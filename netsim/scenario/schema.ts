@@ -184,7 +184,10 @@ const learner = v.variant(
   kinds('a learner', ['kernels', 'tfjs', 'linear', "'null' in quotes"]),
 )
 
-/** `equivocate`: two histories of the own log; without a ledger two updates for each round. */
+/**
+ * `equivocate`: two histories of the own log; without a ledger two updates for each round. `backdoor` without a ledger: rows are poisoned
+ * from the start, and from `fromSeconds` on its updates are boosted.
+ */
 export const ATTACKS = [
   'sign-flip',
   'gaussian',

@@ -46,7 +46,7 @@ const NO_INPUTS: readonly never[] = []
 
 /**
  * One per study and node. `R` names weights: their digest, or a simulator's handle. What is reported of another round or phase is ignored
- * (false is returned). Times are milliseconds since 1970.
+ * (false is returned). Times are milliseconds of whatever one clock its driver has.
  */
 export class Rounds<A extends AuthorId = MemberId, R = Digest> {
   readonly #self: A

@@ -95,6 +95,15 @@ for (const attack of ATTACKS) {
   })
 }
 
+it('an attack that would begin after the end changes nothing, whichever it is', async () => {
+  const honest = await runOf()
+  for (const attack of ATTACKS) {
+    if (attack === 'backdoor') continue // its rows are poisoned from the start
+    const late = await runOf({ adversaries: [{ attack, share: 0.2, fromSeconds: 80 }] })
+    assert.is(late.traceHash, honest.traceHash, attack)
+  }
+})
+
 it('who never meets faults no liveness check; who is alone after them does', async () => {
   const alone = await runOf({
     network: { topology: { kind: 'erdos-renyi', meanDegree: 0.1 } },

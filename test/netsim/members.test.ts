@@ -91,6 +91,15 @@ for (const attack of ['equivocate', 'garbage', 'sybil', 'alie', 'withhold', 'lab
   })
 }
 
+it('who poisons rows does so from when it is said, and not before', async () => {
+  const honest = await run({ liveness: {} })
+  for (const attack of ['label-flip', 'backdoor'] as const) {
+    const from = (fromSeconds: number) => run({ liveness: {}, adversaries: [{ attack, nodes: [1], fromSeconds }] })
+    assert.is((await from(89)).traceHash, honest.traceHash, attack)
+    assert.is.not((await from(0)).traceHash, honest.traceHash, attack)
+  }
+})
+
 it('who is linked to fewer than the boot fence needs is refused with a reason', async () => {
   const ring = run({ network: { topology: { kind: 'ring' } } })
   await ring.then(
