@@ -1,10 +1,19 @@
 /** The learners of nodes with a ledger, as a scenario asks for them. */
 
+import type { StudyId } from '../../src/core/ids.ts'
 import type { Metrics } from '../../src/core/metrics.ts'
 import { Rng } from '../../src/core/rng.ts'
 import { KernelLearner } from '../../src/learn/kernels/kernelLearner.ts'
 import { Kernels } from '../../src/learn/kernels/kernels.ts'
-import type { DesignMatrix, Learner, OpenRequest, TrainRequest, TrainResult } from '../../src/learn/learner.ts'
+import type {
+  DesignMatrix,
+  Learner,
+  OpenRequest,
+  Part,
+  TrainRequest,
+  TrainResult,
+  Weights,
+} from '../../src/learn/learner.ts'
 import { TfjsLearner } from '../../src/learn/tfjsLearner.ts'
 import type { Attackers } from '../adversary/attackers.ts'
 import type { World } from '../world/make.ts'
@@ -67,6 +76,10 @@ class Poisoned implements Learner {
     return this.#honest.evaluate(...given)
   }
 
+  logits(...given: Parameters<Learner['logits']>): Promise<Float32Array> {
+    return this.#honest.logits(...given)
+  }
+
   async close(): Promise<void> {
     await this.#honest.close()
     await this.#poisoned.close()
@@ -87,6 +100,10 @@ class NullLearner implements Learner {
 
   async evaluate(): Promise<Metrics> {
     return { examples: 1, positives: 0, auc: null, accuracy: 0, logLoss: 0, calibrationError: 0 }
+  }
+
+  async logits(_study: StudyId, _weights: Weights, rows: Part | DesignMatrix): Promise<Float32Array> {
+    return new Float32Array(typeof rows === 'string' ? 1 : rows.rows)
   }
 
   async close(): Promise<void> {}

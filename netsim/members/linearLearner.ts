@@ -5,7 +5,16 @@ import type { StudyId } from '../../src/core/ids.ts'
 import type { Metrics } from '../../src/core/metrics.ts'
 import { Rng } from '../../src/core/rng.ts'
 import { evaluate } from '../../src/learn/evaluate.ts'
-import type { Learner, OpenRequest, TrainRequest, TrainResult, Weights } from '../../src/learn/learner.ts'
+import {
+  type DesignMatrix,
+  type Learner,
+  type OpenRequest,
+  type Part,
+  rowsOf,
+  type TrainRequest,
+  type TrainResult,
+  type Weights,
+} from '../../src/learn/learner.ts'
 import { predict } from '../../src/learn/model.ts'
 
 const STEP = 0.02 // small enough for inputs standardised and clipped at 8 deviations, with up to about 50 columns
@@ -35,6 +44,12 @@ export class LinearLearner implements Learner {
   async evaluate(study: StudyId, weights: Weights): Promise<Metrics> {
     const { model, test } = this.#request(study)
     return evaluate(predict(model, test.columns, weights, test), test.y)
+  }
+
+  async logits(study: StudyId, weights: Weights, rows: Part | DesignMatrix): Promise<Float32Array> {
+    const request = this.#request(study)
+    const matrix = typeof rows === 'string' ? rowsOf(request, rows) : rows
+    return Float32Array.from(predict(request.model, matrix.columns, weights, matrix))
   }
 
   async close(): Promise<void> {

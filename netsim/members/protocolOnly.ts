@@ -27,6 +27,7 @@ export function protocolTable(): Dataset {
     values: Float64Array.from(rows),
     labels: Uint8Array.from(rows, (row) => row % 2),
     testRows: rows.subarray(0, 4),
+    validationRows: new Uint32Array(0),
     trainRows: rows.subarray(4),
   }
 }

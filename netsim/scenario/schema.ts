@@ -242,6 +242,7 @@ export const scenarioSchema = section({
       rounds: STUDY_SCHEMAS.rounds,
       statistics: STUDY_SCHEMAS.statistics,
       testShare: STUDY_SCHEMAS.testShare,
+      validationShare: STUDY_SCHEMAS.validationShare,
       minimumCohort: STUDY_SCHEMAS.minimumCohort,
     }),
     {},

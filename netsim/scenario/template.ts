@@ -79,6 +79,7 @@ study:
   rounds: { periodSeconds: 1, count: 40 }
   statistics: { deadlineSeconds: 10 } # until the scaling of inputs is frozen
   testShare: 0.25 # of each node's rows, held out
+  validationShare: 0.1 # of the others, for choices made at a node; in a simulation its training rows serve
   minimumCohort: 10 # nodes with fewer training rows give no statistics
 
 head: private # the output bias is each node's own, as in the daemon; or shared: merged like all other weights

@@ -36,6 +36,7 @@ export function datasetOf(deal: Deal, node: number): Dataset {
     values: Float64Array.from(values),
     labels: deal.labels.slice(start, end),
     testRows: rowsWith(deal, node, 1),
+    validationRows: new Uint32Array(0), // a simulation's training rows serve
     trainRows: rowsWith(deal, node, 0),
   }
 }

@@ -123,7 +123,7 @@ function bindLines(file: string, { study, summary, replaces, contributes }: Bind
   return [
     ...table(['feature', 'unit', 'missing', 'smallest … mean … largest, or rows per level'], rows),
     '',
-    `Bound ${file} to study ${short(study)}: ${summary.rows} patients${positives}; ${summary.trainRows} train, ${summary.testRows} are held out.`,
+    `Bound ${file} to study ${short(study)}: ${summary.rows} patients${positives}; ${summary.trainRows} train${summary.validationRows > 0 ? `, ${summary.validationRows} validate` : ''}, ${summary.testRows} are held out.`,
     ...(replaces ? ['It replaces the table that was bound before: the next round trains on this one.'] : []),
     contributes
       ? 'The rows stay in this file. Counts, sums and sums of squares go to the other members once; then model updates.'

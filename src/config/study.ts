@@ -57,10 +57,12 @@ export interface Study {
   /** Shortest time between rounds, and after how many the study ends. */
   readonly rounds: { readonly periodSeconds: number; readonly count: number }
   readonly testShare: number
+  /** Of the rows that are not held out, for choices made at the hospital itself; where it would be too few, the training rows serve. */
+  readonly validationShare: number
   readonly minimumCohort: number
 }
 
-const FORMAT = 1 // first item of the document: a later format is refused by name instead of being misread
+const FORMAT = 2 // first item of the document: a later format is refused by name instead of being misread
 const UPDATE_HEADER_BYTES = 512 + LIMITS.updateParentsMax * 32 // fixed fields and signature take about 250; each parent is a digest
 
 /**

@@ -25,6 +25,7 @@ export const STUDY_BOUNDS = {
   countMax: 1_000_000, // rounds; a minute apart, two years
   testShareMin: 0.05, // smaller held-out parts measure noise
   testShareMax: 0.5, // more would starve training
+  validationShareMax: 0.3, // more would starve training
   minimumCohortMin: 5, // a sum over fewer patients says much of each; health statistics suppress smaller counts
   minimumCohortMax: 100_000, // larger than most hospitals' tables
 } as const
@@ -43,6 +44,7 @@ export const STUDY_DEFAULTS = {
   periodSeconds: 1, // shortest time between rounds; training itself takes less on a table
   count: 40, // the demo's models stop improving after about thirty
   testShare: 0.25, // a quarter held out: small clinics still train on most of their patients
+  validationShare: 0.1, // where that is a minimum cohort at least: smaller hospitals need every row to train on
   minimumCohort: 10, // the usual floor below which counts are suppressed in health statistics
 } as const
 
@@ -115,6 +117,7 @@ export const STUDY_SCHEMAS = {
     {},
   ),
   testShare: v.optional(number(B.testShareMin, B.testShareMax), D.testShare),
+  validationShare: v.optional(number(0, B.validationShareMax), D.validationShare),
   minimumCohort: v.optional(whole(B.minimumCohortMin, B.minimumCohortMax), D.minimumCohort),
 }
 
@@ -141,5 +144,6 @@ export const studySchema = section({
   statistics: STUDY_SCHEMAS.statistics,
   rounds: STUDY_SCHEMAS.rounds,
   testShare: STUDY_SCHEMAS.testShare,
+  validationShare: STUDY_SCHEMAS.validationShare,
   minimumCohort: STUDY_SCHEMAS.minimumCohort,
 })

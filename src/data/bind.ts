@@ -5,7 +5,7 @@ import { type CellReader, featureReader, labelReader } from './cells.ts'
 import { type BindOptions, type ColumnMap, mapColumns } from './columns.ts'
 import type { Dataset } from './dataset.ts'
 import { DataError, quote } from './fault.ts'
-import { stratifiedSplit } from './split.ts'
+import { stratifiedSplit, validationSplit } from './split.ts'
 import { type DatasetSummary, summarise } from './summary.ts'
 import { scanTable, type TableFile, type TableReader } from './table.ts'
 
@@ -26,12 +26,15 @@ export async function bindTable(study: Study, file: TableFile, options: BindOpti
   requireCohort(study, labels.length, `${labels.length} rows`, file.name)
   checkClasses(study, labels, file.name)
   const rng = Rng.from('split', studyIdOf(studyDocument(study)), options.seed ?? '')
+  const { testRows, trainRows } = stratifiedSplit(labels, study.testShare, rng)
+  const wanted = { share: study.validationShare, rowsMin: study.minimumCohort }
   const dataset: Dataset = {
     rows: labels.length,
     features: study.features.map((feature) => feature.name),
     values: rows.values(),
     labels,
-    ...stratifiedSplit(labels, study.testShare, rng),
+    testRows,
+    ...validationSplit(labels, trainRows, wanted, rng),
   }
   const training = dataset.trainRows.length
   requireCohort(study, training, `${training} of ${labels.length} rows would train`, file.name)

@@ -11,7 +11,9 @@ export interface Dataset {
   readonly values: Float64Array
   /** 1 where the label is the study's positive value. */
   readonly labels: Uint8Array
-  /** Row numbers of the stratified held-out split, ascending; the others train. */
+  /** Row numbers of the stratified held-out split, ascending; every row is in one of the three parts. */
   readonly testRows: Uint32Array
+  /** For choices made here, such as whose update to leave out; empty where they would be fewer than the minimum cohort. */
+  readonly validationRows: Uint32Array
   readonly trainRows: Uint32Array
 }

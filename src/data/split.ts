@@ -1,4 +1,4 @@
-/** The held-out split: stratified by label, seeded, the same at every start. */
+/** The held-out and the validation split: stratified by label, seeded, the same at every start. */
 import type { Rng } from '../core/rng.ts'
 
 /** Every row is in one of the two, and in one only. */
@@ -21,6 +21,28 @@ export function stratifiedSplit(labels: Uint8Array, testShare: number, rng: Rng)
     for (const row of rng.shuffle(rows).subarray(0, Math.max(count, 0))) inTest[row] = 1
   }
   return { testRows: rowsWhere(inTest, 1), trainRows: rowsWhere(inTest, 0) }
+}
+
+/**
+ * Takes about `share` of `rows` out for validation, each class apart, and leaves a row of each class that is there to train; none where
+ * they would be fewer than `rowsMin`. Both parts are ascending.
+ */
+export function validationSplit(
+  labels: Uint8Array,
+  rows: Uint32Array,
+  { share, rowsMin }: { readonly share: number; readonly rowsMin: number },
+  rng: Rng,
+): { readonly trainRows: Uint32Array; readonly validationRows: Uint32Array } {
+  const none = { trainRows: rows, validationRows: new Uint32Array(0) }
+  if (Math.round(rows.length * share) < rowsMin) return none
+  const { testRows, trainRows } = stratifiedSplit(
+    Uint8Array.from(rows, (row) => labels[row] as number),
+    share,
+    rng,
+  )
+  if (testRows.length < rowsMin) return none
+  const named = (places: Uint32Array): Uint32Array => places.map((place) => rows[place] as number)
+  return { trainRows: named(trainRows), validationRows: named(testRows) }
 }
 
 function rowsWhere(marks: Uint8Array, wanted: number): Uint32Array {

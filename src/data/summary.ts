@@ -22,10 +22,11 @@ export interface CategorySummary {
   readonly levels: readonly { readonly level: string; readonly rows: number | null }[]
 }
 
-/** A bound table in counts, shares and extremes; `rows` is `trainRows` and `testRows` together. */
+/** A bound table in counts, shares and extremes; `rows` is `trainRows`, `validationRows` and `testRows` together. */
 export interface DatasetSummary {
   readonly rows: number
   readonly trainRows: number
+  readonly validationRows: number
   readonly testRows: number
   /** Rows with the positive label; null where either class has fewer rows than the minimum cohort. */
   readonly positives: number | null
@@ -40,6 +41,7 @@ export function summarise(study: Study, dataset: Dataset): DatasetSummary {
   return {
     rows: dataset.rows,
     trainRows: dataset.trainRows.length,
+    validationRows: dataset.validationRows.length,
     testRows: dataset.testRows.length,
     positives: shown ? positives : null,
     features: study.features.map((feature, i) => {

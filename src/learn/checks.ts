@@ -3,13 +3,17 @@ import { ConsiliumError, invariant } from '../core/errors.ts'
 import type { OpenRequest } from './learner.ts'
 
 /** A wrong matrix is our own bug. */
-export function checkMatrices({ train, test }: OpenRequest): void {
-  for (const matrix of [train, test]) {
+export function checkMatrices({ train, test, validation }: OpenRequest): void {
+  const others = validation === undefined ? [test] : [test, validation]
+  for (const matrix of [train, ...others]) {
     invariant(matrix.rows > 0 && matrix.columns > 0, 'a design matrix has rows and columns')
     const fits = matrix.x.length === matrix.rows * matrix.columns && matrix.y.length === matrix.rows
     invariant(fits, 'x and y have as many rows as said')
   }
-  invariant(train.columns === test.columns, 'training and test rows have the same columns')
+  invariant(
+    others.every(({ columns }) => columns === train.columns),
+    'all rows have the same columns',
+  )
 }
 
 /** Error: `learner-diverged`. */

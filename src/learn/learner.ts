@@ -41,6 +41,16 @@ export interface OpenRequest {
   readonly training: TrainingSpec
   readonly train: DesignMatrix
   readonly test: DesignMatrix
+  /** Rows for choices made at the hospital itself; absent where the training rows serve. */
+  readonly validation?: DesignMatrix
+}
+
+/** A part of a study's rows; where there are no validation rows, 'validation' names the training rows. */
+export type Part = 'train' | 'validation' | 'test'
+
+/** The rows of a part. */
+export function rowsOf(request: OpenRequest, part: Part): DesignMatrix {
+  return part === 'validation' ? (request.validation ?? request.train) : request[part]
 }
 
 /** One round of an open study; `base` is read and not changed. */
@@ -70,5 +80,7 @@ export interface Learner {
   train(request: TrainRequest): Promise<TrainResult>
   /** Evaluates on the held-out rows given to `open`. */
   evaluate(study: StudyId, weights: Weights): Promise<Metrics>
+  /** The logits of a part of the rows given to `open`, or of other rows of as many columns, in their order. */
+  logits(study: StudyId, weights: Weights, rows: Part | DesignMatrix): Promise<Float32Array>
   close(): Promise<void>
 }

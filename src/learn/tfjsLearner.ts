@@ -5,7 +5,17 @@ import type { Metrics } from '../core/metrics.ts'
 import { type Batch, batches } from './batches.ts'
 import { checkFinite, checkMatrices, learnerError } from './checks.ts'
 import { evaluate } from './evaluate.ts'
-import type { DesignMatrix, Learner, OpenRequest, TrainingSpec, TrainRequest, TrainResult, Weights } from './learner.ts'
+import {
+  type DesignMatrix,
+  type Learner,
+  type OpenRequest,
+  type Part,
+  rowsOf,
+  type TrainingSpec,
+  type TrainRequest,
+  type TrainResult,
+  type Weights,
+} from './learner.ts'
 import { initialWeights, parameterCount } from './model.ts'
 import { ADAM, decodeState, encodeState } from './optimiserState.ts'
 import {
@@ -74,6 +84,15 @@ export class TfjsLearner implements Learner {
       const values = logits(tf, opened, test)
       checkFinite(opened.request, values)
       return evaluate(values, test.y)
+    })
+  }
+
+  logits(study: StudyId, weights: Weights, rows: Part | DesignMatrix): Promise<Float32Array> {
+    return this.#with(study, async (tf, opened) => {
+      load(tf, opened, weights)
+      const values = logits(tf, opened, typeof rows === 'string' ? rowsOf(opened.request, rows) : rows)
+      checkFinite(opened.request, values)
+      return values
     })
   }
 

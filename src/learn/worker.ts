@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { ConsiliumError, type ErrorFacts, exhaustive, invariant, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
-import type { OpenRequest, TrainRequest, TrainResult, Weights } from './learner.ts'
+import type { DesignMatrix, OpenRequest, Part, TrainRequest, TrainResult, Weights } from './learner.ts'
 import type { BackendChoice } from './tfjsEngine.ts'
 import { TfjsLearner } from './tfjsLearner.ts'
 
@@ -17,11 +17,18 @@ export type Call =
   | { readonly kind: 'open'; readonly request: OpenRequest }
   | { readonly kind: 'train'; readonly request: TrainRequest }
   | { readonly kind: 'evaluate'; readonly study: StudyId; readonly weights: Weights }
+  | {
+      readonly kind: 'logits'
+      readonly study: StudyId
+      readonly weights: Weights
+      readonly rows: Part | DesignMatrix
+    }
 
 interface Results {
   readonly open: { readonly backend: string; readonly why: string }
   readonly train: TrainResult
   readonly evaluate: Metrics
+  readonly logits: Float32Array
 }
 
 export type Result<C extends Call> = Results[C['kind']]
@@ -57,18 +64,25 @@ function answer(learner: TfjsLearner, call: Call): Promise<Results[keyof Results
       return learner.train(call.request)
     case 'evaluate':
       return learner.evaluate(call.study, call.weights)
+    case 'logits':
+      return learner.logits(call.study, call.weights, call.rows)
     default:
       return exhaustive(call)
   }
 }
 
 function buffersOf(result: Results[keyof Results]): ArrayBuffer[] {
-  if (!('weights' in result)) return []
-  const { weights, optimiser } = result
-  return [weights.shared, weights.head, optimiser].map(({ buffer }) => {
+  return arraysOf(result).map(({ buffer }) => {
     invariant(buffer instanceof ArrayBuffer, 'results own their buffers')
     return buffer
   })
+}
+
+function arraysOf(result: Results[keyof Results]): (Float32Array | Uint8Array)[] {
+  if (result instanceof Float32Array) return [result]
+  if (!('weights' in result)) return []
+  const { weights, optimiser } = result
+  return [weights.shared, weights.head, optimiser]
 }
 
 function factsOf(error: unknown): ErrorFacts {

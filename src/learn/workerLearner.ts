@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
-import type { Learner, OpenRequest, TrainRequest, TrainResult, Weights } from './learner.ts'
+import type { DesignMatrix, Learner, OpenRequest, Part, TrainRequest, TrainResult, Weights } from './learner.ts'
 import type { BackendChoice } from './tfjsEngine.ts'
 import type { Answer, Call, Question, Result, WorkerOptions } from './worker.ts'
 
@@ -56,6 +56,10 @@ export class WorkerLearner implements Learner {
 
   evaluate(study: StudyId, weights: Weights): Promise<Metrics> {
     return this.#call({ kind: 'evaluate', study, weights })
+  }
+
+  logits(study: StudyId, weights: Weights, rows: Part | DesignMatrix): Promise<Float32Array> {
+    return this.#call({ kind: 'logits', study, weights, rows })
   }
 
   /** Ends the thread at once; what it had not answered is rejected with `learner-closed`. Idempotent. */

@@ -63,13 +63,21 @@ export class Trainer {
       const dataset = await this.#parts.loadDataset(permit.study)
       const train = designMatrix(study, dataset, dataset.trainRows, scaling)
       const test = designMatrix(study, dataset, dataset.testRows, scaling)
-      const opened = { study: permit.study, model, training: study.training, train, test }
+      const validating = dataset.validationRows.length > 0
+      const validation = validating ? designMatrix(study, dataset, dataset.validationRows, scaling) : undefined
+      const parts = validation === undefined ? { train, test } : { train, test, validation }
+      const opened = { study: permit.study, model, training: study.training, ...parts }
       const { backend, why } = await this.#parts.learner.open(opened)
       const first = initialWeights(model, train.columns, permit.study)
       const stored = start === 'resume' ? this.#stored.get(permit.study) : undefined
       if (stored === undefined) this.#private.set(permit.study, { head: first.head, optimiser: new Uint8Array(0) })
       const base = this.#parts.weights.put(permit.study, stored?.shared ?? first.shared)
-      const rows = { trainRows: train.rows, testRows: test.rows, columns: train.columns }
+      const rows = {
+        trainRows: train.rows,
+        validationRows: validation?.rows ?? 0,
+        testRows: test.rows,
+        columns: train.columns,
+      }
       this.#parts.tell('info', 'study-opened', { study: permit.study, backend, why, ...rows })
       return { type: 'opened', study: permit.study, scaling: permit.scaling, base, parameters: first.shared.length }
     }

@@ -8,7 +8,7 @@ import { checkStatistics, combineStatistics, type FeatureStatistics, freezeScali
 import type { Dataset } from '../../src/data/dataset.ts'
 import { designMatrix } from '../../src/data/design.ts'
 import { datasetCommitment } from '../../src/data/fingerprint.ts'
-import { stratifiedSplit } from '../../src/data/split.ts'
+import { stratifiedSplit, validationSplit } from '../../src/data/split.ts'
 import { localStatistics } from '../../src/data/statistics.ts'
 
 const it = suite('prepare')
@@ -33,6 +33,7 @@ function dataset(rows: readonly (readonly number[])[]): Dataset {
     features: ['tau', 'side', 'score'],
     values: Float64Array.from(rows.flat()),
     labels: Uint8Array.from(rows, (_, i) => i % 2),
+    validationRows: new Uint32Array(0),
     trainRows: Uint32Array.from(rows, (_, i) => i),
     testRows: new Uint32Array(),
   }
@@ -47,6 +48,45 @@ const hospital = fc.array(present, { minLength: 5, maxLength: 40 })
 
 const close = (a: number, b: number, tolerance: number, what: string): void =>
   assert.ok(Math.abs(a - b) <= tolerance * Math.max(1, Math.abs(a), Math.abs(b)), `${what}: ${a} and ${b}`)
+
+it('the validation split takes its share of the training rows, stratified, or nothing where that is too few', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(1), { maxLength: 200 }),
+      fc.double({ min: 0.02, max: 0.3, noNaN: true }),
+      fc.integer({ min: 1, max: 20 }),
+      fc.nat(),
+      (list, share, rowsMin, seed) => {
+        const labels = Uint8Array.from(list)
+        const rows = Uint32Array.from(list.keys()).filter((row) => row % 3 !== 1)
+        const wanted = { share, rowsMin }
+        const { trainRows, validationRows } = validationSplit(labels, rows, wanted, Rng.from('validation', seed))
+        const both = [...trainRows, ...validationRows].sort((a, b) => a - b)
+        assert.equal(both, [...rows])
+        for (const part of [trainRows, validationRows])
+          assert.equal(
+            [...part],
+            [...part].sort((a, b) => a - b),
+          )
+        if (validationRows.length === 0) return
+        assert.ok(validationRows.length >= rowsMin)
+        assert.ok(Math.abs(validationRows.length - rows.length * share) <= 2)
+        const classes = (part: Uint32Array): number[] =>
+          [...new Set([...part].map((row) => labels[row] as number))].sort()
+        assert.equal(classes(trainRows), classes(rows))
+      },
+    ),
+  )
+  const large = Uint8Array.from({ length: 400 }, (_, row) => (row % 4 === 0 ? 1 : 0))
+  const all = Uint32Array.from(large.keys())
+  const parts = validationSplit(large, all, { share: 0.1, rowsMin: 10 }, Rng.from('validation', 1))
+  assert.is(parts.validationRows.length, 40)
+  assert.is([...parts.validationRows].filter((row) => large[row] === 1).length, 10)
+  assert.is(
+    validationSplit(large, all, { share: 0.1, rowsMin: 41 }, Rng.from('validation', 1)).validationRows.length,
+    0,
+  )
+})
 
 it('the held-out split is stratified, disjoint, complete and ascending', () => {
   fc.assert(

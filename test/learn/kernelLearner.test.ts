@@ -9,10 +9,17 @@ import { batches } from '../../src/learn/batches.ts'
 import { evaluate } from '../../src/learn/evaluate.ts'
 import { KernelLearner } from '../../src/learn/kernels/kernelLearner.ts'
 import { Kernels } from '../../src/learn/kernels/kernels.ts'
-import type { Learner, ModelSpec, OpenRequest, TrainResult, Weights } from '../../src/learn/learner.ts'
+import {
+  type Learner,
+  type ModelSpec,
+  type OpenRequest,
+  rowsOf,
+  type TrainResult,
+  type Weights,
+} from '../../src/learn/learner.ts'
 import { initialWeights, layout, type Parameters, parameterCount, predict } from '../../src/learn/model.ts'
 import { TfjsLearner } from '../../src/learn/tfjsLearner.ts'
-import { LOGISTIC, opening, STUDY, someWeights, table } from './fixtures.ts'
+import { LOGISTIC, MLP, opening, STUDY, someWeights, table } from './fixtures.ts'
 
 const it = suite('kernel learner')
 
@@ -258,6 +265,24 @@ it('the order of rows is that of the batches that TensorFlow.js sees', async () 
     own[5] = (own[5] as number) - 0.5 * error
   }
   assertNear(flatten(weights), own, 1e-5)
+})
+
+it('logits are those of the part that is named, or of other rows, and leave the memory as it was', async () => {
+  const kernels = new Kernels()
+  const learner = new KernelLearner(kernels)
+  const validation = table('validation', 12, 5)
+  const weights = someWeights(MLP, 5)
+  for (const request of [opening({ model: MLP, validation }), opening({ model: MLP })]) {
+    await learner.open(request)
+    for (const rows of ['train', 'validation', 'test', table('others', 9, 5)] as const) {
+      const matrix = typeof rows === 'string' ? rowsOf(request, rows) : rows
+      const expected = predict(MLP, 5, weights, matrix)
+      const found = await learner.logits(STUDY, weights, rows)
+      assert.is(found.length, matrix.rows)
+      found.forEach((value, row) => assert.ok(Math.abs(value - (expected[row] as number)) < 1e-5))
+    }
+  }
+  await learner.close()
 })
 
 it.run()

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { evaluate } from '../../src/learn/evaluate.ts'
-import type { ModelSpec, OpenRequest, TrainResult, Weights } from '../../src/learn/learner.ts'
+import { type ModelSpec, type OpenRequest, rowsOf, type TrainResult, type Weights } from '../../src/learn/learner.ts'
 import { initialWeights, layout, type Parameters, predict } from '../../src/learn/model.ts'
 import { TfjsLearner } from '../../src/learn/tfjsLearner.ts'
 import { LOGISTIC, MLP, opening, STUDY, someWeights, table } from './fixtures.ts'
@@ -271,6 +271,26 @@ it('a model that runs off to infinity is an error that names the learning rate, 
     const poisoned = { ...base, head: Float32Array.of(Number.NaN) }
     assert.is(await codeOf(learner.evaluate(STUDY, poisoned)), 'learner-diverged')
   })
+})
+
+it('logits are those of the part that is named, or of other rows', async () => {
+  const validation = table('validation', 12, 5)
+  const weights = someWeights(MLP, 5)
+  for (const request of [opening({ model: MLP, validation }), opening({ model: MLP })]) {
+    await withLearner('wasm', request, async (learner) => {
+      for (const part of ['train', 'validation', 'test'] as const) {
+        const rows = rowsOf(request, part)
+        const expected = predict(MLP, 5, weights, rows)
+        const found = await learner.logits(STUDY, weights, part)
+        assert.is(found.length, rows.rows)
+        found.forEach((value, row) => assert.ok(Math.abs(value - (expected[row] as number)) < 1e-5))
+      }
+      assert.equal(
+        await learner.logits(STUDY, weights, validation),
+        await learner.logits(STUDY, weights, { ...validation }),
+      )
+    })
+  }
 })
 
 it.run()

@@ -78,6 +78,16 @@ it('gives the bytes that the learner in this thread gives, and leaves the caller
   await Promise.all([there.close(), here.close()])
 })
 
+it('logits come from the thread as they are in this one', async () => {
+  const [there, here] = [new WorkerLearner({ backend: 'cpu' }), new TfjsLearner({ backend: 'cpu' })]
+  const request = opening({ model: MLP, validation: table('validation', 12, 5) })
+  await Promise.all([there.open(request), here.open(request)])
+  const weights = someWeights(MLP, 5)
+  for (const rows of ['train', 'validation', 'test', table('others', 9, 5)] as const)
+    assert.equal(await there.logits(STUDY, weights, rows), await here.logits(STUDY, weights, rows))
+  await Promise.all([there.close(), here.close()])
+})
+
 it('a view into a larger buffer arrives as what it shows', async () => {
   const learner = worker()
   await learner.open(opening())

@@ -40,7 +40,14 @@ export function tableOf(seed: string | number, rows = 60): Dataset {
     labels[row] = age / 50 + tau / 400 + rng.float() > 2.7 ? 1 : 0
   }
   labels.set([0, 0, 1, 1])
-  return { rows, features: ['age', 'tau', 'sex'], values, labels, ...stratifiedSplit(labels, 0.25, rng) }
+  return {
+    rows,
+    features: ['age', 'tau', 'sex'],
+    values,
+    labels,
+    ...stratifiedSplit(labels, 0.25, rng),
+    validationRows: new Uint32Array(0),
+  }
 }
 
 /** Options of a run among `nodes` clinics with the linear learner. */

@@ -5,7 +5,16 @@ import type { Metrics } from '../../core/metrics.ts'
 import { Rng } from '../../core/rng.ts'
 import { checkFinite, checkMatrices, learnerError } from '../checks.ts'
 import { evaluate } from '../evaluate.ts'
-import type { Learner, OpenRequest, TrainRequest, TrainResult, Weights } from '../learner.ts'
+import {
+  type DesignMatrix,
+  type Learner,
+  type OpenRequest,
+  type Part,
+  rowsOf,
+  type TrainRequest,
+  type TrainResult,
+  type Weights,
+} from '../learner.ts'
 import { decodeState, encodeState } from '../optimiserState.ts'
 import { readAdam, resetAdam, writeAdam } from './adamState.ts'
 import { Kernels, Scope } from './kernels.ts'
@@ -90,6 +99,23 @@ export class KernelLearner implements Learner {
     return evaluate(values, request.test.y)
   }
 
+  async logits(study: StudyId, weights: Weights, rows: Part | DesignMatrix): Promise<Float32Array> {
+    const opened = this.#opened(study)
+    const { request, plan, slot } = opened
+    this.#write(opened, weights)
+    const scope = new Scope(this.#kernels)
+    try {
+      const block = this.#block(opened, scope, rows)
+      const at = scope.alloc(4 * block.rows)
+      this.#kernels.run.logits(plan.pointer, block.x, block.rows, slot, at)
+      const values = this.#kernels.f32.slice(at / 4, at / 4 + block.rows)
+      checkFinite(request, values)
+      return values
+    } finally {
+      scope.freeAll()
+    }
+  }
+
   async close(): Promise<void> {
     for (const study of [...this.#studies.keys()]) this.#close(study)
   }
@@ -97,6 +123,12 @@ export class KernelLearner implements Learner {
   #close(study: StudyId): void {
     this.#studies.get(study)?.scope.freeAll()
     this.#studies.delete(study)
+  }
+
+  #block({ request, plan, train, test }: Opened, scope: Scope, rows: Part | DesignMatrix): RowBlock {
+    if (rows === 'test') return test
+    if (rows === 'train' || (rows === 'validation' && request.validation === undefined)) return train
+    return loadRows(scope, plan.rowBytes, rows === 'validation' ? rowsOf(request, rows) : rows)
   }
 
   #opened(study: StudyId): Opened {
