@@ -279,7 +279,7 @@ it('logits are those of the part that is named, or of other rows, and leave the 
       const expected = predict(MLP, 5, weights, matrix)
       const found = await learner.logits(STUDY, weights, rows)
       assert.is(found.length, matrix.rows)
-      found.forEach((value, row) => assert.ok(Math.abs(value - (expected[row] as number)) < 1e-5))
+      for (const [row, value] of found.entries()) assert.ok(Math.abs(value - (expected[row] as number)) < 1e-5)
     }
   }
   await learner.close()

@@ -283,7 +283,7 @@ it('logits are those of the part that is named, or of other rows', async () => {
         const expected = predict(MLP, 5, weights, rows)
         const found = await learner.logits(STUDY, weights, part)
         assert.is(found.length, rows.rows)
-        found.forEach((value, row) => assert.ok(Math.abs(value - (expected[row] as number)) < 1e-5))
+        for (const [row, value] of found.entries()) assert.ok(Math.abs(value - (expected[row] as number)) < 1e-5)
       }
       assert.equal(
         await learner.logits(STUDY, weights, validation),
