@@ -14,6 +14,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   study: () => import('./study.ts'),
   netsim: () => import('./netsim.ts'),
   stroke: () => import('./stroke.ts'),
+  'learning-kill': () => import('./learning/killAndPoison.ts'),
   bundle: () => import('./bundle.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')
@@ -21,7 +22,12 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   },
 }
 
-const wanted = process.argv.slice(2).filter((word) => word !== '--peers')
+const asked = process.argv.slice(2).filter((word) => word !== '--peers')
+/** `learning` stands for all whose names begin so. */
+const wanted = asked.flatMap((word) => {
+  const parts = Object.keys(BENCHES).filter((name) => name.startsWith(`${word}-`))
+  return parts.length > 0 ? parts : [word]
+})
 const unknown = wanted.find((name) => !Object.hasOwn(BENCHES, name))
 if (unknown !== undefined) {
   process.stderr.write(`bench: "${unknown}" is not one of ${Object.keys(BENCHES).join(', ')}\n`)
