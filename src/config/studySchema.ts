@@ -90,6 +90,13 @@ const model = v.variant(
   (issue) => `${given(issue.input)}, a model with kind: logistic or kind: mlp is allowed`,
 )
 
+/** Cells of a study, where it has any. */
+export const STUDY_CELLS = section({
+  above: v.optional(whole(B.cellSizeMin, B.cellsAboveMax), D.cellsAbove),
+  size: v.optional(whole(B.cellSizeMin, B.cellSizeMax), D.cellSize),
+  periodSeconds: v.optional(v.nullable(number(B.cellPeriodSecondsMin, B.cellPeriodSecondsMax)), null),
+})
+
 /** The parts of a study that a simulation's scenario has too. */
 export const STUDY_SCHEMAS = {
   model: v.optional(model, { kind: 'logistic' }),
@@ -123,16 +130,6 @@ export const STUDY_SCHEMAS = {
     }),
     {},
   ),
-  cells: v.optional(
-    v.nullable(
-      section({
-        above: v.optional(whole(B.cellSizeMin, B.cellsAboveMax), D.cellsAbove),
-        size: v.optional(whole(B.cellSizeMin, B.cellSizeMax), D.cellSize),
-        periodSeconds: v.optional(v.nullable(number(B.cellPeriodSecondsMin, B.cellPeriodSecondsMax)), null),
-      }),
-    ),
-    {},
-  ),
   testShare: v.optional(number(B.testShareMin, B.testShareMax), D.testShare),
   validationShare: v.optional(number(0, B.validationShareMax), D.validationShare),
   minimumCohort: v.optional(whole(B.minimumCohortMin, B.minimumCohortMax), D.minimumCohort),
@@ -160,7 +157,7 @@ export const studySchema = section({
   merge: STUDY_SCHEMAS.merge,
   statistics: STUDY_SCHEMAS.statistics,
   rounds: STUDY_SCHEMAS.rounds,
-  cells: STUDY_SCHEMAS.cells,
+  cells: v.optional(v.nullable(STUDY_CELLS), {}),
   testShare: STUDY_SCHEMAS.testShare,
   validationShare: STUDY_SCHEMAS.validationShare,
   minimumCohort: STUDY_SCHEMAS.minimumCohort,
