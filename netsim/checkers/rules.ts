@@ -1,6 +1,7 @@
 /** What must hold of every machine at every step, whatever happens around it: fed with steps, throws at the first that breaks a rule. */
 import assert from 'node:assert/strict'
 import { toHex } from '../../src/core/bytes.ts'
+import { LIMITS } from '../../src/core/limits.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
@@ -92,6 +93,7 @@ function checkAction(known: Known, action: Action, now: number): void {
   else if (action.type === 'record') checkRecord(known, action)
   else if (action.type === 'publish-update') checkPublish(known, action)
   else if (action.type === 'merge') checkMerge(known, action)
+  else if (action.type === 'topics') checkTopics(action)
 }
 
 function checkRecord(known: Known, { tag, drafts, checkpoint }: Of<'record'>): void {
@@ -116,6 +118,13 @@ function checkPublish(known: Known, { header, permit }: Of<'publish-update'>): v
   const before = known.published.get(round)
   assert.ok(before === undefined || before === digest, `round ${round} is published twice, with different updates`)
   known.published.set(round, digest)
+}
+
+function checkTopics({ publish, listen }: Of<'topics'>): void {
+  const names = listen.map((cell) => JSON.stringify(cell))
+  assert.equal(new Set(names).size, names.length, 'a topic is listened to once')
+  assert.ok(names.length <= LIMITS.studyTopicsMax, `${names.length} topics of one study`)
+  assert.ok(names.length === 0 || names.includes(JSON.stringify(publish)), 'who publishes to a topic listens to it')
 }
 
 function checkMerge(known: Known, { inputs, round }: Of<'merge'>): void {

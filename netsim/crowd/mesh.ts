@@ -1,14 +1,15 @@
-/** A crowd's updates over the model of gossipsub: one topic, and a link wherever two neighbours are up and can reach each other. */
+/** A crowd's updates over the model of gossipsub: one topic, or those of its cells, and a link wherever two neighbours are up and can reach each other. */
 import { ConsiliumError } from '../../src/core/errors.ts'
 import type { Rng } from '../../src/core/rng.ts'
 import type { Clock } from '../clock.ts'
 import { Gossipsub } from '../pubsub/gossipsub.ts'
 import type { Scenario } from '../scenario/schema.ts'
 import { LOST, type Wires } from '../wires.ts'
+import type { CrowdCells } from './cells.ts'
 import type { Crowd, Update } from './crowd.ts'
 
 const FULL_NODES_MAX = 2_000 // two million links, with what gossipsub keeps of each: about a gigabyte
-const TOPIC = 0
+const ALL = [0] // the topic of all
 const LATE_MS = 60_000 // what is still on its way a minute after it left gossipsub's history is heard no more
 
 /** Links follow what is told of nodes and ways. Error: `scenario-gossip`, where everybody is linked to everybody and they are too many. */
@@ -17,8 +18,16 @@ export class CrowdMesh {
   readonly #wires: Wires
   readonly #crowd: () => Crowd
   readonly #keepMs: number
+  readonly #cells: CrowdCells | null
 
-  constructor(clock: Clock, wires: Wires, options: Scenario['gossip']['mesh'], rng: Rng, crowd: () => Crowd) {
+  constructor(
+    clock: Clock,
+    wires: Wires,
+    options: Scenario['gossip']['mesh'],
+    rng: Rng,
+    crowd: () => Crowd,
+    cells: CrowdCells | null,
+  ) {
     if (wires.topology.full && wires.nodes > FULL_NODES_MAX) {
       throw new ConsiliumError({
         code: 'scenario-gossip',
@@ -26,6 +35,7 @@ export class CrowdMesh {
       })
     }
     this.#wires = wires
+    this.#cells = cells
     this.#crowd = crowd
     this.#gossipsub = new Gossipsub(wires.nodes, options, {
       now: () => clock.elapsedMs,
@@ -41,11 +51,12 @@ export class CrowdMesh {
       rng,
     })
     this.#keepMs = LATE_MS + 10 * options.heartbeatMs
+    cells?.onPeriod(() => this.#move())
   }
 
   /** A node came up: it links to all that it reaches. */
   up(node: number): void {
-    this.#gossipsub.join(node, TOPIC)
+    for (const topic of this.#cells?.topicsOf(node) ?? ALL) this.#gossipsub.join(node, topic)
     for (const other of this.#neighbours(node)) this.#link(node, other)
   }
 
@@ -70,7 +81,18 @@ export class CrowdMesh {
   /** Its weights are kept for as long as anybody may ask for them. */
   publish(update: Update): void {
     this.#crowd().keep(update, this.#keepMs)
-    this.#gossipsub.publish(update.sender, TOPIC, update, update.bytes)
+    this.#gossipsub.publish(update.sender, this.#cells?.topicOf(update.sender) ?? 0, update, update.bytes)
+  }
+
+  /** A period has begun: everybody joins its next cell, and leaves its last but one. */
+  #move(): void {
+    for (let node = 0; node < this.#wires.nodes; node++) {
+      if (!this.#crowd().isUp(node)) continue
+      const topics = this.#cells?.topicsOf(node) ?? ALL
+      for (const topic of topics) this.#gossipsub.join(node, topic)
+      const left = this.#cells?.leftBy(node) ?? null
+      if (left !== null) this.#gossipsub.leave(node, left)
+    }
   }
 
   #link(a: number, b: number): void {

@@ -12,6 +12,7 @@ import { consensusDistance, type Judged, judgedTogether, sampled } from '../samp
 import { Wires } from '../wires.ts'
 import type { ScenarioFiles } from '../world/files.ts'
 import { streamOf, type World } from '../world/make.ts'
+import { CrowdCells } from './cells.ts'
 import { CrowdChecks } from './checks.ts'
 import { Crowd, type Slot } from './crowd.ts'
 import { FastTrace } from './fastTrace.ts'
@@ -146,10 +147,12 @@ export class CrowdSimulation {
 
   #spread(): Spread {
     const { gossip } = this.#world.scenario
-    if (gossip.mode === 'fanout') return toSome(this.#wires, gossip.fanout, streamOf(this.#world.seed, 'receivers'))
-    if (gossip.mode === 'flood') return toAll(this.#wires)
+    const cells = CrowdCells.of(this.#world, this.#clock)
+    if (gossip.mode === 'fanout')
+      return toSome(this.#wires, gossip.fanout, streamOf(this.#world.seed, 'receivers'), cells)
+    if (gossip.mode === 'flood') return toAll(this.#wires, cells)
     const rng = streamOf(this.#world.seed, 'receivers')
-    const mesh = new CrowdMesh(this.#clock, this.#wires, gossip.mesh, rng, () => this.#crowd)
+    const mesh = new CrowdMesh(this.#clock, this.#wires, gossip.mesh, rng, () => this.#crowd, cells)
     this.#mesh = mesh
     return (update) => mesh.publish(update)
   }

@@ -1,6 +1,7 @@
 /** How a crowd's updates spread: to some linked nodes drawn anew, to all of them, or by the model of gossipsub. */
 import type { Rng } from '../../src/core/rng.ts'
 import { LOST, type Wires } from '../wires.ts'
+import type { CrowdCells } from './cells.ts'
 import type { Crowd, Update } from './crowd.ts'
 
 /** Puts an update on its way. */
@@ -10,14 +11,14 @@ const TRIES = 16 // draws for one receiver; of nodes of which half are up, one i
 
 /**
  * To `fanout` different linked nodes that are up, drawn uniformly for each send (Ormándi et al. 2013, `selectPeer`); fewer where so many
- * are not found within a few draws.
+ * are not found within a few draws. Where there are `cells`, in the sender's own.
  */
-export function toSome(wires: Wires, fanout: number, rng: Rng): Spread {
+export function toSome(wires: Wires, fanout: number, rng: Rng, cells: CrowdCells | null): Spread {
   const { topology, nodes } = wires
   const chosen: number[] = []
   return (update, crowd) => {
     const from = update.sender
-    const neighbours = topology.full ? null : topology.neighbours(from)
+    const neighbours = cells?.linkedTo(from, topology) ?? (topology.full ? null : topology.neighbours(from))
     const count = neighbours === null ? nodes - 1 : neighbours.length
     chosen.length = 0
     for (let tries = 0; count > 0 && chosen.length < Math.min(fanout, count) && tries < TRIES * fanout; tries++) {
@@ -30,15 +31,16 @@ export function toSome(wires: Wires, fanout: number, rng: Rng): Spread {
   }
 }
 
-/** To every linked node that is up. */
-export function toAll(wires: Wires): Spread {
+/** To every linked node that is up; where there are `cells`, in the sender's own. */
+export function toAll(wires: Wires, cells: CrowdCells | null): Spread {
   const { topology, nodes } = wires
   return (update, crowd) => {
-    const neighbours = topology.full ? null : topology.neighbours(update.sender)
+    const { sender } = update
+    const neighbours = cells?.linkedTo(sender, topology) ?? (topology.full ? null : topology.neighbours(sender))
     const count = neighbours === null ? nodes : neighbours.length
     for (let i = 0; i < count; i++) {
       const to = neighbours === null ? i : (neighbours[i] as number)
-      if (to !== update.sender && crowd.isUp(to) && wires.open(update.sender, to)) send(update, to, crowd, wires)
+      if (to !== sender && crowd.isUp(to) && wires.open(sender, to)) send(update, to, crowd, wires)
     }
   }
 }

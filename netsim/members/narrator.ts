@@ -1,5 +1,6 @@
 /** What one node with a ledger saw and decided, told line by line. */
 import type { MemberId } from '../../src/core/ids.ts'
+import type { CellName } from '../../src/gossip/cells.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
 import type { Clock } from '../clock.ts'
@@ -85,6 +86,8 @@ export class StepNarrator {
         return `trains round ${action.round}`
       case 'publish-update':
         return `publishes its update of round ${action.header.round}`
+      case 'topics':
+        return `listens to ${action.listen.map(wordOf).join(', ') || 'no topic of the study'}, and publishes to ${wordOf(action.publish)}`
       case 'merge': {
         const own = this.#members[this.#node]
         const others = action.inputs.filter(({ author }) => author !== own)
@@ -117,6 +120,9 @@ export class StepNarrator {
     this.#say({ seconds: this.#clock.elapsedMs / 1000, event: this.#clock.events, text })
   }
 }
+
+const wordOf = (cell: CellName | null): string =>
+  cell === null ? 'the topic of the study' : `cell ${cell.cell} of period ${cell.period}`
 
 function factsOf(facts: Readonly<Record<string, string | number | boolean | null>>): string {
   const listed = Object.entries(facts).map(([key, value]) => {

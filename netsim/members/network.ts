@@ -3,7 +3,7 @@ import { invariant } from '../../src/core/errors.ts'
 import type { Clock } from '../clock.ts'
 import { LOST, ORDINARY_WIRES, type Wires, type WiresOptions } from '../wires.ts'
 import type { Topology } from '../world/world.ts'
-import { TOPICS } from './topics.ts'
+import { isCell, TOPICS } from './topics.ts'
 
 /** How the modelled network behaves. */
 export interface NetworkOptions extends WiresOptions {
@@ -43,6 +43,7 @@ export interface Pubsub<P> {
   linkUp(a: number, b: number): void
   linkDown(a: number, b: number): void
   join(node: number, topic: string): void
+  leave(node: number, topic: string): void
   /** A node is gone, and forgets what it knew. */
   stop(node: number): void
   publish(from: number, topic: string, bytes: number, deliver: Deliver<P>): void
@@ -72,7 +73,7 @@ export class Network<P extends Port> {
     this.#wires = wires
     this.#detectMs = detectMs
     this.#ports = new Array<P | null>(wires.nodes).fill(null)
-    this.#pubsub = new Flood(this, (node) => this.peersOf(node), [TOPICS.updates])
+    this.#pubsub = new Flood(this)
   }
 
   get wires(): Wires {
@@ -109,6 +110,10 @@ export class Network<P extends Port> {
 
   join(node: number, topic: string): void {
     this.#pubsub.join(node, topic)
+  }
+
+  leave(node: number, topic: string): void {
+    this.#pubsub.leave(node, topic)
   }
 
   publish(from: number, topic: string, bytes: number, deliver: Deliver<P>): void {
@@ -222,35 +227,56 @@ export class Network<P extends Port> {
   }
 }
 
-/** To some of the linked nodes. Where not everybody is linked to everybody, what others accept they pass on, but for the topics of `once`. */
+/**
+ * To some of the linked nodes; on the topic of a cell, of those who have joined it. Where not everybody is linked to everybody, what others
+ * accept they pass on, updates excepted.
+ */
 export class Flood<P extends Port> implements Pubsub<P> {
   readonly #network: Network<P>
-  readonly #receivers: (from: number, topic: string) => readonly number[]
-  readonly #once: readonly string[]
+  readonly #receivers: (from: number, topic: string, peers: readonly number[]) => readonly number[]
+  /** By the topic of a cell. */
+  readonly #joined = new Map<string, Set<number>>()
 
+  /** `receivers` chooses among linked nodes that may hear of it. */
   constructor(
     network: Network<P>,
-    receivers: (from: number, topic: string) => readonly number[],
-    once: readonly string[],
+    receivers: (from: number, topic: string, peers: readonly number[]) => readonly number[] = (_, __, peers) => peers,
   ) {
     this.#network = network
     this.#receivers = receivers
-    this.#once = once
   }
 
   linkUp(): void {}
   linkDown(): void {}
-  join(): void {}
-  stop(): void {}
+
+  join(node: number, topic: string): void {
+    if (!isCell(topic)) return
+    const joined = this.#joined.get(topic)
+    if (joined === undefined) this.#joined.set(topic, new Set([node]))
+    else joined.add(node)
+  }
+
+  leave(node: number, topic: string): void {
+    const joined = this.#joined.get(topic)
+    joined?.delete(node)
+    if (joined?.size === 0) this.#joined.delete(topic)
+  }
+
+  stop(node: number): void {
+    for (const topic of this.#joined.keys()) this.leave(node, topic)
+  }
 
   publish(from: number, topic: string, bytes: number, deliver: Deliver<P>): void {
-    const passedOn = !this.#network.wires.topology.full && !this.#once.includes(topic)
+    const passedOn = !this.#network.wires.topology.full && topic !== TOPICS.updates && !isCell(topic)
     this.#send(from, topic, bytes, deliver, passedOn ? new Set([from]) : null)
   }
 
   /** `seen`: who has the message already, where it is passed on. */
   #send(from: number, topic: string, bytes: number, deliver: Deliver<P>, seen: Set<number> | null): void {
-    for (const to of this.#receivers(from, topic)) {
+    const joined = isCell(topic) ? (this.#joined.get(topic) ?? new Set()) : null
+    const linked = this.#network.peersOf(from)
+    const peers = joined === null ? linked : linked.filter((peer) => joined.has(peer))
+    for (const to of this.#receivers(from, topic, peers)) {
       this.#network.send(from, to, bytes + GOSSIP_BYTES, (port) => {
         if (seen?.has(to)) return
         seen?.add(to)

@@ -4,6 +4,7 @@ import { ConsiliumError, exhaustive, invariant } from '../../src/core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import { Rng } from '../../src/core/rng.ts'
 import type { Dataset } from '../../src/data/dataset.ts'
+import type { CellName } from '../../src/gossip/cells.ts'
 import { type Update, type UpdateHeader, updateBytes } from '../../src/gossip/update.ts'
 import { rootOf } from '../../src/ledger/head.ts'
 import type { Action } from '../../src/node/actions.ts'
@@ -19,7 +20,7 @@ import { keepFinal } from './forks.ts'
 import type { Publisher } from './liar.ts'
 import type { Port, Settle } from './network.ts'
 import type { ShellParts } from './shellParts.ts'
-import { TOPICS } from './topics.ts'
+import { TOPICS, updatesTopic } from './topics.ts'
 import { type Sent, sentInstead } from './updateMessage.ts'
 import { cosign } from './witness.ts'
 import { Writer } from './writer.ts'
@@ -46,6 +47,9 @@ export class NodeShell implements Port {
   #wakes = 0
   #tickets = 0
   #published = 0
+  /** Where its updates go, and the topics of updates that it has joined. */
+  #cell: CellName | null = null
+  #joined: readonly string[] = []
   #weightsMost = 0
   #dead = false
 
@@ -170,10 +174,10 @@ export class NodeShell implements Port {
     this.feed({ type: 'cosigned-heard', ticket: this.#ticket(null, settle), from, logs, valid: true })
   }
 
-  /** An update on the study's topic. */
-  hearUpdate({ update, facts }: Sent, from: MemberId, settle: Settle): void {
+  /** An update on the study's topic, or on that of a cell. */
+  hearUpdate({ update, facts }: Sent, cell: CellName | null, from: MemberId, settle: Settle): void {
     const ticket = this.#ticket(facts.digestMatches ? update : null, settle)
-    this.feed({ type: 'update-heard', ticket, from, header: update.header, facts })
+    this.feed({ type: 'update-heard', ticket, from, header: update.header, facts, cell })
   }
 
   /** A message that no codec could read. */
@@ -238,8 +242,9 @@ export class NodeShell implements Port {
         return this.hearFork(action.author, action.size)
       case 'verdict':
         return this.#settle(action)
+      case 'topics':
+        return this.#follow(action)
       case 'open-study':
-        this.#parts.network.join(this.#parts.node, TOPICS.updates)
         return this.#desk.work(action.permit.study, 0, this.#between(timing.openMs), this.#trainer.open(action))
       case 'train':
         return this.#desk.work(action.permit.study, action.round, this.#trainMs(), this.#trainer.train(action))
@@ -270,6 +275,15 @@ export class NodeShell implements Port {
       default:
         exhaustive(action)
     }
+  }
+
+  #follow({ publish, listen }: Of<'topics'>): void {
+    const { network, node } = this.#parts
+    const topics = listen.map(updatesTopic)
+    for (const topic of topics) if (!this.#joined.includes(topic)) network.join(node, topic)
+    for (const topic of this.#joined) if (!topics.includes(topic)) network.leave(node, topic)
+    this.#joined = topics
+    this.#cell = publish
   }
 
   #tellHead(asks: boolean): void {
@@ -318,9 +332,10 @@ export class NodeShell implements Port {
     const sent = sentInstead({ identities, node, lies, publisher }, { header, weights }, situation, this.#published++)
     if (sent === null) return
     const bytes = updateBytes(header.parameters, header.parents.length)
-    network.publish(node, TOPICS.updates, bytes, (port, via, settle) => {
+    const cell = this.#cell
+    network.publish(node, updatesTopic(cell), bytes, (port, via, settle) => {
       if (sent instanceof ConsiliumError) port.hearMalformed(this.#memberOf(via), sent, settle)
-      else port.hearUpdate(sent, this.#memberOf(via), settle)
+      else port.hearUpdate(sent, cell, this.#memberOf(via), settle)
     })
   }
 

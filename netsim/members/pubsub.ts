@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import { Gossipsub } from '../pubsub/gossipsub.ts'
 import { streamOf, type World } from '../world/make.ts'
 import { type Deliver, Flood, type Network, type Port, type Pubsub } from './network.ts'
-import { TOPICS } from './topics.ts'
+import { isCell, TOPICS } from './topics.ts'
 
 type Make<P extends Port> = (clock: Clock) => (network: Network<P>) => Pubsub<P>
 
@@ -17,13 +17,10 @@ export function spreadingOf<P extends Port>({ scenario, seed }: World): Make<P> 
       return undefined
     case 'fanout':
       return () => (network) =>
-        new Flood(
-          network,
-          (from, topic) => {
-            const peers = network.peersOf(from)
-            return topic === TOPICS.updates ? [...rng.shuffle(Uint32Array.from(peers)).subarray(0, fanout)] : peers
-          },
-          [TOPICS.updates],
+        new Flood(network, (_, topic, peers) =>
+          topic === TOPICS.updates || isCell(topic)
+            ? [...rng.shuffle(Uint32Array.from(peers)).subarray(0, fanout)]
+            : peers,
         )
     case 'mesh':
       return (clock) => (network) => new Meshed(clock, network, mesh, rng)
@@ -33,7 +30,8 @@ export function spreadingOf<P extends Port>({ scenario, seed }: World): Make<P> 
 /** The model of gossipsub over the links of a network. */
 class Meshed<P extends Port> implements Pubsub<P> {
   readonly #gossipsub: Gossipsub<Deliver<P>>
-  readonly #topics = Object.values(TOPICS) as string[]
+  /** The number of each topic that there was. */
+  readonly #topics = new Map<string, number>(Object.values(TOPICS).map((topic, i) => [topic, i]))
 
   constructor(
     clock: Clock,
@@ -63,7 +61,11 @@ class Meshed<P extends Port> implements Pubsub<P> {
   }
 
   join(node: number, topic: string): void {
-    this.#gossipsub.join(node, this.#topics.indexOf(topic))
+    this.#gossipsub.join(node, this.#numberOf(topic))
+  }
+
+  leave(node: number, topic: string): void {
+    this.#gossipsub.leave(node, this.#numberOf(topic))
   }
 
   stop(node: number): void {
@@ -71,6 +73,13 @@ class Meshed<P extends Port> implements Pubsub<P> {
   }
 
   publish(from: number, topic: string, bytes: number, deliver: Deliver<P>): void {
-    this.#gossipsub.publish(from, this.#topics.indexOf(topic), deliver, bytes)
+    this.#gossipsub.publish(from, this.#numberOf(topic), deliver, bytes)
+  }
+
+  #numberOf(topic: string): number {
+    const known = this.#topics.get(topic)
+    if (known !== undefined) return known
+    this.#topics.set(topic, this.#topics.size)
+    return this.#topics.size - 1
   }
 }

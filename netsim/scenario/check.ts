@@ -1,4 +1,5 @@
 /** Rules between the fields of a scenario: what no single field can know. */
+import { cellsComplaint } from '../../src/config/cells.ts'
 import { type Complaint, given, type Path } from '../../src/config/yaml.ts'
 import { SCENARIO_BOUNDS, type Scenario } from './schema.ts'
 
@@ -13,6 +14,7 @@ export function complaintOf(scenario: Scenario): Complaint | null {
     topologyFault(scenario) ??
     networkFault(scenario) ??
     gossipFault(scenario) ??
+    cellsFault(scenario) ??
     dataFault(scenario) ??
     modelFileFault(scenario) ??
     adversaryFault(scenario) ??
@@ -148,6 +150,11 @@ function gossipFault({ gossip }: Scenario): Complaint | null {
   if (Dlo > D) return wrong(['gossip', 'mesh', 'Dlo'], `${given(Dlo)}, at most D, which is ${D}, is allowed`)
   if (Dhi < D) return wrong(['gossip', 'mesh', 'Dhi'], `${given(Dhi)}, at least D, which is ${D}, is allowed`)
   return null
+}
+
+function cellsFault({ study }: Scenario): Complaint | null {
+  const fault = cellsComplaint(study)
+  return fault === null ? null : { ...fault, path: ['study', ...fault.path] }
 }
 
 function dataFault({ data, learner, study }: Scenario): Complaint | null {

@@ -1,6 +1,6 @@
 /** What a scenario can say: the schema with its bounds and defaults, each with its because. Strict: an unknown key is an error. */
 import * as v from 'valibot'
-import { STUDY_SCHEMAS } from '../../src/config/studySchema.ts'
+import { STUDY_CELLS, STUDY_SCHEMAS } from '../../src/config/studySchema.ts'
 import { alternative, choice, flag, given, list, number, section, text, whole } from '../../src/config/yaml.ts'
 
 export const SCENARIO_BOUNDS = {
@@ -244,6 +244,8 @@ export const scenarioSchema = section({
       testShare: STUDY_SCHEMAS.testShare,
       validationShare: STUDY_SCHEMAS.validationShare,
       minimumCohort: STUDY_SCHEMAS.minimumCohort,
+      /** Null unless it is said, however many nodes there are: most questions are about one topic, or bring receivers of their own. */
+      cells: v.optional(v.nullable(STUDY_CELLS), null),
     }),
     {},
   ),

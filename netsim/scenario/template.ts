@@ -81,6 +81,8 @@ study:
   testShare: 0.25 # of each node's rows, held out
   validationShare: 0.1 # of the others, for choices made at a node; in a simulation its training rows serve
   minimumCohort: 10 # nodes with fewer training rows give no statistics
+  cells: null # one topic for all; the daemon has { above: 40, size: 32, periodSeconds: null }
+  # cells: { above: 40, size: 32, periodSeconds: null } # past 40 nodes in cells of at most 32, dealt anew; null: every 8 rounds
 
 head: private # the output bias is each node's own, as in the daemon; or shared: merged like all other weights
 

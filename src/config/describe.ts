@@ -1,4 +1,5 @@
 /** A study in words: what a person reads before accepting it. */
+import { cellPeriodMs } from './cells.ts'
 import { designColumns, type Feature, type Study, sharedParameters } from './study.ts'
 
 /** Several lines, ending without a newline: purpose, model, label, every feature with unit and range, hyper-parameters. */
@@ -13,6 +14,7 @@ export function describeStudy(study: Study): string {
     `training    ${training.optimiser}, learning rate ${training.learningRate}, l2 ${training.l2}, batches of ${training.batchRows}, local epochs ${training.localEpochs}`,
     `merge       ${merge.rule}, weighted ${WEIGHTING[merge.weighting]}, updates up to ${merge.ageRoundsMax} rounds old, at most ${merge.examplesCap} examples count`,
     `rounds      ${rounds.count}, at least ${rounds.periodSeconds} s apart; scaling frozen after ${statistics.deadlineSeconds} s`,
+    `cells       ${describeCells(study)}`,
     `held out    ${round(study.testShare * 100)} % of each hospital's rows; ${round(study.validationShare * 100)} % of the others validate; minimum cohort ${study.minimumCohort}`,
     `features    ${study.features.length}`,
     ...study.features.map((feature) => `  ${feature.name.padEnd(width)}  ${describeFeature(feature)}`),
@@ -23,6 +25,12 @@ const WEIGHTING: Record<Study['merge']['weighting'], string> = {
   sqrt: 'by the square root of examples',
   uniform: 'equally',
   examples: 'by examples',
+}
+
+function describeCells({ cells, rounds }: Study): string {
+  if (cells === null) return 'none: one topic, however many members take part'
+  const seconds = cellPeriodMs(cells, rounds) / 1_000
+  return `above ${cells.above} members, of at most ${cells.size}; dealt anew every ${round(seconds)} s, and clocks may differ by as much`
 }
 
 /** `number, ng/mL, 0 to 20, missing: mean`. */

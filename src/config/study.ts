@@ -6,6 +6,7 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { StatisticsRules } from '../core/statistics.ts'
+import { cellsComplaint, type StudyCells } from './cells.ts'
 import { studySchema } from './studySchema.ts'
 import { type Complaint, oneLine, parseYaml, readValue } from './yaml.ts'
 
@@ -56,6 +57,8 @@ export interface Study {
   readonly statistics: { readonly deadlineSeconds: number }
   /** Shortest time between rounds, and after how many the study ends. */
   readonly rounds: { readonly periodSeconds: number; readonly count: number }
+  /** Null: there is one topic, however many members take part. */
+  readonly cells: StudyCells | null
   readonly testShare: number
   /** Of the rows that are not held out, for choices made at the hospital itself; where it would be too few, the training rows serve. */
   readonly validationShare: number
@@ -145,7 +148,7 @@ function refused(code: string, message: string): ConsiliumError {
 
 /** Rules between fields, the first broken one; the size comes last, since the document of a wrong study means nothing. */
 function complaintOf(study: Study): Complaint | null {
-  return namesComplaint(study) ?? rangesComplaint(study) ?? sizeComplaint(study)
+  return namesComplaint(study) ?? rangesComplaint(study) ?? cellsComplaint(study) ?? sizeComplaint(study)
 }
 
 /** Cells with these texts are missing values, so that no level or label may be called so. */

@@ -23,6 +23,11 @@ export const STUDY_BOUNDS = {
   periodSecondsMin: 0.01, // below it entries and messages, not training, fill the machine
   periodSecondsMax: 604_800, // a week between rounds
   countMax: 1_000_000, // rounds; a minute apart, two years
+  cellSizeMin: 4, // fewer would leave a merge two others, one of whom may be away
+  cellSizeMax: LIMITS.updateParentsMax, // as many as one merge can name
+  cellsAboveMax: LIMITS.membersMax, // more members there are not
+  cellPeriodSecondsMin: 1, // meshes of a new topic take a heartbeat of a second to form
+  cellPeriodSecondsMax: 2_592_000, // a month in one cell is a smaller consortium, not a cell
   testShareMin: 0.05, // smaller held-out parts measure noise
   testShareMax: 0.5, // more would starve training
   validationShareMax: 0.3, // more would starve training
@@ -43,6 +48,8 @@ export const STUDY_DEFAULTS = {
   deadlineSeconds: 10, // members that are up answer in a second; nobody waits for the others
   periodSeconds: 1, // shortest time between rounds; training itself takes less on a table
   count: 40, // the demo's models stop improving after about thirty
+  cellsAbove: 40, // up to here everybody hears everybody for no more bytes than a cell's (DECISIONS)
+  cellSize: 32, // with a fifth attackers of 118, one cell in 1,500 has more than 12 of them
   testShare: 0.25, // a quarter held out: small clinics still train on most of their patients
   validationShare: 0.1, // where that is a minimum cohort at least: smaller hospitals need every row to train on
   minimumCohort: 10, // the usual floor below which counts are suppressed in health statistics
@@ -82,6 +89,13 @@ const model = v.variant(
   ],
   (issue) => `${given(issue.input)}, a model with kind: logistic or kind: mlp is allowed`,
 )
+
+/** Cells of a study, where it has any. */
+export const STUDY_CELLS = section({
+  above: v.optional(whole(B.cellSizeMin, B.cellsAboveMax), D.cellsAbove),
+  size: v.optional(whole(B.cellSizeMin, B.cellSizeMax), D.cellSize),
+  periodSeconds: v.optional(v.nullable(number(B.cellPeriodSecondsMin, B.cellPeriodSecondsMax)), null),
+})
 
 /** The parts of a study that a simulation's scenario has too. */
 export const STUDY_SCHEMAS = {
@@ -143,6 +157,7 @@ export const studySchema = section({
   merge: STUDY_SCHEMAS.merge,
   statistics: STUDY_SCHEMAS.statistics,
   rounds: STUDY_SCHEMAS.rounds,
+  cells: v.optional(v.nullable(STUDY_CELLS), {}),
   testShare: STUDY_SCHEMAS.testShare,
   validationShare: STUDY_SCHEMAS.validationShare,
   minimumCohort: STUDY_SCHEMAS.minimumCohort,

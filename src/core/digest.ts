@@ -23,6 +23,7 @@ export const DOMAIN = {
   epoch: 'consilium/epoch/v1',
   vote: 'consilium/vote/v1',
   change: 'consilium/change/v1',
+  cells: 'consilium/cells/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

@@ -26,4 +26,6 @@ export const LIMITS = {
   studiesPerMemberMax: 64, // proposals of one member that are followed; each holds a description in memory for good
   studiesMentionedMax: 1_024, // studies that one member's entries may speak of, known or not: years of taking part in everything
   studiesMax: 256, // studies open at one node at once
+  studyTopicsMax: 3, // of one study: the cell of now, the next one, and the last
+  ownTopicsMax: 64, // heads, witnesses, epochs, addresses, and those of later versions
 } as const

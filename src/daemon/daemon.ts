@@ -313,9 +313,9 @@ export class Daemon {
         return this.#inbox.settle(action.ticket, action.verdict)
       case 'disconnect':
         return this.#tasks.run('disconnect', () => this.transport.disconnect(action.member, action.reason))
+      case 'topics':
+        return this.#publisher.studies.follow(action)
       case 'open-study':
-        this.transport.subscribe(this.#publisher.topics.study(action.permit.study))
-        return this.#studyWork.begin(action)
       case 'train':
       case 'merge':
       case 'evaluate':

@@ -10,6 +10,7 @@ import type { WeightStore } from '../training/weightStore.ts'
 import type { Forks } from './forks.ts'
 import type { InputStore } from './inputStore.ts'
 import type { Logs } from './logs.ts'
+import type { Topics } from './publisher.ts'
 import type { Reconfiguration } from './reconfiguration.ts'
 import type { Witness } from './witness.ts'
 
@@ -21,12 +22,7 @@ interface Pending {
 
 /** What an inbox works with; `feed` may settle the message before it returns. */
 export interface InboxParts {
-  readonly topics: {
-    readonly heads: string
-    readonly witness: string
-    readonly epochs: string
-    readonly study: (id: StudyId) => string
-  }
+  readonly topics: Omit<Topics, 'study'>
   readonly logs: Logs
   readonly witness: Witness
   readonly forks: Pick<Forks, 'hear'>
@@ -64,11 +60,10 @@ export class Inbox {
         const { header } = update
         if (header.author !== author)
           throw new ConsiliumError({ code: 'update-author', message: 'signed by another member', blame: 'reject' })
-        if (topic !== this.#parts.topics.study(header.study))
-          throw new ConsiliumError({ code: 'update-topic', message: 'sent to another study', blame: 'reject' })
+        const cell = this.#parts.topics.cellOf(header.study, topic)
         const facts = inspectUpdate(update, verify)
         if (facts.digestMatches) weights = { study: header.study, values: update.weights }
-        event = { type: 'update-heard', ticket, from, header, facts }
+        event = { type: 'update-heard', ticket, from, header, facts, cell }
       }
     } catch (error) {
       event = malformed(ticket, author, error)

@@ -1,11 +1,13 @@
 /** What this node says by gossip: its heads, its requests and answers as a witness, its votes on the next epoch, and its updates. */
 import type { SigningKey } from '../core/ed25519.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
+import type { CellName } from '../gossip/cells.ts'
 import { encodeUpdate, type UpdateHeader, updateMessage } from '../gossip/update.ts'
 import type { Transport } from '../net/transport.ts'
 import type { WeightStore } from '../training/weightStore.ts'
 import type { InputStore } from './inputStore.ts'
 import type { Log } from './log.ts'
+import { StudyTopics } from './studyTopics.ts'
 import type { Tasks } from './tasks.ts'
 
 /** The names under which members gossip. */
@@ -13,7 +15,10 @@ export interface Topics {
   readonly heads: string
   readonly witness: string
   readonly epochs: string
+  /** Where own updates of a study go now. */
   readonly study: (id: StudyId) => string
+  /** As `StudyTopics.cellOf`. */
+  readonly cellOf: (id: StudyId, topic: string) => CellName | null
 }
 
 /** What a publisher works with. */
@@ -31,15 +36,18 @@ export interface PublisherParts {
 export class Publisher {
   readonly #parts: PublisherParts
   readonly topics: Topics
+  readonly studies: StudyTopics
 
   constructor(parts: PublisherParts) {
     this.#parts = parts
     const prefix = `consilium/1/${parts.founding.slice(0, 16)}`
+    this.studies = new StudyTopics(prefix, parts.transport)
     this.topics = {
       heads: `${prefix}/heads`,
       witness: `${prefix}/witness`,
       epochs: `${prefix}/epochs`,
-      study: (id) => `${prefix}/study/${id.slice(0, 32)}`,
+      study: (id) => this.studies.publishing(id),
+      cellOf: (id, topic) => this.studies.cellOf(id, topic),
     }
   }
 

@@ -214,9 +214,19 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
     return true
   }
 
-  /** Checks what was heard, and holds it where nothing is wrong; what comes after this round's inputs were taken is for the next merge. */
-  judge(offer: Offer<A, R>, facts: UpdateFacts, expected: Expectation<A>): Judgement<R> {
-    return this.#exchange.judge(offer, facts, expected, TAKEN.has(this.#phase) ? this.#round + 1 : this.#round)
+  /** Checks what was heard, and holds it where nothing is wrong. `heardRound`: it is no younger than what was heard in that round. */
+  judge(
+    offer: Offer<A, R>,
+    facts: UpdateFacts,
+    expected: Expectation<A>,
+    heardRound: number = Number.POSITIVE_INFINITY,
+  ): Judgement<R> {
+    return this.#exchange.judge(offer, facts, expected, Math.min(heardRound, this.hearingRound))
+  }
+
+  /** The round for whose merge it is what is heard now: the next one where this round's inputs were taken. */
+  get hearingRound(): number {
+    return TAKEN.has(this.#phase) ? this.#round + 1 : this.#round
   }
 
   #next(): number {

@@ -2,12 +2,9 @@
 import type { GossipSub } from '@libp2p/gossipsub'
 import type { TopicScoreParams } from '@libp2p/gossipsub/score'
 import { invariant } from '../core/errors.ts'
-import { LIMITS } from '../core/limits.ts'
 
 /** Below it gossipsub ignores a peer; we disconnect it (by itself it stays connected: DECISIONS, trap 7). */
 export const GRAYLIST_SCORE = -80
-
-const TOPICS_SCORED_MAX = 4 * LIMITS.studiesMax // parameters can't be removed (see below); four generations of studies in one run
 
 export const TOPIC_SCORE: TopicScoreParams = {
   topicWeight: 1,
@@ -40,18 +37,24 @@ export const SCORE_PARAMS = {
 interface Scored {
   readonly score: {
     readonly params: { readonly topics: Record<string, TopicScoreParams> }
+    readonly peerStats: ReadonlyMap<string, { readonly topics: Record<string, unknown> }>
     score(peer: string): number
   }
 }
 
-/**
- * Scores a topic subscribed after the start. Parameters given to the constructor are copied, so they can only be added here; they
- * are never removed, because gossipsub looks them up unchecked when a peer that has statistics leaves.
- */
+/** Scores a topic subscribed after the start. Parameters given to the constructor are copied, so they can only be added here. */
 export function scoreTopic(pubsub: GossipSub, topic: string): void {
-  const { topics } = scored(pubsub).score.params
-  if (topics[topic] !== undefined || Object.keys(topics).length >= TOPICS_SCORED_MAX) return
-  topics[topic] = TOPIC_SCORE
+  scored(pubsub).score.params.topics[topic] = TOPIC_SCORE
+}
+
+/**
+ * Scores a topic that was left no more, and forgets what peers did there, for gossipsub never would: cells come and go every few minutes, for
+ * months. Both go together, because it looks up parameters unchecked wherever it has statistics. What still comes on the topic costs nobody.
+ */
+export function unscoreTopic(pubsub: GossipSub, topic: string): void {
+  const { params, peerStats } = scored(pubsub).score
+  for (const { topics } of peerStats.values()) delete topics[topic]
+  delete params.topics[topic]
 }
 
 /** The peer's score now; gossipsub remembers a score for one heartbeat (1 s). */
@@ -61,6 +64,9 @@ export function scoreOf(pubsub: GossipSub, peer: string): number {
 
 function scored(pubsub: GossipSub): Scored {
   const candidate = pubsub as unknown as Partial<Scored>
-  invariant(candidate.score?.params?.topics !== undefined, 'gossipsub keeps its score parameters where 17.1 did')
+  invariant(
+    candidate.score?.params?.topics !== undefined && candidate.score.peerStats instanceof Map,
+    'gossipsub keeps its score parameters where 17.1 did',
+  )
   return candidate as Scored
 }

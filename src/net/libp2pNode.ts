@@ -19,6 +19,8 @@ export type MemberNode = Libp2p<NodeServices>
 
 /** The largest RPC that gossipsub sends (it drops larger ones in silence), so the largest that an honest peer can need read. */
 const RPC_BYTES_MAX = 4_194_304
+/** Subscriptions of one member. */
+export const TOPICS_MAX = LIMITS.studyTopicsMax * LIMITS.studiesMax + LIMITS.ownTopicsMax
 const DAY_MS = 86_400_000
 
 /** What differs between nodes; all else is the same for everyone. */
@@ -101,14 +103,14 @@ function gossipOptions(options: NodeOptions): Partial<GossipsubOpts> {
     maxOutboundStreams: 4,
     maxInboundDataLength: RPC_BYTES_MAX, // an answer to IWANT packs many messages in one RPC: a lower limit wedges honest peers
     maxOutboundBufferSize: RPC_BYTES_MAX, // a stalled peer costs this much and loses its stream; unbounded it cost 387 MB (trap 5)
-    maxTopicBytesPerPeer: 1_280 * (LIMITS.studiesMax + 64), // as many subscriptions as there can be studies, and some of our own
+    maxTopicBytesPerPeer: 1_280 * TOPICS_MAX, // as many subscriptions as a member can have
     decodeRpcLimits: {
-      maxSubscriptions: LIMITS.studiesMax + 64,
+      maxSubscriptions: TOPICS_MAX,
       maxMessages: 5_000, // what one IWANT may ask for
       maxIhaveMessageIDs: 5_000,
       maxIwantMessageIDs: 5_000,
       maxIdontwantMessageIDs: 512,
-      maxControlMessages: LIMITS.studiesMax + 64, // one per topic
+      maxControlMessages: TOPICS_MAX, // one per topic
       maxPeerInfos: 16,
     },
     scoreParams: { ...SCORE_PARAMS, topics: { [options.discoveryTopic]: TOPIC_SCORE } },

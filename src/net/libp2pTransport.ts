@@ -10,9 +10,9 @@ import { announceable, checkListenAddress, listedAddresses, listenError, parseAd
 import { type BookStore, openBookStore } from './bookStore.ts'
 import { Door } from './gater.ts'
 import { GossipGate } from './gossipGate.ts'
-import { GRAYLIST_SCORE, scoreOf, scoreTopic } from './gossipScore.ts'
+import { GRAYLIST_SCORE, scoreOf, scoreTopic, unscoreTopic } from './gossipScore.ts'
 import { leftoversOf } from './leftovers.ts'
-import { createNode, type MemberNode } from './libp2pNode.ts'
+import { createNode, type MemberNode, TOPICS_MAX } from './libp2pNode.ts'
 import { Links } from './links.ts'
 import { memberOf, peerIdOf } from './peerIds.ts'
 import { Streams } from './streams.ts'
@@ -120,7 +120,7 @@ export class Libp2pTransport implements Transport {
     invariant(topic.startsWith(this.#options.topicPrefix), `the topic ${topic} belongs to this consortium`)
     invariant(topic !== this.#discoveryTopic, 'addresses have a topic of their own')
     if (this.#topics.has(topic)) return
-    invariant(this.#topics.size < LIMITS.studiesMax + 16, 'topics are bounded by the studies and a few of our own')
+    invariant(this.#topics.size < TOPICS_MAX, 'topics are bounded by the studies and a few of our own')
     this.#topics.add(topic)
     if (this.#running !== undefined) this.#join(this.#running.node, topic)
   }
@@ -130,6 +130,7 @@ export class Libp2pTransport implements Transport {
     const { pubsub } = this.#running.node.services
     pubsub.unsubscribe(topic)
     pubsub.topicValidators.delete(topic)
+    unscoreTopic(pubsub, topic)
   }
 
   async publish(topic: string, data: Uint8Array): Promise<number> {

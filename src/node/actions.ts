@@ -2,6 +2,7 @@
 import type { Cbor } from '../core/cbor.ts'
 import type { Blame } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { CellName } from '../gossip/cells.ts'
 import type { MergeInput } from '../gossip/exchange.ts'
 import type { UpdateHeader } from '../gossip/update.ts'
 import type { Kind } from '../governance/kinds.ts'
@@ -69,7 +70,17 @@ export type Action =
       readonly reason: string | null
     }
   | { readonly type: 'disconnect'; readonly member: MemberId; readonly reason: string }
-  /** Opens the learner on the bound table with this scaling and subscribes to the study's topic. */
+  /**
+   * Be subscribed to these topics of a study and to no others of it, and publish its updates to `publish`; null is the topic of the whole
+   * study, a name that of a cell. None: the study is over here.
+   */
+  | {
+      readonly type: 'topics'
+      readonly study: StudyId
+      readonly publish: CellName | null
+      readonly listen: readonly (CellName | null)[]
+    }
+  /** Opens the learner on the bound table with this scaling. */
   | { readonly type: 'open-study'; readonly permit: Permit; readonly start: 'initial' | 'resume' }
   | { readonly type: 'train'; readonly permit: Permit; readonly round: number; readonly base: Digest | null }
   | { readonly type: 'publish-update'; readonly permit: Permit; readonly header: UpdateHeader }

@@ -17,12 +17,15 @@ export class Context {
   readonly studies: Studies
   out: Action[] = []
   now = 0
+  /** Of the newest epoch; that of the founding is the founding's own. */
+  epochDigest: Digest
   /** What waits for the boot fence; null when that is passed. */
   #sealed: Extract<Action, { type: 'record' }>[] | null = []
 
   constructor(self: MemberId, founding: Digest, roll: Roll, studies: Studies) {
     this.self = self
     this.founding = founding
+    this.epochDigest = founding
     this.roll = roll
     this.studies = studies
   }

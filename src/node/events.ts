@@ -2,6 +2,7 @@
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { FeatureStatistics } from '../core/statistics.ts'
+import type { CellName } from '../gossip/cells.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import type { Change } from '../governance/changes.ts'
 import type { PublishedRound } from '../governance/published.ts'
@@ -120,6 +121,8 @@ export type NodeEvent =
       readonly from: MemberId
       readonly header: UpdateHeader
       readonly facts: UpdateFacts
+      /** The topic that it came on: null is that of the whole study. */
+      readonly cell: CellName | null
     }
   /** A range of another's log was verified and is durable here. */
   | {

@@ -175,6 +175,7 @@ export class Machine {
     invariant(this.#parts === null, 'a machine boots once')
     const context = new Context(event.self, event.founding, new Roll(event.epochs), new Studies())
     context.now = now
+    context.epochDigest = event.epochDigest
     const reconfiguring = new Reconfiguring(context)
     const frozen = [...forkedIn(event), ...event.forks.map(({ author }) => author)]
     const parts: Parts = {

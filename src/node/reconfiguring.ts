@@ -93,6 +93,7 @@ export class Reconfiguring {
     const { self, roll } = context
     const wasMember = roll.isMember(self)
     roll.begin(call)
+    context.epochDigest = digest
     context.tell('info', 'epoch-begun', { epoch: call.number, members: call.members.length })
     if (wasMember && !roll.isMember(self)) return false
     this.#changes.begun(call.number)

@@ -6,11 +6,13 @@ import { fromHex } from '../core/bytes.ts'
 import { invariant } from '../core/errors.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { CellName } from '../gossip/cells.ts'
 import type { Judgement, MergeInput } from '../gossip/exchange.ts'
 import { RETRY_MS, Rounds } from '../gossip/rounds.ts'
 import { TRAINING_DIVERGED, type UpdateFacts, type UpdateHeader } from '../gossip/update.ts'
 import { type Permit, permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
+import { CellTopics } from './cellTopics.ts'
 import { type Checkpoint, roundsBehind } from './checkpoint.ts'
 import { Company } from './company.ts'
 import type { Context } from './context.ts'
@@ -25,6 +27,7 @@ export class StudyRun {
   readonly id: StudyId
   readonly #context: Context
   readonly #rounds: Rounds
+  readonly #topics: CellTopics
   #dataset: BoundDataset | null = null
   readonly #freezing = new Freezing()
   #checkpoint: Checkpoint | null = null
@@ -51,6 +54,7 @@ export class StudyRun {
     this.id = id
     this.#context = context
     this.#rounds = new Rounds(context.self)
+    this.#topics = new CellTopics(id)
   }
 
   /** Takes up what was stored: a bound table, and how far the rounds had come. A binding cut short by a stop is recorded now. */
@@ -98,6 +102,8 @@ export class StudyRun {
     // the proposal may come back after the own log that tells of the end
     if (phase === 'idle' && state.ended.has(this.#context.self)) return this.#rounds.wait('ended')
     if (this.#dataset === null) return
+    if (phase === 'ended') this.#topics.end(this.#context)
+    else if (this.#permit !== null) this.#topics.follow(this.#context, state, this.#permit, this.#rounds)
     if (phase === 'idle' || phase === 'statistics') this.#freezeOrOpen(state)
     else if (phase === 'resting' && this.#context.now >= this.#dueMs(state)) this.#startRound(state)
     else if (phase === 'failed' && this.#context.now >= (retryAtMs ?? 0)) this.#open(state)
@@ -106,6 +112,11 @@ export class StudyRun {
 
   /** When `advance` has something to do without any other event; null when only an event can help. */
   wakeAtMs(): number | null {
+    const [own, topics] = [this.#roundAtMs(), this.#topics.wakeAtMs()]
+    return own === null || topics === null ? (own ?? topics) : Math.min(own, topics)
+  }
+
+  #roundAtMs(): number | null {
     const state = this.#context.studies.get(this.id)
     if (state === undefined) return null
     const { phase, retryAtMs } = this.#rounds
@@ -115,11 +126,13 @@ export class StudyRun {
     return atMs !== null && (this.#refusal === null || atMs > this.#context.now) ? atMs : null
   }
 
-  judge(header: UpdateHeader, facts: UpdateFacts): Judgement {
+  /** `cell`: of the topic that it came on; null where that is the whole study's. */
+  judge(header: UpdateHeader, facts: UpdateFacts, cell: CellName | null): Judgement {
     const state = this.#context.studies.get(this.id)
     if (state === undefined || this.#permit === null || this.#rounds.phase === 'idle')
       return { verdict: 'ignore', reason: 'study-not-running' }
-    const judgement = this.#rounds.judge(header, facts, expectationOf(state, this.#permit))
+    const expected = expectationOf(state, this.#permit)
+    const judgement = this.#topics.judge(header, facts, cell, expected, this.#rounds)
     if (judgement.verdict === 'accept') {
       this.#keeping.add(header.digest)
       this.#release()
@@ -207,6 +220,7 @@ export class StudyRun {
     return {
       phase,
       round,
+      cell: this.#topics.view(),
       behind: roundsBehind(this.#checkpoint),
       rows: this.#dataset?.rows ?? null,
       refusal: this.#refusal,
@@ -236,6 +250,7 @@ export class StudyRun {
       this.#release()
     }
     this.#permit = leave
+    this.#topics.follow(this.#context, state, leave, this.#rounds)
     this.#rounds.wait('opening')
     this.#context.out.push({
       type: 'open-study',
@@ -302,6 +317,7 @@ export class StudyRun {
     this.#context.tell('info', 'round-complete', { study: this.id, round, merged: inputs.length, model })
     const { ended, caughtUpTo } = this.#rounds.complete(state.study.rounds.count)
     if (ended) this.#context.tell('info', 'study-ended', { study: this.id, rounds: round + 1, model })
+    if (caughtUpTo !== null) this.#topics.shift(caughtUpTo - round - 1)
     if (caughtUpTo !== null)
       this.#context.tell('info', 'rounds-caught-up', { study: this.id, from: round, to: caughtUpTo })
     this.#release()
@@ -345,6 +361,7 @@ export class StudyRun {
     const { base, own, merged, phase, inputs, exchange } = this.#rounds
     const used = new Set<Digest | null | undefined>([base, own?.update, merged])
     for (const { digest } of exchange.held) used.add(digest)
+    for (const digest of this.#topics.held) used.add(digest)
     if (phase === 'merging') for (const { digest } of inputs) used.add(digest)
     const forget = this.#keeping.release(this.id, used)
     if (forget !== null) this.#context.out.push(forget)

@@ -29,10 +29,10 @@ export function verdict(
 /** What the update's study says of it. */
 export function updateHeard(
   parts: Parts & { readonly runs: ReadonlyMap<StudyId, StudyRun> },
-  { ticket, from, header, facts }: Extract<NodeEvent, { type: 'update-heard' }>,
+  { ticket, from, header, facts, cell }: Extract<NodeEvent, { type: 'update-heard' }>,
 ): void {
   const { author, study } = header
-  const judgement = parts.runs.get(study)?.judge(header, facts) ?? { verdict: 'ignore', reason: 'study-unknown' }
+  const judgement = parts.runs.get(study)?.judge(header, facts, cell) ?? { verdict: 'ignore', reason: 'study-unknown' }
   if (judgement.verdict === 'accept') return verdict(parts, ticket, from, author, 'accept', null)
   verdict(parts, ticket, from, author, judgement.verdict, judgement.reason)
   if (judgement.reason === UPDATE_CONTRADICTS) parts.rejections.member(parts.context, author, judgement.reason)

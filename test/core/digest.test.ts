@@ -36,6 +36,7 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   epoch: ['consilium/epoch/v1', '80362797495efdf16dd79b062916c6118d8fe044a086acbce9e267f47d101122'],
   vote: ['consilium/vote/v1', '7fd9aa6416c5c0f6b681562df7510a7bbcb3dcdd98c68c5ce89bc18bef739c6b'],
   change: ['consilium/change/v1', 'ef2d374baab72a87e99195f4d30ad87d12cc29bc04d644912098703ce43d94b1'],
+  cells: ['consilium/cells/v1', 'e1f417559b312cd31b0d658738811a9ca59a2b6725681fb1be7dc25e9e813180'],
 }
 
 for (const [name, [tag, digest]] of Object.entries(FROZEN)) {

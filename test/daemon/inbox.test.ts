@@ -3,9 +3,10 @@ import '../../src/polyfill.ts'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { weightsDigest } from '../../src/core/digest.ts'
-import { type MemberId, studyId } from '../../src/core/ids.ts'
+import { type MemberId, type StudyId, studyId } from '../../src/core/ids.ts'
 import { Inbox } from '../../src/daemon/inbox.ts'
 import { Logs } from '../../src/daemon/logs.ts'
+import { StudyTopics } from '../../src/daemon/studyTopics.ts'
 import { Tasks } from '../../src/daemon/tasks.ts'
 import { Witness } from '../../src/daemon/witness.ts'
 import { encodeUpdate, type UpdateHeader, updateMessage } from '../../src/gossip/update.ts'
@@ -23,7 +24,14 @@ const ADA = keyOf('ada')
 const BEN = keyOf('ben')
 const ROOM = { require: async () => undefined }
 const OTHER_STUDY = studyId('ab'.repeat(32))
-const TOPICS = { epochs: 'epochs', witness: 'witness', heads: 'heads', study: (id: string) => `study/${id}` }
+const CELL = { epoch: 0, period: 7, cell: 2 }
+const STUDIES = new StudyTopics('net', { subscribe: () => undefined, unsubscribe: () => undefined })
+STUDIES.follow({ type: 'topics', study: STUDY, publish: null, listen: [null, CELL] })
+const TOPICS = {
+  ...{ epochs: 'epochs', witness: 'witness', heads: 'heads' },
+  study: (id: StudyId) => STUDIES.publishing(id),
+  cellOf: (id: StudyId, topic: string) => STUDIES.cellOf(id, topic),
+}
 const WEIGHTS = Float32Array.of(1, 2, 3)
 
 function updateOf(author = ADA): Uint8Array {

@@ -97,7 +97,7 @@ const SOUND = { finite: true, rms: 1, digestMatches: true, signatureValid: true 
 function heard({ author, round }: HeardUpdate, ticket: number, study = STUDY): NodeEvent {
   const base = 'ee' as Digest
   const header = { study, author, round, examples: 9, scaling: base, base, parents: [], digest: base, parameters: 3 }
-  return { type: 'update-heard', ticket, from: author, header, facts: SOUND }
+  return { type: 'update-heard', ticket, from: author, header, facts: SOUND, cell: null }
 }
 const trained = (round: number): NodeEvent => {
   const digest = 'ee' as Digest

@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '523a242e1d77662b3764467b9f3ed10172b1bbcc55b20dfbd1a3e3037ad571e0', {}],
+  ['over links', '07c2197a45ff591a1cba6d4c60d6f351b33d9529f65c2c626e1282d747f70c5a', {}],
   [
     'over gossipsub, under losses',
-    '2f371a8b04dc2fd681c265eb26c4996a332fd07a35093a29e2a47d0591be235d',
+    'a4e225a3d9d1fd7018460fa98210b1b30fdb1ff55e2d9205d0ce93fcdaf4319e',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    '2ec81100ee11d73ab45b22c1fdb8042d0766f252c5c86b00ed4f7121a685a778',
+    '3abe1264744ef255acfc51ce366a99e9d2685ec8ab16509e276321de1ebafc0a',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    'cec59d414756519cb21ef32d6ad7fac7eb4117ac7ed1462d4069b33fd98b3703',
+    '39372201da7f1b80a20406234cb4c1c418f68095cb4f0441846eb3de681f3653',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]

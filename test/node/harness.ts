@@ -137,7 +137,7 @@ export class Harness {
       ...more,
     }
     const ticket = this.#ticket++
-    return this.feed({ type: 'update-heard', ticket, from: author, header, facts: { ...SOUND, ...facts } })
+    return this.feed({ type: 'update-heard', ticket, from: author, header, facts: { ...SOUND, ...facts }, cell: null })
   }
 
   hearHead(author: MemberId, size: number, label: string, signatureValid = true, gossip = true): readonly Action[] {
