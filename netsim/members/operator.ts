@@ -1,11 +1,13 @@
-/** What the people at a simulated hospital do: propose or accept the study, bind the table, pause, bind another. */
+/** What the people at a simulated hospital do: propose or accept the study, bind the table, pause, bind another, take a model back. */
 
 import type { Study } from '../../src/config/study.ts'
-import { utf8 } from '../../src/core/bytes.ts'
+import { toHex, utf8 } from '../../src/core/bytes.ts'
 import { taggedDigest } from '../../src/core/digest.ts'
 import type { Digest, StudyId } from '../../src/core/ids.ts'
 import type { Dataset } from '../../src/data/dataset.ts'
 import { localStatistics } from '../../src/data/statistics.ts'
+import { readBody } from '../../src/governance/kinds.ts'
+import { decodeEntry } from '../../src/ledger/entry.ts'
 import type { BoundDataset } from '../../src/node/events.ts'
 import type { Clock } from '../clock.ts'
 import type { NodeShell } from './nodeShell.ts'
@@ -62,4 +64,16 @@ export function bind(shell: NodeShell, { id, study, tables, commitments, seed }:
   }
   shell.disk.bindings.set(id, { bound, version })
   shell.command((ticket) => ({ type: 'study-bind', ticket, dataset: bound }))
+}
+
+/** Takes back the newest model that the node has merged; nothing where there is none, or the node is off. */
+export function withdraw(shell: NodeShell | null, study: StudyId): void {
+  if (shell === null) return
+  const entries = shell.disk.log(shell.member).raws.map(decodeEntry)
+  const entry = entries.findLast((one) => one.kind === 'round.merged' && one.study === study)
+  const merged = entry === undefined ? null : readBody('round.merged', entry.body)
+  if (entry === undefined || merged === null) return
+  const made = { author: shell.member, model: toHex(merged.result) as Digest }
+  const ref = [entry.author, entry.seq, entry.hash] as const
+  shell.command((ticket) => ({ type: 'study-withdraw', ticket, study, made, entry: ref, reason: 'data-error' }))
 }

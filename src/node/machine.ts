@@ -154,12 +154,15 @@ export class Machine {
         return parts.runs.get(event.study)?.merged(event.round, event.result, event.coefficients)
       case 'evaluated':
         return parts.runs.get(event.study)?.evaluated(event.round, event.model, event.metrics)
+      case 'traced':
+        return parts.runs.get(event.study)?.traced(event.trace, event.standings)
       case 'learner-failed':
         return parts.runs.get(event.study)?.failed(event.round, event.code)
       case 'study-add':
       case 'study-accept':
       case 'study-bind':
       case 'study-pause':
+      case 'study-withdraw':
       case 'epoch-propose':
       case 'epoch-approve':
       case 'epoch-reject':
@@ -231,8 +234,7 @@ export class Machine {
     const outcome = replication.onHead(log, from, context.now, ticket !== null)
     if (outcome.fork) witnessing.froze(log.author)
     const carried = event.asks && outcome.reason !== 'author-unknown' && witnessing.asked(log)
-    if (carried) verdict(parts, ticket, from, log.author, 'accept', null)
-    else verdict(parts, ticket, from, log.author, outcome.verdict, outcome.reason)
+    verdict(parts, ticket, from, log.author, carried ? 'accept' : outcome.verdict, carried ? null : outcome.reason)
     if (log.author === context.self) {
       if (!parts.fence.passed) parts.fence.ownHead(log)
       if (outcome.fork) this.#halt(parts, 'own-log-forked')
