@@ -66,14 +66,14 @@ export function bind(shell: NodeShell, { id, study, tables, commitments, seed }:
   shell.command((ticket) => ({ type: 'study-bind', ticket, dataset: bound }))
 }
 
-/** Takes back the newest model that the node has merged; nothing where there is none, or the node is off. */
+/** Takes back the first update that the node trained, as a hospital does that has found its table wrong; nothing where the node is off. */
 export function withdraw(shell: NodeShell | null, study: StudyId): void {
   if (shell === null) return
   const entries = shell.disk.log(shell.member).raws.map(decodeEntry)
-  const entry = entries.findLast((one) => one.kind === 'round.merged' && one.study === study)
-  const merged = entry === undefined ? null : readBody('round.merged', entry.body)
-  if (entry === undefined || merged === null) return
-  const made = { author: shell.member, model: toHex(merged.result) as Digest }
+  const entry = entries.find((one) => one.kind === 'round.trained' && one.study === study)
+  const trained = entry === undefined ? null : readBody('round.trained', entry.body)
+  if (entry === undefined || trained === null) return
+  const made = { author: shell.member, model: toHex(trained.update) as Digest }
   const ref = [entry.author, entry.seq, entry.hash] as const
   shell.command((ticket) => ({ type: 'study-withdraw', ticket, study, made, entry: ref, reason: 'data-error' }))
 }

@@ -37,7 +37,7 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   },
   'model.withdrawn': { author: B32, model: B32, reason: 'data-error' },
   'model.restored': { author: B32, model: B32 },
-  'model.exported': { round: 7, model: B32, format: 'safetensors', head: true },
+  'model.exported': { round: 7, model: B32, format: 'safetensors', withHead: true },
   'model.used': { round: 7, model: B32, rows: 412, warned: 17, withoutPrediction: 3 },
   'model.explained': { round: 7, model: B32, rows: 29, repeats: 50 },
   'alarm.fork': { member: B32, size: 12 },
