@@ -5,11 +5,11 @@
  * and where a member takes back all of its own work out of malice, a quorum that says `model.restored` lifts it.
  */
 import { toHex } from '../core/bytes.ts'
+import type { Cbor } from '../core/cbor.ts'
 import { compareIds, type Digest, type MemberId, type StudyId } from '../core/ids.ts'
 import { memberQuorum } from '../ledger/vote.ts'
 import { readBody } from './kinds.ts'
 import { Quota } from './quota.ts'
-import type { Fact } from './studies.ts'
 
 /** Why a model is taken back: the closed vocabulary of `model.withdrawn`. */
 export const WITHDRAWAL_REASONS = [
@@ -52,6 +52,17 @@ export interface Spoken extends Made {
   readonly words: ReadonlyMap<MemberId, Word>
 }
 
+/** An entry as this fold needs it. */
+export interface WordFact {
+  readonly author: MemberId
+  readonly seq: number
+  readonly hash: Digest
+  readonly timeMs: number
+  readonly kind: string
+  readonly study: StudyId | null
+  readonly body: Cbor | null
+}
+
 const MODELS_MAX = 1_024 // of which one member's word is read: a hospital takes back a few in its life
 const NONE: readonly Withdrawn[] = []
 
@@ -61,7 +72,7 @@ export class Withdrawals {
   readonly #quota = new Quota<MemberId, string>(MODELS_MAX)
 
   /** Whether the fact was about a withdrawal. */
-  fold(fact: Fact): boolean {
+  fold(fact: WordFact): boolean {
     const { kind, study, author: by, seq, hash, timeMs } = fact
     if (kind !== 'model.withdrawn' && kind !== 'model.restored') return false
     const body = readBody(kind, fact.body)

@@ -22,6 +22,7 @@ import type { LogSize, NodeEvent } from './events.ts'
 import { ASK_OWN_MS, Fence, fenceNeeds } from './fence.ts'
 import { type EpochCommand, PIN_CONTRADICTED, Reconfiguring } from './reconfiguring.ts'
 import { Rejections } from './rejections.ts'
+import { reported } from './reported.ts'
 import { StudyRun } from './studyRun.ts'
 import { cosignedHeard, updateHeard, verdict } from './verdicts.ts'
 import { Witnessing } from './witnessing.ts'
@@ -147,17 +148,12 @@ export class Machine {
       case 'committed':
         return this.#committed(parts, event)
       case 'opened':
-        return parts.runs.get(event.study)?.opened(event.scaling, event.base, event.parameters)
       case 'trained':
-        return parts.runs.get(event.study)?.trained(event.round, event.update, event.head, event.examples, event.loss)
       case 'merged':
-        return parts.runs.get(event.study)?.merged(event.round, event.result, event.coefficients)
       case 'evaluated':
-        return parts.runs.get(event.study)?.evaluated(event.round, event.model, event.metrics)
       case 'traced':
-        return parts.runs.get(event.study)?.traced(event.trace, event.standings)
       case 'learner-failed':
-        return parts.runs.get(event.study)?.failed(event.round, event.code)
+        return reported(parts.runs.get(event.study), event)
       case 'study-add':
       case 'study-accept':
       case 'study-bind':
