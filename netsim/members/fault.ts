@@ -18,6 +18,8 @@ export type Fault =
   | { readonly type: 'pause'; readonly node: number; readonly fromMs: number; readonly toMs: number }
   /** The operator binds another of the node's tables. */
   | { readonly type: 'rebind'; readonly node: number; readonly atMs: number; readonly version: number }
+  /** The operator takes back the first update of its own node. */
+  | { readonly type: 'withdraw'; readonly node: number; readonly atMs: number }
   /** The clock of a node is wrong from the start. */
   | { readonly type: 'skew'; readonly node: number; readonly byMs: number }
   /** A node that is not there from the start. */

@@ -21,6 +21,7 @@ import type { Publisher } from './liar.ts'
 import type { Port, Settle } from './network.ts'
 import type { ShellParts } from './shellParts.ts'
 import { TOPICS, updatesTopic } from './topics.ts'
+import { traced } from './traced.ts'
 import { type Sent, sentInstead } from './updateMessage.ts'
 import { cosign } from './witness.ts'
 import { Writer } from './writer.ts'
@@ -252,6 +253,8 @@ export class NodeShell implements Port {
         return this.#desk.work(action.permit.study, action.round, timing.mergeMs, this.#trainer.merge(action))
       case 'evaluate':
         return this.#desk.work(action.permit.study, action.round, timing.evaluateMs, this.#trainer.evaluate(action))
+      case 'trace':
+        return this.#later(timing.commitMs, () => this.feed(traced(disk, action)))
       case 'publish-update':
         return this.#publish(action)
       case 'forget':

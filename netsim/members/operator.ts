@@ -1,11 +1,13 @@
-/** What the people at a simulated hospital do: propose or accept the study, bind the table, pause, bind another. */
+/** What the people at a simulated hospital do: propose or accept the study, bind the table, pause, bind another, take a model back. */
 
 import type { Study } from '../../src/config/study.ts'
-import { utf8 } from '../../src/core/bytes.ts'
+import { toHex, utf8 } from '../../src/core/bytes.ts'
 import { taggedDigest } from '../../src/core/digest.ts'
 import type { Digest, StudyId } from '../../src/core/ids.ts'
 import type { Dataset } from '../../src/data/dataset.ts'
 import { localStatistics } from '../../src/data/statistics.ts'
+import { readBody } from '../../src/governance/kinds.ts'
+import { decodeEntry } from '../../src/ledger/entry.ts'
 import type { BoundDataset } from '../../src/node/events.ts'
 import type { Clock } from '../clock.ts'
 import type { NodeShell } from './nodeShell.ts'
@@ -62,4 +64,16 @@ export function bind(shell: NodeShell, { id, study, tables, commitments, seed }:
   }
   shell.disk.bindings.set(id, { bound, version })
   shell.command((ticket) => ({ type: 'study-bind', ticket, dataset: bound }))
+}
+
+/** Takes back the first update that the node trained, as a hospital does that has found its table wrong; nothing where the node is off. */
+export function withdraw(shell: NodeShell | null, study: StudyId): void {
+  if (shell === null) return
+  const entries = shell.disk.log(shell.member).raws.map(decodeEntry)
+  const entry = entries.find((one) => one.kind === 'round.trained' && one.study === study)
+  const trained = entry === undefined ? null : readBody('round.trained', entry.body)
+  if (entry === undefined || trained === null) return
+  const made = { author: shell.member, model: toHex(trained.update) as Digest }
+  const ref = [entry.author, entry.seq, entry.hash] as const
+  shell.command((ticket) => ({ type: 'study-withdraw', ticket, study, made, entry: ref, reason: 'data-error' }))
 }

@@ -19,7 +19,7 @@ import { InOrder, type Stage } from './inOrder.ts'
 import type { Liar, Lie, Publisher } from './liar.ts'
 import { fullTopology, Network, type NetworkOptions, ORDINARY_NETWORK, type Pubsub } from './network.ts'
 import { NodeShell } from './nodeShell.ts'
-import { attend, bind, type Duty } from './operator.ts'
+import { attend, bind, type Duty, withdraw } from './operator.ts'
 import { ORDINARY_TIMING, type Timing } from './timing.ts'
 import { type Step, Trace } from './trace.ts'
 
@@ -291,6 +291,8 @@ export class StudySimulation {
           const { shell } = this.#node(fault.node)
           if (shell !== null) bind(shell, this.#duty(fault.node, false), fault.version)
         })
+      case 'withdraw':
+        return this.#clock.after(fault.atMs, () => withdraw(this.#node(fault.node).shell, this.#id))
       case 'crash-at-commit':
       case 'late':
       case 'skew':

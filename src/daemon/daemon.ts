@@ -22,6 +22,7 @@ import { Inbox } from './inbox.ts'
 import type { InputStore } from './inputStore.ts'
 import { Keeper } from './keeper.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
+import { LineageReader } from './lineageReader.ts'
 import type { Log } from './log.ts'
 import { Logs } from './logs.ts'
 import { Publisher } from './publisher.ts'
@@ -79,6 +80,7 @@ export class Daemon {
   readonly #inbox: Inbox
   readonly #publisher: Publisher
   readonly followers = new Followers()
+  readonly lineage = new LineageReader(() => this.logs)
   #bindings: Bindings | null = null
   #trainer: Trainer | null = null
   #writer: LedgerWriter | null = null
@@ -137,13 +139,8 @@ export class Daemon {
       log,
       onStoreFailed: (error) => this.#fail(error),
     })
-    this.#studyWork = new StudyWork({
-      trainer: () => this.#trainerOf(),
-      tasks: this.#tasks,
-      feed: this.#driver.feed,
-      log: parts.log,
-      stopping: this.#stopping.signal,
-    })
+    const work = { trainer: () => this.#trainerOf(), tasks: this.#tasks, feed, log, lineage: this.lineage }
+    this.#studyWork = new StudyWork({ ...work, stopping: this.#stopping.signal })
     this.#inbox = new Inbox({
       ...{ topics: this.#publisher.topics, logs, witness, forks: this.forks, epochs: this.#reconfiguration },
       ...{ weights: this.#weights, inputs: parts.inputs, feed },
@@ -316,6 +313,7 @@ export class Daemon {
       case 'topics':
         return this.#publisher.studies.follow(action)
       case 'open-study':
+      case 'trace':
       case 'train':
       case 'merge':
       case 'evaluate':

@@ -11,14 +11,17 @@ import type { NodeEvent } from '../node/events.ts'
 import type { StoredCheckpoint } from '../training/storedCheckpoint.ts'
 import { type Job, Trainer } from '../training/trainer.ts'
 import type { WeightStore } from '../training/weightStore.ts'
+import type { LineageReader } from './lineageReader.ts'
 import type { Log } from './log.ts'
 import type { Tasks } from './tasks.ts'
 
 type Asked = Extract<Action, { type: 'open-study' | 'train' | 'merge' | 'evaluate' }>
+type Tracing = Extract<Action, { type: 'trace' }>
 
 /** What study work needs of the daemon. `trainer` is asked for with the first action, when the daemon has started. */
 export interface StudyWorkParts {
   readonly trainer: () => Trainer
+  readonly lineage: Pick<LineageReader, 'trace'>
   readonly tasks: Tasks
   readonly feed: (event: NodeEvent) => void
   readonly log: Log
@@ -36,8 +39,10 @@ export class StudyWork {
   }
 
   /** The action's inputs are taken before this returns. */
-  begin(action: Asked): void {
-    this.#parts.tasks.run('learn', () => this.#work(action))
+  begin(action: Asked | Tracing): void {
+    const { tasks, lineage, feed } = this.#parts
+    if (action.type === 'trace') tasks.run('trace', async () => feed(await lineage.trace(action)))
+    else tasks.run('learn', () => this.#work(action))
   }
 
   /** Why the learner of a study failed last, or null since it succeeded; never holds a patient's value. */

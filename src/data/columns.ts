@@ -13,9 +13,11 @@ export interface BindOptions {
   readonly extra?: 'refuse' | 'ignore'
   /** Goes into the seed of the held-out split beside the study's digest; keep it the same over restarts. */
   readonly seed?: string
+  /** Whether the label's column may be missing, as it is where patients are to be predicted; it is not read then. */
+  readonly unlabelled?: boolean
 }
 
-/** Positions in a row: of the label, and of each feature in the study's order. */
+/** Positions in a row: of the label (−1 where it may be missing), and of each feature in the study's order. */
 export interface ColumnMap {
   readonly label: number
   readonly features: readonly number[]
@@ -37,7 +39,8 @@ export function mapColumns(study: Study, header: readonly string[], file: string
   checkKeys(names, options.columns ?? {}, 'columns', file)
   checkKeys(names, options.units ?? {}, 'units', file)
   const taken = new Map<number, string>()
-  const positions = names.map((name) => {
+  const positions = names.map((name, i) => {
+    if (i === 0 && options.unlabelled === true) return setAside(columns, name, options, taken)
     const position = findColumn(name, columns, file, options, missingHint(study, name))
     const other = taken.get(position)
     if (other !== undefined) {
@@ -56,6 +59,14 @@ export function mapColumns(study: Study, header: readonly string[], file: string
     checkUnit(feature, columns[features[i] as number] as Column, file, options)
   }
   return { label, features }
+}
+
+/** A label's column that is there all the same is not one too many; it is not read. */
+function setAside(columns: readonly Column[], name: string, options: BindOptions, taken: Map<number, string>): number {
+  const wanted = (ownValue(options.columns, name) ?? name).normalize('NFC')
+  const position = columns.findIndex((column) => column.full === wanted || column.name === wanted)
+  if (position >= 0) taken.set(position, name)
+  return -1
 }
 
 /** `tau [ng/mL]` is the column tau in ng/mL; brackets elsewhere are part of the name. */

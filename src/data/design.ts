@@ -13,7 +13,7 @@ export interface DesignMatrix {
   readonly y: Uint8Array
 }
 
-const DEVIATIONS_MAX = 8 // farther out is a slip of the pen or another unit; one such cell must not steer a whole hospital's update
+export const DEVIATIONS_MAX = 8 // farther out is a slip of the pen or another unit; one such cell must not steer a whole hospital's update
 
 /**
  * The design matrix of `rows`, in that order. Columns follow the study's features: a number is (x − mean) ÷ deviation, at most 8

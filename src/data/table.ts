@@ -18,6 +18,8 @@ export interface TableReader {
   header(columns: readonly string[], delimiter: string): void
   /** As many cells as the header has, without the spaces around them; `line` is where the row ends, from 1. */
   row(cells: readonly string[], line: number): void
+  /** Awaited now and then, and at the end: what was taken since may be worked off, and no more is read meanwhile. */
+  drain?(): Promise<void>
 }
 
 const SLICE_BYTES = 1 << 18 // parsed and checked in about 20 ms (14 MB/s), then the event loop gets its turn
@@ -78,7 +80,7 @@ export async function scanTable(file: TableFile, reader: TableReader): Promise<v
     reader.row(cells, line)
   }
   try {
-    await parseSlices(body, delimiter, takeRow)
+    await parseSlices(body, delimiter, takeRow, async () => reader.drain?.())
   } catch (error) {
     throw error instanceof CsvError ? syntaxFault(file.name, error, lines.next()) : error
   }
@@ -86,11 +88,12 @@ export async function scanTable(file: TableFile, reader: TableReader): Promise<v
     throw new DataError('empty', file.name, 'there is a header but no row below it: export the patients too')
 }
 
-/** Calls `takeRow` with each row and the offset of its end. */
+/** Calls `takeRow` with each row and the offset of its end, and awaits `drain` after each slice. */
 async function parseSlices(
   body: Uint8Array,
   delimiter: string,
   takeRow: (cells: string[], end: number) => void,
+  drain: () => Promise<void>,
 ): Promise<void> {
   const parser = parse({
     delimiter,
@@ -112,9 +115,11 @@ async function parseSlices(
     for (let at = 0; at < body.length; at += SLICE_BYTES) {
       const slice = body.subarray(at, at + SLICE_BYTES)
       await Promise.race([failed, new Promise<void>((done) => parser.write(slice, () => done()))])
+      await drain()
       await setImmediate()
     }
     await Promise.race([failed, new Promise<void>((done) => parser.resume().end(done))])
+    await drain()
   } finally {
     parser.destroy()
   }

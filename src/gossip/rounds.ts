@@ -157,12 +157,20 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
     this.#phase = 'resting'
   }
 
-  /** The record is durable. The update goes out, and is merged with what is held now: the `inputs`. Weights that are too old are let go. */
-  publish(ageRoundsMax: number, letGo?: (weights: R) => void): Publication<R> {
+  /**
+   * The record is durable. The update goes out, and is merged with what is held now and `mayMerge` allows: the `inputs`. Weights that are too
+   * old are let go.
+   */
+  publish(
+    ageRoundsMax: number,
+    letGo?: (weights: R) => void,
+    mayMerge: ((author: A, weights: R) => boolean) | null = null,
+  ): Publication<R> {
     const { base, own } = { base: this.#base, own: this.#own }
     invariant(own !== null && base !== null, 'published what was recorded')
     const mine = { author: this.#self, round: this.#round, digest: own.update, examples: own.examples, ageRounds: 0 }
-    this.#inputs = this.#exchange.inputs(mine, ageRoundsMax, letGo)
+    const inputs = this.#exchange.inputs(mine, ageRoundsMax, letGo)
+    this.#inputs = mayMerge === null ? inputs : inputs.filter((one) => one === mine || mayMerge(one.author, one.digest))
     this.#phase = 'merging'
     return { round: this.#round, base, parents: this.#parents, own }
   }

@@ -15,6 +15,9 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'round.published',
   'round.merged',
   'round.evaluated',
+  'model.exported',
+  'model.used',
+  'model.explained',
   'operator.pruned',
   'operator.scrubbed',
 ])

@@ -83,6 +83,22 @@ export const KINDS = {
     logLoss: v.nullable(real),
     calibrationError: v.nullable(share),
   }),
+  /** The model of that digest, as `author` made it, is not to be used, and nothing is to be trained on from it; `refs` cite the entry that made it. */
+  'model.withdrawn': v.strictObject({ author: bytes32, model: bytes32, reason: code }),
+  /** Its author takes its own word back, or says against another's withdrawal that the model may be used. */
+  'model.restored': v.strictObject({ author: bytes32, model: bytes32 }),
+  /** A file was written that anybody may take along; `withHead`: the hospital's private output bias is in it. */
+  'model.exported': v.strictObject({ round: count, model: bytes32, format: code, withHead: v.boolean() }),
+  /** Predictions of one run: rows, those with a warning, those without a prediction; null where the rows are fewer than the minimum cohort. */
+  'model.used': v.strictObject({
+    round: count,
+    model: bytes32,
+    rows: v.nullable(count),
+    warned: v.nullable(count),
+    withoutPrediction: v.nullable(count),
+  }),
+  /** Which features matter was measured on this hospital's own held-out rows. */
+  'model.explained': v.strictObject({ round: count, model: bytes32, rows: count, repeats: count }),
   /** `member` signed conflicting heads of its log, which differ within the first `size` entries. */
   'alarm.fork': v.strictObject({ member: bytes32, size: count }),
   /** `member` cosigned two roots of `size` entries of `author`'s log. */

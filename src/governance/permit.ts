@@ -27,10 +27,18 @@ export interface Request {
   readonly dataset: Digest | null
   /** The operator asked for a pause whose entry may not be durable yet. */
   readonly pauseAsked: boolean
+  /** Why nothing may be trained on from the model that is held: it descends from one that was withdrawn, or that is not known yet. */
+  readonly withdrawn: Refusal | null
 }
 
 /** Evaluates every condition now; a restriction binds as soon as it is known here. */
-export function permit({ self, study, dataset, pauseAsked }: Request): { permit: Permit } | { refusal: Refusal } {
+export function permit({
+  self,
+  study,
+  dataset,
+  pauseAsked,
+  withdrawn,
+}: Request): { permit: Permit } | { refusal: Refusal } {
   if (study === undefined) return no('study-unknown', 'the study is not known here')
   if (!study.accepted.has(self))
     return no('study-not-accepted', `accept it first: consilium study accept ${study.id.slice(0, 12)}`)
@@ -39,6 +47,7 @@ export function permit({ self, study, dataset, pauseAsked }: Request): { permit:
   if (pauseAsked || study.paused.has(self))
     return no('study-paused', `the operator paused it: consilium study resume ${study.id.slice(0, 12)}`)
   if (study.scaling === null) return no('scaling-not-frozen', 'the scaling statistics are not frozen yet')
+  if (withdrawn !== null) return { refusal: withdrawn }
   return { permit: { study: study.id, dataset, scaling: study.scaling.digest } as Permit }
 }
 

@@ -36,6 +36,11 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'round.published': 'training',
   'round.merged': 'training',
   'round.evaluated': 'training',
+  'model.withdrawn': 'decides',
+  'model.restored': 'decides',
+  'model.exported': 'training', // kept as long as what the model was made of: a withdrawal lists them
+  'model.used': 'training',
+  'model.explained': 'training',
   'alarm.fork': 'decides',
   'alarm.witness': 'decides', // at its author: what evidence was recorded already
   'operator.pruned': 'keeping',

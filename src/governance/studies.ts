@@ -17,6 +17,7 @@ import {
 import { REFS_MAX } from '../ledger/entry.ts'
 import { readBody } from './kinds.ts'
 import { Quota } from './quota.ts'
+import { Withdrawals } from './withdrawals.ts'
 
 /** An entry as the fold needs it: where it stands, and what it says. */
 export interface Fact {
@@ -66,6 +67,7 @@ type Want = StudyId | `${StudyId} ${MemberId}`
 
 /** Studies by digest; what arrives before its study is kept until the study is here. */
 export class Studies {
+  readonly withdrawals = new Withdrawals()
   readonly #studies = new Map<StudyId, StudyState>()
   /** Facts by what they wait for, each list in the order of arrival. */
   readonly #waiting = new Map<Want, Fact[]>()
@@ -94,6 +96,7 @@ export class Studies {
 
   /** Folds one entry in; kinds that do not concern studies change nothing. */
   fold(fact: Fact): void {
+    if (this.withdrawals.fold(fact)) return
     if (fact.kind === 'study.proposed') this.#propose(fact)
     else if (INTERPRETED.has(fact.kind) && this.#isLookedAt(fact)) this.#take(fact)
   }

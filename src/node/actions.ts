@@ -7,6 +7,7 @@ import type { MergeInput } from '../gossip/exchange.ts'
 import type { UpdateHeader } from '../gossip/update.ts'
 import type { Kind } from '../governance/kinds.ts'
 import type { Permit } from '../governance/permit.ts'
+import type { Made } from '../governance/withdrawals.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { LogSize, Ticket } from './events.ts'
 
@@ -86,6 +87,14 @@ export type Action =
   | { readonly type: 'publish-update'; readonly permit: Permit; readonly header: UpdateHeader }
   | { readonly type: 'merge'; readonly permit: Permit; readonly round: number; readonly inputs: readonly MergeInput[] }
   | { readonly type: 'evaluate'; readonly permit: Permit; readonly round: number; readonly model: Digest }
+  /** Look up in the logs that are stored here which of `subjects` descend from which of `models`; report `traced`. */
+  | {
+      readonly type: 'trace'
+      readonly study: StudyId
+      readonly trace: number
+      readonly models: readonly Made[]
+      readonly subjects: readonly Made[]
+    }
   /** Weights that nothing refers to any more. */
   | { readonly type: 'forget'; readonly study: StudyId; readonly digests: readonly Digest[] }
   | {

@@ -1,4 +1,5 @@
 /** What an operator may not ask for, and why. */
+import { fromHex } from '../core/bytes.ts'
 import type { StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { StudyState } from '../governance/studies.ts'
@@ -7,7 +8,7 @@ import type { NodeEvent } from './events.ts'
 import type { StudyRun } from './studyRun.ts'
 
 /** The commands about studies. */
-export type StudyCommand = Extract<NodeEvent, { type: 'study-add' | 'study-accept' | 'study-bind' | 'study-pause' }>
+export type StudyCommand = Extract<NodeEvent, { type: `study-${string}` }>
 
 /** Whether a command is about a study. */
 export function isStudyCommand(event: { readonly type: string }): event is StudyCommand {
@@ -28,6 +29,8 @@ export function carryOutStudy(
   else if (event.type === 'study-pause') {
     if (run(id).pause(event.paused))
       context.record('paused', [context.draft(event.paused ? 'study.paused' : 'study.resumed', id, {})])
+  } else if (event.type === 'study-withdraw') {
+    withdraw(event, context)
   } else if (event.type === 'study-add') {
     const drafts = state === undefined ? [context.draft('study.proposed', id, { document: event.document })] : []
     const accept = state?.accepted.has(context.self) ? [] : [context.draft('study.accepted', id, {})]
@@ -36,6 +39,17 @@ export function carryOutStudy(
     context.record('study', [context.draft('study.accepted', id, {})])
   }
   return null
+}
+
+/** The word binds at this node when it is durable, at the others when it has reached them. */
+function withdraw(event: Extract<StudyCommand, { type: 'study-withdraw' }>, context: Context): void {
+  const { made, reason, study, entry } = event
+  const body = { author: fromHex(made.author), model: fromHex(made.model) }
+  const draft =
+    reason !== null
+      ? context.draft('model.withdrawn', study, { ...body, reason }, [entry])
+      : context.draft('model.restored', study, body, [entry])
+  context.record('withdrawal', [draft])
 }
 
 /** Why a table is not bound to a study that is over. */

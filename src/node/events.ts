@@ -5,8 +5,10 @@ import type { FeatureStatistics } from '../core/statistics.ts'
 import type { CellName } from '../gossip/cells.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import type { Change } from '../governance/changes.ts'
+import type { Standing } from '../governance/lineage.ts'
 import type { PublishedRound } from '../governance/published.ts'
 import type { Fact } from '../governance/studies.ts'
+import type { Made } from '../governance/withdrawals.ts'
 import type { RollCall } from '../ledger/membership.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { FenceNeeds } from './fence.ts'
@@ -178,12 +180,29 @@ export type NodeEvent =
       readonly model: Digest
       readonly metrics: Metrics
     }
+  /** What `trace` asked: where each of its subjects stands to its models. `trace` is its number. */
+  | {
+      readonly type: 'traced'
+      readonly study: StudyId
+      readonly trace: number
+      readonly standings: readonly Standing[]
+    }
   | { readonly type: 'learner-failed'; readonly study: StudyId; readonly round: number; readonly code: string }
   /** What the operator asked for; each is answered with one `answer`. */
   | { readonly type: 'study-add'; readonly ticket: Ticket; readonly study: StudyId; readonly document: Uint8Array }
   | { readonly type: 'study-accept'; readonly ticket: Ticket; readonly study: StudyId }
   | { readonly type: 'study-bind'; readonly ticket: Ticket; readonly dataset: BoundDataset }
   | { readonly type: 'study-pause'; readonly ticket: Ticket; readonly study: StudyId; readonly paused: boolean }
+  /** The operator takes a model back, or says that it may be used; `entry` made it. */
+  | {
+      readonly type: 'study-withdraw'
+      readonly ticket: Ticket
+      readonly study: StudyId
+      readonly made: Made
+      readonly entry: readonly [MemberId, number, Digest]
+      /** Null: it may be used. */
+      readonly reason: string | null
+    }
   | { readonly type: 'epoch-propose'; readonly ticket: Ticket; readonly change: Change }
   | { readonly type: 'epoch-approve' | 'epoch-reject'; readonly ticket: Ticket; readonly change: Digest }
   | { readonly type: 'stop'; readonly reason: string }

@@ -22,6 +22,7 @@ import type { LogSize, NodeEvent } from './events.ts'
 import { ASK_OWN_MS, Fence, fenceNeeds } from './fence.ts'
 import { type EpochCommand, PIN_CONTRADICTED, Reconfiguring } from './reconfiguring.ts'
 import { Rejections } from './rejections.ts'
+import { reported } from './reported.ts'
 import { StudyRun } from './studyRun.ts'
 import { cosignedHeard, updateHeard, verdict } from './verdicts.ts'
 import { Witnessing } from './witnessing.ts'
@@ -147,19 +148,17 @@ export class Machine {
       case 'committed':
         return this.#committed(parts, event)
       case 'opened':
-        return parts.runs.get(event.study)?.opened(event.scaling, event.base, event.parameters)
       case 'trained':
-        return parts.runs.get(event.study)?.trained(event.round, event.update, event.head, event.examples, event.loss)
       case 'merged':
-        return parts.runs.get(event.study)?.merged(event.round, event.result, event.coefficients)
       case 'evaluated':
-        return parts.runs.get(event.study)?.evaluated(event.round, event.model, event.metrics)
+      case 'traced':
       case 'learner-failed':
-        return parts.runs.get(event.study)?.failed(event.round, event.code)
+        return reported(parts.runs.get(event.study), event)
       case 'study-add':
       case 'study-accept':
       case 'study-bind':
       case 'study-pause':
+      case 'study-withdraw':
       case 'epoch-propose':
       case 'epoch-approve':
       case 'epoch-reject':
@@ -232,8 +231,7 @@ export class Machine {
     const outcome = replication.onHead(log, from, context.now, ticket !== null)
     if (outcome.fork) witnessing.froze(log.author)
     const carried = event.asks && outcome.reason !== 'author-unknown' && witnessing.asked(log)
-    if (carried) verdict(parts, ticket, from, log.author, 'accept', null)
-    else verdict(parts, ticket, from, log.author, outcome.verdict, outcome.reason)
+    verdict(parts, ticket, from, log.author, carried ? 'accept' : outcome.verdict, carried ? null : outcome.reason)
     if (log.author === context.self) {
       if (!parts.fence.passed) parts.fence.ownHead(log)
       if (outcome.fork) this.#halt(parts, 'own-log-forked')

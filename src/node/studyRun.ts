@@ -10,12 +10,14 @@ import type { CellName } from '../gossip/cells.ts'
 import type { Judgement, MergeInput } from '../gossip/exchange.ts'
 import { RETRY_MS, Rounds } from '../gossip/rounds.ts'
 import { TRAINING_DIVERGED, type UpdateFacts, type UpdateHeader } from '../gossip/update.ts'
+import type { Standing } from '../governance/lineage.ts'
 import { type Permit, permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { CellTopics } from './cellTopics.ts'
 import { type Checkpoint, roundsBehind } from './checkpoint.ts'
 import { Company } from './company.ts'
 import type { Context } from './context.ts'
+import { Descent } from './descent.ts'
 import type { BoundDataset } from './events.ts'
 import { expectationOf } from './expectation.ts'
 import { Freezing } from './freezing.ts'
@@ -47,6 +49,7 @@ export class StudyRun {
   /** What the operator asked for last; null before that. */
   #pauseAsked: boolean | null = null
   readonly #keeping = new Keeping()
+  readonly #descent = new Descent()
   /** The newest round that went out before a start whose folder did not know of it; −1 where none. */
   #published = -1
 
@@ -208,6 +211,10 @@ export class StudyRun {
     })
   }
 
+  traced(trace: number, standings: readonly Standing[]): void {
+    this.#descent.traced(trace, standings)
+  }
+
   failed(round: number, code: string): void {
     if (!this.#rounds.failed(this.#context.now, round)) return
     this.#afresh = code === TRAINING_DIVERGED
@@ -273,7 +280,9 @@ export class StudyRun {
   #leave(state: StudyState | undefined): Permit | null {
     const { self } = this.#context
     const dataset = this.#dataset?.commitment ?? null
-    const decision = permit({ self, study: state, dataset, pauseAsked: this.#pauseAsked === true })
+    const base = this.#rounds.base ?? this.#checkpoint?.shared ?? null
+    const withdrawn = this.#descent.refusal(this.#context, this.id, base, () => this.#rounds.exchange.held)
+    const decision = permit({ self, study: state, dataset, pauseAsked: this.#pauseAsked === true, withdrawn })
     if ('permit' in decision) {
       this.#refusal = null
       return decision.permit
@@ -291,7 +300,11 @@ export class StudyRun {
     const leave = this.#leave(state)
     if (leave === null || state === undefined) return this.#rounds.wait('withheld')
     if (leave.scaling !== this.#permit.scaling) return this.#open(state) // what was trained belongs to a scaling that is no more
-    const { round, base, parents, own } = this.#rounds.publish(state.study.merge.ageRoundsMax)
+    const { round, base, parents, own } = this.#rounds.publish(
+      state.study.merge.ageRoundsMax,
+      undefined,
+      this.#descent.mayMerge(),
+    )
     const header = {
       study: this.id,
       author: this.#context.self,

@@ -18,6 +18,7 @@ const GENERAL: Readonly<Record<string, readonly Cbor[]>> = {
   accuracy: [0.5],
   calibrationError: [0.5],
   document: [B31],
+  withHead: [true],
 }
 
 for (const kind of Object.keys(KINDS) as Kind[]) {

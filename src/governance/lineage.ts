@@ -1,0 +1,260 @@
+/**
+ * What each model of one study was made of, as its members' logs declare it: an update from its base, a merge from its inputs. A year of
+ * hourly rounds of twelve hospitals is 100,000 merges: so models are numbers, and everything lies in flat lists.
+ */
+import { invariant } from '../core/errors.ts'
+import type { Digest, MemberId } from '../core/ids.ts'
+import type { Made } from './withdrawals.ts'
+
+/** How a model came to be: an update was trained, a model was merged. */
+export type Making = 'trained' | 'merged'
+
+/** A model with the entry that tells of it. */
+export interface MadeModel extends Made {
+  readonly making: Making
+  readonly round: number
+  /** Of the entry, in its author's log. */
+  readonly seq: number
+}
+
+/** Where a subject stands to given roots: which one it descends from (or is), none, or not told of by any log here. */
+export type Standing = number | 'none' | 'unknown'
+
+const NOT_TOLD = -1
+
+/** One study's. The first thing that a log says of a model counts; a second making of the same weights adds its inputs. */
+export class Lineage {
+  readonly #authors: MemberId[] = []
+  readonly #authorNumbers = new Map<MemberId, number>()
+  /** One each per model, in the order in which they were named. */
+  readonly #author = new Ints()
+  readonly #seq = new Ints()
+  readonly #round = new Ints()
+  readonly #making = new Ints()
+  readonly #inputsAt = new Ints()
+  readonly #inputCount = new Ints()
+  readonly #digests: Digest[] = []
+  /** Inputs of all models, one run each. */
+  readonly #inputs = new Ints()
+  /** By author: a map of the engine's own, for who writes digests into a log can choose them. */
+  readonly #places: Map<Digest, number>[] = []
+  /** Of each author, the newest model that it merged. */
+  readonly #newest = new Map<MemberId, number>()
+
+  /** How many models are named here. */
+  get size(): number {
+    return this.#author.length
+  }
+
+  /** An author's log says that it made this model out of `inputs`. */
+  tell({ author, model, making, round, seq }: MadeModel, inputs: readonly Made[]): void {
+    const at = this.#numberOf(author, model)
+    const given = inputs.map((input) => this.#numberOf(input.author, input.model)).filter((input) => input !== at)
+    if (this.#seq.at(at) === NOT_TOLD) {
+      this.#seq.set(at, seq)
+      this.#round.set(at, round)
+      this.#making.set(at, making === 'merged' ? 1 : 0)
+      this.#keepInputs(at, given)
+    } else {
+      // weights merged alone are those that were trained; the newer making is what people look for
+      this.#making.set(at, making === 'merged' ? 1 : this.#making.at(at))
+      const before = this.#inputsOf(at)
+      const more = given.filter((input) => !before.includes(input))
+      if (more.length > 0) this.#keepInputs(at, [...before, ...more])
+    }
+    if (making === 'merged') this.#newest.set(author, at)
+  }
+
+  /** A model by its maker, where a log here tells of it. */
+  find({ author, model }: Made): MadeModel | null {
+    const at = this.#lookUp({ author, model })
+    return at < 0 || this.#seq.at(at) === NOT_TOLD ? null : this.#show(at)
+  }
+
+  /** All models whose digest begins with these hex digits, in the order in which they were named. */
+  withDigits(digits: string): MadeModel[] {
+    return this.#where((at) => (this.#digests[at] as Digest).startsWith(digits))
+  }
+
+  /** What `author` merged in `round`. */
+  mergedIn(author: MemberId, round: number): MadeModel[] {
+    const number = this.#authorNumbers.get(author)
+    return this.#where(
+      (at) => this.#author.at(at) === number && this.#round.at(at) === round && this.#making.at(at) === 1,
+    )
+  }
+
+  /** The newest model that each member merged. */
+  newest(): MadeModel[] {
+    return [...this.#newest.values()].map((at) => this.#show(at))
+  }
+
+  /** How many models it was made of, directly; how many were merged in all, and by whom, on the way to it. */
+  ancestry(made: Made): {
+    readonly inputs: readonly Made[]
+    readonly models: number
+    readonly authors: readonly MemberId[]
+  } {
+    const start = this.#lookUp(made)
+    if (start < 0) return { inputs: [], models: 0, authors: [] }
+    const seen = new Uint8Array(this.size)
+    const authors = new Set<number>()
+    let models = 0
+    for (const stack = [start]; stack.length > 0; ) {
+      const at = stack.pop() as number
+      if (seen[at] === 1) continue
+      seen[at] = 1
+      if (this.#seq.at(at) !== NOT_TOLD) {
+        models++
+        authors.add(this.#author.at(at))
+      }
+      stack.push(...this.#inputsOf(at))
+    }
+    const inputs = this.#inputsOf(start).map((at) => this.#name(at))
+    return { inputs, models, authors: [...authors].map((number) => this.#authors[number] as MemberId).sort() }
+  }
+
+  /** For each subject the first of `roots` that it descends from. A model whose log is not here, or not that far, is unknown. */
+  standings(subjects: readonly Made[], roots: readonly Made[]): Standing[] {
+    const from = this.#reach(roots)
+    return subjects.map(({ author, model }) => {
+      const at = this.#lookUp({ author, model })
+      if (at >= 0 && (from[at] as number) >= 0) return from[at] as number
+      return at < 0 || this.#seq.at(at) === NOT_TOLD ? 'unknown' : 'none'
+    })
+  }
+
+  /** Everything that was made of `root`, itself left out, in the order in which it was named. */
+  descendants(root: Made): MadeModel[] {
+    const from = this.#reach([root])
+    const self = this.#lookUp(root)
+    return this.#where((at) => at !== self && from[at] === 0)
+  }
+
+  /** For each model the number of a root that it descends from, −1 for none: breadth first along the inputs turned round. */
+  #reach(roots: readonly Made[]): Int32Array {
+    const from = new Int32Array(this.size).fill(-1)
+    const queue: number[] = []
+    for (const [i, { author, model }] of roots.entries()) {
+      const at = this.#lookUp({ author, model })
+      if (at < 0 || from[at] !== -1) continue
+      from[at] = i
+      queue.push(at)
+    }
+    if (queue.length === 0) return from
+    const { starts, uses } = this.#turnedRound()
+    for (let next = 0; next < queue.length; next++) {
+      const at = queue[next] as number
+      for (let i = starts[at] as number; i < (starts[at + 1] as number); i++) {
+        const use = uses[i] as number
+        if (from[use] !== -1) continue
+        from[use] = from[at] as number
+        queue.push(use)
+      }
+    }
+    return from
+  }
+
+  /** Who was made of whom: `uses` from `starts[i]` to `starts[i + 1]` are those made of model i. */
+  #turnedRound(): { readonly starts: Int32Array; readonly uses: Int32Array } {
+    const starts = new Int32Array(this.size + 2) // one place further on than asked for, while they are filled
+    let edges = 0
+    this.#eachEdge((_, input) => {
+      starts[input + 2] = (starts[input + 2] as number) + 1
+      edges++
+    })
+    for (let i = 2; i < starts.length; i++) starts[i] = (starts[i] as number) + (starts[i - 1] as number)
+    const uses = new Int32Array(edges)
+    this.#eachEdge((at, input) => {
+      const place = starts[input + 1] as number
+      uses[place] = at
+      starts[input + 1] = place + 1
+    })
+    return { starts, uses }
+  }
+
+  #eachEdge(visit: (at: number, input: number) => void): void {
+    for (let at = 0; at < this.size; at++) {
+      const start = this.#inputsAt.at(at)
+      for (let i = start; i < start + this.#inputCount.at(at); i++) visit(at, this.#inputs.at(i))
+    }
+  }
+
+  #inputsOf(at: number): number[] {
+    const start = this.#inputsAt.at(at)
+    return Array.from({ length: this.#inputCount.at(at) }, (_, i) => this.#inputs.at(start + i))
+  }
+
+  #keepInputs(at: number, inputs: readonly number[]): void {
+    this.#inputsAt.set(at, this.#inputs.length)
+    this.#inputCount.set(at, inputs.length)
+    for (const input of inputs) this.#inputs.push(input)
+  }
+
+  #where(fits: (at: number) => boolean): MadeModel[] {
+    const found: MadeModel[] = []
+    for (let at = 0; at < this.size; at++) if (this.#seq.at(at) !== NOT_TOLD && fits(at)) found.push(this.#show(at))
+    return found
+  }
+
+  #show(at: number): MadeModel {
+    const making = this.#making.at(at) === 1 ? 'merged' : 'trained'
+    return { ...this.#name(at), making, round: this.#round.at(at), seq: this.#seq.at(at) }
+  }
+
+  #name(at: number): Made {
+    return { author: this.#authors[this.#author.at(at)] as MemberId, model: this.#digests[at] as Digest }
+  }
+
+  #numberOf(author: MemberId, model: Digest): number {
+    let number = this.#authorNumbers.get(author)
+    if (number === undefined) {
+      number = this.#authors.push(author) - 1
+      this.#authorNumbers.set(author, number)
+      this.#places.push(new Map())
+    }
+    const places = this.#places[number] as Map<Digest, number>
+    const known = places.get(model)
+    if (known !== undefined) return known
+    const at = this.#digests.push(model) - 1
+    places.set(model, at)
+    this.#author.push(number)
+    this.#seq.push(NOT_TOLD)
+    for (const list of [this.#round, this.#making, this.#inputsAt, this.#inputCount]) list.push(0)
+    return at
+  }
+
+  #lookUp({ author, model }: Made): number {
+    const number = this.#authorNumbers.get(author)
+    return (number === undefined ? undefined : this.#places[number]?.get(model)) ?? -1
+  }
+}
+
+/** A growing list of whole numbers, 4 bytes each. */
+class Ints {
+  #values = new Int32Array(64)
+  #length = 0
+
+  get length(): number {
+    return this.#length
+  }
+
+  push(value: number): void {
+    if (this.#length === this.#values.length) {
+      const grown = new Int32Array(this.#length * 2)
+      grown.set(this.#values)
+      this.#values = grown
+    }
+    this.#values[this.#length++] = value
+  }
+
+  at(i: number): number {
+    invariant(i < this.#length, 'a number of the list')
+    return this.#values[i] as number
+  }
+
+  set(i: number, value: number): void {
+    invariant(i < this.#length, 'a number of the list')
+    this.#values[i] = value
+  }
+}
