@@ -27,10 +27,18 @@ export interface Request {
   readonly dataset: Digest | null
   /** The operator asked for a pause whose entry may not be durable yet. */
   readonly pauseAsked: boolean
+  /** How many rounds the privacy budget still allows, where a round is to be trained in a private study; null elsewhere. */
+  readonly roundsLeft: number | null
 }
 
 /** Evaluates every condition now; a restriction binds as soon as it is known here. */
-export function permit({ self, study, dataset, pauseAsked }: Request): { permit: Permit } | { refusal: Refusal } {
+export function permit({
+  self,
+  study,
+  dataset,
+  pauseAsked,
+  roundsLeft,
+}: Request): { permit: Permit } | { refusal: Refusal } {
   if (study === undefined) return no('study-unknown', 'the study is not known here')
   if (!study.accepted.has(self))
     return no('study-not-accepted', `accept it first: consilium study accept ${study.id.slice(0, 12)}`)
@@ -39,6 +47,11 @@ export function permit({ self, study, dataset, pauseAsked }: Request): { permit:
   if (pauseAsked || study.paused.has(self))
     return no('study-paused', `the operator paused it: consilium study resume ${study.id.slice(0, 12)}`)
   if (study.scaling === null) return no('scaling-not-frozen', 'the scaling statistics are not frozen yet')
+  if (roundsLeft === 0)
+    return no(
+      'privacy-budget-spent',
+      'another round would spend more privacy than the study or this hospital allows: it trains no further here, and goes on hearing, passing on and witnessing what the others do',
+    )
   return { permit: { study: study.id, dataset, scaling: study.scaling.digest } as Permit }
 }
 

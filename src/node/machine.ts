@@ -147,9 +147,9 @@ export class Machine {
       case 'committed':
         return this.#committed(parts, event)
       case 'opened':
-        return parts.runs.get(event.study)?.opened(event.scaling, event.base, event.parameters)
+        return parts.runs.get(event.study)?.opened(event)
       case 'trained':
-        return parts.runs.get(event.study)?.trained(event.round, event.update, event.head, event.examples, event.loss)
+        return parts.runs.get(event.study)?.trained(event)
       case 'merged':
         return parts.runs.get(event.study)?.merged(event.round, event.result, event.coefficients)
       case 'evaluated':

@@ -14,7 +14,7 @@ const SCALING = digestOf('a scaling')
 function request(accepted: MemberId[], paused: MemberId[], scaled: boolean, more: Partial<Request> = {}): Request {
   const scaling = scaled ? { digest: SCALING, scaling: { mean: [], deviation: [] }, contributions: [] } : null
   const study = { id: STUDY, accepted: new Set(accepted), paused: new Set(paused), scaling } as unknown as StudyState
-  return { self: SELF, study, dataset: DATASET, pauseAsked: false, ...more }
+  return { self: SELF, study, dataset: DATASET, pauseAsked: false, roundsLeft: null, ...more }
 }
 
 const REFUSED: readonly (readonly [code: string, request: Request, says: RegExp])[] = [
@@ -24,6 +24,7 @@ const REFUSED: readonly (readonly [code: string, request: Request, says: RegExp]
   ['study-paused', request([SELF], [SELF], true), /consilium study resume [0-9a-f]{12}$/],
   ['study-paused', request([SELF], [], true, { pauseAsked: true }), /resume/],
   ['scaling-not-frozen', request([SELF], [], false), /not frozen/],
+  ['privacy-budget-spent', request([SELF], [], true, { roundsLeft: 0 }), /trains no further here/],
 ]
 for (const [code, given, says] of REFUSED) {
   it(`refused: ${code}, and what to do`, () => {
