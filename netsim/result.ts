@@ -77,6 +77,8 @@ export interface NodeSummary {
   readonly logLoss: number | null
   readonly bytesSent: number
   readonly merges: number
+  /** Of a private study: what its training has spent. */
+  readonly epsilon: number | null
 }
 
 /** What a checker says; `failure` is null where it held. */

@@ -6,9 +6,11 @@ import { KernelFleet } from '../../src/learn/kernels/kernelFleet.ts'
 import { NullFleet } from '../../src/learn/kernels/nullFleet.ts'
 import type { ModelFile } from '../../src/learn/stacked/modelFile.ts'
 import { StackedFleet } from '../../src/learn/stacked/stackedFleet.ts'
+import { privateTraining } from '../../src/training/privateTraining.ts'
 import type { Attackers } from '../adversary/attackers.ts'
 import { bytesOf, type ScenarioFiles } from '../world/files.ts'
 import type { World } from '../world/make.ts'
+import { PrivateFleet } from './privateFleet.ts'
 
 /** The rows of all nodes in one memory, with room for their models. Errors: `scenario-learner`, `scenario-file`, `learner-…`. */
 export async function fleetOf(world: World, attackers: Attackers, files: ScenarioFiles): Promise<Fleet> {
@@ -29,6 +31,12 @@ export async function fleetOf(world: World, attackers: Attackers, files: Scenari
       const { train, test } = designer.rowsOf(node)
       return { train: attackers.flipsLater(node) ? train : attackers.rows(node, train), test }
     },
+  }
+  const { privacy } = study
+  if (privacy !== null) {
+    const { seed } = world
+    const given = { spent: [], roundsMax: study.rounds.count, epsilonMax: null }
+    return PrivateFleet.make({ ...spec, seed, privacy: (rows) => privateTraining(privacy, { rows, ...given }) })
   }
   if (learner.kind === 'kernels') return KernelFleet.build(spec)
   const model = learner.model === null ? study.model : modelFile(files, learner.model)

@@ -20,6 +20,7 @@ import { fleetOf } from './fleets.ts'
 import { liarsOf } from './liars.ts'
 import { CrowdMesh } from './mesh.ts'
 import { Narrator } from './narrator.ts'
+import { PrivateFleet } from './privateFleet.ts'
 import { type Spread, toAll, toSome } from './spread.ts'
 
 const TRACE_EVERY = 64 // events between two checkpoints of the trace: a replay says between which two it parted
@@ -380,6 +381,7 @@ export class CrowdSimulation {
       logLoss: metrics?.logLoss ?? null,
       bytesSent: this.#wires.bytesOf(node),
       merges: this.#crowd.mergesOf(node),
+      epsilon: this.#fleet instanceof PrivateFleet ? this.#fleet.epsilonOf(node) : null,
     }
   }
 }

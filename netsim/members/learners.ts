@@ -14,15 +14,19 @@ import type {
   TrainResult,
   Weights,
 } from '../../src/learn/learner.ts'
+import { PrivateLearner } from '../../src/learn/privacy/privateLearner.ts'
 import { TfjsLearner } from '../../src/learn/tfjsLearner.ts'
 import type { Attackers } from '../adversary/attackers.ts'
+import { seededFill } from '../privacy.ts'
 import type { World } from '../world/make.ts'
 import { LinearLearner } from './linearLearner.ts'
 
 /** One learner per node. Those who poison their rows have two, the second for when they attack: `nowMs` is virtual, since the start. */
-export function learnersOf({ scenario, nodes }: World, attackers: Attackers, nowMs: () => number): Learner[] {
-  const make = maker(scenario.learner)
+export function learnersOf({ scenario, nodes, seed }: World, attackers: Attackers, nowMs: () => number): Learner[] {
+  const plain = maker(scenario.learner)
+  const isPrivate = scenario.study.privacy !== null
   return Array.from({ length: nodes }, (_, node) => {
+    const make = (): Learner => (isPrivate ? new PrivateLearner(seededFill(seed, node)) : plain())
     const attack = attackers.attackOf(node)
     if (attack !== 'label-flip' && attack !== 'backdoor') return make()
     const spoil = (train: DesignMatrix): DesignMatrix => ({ ...train, ...attackers.rows(node, train) })

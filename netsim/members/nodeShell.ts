@@ -67,6 +67,7 @@ export class NodeShell implements Port {
         invariant(state?.scaling, 'a permit names a study whose scaling is frozen')
         return { study: state.study, scaling: state.scaling.scaling }
       },
+      epsilonMax: null,
       headSalt: new Uint8Array(0), // heads here are nobody's secret, and runs must not differ
       tell: () => undefined,
     }

@@ -343,6 +343,7 @@ export class LedgerSimulation {
       logLoss: metrics?.logLoss ?? null,
       bytesSent: this.#simulation.network.wires.bytesOf(node),
       merges: this.#mergesOf[node] as number,
+      epsilon: this.#runOf(node)?.run?.privacy?.epsilon ?? null,
     }
   }
 }

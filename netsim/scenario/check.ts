@@ -17,6 +17,7 @@ export function complaintOf(scenario: Scenario): Complaint | null {
     cellsFault(scenario) ??
     dataFault(scenario) ??
     modelFileFault(scenario) ??
+    privacyFault(scenario) ??
     adversaryFault(scenario) ??
     faultsFault(scenario) ??
     livenessFault(scenario) ??
@@ -182,6 +183,13 @@ function dataFault({ data, learner, study }: Scenario): Complaint | null {
   if (dropped >= 0)
     return wrong(['data', 'drop', dropped], `${given(data.drop[dropped])}, and it is used: do not drop it`)
   return null
+}
+
+/** Private training is one learner, in plain arithmetic. */
+function privacyFault({ study, learner }: Scenario): Complaint | null {
+  if (study.privacy === null || learner.kind === 'kernels') return null
+  const message = `${given(learner.kind)}, and study.privacy has a learner of its own: say kernels, or privacy: null`
+  return wrong(['learner', 'kind'], message)
 }
 
 function modelFileFault({ learner, ledger, study }: Scenario): Complaint | null {

@@ -80,6 +80,8 @@ study:
   statistics: { deadlineSeconds: 10 } # until the scaling of inputs is frozen
   testShare: 0.25 # of each node's rows, held out
   validationShare: 0.1 # of the others, for choices made at a node; in a simulation its training rows serve
+  privacy: null # differentially private updates; without a ledger epsilonMax stops nobody, and what was spent is told
+  # privacy: { noiseMultiplier: 8, clipNorm: 1, epsilonMax: 8, delta: auto } # learner: kernels
   minimumCohort: 10 # nodes with fewer training rows give no statistics
   cells: null # one topic for all; the daemon has { above: 40, size: 32, periodSeconds: null }
   # cells: { above: 40, size: 32, periodSeconds: null } # past 40 nodes in cells of at most 32, dealt anew; null: every 8 rounds

@@ -8,6 +8,7 @@ import { readText } from '../daemon/files.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
 import { measure, short, table, utc } from './output.ts'
 import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
+import { privacyLines } from './studyPrivacy.ts'
 
 /** The group `study`; all of it asks the running daemon. Errors: `study-…`, `data-…`, those of `parseStudy`. */
 export function studyCommand(): Command {
@@ -167,6 +168,7 @@ function show(): Command {
         `${report.id}`,
         `proposed by ${report.proposedBy} at ${utc(report.proposedAtMs)}; accepted by ${report.accepted.join(', ') || 'nobody'}; bound by ${report.bound.join(', ') || 'nobody'}`,
         `here: ${report.paused ? 'paused' : phaseWord(report.phase)}, ${report.round} of ${report.rounds} rounds${report.refusal === null ? '' : ` (${report.refusal})`}`,
+        ...privacyLines(report),
         '',
         describeStudy(study),
       ])

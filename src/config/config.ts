@@ -1,7 +1,8 @@
 /** The daemon's config.yaml: strict schema, defaults with their reasons, and the commented file that `init` writes. */
 import * as v from 'valibot'
 import { RETENTION_DEFAULTS, type Retention, retentionSchema, retentionText } from './retention.ts'
-import { type Complaint, choice, flag, list, parseYaml, section, text, whole } from './yaml.ts'
+import { STUDY_BOUNDS } from './studySchema.ts'
+import { type Complaint, choice, flag, list, number, parseYaml, section, text, whole } from './yaml.ts'
 
 /** `config.yaml` as read, defaults filled in; read once, at start. */
 export interface Config {
@@ -19,6 +20,8 @@ export interface Config {
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' }
   /** What the updates kept for `log verify --replay` may take on the disk, in millions of bytes; 0 keeps none. */
   readonly replay: { readonly keepMegabytes: number }
+  /** The hospital's own bound on ε in each private study; null: the study's alone. The stricter one counts. */
+  readonly privacy: { readonly epsilonMax: number | null }
   readonly retention: Retention
 }
 
@@ -33,6 +36,7 @@ export const CONFIG_DEFAULTS: Omit<Config, 'name'> = {
   learner: { backend: 'auto' },
   log: { level: 'info' },
   replay: { keepMegabytes: 256 },
+  privacy: { epsilonMax: null },
   retention: RETENTION_DEFAULTS,
 }
 
@@ -58,6 +62,15 @@ const configSchema = section({
     section({ keepMegabytes: v.optional(whole(0, KEEP_MEGABYTES_MAX), CONFIG_DEFAULTS.replay.keepMegabytes) }),
     {},
   ),
+  privacy: v.optional(
+    section({
+      epsilonMax: v.optional(
+        v.nullable(number(STUDY_BOUNDS.epsilonMin, STUDY_BOUNDS.epsilonMax)),
+        CONFIG_DEFAULTS.privacy.epsilonMax,
+      ),
+    }),
+    {},
+  ),
   retention: v.optional(retentionSchema, {}),
 })
 
@@ -72,7 +85,7 @@ export function defaultConfigText(
 ): string {
   const listen =
     given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
-  const { announce, bootstrap, mdns, learner, log, replay, retention } = { ...CONFIG_DEFAULTS, ...given }
+  const { announce, bootstrap, mdns, learner, log, replay, privacy, retention } = { ...CONFIG_DEFAULTS, ...given }
   return `# Settings of this Consilium node. Restart the daemon after a change. Unknown keys are refused.
 
 # The name on this node's member card, by which the other members know it. Ledger entries carry its key, never this name.
@@ -104,6 +117,10 @@ replay:
   # Updates of all members are kept in inputs/, so that "consilium log verify --replay" can recompute their merges. The oldest go
   # first. ${CONFIG_DEFAULTS.replay.keepMegabytes} MB are four days of ten members who train small models once a minute, 4 kB an update; 0 keeps none.
   keepMegabytes: ${replay.keepMegabytes}
+
+privacy:
+  # This hospital's own bound on epsilon in each private study. A study has one too, and the stricter one counts; null leaves it to the study.
+  epsilonMax: ${privacy.epsilonMax}
 ${retentionText(retention)}`
 }
 

@@ -1,6 +1,6 @@
 /** A study in words: what a person reads before accepting it. */
 import { cellPeriodMs } from './cells.ts'
-import { designColumns, type Feature, type Study, sharedParameters } from './study.ts'
+import { designColumns, type Feature, type Study, type StudyPrivacy, sharedParameters } from './study.ts'
 
 /** Several lines, ending without a newline: purpose, model, label, every feature with unit and range, hyper-parameters. */
 export function describeStudy(study: Study): string {
@@ -16,10 +16,32 @@ export function describeStudy(study: Study): string {
     `rounds      ${rounds.count}, at least ${rounds.periodSeconds} s apart; scaling frozen after ${statistics.deadlineSeconds} s`,
     `cells       ${describeCells(study)}`,
     `held out    ${round(study.testShare * 100)} % of each hospital's rows; ${round(study.validationShare * 100)} % of the others validate; minimum cohort ${study.minimumCohort}`,
+    ...describePrivacy(study.privacy),
     `features    ${study.features.length}`,
     ...study.features.map((feature) => `  ${feature.name.padEnd(width)}  ${describeFeature(feature)}`),
   ].join('\n')
 }
+
+/** What a private study promises, and what it does not. */
+export function describePrivacy(privacy: StudyPrivacy | null): string[] {
+  if (privacy === null) return ['privacy     none: updates carry no noise']
+  const { noiseMultiplier, clipNorm, epsilonMax, delta } = privacy
+  const failure = delta === 'auto' ? 'rows^−1.1' : `${delta}`
+  return [
+    `privacy     differentially private updates (DP-SGD): noise ${noiseMultiplier} × clipping norm ${clipNorm}; training stops before ε ${epsilonMax} at δ ${failure}, at each hospital by itself`,
+    `            one row of a training table is protected. Not covered by ε: ${NOT_COVERED.join('; ')}`,
+  ]
+}
+
+/** What leaves a hospital in a private study beside updates, as people are told. */
+export const NOT_COVERED: readonly string[] = [
+  'counts, sums and sums of squares of features, told once',
+  'numbers of rows',
+  'measures on held-out patients after each round, from the minimum cohort up',
+  'which updates are merged, where validation patients decide it',
+  'the result of an audit',
+  'other studies on the same table, whose ε adds up',
+]
 
 const WEIGHTING: Record<Study['merge']['weighting'], string> = {
   sqrt: 'by the square root of examples',

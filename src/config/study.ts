@@ -33,6 +33,18 @@ export interface CategoryFeature {
 
 export type Feature = NumberFeature | CategoryFeature
 
+/** Differential privacy of what leaves a hospital as updates: DP-SGD, accounted at each hospital for itself. */
+export interface StudyPrivacy {
+  /** σ: the noise's deviation over `clipNorm`. */
+  readonly noiseMultiplier: number
+  /** The longest gradient that one patient's row may give. */
+  readonly clipNorm: number
+  /** A hospital whose next round would spend more trains no further. */
+  readonly epsilonMax: number
+  /** `auto`: rows^−1.1, each hospital's own. */
+  readonly delta: number | 'auto'
+}
+
 /** One model trained together, as all members accepted it. Same shapes as the learner's ModelSpec and TrainingSpec. */
 export interface Study {
   readonly name: string
@@ -63,6 +75,8 @@ export interface Study {
   /** Of the rows that are not held out, for choices made at the hospital itself; where it would be too few, the training rows serve. */
   readonly validationShare: number
   readonly minimumCohort: number
+  /** Null: updates carry no noise. */
+  readonly privacy: StudyPrivacy | null
 }
 
 const FORMAT = 2 // first item of the document: a later format is refused by name instead of being misread
@@ -148,7 +162,13 @@ function refused(code: string, message: string): ConsiliumError {
 
 /** Rules between fields, the first broken one; the size comes last, since the document of a wrong study means nothing. */
 function complaintOf(study: Study): Complaint | null {
-  return namesComplaint(study) ?? rangesComplaint(study) ?? cellsComplaint(study) ?? sizeComplaint(study)
+  return (
+    namesComplaint(study) ??
+    rangesComplaint(study) ??
+    cellsComplaint(study) ??
+    privacyComplaint(study) ??
+    sizeComplaint(study)
+  )
 }
 
 /** Cells with these texts are missing values, so that no level or label may be called so. */
@@ -193,6 +213,13 @@ function rangesComplaint({ features }: Study): Complaint | null {
     }
   }
   return null
+}
+
+/** A δ of one in the smallest cohort, or more, may give each of its patients away now and then, and keep its word. */
+function privacyComplaint({ privacy, minimumCohort }: Study): Complaint | null {
+  if (privacy === null || privacy.delta === 'auto' || privacy.delta * minimumCohort < 1) return null
+  const message = `${privacy.delta} was given, less than 1 in minimumCohort (${minimumCohort}) is allowed: say auto`
+  return { path: ['privacy', 'delta'], message }
 }
 
 function sizeComplaint(study: Study): Complaint | null {

@@ -32,6 +32,14 @@ export const STUDY_BOUNDS = {
   testShareMax: 0.5, // more would starve training
   validationShareMax: 0.3, // more would starve training
   minimumCohortMin: 5, // a sum over fewer patients says much of each; health statistics suppress smaller counts
+  noiseMultiplierMin: 0.5, // below it a single step spends more than ε 10 at a small hospital
+  noiseMultiplierMax: 1_000, // nothing is learnt through more
+  clipNormMin: 1e-4, // below it steps are too small to matter
+  clipNormMax: 1_000, // longer gradients diverge on standardised inputs
+  epsilonMin: 0.01, // less allows no round that anybody could learn from
+  epsilonMax: 50, // beyond it the guarantee says nothing: odds of e^50
+  deltaMin: 1e-10, // the accountant's arithmetic reaches so far (learn/privacy/pld.ts)
+  deltaMax: 0.01, // one in a hundred patients may not be protected: more is no protection
   minimumCohortMax: 100_000, // larger than most hospitals' tables
 } as const
 
@@ -52,6 +60,8 @@ export const STUDY_DEFAULTS = {
   cellSize: 32, // with a fifth attackers of 118, one cell in 1,500 has more than 12 of them
   testShare: 0.25, // a quarter held out: small clinics still train on most of their patients
   validationShare: 0.1, // where that is a minimum cohort at least: smaller hospitals need every row to train on
+  clipNorm: 1, // about the length of a row's gradient when training on standardised columns has begun
+  delta: 'auto', // hospitals differ in size by a hundred, and so do chances that are small for them
   minimumCohort: 10, // the usual floor below which counts are suppressed in health statistics
 } as const
 
@@ -133,6 +143,23 @@ export const STUDY_SCHEMAS = {
   testShare: v.optional(number(B.testShareMin, B.testShareMax), D.testShare),
   validationShare: v.optional(number(0, B.validationShareMax), D.validationShare),
   minimumCohort: v.optional(whole(B.minimumCohortMin, B.minimumCohortMax), D.minimumCohort),
+  privacy: v.optional(
+    v.nullable(
+      section({
+        noiseMultiplier: number(B.noiseMultiplierMin, B.noiseMultiplierMax),
+        clipNorm: v.optional(number(B.clipNormMin, B.clipNormMax), D.clipNorm),
+        epsilonMax: number(B.epsilonMin, B.epsilonMax),
+        delta: v.optional(
+          v.union(
+            [v.literal('auto'), number(B.deltaMin, B.deltaMax)],
+            (issue) => `${given(issue.input)}, auto or a number from ${B.deltaMin} to ${B.deltaMax} is allowed`,
+          ),
+          D.delta,
+        ),
+      }),
+    ),
+    null,
+  ),
 }
 
 export const studySchema = section({
@@ -161,4 +188,5 @@ export const studySchema = section({
   testShare: STUDY_SCHEMAS.testShare,
   validationShare: STUDY_SCHEMAS.validationShare,
   minimumCohort: STUDY_SCHEMAS.minimumCohort,
+  privacy: STUDY_SCHEMAS.privacy,
 })

@@ -1,6 +1,7 @@
 /** What the control API answers: the shapes that the CLI, the demo and the dashboard read. */
 
 import type { Metrics } from '../core/metrics.ts'
+import type { PrivacyClaim } from '../core/privacy.ts'
 import type { DatasetSummary } from '../data/summary.ts'
 import type { BundleFilter } from '../ledger/bundle.ts'
 import type { PeerStatus, TransportStats } from '../net/transport.ts'
@@ -65,6 +66,9 @@ export interface StudyReport {
   readonly failure: string | null
   /** On this hospital's own held-out patients, after the newest merge. */
   readonly metrics: Metrics | null
+  /** Of a private study: what this hospital's training has spent so far, and how many rounds its budget still allows; null before the first. */
+  readonly privacy: PrivacyClaim | null
+  readonly roundsLeft: number | null
   readonly model: string | null
   /** Members whose updates went into the newest merge, with the age of each in rounds. */
   readonly merged: readonly { readonly name: string; readonly ageRounds: number }[]

@@ -171,6 +171,7 @@ export class Daemon {
       studyState: (id) => this.#studyState(id),
       tell: log,
       stored,
+      epsilonMax: home.config.privacy.epsilonMax,
     })
     this.#writer = new LedgerWriter({
       key: home.key.signing,

@@ -156,6 +156,8 @@ function studies(daemon: Daemon): StudyReport[] {
     refusal: run?.refusal ?? null,
     failure: daemon.failure(state.id),
     metrics: run?.metrics ?? null,
+    privacy: run?.privacy ?? null,
+    roundsLeft: run?.roundsLeft ?? null,
     model: run?.model ?? null,
     merged: (run?.inputs ?? []).map(({ author, ageRounds }) => ({ name: daemon.nameOf(author), ageRounds })),
   }))

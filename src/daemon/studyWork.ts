@@ -92,16 +92,26 @@ export interface TrainerMaking {
   readonly studyState: (id: StudyId) => StudyState
   readonly tell: Log
   readonly stored: readonly StoredCheckpoint[]
+  readonly epsilonMax: number | null
 }
 
 /** The trainer of one daemon, with chance for the salts of its private heads. */
-export function makeTrainer({ learner, weights, loadDataset, studyState, tell, stored }: TrainerMaking): Trainer {
+export function makeTrainer({
+  learner,
+  weights,
+  loadDataset,
+  studyState,
+  tell,
+  stored,
+  epsilonMax,
+}: TrainerMaking): Trainer {
   const study = (id: StudyId) => {
     const { study, scaling } = studyState(id)
     invariant(scaling !== null, 'a permit names a study whose scaling is frozen')
     return { study, scaling: scaling.scaling }
   }
-  return new Trainer({ learner, weights, loadDataset, study, headSalt: new Uint8Array(randomBytes(32)), tell }, stored)
+  const headSalt = new Uint8Array(randomBytes(32))
+  return new Trainer({ learner, weights, loadDataset, study, epsilonMax, headSalt, tell }, stored)
 }
 
 /** Faults of a table whose message quotes neither a cell nor a header, which a headerless file fills with a patient's values. */

@@ -4,6 +4,7 @@ import { bytesFloat, floatBytes, taggedMessage, weightsDigest } from '../core/di
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
+import type { PrivacyClaim } from '../core/privacy.ts'
 
 const VERSION = 1
 /** How parameters are written. Codings beyond plain float32 take further numbers. */
@@ -30,6 +31,8 @@ export interface UpdateHeader {
   readonly digest: Digest
   /** Number of shared parameters. */
   readonly parameters: number
+  /** Of a private study: what the author says of its training so far. */
+  readonly privacy?: PrivacyClaim | null
 }
 
 /** A message as decoded; whether digest and signature are right is not known yet. */

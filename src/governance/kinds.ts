@@ -11,6 +11,13 @@ const bytes64 = bytes((length) => length === 64)
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const real = v.pipe(v.number(), v.finite())
 const share = v.pipe(real, v.minValue(0), v.maxValue(1))
+/** What an update says of its privacy: a multiplier of 0 would be no noise. */
+const claim = v.strictObject({
+  epsilon: v.pipe(real, v.minValue(0)),
+  delta: share,
+  sampleRate: share,
+  noiseMultiplier: v.pipe(real, v.gtValue(0)),
+})
 /** A word from a closed vocabulary of ours, never free text. */
 const code = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9.-]{0,63}$/))
 /** A hospital's name, as on its card. */
@@ -62,8 +69,18 @@ export const KINDS = {
     update: bytes32,
     head: bytes32,
     examples: count,
-    loss: real,
+    /** Null in a private study: what training saw there is not told. */
+    loss: v.nullable(real),
     dataset: bytes32,
+    /** Of a private study: what its update's header says. */
+    privacy: v.optional(claim),
+  }),
+  /** What training of this round took: steps of DP-SGD. The budget goes by these. */
+  'privacy.spent': v.strictObject({
+    round: count,
+    steps: count,
+    sampleRate: share,
+    noiseMultiplier: v.pipe(real, v.gtValue(0)),
   }),
   'round.published': v.strictObject({ round: count, update: bytes32 }),
   'round.merged': v.strictObject({

@@ -29,6 +29,8 @@ export interface Request {
   readonly pauseAsked: boolean
   /** Why nothing may be trained on from the model that is held: it descends from one that was withdrawn, or that is not known yet. */
   readonly withdrawn: Refusal | null
+  /** How many rounds the privacy budget still allows, where a round is to be trained in a private study; null elsewhere. */
+  readonly roundsLeft: number | null
 }
 
 /** Evaluates every condition now; a restriction binds as soon as it is known here. */
@@ -38,6 +40,7 @@ export function permit({
   dataset,
   pauseAsked,
   withdrawn,
+  roundsLeft,
 }: Request): { permit: Permit } | { refusal: Refusal } {
   if (study === undefined) return no('study-unknown', 'the study is not known here')
   if (!study.accepted.has(self))
@@ -48,6 +51,11 @@ export function permit({
     return no('study-paused', `the operator paused it: consilium study resume ${study.id.slice(0, 12)}`)
   if (study.scaling === null) return no('scaling-not-frozen', 'the scaling statistics are not frozen yet')
   if (withdrawn !== null) return { refusal: withdrawn }
+  if (roundsLeft === 0)
+    return no(
+      'privacy-budget-spent',
+      'another round would spend more privacy than the study or this hospital allows: it trains no further here, and goes on hearing, passing on and witnessing what the others do',
+    )
   return { permit: { study: study.id, dataset, scaling: study.scaling.digest } as Permit }
 }
 

@@ -6,6 +6,7 @@ import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import { taggedDigest } from '../core/digest.ts'
 import { compareIds, type Digest, type MemberId, type StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
+import { type PrivacySteps, withSteps } from '../core/privacy.ts'
 import {
   cappedStatistics,
   checkStatistics,
@@ -58,6 +59,8 @@ export interface StudyState {
     MemberId,
     { readonly hash: Digest; readonly seq: number; readonly timeMs: number; readonly statistics: FeatureStatistics }
   >
+  /** What private training has taken at each member whose entries of it are read, up to entry `seq`. */
+  readonly spent: Map<MemberId, { readonly seq: number; readonly steps: readonly PrivacySteps[] }>
   /** The best proposal whose contributions are all here. */
   scaling: ScalingProposal | null
 }
@@ -111,7 +114,7 @@ export class Studies {
     const wanted = this.#apply(fact)
     if (wanted === null) return
     const list = this.#waiting.get(wanted) ?? []
-    this.#waiting.set(wanted, COSTLY.has(fact.kind) ? [...list, fact] : replaced(list, fact))
+    this.#waiting.set(wanted, KEPT_ALL.has(fact.kind) ? [...list, fact] : replaced(list, fact))
   }
 
   /** What was wanted is here: the facts that waited for it go on, or wait for the next thing that they lack. */
@@ -141,6 +144,7 @@ export class Studies {
       ended: new Set(),
       paused: new Set(),
       statistics: new Map(),
+      spent: new Map(),
       scaling: null,
     })
     this.#arrived(id)
@@ -155,6 +159,7 @@ export class Studies {
     else if (fact.kind === 'study.ended') state.ended.add(fact.author)
     else if (fact.kind === 'study.paused') state.paused.add(fact.author)
     else if (fact.kind === 'study.resumed') state.paused.delete(fact.author)
+    else if (fact.kind === 'privacy.spent') spend(state, fact)
     else if (fact.kind === 'study.statistics') {
       if (contribute(state, fact)) this.#arrived(`${state.id} ${fact.author}`)
     } else return propose(state, fact)
@@ -170,9 +175,12 @@ const INTERPRETED = new Set([
   'study.ended',
   'study.statistics',
   'study.scaling',
+  'privacy.spent',
 ])
 /** Kinds of which each one is kept and computed with; of the others the newest says it all. */
 const COSTLY = new Set(['study.statistics', 'study.scaling'])
+/** Kinds of which none says what another one has said. */
+const KEPT_ALL = new Set([...COSTLY, 'privacy.spent'])
 const ATTEMPTS_MAX = 8 // of each of these by one member for one study: an honest node makes one at each start before it is frozen
 
 /** `list` with `fact` in the place of an earlier one by the same author that says the same or the opposite. */
@@ -219,6 +227,16 @@ function noteBinding(state: StudyState, fact: Fact): void {
   if (body === null) return
   state.bound.add(fact.author)
   state.commitments.set(fact.author, toHex(body.commitment) as Digest)
+}
+
+/** Each entry once: sums, unlike sets, would count it again. */
+function spend(state: StudyState, fact: Fact): void {
+  const body = readBody('privacy.spent', fact.body)
+  const before = state.spent.get(fact.author)
+  if (body === null || (before !== undefined && before.seq >= fact.seq)) return
+  const { sampleRate, noiseMultiplier, steps } = body
+  const all = withSteps(before?.steps ?? [], { sampleRate, noiseMultiplier, steps })
+  state.spent.set(fact.author, { seq: fact.seq, steps: all })
 }
 
 /** @returns whether these are the first statistics of their author. */

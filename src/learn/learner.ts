@@ -2,6 +2,7 @@
 
 import type { StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { PrivacySpent, PrivacySteps } from '../core/privacy.ts'
 
 export type ModelSpec = { readonly kind: 'logistic' } | { readonly kind: 'mlp'; readonly hidden: readonly number[] }
 
@@ -13,6 +14,21 @@ export interface TrainingSpec {
   /** L2 penalty on weights, not on biases: the loss gets ½·l2·‖w‖². */
   readonly l2: number
   readonly optimiser: 'adam' | 'sgd'
+}
+
+/** How one hospital trains with differential privacy: DP-SGD of all parameters, the private head among them. */
+export interface PrivateTraining {
+  /** σ: the noise's deviation over `clipNorm`. */
+  readonly noiseMultiplier: number
+  /** The longest gradient that one row may give, of all parameters together. */
+  readonly clipNorm: number
+  /** Rounds that would spend more are not trained. */
+  readonly epsilonMax: number
+  readonly delta: number
+  /** What training in this study has taken here so far. */
+  readonly spent: readonly PrivacySteps[]
+  /** Rounds that the study has at most; so far ahead does the budget have to be looked at. */
+  readonly roundsMax: number
 }
 
 /** A prepared table: standardised, one-hot, nothing missing. Row-major. */
@@ -43,6 +59,16 @@ export interface OpenRequest {
   readonly test: DesignMatrix
   /** Rows for choices made at the hospital itself; absent where the training rows serve. */
   readonly validation?: DesignMatrix
+  /** Present where updates have to be differentially private. */
+  readonly privacy?: PrivateTraining
+}
+
+/** What was chosen to train with, and why. */
+export interface Opened {
+  readonly backend: string
+  readonly why: string
+  /** Of a private study: how many rounds its budget still allows. */
+  readonly roundsWithin?: number
 }
 
 /** A part of a study's rows; where there are no validation rows, 'validation' names the training rows. */
@@ -59,8 +85,10 @@ export interface TrainRequest {
   readonly base: Weights
   /** Opaque state of the optimiser from the last round; empty at the first. */
   readonly optimiser: Uint8Array
-  /** Seeds the order of rows; the same request gives the same result on the same backend. */
+  /** Seeds the order of rows; the same request gives the same result on the same backend. Private training has secret chance instead. */
   readonly seed: string
+  /** Of a private study: what was spent before this round. */
+  readonly spent?: readonly PrivacySteps[]
 }
 
 /** What a round gave. The arrays are the caller's to keep; `optimiser` goes into the next request. */
@@ -71,12 +99,13 @@ export interface TrainResult {
   readonly loss: number
   /** Rows seen in one epoch. */
   readonly examples: number
+  /** Of a private study: what this round has spent, and where that leads. */
+  readonly privacy?: PrivacySpent
 }
 
 /** Guarantees. Calls run one after another. The rows given to `open` never leave the learner. `close` ends its thread. */
 export interface Learner {
-  /** The name of the backend that was chosen, and why. */
-  open(request: OpenRequest): Promise<{ readonly backend: string; readonly why: string }>
+  open(request: OpenRequest): Promise<Opened>
   train(request: TrainRequest): Promise<TrainResult>
   /** Evaluates on the held-out rows given to `open`. */
   evaluate(study: StudyId, weights: Weights): Promise<Metrics>

@@ -4,7 +4,9 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { ConsiliumError, type ErrorFacts, exhaustive, invariant, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
-import type { DesignMatrix, OpenRequest, Part, TrainRequest, TrainResult, Weights } from './learner.ts'
+import type { DesignMatrix, Learner, Opened, OpenRequest, Part, TrainRequest, TrainResult, Weights } from './learner.ts'
+import { ByStudy } from './privacy/byStudy.ts'
+import { PrivateLearner } from './privacy/privateLearner.ts'
 import type { BackendChoice } from './tfjsEngine.ts'
 import { TfjsLearner } from './tfjsLearner.ts'
 
@@ -25,7 +27,7 @@ export type Call =
     }
 
 interface Results {
-  readonly open: { readonly backend: string; readonly why: string }
+  readonly open: Opened
   readonly train: TrainResult
   readonly evaluate: Metrics
   readonly logits: Float32Array
@@ -45,7 +47,7 @@ export type Answer =
 
 if (parentPort !== null) {
   const port = parentPort
-  const learner = new TfjsLearner(workerData as WorkerOptions)
+  const learner = new ByStudy(new TfjsLearner(workerData as WorkerOptions), new PrivateLearner())
   port.on('message', async ({ id, call }: Question) => {
     try {
       const result = await answer(learner, call)
@@ -56,7 +58,7 @@ if (parentPort !== null) {
   })
 }
 
-function answer(learner: TfjsLearner, call: Call): Promise<Results[keyof Results]> {
+function answer(learner: Learner, call: Call): Promise<Results[keyof Results]> {
   switch (call.kind) {
     case 'open':
       return learner.open(call.request)

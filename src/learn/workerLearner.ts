@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
-import type { DesignMatrix, Learner, OpenRequest, Part, TrainRequest, TrainResult, Weights } from './learner.ts'
+import type { DesignMatrix, Learner, Opened, OpenRequest, Part, TrainRequest, TrainResult, Weights } from './learner.ts'
 import type { BackendChoice } from './tfjsEngine.ts'
 import type { Answer, Call, Question, Result, WorkerOptions } from './worker.ts'
 
@@ -44,7 +44,7 @@ export class WorkerLearner implements Learner {
     this.#spawn = components.spawn ?? spawnThread
   }
 
-  async open(request: OpenRequest): Promise<{ readonly backend: string; readonly why: string }> {
+  async open(request: OpenRequest): Promise<Opened> {
     const opened = await this.#call({ kind: 'open', request })
     this.#studies.set(request.study, request)
     return opened

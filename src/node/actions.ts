@@ -2,6 +2,7 @@
 import type { Cbor } from '../core/cbor.ts'
 import type { Blame } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { PrivacySteps } from '../core/privacy.ts'
 import type { CellName } from '../gossip/cells.ts'
 import type { MergeInput } from '../gossip/exchange.ts'
 import type { UpdateHeader } from '../gossip/update.ts'
@@ -82,8 +83,20 @@ export type Action =
       readonly listen: readonly (CellName | null)[]
     }
   /** Opens the learner on the bound table with this scaling. */
-  | { readonly type: 'open-study'; readonly permit: Permit; readonly start: 'initial' | 'resume' }
-  | { readonly type: 'train'; readonly permit: Permit; readonly round: number; readonly base: Digest | null }
+  | {
+      readonly type: 'open-study'
+      readonly permit: Permit
+      readonly start: 'initial' | 'resume'
+      /** Of a private study: what training has taken here so far. */
+      readonly spent?: readonly PrivacySteps[]
+    }
+  | {
+      readonly type: 'train'
+      readonly permit: Permit
+      readonly round: number
+      readonly base: Digest | null
+      readonly spent?: readonly PrivacySteps[]
+    }
   | { readonly type: 'publish-update'; readonly permit: Permit; readonly header: UpdateHeader }
   | { readonly type: 'merge'; readonly permit: Permit; readonly round: number; readonly inputs: readonly MergeInput[] }
   | { readonly type: 'evaluate'; readonly permit: Permit; readonly round: number; readonly model: Digest }

@@ -1,6 +1,7 @@
 /** What of a study's progress is written in one batch with the entries that tell of it, so that a restart resumes there. */
 import type { Digest, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { PrivacyClaim } from '../core/privacy.ts'
 
 /** `trained`: U_r is recorded, not yet merged. `merged`: round r is complete and `shared` is the base of the next. */
 export interface Checkpoint {
@@ -16,6 +17,8 @@ export interface Checkpoint {
   readonly shared: Digest
   readonly head: Digest
   readonly examples: number
+  /** Of a private study: what the own update says. */
+  readonly privacy?: PrivacyClaim
   /** What the last merged model measured here, for people to see; null before the first. */
   readonly metrics: Metrics | null
 }

@@ -1,6 +1,7 @@
 /** Everything that can happen to a node, as plain data: what a shell feeds to the machine, and what `--record` writes. */
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { PrivacySpent } from '../core/privacy.ts'
 import type { FeatureStatistics } from '../core/statistics.ts'
 import type { CellName } from '../gossip/cells.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
@@ -156,6 +157,8 @@ export type NodeEvent =
       readonly scaling: Digest
       readonly base: Digest
       readonly parameters: number
+      /** Of a private study: how many rounds the budget still allows. */
+      readonly roundsWithin?: number
     }
   | {
       readonly type: 'trained'
@@ -165,6 +168,8 @@ export type NodeEvent =
       readonly head: Digest
       readonly examples: number
       readonly loss: number
+      /** Of a private study: what the round has spent, and where that leads. */
+      readonly privacy?: PrivacySpent
     }
   | {
       readonly type: 'merged'

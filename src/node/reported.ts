@@ -12,9 +12,9 @@ type Reported = Extract<
 export function reported(run: StudyRun | undefined, event: Reported): void {
   switch (event.type) {
     case 'opened':
-      return run?.opened(event.scaling, event.base, event.parameters)
+      return run?.opened(event)
     case 'trained':
-      return run?.trained(event.round, event.update, event.head, event.examples, event.loss)
+      return run?.trained(event)
     case 'merged':
       return run?.merged(event.round, event.result, event.coefficients)
     case 'evaluated':

@@ -2,6 +2,7 @@
 import { fromHex } from '../core/bytes.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { PrivacyClaim } from '../core/privacy.ts'
 import type { MergeInput } from '../gossip/exchange.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Draft } from './actions.ts'
@@ -27,16 +28,23 @@ export interface TrainedFacts {
   readonly examples: number
   readonly loss: number
   readonly dataset: Digest
+  /** Null where the study is not private. */
+  readonly privacy: PrivacyClaim | null
 }
 
 /** An update was trained and will be published. */
 export function trainedDrafts(context: Context, id: StudyId, facts: TrainedFacts): Draft[] {
-  const { round, base, update, head, examples, loss, dataset } = facts
+  const { round, base, update, head, examples, dataset, privacy } = facts
   const digests = { base: fromHex(base), update: fromHex(update), head: fromHex(head), dataset: fromHex(dataset) }
   return [
-    context.draft('round.trained', id, { round, examples, loss, ...digests }),
+    context.draft('round.trained', id, { round, examples, ...digests, ...claimOrLoss(facts.loss, privacy) }),
     context.draft('round.published', id, { round, update: fromHex(update) }),
   ]
+}
+
+/** The loss on training patients is of their very rows, and ε does not cover it: a private study keeps it at home. */
+function claimOrLoss(loss: number, privacy: PrivacyClaim | null) {
+  return privacy === null ? { loss } : { loss: null, privacy: { ...privacy } }
 }
 
 /** A merge and how good its result is; `last` where it ends the study. */

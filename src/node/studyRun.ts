@@ -18,11 +18,14 @@ import { type Checkpoint, roundsBehind } from './checkpoint.ts'
 import { Company } from './company.ts'
 import type { Context } from './context.ts'
 import { Descent } from './descent.ts'
-import type { BoundDataset } from './events.ts'
+import type { BoundDataset, NodeEvent } from './events.ts'
 import { expectationOf } from './expectation.ts'
 import { Freezing } from './freezing.ts'
 import { Keeping } from './keeping.ts'
+import { PrivacyBudget } from './privacyBudget.ts'
 import { bindingDrafts, lacksStatistics, mergedDrafts, trainedDrafts } from './roundEntries.ts'
+
+type Of<T extends NodeEvent['type']> = Extract<NodeEvent, { type: T }>
 
 /** One per known study. `advance` after every event; what the learner reports of another round or phase is ignored. */
 export class StudyRun {
@@ -50,6 +53,7 @@ export class StudyRun {
   #pauseAsked: boolean | null = null
   readonly #keeping = new Keeping()
   readonly #descent = new Descent()
+  readonly #budget = new PrivacyBudget()
   /** The newest round that went out before a start whose folder did not know of it; −1 where none. */
   #published = -1
 
@@ -143,16 +147,18 @@ export class StudyRun {
     return judgement
   }
 
-  opened(scaling: Digest, base: Digest, parameters: number): void {
+  opened({ scaling, base, parameters, roundsWithin }: Of<'opened'>): void {
     const state = this.#context.studies.get(this.id)
     if (this.#rounds.phase !== 'opening' || scaling !== this.#permit?.scaling || state === undefined) return
     this.#parameters = parameters
+    this.#budget.opened(roundsWithin ?? null)
     this.#keeping.add(base)
     const checkpoint = this.#checkpoint
     const stale = checkpoint === null || checkpoint.round < this.#published
     if (!stale && checkpoint.stage === 'trained' && checkpoint.scaling === scaling && !this.#afresh) {
       const { shared, examples, parents, head } = checkpoint
       this.#head = head
+      this.#budget.recall(checkpoint.privacy ?? null)
       this.#rounds.resume(this.#context.now, checkpoint.base, parents, { update: shared, examples })
       return this.#publishAndMerge()
     }
@@ -161,7 +167,8 @@ export class StudyRun {
     if (this.#rounds.round >= state.study.rounds.count) this.#endUnmerged(scaling, base)
   }
 
-  trained(round: number, update: Digest, head: Digest, examples: number, loss: number): void {
+  trained({ round, update, head, examples, loss, privacy }: Of<'trained'>): void {
+    this.#budget.trained(round, privacy ?? null)
     if (!this.#rounds.isTraining(round)) return
     this.#keeping.add(update)
     const leave = this.#leave(this.#context.studies.get(this.id))
@@ -178,7 +185,13 @@ export class StudyRun {
     this.#context.out.push({
       type: 'record',
       tag: `trained:${this.id}`,
-      drafts: trainedDrafts(this.#context, this.id, { round, base, update, head, examples, loss, dataset }),
+      drafts: [
+        ...this.#budget.drafts(this.#context, this.id),
+        ...trainedDrafts(this.#context, this.id, {
+          ...{ round, base, update, head, examples, loss, dataset },
+          privacy: this.#budget.claim,
+        }),
+      ],
       checkpoint: this.#checkpointOf('trained', scaling, update, head),
     })
   }
@@ -234,6 +247,8 @@ export class StudyRun {
       metrics: this.#metrics,
       model: base,
       inputs: this.#inputs,
+      roundsLeft: this.#budget.roundsLeft,
+      privacy: this.#budget.claim,
       held: exchange.held.map(({ author, round }) => ({ author, round })),
     }
   }
@@ -263,26 +278,35 @@ export class StudyRun {
       type: 'open-study',
       permit: leave,
       start: this.#checkpoint === null || this.#afresh ? 'initial' : 'resume',
+      ...this.#budget.spent(this.#context, state),
     })
   }
 
   #startRound(state: StudyState): void {
-    const leave = this.#leave(state)
+    const leave = this.#leave(state, this.#budget.roundsLeft)
     if (leave === null) return
     if (leave.scaling !== this.#permit?.scaling || leave.dataset !== this.#permit.dataset) return this.#open(state)
     this.#permit = leave
     this.#rounds.start(this.#context.now)
     const { round, base } = this.#rounds
-    this.#context.out.push({ type: 'train', permit: leave, round, base })
+    const spent = this.#budget.spent(this.#context, state)
+    this.#context.out.push({ type: 'train', permit: leave, round, base, ...spent })
   }
 
-  /** The permit, or null with the refusal noted; what is refused is tried again when something changes. */
-  #leave(state: StudyState | undefined): Permit | null {
+  /** The permit, or null with the refusal noted; what is refused is tried again when something changes. `roundsLeft` of who would train. */
+  #leave(state: StudyState | undefined, roundsLeft: number | null = null): Permit | null {
     const { self } = this.#context
     const dataset = this.#dataset?.commitment ?? null
     const base = this.#rounds.base ?? this.#checkpoint?.shared ?? null
     const withdrawn = this.#descent.refusal(this.#context, this.id, base, () => this.#rounds.exchange.held)
-    const decision = permit({ self, study: state, dataset, pauseAsked: this.#pauseAsked === true, withdrawn })
+    const decision = permit({
+      self,
+      study: state,
+      dataset,
+      pauseAsked: this.#pauseAsked === true,
+      withdrawn,
+      roundsLeft,
+    })
     if ('permit' in decision) {
       this.#refusal = null
       return decision.permit
@@ -315,6 +339,7 @@ export class StudyRun {
       parents: [...parents],
       digest: own.update,
       parameters: this.#parameters,
+      ...(this.#budget.claim === null ? {} : { privacy: this.#budget.claim }),
     }
     this.#context.out.push({ type: 'publish-update', permit: this.#permit, header })
     const { inputs } = this.#rounds
@@ -364,6 +389,7 @@ export class StudyRun {
       head,
       examples: own.examples,
       metrics: this.#metrics,
+      ...(this.#budget.claim === null ? {} : { privacy: this.#budget.claim }),
     }
     this.#checkpoint = checkpoint
     return checkpoint

@@ -13,6 +13,7 @@ import { initialWeights } from '../learn/model.ts'
 import type { Action } from '../node/actions.ts'
 import type { Checkpoint } from '../node/checkpoint.ts'
 import type { NodeEvent } from '../node/events.ts'
+import { privateTraining } from './privateTraining.ts'
 import type { StoredCheckpoint } from './storedCheckpoint.ts'
 import type { WeightStore } from './weightStore.ts'
 
@@ -30,6 +31,8 @@ export interface TrainerParts {
   readonly weights: WeightStore
   readonly loadDataset: (study: StudyId) => Promise<Dataset>
   readonly study: (study: StudyId) => { readonly study: Study; readonly scaling: Scaling }
+  /** The hospital's own bound on ε in private studies, or null. */
+  readonly epsilonMax: number | null
   /** Salts the digests of private heads, so that a head of one number cannot be guessed from its digest. */
   readonly headSalt: Uint8Array
   readonly tell: (level: 'info', event: string, facts: Record<string, string | number>) => void
@@ -56,7 +59,7 @@ export class Trainer {
     }
   }
 
-  open({ permit, start }: Of<'open-study'>): Job {
+  open({ permit, start, spent = [] }: Of<'open-study'>): Job {
     const { study, scaling } = this.#parts.study(permit.study)
     const model = modelOf(study)
     return async () => {
@@ -66,8 +69,12 @@ export class Trainer {
       const validating = dataset.validationRows.length > 0
       const validation = validating ? designMatrix(study, dataset, dataset.validationRows, scaling) : undefined
       const parts = validation === undefined ? { train, test } : { train, test, validation }
-      const opened = { study: permit.study, model, training: study.training, ...parts }
-      const { backend, why } = await this.#parts.learner.open(opened)
+      const { epsilonMax } = this.#parts
+      const given = { rows: train.rows, spent, roundsMax: study.rounds.count, epsilonMax }
+      const privacy = study.privacy === null ? {} : { privacy: privateTraining(study.privacy, given) }
+      const opened = { study: permit.study, model, training: study.training, ...parts, ...privacy }
+      const { backend, why, roundsWithin } = await this.#parts.learner.open(opened)
+      invariant((roundsWithin === undefined) === (study.privacy === null), 'a private study has a private learner')
       const first = initialWeights(model, train.columns, permit.study)
       const stored = start === 'resume' ? this.#stored.get(permit.study) : undefined
       if (stored === undefined) this.#private.set(permit.study, { head: first.head, optimiser: new Uint8Array(0) })
@@ -79,24 +86,28 @@ export class Trainer {
         columns: train.columns,
       }
       this.#parts.tell('info', 'study-opened', { study: permit.study, backend, why, ...rows })
-      return { type: 'opened', study: permit.study, scaling: permit.scaling, base, parameters: first.shared.length }
+      const { study: id, scaling: digest } = permit
+      const event = { type: 'opened', study: id, scaling: digest, base, parameters: first.shared.length } as const
+      return roundsWithin === undefined ? event : { ...event, roundsWithin }
     }
   }
 
-  train({ permit, round, base }: Of<'train'>): Job {
+  train({ permit, round, base, spent }: Of<'train'>): Job {
     invariant(base !== null, 'an opened study has a base')
     const { study } = permit
     const { head, optimiser } = this.#privateOf(study)
     const shared = this.#parts.weights.get(study, base)
     const seed = `${study}/${permit.dataset}/${round}`
     return async () => {
-      const trained = await this.#parts.learner.train({ study, base: { shared, head }, optimiser, seed })
-      const { weights, examples, loss } = trained
+      const asked = { study, base: { shared, head }, optimiser, seed, ...(spent === undefined ? {} : { spent }) }
+      const trained = await this.#parts.learner.train(asked)
+      const { weights, examples, loss, privacy } = trained
       checkTrained(weights.shared, loss)
       this.#private.set(study, { head: weights.head, optimiser: trained.optimiser })
       const update = this.#parts.weights.put(study, weights.shared)
       const headDigest = taggedDigest('head', this.#parts.headSalt, floatBytes(weights.head))
-      return { type: 'trained', study, round, update, head: headDigest, examples, loss }
+      const event = { type: 'trained', study, round, update, head: headDigest, examples, loss } as const
+      return privacy === undefined ? event : { ...event, privacy }
     }
   }
 

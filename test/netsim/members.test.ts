@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '07c2197a45ff591a1cba6d4c60d6f351b33d9529f65c2c626e1282d747f70c5a', {}],
+  ['over links', '6b6f53c872ad85bd7ae5a55c92bb4a0d5ae40d7e310d6ddd06c9e5a12a8d6be4', {}],
   [
     'over gossipsub, under losses',
-    'a4e225a3d9d1fd7018460fa98210b1b30fdb1ff55e2d9205d0ce93fcdaf4319e',
+    '46c8aaae276f398c75d5259facd1c2a9bf54823d114cd9fbf6f59945fcf57768',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    '3abe1264744ef255acfc51ce366a99e9d2685ec8ab16509e276321de1ebafc0a',
+    'cc952dc9e1dcddcc511093e6812c2417e1b2853f0265c64abd66219f2d6aee8c',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    '39372201da7f1b80a20406234cb4c1c418f68095cb4f0441846eb3de681f3653',
+    '907e50b32ea3def632c66d1811b92e395e5a42c9a6a99a6a9909d11b7fd37aae',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]

@@ -83,7 +83,7 @@ export class KernelFleet extends SlotFleet implements Fleet {
   /** A pointer: the logits of the largest test set. */
   readonly #logits: number
 
-  private constructor(spec: FleetSpec, kernels: Kernels, plan: Plan) {
+  protected constructor(spec: FleetSpec, kernels: Kernels, plan: Plan) {
     super(kernels, { shared: plan.shared, head: 1 }, spec.privateHeads)
     const { nodes } = spec
     this.#spec = spec
