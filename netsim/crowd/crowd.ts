@@ -7,14 +7,17 @@ import { taggedDigest } from '../../src/core/digest.ts'
 import { invariant } from '../../src/core/errors.ts'
 import type { Digest } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import type { Expectation, Offer } from '../../src/gossip/exchange.ts'
+import type { Expectation, MergeInput, Offer } from '../../src/gossip/exchange.ts'
 import { Rounds } from '../../src/gossip/rounds.ts'
 import { TRAINING_DIVERGED, type UpdateFacts, updateBytes } from '../../src/gossip/update.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
-import { coefficientsInto, type MergeRule } from '../../src/learn/merge/rule.ts'
+import { PLAIN } from '../../src/learn/merge/arithmetic.ts'
+import type { MergeRule } from '../../src/learn/merge/rule.ts'
+import { coefficientsInto } from '../../src/learn/merge/weighting.ts'
 import type { Clock } from '../clock.ts'
 import type { FastTrace } from './fastTrace.ts'
 import { Inboxes } from './inboxes.ts'
+import { Merger } from './merger.ts'
 
 export const SOUND: UpdateFacts = { finite: true, rms: 1, digestMatches: true, signatureValid: true }
 const SCALING = '00'.repeat(32) as Digest
@@ -52,6 +55,8 @@ export interface CrowdParts {
   readonly fleet: Fleet
   readonly rounds: { readonly count: number; readonly periodMs: number }
   readonly merge: MergeRule & { readonly ageRoundsMax: number }
+  /** Whether the output bias is merged like all other weights. */
+  readonly sharedHeads: boolean
   readonly heldMax: number
   /** How long one local update takes, whole milliseconds; asked anew for each. */
   readonly trainMs: (node: number) => number
@@ -102,7 +107,7 @@ export class Crowd {
   readonly #rounds: (Rounds<number, Slot> | null)[]
   /**
    * Of each node: starts and stops, so that what was planned before a stop does not happen after it; merges; those of them that had an
-   * update of somebody else; and nothing. Side by side, for they are used together.
+   * update of somebody else; and how often others set its updates aside. Side by side, for they are used together.
    */
   readonly #tallies: Int32Array
   readonly #spare: Update[] = []
@@ -112,6 +117,7 @@ export class Crowd {
   readonly #states: Uint8Array
   readonly #inboxes: Inboxes
   readonly #first: Slot
+  readonly #merger: Merger
   #copies = 0
   readonly #flying: (Update | undefined)[] = []
   readonly #freeNumbers: number[] = []
@@ -132,6 +138,7 @@ export class Crowd {
     this.#tallies = new Int32Array(4 * nodes)
     this.#states = new Uint8Array(nodes)
     this.#inboxes = new Inboxes(nodes)
+    this.#merger = new Merger({ fleet, rule: parts.merge, sharedHeads: parts.sharedHeads, arithmetic: PLAIN })
     this.#first = fleet.initial(taggedDigest('seed', utf8('netsim')))
     this.#trainedKind = clock.handler((node, start) => this.#trained(node, start))
     this.#arriveKind = clock.handler((to, number) => this.#arrive(to, number))
@@ -155,6 +162,11 @@ export class Crowd {
   /** Merges of `node` that had somebody else's update. */
   togetherOf(node: number): number {
     return this.#tallies[4 * node + 2] as number
+  }
+
+  /** How often the merges of others set an update of `node` aside. */
+  asideOf(node: number): number {
+    return this.#tallies[4 * node + 3] as number
   }
 
   roundsOf(node: number): Rounds<number, Slot> | null {
@@ -285,14 +297,17 @@ export class Crowd {
     this.#publish(node, rounds, slot, parents.length)
     const { inputs } = rounds
     const count = inputs.length
+    let own = 0
     for (let i = 0; i < count; i++) {
       const { digest, ageRounds } = inputs[i] as (typeof inputs)[number]
       this.#slots[i] = digest
+      if (digest === slot) own = i
       this.counts.ageRounds += ageRounds
     }
     coefficientsInto(this.#shares, inputs, merge)
     const result = fleet.take()
-    fleet.merge(result, slot, this.#slots, this.#shares, count)
+    const aside = this.#merger.merge(result, this.#slots, this.#shares, count, own)
+    for (const i of aside) this.#setAside(inputs[i] as MergeInput<number, Slot>)
     this.counts.merges++
     this.#tallies[4 * node + 1] = (this.#tallies[4 * node + 1] as number) + 1
     if (count > 1) this.#tallies[4 * node + 2] = (this.#tallies[4 * node + 2] as number) + 1
@@ -314,6 +329,10 @@ export class Crowd {
       this.counts.ended++
       this.#states[node] = HEARS_AT_ONCE
     } else this.#plan(node, start, rounds.dueMs(study.periodMs) - clock.elapsedMs)
+  }
+
+  #setAside({ author }: MergeInput<number, Slot>): void {
+    this.#tallies[4 * author + 3] = (this.#tallies[4 * author + 3] as number) + 1
   }
 
   #publish(node: number, rounds: Rounds<number, Slot>, trained: Slot, parents: number): void {

@@ -4,8 +4,15 @@ import type { Entry } from '../ledger/entry.ts'
 import { isKind, KINDS, type Kind, readBody } from './kinds.ts'
 import type { Fact } from './studies.ts'
 
-/** Of other members nothing is read of these; its own tell a node whom it has seen, in which slots it votes, whose log is frozen, and which alarms it has recorded. */
-const OWN_ONLY: ReadonlySet<string> = new Set<Kind>(['member.seen', 'epoch.voting', 'alarm.fork', 'alarm.witness'])
+/** Of other members nothing is read of these; its own tell a node whom it has seen, in which slots it votes, whose log is frozen, which alarms it has recorded, and whom its operator excluded. */
+const OWN_ONLY: ReadonlySet<string> = new Set<Kind>([
+  'member.seen',
+  'epoch.voting',
+  'alarm.fork',
+  'alarm.witness',
+  'study.excluded',
+  'study.readmitted',
+])
 const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'member.rejected',
   'stranger.rejected',
@@ -15,6 +22,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'round.published',
   'round.merged',
   'round.evaluated',
+  'alarm.outlier',
   'operator.pruned',
   'operator.scrubbed',
 ])

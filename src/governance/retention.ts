@@ -36,6 +36,9 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'round.published': 'training',
   'round.merged': 'training',
   'round.evaluated': 'training',
+  'study.excluded': 'decides', // at its author: whose updates it merges
+  'study.readmitted': 'decides',
+  'alarm.outlier': 'training',
   'alarm.fork': 'decides',
   'alarm.witness': 'decides', // at its author: what evidence was recorded already
   'operator.pruned': 'keeping',

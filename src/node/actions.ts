@@ -73,7 +73,14 @@ export type Action =
   | { readonly type: 'open-study'; readonly permit: Permit; readonly start: 'initial' | 'resume' }
   | { readonly type: 'train'; readonly permit: Permit; readonly round: number; readonly base: Digest | null }
   | { readonly type: 'publish-update'; readonly permit: Permit; readonly header: UpdateHeader }
-  | { readonly type: 'merge'; readonly permit: Permit; readonly round: number; readonly inputs: readonly MergeInput[] }
+  | {
+      readonly type: 'merge'
+      readonly permit: Permit
+      readonly round: number
+      readonly own: MemberId
+      readonly base: Digest
+      readonly inputs: readonly MergeInput[]
+    }
   | { readonly type: 'evaluate'; readonly permit: Permit; readonly round: number; readonly model: Digest }
   /** Weights that nothing refers to any more. */
   | { readonly type: 'forget'; readonly study: StudyId; readonly digests: readonly Digest[] }
