@@ -1,6 +1,5 @@
 /** What must hold in every crowd: checked while it runs, by other code than what is checked. */
 
-import type { MemberId } from '../../src/core/ids.ts'
 import type { Rounds } from '../../src/gossip/rounds.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import type { MergeRule } from '../../src/learn/merge/rule.ts'
@@ -8,14 +7,11 @@ import { mergeUpdates } from '../../src/learn/merge/rule.ts'
 import { Check } from '../checkers/check.ts'
 import type { Clock } from '../clock.ts'
 import type { Crowd, Slot, Update } from './crowd.ts'
-import { travelling } from './merger.ts'
+import { authorOf, travelling } from './merger.ts'
 
 // primes, so that every node and every round has its turn; a recomputation costs some fifty merges
 const MERGES_EVERY = { few: 61, many: 1_009 } as const
 const MANY_NODES = 10_000
-
-/** The author of a number, as the merge rule sorts it: in the order of numbers. */
-const authorOf = (node: number): MemberId => String(node).padStart(9, '0') as MemberId
 
 export class CrowdChecks {
   readonly merges: Check

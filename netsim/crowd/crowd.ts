@@ -7,13 +7,11 @@ import { taggedDigest } from '../../src/core/digest.ts'
 import { invariant } from '../../src/core/errors.ts'
 import type { Digest } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import type { Expectation, MergeInput, Offer } from '../../src/gossip/exchange.ts'
+import type { Expectation, Offer } from '../../src/gossip/exchange.ts'
 import { Rounds } from '../../src/gossip/rounds.ts'
 import { TRAINING_DIVERGED, type UpdateFacts, updateBytes } from '../../src/gossip/update.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
-import { PLAIN } from '../../src/learn/merge/arithmetic.ts'
 import type { MergeRule } from '../../src/learn/merge/rule.ts'
-import { coefficientsInto } from '../../src/learn/merge/weighting.ts'
 import type { Clock } from '../clock.ts'
 import type { FastTrace } from './fastTrace.ts'
 import { Inboxes } from './inboxes.ts'
@@ -54,7 +52,7 @@ export interface CrowdParts {
   readonly nodes: number
   readonly fleet: Fleet
   readonly rounds: { readonly count: number; readonly periodMs: number }
-  readonly merge: MergeRule & { readonly ageRoundsMax: number }
+  readonly merge: MergeRule & { readonly ageRoundsMax: number; readonly vetoNats: number | null }
   /** Whether the output bias is merged like all other weights. */
   readonly sharedHeads: boolean
   readonly heldMax: number
@@ -107,7 +105,7 @@ export class Crowd {
   readonly #rounds: (Rounds<number, Slot> | null)[]
   /**
    * Of each node: starts and stops, so that what was planned before a stop does not happen after it; merges; those of them that had an
-   * update of somebody else; and how often others set its updates aside. Side by side, for they are used together.
+   * update of somebody else; and nothing. Side by side, for they are used together.
    */
   readonly #tallies: Int32Array
   readonly #spare: Update[] = []
@@ -138,7 +136,12 @@ export class Crowd {
     this.#tallies = new Int32Array(4 * nodes)
     this.#states = new Uint8Array(nodes)
     this.#inboxes = new Inboxes(nodes)
-    this.#merger = new Merger({ fleet, rule: parts.merge, sharedHeads: parts.sharedHeads, arithmetic: PLAIN })
+    this.#merger = new Merger({
+      fleet,
+      rule: parts.merge,
+      sharedHeads: parts.sharedHeads,
+      arithmetic: mergeArithmetic(),
+    })
     this.#first = fleet.initial(taggedDigest('seed', utf8('netsim')))
     this.#trainedKind = clock.handler((node, start) => this.#trained(node, start))
     this.#arriveKind = clock.handler((to, number) => this.#arrive(to, number))
@@ -164,9 +167,9 @@ export class Crowd {
     return this.#tallies[4 * node + 2] as number
   }
 
-  /** How often the merges of others set an update of `node` aside. */
-  asideOf(node: number): number {
-    return this.#tallies[4 * node + 3] as number
+  /** Merges of others that knew of an update of `node`, and how many of them set it aside; counted where a rule or a veto can. */
+  asideOf(node: number): { readonly known: number; readonly aside: number } {
+    return this.#merger.asideOf(node)
   }
 
   roundsOf(node: number): Rounds<number, Slot> | null {
@@ -297,17 +300,13 @@ export class Crowd {
     this.#publish(node, rounds, slot, parents.length)
     const { inputs } = rounds
     const count = inputs.length
-    let own = 0
     for (let i = 0; i < count; i++) {
       const { digest, ageRounds } = inputs[i] as (typeof inputs)[number]
       this.#slots[i] = digest
-      if (digest === slot) own = i
       this.counts.ageRounds += ageRounds
     }
-    coefficientsInto(this.#shares, inputs, merge)
     const result = fleet.take()
-    const aside = this.#merger.merge(result, this.#slots, this.#shares, count, own)
-    for (const i of aside) this.#setAside(inputs[i] as MergeInput<number, Slot>)
+    this.#merger.merge(node, rounds, result, this.#slots, this.#shares)
     this.counts.merges++
     this.#tallies[4 * node + 1] = (this.#tallies[4 * node + 1] as number) + 1
     if (count > 1) this.#tallies[4 * node + 2] = (this.#tallies[4 * node + 2] as number) + 1
@@ -319,7 +318,6 @@ export class Crowd {
     trace.number(this.parts.digestOf(slot))
     trace.word(count)
     trace.number(this.parts.digestOf(result))
-    rounds.mergedInto(round, result)
     onMerge?.(node, rounds, result, this.#shares)
     rounds.evaluated(round, result)
     const { ended } = rounds.complete(study.count)
@@ -329,10 +327,6 @@ export class Crowd {
       this.counts.ended++
       this.#states[node] = HEARS_AT_ONCE
     } else this.#plan(node, start, rounds.dueMs(study.periodMs) - clock.elapsedMs)
-  }
-
-  #setAside({ author }: MergeInput<number, Slot>): void {
-    this.#tallies[4 * author + 3] = (this.#tallies[4 * author + 3] as number) + 1
   }
 
   #publish(node: number, rounds: Rounds<number, Slot>, trained: Slot, parents: number): void {

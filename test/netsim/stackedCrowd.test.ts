@@ -142,7 +142,7 @@ it('a crowd announces every update when its round is planned, so that those of a
     nodes,
     fleet,
     rounds: { count: 6, periodMs: 1_000 },
-    merge: { ...MEAN, ageRoundsMax: 8 },
+    merge: { ...MEAN, ageRoundsMax: 8, vetoNats: null },
     sharedHeads: false,
     heldMax: 10,
     trainMs: (node) => 20 + node,

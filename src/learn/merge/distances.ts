@@ -4,9 +4,10 @@
 export const DISTANCE_BLOCK = 512
 
 /**
- * Squared euclidean distances of all pairs of `models`, n × n row-major, symmetric, zeros on the diagonal. Differences are rounded to
- * float32: where two models are too far apart for it they are infinite. Squares and sums are float64: within a block of 512 coordinates
- * four sums, of the coordinates that are 0, 1, 2 and 3 modulo 4, added as (0 + 2) + (1 + 3); then block after block.
+ * Squared euclidean distances of all pairs of `models`, n × n row-major, symmetric, zeros on the diagonal. Differences,
+ * squares and, within a block of 512 coordinates, four sums (of the coordinates that are 0, 1, 2 and 3 modulo 4) are float32, for a ranking needs
+ * no more than their six digits; the four are added as (0 + 2) + (1 + 3) in float64, then block after block. Models that lie more than 1e19
+ * apart are infinitely far.
  * Cost: O(n² · parameters); the models are read once.
  */
 export function squaredDistances(models: readonly Float32Array[]): Float64Array {
@@ -42,15 +43,15 @@ export function mirror(matrix: Float64Array, n: number): void {
 function blockSum(a: Float32Array, b: Float32Array, from: number, to: number): number {
   let [s0, s1, s2, s3] = [0, 0, 0, 0]
   for (let i = from; i < to; i += 4) {
-    s0 += squareAt(a, b, i)
-    if (i + 1 < to) s1 += squareAt(a, b, i + 1)
-    if (i + 2 < to) s2 += squareAt(a, b, i + 2)
-    if (i + 3 < to) s3 += squareAt(a, b, i + 3)
+    s0 = Math.fround(s0 + squareAt(a, b, i))
+    if (i + 1 < to) s1 = Math.fround(s1 + squareAt(a, b, i + 1))
+    if (i + 2 < to) s2 = Math.fround(s2 + squareAt(a, b, i + 2))
+    if (i + 3 < to) s3 = Math.fround(s3 + squareAt(a, b, i + 3))
   }
   return s0 + s2 + (s1 + s3)
 }
 
 function squareAt(a: Float32Array, b: Float32Array, i: number): number {
   const difference = Math.fround((a[i] as number) - (b[i] as number))
-  return difference * difference
+  return Math.fround(difference * difference)
 }

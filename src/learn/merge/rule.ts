@@ -1,10 +1,11 @@
 /** Merge rules: how the updates that a node holds become one model. Whoever holds the inputs recomputes the output to the byte. */
 import { invariant } from '../../core/errors.ts'
 import { compareIds, type MemberId } from '../../core/ids.ts'
-import { type MergeArithmetic, PLAIN } from './arithmetic.ts'
+import type { MergeArithmetic } from './arithmetic.ts'
 import { centredClipping } from './centredClipping.ts'
 import { clippedMean } from './clippedMean.ts'
 import { geometricMedian } from './geometricMedian.ts'
+import { mergeArithmetic } from './kernelArithmetic.ts'
 import { krum, multiKrum } from './krum.ts'
 import { coordinateMedian } from './median.ts'
 import { type Mixing, nearestMixing, unmixed } from './nearest.ts'
@@ -71,7 +72,7 @@ export function mergeUpdates(
   rule: MergeRule,
   inputs: readonly MergeInput[],
   own: MemberId,
-  arithmetic: MergeArithmetic = PLAIN,
+  arithmetic: MergeArithmetic = mergeArithmetic(),
 ): Merged {
   invariant(inputs.length > 0, 'a merge needs at least one update')
   const sorted = [...inputs].sort((a, b) => compareIds(a.author, b.author))
