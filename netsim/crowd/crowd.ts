@@ -140,7 +140,6 @@ export class Crowd {
       fleet,
       rule: parts.merge,
       sharedHeads: parts.sharedHeads,
-      arithmetic: mergeArithmetic(),
     })
     this.#first = fleet.initial(taggedDigest('seed', utf8('netsim')))
     this.#trainedKind = clock.handler((node, start) => this.#trained(node, start))

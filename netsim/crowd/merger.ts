@@ -2,7 +2,6 @@
 import type { MemberId } from '../../src/core/ids.ts'
 import type { Rounds } from '../../src/gossip/rounds.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
-import { mergeArithmetic } from '../../src/learn/merge/kernelArithmetic.ts'
 import { type MergeInput, type MergeRule, mergeUpdates, resolve } from '../../src/learn/merge/rule.ts'
 import { type Judged, judgedMerge, VETO } from '../../src/learn/merge/veto.ts'
 import { coefficientsInto } from '../../src/learn/merge/weighting.ts'
