@@ -1,6 +1,5 @@
 /** What must hold in every crowd: checked while it runs, by other code than what is checked. */
 
-import type { MemberId } from '../../src/core/ids.ts'
 import type { Rounds } from '../../src/gossip/rounds.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import type { MergeRule } from '../../src/learn/merge/rule.ts'
@@ -8,13 +7,11 @@ import { mergeUpdates } from '../../src/learn/merge/rule.ts'
 import { Check } from '../checkers/check.ts'
 import type { Clock } from '../clock.ts'
 import type { Crowd, Slot, Update } from './crowd.ts'
+import { authorOf, travelling } from './merger.ts'
 
 // primes, so that every node and every round has its turn; a recomputation costs some fifty merges
 const MERGES_EVERY = { few: 61, many: 1_009 } as const
 const MANY_NODES = 10_000
-
-/** The author of a number, as the merge rule sorts it: in the order of numbers. */
-const authorOf = (node: number): MemberId => String(node).padStart(9, '0') as MemberId
 
 export class CrowdChecks {
   readonly merges: Check
@@ -23,11 +20,13 @@ export class CrowdChecks {
   readonly converged: Check
   readonly #fleet: Fleet
   readonly #rule: MergeRule & { readonly ageRoundsMax: number }
+  readonly #sharedHeads: boolean
   readonly #mergesEvery: number
   #seen = 0
   #calm: Uint32Array | null = null
 
-  constructor(clock: Clock, fleet: Fleet, rule: MergeRule & { readonly ageRoundsMax: number }) {
+  constructor(clock: Clock, fleet: Fleet, rule: MergeRule & { readonly ageRoundsMax: number }, sharedHeads: boolean) {
+    this.#sharedHeads = sharedHeads
     this.merges = new Check('a merge equals its recomputation from its inputs', clock)
     this.members = new Check('nothing is accepted from who is no member', clock)
     this.memory = new Check('every model in memory belongs to somebody', clock)
@@ -48,10 +47,10 @@ export class CrowdChecks {
       author: authorOf(author),
       examples,
       ageRounds,
-      weights: this.#fleet.read(digest).shared,
+      weights: travelling(this.#fleet, digest, this.#sharedHeads),
     }))
-    const again = mergeUpdates(this.#rule, inputs).weights
-    const { shared } = this.#fleet.read(result)
+    const again = mergeUpdates(this.#rule, inputs, authorOf(node)).weights
+    const shared = travelling(this.#fleet, result, this.#sharedHeads)
     const at = again.findIndex((value, i) => !Object.is(value, shared[i]))
     this.merges.that(at < 0, node, () => {
       return `round ${rounds.round}: weight ${at} of ${inputs.length} inputs is ${shared[at]}, recomputed ${again[at]}`

@@ -11,10 +11,11 @@ import type { Expectation, Offer } from '../../src/gossip/exchange.ts'
 import { Rounds } from '../../src/gossip/rounds.ts'
 import { TRAINING_DIVERGED, type UpdateFacts, updateBytes } from '../../src/gossip/update.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
-import { coefficientsInto, type MergeRule } from '../../src/learn/merge/rule.ts'
+import type { MergeRule } from '../../src/learn/merge/rule.ts'
 import type { Clock } from '../clock.ts'
 import type { FastTrace } from './fastTrace.ts'
 import { Inboxes } from './inboxes.ts'
+import { Merger } from './merger.ts'
 
 export const SOUND: UpdateFacts = { finite: true, rms: 1, digestMatches: true, signatureValid: true }
 const SCALING = '00'.repeat(32) as Digest
@@ -51,7 +52,9 @@ export interface CrowdParts {
   readonly nodes: number
   readonly fleet: Fleet
   readonly rounds: { readonly count: number; readonly periodMs: number }
-  readonly merge: MergeRule & { readonly ageRoundsMax: number }
+  readonly merge: MergeRule & { readonly ageRoundsMax: number; readonly vetoNats: number | null }
+  /** Whether the output bias is merged like all other weights. */
+  readonly sharedHeads: boolean
   readonly heldMax: number
   /** How long one local update takes, whole milliseconds; asked anew for each. */
   readonly trainMs: (node: number) => number
@@ -112,6 +115,7 @@ export class Crowd {
   readonly #states: Uint8Array
   readonly #inboxes: Inboxes
   readonly #first: Slot
+  readonly #merger: Merger
   #copies = 0
   readonly #flying: (Update | undefined)[] = []
   readonly #freeNumbers: number[] = []
@@ -132,6 +136,11 @@ export class Crowd {
     this.#tallies = new Int32Array(4 * nodes)
     this.#states = new Uint8Array(nodes)
     this.#inboxes = new Inboxes(nodes)
+    this.#merger = new Merger({
+      fleet,
+      rule: parts.merge,
+      sharedHeads: parts.sharedHeads,
+    })
     this.#first = fleet.initial(taggedDigest('seed', utf8('netsim')))
     this.#trainedKind = clock.handler((node, start) => this.#trained(node, start))
     this.#arriveKind = clock.handler((to, number) => this.#arrive(to, number))
@@ -155,6 +164,11 @@ export class Crowd {
   /** Merges of `node` that had somebody else's update. */
   togetherOf(node: number): number {
     return this.#tallies[4 * node + 2] as number
+  }
+
+  /** Merges of others that knew of an update of `node`, and how many of them set it aside; counted where a rule or a veto can. */
+  asideOf(node: number): { readonly known: number; readonly aside: number } {
+    return this.#merger.asideOf(node)
   }
 
   roundsOf(node: number): Rounds<number, Slot> | null {
@@ -290,9 +304,8 @@ export class Crowd {
       this.#slots[i] = digest
       this.counts.ageRounds += ageRounds
     }
-    coefficientsInto(this.#shares, inputs, merge)
     const result = fleet.take()
-    fleet.merge(result, slot, this.#slots, this.#shares, count)
+    this.#merger.merge(node, rounds, result, this.#slots, this.#shares)
     this.counts.merges++
     this.#tallies[4 * node + 1] = (this.#tallies[4 * node + 1] as number) + 1
     if (count > 1) this.#tallies[4 * node + 2] = (this.#tallies[4 * node + 2] as number) + 1
@@ -304,7 +317,6 @@ export class Crowd {
     trace.number(this.parts.digestOf(slot))
     trace.word(count)
     trace.number(this.parts.digestOf(result))
-    rounds.mergedInto(round, result)
     onMerge?.(node, rounds, result, this.#shares)
     rounds.evaluated(round, result)
     const { ended } = rounds.complete(study.count)

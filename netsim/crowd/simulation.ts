@@ -75,7 +75,7 @@ export class CrowdSimulation {
     this.#narrator = Narrator.of(this.#clock, options)
     this.#wires = new Wires(world.topology, world.nat, streamOf(seed, 'network'), network)
     const merge = { ...study.merge }
-    this.#checks = new CrowdChecks(this.#clock, fleet, merge)
+    this.#checks = new CrowdChecks(this.#clock, fleet, merge, scenario.head === 'shared')
     const speeds = streamOf(seed, 'training time')
     this.#crowd = new Crowd({
       clock: this.#clock,
@@ -84,6 +84,7 @@ export class CrowdSimulation {
       fleet,
       rounds: { count: study.rounds.count, periodMs: study.rounds.periodSeconds * 1000 },
       merge,
+      sharedHeads: scenario.head === 'shared',
       heldMax: gossip.heldMax,
       trainMs: (node) => world.speeds.trainMs(node, speeds),
       spread: this.#spread(),

@@ -179,12 +179,15 @@ export class LedgerChecks {
   #merged({ event, node }: Step): void {
     if (event.type !== 'merged' || this.#seen++ % MERGES_EVERY > 0) return
     const shell = this.#simulation.shellOf(node)
-    const merging = this.#merging.get(node) ?? []
+    const left = new Set(event.aside.flatMap(({ author, reason }) => (reason === 'outlying' ? [] : [author])))
+    const merging = (this.#merging.get(node) ?? []).filter(({ author }) => !left.has(author))
     const inputs = merging.map(({ author, examples, ageRounds, digest }) => {
       const weights = shell?.weightsOf(event.study, digest) ?? new Float32Array(0)
       return { author, examples, ageRounds, weights }
     })
-    const again = weightsDigest(mergeUpdates(this.#rule, inputs).weights)
+    const again = weightsDigest(
+      mergeUpdates(this.#rule, inputs, this.#simulation.identities.members[node] as MemberId).weights,
+    )
     this.merges.that(again === event.result, node, () => {
       return `round ${event.round} of ${inputs.length} inputs gave ${event.result.slice(0, 8)}, recomputed ${again.slice(0, 8)}`
     })

@@ -7,6 +7,8 @@ import type { Figure } from './figures.ts'
 
 const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>> = {
   merge: () => import('./merge.ts'),
+  'learning-merge': () => import('./learning/mergeRules.ts'),
+  'learning-attacks': () => import('./learning/attacks.ts'),
   kernels: () => import('./kernels.ts'),
   stacked: () => import('./stacked.ts'),
   daemon: () => import('./daemon.ts'),

@@ -60,7 +60,25 @@ export interface Study {
     readonly optimiser: 'adam' | 'sgd'
   }
   readonly merge: {
-    readonly rule: 'mean'
+    /** `auto`: nearest-neighbour mixing and the trimmed mean from six inputs up, the clipped mean below. */
+    readonly rule:
+      | 'auto'
+      | 'mean'
+      | 'clipped-mean'
+      | 'trimmed-mean'
+      | 'median'
+      | 'geometric-median'
+      | 'krum'
+      | 'multi-krum'
+      | 'centred-clipping'
+    /** Nearest-neighbour mixing before a rule that is named. */
+    readonly nearest: boolean
+    /** How many inputs of a merge may be anything: a share of them below 0.5, or a whole number. */
+    readonly faulty: number
+    /** Of rules that clip, l2; null: the median of the distances to the own update. */
+    readonly clipRadius: number | null
+    /** A merge whose log-loss on the own rows is so much above the own update's is not taken as it is; null: no veto. */
+    readonly vetoNats: number | null
     readonly weighting: 'sqrt' | 'uniform' | 'examples'
     readonly examplesCap: number
     readonly ageRoundsMax: number
@@ -165,6 +183,7 @@ function complaintOf(study: Study): Complaint | null {
   return (
     namesComplaint(study) ??
     rangesComplaint(study) ??
+    mergeComplaint(study) ??
     cellsComplaint(study) ??
     privacyComplaint(study) ??
     sizeComplaint(study)
@@ -199,6 +218,11 @@ function wordsFault(words: readonly string[]): string | null {
   if (twice !== undefined) return `"${twice}" was given twice: each value may be listed once`
   const missing = words.find((word) => MISSING_CELLS.includes(word))
   return missing === undefined ? null : `"${missing}" stands for a missing value in tables: choose another word`
+}
+
+function mergeComplaint({ merge }: Study): Complaint | null {
+  if (merge.rule !== 'auto' || !merge.nearest) return null
+  return { path: ['merge', 'nearest'], message: 'true was given with rule: auto, which mixes by itself: name a rule' }
 }
 
 function rangesComplaint({ features }: Study): Complaint | null {

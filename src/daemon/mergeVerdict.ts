@@ -4,8 +4,9 @@ import { toHex } from '../core/bytes.ts'
 import { weightsDigest } from '../core/digest.ts'
 import { compareIds, type Digest, type MemberId, type StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { readBody } from '../governance/kinds.ts'
-import { coefficients, isRule, type MergeInput, mergeUpdates } from '../learn/merge/rule.ts'
+import { type AsideReason, type Body, readBody } from '../governance/kinds.ts'
+import { isRule, type MergeInput, mergeUpdates, resolve } from '../learn/merge/rule.ts'
+import { coefficients } from '../learn/merge/weighting.ts'
 import type { Entry } from '../ledger/entry.ts'
 
 /** Why a merge cannot be checked although its rule is known and its inputs are here. */
@@ -29,6 +30,18 @@ export interface RecordedMerge {
   readonly rule: string
   readonly inputs: readonly RecordedInput[]
   readonly result: Digest
+  /** Null where the plain mean was taken. */
+  readonly parameters: NonNullable<Body<'round.merged'>['parameters']> | null
+  /** Those set aside, in the order of the entry; the inputs among them are `outlying`. */
+  readonly aside: readonly RecordedAside[]
+}
+
+/** Whom a merge set aside, by its entry. */
+export interface RecordedAside {
+  readonly author: MemberId
+  readonly round: number
+  readonly digest: Digest
+  readonly reason: AsideReason
 }
 
 /** One input as a merge names it: `round` is its author's. */
@@ -67,7 +80,11 @@ export function readMerge({ author, study, body }: Entry): RecordedMerge | Merge
   const inputs = merged.inputs.map(([key, round, digest, coefficient]): RecordedInput => {
     return { author: toHex(key) as MemberId, round, digest: toHex(digest) as Digest, coefficient }
   })
-  return { author, study, round: merged.round, rule: merged.rule, inputs, result: toHex(merged.result) as Digest }
+  const aside = (merged.aside ?? []).map(([key, round, digest, reason]): RecordedAside => {
+    return { author: toHex(key) as MemberId, round, digest: toHex(digest) as Digest, reason }
+  })
+  const { round, rule, parameters = null } = merged
+  return { author, study, round, rule, inputs, result: toHex(merged.result) as Digest, parameters, aside }
 }
 
 /** What is wrong with a merge whatever its inputs hold, or null. */
@@ -75,7 +92,8 @@ export function formFault(merge: RecordedMerge, study: Study | null): MergeVerdi
   const { author, round, rule, inputs } = merge
   if (!isRule(rule)) return { verdict: 'rule-unknown' }
   if (study === null) return notCheckable('study-unknown')
-  if (rule !== study.merge.rule) return differs(`the rule is ${rule}, the study's is ${study.merge.rule}`)
+  const unfit = rulesApart(merge, study.merge)
+  if (unfit !== null) return differs(unfit)
   const sorted = inputs.every(
     (input, i) => i === 0 || compareIds((inputs[i - 1] as RecordedInput).author, input.author) < 0,
   )
@@ -85,6 +103,22 @@ export function formFault(merge: RecordedMerge, study: Study | null): MergeVerdi
   const own = inputs.find((input) => input.author === author)
   if (own === undefined) return differs("the member's own update is not among the inputs")
   if (own.round !== round) return differs(`the own update is of round ${own.round}, the merge of round ${round}`)
+  return null
+}
+
+/** Where the entry names another rule, or other parameters, than the study has for so many inputs; null where none. */
+function rulesApart({ rule, parameters, inputs, author }: RecordedMerge, agreed: Study['merge']): string | null {
+  const due = resolve(agreed, inputs.length)
+  if (rule !== due.rule) return `the rule is ${rule}, the study's is ${due.rule} for ${inputs.length} inputs`
+  if (parameters === null)
+    return due.rule === 'mean' && !due.nearest ? null : `the parameters of ${due.rule} are missing`
+  const { faulty, nearest, centre, radius, ages } = parameters
+  if (faulty !== due.faulty || nearest !== due.nearest)
+    return `${faulty} inputs of ${inputs.length} are assumed faulty${nearest ? ', mixed' : ''}; by the study ${due.faulty}${due.nearest ? ', mixed' : ''}`
+  if (ages.length !== inputs.length) return `${ages.length} ages are told of ${inputs.length} inputs`
+  const own = inputs.find((input) => input.author === author)
+  if ((centre === null) !== (radius === null)) return 'a clip has both a centre and a radius, or neither'
+  if (centre !== null && toHex(centre) !== own?.digest) return 'the clip is not centred on the own update'
   return null
 }
 
@@ -99,12 +133,16 @@ export function recompute(
   if ('verdict' in weighed) return weighed
   const again = (ages: readonly number[]): Comparison => {
     const aged = weighed.map((input, i) => ({ ...input, ageRounds: ages[i] as number }))
-    return compare(merge, mergeUpdates(rule, aged), nameOf)
+    return compare(merge, mergeUpdates(rule, aged, merge.author), nameOf)
   }
   let ages: readonly number[] = inputs.map(({ age }) => age.counted)
   let found = again(ages)
-  const claimed = found.differs === 'coefficient' ? claimedAges(merge, weighed, rule) : null
-  if (claimed?.every((age, i) => age >= 0 && age <= (inputs[i] as KnownInput).age.most)) {
+  const told = merge.parameters?.ages ?? null
+  const claimed = found.differs === 'coefficient' ? (told ?? claimedAges(merge, weighed, rule)) : null
+  if (
+    claimed?.length === inputs.length &&
+    claimed.every((age, i) => age >= 0 && age <= (inputs[i] as KnownInput).age.most)
+  ) {
     const other = again(claimed)
     if (other.differs !== 'coefficient') [ages, found] = [claimed, other]
   }
@@ -141,7 +179,7 @@ interface Comparison {
 }
 
 function compare(
-  { inputs, result }: RecordedMerge,
+  { inputs, result, parameters, aside }: RecordedMerge,
   again: ReturnType<typeof mergeUpdates>,
   nameOf: (member: MemberId) => string,
 ): Comparison {
@@ -152,6 +190,15 @@ function compare(
     return { differs: 'coefficient', text }
   }
   const digest = weightsDigest(again.weights)
+  const radius = parameters?.radius ?? null
+  if (!Object.is(radius, again.applied.radius))
+    return { differs: 'result', text: `the clip radius is ${radius}, recomputed it is ${again.applied.radius}` }
+  const outlying = aside.flatMap(({ author, reason }) => (reason === 'outlying' ? [author] : []))
+  if (outlying.join() !== again.outlying.join()) {
+    const names = (members: readonly MemberId[]): string => members.map(nameOf).join(', ') || 'nobody'
+    const text = `set aside as outlying are ${names(outlying)}, recomputed ${names(again.outlying)}`
+    return { differs: 'result', text }
+  }
   if (digest === result) return { differs: null, text: '' }
   return { differs: 'result', text: `the result is ${short(result)}…, recomputed it is ${short(digest)}…` }
 }
@@ -189,9 +236,10 @@ export class Ages {
   }
 
   /** The ages of the inputs of this merge, in their order; its own update's is 0. */
-  merged({ author: self, study, inputs }: RecordedMerge): AgeRange[] {
+  merged({ author: self, study, inputs, aside }: RecordedMerge): AgeRange[] {
     const state = this.#studies.get(study) ?? { merges: 0, openSince: 0, openStarts: 0 }
-    const ages = inputs.map(({ author, round, digest }): AgeRange => {
+    const left = aside.filter(({ reason }) => reason !== 'outlying') // known as well, and growing old
+    const ages = [...inputs, ...left].map(({ author, round, digest }): AgeRange => {
       if (author === self) return { counted: 0, most: 0 }
       const update = `${round} ${digest}`
       let named = this.#named.get(`${study} ${author}`)
@@ -203,9 +251,9 @@ export class Ages {
       return { counted: state.merges - named.first, most: state.merges - named.earliest + opened }
     })
     const merges = state.merges + 1
-    const full = inputs.length >= LIMITS.updateParentsMax
+    const full = ages.length >= LIMITS.updateParentsMax
     this.#studies.set(study, full ? { ...state, merges } : { merges, openSince: merges, openStarts: this.#starts })
-    return ages
+    return ages.slice(0, inputs.length)
   }
 }
 

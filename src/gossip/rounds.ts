@@ -43,6 +43,7 @@ export interface Completion {
 export const RETRY_MS = 30_000
 
 const NO_INPUTS: readonly never[] = []
+const NOBODY: ReadonlySet<never> = new Set()
 
 /**
  * One per study and node. `R` names weights: their digest, or a simulator's handle. What is reported of another round or phase is ignored
@@ -175,8 +176,10 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
     return { round: this.#round, base, parents: this.#parents, own }
   }
 
-  mergedInto(round: number, result: R): boolean {
+  /** `without`: whose updates were left out after all; they are inputs no more. */
+  mergedInto(round: number, result: R, without: ReadonlySet<A> = NOBODY): boolean {
     if (this.#phase !== 'merging' || round !== this.#round) return false
+    if (without.size > 0) this.#inputs = this.#inputs.filter(({ author }) => !without.has(author))
     this.#merged = result
     this.#phase = 'evaluating'
     return true

@@ -4,14 +4,18 @@ import type { Entry } from '../ledger/entry.ts'
 import { isKind, KINDS, type Kind, readBody } from './kinds.ts'
 import type { Fact } from './studies.ts'
 
-/** Of other members nothing is read of these; its own tell a node whom it has seen, in which slots it votes, whose log is frozen, which alarms it has recorded, and what
- * privacy its training has cost. */
+/**
+ * Of other members nothing is read of these; its own tell a node whom it has seen, in which slots it votes, whose log is frozen, which
+ * alarms it has recorded, whom its operator excluded, and what privacy its training has cost.
+ */
 const OWN_ONLY: ReadonlySet<string> = new Set<Kind>([
   'member.seen',
   'epoch.voting',
   'alarm.fork',
   'alarm.witness',
   'privacy.spent',
+  'study.excluded',
+  'study.readmitted',
 ])
 const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'member.rejected',
@@ -25,6 +29,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'model.exported',
   'model.used',
   'model.explained',
+  'alarm.outlier',
   'operator.pruned',
   'operator.scrubbed',
 ])

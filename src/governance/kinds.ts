@@ -24,6 +24,19 @@ const code = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9.-]{0,63}$/))
 const hospital = v.pipe(v.string(), v.minLength(1), v.maxBytes(NAME_LENGTH_MAX))
 const version = v.pipe(v.string(), v.regex(/^[0-9A-Za-z.+-]{1,32}$/))
 
+/** Why a merge did not take an update, or hardly: what stands in `round.merged` and where people read of it. */
+export const ASIDE_REASONS = [
+  'outlying', // the rule gives it less than half of the part that it would have in the mean
+  'worsens', // on the own rows it is worse than what the round began with, by itself
+  'worsens-together', // it is one of several whose merge is worse on the own rows
+  'excluded', // the operator excluded its author
+] as const
+export type AsideReason = (typeof ASIDE_REASONS)[number]
+
+/** Why an operator excludes a member's updates, or takes them back in. */
+export const EXCLUSION_REASONS = ['outlying', 'data-quality', 'attack-suspected', 'agreed-with-member'] as const
+export const READMISSION_REASONS = ['explained', 'repaired', 'agreed-with-member', 'entered-by-mistake'] as const
+
 /**
  * Bodies hold digests, counts, measures and words of closed vocabularies. Free text appears in `study.proposed` (the study's
  * description, written to be read by all) and as the hospitals' names of `epoch.proposed`. No names of people, no record numbers, no addresses.
@@ -89,6 +102,18 @@ export const KINDS = {
     /** In the order of the merge, own update included: author, the author's round, update digest, coefficient. */
     inputs: v.array(v.strictTuple([bytes32, count, bytes32, share])),
     result: bytes32,
+    /** Of a robust rule, as applied: attackers borne, mixing, what was clipped to around the update of digest `centre`, ages of the inputs. */
+    parameters: v.optional(
+      v.strictObject({
+        faulty: count,
+        nearest: v.boolean(),
+        radius: v.nullable(v.pipe(real, v.minValue(0))),
+        centre: v.nullable(bytes32),
+        ages: v.array(count),
+      }),
+    ),
+    /** Who was set aside: author, the author's round, update digest, reason. Those `outlying` are among the inputs, the others are not. */
+    aside: v.optional(v.array(v.strictTuple([bytes32, count, bytes32, v.picklist(ASIDE_REASONS)]))),
   }),
   /** Measures are null where the held-out patients are fewer than the study's minimum cohort. */
   'round.evaluated': v.strictObject({
@@ -116,6 +141,11 @@ export const KINDS = {
   }),
   /** Which features matter was measured on this hospital's own held-out rows. */
   'model.explained': v.strictObject({ round: count, model: bytes32, rows: count, repeats: count }),
+  /** From here on its author's node merges no update of `member` in this study, or merges them again. */
+  'study.excluded': v.strictObject({ member: bytes32, reason: v.picklist(EXCLUSION_REASONS) }),
+  'study.readmitted': v.strictObject({ member: bytes32, reason: v.picklist(READMISSION_REASONS) }),
+  /** So many merges in a row of its author's node set updates of `member` aside: for a person to look at. */
+  'alarm.outlier': v.strictObject({ member: bytes32, reason: v.picklist(ASIDE_REASONS), merges: count }),
   /** `member` signed conflicting heads of its log, which differ within the first `size` entries. */
   'alarm.fork': v.strictObject({ member: bytes32, size: count }),
   /** `member` cosigned two roots of `size` entries of `author`'s log. */

@@ -42,6 +42,9 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'model.exported': 'training', // kept as long as what the model was made of: a withdrawal lists them
   'model.used': 'training',
   'model.explained': 'training',
+  'study.excluded': 'decides', // at its author: whose updates it merges
+  'study.readmitted': 'decides',
+  'alarm.outlier': 'training',
   'alarm.fork': 'decides',
   'alarm.witness': 'decides', // at its author: what evidence was recorded already
   'operator.pruned': 'keeping',

@@ -65,7 +65,7 @@ export function bootstrapInterval(
 }
 
 /** −log of the probability given to `label`: log(1 + e^−|z|) + max(z, 0) − z·label, which overflows for no z. */
-function logLossOf(logit: number, label: number): number {
+export function logLossOf(logit: number, label: number): number {
   return Math.log1p(Math.exp(-Math.abs(logit))) + Math.max(logit, 0) - logit * label
 }
 

@@ -98,7 +98,14 @@ export type Action =
       readonly spent?: readonly PrivacySteps[]
     }
   | { readonly type: 'publish-update'; readonly permit: Permit; readonly header: UpdateHeader }
-  | { readonly type: 'merge'; readonly permit: Permit; readonly round: number; readonly inputs: readonly MergeInput[] }
+  | {
+      readonly type: 'merge'
+      readonly permit: Permit
+      readonly round: number
+      readonly own: MemberId
+      readonly base: Digest
+      readonly inputs: readonly MergeInput[]
+    }
   | { readonly type: 'evaluate'; readonly permit: Permit; readonly round: number; readonly model: Digest }
   /** Look up in the logs that are stored here which of `subjects` descend from which of `models`; report `traced`. */
   | {

@@ -5,6 +5,7 @@ import { LIMITS } from '../core/limits.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Context } from './context.ts'
 import type { NodeEvent } from './events.ts'
+import { exclusionDraft, exclusionRefusal } from './exclusion.ts'
 import type { StudyRun } from './studyRun.ts'
 
 /** The commands about studies. */
@@ -31,6 +32,10 @@ export function carryOutStudy(
       context.record('paused', [context.draft(event.paused ? 'study.paused' : 'study.resumed', id, {})])
   } else if (event.type === 'study-withdraw') {
     withdraw(event, context)
+  } else if (event.type === 'study-exclude' && state !== undefined) {
+    const refusal = exclusionRefusal(event, state, context, run(id).isExcluded(event.member))
+    if (refusal !== null) return refusal
+    context.record('exclusion', [exclusionDraft(event, context)])
   } else if (event.type === 'study-add') {
     const drafts = state === undefined ? [context.draft('study.proposed', id, { document: event.document })] : []
     const accept = state?.accepted.has(context.self) ? [] : [context.draft('study.accepted', id, {})]

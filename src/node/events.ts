@@ -13,6 +13,7 @@ import type { Made } from '../governance/withdrawals.ts'
 import type { RollCall } from '../ledger/membership.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { FenceNeeds } from './fence.ts'
+import type { SetAside } from './outliers.ts'
 
 /** What is known of one log: entries stored and the signed root over them. */
 export interface LogSize {
@@ -29,6 +30,15 @@ export interface BoundDataset {
   readonly rows: number
   readonly trainRows: number
   readonly statistics: FeatureStatistics
+}
+
+/** What a merge went by: `learn/merge/rule.ts` has the rules, `RoundEntries` what is recorded of it. */
+export interface MergedBy {
+  readonly rule: string
+  readonly nearest: boolean
+  readonly faulty: number
+  /** Null for rules that do not clip. */
+  readonly radius: number | null
 }
 
 /** A number that a shell chose to match an answer to its question. */
@@ -176,7 +186,11 @@ export type NodeEvent =
       readonly study: StudyId
       readonly round: number
       readonly result: Digest
+      /** Of the inputs that were merged: in their order, without those that were left out. */
       readonly coefficients: readonly number[]
+      readonly by: MergedBy
+      /** Those left out, and those of the inputs that the rule sets aside. */
+      readonly aside: readonly SetAside[]
     }
   | {
       readonly type: 'evaluated'
@@ -207,6 +221,14 @@ export type NodeEvent =
       readonly entry: readonly [MemberId, number, Digest]
       /** Null: it may be used. */
       readonly reason: string | null
+    }
+  | {
+      readonly type: 'study-exclude'
+      readonly ticket: Ticket
+      readonly study: StudyId
+      readonly member: MemberId
+      readonly excluded: boolean
+      readonly reason: string
     }
   | { readonly type: 'epoch-propose'; readonly ticket: Ticket; readonly change: Change }
   | { readonly type: 'epoch-approve' | 'epoch-reject'; readonly ticket: Ticket; readonly change: Digest }

@@ -19,6 +19,7 @@ import { type Booted, bootDrafts, FENCED, sizeIn } from './boot.ts'
 import { carryOutStudy, isStudyCommand, type StudyCommand } from './commands.ts'
 import { Context } from './context.ts'
 import type { LogSize, NodeEvent } from './events.ts'
+import { exclusionOf } from './exclusion.ts'
 import { ASK_OWN_MS, Fence, fenceNeeds } from './fence.ts'
 import { type EpochCommand, PIN_CONTRADICTED, Reconfiguring } from './reconfiguring.ts'
 import { Rejections } from './rejections.ts'
@@ -159,6 +160,7 @@ export class Machine {
       case 'study-bind':
       case 'study-pause':
       case 'study-withdraw':
+      case 'study-exclude':
       case 'epoch-propose':
       case 'epoch-approve':
       case 'epoch-reject':
@@ -331,6 +333,8 @@ export class Machine {
     context.studies.fold(fact)
     parts.reconfiguring.fold(fact)
     if (fact.kind === 'member.accepted') accepted.add(fact.author)
+    const exclusion = fact.author === context.self ? exclusionOf(fact) : null
+    if (exclusion !== null) this.#run(parts, exclusion.study).exclude(exclusion.member, exclusion.excluded)
     if (fact.author === context.self && fact.kind === 'member.seen') {
       const body = readBody('member.seen', fact.body)
       if (body !== null) seen.set(toHex(body.member) as MemberId, fact.timeMs)

@@ -16,7 +16,7 @@ export function reported(run: StudyRun | undefined, event: Reported): void {
     case 'trained':
       return run?.trained(event)
     case 'merged':
-      return run?.merged(event.round, event.result, event.coefficients)
+      return run?.merged(event)
     case 'evaluated':
       return run?.evaluated(event.round, event.model, event.metrics)
     case 'traced':

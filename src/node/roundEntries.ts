@@ -4,10 +4,11 @@ import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PrivacyClaim } from '../core/privacy.ts'
 import type { MergeInput } from '../gossip/exchange.ts'
+import type { AsideReason, Body } from '../governance/kinds.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Draft } from './actions.ts'
 import type { Context } from './context.ts'
-import type { BoundDataset } from './events.ts'
+import type { BoundDataset, NodeEvent } from './events.ts'
 
 /** A table was bound; with its statistics where the scaling is not frozen yet. */
 export function bindingDrafts(context: Context, id: StudyId, dataset: BoundDataset, contribute: boolean): Draft[] {
@@ -49,31 +50,54 @@ function claimOrLoss(loss: number, privacy: PrivacyClaim | null) {
 
 /** A merge and how good its result is; `last` where it ends the study. */
 export interface MergedFacts {
-  readonly round: number
-  readonly inputs: readonly MergeInput[]
-  readonly result: Digest
-  readonly coefficients: readonly number[]
+  readonly outcome: Extract<NodeEvent, { type: 'merged' }>
+  readonly taken: readonly MergeInput[]
+  /** Those that were left out too. */
+  readonly known: readonly MergeInput[]
   readonly metrics: Metrics
   readonly last: boolean
 }
 
 /** A round was completed. Measures on fewer held-out patients than the minimum cohort are left out. */
 export function mergedDrafts(context: Context, { id, study }: StudyState, facts: MergedFacts): Draft[] {
-  const { round, result, metrics, last } = facts
+  const { metrics, last } = facts
+  const { round, result } = facts.outcome
   const model = fromHex(result)
-  const inputs = facts.inputs.map(({ author, round, digest }, i): [Uint8Array, number, Uint8Array, number] => {
-    return [fromHex(author), round, fromHex(digest), facts.coefficients[i] as number]
-  })
   const { examples, auc, accuracy, logLoss, calibrationError } = metrics
   const measures =
     examples >= study.minimumCohort
       ? { examples, auc, accuracy, logLoss, calibrationError }
       : { examples: null, auc: null, accuracy: null, logLoss: null, calibrationError: null }
   return [
-    context.draft('round.merged', id, { round, rule: study.merge.rule, inputs, result: model }),
+    context.draft('round.merged', id, mergedBody(facts, context.self)),
     context.draft('round.evaluated', id, { round, model, ...measures }),
     ...(last ? [context.draft('study.ended', id, { rounds: round + 1, model })] : []),
   ]
+}
+
+/** Of the plain mean neither parameters nor, where nobody was, who was set aside. */
+function mergedBody({ outcome, taken, known }: MergedFacts, self: MemberId): Body<'round.merged'> {
+  const { round, result, by, coefficients } = outcome
+  const inputs = taken.map(({ author, round, digest }, i): [Uint8Array, number, Uint8Array, number] => {
+    return [fromHex(author), round, fromHex(digest), coefficients[i] as number]
+  })
+  const reasons = new Map(outcome.aside.map(({ author, reason }) => [author, reason]))
+  const aside = known.flatMap(({ author, round, digest }): [Uint8Array, number, Uint8Array, AsideReason][] => {
+    const reason = reasons.get(author)
+    return reason === undefined ? [] : [[fromHex(author), round, fromHex(digest), reason]]
+  })
+  const own = taken.find(({ author }) => author === self)
+  const { rule, nearest, faulty, radius } = by
+  const centre = radius === null || own === undefined ? null : fromHex(own.digest)
+  const ages = taken.map(({ ageRounds }) => ageRounds)
+  return {
+    round,
+    rule,
+    inputs,
+    result: fromHex(result),
+    ...(rule === 'mean' && !nearest ? {} : { parameters: { faulty, nearest, radius, centre, ages } }),
+    ...(aside.length === 0 ? {} : { aside }),
+  }
 }
 
 /** Whether this member's counts and sums are still wanted for the scaling. */

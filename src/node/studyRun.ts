@@ -4,7 +4,7 @@
  */
 import { fromHex } from '../core/bytes.ts'
 import { invariant } from '../core/errors.ts'
-import type { Digest, StudyId } from '../core/ids.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { CellName } from '../gossip/cells.ts'
 import type { Judgement, MergeInput } from '../gossip/exchange.ts'
@@ -22,6 +22,7 @@ import type { BoundDataset, NodeEvent } from './events.ts'
 import { expectationOf } from './expectation.ts'
 import { Freezing } from './freezing.ts'
 import { Keeping } from './keeping.ts'
+import { Outliers, type SetAside } from './outliers.ts'
 import { PrivacyBudget } from './privacyBudget.ts'
 import { bindingDrafts, lacksStatistics, mergedDrafts, trainedDrafts } from './roundEntries.ts'
 
@@ -42,8 +43,12 @@ export class StudyRun {
   #head: Digest | null = null
   /** Of the newest merge, for people to see. */
   #inputs: readonly MergeInput[] = []
-  /** Of the merge, in the order of its inputs. */
-  #coefficients: readonly number[] = []
+  #outcome: Extract<NodeEvent, { type: 'merged' }> | null = null
+  readonly #outliers = new Outliers()
+  /** Of the inputs of this round's merge. */
+  #left: readonly SetAside[] = []
+  /** Members whose updates are not merged here, by the operator's word. */
+  readonly #excluded = new Set<MemberId>()
   #metrics: Metrics | null = null
   #refusal: string | null = null
   /** What was merged makes training diverge: it begins anew, and meets the others in the next merge. */
@@ -99,6 +104,16 @@ export class StudyRun {
     const before = this.#pauseAsked ?? this.#context.studies.get(this.id)?.paused.has(this.#context.self)
     this.#pauseAsked = paused
     return before !== paused
+  }
+
+  /** The operator's recorded word; it counts from the next merge on. */
+  exclude(member: MemberId, excluded: boolean): void {
+    if (excluded) this.#excluded.add(member)
+    else this.#excluded.delete(member)
+  }
+
+  isExcluded(member: MemberId): boolean {
+    return this.#excluded.has(member)
   }
 
   /** Moves on wherever that is possible now; called after every event that may have changed something. */
@@ -201,10 +216,13 @@ export class StudyRun {
     else if (tag === `merged:${this.id}` && this.#rounds.phase === 'closing') this.#completeRound()
   }
 
-  merged(round: number, result: Digest, coefficients: readonly number[]): void {
-    if (this.#permit === null || !this.#rounds.mergedInto(round, result)) return
+  merged(outcome: Extract<NodeEvent, { type: 'merged' }>): void {
+    const { round, result } = outcome
+    const aside = [...outcome.aside, ...this.#left]
+    const without = new Set(aside.flatMap(({ author, reason }) => (reason === 'outlying' ? [] : [author])))
+    if (this.#permit === null || !this.#rounds.mergedInto(round, result, without)) return
     this.#keeping.add(result)
-    this.#coefficients = coefficients
+    this.#outcome = { ...outcome, aside }
     this.#context.out.push({ type: 'evaluate', permit: this.#permit, round, model: result })
   }
 
@@ -214,14 +232,16 @@ export class StudyRun {
     invariant(state !== undefined && this.#head !== null && this.#permit !== null, 'evaluated what was merged')
     this.#metrics = metrics
     const last = this.#rounds.isLast(state.study.rounds.count)
-    const { inputs } = this.#rounds
-    const facts = { round, inputs, result: model, coefficients: this.#coefficients, metrics, last }
+    invariant(this.#outcome !== null, 'evaluated what was merged')
+    const facts = { outcome: this.#outcome, taken: this.#rounds.inputs, known: this.#inputs, metrics, last }
     this.#context.out.push({
       type: 'record',
       tag: `merged:${this.id}`,
       drafts: mergedDrafts(this.#context, state, facts),
       checkpoint: this.#checkpointOf(last ? 'ended' : 'merged', this.#permit.scaling, model, this.#head),
     })
+    const known = this.#inputs.map(({ author }) => author)
+    this.#outliers.note(this.#context, this.id, round, known, this.#outcome.aside)
   }
 
   traced(trace: number, standings: readonly Standing[]): void {
@@ -249,8 +269,15 @@ export class StudyRun {
       inputs: this.#inputs,
       roundsLeft: this.#budget.roundsLeft,
       privacy: this.#budget.claim,
+      outliers: this.#outliers.repeated(),
+      excluded: [...this.#excluded].sort(),
       held: exchange.held.map(({ author, round }) => ({ author, round })),
     }
+  }
+
+  #excludedOf(inputs: readonly MergeInput[]): SetAside[] {
+    const out = inputs.filter(({ author }) => this.#excluded.has(author))
+    return out.map(({ author }) => ({ author, reason: 'excluded' }))
   }
 
   /** Frozen already: open. Everybody's statistics here, or the deadline past: freeze. */
@@ -345,7 +372,16 @@ export class StudyRun {
     const { inputs } = this.#rounds
     this.#inputs = inputs
     this.#company.note(this.#context, this.id, round, inputs.length - 1)
-    this.#context.out.push({ type: 'merge', permit: this.#permit, round, inputs })
+    this.#left = this.#excludedOf(inputs)
+    const merging = inputs.filter(({ author }) => !this.#excluded.has(author))
+    this.#context.out.push({
+      type: 'merge',
+      permit: this.#permit,
+      round,
+      own: this.#context.self,
+      base,
+      inputs: merging,
+    })
   }
 
   #completeRound(): void {

@@ -8,11 +8,11 @@ import type { Dataset } from '../data/dataset.ts'
 import { designMatrix } from '../data/design.ts'
 import { checkTrained } from '../gossip/update.ts'
 import type { Learner, Weights } from '../learn/learner.ts'
-import { mergeUpdates } from '../learn/merge/rule.ts'
 import { initialWeights } from '../learn/model.ts'
 import type { Action } from '../node/actions.ts'
 import type { Checkpoint } from '../node/checkpoint.ts'
 import type { NodeEvent } from '../node/events.ts'
+import { mergeJudged } from './mergeJudged.ts'
 import { privateTraining } from './privateTraining.ts'
 import type { StoredCheckpoint } from './storedCheckpoint.ts'
 import type { WeightStore } from './weightStore.ts'
@@ -45,6 +45,8 @@ export type Job = () => Promise<NodeEvent>
 export class Trainer {
   readonly #parts: TrainerParts
   readonly #private = new Map<StudyId, Private>()
+  /** Labels of the rows that merges are judged on. */
+  readonly #validation = new Map<StudyId, Uint8Array>()
   readonly #stored = new Map<StudyId, StoredCheckpoint>()
   /** The newest of each study that is not in the middle of a round. */
   readonly #complete = new Map<StudyId, StoredCheckpoint>()
@@ -75,6 +77,7 @@ export class Trainer {
       const opened = { study: permit.study, model, training: study.training, ...parts, ...privacy }
       const { backend, why, roundsWithin } = await this.#parts.learner.open(opened)
       invariant((roundsWithin === undefined) === (study.privacy === null), 'a private study has a private learner')
+      this.#validation.set(permit.study, (validation ?? train).y)
       const first = initialWeights(model, train.columns, permit.study)
       const stored = start === 'resume' ? this.#stored.get(permit.study) : undefined
       if (stored === undefined) this.#private.set(permit.study, { head: first.head, optimiser: new Uint8Array(0) })
@@ -111,13 +114,23 @@ export class Trainer {
     }
   }
 
-  merge({ permit, round, inputs }: Of<'merge'>): Job {
+  merge({ permit, round, inputs, own, base }: Of<'merge'>): Job {
     const { study } = this.#parts.study(permit.study)
-    const weighed = inputs.map((input) => ({ ...input, weights: this.#parts.weights.get(permit.study, input.digest) }))
+    const { weights } = this.#parts
+    const weighed = inputs.map((input) => ({ ...input, weights: weights.get(permit.study, input.digest) }))
+    const mine = weighed.find(({ author }) => author === own)
+    invariant(mine !== undefined, 'the own update is merged')
+    const reference = weights.has(permit.study, base) ? weights.get(permit.study, base) : mine.weights // lost with a stop
+    const { head } = this.#privateOf(permit.study)
+    const labels = this.#validation.get(permit.study) ?? null
+    const merging = { rule: study.merge, inputs: weighed, own, reference, labels }
+    const logits = (shared: Float32Array) => this.#parts.learner.logits(permit.study, { shared, head }, 'validation')
     return async () => {
-      const { weights, coefficients } = mergeUpdates(study.merge, weighed)
-      const result = this.#parts.weights.put(permit.study, weights)
-      return { type: 'merged', study: permit.study, round, result, coefficients }
+      const { merged, left } = await mergeJudged(merging, logits)
+      const result = weights.put(permit.study, merged.weights)
+      const { coefficients, applied: by } = merged
+      const aside = [...left, ...merged.outlying.map((author) => ({ author, reason: 'outlying' as const }))]
+      return { type: 'merged', study: permit.study, round, result, coefficients, by, aside }
     }
   }
 

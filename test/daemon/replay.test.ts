@@ -366,7 +366,7 @@ it('whatever order the inputs were kept and are loaded in, the same bytes come o
     const merged = [0, 1, 2, 3, 4, 5].map((seed) => {
       const order = Rng.from('order', seed).shuffle(Uint32Array.from(facts.keys()))
       const inputs = [...order].map((at) => facts[at] as (typeof facts)[number])
-      return weightsDigest(mergeUpdates(run.study.merge, inputs).weights)
+      return weightsDigest(mergeUpdates(run.study.merge, inputs, facts[0]?.author as MemberId).weights)
     })
     assert.is(new Set(merged).size, 1)
   }))

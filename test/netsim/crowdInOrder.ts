@@ -33,6 +33,7 @@ export async function crowdMerges({ study, members, trainRows, orders }: OtherRu
     fleet: new SizedFleet(trainRows),
     rounds: { count: study.rounds.count, periodMs: 0 },
     merge: study.merge,
+    sharedHeads: false,
     heldMax: LIMITS.membersMax,
     trainMs: (node) => (table.mergesMs[node]?.[(merges[node] as number)++] ?? Number.NaN) - clock.elapsedMs,
     spread: (update, to) => {

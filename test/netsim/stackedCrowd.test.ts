@@ -13,7 +13,7 @@ import type { SimulationResult } from '../../netsim/result.ts'
 import { parseScenario } from '../../netsim/scenario/read.ts'
 import { simulate } from '../../netsim/simulate.ts'
 import { NullFleet } from '../../src/learn/kernels/nullFleet.ts'
-import { DEFAULT_MERGE } from '../../src/learn/merge/rule.ts'
+import { MEAN } from '../../src/learn/merge/rule.ts'
 
 const it = suite('stacked crowd')
 
@@ -142,7 +142,8 @@ it('a crowd announces every update when its round is planned, so that those of a
     nodes,
     fleet,
     rounds: { count: 6, periodMs: 1_000 },
-    merge: { ...DEFAULT_MERGE, ageRoundsMax: 8 },
+    merge: { ...MEAN, ageRoundsMax: 8, vetoNats: null },
+    sharedHeads: false,
     heldMax: 10,
     trainMs: (node) => 20 + node,
     spread: (update) => crowd.fly(update, (update.author + 1) % nodes, 10),

@@ -25,6 +25,8 @@ export const OTHERS = ['ada', 'ben', 'cleo'].map((name) => keyOf(name).member)
 const MEMBERS = [SELF, ...OTHERS]
 const START_MS = 1_750_000_000_000
 
+const MEAN = { rule: 'mean', nearest: false, faulty: 0, radius: null } as const
+
 export class Harness {
   readonly rules = new Rules()
   readonly steps: Step[] = []
@@ -110,7 +112,7 @@ export class Harness {
     } else if (job.type === 'merge') {
       const result = digestOf(job.inputs.map((input) => input.digest).join(' '))
       const coefficients = job.inputs.map(() => 1 / job.inputs.length)
-      this.feed({ type: 'merged', study, round, result, coefficients })
+      this.feed({ type: 'merged', study, round, result, coefficients, by: MEAN, aside: [] })
     } else {
       const metrics = { examples: 15, positives: 7, auc: 0.8, accuracy: 0.7, logLoss: 0.6, calibrationError: 0.1 }
       this.feed({ type: 'evaluated', study, round, model: job.model, metrics })

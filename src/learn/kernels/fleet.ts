@@ -41,6 +41,10 @@ export interface Fleet {
   copy(from: number, into: number): void
   /** The logits of the node's held-out rows; returns how many, and `out` has room for as many. */
   logits(node: number, slot: number, out: Float32Array): number
+  /** The logits of the rows that the node trains on, for its own judgement of a merge; absent where a fleet cannot tell. */
+  trainLogits?(node: number, slot: number, out: Float32Array): number
+  /** Their labels, 0 or 1, one byte each; a copy. */
+  trainLabels?(node: number): Uint8Array
   /** The labels of the node's held-out rows, 0 or 1, one byte each; a copy. */
   testLabels(node: number): Uint8Array
   /** Mean log-loss on the node's held-out rows, nats; NaN where it has none. */

@@ -80,7 +80,7 @@ export class KernelFleet extends SlotFleet implements Fleet {
   readonly #train: NodeRows
   readonly #test: NodeRows
   readonly #flipped = new Set<number>()
-  /** A pointer: the logits of the largest test set. */
+  /** A pointer: the logits of the largest set of rows. */
   readonly #logits: number
 
   protected constructor(spec: FleetSpec, kernels: Kernels, plan: Plan) {
@@ -91,7 +91,7 @@ export class KernelFleet extends SlotFleet implements Fleet {
     this.#train = new NodeRows(nodes)
     this.#test = new NodeRows(nodes)
     this.#load()
-    this.#logits = kernels.alloc(4 * this.#test.most)
+    this.#logits = kernels.alloc(4 * Math.max(this.#test.most, this.#train.most))
     reserveOrder(kernels, plan, this.#train.most)
   }
 
@@ -140,11 +140,16 @@ export class KernelFleet extends SlotFleet implements Fleet {
   }
 
   logits(node: number, slot: number, out: Float32Array): number {
-    const rows = this.#forward(node, slot)
-    invariant(out.length >= rows, `room for ${out.length} logits, ${rows} are needed`)
-    const { f32 } = this.kernels
-    for (let i = 0, at = this.#logits / 4; i < rows; i++, at++) out[i] = f32[at] as number
-    return rows
+    return this.#told(this.#forward(this.#test, node, slot), out)
+  }
+
+  trainLogits(node: number, slot: number, out: Float32Array): number {
+    return this.#told(this.#forward(this.#train, node, slot), out)
+  }
+
+  trainLabels(node: number): Uint8Array {
+    const at = this.#train.y(node)
+    return this.kernels.u8.slice(at, at + this.trainRows(node))
   }
 
   testLabels(node: number): Uint8Array {
@@ -153,7 +158,7 @@ export class KernelFleet extends SlotFleet implements Fleet {
   }
 
   testLoss(node: number, slot: number): number {
-    const rows = this.#forward(node, slot)
+    const rows = this.#forward(this.#test, node, slot)
     return this.kernels.run.logLoss(this.#logits, this.#test.y(node), rows)
   }
 
@@ -170,9 +175,16 @@ export class KernelFleet extends SlotFleet implements Fleet {
     resetAdam(this.kernels, this.#plan, this.#train.adam(node))
   }
 
-  #forward(node: number, slot: number): number {
-    const rows = this.testRows(node)
-    this.kernels.run.logits(this.#plan.pointer, this.#test.x(node), rows, this.pointer(slot), this.#logits)
+  #told(rows: number, out: Float32Array): number {
+    invariant(out.length >= rows, `room for ${out.length} logits, ${rows} are needed`)
+    const { f32 } = this.kernels
+    for (let i = 0, at = this.#logits / 4; i < rows; i++, at++) out[i] = f32[at] as number
+    return rows
+  }
+
+  #forward(of: NodeRows, node: number, slot: number): number {
+    const rows = of.rows(node)
+    this.kernels.run.logits(this.#plan.pointer, of.x(node), rows, this.pointer(slot), this.#logits)
     return rows
   }
 

@@ -31,6 +31,19 @@ export interface KernelFunctions {
   ) => number
   readonly logits: (plan: number, rowsAt: number, rows: number, slot: number, out: number) => void
   readonly merge: (into: number, models: number, coefficients: number, count: number, bytes: number) => void
+  readonly addSquaredDistances: (rows: number, n: number, stride: number, bytes: number, sums: number) => void
+  readonly widenRows: (rows: number, n: number, stride: number, bytes: number, wide: number) => void
+  readonly mixRows: (
+    wide: number,
+    n: number,
+    stride: number,
+    lists: number,
+    count: number,
+    out: number,
+    bytes: number,
+  ) => void
+  readonly exchangeRows: (rows: number, stride: number, pairs: number, count: number, bytes: number) => void
+  readonly meanOfRows: (rows: number, stride: number, first: number, last: number, out: number, bytes: number) => void
   readonly digest: (at: number, floats: number, out: number) => number
   readonly squaredDistance: (a: number, b: number, floats: number) => number
   readonly sumOfSquares: (at: number, floats: number) => number

@@ -4,7 +4,7 @@
  */
 
 /** Changes with the plan or with a kernel's arguments: a loader refuses a `.wasm` that was built from another version. */
-export const KERNELS_VERSION = 2
+export const KERNELS_VERSION = 3
 
 /** Bytes from one row to the next: columns padded to a multiple of four float32. */
 export const ROW_BYTES = 0

@@ -9,9 +9,11 @@ import { clear, copy, digest, elementwise, flip, logLoss, squaredDistance, sumOf
 import { merge } from './merge.ts'
 import { identity, seedOrder, shuffle } from './order.ts'
 import { pack, spread, unpack } from './pack.ts'
+import { addSquaredDistances, exchangeRows, meanOfRows, mixRows, widenRows } from './robust.ts'
 import { train } from './train.ts'
 
 export {
+  addSquaredDistances, exchangeRows, meanOfRows, mixRows, widenRows,
   clear, copy, digest, elementwise, flip, identity, logits, logLoss, merge, pack, seedOrder, shuffle, spread, squaredDistance, sumOfSquares,
   train, unpack,
 }
