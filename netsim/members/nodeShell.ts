@@ -63,6 +63,8 @@ export class NodeShell implements Port {
         return { study: state.study, scaling: state.scaling.scaling }
       },
       headSalt: new Uint8Array(0), // heads here are nobody's secret, and runs must not differ
+      kept: async (study: StudyId, digest: Digest) => parts.disk.update(study, digest),
+      breathe: async () => undefined,
       tell: () => undefined,
     }
     this.#trainer = new Trainer(trainer, [...parts.disk.checkpoints.values()])
@@ -247,6 +249,9 @@ export class NodeShell implements Port {
         return this.#desk.work(action.permit.study, action.round, timing.mergeMs, this.#trainer.merge(action))
       case 'evaluate':
         return this.#desk.work(action.permit.study, action.round, timing.evaluateMs, this.#trainer.evaluate(action))
+      case 'measure':
+      case 'cross':
+        return this.#desk.work(action.permit.study, 0, this.#assessMs(action), this.#trainer.assess(action))
       case 'publish-update':
         return this.#publish(action)
       case 'forget':
@@ -307,7 +312,10 @@ export class NodeShell implements Port {
     invariant(this.#pending.has(ticket), `ticket ${ticket} gets one verdict`)
     const { update, settle } = this.#pending.get(ticket) as { update: Update | null; settle: Settle }
     this.#pending.delete(ticket)
-    if (verdict === 'accept' && update !== null) this.#weights.put(update.header.study, update.weights)
+    if (verdict === 'accept' && update !== null) {
+      this.#weights.put(update.header.study, update.weights)
+      this.#parts.disk.keepUpdate(update)
+    }
     settle(verdict)
   }
 
@@ -335,6 +343,14 @@ export class NodeShell implements Port {
       return (run?.inputs ?? []).flatMap(({ digest }) => this.weightsOf(study, digest) ?? [])
     }
     return { round, base: this.#weights.get(study, base), honest, seen }
+  }
+
+  /** To measure a model takes as long as to train one alone for as many rounds. */
+  #assessMs({ type, permit }: Of<'measure' | 'cross'>): number {
+    const { evaluateMs } = this.#parts.timing
+    if (type === 'cross') return evaluateMs
+    const rounds = (this.#trainer.model(permit.study)?.round ?? -1) + 1
+    return evaluateMs + rounds * this.#trainMs()
   }
 
   #trainMs(): number {

@@ -244,6 +244,7 @@ export const scenarioSchema = section({
       testShare: STUDY_SCHEMAS.testShare,
       validationShare: STUDY_SCHEMAS.validationShare,
       minimumCohort: STUDY_SCHEMAS.minimumCohort,
+      report: STUDY_SCHEMAS.report,
     }),
     {},
   ),

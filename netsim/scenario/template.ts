@@ -81,6 +81,8 @@ study:
   testShare: 0.25 # of each node's rows, held out
   validationShare: 0.1 # of the others, for choices made at a node; in a simulation its training rows serve
   minimumCohort: 10 # nodes with fewer training rows give no statistics
+  # what each node with a ledger measures at the end; localOnly trains a model at each alone, too
+  report: { subgroups: [], threshold: 0.5, localOnly: true, crossSite: true }
 
 head: private # the output bias is each node's own, as in the daemon; or shared: merged like all other weights
 

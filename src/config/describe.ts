@@ -1,5 +1,6 @@
 /** A study in words: what a person reads before accepting it. */
 import { designColumns, type Feature, type Study, sharedParameters } from './study.ts'
+import { groupNames } from './subgroups.ts'
 
 /** Several lines, ending without a newline: purpose, model, label, every feature with unit and range, hyper-parameters. */
 export function describeStudy(study: Study): string {
@@ -14,9 +15,22 @@ export function describeStudy(study: Study): string {
     `merge       ${merge.rule}, weighted ${WEIGHTING[merge.weighting]}, updates up to ${merge.ageRoundsMax} rounds old, at most ${merge.examplesCap} examples count`,
     `rounds      ${rounds.count}, at least ${rounds.periodSeconds} s apart; scaling frozen after ${statistics.deadlineSeconds} s`,
     `held out    ${round(study.testShare * 100)} % of each hospital's rows; ${round(study.validationShare * 100)} % of the others validate; minimum cohort ${study.minimumCohort}`,
+    `report      ${describeReport(study)}`,
     `features    ${study.features.length}`,
     ...study.features.map((feature) => `  ${feature.name.padEnd(width)}  ${describeFeature(feature)}`),
   ].join('\n')
+}
+
+/** What is measured at the end, and told to the others above the minimum cohort. */
+function describeReport(study: Study): string {
+  const { subgroups, threshold, localOnly, crossSite } = study.report
+  const groups = subgroups.map((one) => `${one.feature} (${groupNames(study.features, one).slice(0, -1).join(', ')})`)
+  return [
+    `each hospital tests its model at the end${localOnly ? ', against one that it trains alone' : ''}`,
+    ...(crossSite ? ["and the others' on its own patients"] : []),
+    ...(groups.length > 0 ? [`by ${groups.join(' and ')}`] : []),
+    `positive above ${threshold}; figures leave, above the minimum cohort`,
+  ].join('; ')
 }
 
 const WEIGHTING: Record<Study['merge']['weighting'], string> = {

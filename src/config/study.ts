@@ -7,6 +7,7 @@ import type { StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { StatisticsRules } from '../core/statistics.ts'
 import { studySchema } from './studySchema.ts'
+import { type Subgroup, subgroupsComplaint } from './subgroups.ts'
 import { type Complaint, oneLine, parseYaml, readValue } from './yaml.ts'
 
 /** A column of numbers: one column of the design matrix, standardised. */
@@ -60,6 +61,16 @@ export interface Study {
   /** Of the rows that are not held out, for choices made at the hospital itself; where it would be too few, the training rows serve. */
   readonly validationShare: number
   readonly minimumCohort: number
+  /** What each hospital measures of its finished model, on its own held-out patients. */
+  readonly report: {
+    readonly subgroups: readonly Subgroup[]
+    /** Probability above which a patient is called positive, for the rates of true and false positives. */
+    readonly threshold: number
+    /** Whether each trains a model alone, too, to say what joining was worth: as much work again as the study. */
+    readonly localOnly: boolean
+    /** Whether each tests the others' newest updates on its own patients. */
+    readonly crossSite: boolean
+  }
 }
 
 const FORMAT = 2 // first item of the document: a later format is refused by name instead of being misread
@@ -145,7 +156,12 @@ function refused(code: string, message: string): ConsiliumError {
 
 /** Rules between fields, the first broken one; the size comes last, since the document of a wrong study means nothing. */
 function complaintOf(study: Study): Complaint | null {
-  return namesComplaint(study) ?? rangesComplaint(study) ?? sizeComplaint(study)
+  return (
+    namesComplaint(study) ??
+    rangesComplaint(study) ??
+    subgroupsComplaint(study.features, study.report.subgroups) ??
+    sizeComplaint(study)
+  )
 }
 
 /** Cells with these texts are missing values, so that no level or label may be called so. */

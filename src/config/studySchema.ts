@@ -2,7 +2,8 @@
 import * as v from 'valibot'
 import { LIMITS } from '../core/limits.ts'
 import { MAGNITUDE_MAX } from '../core/statistics.ts'
-import { alternative, choice, given, list, number, section, text, whole } from './yaml.ts'
+import { GROUPS_MAX } from './subgroups.ts'
+import { alternative, choice, flag, given, list, number, section, text, whole } from './yaml.ts'
 
 export const STUDY_BOUNDS = {
   nameCharactersMax: 80, // one line of a terminal, with its digest beside it
@@ -28,6 +29,9 @@ export const STUDY_BOUNDS = {
   validationShareMax: 0.3, // more would starve training
   minimumCohortMin: 5, // a sum over fewer patients says much of each; health statistics suppress smaller counts
   minimumCohortMax: 100_000, // larger than most hospitals' tables
+  subgroupsMax: 6, // tables of groups in a report: with their figures they fit one log entry
+  thresholdMin: 0.001, // rarer than one in a thousand, no table of a hospital can show rates
+  thresholdMax: 0.999, // its mirror image
 } as const
 
 export const STUDY_DEFAULTS = {
@@ -46,6 +50,9 @@ export const STUDY_DEFAULTS = {
   testShare: 0.25, // a quarter held out: small clinics still train on most of their patients
   validationShare: 0.1, // where that is a minimum cohort at least: smaller hospitals need every row to train on
   minimumCohort: 10, // the usual floor below which counts are suppressed in health statistics
+  threshold: 0.5, // whoever is more likely ill than not; a study of a rare outcome names its own
+  localOnly: true, // what joining was worth is what a board asks first; large models may spare themselves the work
+  crossSite: true, // figures alone are shared, of updates that all hospitals hold anyway
 } as const
 
 const B = STUDY_BOUNDS
@@ -119,6 +126,25 @@ export const STUDY_SCHEMAS = {
   testShare: v.optional(number(B.testShareMin, B.testShareMax), D.testShare),
   validationShare: v.optional(number(0, B.validationShareMax), D.validationShare),
   minimumCohort: v.optional(whole(B.minimumCohortMin, B.minimumCohortMax), D.minimumCohort),
+  report: v.optional(
+    section({
+      subgroups: v.optional(
+        list(
+          section({
+            feature: text(B.featureNameCharactersMax),
+            edges: v.optional(v.nullable(list(number(-MAGNITUDE_MAX, MAGNITUDE_MAX), 1, GROUPS_MAX - 1)), null),
+          }),
+          0,
+          B.subgroupsMax,
+        ),
+        [],
+      ),
+      threshold: v.optional(number(B.thresholdMin, B.thresholdMax), D.threshold),
+      localOnly: v.optional(flag(), D.localOnly),
+      crossSite: v.optional(flag(), D.crossSite),
+    }),
+    {},
+  ),
 }
 
 export const studySchema = section({
@@ -146,4 +172,5 @@ export const studySchema = section({
   testShare: STUDY_SCHEMAS.testShare,
   validationShare: STUDY_SCHEMAS.validationShare,
   minimumCohort: STUDY_SCHEMAS.minimumCohort,
+  report: STUDY_SCHEMAS.report,
 })

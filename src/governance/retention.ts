@@ -36,6 +36,8 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'round.published': 'training',
   'round.merged': 'training',
   'round.evaluated': 'training',
+  'study.measured': 'decides', // at its author: what need not be measured again
+  'study.crossed': 'decides',
   'alarm.fork': 'decides',
   'alarm.witness': 'decides', // at its author: what evidence was recorded already
   'operator.pruned': 'keeping',

@@ -2,7 +2,7 @@
 import type { Cbor } from '../core/cbor.ts'
 import type { Blame } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
-import type { MergeInput } from '../gossip/exchange.ts'
+import type { Held, MergeInput } from '../gossip/exchange.ts'
 import type { UpdateHeader } from '../gossip/update.ts'
 import type { Kind } from '../governance/kinds.ts'
 import type { Permit } from '../governance/permit.ts'
@@ -75,6 +75,10 @@ export type Action =
   | { readonly type: 'publish-update'; readonly permit: Permit; readonly header: UpdateHeader }
   | { readonly type: 'merge'; readonly permit: Permit; readonly round: number; readonly inputs: readonly MergeInput[] }
   | { readonly type: 'evaluate'; readonly permit: Permit; readonly round: number; readonly model: Digest }
+  /** Evaluate the newest complete model on the held-out rows, with intervals; report `measured` or `measuring-failed`. */
+  | { readonly type: 'measure'; readonly permit: Permit }
+  /** Evaluate these updates of others, as far as their weights are here, with the own private head; report `crossed` or `measuring-failed`. */
+  | { readonly type: 'cross'; readonly permit: Permit; readonly others: readonly Held[] }
   /** Weights that nothing refers to any more. */
   | { readonly type: 'forget'; readonly study: StudyId; readonly digests: readonly Digest[] }
   | {

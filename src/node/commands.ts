@@ -7,7 +7,10 @@ import type { NodeEvent } from './events.ts'
 import type { StudyRun } from './studyRun.ts'
 
 /** The commands about studies. */
-export type StudyCommand = Extract<NodeEvent, { type: 'study-add' | 'study-accept' | 'study-bind' | 'study-pause' }>
+export type StudyCommand = Extract<
+  NodeEvent,
+  { type: 'study-add' | 'study-accept' | 'study-bind' | 'study-pause' | 'study-evaluate' }
+>
 
 /** Whether a command is about a study. */
 export function isStudyCommand(event: { readonly type: string }): event is StudyCommand {
@@ -28,6 +31,8 @@ export function carryOutStudy(
   else if (event.type === 'study-pause') {
     if (run(id).pause(event.paused))
       context.record('paused', [context.draft(event.paused ? 'study.paused' : 'study.resumed', id, {})])
+  } else if (event.type === 'study-evaluate') {
+    return run(id).evaluateNow() ? null : NO_MODEL
   } else if (event.type === 'study-add') {
     const drafts = state === undefined ? [context.draft('study.proposed', id, { document: event.document })] : []
     const accept = state?.accepted.has(context.self) ? [] : [context.draft('study.accepted', id, {})]
@@ -40,6 +45,12 @@ export function carryOutStudy(
 
 /** Why a table is not bound to a study that is over. */
 export const STUDY_ENDED = 'this study has ended here, so nothing trains on another table: propose a new study for it'
+
+const NO_MODEL = {
+  code: 'model-missing',
+  message:
+    'this study has no model here that could be evaluated now: it has one after its first round, while it is not paused',
+}
 
 /** Null where the command may be carried out; `state` is undefined where the study is not known here. */
 function refusalOf(

@@ -20,6 +20,7 @@ import { carryOutStudy, isStudyCommand, type StudyCommand } from './commands.ts'
 import { Context } from './context.ts'
 import type { LogSize, NodeEvent } from './events.ts'
 import { ASK_OWN_MS, Fence, fenceNeeds } from './fence.ts'
+import { isLearned, learned } from './learned.ts'
 import { type EpochCommand, PIN_CONTRADICTED, Reconfiguring } from './reconfiguring.ts'
 import { Rejections } from './rejections.ts'
 import { StudyRun } from './studyRun.ts'
@@ -43,8 +44,6 @@ interface Parts {
 
 const SEEN_AGAIN_MS = 24 * 3_600_000 // one `member.seen` a day and member keeps the log readable over months
 const WAKE_MS_MIN = 20 // a wish that cannot be met yet must not spin
-/** What a learner reports. */
-const LEARNED: ReadonlySet<NodeEvent['type']> = new Set(['opened', 'trained', 'merged', 'evaluated', 'learner-failed'])
 
 /** One node. The first event is `booted`, and comes once; the same events at the same times give the same actions. */
 export class Machine {
@@ -101,7 +100,10 @@ export class Machine {
   }
 
   #handle(event: Exclude<NodeEvent, Booted>, parts: Parts): void {
-    if (this.#stopping !== null && LEARNED.has(event.type)) return // done again after the next start
+    if (isLearned(event)) {
+      if (this.#stopping === null) learned(parts.runs.get(event.study), event) // else it is done again after the next start
+      return
+    }
     switch (event.type) {
       case 'woken':
         return
@@ -146,20 +148,11 @@ export class Machine {
         return this.#replicationFailed(parts, event)
       case 'committed':
         return this.#committed(parts, event)
-      case 'opened':
-        return parts.runs.get(event.study)?.opened(event.scaling, event.base, event.parameters)
-      case 'trained':
-        return parts.runs.get(event.study)?.trained(event.round, event.update, event.head, event.examples, event.loss)
-      case 'merged':
-        return parts.runs.get(event.study)?.merged(event.round, event.result, event.coefficients)
-      case 'evaluated':
-        return parts.runs.get(event.study)?.evaluated(event.round, event.model, event.metrics)
-      case 'learner-failed':
-        return parts.runs.get(event.study)?.failed(event.round, event.code)
       case 'study-add':
       case 'study-accept':
       case 'study-bind':
       case 'study-pause':
+      case 'study-evaluate':
       case 'epoch-propose':
       case 'epoch-approve':
       case 'epoch-reject':

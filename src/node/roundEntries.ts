@@ -56,11 +56,11 @@ export function mergedDrafts(context: Context, { id, study }: StudyState, facts:
   const inputs = facts.inputs.map(({ author, round, digest }, i): [Uint8Array, number, Uint8Array, number] => {
     return [fromHex(author), round, fromHex(digest), facts.coefficients[i] as number]
   })
-  const { examples, auc, accuracy, logLoss, calibrationError } = metrics
+  const { examples, auc, accuracy, logLoss, brier, calibrationError } = metrics
   const measures =
     examples >= study.minimumCohort
-      ? { examples, auc, accuracy, logLoss, calibrationError }
-      : { examples: null, auc: null, accuracy: null, logLoss: null, calibrationError: null }
+      ? { examples, auc, accuracy, logLoss, brier, calibrationError }
+      : { examples: null, auc: null, accuracy: null, logLoss: null, brier: null, calibrationError: null }
   return [
     context.draft('round.merged', id, { round, rule: study.merge.rule, inputs, result: model }),
     context.draft('round.evaluated', id, { round, model, ...measures }),

@@ -14,6 +14,7 @@ import type { StudyState } from '../governance/studies.ts'
 import { type Checkpoint, roundsBehind } from './checkpoint.ts'
 import { Company } from './company.ts'
 import type { Context } from './context.ts'
+import { Epilogue, newestOf } from './epilogue.ts'
 import type { BoundDataset } from './events.ts'
 import { expectationOf } from './expectation.ts'
 import { Freezing } from './freezing.ts'
@@ -44,6 +45,7 @@ export class StudyRun {
   /** What the operator asked for last; null before that. */
   #pauseAsked: boolean | null = null
   readonly #keeping = new Keeping()
+  readonly epilogue: Epilogue
   /** The newest round that went out before a start whose folder did not know of it; −1 where none. */
   #published = -1
 
@@ -51,6 +53,7 @@ export class StudyRun {
     this.id = id
     this.#context = context
     this.#rounds = new Rounds(context.self)
+    this.epilogue = new Epilogue(id, context)
   }
 
   /** Takes up what was stored: a bound table, and how far the rounds had come. A binding cut short by a stop is recorded now. */
@@ -98,6 +101,7 @@ export class StudyRun {
     // the proposal may come back after the own log that tells of the end
     if (phase === 'idle' && state.ended.has(this.#context.self)) return this.#rounds.wait('ended')
     if (this.#dataset === null) return
+    if (phase === 'ended') return this.epilogue.advance(state, this.#ended())
     if (phase === 'idle' || phase === 'statistics') this.#freezeOrOpen(state)
     else if (phase === 'resting' && this.#context.now >= this.#dueMs(state)) this.#startRound(state)
     else if (phase === 'failed' && this.#context.now >= (retryAtMs ?? 0)) this.#open(state)
@@ -110,6 +114,7 @@ export class StudyRun {
     if (state === undefined) return null
     const { phase, retryAtMs } = this.#rounds
     if (phase === 'statistics') return this.#freezing.wakeAtMs()
+    if (phase === 'ended' && this.#dataset !== null) return this.epilogue.wakeAtMs(state, this.#rounds.base)
     const atMs = phase === 'resting' ? this.#dueMs(state) : retryAtMs
     // what is due but refused waits for an event; a refusal noted before it was due may be lifted by then
     return atMs !== null && (this.#refusal === null || atMs > this.#context.now) ? atMs : null
@@ -128,6 +133,7 @@ export class StudyRun {
   }
 
   opened(scaling: Digest, base: Digest, parameters: number): void {
+    this.epilogue.opened()
     const state = this.#context.studies.get(this.id)
     if (this.#rounds.phase !== 'opening' || scaling !== this.#permit?.scaling || state === undefined) return
     this.#parameters = parameters
@@ -195,7 +201,15 @@ export class StudyRun {
     })
   }
 
+  /** What an operator asks for at any time; false where there is no model to evaluate, or no leave. */
+  evaluateNow(): boolean {
+    const state = this.#context.studies.get(this.id)
+    if (state === undefined || this.#checkpoint === null || roundsBehind(this.#checkpoint) === 0) return false
+    return this.epilogue.demand(state, this.#ended(), this.#rounds.phase === 'ended')
+  }
+
   failed(round: number, code: string): void {
+    if (this.#rounds.phase === 'ended') return this.epilogue.openingFailed(code)
     if (!this.#rounds.failed(this.#context.now, round)) return
     this.#afresh = code === TRAINING_DIVERGED
     this.#context.tell('warn', 'study-failed', { study: this.id, round: this.#rounds.round, code, retryInMs: RETRY_MS })
@@ -213,8 +227,24 @@ export class StudyRun {
       metrics: this.#metrics,
       model: base,
       inputs: this.#inputs,
+      evaluating: this.#isEvaluating(),
       held: exchange.held.map(({ author, round }) => ({ author, round })),
     }
+  }
+
+  #isEvaluating(): boolean {
+    const state = this.#context.studies.get(this.id)
+    if (state === undefined || this.#dataset === null || this.#rounds.phase !== 'ended') return false
+    return this.epilogue.isPending(state, this.#rounds.base)
+  }
+
+  #ended() {
+    const leave = (): Permit | null => this.#leave(this.#context.studies.get(this.id))
+    return { model: this.#rounds.base, scaling: this.#checkpoint?.scaling ?? null, others: this.#others(), leave }
+  }
+
+  #others() {
+    return newestOf(this.#checkpoint?.others ?? [], this.#rounds.exchange.held)
   }
 
   /** Frozen already: open. Everybody's statistics here, or the deadline past: freeze. */
@@ -335,6 +365,7 @@ export class StudyRun {
       head,
       examples: own.examples,
       metrics: this.#metrics,
+      ...(stage === 'ended' ? { others: this.#rounds.exchange.held } : {}),
     }
     this.#checkpoint = checkpoint
     return checkpoint

@@ -1,0 +1,45 @@
+/** What a learner reports, handed to the study that asked for it. */
+import { exhaustive } from '../core/errors.ts'
+import type { NodeEvent } from './events.ts'
+import type { StudyRun } from './studyRun.ts'
+
+const TYPES = [
+  'opened',
+  'trained',
+  'merged',
+  'evaluated',
+  'measured',
+  'crossed',
+  'measuring-failed',
+  'learner-failed',
+] as const
+
+/** An event that ends an action of the learner. */
+export type Learned = Extract<NodeEvent, { type: (typeof TYPES)[number] }>
+
+/** True of what a learner reports. */
+export function isLearned(event: NodeEvent): event is Learned {
+  return (TYPES as readonly string[]).includes(event.type)
+}
+
+/** Gives the report to its run; a study that is not known here has asked for nothing. */
+export function learned(run: StudyRun | undefined, event: Learned): void {
+  switch (event.type) {
+    case 'opened':
+      return run?.opened(event.scaling, event.base, event.parameters)
+    case 'trained':
+      return run?.trained(event.round, event.update, event.head, event.examples, event.loss)
+    case 'merged':
+      return run?.merged(event.round, event.result, event.coefficients)
+    case 'evaluated':
+      return run?.evaluated(event.round, event.model, event.metrics)
+    case 'measured':
+    case 'crossed':
+    case 'measuring-failed':
+      return run?.epilogue.heard(event)
+    case 'learner-failed':
+      return run?.failed(event.round, event.code)
+    default:
+      exhaustive(event)
+  }
+}
