@@ -48,11 +48,25 @@ export function calibrationFit(logits: ArrayLike<number>, labels: Uint8Array): C
   invariant(logits.length === labels.length, `${logits.length} logits for ${labels.length} labels`)
   const positives = labels.reduce((sum, label) => sum + label, 0)
   if (positives === 0 || positives === labels.length) return { slope: null, intercept: null }
-  const [slope, intercept] = [maximise(logits, labels, true), maximise(logits, labels, false)]
+  const slope = areParted(logits, labels) ? null : maximise(logits, labels, true)
+  const intercept = maximise(logits, labels, false)
   return {
     slope: slope && estimate(slope.b, slope.variance),
     intercept: intercept && estimate(intercept.a, intercept.variance),
   }
+}
+
+/** Whether some threshold has one class at or below it and the other at or above: then the likelihood grows with the slope for ever. */
+function areParted(logits: ArrayLike<number>, labels: Uint8Array): boolean {
+  const least = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  const most = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (let row = 0; row < labels.length; row++) {
+    const [label, logit] = [labels[row] as number, logits[row] as number]
+    least[label] = Math.min(least[label] as number, logit)
+    most[label] = Math.max(most[label] as number, logit)
+  }
+  const [lowest, highest] = [least as [number, number], most as [number, number]]
+  return highest[0] <= lowest[1] || highest[1] <= lowest[0]
 }
 
 const estimate = (value: number, variance: number): Estimate => {
@@ -62,8 +76,7 @@ const estimate = (value: number, variance: number): Estimate => {
 
 const STEPS_MAX = 100 // Newton takes about six; where it takes so many there is no maximum
 const HALVINGS_MAX = 30 // of a step that went too far
-const CLOSE = 1e-10 // of the gradient's promise of a better likelihood: far below what four digits show
-const SLOPE_MAX = 1e4 // beyond it the classes are parted and the slope goes on for ever
+const CLOSE = 1e-16 // of the likelihood that one more step would win: what rounding loses
 
 interface Maximum {
   readonly a: number
@@ -77,7 +90,7 @@ function maximise(logits: ArrayLike<number>, labels: Uint8Array, slopeIsFree: bo
   for (let step = 0; step < STEPS_MAX; step++) {
     const { aa, ab, bb, ga, gb } = at
     const determinant = slopeIsFree ? aa * bb - ab * ab : aa
-    if (!(determinant > 0) || Math.abs(at.b) > SLOPE_MAX) return null
+    if (!(determinant > 0)) return null
     const da = slopeIsFree ? (bb * ga - ab * gb) / determinant : ga / aa
     const db = slopeIsFree ? (aa * gb - ab * ga) / determinant : 0
     if (ga * da + gb * db < CLOSE) return { a: at.a, b: at.b, variance: slopeIsFree ? aa / determinant : 1 / aa }

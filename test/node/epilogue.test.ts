@@ -12,9 +12,7 @@ const it = suite('epilogue')
 const [ADA, BEN] = OTHERS as [MemberId, MemberId]
 
 const asked = <T extends Action['type']>(world: Harness, type: T) =>
-  world.steps.flatMap(({ actions }) =>
-    actions.filter((one): one is Extract<Action, { type: T }> => one.type === type),
-  )
+  world.steps.flatMap(({ actions }) => actions.filter((one): one is Extract<Action, { type: T }> => one.type === type))
 const told = (world: Harness, kind: string): number => world.kinds.filter((one) => one === kind).length
 
 /** In a study with Ada and Ben, who train too; nothing is trained yet. */
@@ -124,8 +122,7 @@ it('a learner that fails is asked three times at one start, half a minute apart,
 
 it('a paused study is not evaluated until it is resumed', () => {
   const world = until(begun(), 'evaluating', 3)
-  const pause = (paused: boolean) =>
-    world.command((ticket) => ({ type: 'study-pause', ticket, study: ID, paused }))
+  const pause = (paused: boolean) => world.command((ticket) => ({ type: 'study-pause', ticket, study: ID, paused }))
   pause(true)
   until(world, 'ended')
   world.wait(60_000)
