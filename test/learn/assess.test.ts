@@ -1,7 +1,7 @@
 /** The whole evaluation: what it tells, what it withholds, and that its intervals are those of slower code. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Estimate } from '../../src/core/evaluation.ts'
+import type { Estimate, Evaluation } from '../../src/core/evaluation.ts'
 import { Rng } from '../../src/core/rng.ts'
 import { assess, type Judged, wilson } from '../../src/learn/assess.ts'
 import { bootstrapInterval, evaluate } from '../../src/learn/evaluate.ts'
@@ -34,19 +34,19 @@ it('below the minimum cohort nothing is told', async () => {
 
 it('points are those of evaluate, intervals those of the slow bootstrap', async () => {
   const rows = judged(240)
-  const found = await assess(rows, options())
+  const found = (await assess(rows, options())) as Evaluation
   const point = evaluate(rows.shared, rows.labels)
   const slow = (measure: 'accuracy' | 'logLoss' | 'brier' | 'calibrationError') =>
     bootstrapInterval(rows.labels, (drawn) => evaluate(rows.shared, rows.labels, drawn)[measure], Rng.from('slow'))
   for (const measure of ['accuracy', 'logLoss', 'brier', 'calibrationError'] as const) {
-    const [value, low, high] = found?.shared[measure] as [number, number, number]
+    const [value, low, high] = found.shared[measure] as [number, number, number]
     near(value, point[measure], 1e-12)
     const expected = slow(measure)
     const width = (expected?.high as number) - (expected?.low as number)
     near(low, expected?.low as number, width / 8)
     near(high, expected?.high as number, width / 8)
   }
-  near(found?.shared.auc?.[0] as number, point.auc as number, 1e-12)
+  near(found.shared.auc?.[0] as number, point.auc as number, 1e-12)
 })
 
 it('gains are those of the shared model, paired: narrower than two intervals apart', async () => {
