@@ -44,8 +44,11 @@ function measuredOf({ members }: Report): Measured[] {
   })
 }
 
-function withheldOf({ members }: Report): MemberReport[] {
-  return members.filter(({ measured, rows }) => !measured?.evaluation && rows !== null)
+/** Who takes part and has no figures, and why. */
+function withheld({ members }: Report): string {
+  const without = members.filter(({ measured, rows }) => !measured?.evaluation && rows !== null)
+  const lines = without.map((member) => `<li><b>${esc(member.name)}</b> ${whyNoFigures(member)}</li>`)
+  return lines.length === 0 ? '' : `<ul class="plain">${lines.join('')}</ul>`
 }
 
 const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
@@ -106,14 +109,12 @@ function worth(report: Report): string {
     withInterval(e.shared.logLoss),
     signedInterval(e.lossGain),
   ])
-  for (const member of withheldOf(report))
-    rows.push([esc(member.name), '', `<span class="withheld">${whyNoFigures(member)}</span>`, '', '', '', '', ''])
   const header = ['hospital', 'held out (ill)', 'AUC', 'AUC alone', 'gain in AUC', '', 'log-loss', 'gain in log-loss']
   const gains = measured.flatMap(({ name, evaluation: { aucGain } }) =>
     aucGain === null ? [] : [{ name, estimate: aucGain }],
   )
   const plot = gains.length === 0 ? '' : `<figure>${forestPlot(gains, 'gain in AUC over training alone')}</figure>`
-  return plot + htmlTable(header, rows, [1])
+  return plot + (rows.length === 0 ? '' : htmlTable(header, rows, [1])) + withheld(report)
 }
 
 const TONE = { up: 'good', down: 'bad', open: 'soft' } as const
@@ -134,11 +135,9 @@ function sites(report: Report): string {
     withInterval(truePositiveRate, 2),
     withInterval(falsePositiveRate, 2),
   ])
-  for (const member of withheldOf(report))
-    rows.push([esc(member.name), `<span class="withheld">${whyNoFigures(member)}</span>`, '', '', '', '', '', ''])
   const rates = [`true positives above ${threshold}`, `false positives above ${threshold}`]
   const header = ['hospital', 'accuracy', 'Brier', 'calibration error', 'calibration slope', 'intercept', ...rates]
-  return htmlTable(header, rows, [])
+  return rows.length === 0 ? NOTHING : htmlTable(header, rows, [])
 }
 
 function crossSite(report: Report): string {
