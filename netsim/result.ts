@@ -1,4 +1,5 @@
 /** What a simulation gives: samples over virtual time, what each node came to, counts, checks, and the hash of its trace. */
+import type { Report } from '../src/report/report.ts'
 import type { Scenario } from './scenario/schema.ts'
 
 /** The network and the models at one time; a row of `metrics.csv`. Null: not measured (no data, ledger off). */
@@ -123,6 +124,8 @@ export interface SimulationResult {
   readonly traceHash: string
   /** SHA-256 of the data as dealt; null without data. */
   readonly dataDigest: string | null
+  /** With a ledger and data: what the logs say of the study, as a daemon would report it. */
+  readonly studyReport: Report | null
 }
 
 export interface Provenance {

@@ -3,10 +3,10 @@ import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { table } from '../../src/cli/output.ts'
+import { bytes } from '../../src/report/numbers.ts'
 import { DATA_SETS, type DataSetName, loadFederation } from '../experiments/data.ts'
 import type { ExperimentOptions, ExperimentResult } from '../experiments/frame.ts'
 import { EXPERIMENTS, type ExperimentName } from '../experiments/index.ts'
-import { bytes } from '../report/numbers.ts'
 import { command, refusal, seedOption } from './command.ts'
 
 interface Options {

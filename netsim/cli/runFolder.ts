@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { messageOf } from '../../src/core/errors.ts'
+import { reportPage } from '../../src/report/page.ts'
 import type { TraceCheckpoint } from '../options.ts'
 import { runPage } from '../report/runPage.ts'
 import { type NodeSummary, SAMPLE_COLUMNS, type SimulationResult } from '../result.ts'
@@ -63,7 +64,9 @@ export async function writeRun(
     ['trace.checkpoints', checkpointText(checkpoints)],
   ]
   if (result.scenario.report.html) files.push(['report.html', runPage(result)])
-  for (const name of ['result.json', 'report.html']) await rm(join(folder, name), { force: true }) // of a run before, with --force
+  if (result.scenario.report.html && result.studyReport !== null)
+    files.push(['study.html', reportPage(result.studyReport)])
+  for (const name of ['result.json', 'report.html', 'study.html']) await rm(join(folder, name), { force: true }) // of a run before, with --force
   for (const [name, text] of files) await writeFile(join(folder, name), text)
   await writeWhole(join(folder, 'result.json'), `${JSON.stringify(result, null, 1)}\n`)
 }

@@ -1,7 +1,7 @@
 /** A sweep's results: means with intervals by combination, as a table, as CSV, and for the page. */
 import { table } from '../../src/cli/output.ts'
+import { bytes, figure } from '../../src/report/numbers.ts'
 import { MEASURES, type MeasureKey, secondsToReach, type Target } from '../report/measures.ts'
-import { bytes, figure } from '../report/numbers.ts'
 import { type Estimate, estimate } from '../statistics.ts'
 import { csv } from './csv.ts'
 import type { RunRecord } from './sweepFolder.ts'

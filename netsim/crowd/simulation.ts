@@ -351,6 +351,7 @@ export class CrowdSimulation {
         .map((check) => check.result),
       traceHash: this.#trace.hash,
       dataDigest: rows?.deal.digest ?? null,
+      studyReport: null,
     }
   }
 

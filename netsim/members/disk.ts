@@ -4,6 +4,7 @@ import { sha256 } from '../../src/core/digest.ts'
 import { invariant } from '../../src/core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
+import type { Update } from '../../src/gossip/update.ts'
 import { factsOf } from '../../src/governance/facts.ts'
 import type { Fact } from '../../src/governance/studies.ts'
 import { emptyTip, rootAt, type Tip } from '../../src/ledger/chain.ts'
@@ -47,6 +48,8 @@ export class Disk {
   readonly witnessed = new Map<MemberId, Witnessed>()
   /** The newest final head of each log. */
   readonly finals = new Map<MemberId, LogSize>()
+  /** The newest update of each author in each study. */
+  readonly #updates = new Map<string, Update>()
   #lamport = 0
 
   constructor(members: readonly MemberId[]) {
@@ -82,6 +85,18 @@ export class Disk {
   keep(stored: StoredCheckpoint): void {
     this.checkpoints.set(stored.checkpoint.study, stored)
     if (stored.checkpoint.stage !== 'trained') this.complete.set(stored.checkpoint.study, stored)
+  }
+
+  /** Of each author the newest alone. */
+  keepUpdate(update: Update): void {
+    this.#updates.set(`${update.header.study} ${update.header.author}`, update)
+  }
+
+  /** The weights of an update that is kept, or null. */
+  update(study: StudyId, digest: Digest): Float32Array | null {
+    for (const { header, weights } of this.#updates.values())
+      if (header.study === study && header.digest === digest) return weights
+    return null
   }
 
   /** Root over the first `size` entries of a log, of which so many are here. */

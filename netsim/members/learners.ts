@@ -103,7 +103,7 @@ class NullLearner implements Learner {
   }
 
   async evaluate(): Promise<Metrics> {
-    return { examples: 1, positives: 0, auc: null, accuracy: 0, logLoss: 0, calibrationError: 0 }
+    return { examples: 1, positives: 0, auc: null, accuracy: 0, logLoss: 0, brier: 0, calibrationError: 0 }
   }
 
   async logits(_study: StudyId, _weights: Weights, rows: Part | DesignMatrix): Promise<Float32Array> {

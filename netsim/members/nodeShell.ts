@@ -69,6 +69,8 @@ export class NodeShell implements Port {
       },
       epsilonMax: null,
       headSalt: new Uint8Array(0), // heads here are nobody's secret, and runs must not differ
+      kept: async (study: StudyId, digest: Digest) => parts.disk.update(study, digest),
+      breathe: async () => undefined,
       tell: () => undefined,
     }
     this.#trainer = new Trainer(trainer, [...parts.disk.checkpoints.values()])
@@ -256,6 +258,9 @@ export class NodeShell implements Port {
         return this.#desk.work(action.permit.study, action.round, timing.evaluateMs, this.#trainer.evaluate(action))
       case 'trace':
         return this.#later(timing.commitMs, () => this.feed(traced(disk, action)))
+      case 'measure':
+      case 'cross':
+        return this.#desk.work(action.permit.study, 0, this.#assessMs(action), this.#trainer.assess(action))
       case 'publish-update':
         return this.#publish(action)
       case 'forget':
@@ -325,7 +330,10 @@ export class NodeShell implements Port {
     invariant(this.#pending.has(ticket), `ticket ${ticket} gets one verdict`)
     const { update, settle } = this.#pending.get(ticket) as { update: Update | null; settle: Settle }
     this.#pending.delete(ticket)
-    if (verdict === 'accept' && update !== null) this.#weights.put(update.header.study, update.weights)
+    if (verdict === 'accept' && update !== null) {
+      this.#weights.put(update.header.study, update.weights)
+      this.#parts.disk.keepUpdate(update)
+    }
     settle(verdict)
   }
 
@@ -354,6 +362,14 @@ export class NodeShell implements Port {
       return (run?.inputs ?? []).flatMap(({ digest }) => this.weightsOf(study, digest) ?? [])
     }
     return { round, base: this.#weights.get(study, base), honest, seen }
+  }
+
+  /** To measure a model takes as long as to train one alone for as many rounds. */
+  #assessMs({ type, permit }: Of<'measure' | 'cross'>): number {
+    const { evaluateMs } = this.#parts.timing
+    if (type === 'cross') return evaluateMs
+    const rounds = (this.#trainer.model(permit.study)?.round ?? -1) + 1
+    return evaluateMs + rounds * this.#trainMs()
   }
 
   #trainMs(): number {

@@ -330,7 +330,7 @@ export class StudySimulation {
     return present.every((own) => {
       if (own.shell === null) return false
       const run = own.shell.machine.view().studies.find(({ state }) => state.id === this.#id)?.run
-      if (own.tables.length > 0 && run?.phase !== 'ended') return false
+      if (own.tables.length > 0 && (run?.phase !== 'ended' || run.evaluating)) return false
       return this.#identities.members.every((author) => this.#isSame(own.disk, first.disk, author))
     })
   }

@@ -8,6 +8,7 @@ import type { Learner, Weights } from '../../src/learn/learner.ts'
 import { predict } from '../../src/learn/model.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
 import { fenceNeeds } from '../../src/node/fence.ts'
+import type { Report } from '../../src/report/report.ts'
 import { Attackers } from '../adversary/attackers.ts'
 import type { SimulateOptions } from '../options.ts'
 import { pictureOf } from '../picture.ts'
@@ -23,6 +24,7 @@ import { StepNarrator } from './narrator.ts'
 import { protocolStudy, protocolTable } from './protocolOnly.ts'
 import { spreadingOf } from './pubsub.ts'
 import { StudySimulation } from './run.ts'
+import { studyReportAt } from './studyReport.ts'
 import type { Step } from './trace.ts'
 
 const START_SPACING_MS = 1 // nodes never start at one instant
@@ -323,16 +325,28 @@ export class LedgerSimulation {
       checks: this.#checks.demanded(scenario.liveness).map((check) => check.result),
       traceHash: trace.hash,
       dataDigest: rows?.deal.digest ?? null,
+      studyReport: rows === null ? null : this.#studyReport(),
     }
   }
 
-  #summary(node: number): NodeSummary {
+  /** As the first honest node that is up would give it. */
+  #studyReport(): Report | null {
+    const nodes = Array.from({ length: this.#world.nodes }, (_, node) => node)
+    const node = nodes.find((one) => this.#attackers.attackOf(one) === null && this.#simulation.shellOf(one) !== null)
+    return node === undefined ? null : studyReportAt(this.#simulation, node, (one) => this.#nameOf(one))
+  }
+
+  #nameOf(node: number): string {
     const { rows, topology } = this.#world
+    return rows?.deal.nameOf(node) ?? topology.regionOf(node) ?? String(node)
+  }
+
+  #summary(node: number): NodeSummary {
     const judged = this.#judge(node)
     const metrics = judged === null ? null : judgedTogether([judged])
     return {
       node,
-      name: rows?.deal.nameOf(node) ?? topology.regionOf(node) ?? String(node),
+      name: this.#nameOf(node),
       rows: (this.#tables[node] as Dataset).trainRows.length,
       round: this.#roundOf(node),
       up: this.#simulation.shellOf(node) !== null,

@@ -1,7 +1,8 @@
 /** A chart over virtual time as SVG, with what its script needs to show values under the cursor. */
+
+import { dataBlock, esc } from '../../src/report/html.ts'
+import { figure, logTicks, niceStep, type TimeUnit, ticks, tickText } from '../../src/report/numbers.ts'
 import type { Chart } from './charts.ts'
-import { dataBlock, esc } from './html.ts'
-import { figure, logTicks, niceStep, type TimeUnit, ticks, tickText } from './numbers.ts'
 
 const BOX = { width: 400, height: 218, left: 50, right: 10, top: 8, bottom: 34 } as const
 const WIDTH = BOX.width - BOX.left - BOX.right

@@ -1,7 +1,8 @@
 /** What each hospital came to: a dot plot, and a table that sorts. */
+
+import { esc, htmlTable } from '../../src/report/html.ts'
+import { bytes, figure, niceStep, ticks, tickText } from '../../src/report/numbers.ts'
 import type { NodeSummary, SimulationResult } from '../result.ts'
-import { esc, htmlTable } from './html.ts'
-import { bytes, figure, niceStep, ticks, tickText } from './numbers.ts'
 
 const BOX = { width: 560, left: 104, right: 16, top: 6, row: 19, bottom: 34 } as const
 const NAMED_MAX = 48 // rows with names; beyond, dots by rank

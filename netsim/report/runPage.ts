@@ -1,11 +1,13 @@
 /** report.html of one run. */
+
+import { dataBlock, esc, htmlTable, page, part } from '../../src/report/html.ts'
+import { bytes, figure, timeUnit } from '../../src/report/numbers.ts'
 import type { SimulationResult } from '../result.ts'
 import { scenarioText } from '../scenario/read.ts'
+import { BEHAVIOUR } from './behaviour.ts'
 import { chartsOf } from './charts.ts'
-import { dataBlock, esc, htmlTable, page, part } from './html.ts'
 import { lineChart, type TimeAxis } from './lineChart.ts'
 import { dotPlot, nodeTable } from './nodeViews.ts'
-import { bytes, figure, timeUnit } from './numbers.ts'
 import { outcomeWord, traceNote } from './terminal.ts'
 import { topologyPicture } from './topology.ts'
 
@@ -31,6 +33,7 @@ ${part('All hospitals', 'A click on a column sorts by it.', nodeTable(result))}
 ${part('Checks', 'What must hold in every run, looked at while it went on.', checks(result))}
 ${part('What was run', '', provenance(result))}
 </main><footer>Written by consilium-netsim. This page loads nothing from anywhere. A simulation says what its model does; it is no evidence about patients.</footer>`,
+    BEHAVIOUR,
   )
 }
 

@@ -1,13 +1,15 @@
 /** sweep.html: every measure by combination, each run a dot, each mean with its interval; and mean curves. */
+
+import { dataBlock, esc, htmlTable, page, part } from '../../src/report/html.ts'
+import { figure, niceStep, ticks, tickText, timeUnit } from '../../src/report/numbers.ts'
 import type { Arm, Column } from '../cli/sweepTable.ts'
 import { cellOf, cellText } from '../cli/sweepTable.ts'
 import type { Scenario } from '../scenario/schema.ts'
 import { mean } from '../statistics.ts'
+import { BEHAVIOUR } from './behaviour.ts'
 import type { Chart } from './charts.ts'
-import { dataBlock, esc, htmlTable, page, part } from './html.ts'
 import { lineChart, type TimeAxis } from './lineChart.ts'
 import { CURVES, type CurveKey } from './measures.ts'
-import { figure, niceStep, ticks, tickText, timeUnit } from './numbers.ts'
 
 const BOX = { width: 400, right: 16, top: 6, row: 24, bottom: 24 } as const
 const LABEL_CHARACTERS_MAX = 26
@@ -49,6 +51,7 @@ ${part('By combination', 'Large: the mean over seeds with its 95 % interval (Stu
 ${curves}
 ${part('Table', 'Mean ± half of the 95 % interval.', htmlTable(header, rows, [1, ...right]))}
 </main><footer>Written by consilium-netsim. This page loads nothing from anywhere. A simulation says what its model does; it is no evidence about patients.</footer>`,
+    BEHAVIOUR,
   )
 }
 

@@ -1,9 +1,9 @@
 /** A run as lines for a terminal: what came out, two curves, the checks. */
 import { plot } from 'simple-ascii-chart'
 import { table } from '../../src/cli/output.ts'
+import { bytes, figure, ticks, tickText, timeUnit } from '../../src/report/numbers.ts'
 import type { SimulationResult } from '../result.ts'
 import { type Chart, chartsOf } from './charts.ts'
-import { bytes, figure, ticks, tickText, timeUnit } from './numbers.ts'
 
 const PLOT = { width: 64, height: 10, points: 256 } as const // fits 80 columns with its axis
 const MARKS = ['●', '○', '◆'] as const

@@ -1,7 +1,8 @@
 /** The picture of who is linked to whom: a layout by forces, the same every time, or a circle where everybody is linked. */
+
+import { esc } from '../../src/report/html.ts'
+import { figure } from '../../src/report/numbers.ts'
 import type { NodeSummary, SimulationResult } from '../result.ts'
-import { esc } from './html.ts'
-import { figure } from './numbers.ts'
 
 const BOX = { size: 560, margin: 24 } as const
 const STEPS = 160 // beyond it, 200 nodes move by less than a pixel

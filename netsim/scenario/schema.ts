@@ -247,6 +247,7 @@ export const scenarioSchema = section({
       /** Null unless it is said, however many nodes there are: most questions are about one topic, or bring receivers of their own. */
       cells: v.optional(v.nullable(STUDY_CELLS), null),
       privacy: STUDY_SCHEMAS.privacy,
+      report: STUDY_SCHEMAS.report,
     }),
     {},
   ),

@@ -85,6 +85,8 @@ study:
   minimumCohort: 10 # nodes with fewer training rows give no statistics
   cells: null # one topic for all; the daemon has { above: 40, size: 32, periodSeconds: null }
   # cells: { above: 40, size: 32, periodSeconds: null } # past 40 nodes in cells of at most 32, dealt anew; null: every 8 rounds
+  # what each node with a ledger measures at the end; localOnly trains a model at each alone, too
+  report: { subgroups: [], threshold: 0.5, localOnly: true, crossSite: true }
 
 head: private # the output bias is each node's own, as in the daemon; or shared: merged like all other weights
 

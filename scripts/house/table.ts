@@ -44,6 +44,12 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
     node: false,
     because: 'carries out what the machine decides, for every shell alike',
   },
+  report: {
+    ours: ['core', 'config', 'governance', 'ledger'],
+    npm: [],
+    node: false,
+    because: 'from entries to a page, for whoever holds the logs',
+  },
   store: { ours: ['core', 'ledger'], npm: ['level'], node: true, because: 'keeps bytes; knows no meaning' },
   net: {
     ours: ['core', 'polyfill.ts'],
@@ -52,13 +58,26 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
     because: 'carries bytes; the only part that knows libp2p, which needs the polyfill',
   },
   daemon: {
-    ours: ['core', 'gossip', 'ledger', 'governance', 'node', 'config', 'learn', 'data', 'training', 'store', 'net'],
+    ours: [
+      'core',
+      'gossip',
+      'ledger',
+      'governance',
+      'node',
+      'config',
+      'learn',
+      'data',
+      'training',
+      'report',
+      'store',
+      'net',
+    ],
     npm: ['pino', 'prom-client', 'valibot'],
     node: true,
     because: 'the shell that joins all parts; valibot for the files that it keeps',
   },
   cli: {
-    ours: ['core', 'config', 'daemon', 'ledger', 'governance', 'learn/merge'],
+    ours: ['core', 'config', 'daemon', 'ledger', 'governance', 'report', 'learn/merge'],
     npm: ['commander'],
     node: true,
     because: "starts a daemon, reads files, verifies logs offline; for all else it asks the daemon's control API",
@@ -95,7 +114,7 @@ export const BARRELS: readonly string[] = ['src/index.ts', 'netsim/index.ts']
 
 /** What netsim, the other shell, may import from `src/`. */
 export const NETSIM: FolderRule = {
-  ours: [...PURE, 'config', 'learn', 'data', 'training', 'store/memoryStore.ts', 'cli/output.ts'],
+  ours: [...PURE, 'config', 'learn', 'data', 'training', 'report', 'store/memoryStore.ts', 'cli/output.ts'],
   npm: ['commander', 'simple-ascii-chart', 'valibot', 'yaml'],
   node: true,
   because:

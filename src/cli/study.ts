@@ -1,4 +1,4 @@
-/** study: add, accept, bind, ls, show, pause, resume, model. */
+/** study: add, accept, bind, ls, show, pause, resume, model, report, evaluate. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { describeStudy } from '../config/describe.ts'
@@ -9,11 +9,23 @@ import { phaseWord } from '../daemon/phaseWord.ts'
 import { measure, short, table, utc } from './output.ts'
 import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
 import { privacyLines } from './studyPrivacy.ts'
+import { evaluateCommand, reportCommand } from './studyReport.ts'
 
 /** The group `study`; all of it asks the running daemon. Errors: `study-…`, `data-…`, those of `parseStudy`. */
 export function studyCommand(): Command {
   const study = new Command('study').description('propose, accept and run studies')
-  for (const sub of [add(), accept(), bind(), list(), show(), pause('pause'), pause('resume'), model()])
+  for (const sub of [
+    add(),
+    accept(),
+    bind(),
+    list(),
+    show(),
+    pause('pause'),
+    pause('resume'),
+    model(),
+    reportCommand(),
+    evaluateCommand(),
+  ])
     study.addCommand(sub)
   return study
 }

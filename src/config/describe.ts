@@ -1,6 +1,7 @@
 /** A study in words: what a person reads before accepting it. */
 import { cellPeriodMs } from './cells.ts'
 import { designColumns, type Feature, type Study, type StudyPrivacy, sharedParameters } from './study.ts'
+import { groupNames } from './subgroups.ts'
 
 /** Several lines, ending without a newline: purpose, model, label, every feature with unit and range, hyper-parameters. */
 export function describeStudy(study: Study): string {
@@ -17,6 +18,7 @@ export function describeStudy(study: Study): string {
     `cells       ${describeCells(study)}`,
     `held out    ${round(study.testShare * 100)} % of each hospital's rows; ${round(study.validationShare * 100)} % of the others validate; minimum cohort ${study.minimumCohort}`,
     ...describePrivacy(study.privacy),
+    `report      ${describeReport(study)}`,
     `features    ${study.features.length}`,
     ...study.features.map((feature) => `  ${feature.name.padEnd(width)}  ${describeFeature(feature)}`),
   ].join('\n')
@@ -42,6 +44,18 @@ export const NOT_COVERED: readonly string[] = [
   'the result of an audit',
   'other studies on the same table, whose ε adds up',
 ]
+
+/** What is measured at the end, and told to the others above the minimum cohort. */
+function describeReport(study: Study): string {
+  const { subgroups, threshold, localOnly, crossSite } = study.report
+  const groups = subgroups.map((one) => `${one.feature} (${groupNames(study.features, one).slice(0, -1).join(', ')})`)
+  return [
+    `each hospital tests its model at the end${localOnly ? ', against one that it trains alone' : ''}`,
+    ...(crossSite ? ["and the others' on its own patients"] : []),
+    ...(groups.length > 0 ? [`by ${groups.join(' and ')}`] : []),
+    `positive above ${threshold}; figures leave, above the minimum cohort`,
+  ].join('; ')
+}
 
 const WEIGHTING: Record<Study['merge']['weighting'], string> = {
   sqrt: 'by the square root of examples',

@@ -8,6 +8,7 @@ import { LIMITS } from '../core/limits.ts'
 import type { StatisticsRules } from '../core/statistics.ts'
 import { cellsComplaint, type StudyCells } from './cells.ts'
 import { studySchema } from './studySchema.ts'
+import { type Subgroup, subgroupsComplaint } from './subgroups.ts'
 import { type Complaint, oneLine, parseYaml, readValue } from './yaml.ts'
 
 /** A column of numbers: one column of the design matrix, standardised. */
@@ -95,6 +96,16 @@ export interface Study {
   readonly minimumCohort: number
   /** Null: updates carry no noise. */
   readonly privacy: StudyPrivacy | null
+  /** What each hospital measures of its finished model, on its own held-out patients. */
+  readonly report: {
+    readonly subgroups: readonly Subgroup[]
+    /** Probability above which a patient is called positive, for the rates of true and false positives. */
+    readonly threshold: number
+    /** Whether each trains a model alone, too, to say what joining was worth: as much work again as the study. */
+    readonly localOnly: boolean
+    /** Whether each tests the others' newest updates on its own patients. */
+    readonly crossSite: boolean
+  }
 }
 
 const FORMAT = 2 // first item of the document: a later format is refused by name instead of being misread
@@ -186,6 +197,7 @@ function complaintOf(study: Study): Complaint | null {
     mergeComplaint(study) ??
     cellsComplaint(study) ??
     privacyComplaint(study) ??
+    subgroupsComplaint(study.features, study.report.subgroups) ??
     sizeComplaint(study)
   )
 }

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { LIMITS } from '../core/limits.ts'
 import { MAGNITUDE_MAX } from '../core/statistics.ts'
+import { GROUPS_MAX } from './subgroups.ts'
 import { alternative, choice, flag, given, list, number, section, text, whole } from './yaml.ts'
 
 export const STUDY_BOUNDS = {
@@ -44,6 +45,9 @@ export const STUDY_BOUNDS = {
   deltaMin: 1e-10, // the accountant's arithmetic reaches so far (learn/privacy/pld.ts)
   deltaMax: 0.01, // one in a hundred patients may not be protected: more is no protection
   minimumCohortMax: 100_000, // larger than most hospitals' tables
+  subgroupsMax: 6, // tables of groups in a report: with their figures they fit one log entry
+  thresholdMin: 0.001, // rarer than one in a thousand, no table of a hospital can show rates
+  thresholdMax: 0.999, // its mirror image
 } as const
 
 export const STUDY_DEFAULTS = {
@@ -69,6 +73,9 @@ export const STUDY_DEFAULTS = {
   clipNorm: 1, // about the length of a row's gradient when training on standardised columns has begun
   delta: 'auto', // hospitals differ in size by a hundred, and so do chances that are small for them
   minimumCohort: 10, // the usual floor below which counts are suppressed in health statistics
+  threshold: 0.5, // whoever is more likely ill than not; a study of a rare outcome names its own
+  localOnly: true, // what joining was worth is what a board asks first; large models may spare themselves the work
+  crossSite: true, // figures alone are shared, of updates that all hospitals hold anyway
 } as const
 
 const B = STUDY_BOUNDS
@@ -179,6 +186,25 @@ export const STUDY_SCHEMAS = {
     ),
     null,
   ),
+  report: v.optional(
+    section({
+      subgroups: v.optional(
+        list(
+          section({
+            feature: text(B.featureNameCharactersMax),
+            edges: v.optional(v.nullable(list(number(-MAGNITUDE_MAX, MAGNITUDE_MAX), 1, GROUPS_MAX - 1)), null),
+          }),
+          0,
+          B.subgroupsMax,
+        ),
+        [],
+      ),
+      threshold: v.optional(number(B.thresholdMin, B.thresholdMax), D.threshold),
+      localOnly: v.optional(flag(), D.localOnly),
+      crossSite: v.optional(flag(), D.crossSite),
+    }),
+    {},
+  ),
 }
 
 export const studySchema = section({
@@ -208,4 +234,5 @@ export const studySchema = section({
   validationShare: STUDY_SCHEMAS.validationShare,
   minimumCohort: STUDY_SCHEMAS.minimumCohort,
   privacy: STUDY_SCHEMAS.privacy,
+  report: STUDY_SCHEMAS.report,
 })

@@ -9,6 +9,8 @@ export interface Metrics {
   readonly accuracy: number
   /** Mean negative log-likelihood, nats. */
   readonly logLoss: number
+  /** Mean squared error of the probability (Brier 1950). */
+  readonly brier: number
   /** Expected calibration error over ten bins of equal width (Guo et al. 2017). */
   readonly calibrationError: number
 }

@@ -160,13 +160,12 @@ export class Daemon {
   }
 
   async #start(): Promise<void> {
-    const { home, store, log } = this.#parts
+    const { home, store, log, learner, inputs } = this.#parts
     await this.logs.load()
     this.#bindings = await Bindings.load(store)
     const stored = (await store.listState(CHECKPOINTS)).map(([, bytes]) => decodeCheckpoint(bytes))
     this.#trainer = makeTrainer({
-      learner: this.#parts.learner,
-      weights: this.#weights,
+      ...{ learner, inputs, weights: this.#weights },
       loadDataset: (id) => this.#bindingsOf().dataset(id, this.#studyState(id).study),
       studyState: (id) => this.#studyState(id),
       tell: log,
@@ -318,6 +317,8 @@ export class Daemon {
       case 'train':
       case 'merge':
       case 'evaluate':
+      case 'measure':
+      case 'cross':
         return this.#studyWork.begin(action)
       case 'publish-update':
         return this.#publisher.update(action.header)

@@ -37,7 +37,7 @@ export class LogReader {
   async show(ref: string): Promise<EntryDetails> {
     const entry = await this.find(ref)
     const citedBy: string[] = []
-    for await (const other of this.#scan(this.#daemon.logs.authors())) {
+    for await (const other of this.scan(this.#daemon.logs.authors())) {
       if (other.refs.some(([, , hash]) => hash === entry.hash)) citedBy.push(this.#ref(other.author, other.seq))
     }
     const { author, seq, prev, lamport, raw } = entry
@@ -127,7 +127,7 @@ export class LogReader {
       })
     }
     const found: Entry[] = []
-    for await (const entry of this.#scan(this.#daemon.logs.authors())) if (entry.hash.startsWith(ref)) found.push(entry)
+    for await (const entry of this.scan(this.#daemon.logs.authors())) if (entry.hash.startsWith(ref)) found.push(entry)
     if (found.length === 1) return found[0] as Entry
     if (found.length > 1) {
       const message = `${found.length} entries have a hash that begins with ${ref}; give more digits`
@@ -136,7 +136,8 @@ export class LogReader {
     throw new ConsiliumError({ code: 'entry-unknown', message: `no entry here has a hash that begins with ${ref}` })
   }
 
-  async *#scan(authors: readonly MemberId[]): AsyncIterable<Entry> {
+  /** Every stored entry of these logs, each log in its order. */
+  async *scan(authors: readonly MemberId[]): AsyncIterable<Entry> {
     for (const author of authors) {
       const { size } = this.#daemon.logs.sizeOf(author)
       for (let from = 0; from < size; from += SLICE) {

@@ -18,6 +18,7 @@ import { LogReader } from './logReader.ts'
 import { memberCalls, unanswered } from './memberCalls.ts'
 import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
+import { evaluateStudy, studyReport } from './studyReports.ts'
 
 const FENCE_WAIT_MS = 8_000 // a start among others passes its fence in a second or two
 const FENCE_LOOK_MS = 50
@@ -69,6 +70,8 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'POST /v1/studies/:/bind': ({ parts, body }) => bindStudy(daemon, parts[0] ?? '', body),
     'POST /v1/studies/:/pause': ({ parts }) => pauseStudy(daemon, parts[0] ?? '', true),
     'POST /v1/studies/:/resume': ({ parts }) => pauseStudy(daemon, parts[0] ?? '', false),
+    'GET /v1/studies/:/report': ({ parts }) => studyReport(daemon, reader, parts[0] ?? ''),
+    'POST /v1/studies/:/evaluate': ({ parts }) => evaluateStudy(daemon, parts[0] ?? ''),
     'GET /v1/studies/:/model': async ({ parts }) => model(daemon, parts[0] ?? ''),
     ...memberCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),

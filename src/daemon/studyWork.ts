@@ -1,7 +1,8 @@
 /** Does what the machine asks of the learner, in the background; keeps why it failed, for people. */
 import { randomBytes } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { ConsiliumError, exhaustive, invariant, messageOf } from '../core/errors.ts'
-import type { StudyId } from '../core/ids.ts'
+import type { Digest, StudyId } from '../core/ids.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { DataError } from '../data/fault.ts'
 import type { StudyState } from '../governance/studies.ts'
@@ -11,11 +12,12 @@ import type { NodeEvent } from '../node/events.ts'
 import type { StoredCheckpoint } from '../training/storedCheckpoint.ts'
 import { type Job, Trainer } from '../training/trainer.ts'
 import type { WeightStore } from '../training/weightStore.ts'
+import type { InputStore } from './inputStore.ts'
 import type { LineageReader } from './lineageReader.ts'
 import type { Log } from './log.ts'
 import type { Tasks } from './tasks.ts'
 
-type Asked = Extract<Action, { type: 'open-study' | 'train' | 'merge' | 'evaluate' }>
+type Asked = Extract<Action, { type: 'open-study' | 'train' | 'merge' | 'evaluate' | 'measure' | 'cross' }>
 type Tracing = Extract<Action, { type: 'trace' }>
 
 /** What study work needs of the daemon. `trainer` is asked for with the first action, when the daemon has started. */
@@ -62,7 +64,7 @@ export class StudyWork {
       const said = sayable(error)
       this.#failures.set(study, `${code}: ${said}`)
       this.#parts.log('warn', 'learner-failed', { study, code, error: said })
-      const round = action.type === 'open-study' ? 0 : action.round
+      const round = 'round' in action ? action.round : 0
       this.#parts.feed({ type: 'learner-failed', study, round, code })
     }
   }
@@ -78,6 +80,9 @@ export class StudyWork {
         return trainer.merge(action)
       case 'evaluate':
         return trainer.evaluate(action)
+      case 'measure':
+      case 'cross':
+        return trainer.assess(action)
       default:
         return exhaustive(action)
     }
@@ -88,6 +93,7 @@ export class StudyWork {
 export interface TrainerMaking {
   readonly learner: Learner
   readonly weights: WeightStore
+  readonly inputs: Pick<InputStore, 'read'>
   readonly loadDataset: (id: StudyId) => Promise<Dataset>
   readonly studyState: (id: StudyId) => StudyState
   readonly tell: Log
@@ -96,22 +102,15 @@ export interface TrainerMaking {
 }
 
 /** The trainer of one daemon, with chance for the salts of its private heads. */
-export function makeTrainer({
-  learner,
-  weights,
-  loadDataset,
-  studyState,
-  tell,
-  stored,
-  epsilonMax,
-}: TrainerMaking): Trainer {
+export function makeTrainer({ inputs, studyState, stored, ...parts }: TrainerMaking): Trainer {
   const study = (id: StudyId) => {
     const { study, scaling } = studyState(id)
     invariant(scaling !== null, 'a permit names a study whose scaling is frozen')
     return { study, scaling: scaling.scaling }
   }
-  const headSalt = new Uint8Array(randomBytes(32))
-  return new Trainer({ learner, weights, loadDataset, study, epsilonMax, headSalt, tell }, stored)
+  const kept = (id: StudyId, digest: Digest) => inputs.read(id, digest)
+  const breathe = (): Promise<void> => setImmediate()
+  return new Trainer({ ...parts, study, kept, breathe, headSalt: new Uint8Array(randomBytes(32)) }, stored)
 }
 
 /** Faults of a table whose message quotes neither a cell nor a header, which a headerless file fills with a patient's values. */

@@ -22,6 +22,17 @@ const claim = v.strictObject({
 const code = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9.-]{0,63}$/))
 /** A hospital's name, as on its card. */
 const hospital = v.pipe(v.string(), v.minLength(1), v.maxBytes(NAME_LENGTH_MAX))
+/** A figure with the ends of its interval. */
+const estimate = (value: v.GenericSchema<number>) => v.strictTuple([value, v.nullable(value), v.nullable(value)])
+const measures = v.strictObject({
+  auc: v.nullable(estimate(share)),
+  accuracy: estimate(share),
+  logLoss: estimate(real),
+  brier: estimate(share),
+  calibrationError: estimate(share),
+  calibrationSlope: v.nullable(estimate(real)),
+  calibrationIntercept: v.nullable(estimate(real)),
+})
 const version = v.pipe(v.string(), v.regex(/^[0-9A-Za-z.+-]{1,32}$/))
 
 /** Why a merge did not take an update, or hardly: what stands in `round.merged` and where people read of it. */
@@ -124,6 +135,64 @@ export const KINDS = {
     accuracy: v.nullable(share),
     logLoss: v.nullable(real),
     calibrationError: v.nullable(share),
+    brier: v.optional(v.nullable(share)),
+  }),
+  /**
+   * Its author's newest complete model on its own held-out patients (`core/evaluation.ts`), declared by the author; `model` is the digest of
+   * the shared weights. All else is null where the held-out patients are fewer than the study's minimum cohort.
+   */
+  'study.measured': v.strictObject({
+    round: count,
+    model: bytes32,
+    evaluation: v.nullable(
+      v.strictObject({
+        examples: count,
+        positives: v.nullable(count),
+        shared: measures,
+        alone: v.nullable(measures),
+        aucGain: v.nullable(estimate(real)),
+        lossGain: v.nullable(estimate(real)),
+        truePositiveRate: v.nullable(estimate(share)),
+        falsePositiveRate: v.nullable(estimate(share)),
+        bins: v.array(v.strictTuple([count, share, share])),
+        groups: v.array(
+          v.strictObject({
+            by: count,
+            group: count,
+            examples: v.nullable(count),
+            accuracy: v.nullable(share),
+            logLoss: v.nullable(real),
+            brier: v.nullable(share),
+            positives: v.nullable(count),
+            auc: v.nullable(estimate(share)),
+            predicted: v.nullable(share),
+            truePositiveRate: v.nullable(share),
+            falsePositiveRate: v.nullable(share),
+          }),
+        ),
+      }),
+    ),
+  }),
+  /**
+   * Other members' newest updates that its author holds, each with the author's private head of `model`, on the author's held-out patients.
+   * `examples` is null, and `sites` empty, where those are fewer than the study's minimum cohort.
+   */
+  'study.crossed': v.strictObject({
+    round: count,
+    model: bytes32,
+    examples: v.nullable(count),
+    sites: v.array(
+      v.strictObject({
+        author: bytes32,
+        round: count,
+        update: bytes32,
+        auc: v.nullable(estimate(share)),
+        accuracy: share,
+        logLoss: real,
+        brier: share,
+        calibrationError: share,
+      }),
+    ),
   }),
   /** The model of that digest, as `author` made it, is not to be used, and nothing is to be trained on from it; `refs` cite the entry that made it. */
   'model.withdrawn': v.strictObject({ author: bytes32, model: bytes32, reason: code }),

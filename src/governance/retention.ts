@@ -45,6 +45,8 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'study.excluded': 'decides', // at its author: whose updates it merges
   'study.readmitted': 'decides',
   'alarm.outlier': 'training',
+  'study.measured': 'decides', // at its author: what need not be measured again
+  'study.crossed': 'decides',
   'alarm.fork': 'decides',
   'alarm.witness': 'decides', // at its author: what evidence was recorded already
   'operator.pruned': 'keeping',

@@ -52,6 +52,9 @@ export interface StudyState {
   /** The table that each member bound last. */
   readonly commitments: Map<MemberId, Digest>
   readonly ended: Set<MemberId>
+  /** Of which model each member told last how good it is at home, and how good the others' are. */
+  readonly measured: Map<MemberId, Digest>
+  readonly crossed: Map<MemberId, Digest>
   /** Members whose operator paused it. */
   readonly paused: Set<MemberId>
   /** The first valid contribution of each member that had accepted. */
@@ -142,6 +145,8 @@ export class Studies {
       bound: new Set(),
       commitments: new Map(),
       ended: new Set(),
+      measured: new Map(),
+      crossed: new Map(),
       paused: new Set(),
       statistics: new Map(),
       spent: new Map(),
@@ -157,6 +162,8 @@ export class Studies {
     if (fact.kind === 'study.accepted') state.accepted.add(fact.author)
     else if (fact.kind === 'dataset.bound') noteBinding(state, fact)
     else if (fact.kind === 'study.ended') state.ended.add(fact.author)
+    else if (fact.kind === 'study.measured') noteModel('study.measured', fact, state.measured)
+    else if (fact.kind === 'study.crossed') noteModel('study.crossed', fact, state.crossed)
     else if (fact.kind === 'study.paused') state.paused.add(fact.author)
     else if (fact.kind === 'study.resumed') state.paused.delete(fact.author)
     else if (fact.kind === 'privacy.spent') spend(state, fact)
@@ -173,6 +180,8 @@ const INTERPRETED = new Set([
   'study.resumed',
   'dataset.bound',
   'study.ended',
+  'study.measured',
+  'study.crossed',
   'study.statistics',
   'study.scaling',
   'privacy.spent',
@@ -237,6 +246,15 @@ function spend(state: StudyState, fact: Fact): void {
   const { sampleRate, noiseMultiplier, steps } = body
   const all = withSteps(before?.steps ?? [], { sampleRate, noiseMultiplier, steps })
   state.spent.set(fact.author, { seq: fact.seq, steps: all })
+}
+
+function noteModel(
+  kind: 'study.measured' | 'study.crossed',
+  { author, body }: Fact,
+  models: Map<MemberId, Digest>,
+): void {
+  const read = readBody(kind, body)
+  if (read !== null) models.set(author, toHex(read.model) as Digest)
 }
 
 /** @returns whether these are the first statistics of their author. */

@@ -5,7 +5,7 @@ import type { Metrics } from '../core/metrics.ts'
 import type { Rng } from '../core/rng.ts'
 import { probability } from './model.ts'
 
-const CALIBRATION_BINS = 10 // Guo et al. 2017 use 15 on thousands of rows; a clinic's test rows fill ten at best
+export const CALIBRATION_BINS = 10 // Guo et al. 2017 use 15 on thousands of rows; a clinic's test rows fill ten at best
 
 /**
  * Evaluates `logits` against `labels` (0 or 1), at `rows` only where given (row numbers, repeats allowed: a resample).
@@ -18,6 +18,7 @@ export function evaluate(logits: ArrayLike<number>, labels: Uint8Array, rows?: U
   let positives = 0
   let right = 0
   let loss = 0
+  let squares = 0
   for (const row of picked) {
     const logit = logits[row] as number
     const label = labels[row] as number
@@ -25,6 +26,7 @@ export function evaluate(logits: ArrayLike<number>, labels: Uint8Array, rows?: U
     positives += label
     if (logit > 0 === (label === 1)) right++
     loss += logLossOf(logit, label)
+    squares += (probability(logit) - label) ** 2
   }
   return {
     examples: picked.length,
@@ -32,6 +34,7 @@ export function evaluate(logits: ArrayLike<number>, labels: Uint8Array, rows?: U
     auc: auc(logits, labels, picked, positives),
     accuracy: right / picked.length,
     logLoss: loss / picked.length,
+    brier: squares / picked.length,
     calibrationError: calibrationError(logits, labels, picked),
   }
 }
@@ -100,10 +103,15 @@ function calibrationError(logits: ArrayLike<number>, labels: Uint8Array, rows: U
   const gaps = new Float64Array(CALIBRATION_BINS)
   for (const row of rows) {
     const p = probability(logits[row] as number)
-    const bin = Math.min(CALIBRATION_BINS - 1, Math.floor(p * CALIBRATION_BINS))
+    const bin = calibrationBin(p)
     gaps[bin] = (gaps[bin] as number) + p - (labels[row] as number)
   }
   return gaps.reduce((sum, gap) => sum + Math.abs(gap), 0) / rows.length
+}
+
+/** Of the calibration error's bins, which one `p` falls into. */
+export function calibrationBin(p: number): number {
+  return Math.min(CALIBRATION_BINS - 1, Math.floor(p * CALIBRATION_BINS))
 }
 
 function rowsByStratum(strata: ArrayLike<number>): number[][] {
@@ -117,7 +125,8 @@ function rowsByStratum(strata: ArrayLike<number>): number[][] {
   return [...groups.keys()].sort((a, b) => a - b).map((stratum) => groups.get(stratum) as number[])
 }
 
-function quantile(sorted: Float64Array, q: number): number {
+/** Of ascending values, between two of them by linear interpolation (Hyndman and Fan 1996, type 7). */
+export function quantile(sorted: Float64Array, q: number): number {
   const at = q * (sorted.length - 1)
   const below = sorted[Math.floor(at)] as number
   const above = sorted[Math.ceil(at)] as number

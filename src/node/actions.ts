@@ -4,7 +4,7 @@ import type { Blame } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { PrivacySteps } from '../core/privacy.ts'
 import type { CellName } from '../gossip/cells.ts'
-import type { MergeInput } from '../gossip/exchange.ts'
+import type { Held, MergeInput } from '../gossip/exchange.ts'
 import type { UpdateHeader } from '../gossip/update.ts'
 import type { Kind } from '../governance/kinds.ts'
 import type { Permit } from '../governance/permit.ts'
@@ -115,6 +115,10 @@ export type Action =
       readonly models: readonly Made[]
       readonly subjects: readonly Made[]
     }
+  /** Evaluate the newest complete model on the held-out rows, with intervals; report `measured` or `measuring-failed`. */
+  | { readonly type: 'measure'; readonly permit: Permit }
+  /** Evaluate these updates of others, as far as their weights are here, with the own private head; report `crossed` or `measuring-failed`. */
+  | { readonly type: 'cross'; readonly permit: Permit; readonly others: readonly Held[] }
   /** Weights that nothing refers to any more. */
   | { readonly type: 'forget'; readonly study: StudyId; readonly digests: readonly Digest[] }
   | {

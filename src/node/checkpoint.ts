@@ -2,6 +2,7 @@
 import type { Digest, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PrivacyClaim } from '../core/privacy.ts'
+import type { Held } from '../gossip/exchange.ts'
 
 /** `trained`: U_r is recorded, not yet merged. `merged`: round r is complete and `shared` is the base of the next. */
 export interface Checkpoint {
@@ -21,6 +22,8 @@ export interface Checkpoint {
   readonly privacy?: PrivacyClaim
   /** What the last merged model measured here, for people to see; null before the first. */
   readonly metrics: Metrics | null
+  /** At the end: the others' updates that were held, which are still to be tested on the own patients. */
+  readonly others?: readonly Held[]
 }
 
 /** Rounds that lie behind: all of them once the study has ended. */

@@ -36,6 +36,8 @@ export function carryOutStudy(
     const refusal = exclusionRefusal(event, state, context, run(id).isExcluded(event.member))
     if (refusal !== null) return refusal
     context.record('exclusion', [exclusionDraft(event, context)])
+  } else if (event.type === 'study-evaluate') {
+    return run(id).evaluateNow() ? null : NO_MODEL
   } else if (event.type === 'study-add') {
     const drafts = state === undefined ? [context.draft('study.proposed', id, { document: event.document })] : []
     const accept = state?.accepted.has(context.self) ? [] : [context.draft('study.accepted', id, {})]
@@ -59,6 +61,12 @@ function withdraw(event: Extract<StudyCommand, { type: 'study-withdraw' }>, cont
 
 /** Why a table is not bound to a study that is over. */
 export const STUDY_ENDED = 'this study has ended here, so nothing trains on another table: propose a new study for it'
+
+const NO_MODEL = {
+  code: 'model-missing',
+  message:
+    'this study has no model here that could be evaluated now: it has one after its first round, while it is not paused',
+}
 
 /** Null where the command may be carried out; `state` is undefined where the study is not known here. */
 function refusalOf(

@@ -1,4 +1,5 @@
 /** Everything that can happen to a node, as plain data: what a shell feeds to the machine, and what `--record` writes. */
+import type { CrossSite, Evaluation } from '../core/evaluation.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PrivacySpent } from '../core/privacy.ts'
@@ -206,6 +207,29 @@ export type NodeEvent =
       readonly trace: number
       readonly standings: readonly Standing[]
     }
+  /** Of the newest complete model, of round `round`; `evaluation` is null where there are too few held-out rows to tell anything. */
+  | {
+      readonly type: 'measured'
+      readonly study: StudyId
+      readonly round: number
+      readonly model: Digest
+      readonly evaluation: Evaluation | null
+    }
+  /** The same of the others' updates; `examples` is null then. */
+  | {
+      readonly type: 'crossed'
+      readonly study: StudyId
+      readonly round: number
+      readonly model: Digest
+      readonly examples: number | null
+      readonly sites: readonly CrossSite[]
+    }
+  | {
+      readonly type: 'measuring-failed'
+      readonly study: StudyId
+      readonly what: 'measure' | 'cross'
+      readonly code: string
+    }
   | { readonly type: 'learner-failed'; readonly study: StudyId; readonly round: number; readonly code: string }
   /** What the operator asked for; each is answered with one `answer`. */
   | { readonly type: 'study-add'; readonly ticket: Ticket; readonly study: StudyId; readonly document: Uint8Array }
@@ -230,6 +254,7 @@ export type NodeEvent =
       readonly excluded: boolean
       readonly reason: string
     }
+  | { readonly type: 'study-evaluate'; readonly ticket: Ticket; readonly study: StudyId }
   | { readonly type: 'epoch-propose'; readonly ticket: Ticket; readonly change: Change }
   | { readonly type: 'epoch-approve' | 'epoch-reject'; readonly ticket: Ticket; readonly change: Digest }
   | { readonly type: 'stop'; readonly reason: string }

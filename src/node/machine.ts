@@ -21,9 +21,9 @@ import { Context } from './context.ts'
 import type { LogSize, NodeEvent } from './events.ts'
 import { exclusionOf } from './exclusion.ts'
 import { ASK_OWN_MS, Fence, fenceNeeds } from './fence.ts'
+import { isLearned, learned } from './learned.ts'
 import { type EpochCommand, PIN_CONTRADICTED, Reconfiguring } from './reconfiguring.ts'
 import { Rejections } from './rejections.ts'
-import { reported } from './reported.ts'
 import { StudyRun } from './studyRun.ts'
 import { cosignedHeard, updateHeard, verdict } from './verdicts.ts'
 import { Witnessing } from './witnessing.ts'
@@ -45,8 +45,6 @@ interface Parts {
 
 const SEEN_AGAIN_MS = 24 * 3_600_000 // one `member.seen` a day and member keeps the log readable over months
 const WAKE_MS_MIN = 20 // a wish that cannot be met yet must not spin
-/** What a learner reports. */
-const LEARNED: ReadonlySet<NodeEvent['type']> = new Set(['opened', 'trained', 'merged', 'evaluated', 'learner-failed'])
 
 /** One node. The first event is `booted`, and comes once; the same events at the same times give the same actions. */
 export class Machine {
@@ -103,7 +101,10 @@ export class Machine {
   }
 
   #handle(event: Exclude<NodeEvent, Booted>, parts: Parts): void {
-    if (this.#stopping !== null && LEARNED.has(event.type)) return // done again after the next start
+    if (isLearned(event)) {
+      if (this.#stopping === null) learned(parts.runs.get(event.study), event) // else it is done again after the next start
+      return
+    }
     switch (event.type) {
       case 'woken':
         return
@@ -148,19 +149,13 @@ export class Machine {
         return this.#replicationFailed(parts, event)
       case 'committed':
         return this.#committed(parts, event)
-      case 'opened':
-      case 'trained':
-      case 'merged':
-      case 'evaluated':
-      case 'traced':
-      case 'learner-failed':
-        return reported(parts.runs.get(event.study), event)
       case 'study-add':
       case 'study-accept':
       case 'study-bind':
       case 'study-pause':
       case 'study-withdraw':
       case 'study-exclude':
+      case 'study-evaluate':
       case 'epoch-propose':
       case 'epoch-approve':
       case 'epoch-reject':

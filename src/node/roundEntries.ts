@@ -63,11 +63,11 @@ export function mergedDrafts(context: Context, { id, study }: StudyState, facts:
   const { metrics, last } = facts
   const { round, result } = facts.outcome
   const model = fromHex(result)
-  const { examples, auc, accuracy, logLoss, calibrationError } = metrics
+  const { examples, auc, accuracy, logLoss, brier, calibrationError } = metrics
   const measures =
     examples >= study.minimumCohort
-      ? { examples, auc, accuracy, logLoss, calibrationError }
-      : { examples: null, auc: null, accuracy: null, logLoss: null, calibrationError: null }
+      ? { examples, auc, accuracy, logLoss, brier, calibrationError }
+      : { examples: null, auc: null, accuracy: null, logLoss: null, brier: null, calibrationError: null }
   return [
     context.draft('round.merged', id, mergedBody(facts, context.self)),
     context.draft('round.evaluated', id, { round, model, ...measures }),

@@ -18,6 +18,7 @@ import { type Checkpoint, roundsBehind } from './checkpoint.ts'
 import { Company } from './company.ts'
 import type { Context } from './context.ts'
 import { Descent } from './descent.ts'
+import { Epilogue, newestOf } from './epilogue.ts'
 import type { BoundDataset, NodeEvent } from './events.ts'
 import { expectationOf } from './expectation.ts'
 import { Freezing } from './freezing.ts'
@@ -59,6 +60,7 @@ export class StudyRun {
   readonly #keeping = new Keeping()
   readonly #descent = new Descent()
   readonly #budget = new PrivacyBudget()
+  readonly epilogue: Epilogue
   /** The newest round that went out before a start whose folder did not know of it; −1 where none. */
   #published = -1
 
@@ -67,6 +69,7 @@ export class StudyRun {
     this.#context = context
     this.#rounds = new Rounds(context.self)
     this.#topics = new CellTopics(id)
+    this.epilogue = new Epilogue(id, context)
   }
 
   /** Takes up what was stored: a bound table, and how far the rounds had come. A binding cut short by a stop is recorded now. */
@@ -124,8 +127,11 @@ export class StudyRun {
     // the proposal may come back after the own log that tells of the end
     if (phase === 'idle' && state.ended.has(this.#context.self)) return this.#rounds.wait('ended')
     if (this.#dataset === null) return
-    if (phase === 'ended') this.#topics.end(this.#context)
-    else if (this.#permit !== null) this.#topics.follow(this.#context, state, this.#permit, this.#rounds)
+    if (phase === 'ended') {
+      this.#topics.end(this.#context)
+      return this.epilogue.advance(state, this.#ended())
+    }
+    if (this.#permit !== null) this.#topics.follow(this.#context, state, this.#permit, this.#rounds)
     if (phase === 'idle' || phase === 'statistics') this.#freezeOrOpen(state)
     else if (phase === 'resting' && this.#context.now >= this.#dueMs(state)) this.#startRound(state)
     else if (phase === 'failed' && this.#context.now >= (retryAtMs ?? 0)) this.#open(state)
@@ -143,6 +149,7 @@ export class StudyRun {
     if (state === undefined) return null
     const { phase, retryAtMs } = this.#rounds
     if (phase === 'statistics') return this.#freezing.wakeAtMs()
+    if (phase === 'ended' && this.#dataset !== null) return this.epilogue.wakeAtMs(state, this.#rounds.base)
     const atMs = phase === 'resting' ? this.#dueMs(state) : retryAtMs
     // what is due but refused waits for an event; a refusal noted before it was due may be lifted by then
     return atMs !== null && (this.#refusal === null || atMs > this.#context.now) ? atMs : null
@@ -163,6 +170,7 @@ export class StudyRun {
   }
 
   opened({ scaling, base, parameters, roundsWithin }: Of<'opened'>): void {
+    this.epilogue.opened()
     const state = this.#context.studies.get(this.id)
     if (this.#rounds.phase !== 'opening' || scaling !== this.#permit?.scaling || state === undefined) return
     this.#parameters = parameters
@@ -248,7 +256,15 @@ export class StudyRun {
     this.#descent.traced(trace, standings)
   }
 
+  /** What an operator asks for at any time; false where there is no model to evaluate, or no leave. */
+  evaluateNow(): boolean {
+    const state = this.#context.studies.get(this.id)
+    if (state === undefined || this.#checkpoint === null || roundsBehind(this.#checkpoint) === 0) return false
+    return this.epilogue.demand(state, this.#ended(), this.#rounds.phase === 'ended')
+  }
+
   failed(round: number, code: string): void {
+    if (this.#rounds.phase === 'ended') return this.epilogue.openingFailed(code)
     if (!this.#rounds.failed(this.#context.now, round)) return
     this.#afresh = code === TRAINING_DIVERGED
     this.#context.tell('warn', 'study-failed', { study: this.id, round: this.#rounds.round, code, retryInMs: RETRY_MS })
@@ -271,6 +287,7 @@ export class StudyRun {
       privacy: this.#budget.claim,
       outliers: this.#outliers.repeated(),
       excluded: [...this.#excluded].sort(),
+      evaluating: this.#isEvaluating(),
       held: exchange.held.map(({ author, round }) => ({ author, round })),
     }
   }
@@ -278,6 +295,21 @@ export class StudyRun {
   #excludedOf(inputs: readonly MergeInput[]): SetAside[] {
     const out = inputs.filter(({ author }) => this.#excluded.has(author))
     return out.map(({ author }) => ({ author, reason: 'excluded' }))
+  }
+
+  #isEvaluating(): boolean {
+    const state = this.#context.studies.get(this.id)
+    if (state === undefined || this.#dataset === null || this.#rounds.phase !== 'ended') return false
+    return this.epilogue.isPending(state, this.#rounds.base)
+  }
+
+  #ended() {
+    const leave = (): Permit | null => this.#leave(this.#context.studies.get(this.id))
+    return { model: this.#rounds.base, scaling: this.#checkpoint?.scaling ?? null, others: this.#others(), leave }
+  }
+
+  #others() {
+    return newestOf(this.#checkpoint?.others ?? [], this.#rounds.exchange.held)
   }
 
   /** Frozen already: open. Everybody's statistics here, or the deadline past: freeze. */
@@ -426,6 +458,7 @@ export class StudyRun {
       examples: own.examples,
       metrics: this.#metrics,
       ...(this.#budget.claim === null ? {} : { privacy: this.#budget.claim }),
+      ...(stage === 'ended' ? { others: this.#rounds.exchange.held } : {}),
     }
     this.#checkpoint = checkpoint
     return checkpoint

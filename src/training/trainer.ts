@@ -7,11 +7,12 @@ import type { Scaling } from '../core/statistics.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { designMatrix } from '../data/design.ts'
 import { checkTrained } from '../gossip/update.ts'
-import type { Learner, Weights } from '../learn/learner.ts'
+import type { Learner } from '../learn/learner.ts'
 import { initialWeights } from '../learn/model.ts'
 import type { Action } from '../node/actions.ts'
 import type { Checkpoint } from '../node/checkpoint.ts'
 import type { NodeEvent } from '../node/events.ts'
+import { type CompleteModel, Evaluator } from './evaluator.ts'
 import { mergeJudged } from './mergeJudged.ts'
 import { privateTraining } from './privateTraining.ts'
 import type { StoredCheckpoint } from './storedCheckpoint.ts'
@@ -35,6 +36,10 @@ export interface TrainerParts {
   readonly epsilonMax: number | null
   /** Salts the digests of private heads, so that a head of one number cannot be guessed from its digest. */
   readonly headSalt: Uint8Array
+  /** Weights of an update that are in memory no more, from where they are kept; null where they are lost. */
+  readonly kept: (study: StudyId, digest: Digest) => Promise<Float32Array | null>
+  /** Awaited every few milliseconds of work in this thread. */
+  readonly breathe: () => Promise<void>
   readonly tell: (level: 'info', event: string, facts: Record<string, string | number>) => void
 }
 
@@ -44,6 +49,7 @@ export type Job = () => Promise<NodeEvent>
 /** One per start of a node; `stored` is what the last one left. */
 export class Trainer {
   readonly #parts: TrainerParts
+  readonly #evaluator: Evaluator
   readonly #private = new Map<StudyId, Private>()
   /** Labels of the rows that merges are judged on. */
   readonly #validation = new Map<StudyId, Uint8Array>()
@@ -53,6 +59,7 @@ export class Trainer {
 
   constructor(parts: TrainerParts, stored: readonly StoredCheckpoint[]) {
     this.#parts = parts
+    this.#evaluator = new Evaluator({ ...parts, model: (study) => this.model(study) })
     for (const one of stored) {
       const { study } = one.checkpoint
       this.#keep(one)
@@ -143,6 +150,11 @@ export class Trainer {
     }
   }
 
+  /** Of the newest complete model, not of the round that is under way. */
+  assess(action: Of<'measure' | 'cross'>): Job {
+    return this.#evaluator.begin(action)
+  }
+
   /** A checkpoint with its numbers, taken now, to be kept together with the entries that tell of it. */
   stored(checkpoint: Checkpoint): StoredCheckpoint {
     const shared = this.#parts.weights.get(checkpoint.study, checkpoint.shared)
@@ -152,7 +164,7 @@ export class Trainer {
   }
 
   /** The newest complete model of a study at this hospital: merged weights with the private head. */
-  model(study: StudyId): { round: number; digest: Digest; weights: Weights } | null {
+  model(study: StudyId): CompleteModel | null {
     const stored = this.#complete.get(study)
     if (stored === undefined) return null
     const { checkpoint, shared, head } = stored

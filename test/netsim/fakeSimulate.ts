@@ -167,6 +167,7 @@ class Fake {
       ],
       traceHash: toHex(this.#hash),
       dataDigest: scenario.data.kind === 'none' ? null : 'd1'.repeat(32),
+      studyReport: null,
     }
   }
 

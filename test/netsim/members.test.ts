@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    '907e50b32ea3def632c66d1811b92e395e5a42c9a6a99a6a9909d11b7fd37aae',
+    'ff8a031482262bffb8338a76d15e2d1b65fa21cd8a8272b59f08df9be6375e9c',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]

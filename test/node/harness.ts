@@ -14,7 +14,8 @@ import { digestOf, keyOf, SOUND } from '../gossip/fixtures.ts'
 import { studyOf } from './clinics.ts'
 
 type Of<T extends Action['type']> = Extract<Action, { type: T }>
-type Job = Of<'open-study'> | Of<'train'> | Of<'merge'> | Of<'evaluate'>
+type Job = Of<'open-study' | 'train' | 'merge' | 'evaluate' | 'measure' | 'cross'>
+const JOBS: readonly string[] = ['open-study', 'train', 'merge', 'evaluate', 'measure', 'cross']
 
 export const ROUNDS = 4
 export const STUDY = studyOf(ROUNDS)
@@ -74,7 +75,7 @@ export class Harness {
     for (const action of actions) {
       if (action.type === 'record') this.#waiting.push(action)
       if (action.type === 'wake') this.#wakeAtMs = action.atMs
-      if (['open-study', 'train', 'merge', 'evaluate'].includes(action.type)) this.#jobs.push(action as Job)
+      if (JOBS.includes(action.type)) this.#jobs.push(action as Job)
     }
     return actions
   }
@@ -99,8 +100,9 @@ export class Harness {
     const job = this.#jobs.shift()
     if (job === undefined) return
     const { study, scaling, dataset } = job.permit
-    const round = job.type === 'open-study' ? 0 : job.round
-    if (fails) this.feed({ type: 'learner-failed', study, round, code: 'internal' })
+    const round = 'round' in job ? job.round : 0
+    if (job.type === 'measure' || job.type === 'cross') this.#assess(job, fails)
+    else if (fails) this.feed({ type: 'learner-failed', study, round, code: 'internal' })
     else if (job.type === 'open-study') {
       const stored = job.start === 'resume' ? this.#checkpoint?.shared : undefined
       const base = stored ?? digestOf('initial weights')
@@ -114,9 +116,29 @@ export class Harness {
       const coefficients = job.inputs.map(() => 1 / job.inputs.length)
       this.feed({ type: 'merged', study, round, result, coefficients, by: MEAN, aside: [] })
     } else {
-      const metrics = { examples: 15, positives: 7, auc: 0.8, accuracy: 0.7, logLoss: 0.6, calibrationError: 0.1 }
+      const metrics = {
+        examples: 15,
+        positives: 7,
+        auc: 0.8,
+        accuracy: 0.7,
+        logLoss: 0.6,
+        brier: 0.2,
+        calibrationError: 0.1,
+      }
       this.feed({ type: 'evaluated', study, round, model: job.model, metrics })
     }
+  }
+
+  #assess(job: Of<'measure' | 'cross'>, fails: boolean): void {
+    const { study } = job.permit
+    const what = job.type
+    const checkpoint = this.#checkpoint
+    if (fails || checkpoint === null) return void this.feed({ type: 'measuring-failed', study, what, code: 'internal' })
+    const { round, shared: model } = checkpoint
+    if (job.type === 'measure') return void this.feed({ type: 'measured', study, round, model, evaluation: null })
+    const figures = { auc: null, accuracy: 0.7, logLoss: 0.6, brier: 0.2, calibrationError: 0.1 }
+    const sites = job.others.map(({ author, round, digest: update }) => ({ author, round, update, ...figures }))
+    this.feed({ type: 'crossed', study, round, model, examples: 15, sites })
   }
 
   /** An entry of another member is replicated. */
@@ -189,10 +211,10 @@ export class Harness {
     this.#boot()
   }
 
-  /** Everybody does what is asked until the study has ended; false where nothing moves any more. */
+  /** Everybody does what is asked until the study has ended and is evaluated; false where nothing moves any more. */
   finish(): boolean {
     for (let i = 0; i < 4_000; i++) {
-      if (this.run?.phase === 'ended' && this.#waiting.length === 0) return true
+      if (this.run?.phase === 'ended' && !this.run.evaluating && this.#waiting.length === 0) return true
       if (this.#waiting.length > 0) this.commit(this.#waiting.length)
       else if (this.#jobs.length > 0) this.learn()
       else if (!this.waitAsWished()) return false

@@ -19,7 +19,7 @@ const STORED: StoredCheckpoint = {
     parents: [digestOf('a'), digestOf('b')],
     head: digestOf('head'),
     examples: 45,
-    metrics: { examples: 15, positives: 7, auc: 0.8, accuracy: 0.7, logLoss: 0.6, calibrationError: 0.1 },
+    metrics: { examples: 15, positives: 7, auc: 0.8, accuracy: 0.7, logLoss: 0.6, brier: 0.2, calibrationError: 0.1 },
   },
   shared: Float32Array.of(0.5, -1.25, 3e-39, -0),
   head: Float32Array.of(0.1),

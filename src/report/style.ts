@@ -65,6 +65,16 @@ pre{margin:0;padding:12px 14px;overflow-x:auto;max-height:480px}
 details summary{cursor:pointer;padding:10px 14px;font-weight:600}
 details{background:var(--card);border:1px solid var(--line);border-radius:10px;margin-top:14px}
 footer{color:var(--soft);font-size:13px;padding-top:28px;padding-bottom:40px}
+.purpose{margin:0 0 8px;max-width:80ch}
+.soft{color:var(--soft);font-weight:400}.withheld{color:var(--soft);font-style:italic}
+.zero{stroke:var(--soft);stroke-dasharray:3 3}.many{stroke:var(--c0);stroke-width:1;opacity:.35}.thin{stroke-width:1.1;opacity:.75}
+.forest{max-width:760px}.forest text.name{fill:var(--ink)}
+.squares{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:14px}
+.heat td{border:1px solid var(--card)}.heat td.own{outline:2px solid var(--soft);outline-offset:-2px}.heat th[scope=row]{position:sticky;left:0}
+.h0{background:#1765ad10}.h1{background:#1765ad1e}.h2{background:#1765ad2e}.h3{background:#1765ad40}.h4{background:#1765ad52}.h5{background:#1765ad66}.h6{background:#1765ad7a}.h7{background:#1765ad90}
+ul.card{margin:0;padding:12px 14px 12px 32px}ul.card li{margin:4px 0;max-width:95ch}
+ul.plain{margin:10px 0 0;padding-left:20px;color:var(--soft)}
+figure+.scroll,.by+.scroll{margin-top:12px}h3.by{margin:16px 0 6px}
 @media (max-width:560px){.wide text{font-size:17px}header,main,footer{padding-left:12px;padding-right:12px}header{padding-top:20px}h1{font-size:21px}th,td{padding:6px 9px}.tiles{grid-template-columns:repeat(2,1fr)}}
 @media print{body{background:#fff}figure,.card{break-inside:avoid}.tall{max-height:none}}
 `

@@ -1,7 +1,6 @@
 /** The shell of a page: one file, no requests, and a policy that forbids them. */
-import { utf8 } from '../../src/core/bytes.ts'
-import { sha256 } from '../../src/core/digest.ts'
-import { BEHAVIOUR } from './behaviour.ts'
+import { utf8 } from '../core/bytes.ts'
+import { sha256 } from '../core/digest.ts'
 import { STYLE } from './style.ts'
 
 /** Text as it stands in HTML, in attributes too. */
@@ -9,9 +8,10 @@ export function esc(text: string | number): string {
   return String(text).replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-/** A whole document; `body` is HTML already. */
-export function page(title: string, body: string): string {
-  const policy = `default-src 'none'; style-src ${hashOf(STYLE)}; script-src ${hashOf(BEHAVIOUR)}; base-uri 'none'; form-action 'none'`
+/** A whole document; `body` is HTML already, `script` its one script where it has any. */
+export function page(title: string, body: string, script = ''): string {
+  const scripts = script === '' ? '' : ` script-src ${hashOf(script)};`
+  const policy = `default-src 'none'; style-src ${hashOf(STYLE)};${scripts} base-uri 'none'; form-action 'none'`
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -24,8 +24,7 @@ export function page(title: string, body: string): string {
 </head>
 <body>
 ${body}
-<script>${BEHAVIOUR}</script>
-</body>
+${script === '' ? '' : `<script>${script}</script>\n`}</body>
 </html>
 `
 }
