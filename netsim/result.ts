@@ -77,6 +77,8 @@ export interface NodeSummary {
   readonly logLoss: number | null
   readonly bytesSent: number
   readonly merges: number
+  /** Of the merges of others that knew of an update of it, the share that set it aside; null where none knew, or the plain mean takes all. */
+  readonly asideShare: number | null
 }
 
 /** What a checker says; `failure` is null where it held. */

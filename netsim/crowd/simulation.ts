@@ -378,6 +378,7 @@ export class CrowdSimulation {
       logLoss: metrics?.logLoss ?? null,
       bytesSent: this.#wires.bytesOf(node),
       merges: this.#crowd.mergesOf(node),
+      asideShare: this.#crowd.asideOf(node),
     }
   }
 }

@@ -134,6 +134,7 @@ class Fake {
       logLoss: moved(last?.logLoss),
       bytesSent: 100_000 + rng.below(50_000),
       merges: Math.floor(last?.roundMean ?? 0),
+      asideShare: null,
     }
   }
 
