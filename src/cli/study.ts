@@ -1,4 +1,4 @@
-/** study: add, accept, bind, ls, show, pause, resume, model. */
+/** study: add, accept, bind, ls, show, pause, resume, model, outliers, exclude, readmit. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { describeStudy } from '../config/describe.ts'
@@ -6,13 +6,24 @@ import { parseStudy, studyDocument, studyFromDocument, studyIdOf } from '../conf
 import type { BindReport, ModelReport, StudyReport } from '../daemon/api.ts'
 import { readText } from '../daemon/files.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
+import { ASIDE, outlierCommands } from './outliers.ts'
 import { measure, short, table, utc } from './output.ts'
 import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
 
 /** The group `study`; all of it asks the running daemon. Errors: `study-…`, `data-…`, those of `parseStudy`. */
 export function studyCommand(): Command {
   const study = new Command('study').description('propose, accept and run studies')
-  for (const sub of [add(), accept(), bind(), list(), show(), pause('pause'), pause('resume'), model()])
+  for (const sub of [
+    add(),
+    accept(),
+    bind(),
+    list(),
+    show(),
+    pause('pause'),
+    pause('resume'),
+    model(),
+    ...outlierCommands(),
+  ])
     study.addCommand(sub)
   return study
 }
@@ -167,6 +178,10 @@ function show(): Command {
         `${report.id}`,
         `proposed by ${report.proposedBy} at ${utc(report.proposedAtMs)}; accepted by ${report.accepted.join(', ') || 'nobody'}; bound by ${report.bound.join(', ') || 'nobody'}`,
         `here: ${report.paused ? 'paused' : phaseWord(report.phase)}, ${report.round} of ${report.rounds} rounds${report.refusal === null ? '' : ` (${report.refusal})`}`,
+        ...report.outliers.map(({ name, merges, reason }) => {
+          return `set aside: ${name}, in the last ${merges} merges: ${ASIDE[reason] ?? reason} (consilium study outliers ${short(report.id)})`
+        }),
+        ...(report.excluded.length > 0 ? [`excluded here: ${report.excluded.join(', ')}`] : []),
         '',
         describeStudy(study),
       ])

@@ -16,6 +16,7 @@ import type { InputStore } from './inputStore.ts'
 import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
 import { memberCalls, unanswered } from './memberCalls.ts'
+import { outlierCalls } from './outlierCalls.ts'
 import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
 
@@ -70,6 +71,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'POST /v1/studies/:/pause': ({ parts }) => pauseStudy(daemon, parts[0] ?? '', true),
     'POST /v1/studies/:/resume': ({ parts }) => pauseStudy(daemon, parts[0] ?? '', false),
     'GET /v1/studies/:/model': async ({ parts }) => model(daemon, parts[0] ?? ''),
+    ...outlierCalls(daemon),
     ...memberCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
@@ -158,6 +160,12 @@ function studies(daemon: Daemon): StudyReport[] {
     metrics: run?.metrics ?? null,
     model: run?.model ?? null,
     merged: (run?.inputs ?? []).map(({ author, ageRounds }) => ({ name: daemon.nameOf(author), ageRounds })),
+    outliers: (run?.outliers ?? []).map(({ member, merges, reason }) => ({
+      name: daemon.nameOf(member),
+      merges,
+      reason,
+    })),
+    excluded: names(run?.excluded ?? []),
   }))
 }
 
