@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '523a242e1d77662b3764467b9f3ed10172b1bbcc55b20dfbd1a3e3037ad571e0', {}],
+  ['over links', 'c70588c67717399fa8612dce545f0bb8b4bcf91fa14f3376b809ae24c8208917', {}],
   [
     'over gossipsub, under losses',
-    '2f371a8b04dc2fd681c265eb26c4996a332fd07a35093a29e2a47d0591be235d',
+    'e904b74275961a0a0b4c97c8dc521a32eeaaef905f38af710643e0a49bcfb646',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    '2ec81100ee11d73ab45b22c1fdb8042d0766f252c5c86b00ed4f7121a685a778',
+    'c9e102c3fd06b22a321801931caea3b51e50f06b796309102dacab84e420bdc1',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    'cec59d414756519cb21ef32d6ad7fac7eb4117ac7ed1462d4069b33fd98b3703',
+    'e577382abfd47d96418a49c1c8ec119649958123658566489edfc7385cc12b47',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]
