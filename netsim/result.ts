@@ -80,6 +80,8 @@ export interface NodeSummary {
   readonly merges: number
   /** Of a private study: what its training has spent. */
   readonly epsilon: number | null
+  /** Of the merges of others that knew of an update of it, the share that set it aside; null where none knew, or the plain mean takes all. */
+  readonly asideShare: number | null
 }
 
 /** What a checker says; `failure` is null where it held. */

@@ -14,7 +14,7 @@ import { csv } from './csv.ts'
 
 // biome-ignore format: one list
 const NODE_COLUMNS = [
-  'node', 'name', 'rows', 'round', 'up', 'starts', 'adversary', 'auc', 'accuracy', 'logLoss', 'bytesSent', 'merges', 'epsilon',
+  'node', 'name', 'rows', 'round', 'up', 'starts', 'adversary', 'auc', 'accuracy', 'logLoss', 'bytesSent', 'merges', 'epsilon', 'asideShare',
 ] as const satisfies readonly (keyof NodeSummary)[]
 
 /** A run, read again. */

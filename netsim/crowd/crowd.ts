@@ -166,8 +166,8 @@ export class Crowd {
     return this.#tallies[4 * node + 2] as number
   }
 
-  /** Merges of others that knew of an update of `node`, and how many of them set it aside; counted where a rule or a veto can. */
-  asideOf(node: number): { readonly known: number; readonly aside: number } {
+  /** Of the merges of others that knew of an update of `node`, the share that set it aside; null where there is none. */
+  asideOf(node: number): number | null {
     return this.#merger.asideOf(node)
   }
 

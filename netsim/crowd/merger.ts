@@ -45,9 +45,10 @@ export class Merger {
     this.#aside = new Int32Array(counted)
   }
 
-  /** Merges of others that knew of an update of `node`, and how many of them set it aside. */
-  asideOf(node: number): { readonly known: number; readonly aside: number } {
-    return { known: this.#known[node] ?? 0, aside: this.#aside[node] ?? 0 }
+  /** Of the merges of others that knew of an update of `node`, the share that set it aside; null where there is none. */
+  asideOf(node: number): number | null {
+    const known = this.#known[node] ?? 0
+    return known === 0 ? null : (this.#aside[node] as number) / known
   }
 
   /**

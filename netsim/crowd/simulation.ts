@@ -384,6 +384,7 @@ export class CrowdSimulation {
       bytesSent: this.#wires.bytesOf(node),
       merges: this.#crowd.mergesOf(node),
       epsilon: this.#fleet instanceof PrivateFleet ? this.#fleet.epsilonOf(node) : null,
+      asideShare: this.#crowd.asideOf(node),
     }
   }
 }

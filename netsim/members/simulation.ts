@@ -17,6 +17,7 @@ import type { NodeSummary, Outcome, Sample, SimulationResult } from '../result.t
 import { consensusDistance, type Judged, judgedTogether, sampled } from '../sampling.ts'
 import { datasetOf } from '../world/deal.ts'
 import { streamOf, type World } from '../world/make.ts'
+import { Asides } from './asides.ts'
 import { LedgerChecks } from './checks.ts'
 import { learnersOf } from './learners.ts'
 import type { Publisher } from './liar.ts'
@@ -43,6 +44,7 @@ export class LedgerSimulation {
   readonly #samples: Sample[] = []
   readonly #refusals = new Map<string, number>()
   readonly #mergesOf: Uint32Array
+  readonly #asides: Asides
   #counts = { localUpdates: 0, merges: 0, inputs: 0, others: 0, ages: 0 }
   #last = { merges: 0, inputs: 0, others: 0, ages: 0 }
   readonly #narrator: StepNarrator | null
@@ -61,6 +63,7 @@ export class LedgerSimulation {
     const empty = protocolTable()
     this.#tables = Array.from({ length: nodes }, (_, node) => (rows === null ? empty : datasetOf(rows.deal, node)))
     this.#mergesOf = new Uint32Array(nodes)
+    this.#asides = new Asides(nodes)
     const training = streamOf(seed, 'training time')
     this.#simulation = new StudySimulation({
       study: this.#study,
@@ -177,6 +180,7 @@ export class LedgerSimulation {
   #step(step: Step): void {
     this.#checks.step(step)
     const { event, actions, node } = step
+    this.#asides.step(step, this.#simulation.identities.members)
     if (event.type === 'trained') this.#counts.localUpdates++
     if (event.type === 'merged') {
       this.#counts.merges++
@@ -358,6 +362,7 @@ export class LedgerSimulation {
       bytesSent: this.#simulation.network.wires.bytesOf(node),
       merges: this.#mergesOf[node] as number,
       epsilon: this.#runOf(node)?.run?.privacy?.epsilon ?? null,
+      asideShare: this.#asides.shareOf(node),
     }
   }
 }

@@ -75,7 +75,8 @@ study:
   model: { kind: logistic }
   # model: { kind: mlp, hidden: [16, 8] }
   training: { localEpochs: 1, batchRows: 32, learningRate: 0.01, l2: 0.01, optimiser: adam } # or sgd
-  merge: { rule: mean, weighting: sqrt, examplesCap: 1000, ageRoundsMax: 8 } # weighting: or uniform, examples
+  merge: # rule: auto (NNM and trimmed mean from 6 inputs up, clipped mean below), mean, clipped-mean, trimmed-mean, median, …
+    { rule: auto, nearest: false, faulty: 0.3, clipRadius: null, vetoNats: 0.1, weighting: sqrt, examplesCap: 1000, ageRoundsMax: 8 }
   rounds: { periodSeconds: 1, count: 40 }
   statistics: { deadlineSeconds: 10 } # until the scaling of inputs is frozen
   testShare: 0.25 # of each node's rows, held out

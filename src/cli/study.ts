@@ -1,4 +1,4 @@
-/** study: add, accept, bind, ls, show, pause, resume, model, report, evaluate. */
+/** study: add, accept, bind, ls, show, pause, resume, model, outliers, exclude, readmit, report, evaluate. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { describeStudy } from '../config/describe.ts'
@@ -6,6 +6,7 @@ import { parseStudy, studyDocument, studyFromDocument, studyIdOf } from '../conf
 import type { BindReport, ModelReport, StudyReport } from '../daemon/api.ts'
 import { readText } from '../daemon/files.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
+import { ASIDE, outlierCommands } from './outliers.ts'
 import { measure, short, table, utc } from './output.ts'
 import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
 import { privacyLines } from './studyPrivacy.ts'
@@ -23,6 +24,7 @@ export function studyCommand(): Command {
     pause('pause'),
     pause('resume'),
     model(),
+    ...outlierCommands(),
     reportCommand(),
     evaluateCommand(),
   ])
@@ -181,6 +183,10 @@ function show(): Command {
         `proposed by ${report.proposedBy} at ${utc(report.proposedAtMs)}; accepted by ${report.accepted.join(', ') || 'nobody'}; bound by ${report.bound.join(', ') || 'nobody'}`,
         `here: ${report.paused ? 'paused' : phaseWord(report.phase)}, ${report.round} of ${report.rounds} rounds${report.refusal === null ? '' : ` (${report.refusal})`}`,
         ...privacyLines(report),
+        ...report.outliers.map(({ name, merges, reason }) => {
+          return `set aside: ${name}, in the last ${merges} merges: ${ASIDE[reason] ?? reason} (consilium study outliers ${short(report.id)})`
+        }),
+        ...(report.excluded.length > 0 ? [`excluded here: ${report.excluded.join(', ')}`] : []),
         '',
         describeStudy(study),
       ])

@@ -13,7 +13,7 @@ export function describeStudy(study: Study): string {
     `model       ${study.model.kind}${hidden}, ${designColumns(study)} inputs, ${sharedParameters(study)} shared parameters`,
     `label       ${study.label.name}: "${study.label.positive}" against "${study.label.negative}"`,
     `training    ${training.optimiser}, learning rate ${training.learningRate}, l2 ${training.l2}, batches of ${training.batchRows}, local epochs ${training.localEpochs}`,
-    `merge       ${merge.rule}, weighted ${WEIGHTING[merge.weighting]}, updates up to ${merge.ageRoundsMax} rounds old, at most ${merge.examplesCap} examples count`,
+    `merge       ${describeMerge(merge)}`,
     `rounds      ${rounds.count}, at least ${rounds.periodSeconds} s apart; scaling frozen after ${statistics.deadlineSeconds} s`,
     `cells       ${describeCells(study)}`,
     `held out    ${round(study.testShare * 100)} % of each hospital's rows; ${round(study.validationShare * 100)} % of the others validate; minimum cohort ${study.minimumCohort}`,
@@ -55,6 +55,17 @@ function describeReport(study: Study): string {
     ...(groups.length > 0 ? [`by ${groups.join(' and ')}`] : []),
     `positive above ${threshold}; figures leave, above the minimum cohort`,
   ].join('; ')
+}
+
+/** The rule, what it bears, and how updates count in it. */
+function describeMerge({ rule, nearest, faulty, clipRadius, vetoNats, ...counting }: Study['merge']): string {
+  const bears = faulty < 1 ? `up to ${round(faulty * 100)} % faulty inputs` : `up to ${faulty} faulty inputs`
+  const clip = clipRadius === null ? '' : `, clipped to ${clipRadius}`
+  const named = rule === 'auto' ? 'NNM and trimmed mean from 6 inputs up, clipped mean below' : rule
+  const robust = rule === 'mean' && !nearest ? '' : `${nearest ? ' after NNM' : ''}, bears ${bears}${clip}`
+  const veto = vetoNats === null ? 'no veto' : `veto where own rows lose more than ${vetoNats} nats`
+  const weights = `weighted ${WEIGHTING[counting.weighting]} where the rule weighs, at most ${counting.examplesCap} examples count`
+  return `${named}${robust}; ${veto}; ${weights}; updates up to ${counting.ageRoundsMax} rounds old`
 }
 
 const WEIGHTING: Record<Study['merge']['weighting'], string> = {

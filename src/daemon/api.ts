@@ -72,6 +72,38 @@ export interface StudyReport {
   readonly model: string | null
   /** Members whose updates went into the newest merge, with the age of each in rounds. */
   readonly merged: readonly { readonly name: string; readonly ageRounds: number }[]
+  /** Members whose updates the last ten merges of this node or more set aside, since its start. */
+  readonly outliers: readonly { readonly name: string; readonly merges: number; readonly reason: string }[]
+  /** Names of members whose updates are not merged here. */
+  readonly excluded: readonly string[]
+}
+
+/** `GET /v1/studies/:/outliers`, from this node's own log: those in a row most often first. */
+export interface OutliersReport {
+  readonly study: string
+  /** Merges that the log tells of. */
+  readonly merges: number
+  readonly members: readonly OutlierReport[]
+}
+
+/** One member whose updates were set aside. */
+export interface OutlierReport {
+  readonly member: string
+  readonly name: string
+  /** Merges that knew of an update of it, and those of them that set it aside. */
+  readonly known: number
+  readonly aside: number
+  /** Up to the newest of them. */
+  readonly inARow: number
+  /** The last one; null where there is none. */
+  readonly last: {
+    readonly reason: string
+    readonly round: number
+    /** When the row began. */
+    readonly sinceRound: number
+    readonly sinceMs: number
+  } | null
+  readonly excluded: boolean
 }
 
 /** The newest complete model of a study, with this hospital's private head: for its own people only. */

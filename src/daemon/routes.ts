@@ -16,6 +16,7 @@ import type { InputStore } from './inputStore.ts'
 import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
 import { memberCalls, unanswered } from './memberCalls.ts'
+import { outlierCalls } from './outlierCalls.ts'
 import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
 import { evaluateStudy, studyReport } from './studyReports.ts'
@@ -73,6 +74,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'GET /v1/studies/:/report': ({ parts }) => studyReport(daemon, reader, parts[0] ?? ''),
     'POST /v1/studies/:/evaluate': ({ parts }) => evaluateStudy(daemon, parts[0] ?? ''),
     'GET /v1/studies/:/model': async ({ parts }) => model(daemon, parts[0] ?? ''),
+    ...outlierCalls(daemon),
     ...memberCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
@@ -163,6 +165,12 @@ function studies(daemon: Daemon): StudyReport[] {
     roundsLeft: run?.roundsLeft ?? null,
     model: run?.model ?? null,
     merged: (run?.inputs ?? []).map(({ author, ageRounds }) => ({ name: daemon.nameOf(author), ageRounds })),
+    outliers: (run?.outliers ?? []).map(({ member, merges, reason }) => ({
+      name: daemon.nameOf(member),
+      merges,
+      reason,
+    })),
+    excluded: names(run?.excluded ?? []),
   }))
 }
 

@@ -58,7 +58,16 @@ it('every field that was given is kept, and what was left out of a feature is fi
   assert.equal(study.features[0], { name: 'age', kind: 'number', unit: 'years', range: [18, 110], missing: 'refuse' })
   assert.equal(study.features[1], { name: 'lactate', kind: 'number', unit: '1', range: null, missing: 'mean' })
   assert.equal(study.training, { localEpochs: 2, batchRows: 16, learningRate: 0.05, l2: 0.003, optimiser: 'sgd' })
-  assert.equal(study.merge, { rule: 'mean', weighting: 'uniform', examplesCap: 500, ageRoundsMax: 6 })
+  assert.equal(study.merge, {
+    rule: 'mean',
+    nearest: false,
+    faulty: 0.3,
+    clipRadius: null,
+    vetoNats: 0.1,
+    weighting: 'uniform',
+    examplesCap: 500,
+    ageRoundsMax: 6,
+  })
   assert.equal([study.statistics.deadlineSeconds, study.rounds.periodSeconds, study.rounds.count], [20, 3, 50])
   assert.equal([study.testShare, study.minimumCohort], [0.3, 12])
 })
@@ -66,7 +75,16 @@ it('every field that was given is kept, and what was left out of a feature is fi
 it('a short description gets every default', () => {
   const study = parseStudy(SHORT, 'a.yaml')
   assert.equal(study.model, { kind: 'logistic' })
-  assert.equal(study.merge, { rule: 'mean', weighting: 'sqrt', examplesCap: 1000, ageRoundsMax: 8 })
+  assert.equal(study.merge, {
+    rule: 'auto',
+    nearest: false,
+    faulty: 0.3,
+    clipRadius: null,
+    vetoNats: 0.1,
+    weighting: 'sqrt',
+    examplesCap: 1000,
+    ageRoundsMax: 8,
+  })
   assert.equal([study.testShare, study.minimumCohort, study.rounds.count], [0.25, 10, 40])
 })
 
@@ -258,6 +276,22 @@ const studies: fc.Arbitrary<Study> = fc
       features: features.map((each, i) => ({ ...each, name: names[i] as string })),
     } as Study
   })
+
+it('a share of faulty inputs is below a half, or it is a whole number of them', () => {
+  const withFaulty = (faulty: number) =>
+    parseStudy(SHORT.concat(`merge: { faulty: ${faulty} }\n`), 'm.yaml').merge.faulty
+  assert.equal([0, 0.49, 1, 12].map(withFaulty), [0, 0.49, 1, 12])
+  for (const faulty of [0.5, 0.7, 1.5])
+    assert.throws(
+      () => withFaulty(faulty),
+      /merge.faulty.*a share of the inputs below 0.5 or a whole number of them is allowed/,
+    )
+})
+
+it('mixing is not asked of a rule that decides on it by itself', () => {
+  const text = SHORT.concat('merge: { rule: auto, nearest: true }\n')
+  assert.throws(() => parseStudy(text, 'm.yaml'), /merge.nearest.*true was given with rule: auto/)
+})
 
 it('the largest model that a study may have fits one message, whatever was merged before', () => {
   const id = 'ab'.repeat(32)

@@ -38,6 +38,8 @@ export class TestNode {
   readonly home: string
   readonly client: Client
   process: ChildProcess | null = null
+  /** Of Node itself, before the program. */
+  readonly nodeArguments: string[] = []
   /** Standard error of all runs. */
   log = ''
 
@@ -48,7 +50,7 @@ export class TestNode {
   }
 
   async start(...more: string[]): Promise<void> {
-    const child = spawn(process.execPath, [PROGRAM, 'start', '--home', this.home, ...more], {
+    const child = spawn(process.execPath, [...this.nodeArguments, PROGRAM, 'start', '--home', this.home, ...more], {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     this.process = child

@@ -277,7 +277,7 @@ const UNCHECKED: readonly {
 }[] = [
   {
     what: 'a rule that is not known',
-    change: (run) => ({ entry: altered(run, (body) => ({ ...body, rule: 'median' })) }),
+    change: (run) => ({ entry: altered(run, (body) => ({ ...body, rule: 'bulyan' })) }),
     reason: 'rule-unknown',
     merges: 1,
   },

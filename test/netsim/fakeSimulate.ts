@@ -135,6 +135,7 @@ class Fake {
       bytesSent: 100_000 + rng.below(50_000),
       merges: Math.floor(last?.roundMean ?? 0),
       epsilon: null,
+      asideShare: null,
     }
   }
 
