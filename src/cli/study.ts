@@ -1,9 +1,9 @@
-/** study: add, accept, bind, ls, show, pause, resume, model. */
+/** study: add, accept, bind, ls, show, pause, resume. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { describeStudy } from '../config/describe.ts'
 import { parseStudy, studyDocument, studyFromDocument, studyIdOf } from '../config/study.ts'
-import type { BindReport, ModelReport, StudyReport } from '../daemon/api.ts'
+import type { BindReport, StudyReport } from '../daemon/api.ts'
 import { readText } from '../daemon/files.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
 import { measure, short, table, utc } from './output.ts'
@@ -12,8 +12,7 @@ import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
 /** The group `study`; all of it asks the running daemon. Errors: `study-…`, `data-…`, those of `parseStudy`. */
 export function studyCommand(): Command {
   const study = new Command('study').description('propose, accept and run studies')
-  for (const sub of [add(), accept(), bind(), list(), show(), pause('pause'), pause('resume'), model()])
-    study.addCommand(sub)
+  for (const sub of [add(), accept(), bind(), list(), show(), pause('pause'), pause('resume')]) study.addCommand(sub)
   return study
 }
 
@@ -185,18 +184,5 @@ function pause(verb: 'pause' | 'resume'): Command {
       outputOf(options).print(report, () => [
         `${verb === 'pause' ? 'Paused' : 'Resumed'} "${report.name}" (${short(report.study)}).`,
       ])
-    })
-}
-
-function model(): Command {
-  return command(
-    'model',
-    "print the newest model of a study as JSON, with this hospital's private head",
-    'consilium study model 5f1e09ab34cd > model.json',
-  )
-    .argument('<study>', "digest, at least 6 digits of it, or the study's name")
-    .action(async (ref: string, options: Common) => {
-      const report = await clientOf(options).get<ModelReport>(`/v1/studies/${encodeURIComponent(ref)}/model`)
-      process.stdout.write(`${JSON.stringify(report)}\n`)
     })
 }
