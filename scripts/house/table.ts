@@ -77,7 +77,7 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
     because: 'the shell that joins all parts; valibot for the files that it keeps',
   },
   cli: {
-    ours: ['core', 'config', 'daemon', 'ledger', 'governance', 'report', 'learn/merge'],
+    ours: ['core', 'config', 'daemon', 'ledger', 'governance', 'report', 'learn/merge', 'learn/portable'],
     npm: ['commander'],
     node: true,
     because: "starts a daemon, reads files, verifies logs offline; for all else it asks the daemon's control API",

@@ -6,7 +6,9 @@ import type { ErrorReport } from '../daemon/api.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { logCommand } from './log.ts'
 import { membersCommand } from './members.ts'
+import { modelCommand } from './model.ts'
 import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
+import { explainCommand, predictCommand } from './predict.ts'
 import { studyCommand } from './study.ts'
 
 /** Runs one command; `argv` is `process.argv`. Never throws: an error sets `process.exitCode`; a wrong option ends the process (commander). */
@@ -29,6 +31,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     doctorCommand(),
     membersCommand(),
     studyCommand(),
+    modelCommand(),
+    predictCommand(),
+    explainCommand(),
     logCommand(),
   ]) {
     program.addCommand(sub)

@@ -1,9 +1,9 @@
-/** study: add, accept, bind, ls, show, pause, resume, model, outliers, exclude, readmit, report, evaluate. */
+/** study: add, accept, bind, ls, show, pause, resume, outliers, exclude, readmit, report, evaluate. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { describeStudy } from '../config/describe.ts'
 import { parseStudy, studyDocument, studyFromDocument, studyIdOf } from '../config/study.ts'
-import type { BindReport, ModelReport, StudyReport } from '../daemon/api.ts'
+import type { BindReport, StudyReport } from '../daemon/api.ts'
 import { readText } from '../daemon/files.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
 import { ASIDE, outlierCommands } from './outliers.ts'
@@ -23,7 +23,6 @@ export function studyCommand(): Command {
     show(),
     pause('pause'),
     pause('resume'),
-    model(),
     ...outlierCommands(),
     reportCommand(),
     evaluateCommand(),
@@ -205,18 +204,5 @@ function pause(verb: 'pause' | 'resume'): Command {
       outputOf(options).print(report, () => [
         `${verb === 'pause' ? 'Paused' : 'Resumed'} "${report.name}" (${short(report.study)}).`,
       ])
-    })
-}
-
-function model(): Command {
-  return command(
-    'model',
-    "print the newest model of a study as JSON, with this hospital's private head",
-    'consilium study model 5f1e09ab34cd > model.json',
-  )
-    .argument('<study>', "digest, at least 6 digits of it, or the study's name")
-    .action(async (ref: string, options: Common) => {
-      const report = await clientOf(options).get<ModelReport>(`/v1/studies/${encodeURIComponent(ref)}/model`)
-      process.stdout.write(`${JSON.stringify(report)}\n`)
     })
 }

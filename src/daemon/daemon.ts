@@ -108,13 +108,8 @@ export class Daemon {
     const { retention } = home.config
     this.logs = new Logs({ ...shared, self: home.key.id, room: new Room(home.paths.folder), retention })
     this.#publisher = new Publisher({
-      founding,
-      key: home.key.signing,
-      transport: this.transport,
-      weights: this.#weights,
-      inputs: parts.inputs,
-      tasks: this.#tasks,
-      log,
+      ...{ founding, key: home.key.signing, transport: this.transport, weights: this.#weights },
+      ...{ inputs: parts.inputs, tasks: this.#tasks, log },
     })
     const { logs } = this
     const isVoting = (): boolean => this.#reconfiguration.isVoting
@@ -166,7 +161,7 @@ export class Daemon {
     const stored = (await store.listState(CHECKPOINTS)).map(([, bytes]) => decodeCheckpoint(bytes))
     this.#trainer = makeTrainer({
       ...{ learner, inputs, weights: this.#weights },
-      loadDataset: (id) => this.#bindingsOf().dataset(id, this.#studyState(id).study),
+      loadDataset: (id) => this.dataset(id),
       studyState: (id) => this.#studyState(id),
       tell: log,
       stored,
@@ -242,6 +237,11 @@ export class Daemon {
 
   model(id: StudyId): ReturnType<Trainer['model']> {
     return this.#trainer?.model(id) ?? null
+  }
+
+  /** The rows that are bound to a study. Errors: `dataset-not-bound`, `data-…`. */
+  dataset(id: StudyId): ReturnType<Bindings['dataset']> {
+    return this.#bindingsOf().dataset(id, this.#studyState(id).study)
   }
 
   /** Reads and checks a table, then tells the machine. Errors: `data-…`, `study-…`. */

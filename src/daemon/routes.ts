@@ -7,6 +7,7 @@ import type { MemberId, StudyId } from '../core/ids.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import { fingerprint } from '../ledger/founding.ts'
 import type { BindReport, ModelReport, StatusReport, StudyReport } from './api.ts'
+import { text, words } from './bodyFields.ts'
 import type { Route, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { examine } from './doctor.ts'
@@ -16,6 +17,7 @@ import type { InputStore } from './inputStore.ts'
 import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
 import { memberCalls, unanswered } from './memberCalls.ts'
+import { modelCalls } from './modelCalls.ts'
 import { outlierCalls } from './outlierCalls.ts'
 import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
@@ -76,6 +78,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'GET /v1/studies/:/model': async ({ parts }) => model(daemon, parts[0] ?? ''),
     ...outlierCalls(daemon),
     ...memberCalls(daemon),
+    ...modelCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
@@ -250,19 +253,4 @@ function model(daemon: Daemon, ref: string): ModelReport {
     head: [...found.weights.head],
     scaling: { digest, mean: scaling.mean, deviation: scaling.deviation },
   }
-}
-
-function text(body: Record<string, unknown>, field: string): string {
-  const value = body[field]
-  if (typeof value !== 'string')
-    throw new ConsiliumError({ code: 'body-malformed', message: `${field}: a string is expected` })
-  return value
-}
-
-function words(body: Record<string, unknown>, field: string): Record<string, string> {
-  const value = body[field] ?? {}
-  if (typeof value !== 'object' || !Object.values(value as object).every((one) => typeof one === 'string')) {
-    throw new ConsiliumError({ code: 'body-malformed', message: `${field}: an object of strings is expected` })
-  }
-  return value as Record<string, string>
 }

@@ -86,6 +86,7 @@ export class Machine {
       fence: fence.view(this.#ownSize(this.#parts), context.roll.isMember(context.self)),
       epoch: context.roll.number,
       changes: this.changes,
+      withdrawals: context.studies.withdrawals,
     }
   }
 

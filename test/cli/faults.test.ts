@@ -376,7 +376,8 @@ it('a study file and a table with a fault are refused by name and place, and a B
 
 it('every command has --help with an example, and unknown options are refused', async () => {
   const commands = [['init'], ['found'], ['accept'], ['start'], ['stop'], ['status'], ['doctor']]
-  for (const sub of ['add', 'accept', 'bind', 'ls', 'show', 'pause', 'resume', 'model']) commands.push(['study', sub])
+  for (const sub of ['add', 'accept', 'bind', 'ls', 'show', 'pause', 'resume']) commands.push(['study', sub])
+  for (const sub of ['ls', 'show', 'card', 'export', 'verify', 'withdraw', 'restore']) commands.push(['model', sub])
   for (const sub of ['ls', 'show', 'tail', 'verify', 'export', 'proof']) commands.push(['log', sub])
   for (const command of commands) {
     const help = await consilium([...command, '--help'])

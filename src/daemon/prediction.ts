@@ -1,0 +1,128 @@
+/** Predicts the rows of a file with a model that is held here: values stay on this machine, the log takes counts and the model's digest. */
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
+import { designColumns } from '../config/study.ts'
+import { fromHex } from '../core/bytes.ts'
+import { fillDesign } from '../data/design.ts'
+import { type RawBatch, scanRawRows, type ValueWarning } from '../data/rawRows.ts'
+import { readTableFile } from '../data/table.ts'
+import { finalProbability } from '../learn/portable/description.ts'
+import { logitsInSlices } from '../learn/slices.ts'
+import type { BindingRequest } from './bindings.ts'
+import type { Daemon } from './daemon.ts'
+import { writeNewFrom } from './files.ts'
+import type { PredictReport } from './modelApi.ts'
+import { type HeldModel, recordUse, requireUsable } from './models.ts'
+
+/** What the operator asked for; paths are absolute. */
+export interface PredictRequest extends BindingRequest {
+  readonly out: string
+}
+
+/**
+ * Writes one line for each row: its line in the file, the probability of the positive label (nothing where the model may not say), and
+ * warnings. The file appears when all is done and recorded. Errors: `model-withdrawn`, `boot-fence`, `data-…`, `file-exists`, `disk-full`.
+ */
+export async function predictFile(daemon: Daemon, model: HeldModel, request: PredictRequest): Promise<PredictReport> {
+  await requireUsable(daemon, model)
+  const { state, digest, rounds } = model
+  const tally = new Tally()
+  const out = new PassThrough()
+  const scan = writeRows(model, request, tally, out)
+  const lines = async function* (): AsyncIterable<Uint8Array> {
+    yield* out
+    await scan // a fault of the table comes out here, and leaves no file
+    const { minimumCohort } = state.study
+    const { rows, warned, withoutPrediction } = tally
+    const counts =
+      rows < minimumCohort ? { rows: null, warned: null, withoutPrediction: null } : { rows, warned, withoutPrediction }
+    await recordUse(daemon, state, 'model.used', { round: rounds - 1, model: fromHex(digest), ...counts })
+  }
+  scan.catch(() => out.end())
+  await writeNewFrom(request.out, lines(), 0o600).finally(() => out.destroy())
+  return {
+    study: state.id,
+    model: digest,
+    rounds,
+    rows: tally.rows,
+    warnedRows: tally.warned,
+    rowsWithoutPrediction: tally.withoutPrediction,
+    warnings: tally.byFeature(),
+  }
+}
+
+async function writeRows(model: HeldModel, request: PredictRequest, tally: Tally, out: PassThrough): Promise<void> {
+  const { state } = model
+  const { columns, units, extra, path } = request
+  await send(out, 'line,probability,warnings\n')
+  await scanRawRows(
+    state.study,
+    state.scaling.scaling,
+    await readTableFile(path),
+    { columns, units, extra },
+    async (batch) => {
+      const probabilities = await probabilitiesOf(model, batch)
+      const lines = batch.rows.map((row, i) => {
+        tally.add(row)
+        const probability = row.blocked ? '' : (probabilities[i] as number).toPrecision(6)
+        return `${row.line},${probability},${quoted(warningsCell(row))}\n`
+      })
+      await send(out, lines.join(''))
+    },
+  )
+  out.end()
+}
+
+/** Waits while the disk is slow; who reads no more ends it. */
+async function send(out: PassThrough, text: string): Promise<void> {
+  if (out.destroyed) throw new Error('nobody takes the predictions any more')
+  if (!out.write(text)) await Promise.race([once(out, 'drain'), once(out, 'close')])
+}
+
+/** From raw values to probabilities. */
+async function probabilitiesOf(
+  { state, weights, calibration }: HeldModel,
+  { rows, values }: RawBatch,
+): Promise<number[]> {
+  const { study, scaling } = state
+  const columns = designColumns(study)
+  const x = new Float32Array(rows.length * columns)
+  const order = Uint32Array.from(rows, (_, row) => row)
+  fillDesign(study.features, values, order, scaling.scaling, { x, at: 0, columns })
+  const logits = await logitsInSlices(study.model, weights, { rows: rows.length, columns, x })
+  return Array.from(logits, (logit) => finalProbability(logit, calibration))
+}
+
+class Tally {
+  rows = 0
+  warned = 0
+  withoutPrediction = 0
+  readonly #counts = new Map<string, { feature: string; warning: ValueWarning; rows: number }>()
+
+  add({ warnings, blocked }: RawBatch['rows'][number]): void {
+    this.rows++
+    if (warnings.length > 0) this.warned++
+    if (blocked) this.withoutPrediction++
+    for (const { feature, warning } of warnings) {
+      const key = `${warning} ${feature}`
+      const count = this.#counts.get(key) ?? { feature, warning, rows: 0 }
+      count.rows++
+      this.#counts.set(key, count)
+    }
+  }
+
+  byFeature(): PredictReport['warnings'] {
+    return [...this.#counts.values()].sort((a, b) => b.rows - a.rows)
+  }
+}
+
+/** A row's warnings as one cell: `age: out-of-range; sex: missing`. */
+function warningsCell({ warnings }: RawBatch['rows'][number]): string {
+  return warnings.map(({ feature, warning }) => `${feature}: ${warning}`).join('; ')
+}
+
+/** A cell that a comma, a quote or a line end may be in; what a spreadsheet would take for a formula is told as text. */
+function quoted(cell: string): string {
+  const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
