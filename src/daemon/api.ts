@@ -66,6 +66,8 @@ export interface StudyReport {
   /** On this hospital's own held-out patients, after the newest merge. */
   readonly metrics: Metrics | null
   readonly model: string | null
+  /** Where it meets others: its cell, from 0, of so many, and how many members that has; null where all meet in one topic. */
+  readonly cell: { readonly cell: number; readonly of: number; readonly members: number } | null
   /** Members whose updates went into the newest merge, with the age of each in rounds. */
   readonly merged: readonly { readonly name: string; readonly ageRounds: number }[]
 }
