@@ -49,6 +49,7 @@ export function randomScenario(seed: number): ScenarioInput {
   const count = ledger === 'on' ? dice.whole(3, 10) : dice.whole(4, 80)
   const noData = dice.chance(0.3)
   const periodSeconds = dice.one([0.5, 1, 3])
+  const network = networkOf(dice, count, ledger)
   const faulty = dice.faulty(ledger === 'on' ? Math.floor((count - 1) / 3) : Math.floor(count / 3), count)
   return {
     question: `Does what the swarm drew from seed ${seed} hold?`,
@@ -60,7 +61,7 @@ export function randomScenario(seed: number): ScenarioInput {
         : { kind: 'always' },
       disk: ledger === 'off' && dice.chance(0.5) ? 'lost' : 'kept',
     },
-    network: networkOf(dice, count, ledger),
+    network,
     gossip: {
       mode: dice.one(['mesh', 'flood', 'fanout'] as const),
       fanout: dice.whole(1, 4),
@@ -77,6 +78,7 @@ export function randomScenario(seed: number): ScenarioInput {
       merge: { weighting: dice.one(['sqrt', 'uniform', 'examples'] as const), ageRoundsMax: dice.whole(1, 8) },
       training: { optimiser: dice.one(['adam', 'sgd'] as const), localEpochs: dice.whole(1, 3) },
       statistics: { deadlineSeconds: dice.one([1, 10]) },
+      cells: cellsOf(dice, network),
     },
     head: dice.one(['private', 'shared'] as const),
     adversaries: adversariesOf(dice, faulty, noData),
@@ -92,6 +94,13 @@ export function randomScenario(seed: number): ScenarioInput {
     end: { seconds: END_SECONDS },
     report: { everySeconds: 10, sampleNodes: 20 },
   }
+}
+
+/** Where everybody is linked to everybody, as daemons are: else a cell may fall apart into those who are linked. */
+function cellsOf(dice: Dice, network: ScenarioInput['network']): NonNullable<ScenarioInput['study']>['cells'] {
+  const size = dice.one([4, 8, 16])
+  const periodSeconds = dice.one([1, 3, 10, null])
+  return network?.topology?.kind === 'full' && dice.chance(0.5) ? { above: size, size, periodSeconds } : null
 }
 
 function speedOf(dice: Dice): ScenarioInput['nodes']['speed'] {

@@ -17,6 +17,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   netsim: () => import('./netsim.ts'),
   stroke: () => import('./stroke.ts'),
   'learning-kill': () => import('./learning/killAndPoison.ts'),
+  'learning-cells': () => import('./learning/cells.ts'),
   bundle: () => import('./bundle.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')

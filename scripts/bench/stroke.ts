@@ -31,7 +31,8 @@ const EARLY = 5 // rounds of who trains alone, five steps each
 const MARGIN = 0.003 // of AUC: what gossip may lose to a server
 const LIMIT_SECONDS = 30
 const LIFT_MIN = 0.015 // of AUC, by private output biases: two thirds of what was measured before (.798 to .821)
-const CELL = 16
+const SIZES = [16, 32] as const // of cells
+const CELL_ROUNDS = 8 // the study's own default
 
 interface Score {
   readonly auc: number
@@ -85,7 +86,14 @@ async function figuresOf(scenario: Scenario): Promise<Figure[]> {
   const ring = await run({ network: { ...network, topology: { kind: 'ring' } } })
   const [early, late] = await alone()
   const { everywhere: all } = await inStep((nodes, rng) => toCells(nodes, nodes, rng))
-  const cells = await inStep((nodes, rng) => toCells(nodes, CELL, rng))
+  const cells = await Promise.all(
+    SIZES.map(async (size): Promise<Row> => {
+      const study = { ...scenario.study, cells: { above: size, size, periodSeconds: null } }
+      const { everywhere } = await inStep((nodes, rng) => toCells(nodes, size, rng), CELL_ROUNDS)
+      const before = size === 16 ? '.797/.523' : ''
+      return { name: `gossip, cells of ${size}`, ...(await run({ study })), everywhere, before }
+    }),
+  )
   const { everywhere: fewAll } = await inStep((nodes, rng) => toRandom(nodes, 5, rng))
   const { everywhere: pairsAll } = await inStep((nodes, rng) => toCells(nodes, 2, rng))
   const { everywhere: ringAll } = await inStep(ringOf)
@@ -95,7 +103,7 @@ async function figuresOf(scenario: Scenario): Promise<Figure[]> {
     { name: `local only, ${ROUNDS} rounds`, ...late },
     { name: 'FedAvg', ...fedAvgShared, before: '.798/.521' },
     { name: 'gossip, all to all', ...shared, everywhere: all, before: '.797/.523' },
-    { name: `gossip, random cells of ${CELL} (in step)`, ...cells, before: '.797/.523' },
+    ...cells,
     { name: 'gossip, 5 random receivers', ...few, everywhere: fewAll, before: '.796/.524' },
     { name: 'gossip, pairwise', ...pairs, everywhere: pairsAll, before: '.792' },
     { name: 'gossip, ring', ...ring, everywhere: ringAll, before: '.782' },
@@ -172,13 +180,18 @@ async function alone(): Promise<readonly [Outcome, Outcome]> {
   return outcomes as [Outcome, Outcome]
 }
 
-/** The scenario's losses and absences, but in rounds that all take together; receivers are dealt anew in each. */
-async function inStep(receivers: (nodes: number, rng: Rng) => Receivers): Promise<Outcome> {
+/** The scenario's losses and absences, but in rounds that all take together; receivers are dealt anew every so many. */
+async function inStep(receivers: (nodes: number, rng: Rng) => Receivers, everyRounds = 1): Promise<Outcome> {
   const arms: Arm[] = []
   for (const seed of SEEDS) {
     const trial = new Trial('', { ...(await optionsFor(seed, 'shared')), loss: 0.1, offlineShare: 0.2 })
     const rng = trial.chance('receivers')
-    arms.push(trainAndMix(trial, () => receivers(trial.nodes, rng)))
+    let dealt: Receivers = []
+    const receiversOf = (round: number): Receivers => {
+      if ((round - 1) % everyRounds === 0) dealt = receivers(trial.nodes, rng)
+      return dealt
+    }
+    arms.push(trainAndMix(trial, receiversOf))
   }
   return outcomeOf(arms)
 }

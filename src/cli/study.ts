@@ -43,17 +43,18 @@ function add(): Command {
       const study = parseStudy(await readText(file, 'study file', 'check the path'), file)
       const document = studyDocument(study)
       const id = studyIdOf(document)
-      await clientOf(options).post('/v1/studies', {
+      const { hint } = await clientOf(options).post<{ hint: string | null }>('/v1/studies', {
         document: Buffer.from(document).toString('base64'),
         acceptText: options.acceptText,
       })
-      outputOf(options).print({ study: id, name: study.name }, () => [
+      outputOf(options).print({ study: id, name: study.name, hint }, () => [
         `Proposed "${study.name}", and accepted it here. Its digest:`,
         `  ${id}`,
         'The others read it with "consilium study show", compare the digest, and run:',
         `  consilium study accept ${id}`,
         'Then bind your table:',
         `  consilium study bind ${short(id)} --data FILE`,
+        ...(hint === null ? [] : ['', `Note: ${hint}.`]),
       ])
     })
 }
@@ -180,7 +181,7 @@ function show(): Command {
       outputOf(options).print({ ...report, study }, () => [
         `${report.id}`,
         `proposed by ${report.proposedBy} at ${utc(report.proposedAtMs)}; accepted by ${report.accepted.join(', ') || 'nobody'}; bound by ${report.bound.join(', ') || 'nobody'}`,
-        `here: ${report.paused ? 'paused' : phaseWord(report.phase)}, ${report.round} of ${report.rounds} rounds${report.refusal === null ? '' : ` (${report.refusal})`}`,
+        `here: ${report.paused ? 'paused' : phaseWord(report.phase)}, ${report.round} of ${report.rounds} rounds${report.refusal === null ? '' : ` (${report.refusal})`}${cellWords(report)}`,
         ...privacyLines(report),
         ...report.outliers.map(({ name, merges, reason }) => {
           return `set aside: ${name}, in the last ${merges} merges: ${ASIDE[reason] ?? reason} (consilium study outliers ${short(report.id)})`
@@ -190,6 +191,10 @@ function show(): Command {
         describeStudy(study),
       ])
     })
+}
+
+function cellWords({ cell }: StudyReport): string {
+  return cell === null ? '' : `, in cell ${cell.cell + 1} of ${cell.of}, of ${cell.members} members`
 }
 
 function pause(verb: 'pause' | 'resume'): Command {

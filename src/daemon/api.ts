@@ -70,6 +70,8 @@ export interface StudyReport {
   readonly privacy: PrivacyClaim | null
   readonly roundsLeft: number | null
   readonly model: string | null
+  /** Where it meets others: its cell, from 0, of so many, and how many members that has; null where all meet in one topic. */
+  readonly cell: { readonly cell: number; readonly of: number; readonly members: number } | null
   /** Members whose updates went into the newest merge, with the age of each in rounds. */
   readonly merged: readonly { readonly name: string; readonly ageRounds: number }[]
   /** Members whose updates the last ten merges of this node or more set aside, since its start. */

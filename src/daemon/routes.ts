@@ -8,6 +8,7 @@ import { lintText } from '../governance/privacyLint.ts'
 import { fingerprint } from '../ledger/founding.ts'
 import type { BindReport, ModelReport, StatusReport, StudyReport } from './api.ts'
 import { text, words } from './bodyFields.ts'
+import { cellHint } from './cellHint.ts'
 import type { Route, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { examine } from './doctor.ts'
@@ -167,6 +168,7 @@ function studies(daemon: Daemon): StudyReport[] {
     privacy: run?.privacy ?? null,
     roundsLeft: run?.roundsLeft ?? null,
     model: run?.model ?? null,
+    cell: run?.cell ?? null,
     merged: (run?.inputs ?? []).map(({ author, ageRounds }) => ({ name: daemon.nameOf(author), ageRounds })),
     outliers: (run?.outliers ?? []).map(({ member, merges, reason }) => ({
       name: daemon.nameOf(member),
@@ -177,13 +179,16 @@ function studies(daemon: Daemon): StudyReport[] {
   }))
 }
 
-async function addStudy(daemon: Daemon, body: Record<string, unknown>): Promise<{ study: StudyId }> {
+async function addStudy(
+  daemon: Daemon,
+  body: Record<string, unknown>,
+): Promise<{ study: StudyId; hint: string | null }> {
   const document = new Uint8Array(Buffer.from(text(body, 'document'), 'base64'))
   const described = studyFromDocument(document) // refuses what would not fit or be understood, before anything is recorded
   if (body.acceptText !== true) requireNoPersonalData(described)
   const study = studyIdOf(document)
   await daemon.command((ticket) => ({ type: 'study-add', ticket, study, document }))
-  return { study }
+  return { study, hint: cellHint(described, daemon.home.membership.roll.members.length) }
 }
 
 /** Error: `study-personal-data`. */

@@ -1,0 +1,100 @@
+/** Real daemons whose study meets in cells: everybody merges with different mates over time, through a restart, and the models meet. */
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { compareIds } from '../../src/core/ids.ts'
+import type { ModelReport } from '../../src/daemon/api.ts'
+import { recorded } from '../../src/daemon/recorder.ts'
+import type { Action } from '../../src/node/actions.ts'
+import { Machine } from '../../src/node/machine.ts'
+import {
+  bind,
+  consilium,
+  consortium,
+  inFolder,
+  patients,
+  propose,
+  signing,
+  studyText,
+  type TestNode,
+  until,
+} from './kit.ts'
+import { roundOf } from './recoveryKit.ts'
+
+const it = suite('daemons in cells')
+const NAMES = ['north', 'south', 'east', 'west', 'harbour']
+const ROUNDS = 40
+const PERIOD_SECONDS = 2
+
+it('five hospitals in cells of two and three, one of them restarted: all meet all others, and end with one model', () =>
+  inFolder(async (folder, nodes) => {
+    nodes.push(...(await consortium(folder, NAMES)))
+    const record = (node: TestNode, start: number): string[] => ['--record', join(folder, `${node.name}.${start}`)]
+    await Promise.all(nodes.map((node) => node.start(...record(node, 0))))
+    await signing(nodes)
+    const text = `${studyText({ rounds: ROUNDS, periodSeconds: 0.25, deadlineSeconds: 5 })}cells: { above: 4, size: 4, periodSeconds: ${PERIOD_SECONDS} }\n`
+    const study = await propose(folder, nodes, text)
+    for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(60, i))
+    const [, south] = nodes as [TestNode, TestNode]
+    await until(60_000, 'some rounds', async () => (await roundOf(south)) >= 15)
+    assert.is(await south.end('SIGTERM'), 0)
+    await south.start(...record(south, 1))
+    await until(120_000, 'the end of the study', async () => {
+      const reports = await Promise.all(nodes.map((node) => node.status()))
+      return reports.every((status) => status?.studies[0]?.phase === 'ended')
+    })
+    const models = await Promise.all(
+      nodes.map(({ client }) => client.get<ModelReport>(`/v1/studies/${study}/model`).then(({ shared }) => shared)),
+    )
+    for (const node of nodes) assert.equal((await node.status())?.rejections, [], `${node.name} blames nobody`)
+    const shown = await consilium(['study', 'show', study.slice(0, 10), '--home', south.home])
+    assert.match(shown.out, /^cells +above 4 members, of at most 4; dealt anew every 2 s/m)
+    for (const node of nodes) assert.is(await node.end('SIGTERM'), 0)
+
+    const [first = []] = models
+    const norm = (weights: readonly number[]): number => Math.sqrt(weights.reduce((sum, w) => sum + w * w, 0))
+    const apart = Math.max(...models.map((model) => norm(model.map((w, i) => w - (first[i] as number))))) / norm(first)
+    assert.ok(apart < 0.2, `models are ${apart} of their length apart`)
+    for (const node of nodes) {
+      const starts = node === south ? [0, 1] : [0]
+      const actions = (await Promise.all(starts.map((start) => actionsOf(record(node, start)[1] as string)))).flat()
+      const authors = new Set(
+        actions.flatMap((one) => (one.type === 'merge' ? one.inputs.map(({ author }) => author) : [])),
+      )
+      assert.equal([...authors].sort(compareIds).length, NAMES.length, `${node.name} has met all: ${[...authors]}`)
+      const together = actions.flatMap((one) => (one.type === 'publish-update' ? [one.header.round] : []))
+      assert.ok(together.length >= 20)
+      const topics = actions.filter((one) => one.type === 'topics')
+      assert.ok(topics.length >= 5, 'cells changed')
+      assert.ok(topics.every(({ listen }) => listen.length <= 3))
+      assert.ok(new Set(topics.map(({ publish }) => publish?.period)).size >= 5)
+      const heard = refusalsOf(actions)
+      assert.ok(
+        (heard.get('accept') ?? 0) > 20 * ((heard.get('author-in-another-cell') ?? 0) + 1),
+        JSON.stringify([...heard]),
+      )
+    }
+  }))
+
+/** What a fresh machine does with a recording, which is what the daemon did. */
+async function actionsOf(path: string): Promise<Action[]> {
+  const machine = new Machine()
+  const actions: Action[] = []
+  for await (const { now, event } of recorded(path)) {
+    const done = machine.step(event, now)
+    actions.push(...(event.type === 'update-heard' ? done : done.filter(({ type }) => type !== 'verdict')))
+  }
+  return actions
+}
+
+function refusalsOf(actions: readonly Action[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const action of actions) {
+    if (action.type !== 'verdict') continue
+    const word = action.reason ?? action.verdict
+    counts.set(word, (counts.get(word) ?? 0) + 1)
+  }
+  return counts
+}
+
+it.run()
