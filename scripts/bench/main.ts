@@ -14,6 +14,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   study: () => import('./study.ts'),
   netsim: () => import('./netsim.ts'),
   stroke: () => import('./stroke.ts'),
+  'learning-privacy': () => import('./learning/privacy.ts'),
   bundle: () => import('./bundle.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')
