@@ -90,7 +90,40 @@ it('minus zero is zero: one meaning, one document', () => {
 it('the digest of a study is what it was when the format was fixed', () => {
   assert.is(studyIdOf(studyDocument(parseStudy(FULL, 'a.yaml'))), GOLDEN)
 })
-const GOLDEN = '02f009ce1ae5b2144fb9d50ae758d315c82c2ab7263b8afb3ad475b4af4886cf'
+const GOLDEN = '4711a5aa808823b331097607562b8735f062f6b99f1a66d7ee902a7e2a871a0b'
+
+const PRIVATE = (more: string) => `${FULL}\nprivacy: { noiseMultiplier: 8, epsilonMax: 6, ${more} }\n`
+
+it('a private study says how much noise and when to stop; the rest has defaults, and its sentence names what is not covered', () => {
+  const study = parseStudy(PRIVATE(''), 'a.yaml')
+  assert.equal(study.privacy, { noiseMultiplier: 8, clipNorm: 1, epsilonMax: 6, delta: 'auto' })
+  assert.equal(studyFromDocument(studyDocument(study)), study)
+  const said = describeStudy(study)
+  assert.match(said, /noise 8 × clipping norm 1; training stops before ε 6 at δ rows\^−1\.1/)
+  assert.match(said, /Not covered by ε: counts, sums and sums of squares.*measures on held-out patients/)
+  assert.match(describeStudy(parseStudy(FULL, 'a.yaml')), /privacy {5}none/)
+})
+
+it('privacy that is none is refused, and why', () => {
+  const complaint = (more: string, says: RegExp): void => {
+    assert.throws(
+      () => parseStudy(PRIVATE(more), 'a.yaml'),
+      (error: Error) => says.test(error.message),
+      more,
+    )
+  }
+  complaint('noiseMultiplier: 8, x: 1', /./)
+  complaint('clipNorm: 0', /privacy\.clipNorm: 0 was given, a number from 0\.0001 to 1000/)
+  complaint('delta: 0.5', /privacy\.delta: 0\.5 was given, auto or a number from 1e-10 to 0\.01/)
+  complaint('delta: never', /privacy\.delta: "never" was given, auto or/)
+  const many = `${PRIVATE('delta: 0.01').replace(/minimumCohort: \d+/, 'minimumCohort: 100')}`
+  const text = many.includes('minimumCohort: 100') ? many : `${many}minimumCohort: 100\n`
+  assert.throws(
+    () => parseStudy(text, 'a.yaml'),
+    (error: Error) =>
+      /privacy\.delta: 0\.01 was given, less than 1 in minimumCohort \(100\) is allowed: say auto/.test(error.message),
+  )
+})
 
 const wide = Array.from(
   { length: 3 },

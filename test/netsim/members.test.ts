@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '523a242e1d77662b3764467b9f3ed10172b1bbcc55b20dfbd1a3e3037ad571e0', {}],
+  ['over links', '3c9f438e3cc7fd40d515fdf2a22944d4fc7b8d60e1a364c63d3b9ca0025164f9', {}],
   [
     'over gossipsub, under losses',
-    '2f371a8b04dc2fd681c265eb26c4996a332fd07a35093a29e2a47d0591be235d',
+    '465f07e6d7fca81dfc58f26cbbd91bb62280b7343f677d869bc4f2a0c101eb87',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    '2ec81100ee11d73ab45b22c1fdb8042d0766f252c5c86b00ed4f7121a685a778',
+    '1f00f4613604f3fcd36e0ba128d8faa9f1c9fbb86ef24bfd0d4c181bbbe68143',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    'cec59d414756519cb21ef32d6ad7fac7eb4117ac7ed1462d4069b33fd98b3703',
+    '200e88af45a91819035603cf6353dd3823243f6ebfc3d28beca7ed795419f7e2',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]
