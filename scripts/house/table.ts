@@ -58,10 +58,11 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
     because: 'the shell that joins all parts; valibot for the files that it keeps',
   },
   cli: {
-    ours: ['core', 'config', 'daemon', 'ledger', 'governance', 'learn/merge'],
+    ours: ['core', 'config', 'daemon', 'ledger', 'governance', 'learn/merge', 'learn/privacy'],
     npm: ['commander'],
     node: true,
-    because: "starts a daemon, reads files, verifies logs offline; for all else it asks the daemon's control API",
+    because:
+      'starts a daemon, reads files, verifies logs offline and recomputes merges and ε; for all else it asks the control API',
   },
   dashboard: { ours: [], npm: [], node: false, because: 'static pages on the control API' },
 }

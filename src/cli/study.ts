@@ -1,4 +1,4 @@
-/** study: add, accept, bind, ls, show, pause, resume, model. */
+/** study: add, accept, bind, ls, show, pause, resume, model; privacy and audit-privacy are in studyPrivacy.ts. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { describeStudy } from '../config/describe.ts'
@@ -8,12 +8,23 @@ import { readText } from '../daemon/files.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
 import { measure, short, table, utc } from './output.ts'
 import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
-import { privacyLines } from './studyPrivacy.ts'
+import { auditPrivacy, privacy, privacyLines } from './studyPrivacy.ts'
 
 /** The group `study`; all of it asks the running daemon. Errors: `study-…`, `data-…`, those of `parseStudy`. */
 export function studyCommand(): Command {
   const study = new Command('study').description('propose, accept and run studies')
-  for (const sub of [add(), accept(), bind(), list(), show(), pause('pause'), pause('resume'), model()])
+  for (const sub of [
+    add(),
+    accept(),
+    bind(),
+    list(),
+    show(),
+    pause('pause'),
+    pause('resume'),
+    model(),
+    privacy(),
+    auditPrivacy(),
+  ])
     study.addCommand(sub)
   return study
 }

@@ -1,6 +1,7 @@
 /** One hospital's node: the machine's shell. Events in from network, disk, learner and operator; actions out to them. */
 import { ConsiliumError, exhaustive, invariant, messageOf } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
+import type { Dataset } from '../data/dataset.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Learner } from '../learn/learner.ts'
 import type { LogStore } from '../ledger/store.ts'
@@ -170,7 +171,7 @@ export class Daemon {
     this.#trainer = makeTrainer({
       learner: this.#parts.learner,
       weights: this.#weights,
-      loadDataset: (id) => this.#bindingsOf().dataset(id, this.#studyState(id).study),
+      loadDataset: (id) => this.dataset(this.#studyState(id)),
       studyState: (id) => this.#studyState(id),
       tell: log,
       stored,
@@ -203,13 +204,8 @@ export class Daemon {
     this.#driver.feed(bootEvent({ ...this.#parts, logs, facts, stored, bindings: this.#bindings, witness, forks }))
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
     this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
-    const startMs = Date.now() - this.startedAtMs
-    log('info', 'ready', {
-      name: home.config.name,
-      member: home.key.id,
-      addresses: this.transport.addresses(),
-      startMs,
-    })
+    const shown = { name: home.config.name, member: home.key.id, addresses: this.transport.addresses() }
+    log('info', 'ready', { ...shown, startMs: Date.now() - this.startedAtMs })
   }
 
   /** Closes everything without recording a stop: after a failure to start. */
@@ -247,6 +243,9 @@ export class Daemon {
   model(id: StudyId): ReturnType<Trainer['model']> {
     return this.#trainer?.model(id) ?? null
   }
+
+  /** The bound rows. Errors: those of `Bindings.dataset`. */
+  readonly dataset = ({ id, study }: StudyState): Promise<Dataset> => this.#bindingsOf().dataset(id, study)
 
   /** Reads and checks a table, then tells the machine. Errors: `data-…`, `study-…`. */
   async bind(id: StudyId, request: Parameters<Bindings['bind']>[2]) {

@@ -16,6 +16,8 @@ import type { InputStore } from './inputStore.ts'
 import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
 import { memberCalls, unanswered } from './memberCalls.ts'
+import { auditPrivacy } from './privacyAudit.ts'
+import { privacyClaims } from './privacyClaims.ts'
 import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
 
@@ -69,6 +71,8 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'POST /v1/studies/:/bind': ({ parts, body }) => bindStudy(daemon, parts[0] ?? '', body),
     'POST /v1/studies/:/pause': ({ parts }) => pauseStudy(daemon, parts[0] ?? '', true),
     'POST /v1/studies/:/resume': ({ parts }) => pauseStudy(daemon, parts[0] ?? '', false),
+    'GET /v1/studies/:/privacy': ({ parts }) => privacyClaims(daemon, findStudy(daemon, parts[0] ?? '').id),
+    'POST /v1/studies/:/audit-privacy': ({ parts }) => auditPrivacy(daemon, findStudy(daemon, parts[0] ?? '')),
     'GET /v1/studies/:/model': async ({ parts }) => model(daemon, parts[0] ?? ''),
     ...memberCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),

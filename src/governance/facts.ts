@@ -22,6 +22,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'round.published',
   'round.merged',
   'round.evaluated',
+  'privacy.audited',
   'operator.pruned',
   'operator.scrubbed',
 ])

@@ -6,7 +6,7 @@ import type { Fault } from '../../netsim/members/fault.ts'
 import { runStudy, type StudyOptions, type StudyResult } from '../../netsim/members/run.ts'
 import type { Step } from '../../netsim/members/trace.ts'
 import { seededFill } from '../../netsim/privacy.ts'
-import type { PrivacySteps } from '../../src/core/privacy.ts'
+import type { PrivacyClaim, PrivacySteps } from '../../src/core/privacy.ts'
 import type { UpdateHeader } from '../../src/gossip/update.ts'
 import { type Body, type Kind, readBody } from '../../src/governance/kinds.ts'
 import { epsilonOf } from '../../src/learn/privacy/accountant.ts'
@@ -35,6 +35,8 @@ function bodiesOf<K extends Kind>(result: StudyResult, node: number, kind: K): B
   const entries = (log?.raws ?? []).map(decodeEntry).filter((entry) => entry.kind === kind)
   return entries.map((entry) => readBody(kind, entry.body) as Body<K>)
 }
+
+const claimed = (trained: Body<'round.trained'> | undefined): PrivacyClaim => trained?.privacy as PrivacyClaim
 
 const headersOf = (steps: readonly Step[], node: number): UpdateHeader[] =>
   steps
@@ -118,7 +120,7 @@ it('crashes at any commit give no budget back: what was published is recorded, a
       assert.ok(published.size <= spent.length, `${published.size} updates out, ${spent.length} paid for`)
       const trained = bodiesOf(result, 0, 'round.trained')
       const { sampleRate, noiseMultiplier, steps: total } = spentIn(result, 0)
-      const { epsilon, delta } = trained.at(-1)?.privacy as { epsilon: number; delta: number }
+      const { epsilon, delta } = claimed(trained.at(-1))
       assert.is(epsilon, epsilonOf([{ sampleRate, noiseMultiplier, steps: total }], delta), `${side} commit ${commit}`)
       assert.ok(epsilon <= 6)
     }
@@ -150,7 +152,7 @@ it('another table changes q, and what was spent on the one before still counts',
     const steps = bodies.filter((body) => body.sampleRate === sampleRate).reduce((sum, body) => sum + body.steps, 0)
     return { sampleRate, noiseMultiplier: 4, steps }
   })
-  const { epsilon, delta } = bodiesOf(result, 0, 'round.trained').at(-1)?.privacy as { epsilon: number; delta: number }
+  const { epsilon, delta } = claimed(bodiesOf(result, 0, 'round.trained').at(-1))
   assert.is(epsilon, epsilonOf(spent, delta))
 })
 
