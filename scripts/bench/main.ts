@@ -18,6 +18,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   stroke: () => import('./stroke.ts'),
   'learning-kill': () => import('./learning/killAndPoison.ts'),
   'learning-cells': () => import('./learning/cells.ts'),
+  'learning-privacy': () => import('./learning/privacy.ts'),
   bundle: () => import('./bundle.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')

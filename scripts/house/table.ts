@@ -77,10 +77,21 @@ export const FOLDERS: Readonly<Record<string, FolderRule>> = {
     because: 'the shell that joins all parts; valibot for the files that it keeps',
   },
   cli: {
-    ours: ['core', 'config', 'daemon', 'ledger', 'governance', 'report', 'learn/merge', 'learn/portable'],
+    ours: [
+      'core',
+      'config',
+      'daemon',
+      'ledger',
+      'governance',
+      'report',
+      'learn/merge',
+      'learn/portable',
+      'learn/privacy',
+    ],
     npm: ['commander'],
     node: true,
-    because: "starts a daemon, reads files, verifies logs offline; for all else it asks the daemon's control API",
+    because:
+      'starts a daemon, reads files, verifies logs offline and recomputes merges and ε; for all else it asks the control API',
   },
   dashboard: { ours: [], npm: [], node: false, because: 'static pages on the control API' },
 }

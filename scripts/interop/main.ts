@@ -1,6 +1,7 @@
 /** `npm run interop [-- name …]`: holds what Consilium writes and computes against other people's implementations. */
 import { checkLearning } from './learning.ts'
 import { checkLedger } from './ledger.ts'
+import { checkPrivacy } from './privacy.ts'
 import { checkSafetensors } from './safetensors.ts'
 import type { Verdict } from './tool.ts'
 
@@ -8,6 +9,7 @@ const CHECKS: Readonly<Record<string, () => Promise<Verdict>>> = {
   ledger: checkLedger,
   learning: checkLearning,
   safetensors: checkSafetensors,
+  privacy: checkPrivacy,
 }
 
 const wanted = process.argv.slice(2)

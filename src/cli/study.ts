@@ -1,4 +1,4 @@
-/** study: add, accept, bind, ls, show, pause, resume, outliers, exclude, readmit, report, evaluate. */
+/** study: add, accept, bind, ls, show, pause, resume; the others of the group have files of their own. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { describeStudy } from '../config/describe.ts'
@@ -9,7 +9,7 @@ import { phaseWord } from '../daemon/phaseWord.ts'
 import { ASIDE, outlierCommands } from './outliers.ts'
 import { measure, short, table, utc } from './output.ts'
 import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
-import { privacyLines } from './studyPrivacy.ts'
+import { auditPrivacy, privacy, privacyLines } from './studyPrivacy.ts'
 import { evaluateCommand, reportCommand } from './studyReport.ts'
 
 /** The group `study`; all of it asks the running daemon. Errors: `study-…`, `data-…`, those of `parseStudy`. */
@@ -26,6 +26,8 @@ export function studyCommand(): Command {
     ...outlierCommands(),
     reportCommand(),
     evaluateCommand(),
+    privacy(),
+    auditPrivacy(),
   ])
     study.addCommand(sub)
   return study

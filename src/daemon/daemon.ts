@@ -194,13 +194,8 @@ export class Daemon {
     this.#driver.feed(bootEvent({ ...this.#parts, logs, facts, stored, bindings: this.#bindings, witness, forks }))
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
     this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
-    const startMs = Date.now() - this.startedAtMs
-    log('info', 'ready', {
-      name: home.config.name,
-      member: home.key.id,
-      addresses: this.transport.addresses(),
-      startMs,
-    })
+    const shown = { name: home.config.name, member: home.key.id, addresses: this.transport.addresses() }
+    log('info', 'ready', { ...shown, startMs: Date.now() - this.startedAtMs })
   }
 
   /** Closes everything without recording a stop: after a failure to start. */

@@ -20,6 +20,8 @@ import { LogReader } from './logReader.ts'
 import { memberCalls, unanswered } from './memberCalls.ts'
 import { modelCalls } from './modelCalls.ts'
 import { outlierCalls } from './outlierCalls.ts'
+import { auditPrivacy } from './privacyAudit.ts'
+import { privacyClaims } from './privacyClaims.ts'
 import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
 import { evaluateStudy, studyReport } from './studyReports.ts'
@@ -76,6 +78,8 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'POST /v1/studies/:/resume': ({ parts }) => pauseStudy(daemon, parts[0] ?? '', false),
     'GET /v1/studies/:/report': ({ parts }) => studyReport(daemon, reader, parts[0] ?? ''),
     'POST /v1/studies/:/evaluate': ({ parts }) => evaluateStudy(daemon, parts[0] ?? ''),
+    'GET /v1/studies/:/privacy': ({ parts }) => privacyClaims(daemon, findStudy(daemon, parts[0] ?? '').id),
+    'POST /v1/studies/:/audit-privacy': ({ parts }) => auditPrivacy(daemon, findStudy(daemon, parts[0] ?? '')),
     'GET /v1/studies/:/model': async ({ parts }) => model(daemon, parts[0] ?? ''),
     ...outlierCalls(daemon),
     ...memberCalls(daemon),

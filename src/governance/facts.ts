@@ -30,6 +30,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'model.used',
   'model.explained',
   'alarm.outlier',
+  'privacy.audited',
   'operator.pruned',
   'operator.scrubbed',
 ])

@@ -18,6 +18,7 @@ const claim = v.strictObject({
   sampleRate: share,
   noiseMultiplier: v.pipe(real, v.gtValue(0)),
 })
+const interval = v.strictTuple([share, share, share])
 /** A word from a closed vocabulary of ours, never free text. */
 const code = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9.-]{0,63}$/))
 /** A hospital's name, as on its card. */
@@ -105,6 +106,26 @@ export const KINDS = {
     steps: count,
     sampleRate: share,
     noiseMultiplier: v.pipe(real, v.gtValue(0)),
+  }),
+  /**
+   * An attack on its author's own model of that round: how well rows that were trained on are told from held-out ones. Each share with its
+   * 95 % interval: value, low, high.
+   */
+  'privacy.audited': v.strictObject({
+    round: count,
+    model: bytes32,
+    members: count,
+    others: count,
+    shadows: count,
+    attacks: v.array(
+      v.strictObject({
+        attack: code,
+        auc: interval,
+        found10: interval,
+        found1: interval,
+        epsilonLow: v.pipe(real, v.minValue(0)),
+      }),
+    ),
   }),
   'round.published': v.strictObject({ round: count, update: bytes32 }),
   'round.merged': v.strictObject({

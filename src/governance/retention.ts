@@ -34,6 +34,7 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'dataset.bound': 'decides',
   'round.trained': 'training',
   'round.published': 'training',
+  'privacy.audited': 'training',
   'privacy.spent': 'decides', // at its author: how much of the budget is left
   'round.merged': 'training',
   'round.evaluated': 'training',

@@ -209,11 +209,11 @@ export class StudyRun {
       type: 'record',
       tag: `trained:${this.id}`,
       drafts: [
-        ...this.#budget.drafts(this.#context, this.id),
         ...trainedDrafts(this.#context, this.id, {
           ...{ round, base, update, head, examples, loss, dataset },
           privacy: this.#budget.claim,
         }),
+        ...this.#budget.drafts(this.#context, this.id),
       ],
       checkpoint: this.#checkpointOf('trained', scaling, update, head),
     })

@@ -29,6 +29,7 @@ it('every setting survives being written and read, whatever the name looks like'
     learner: { backend: 'cpu' },
     log: { level: 'debug' },
     replay: { keepMegabytes: 0 },
+    privacy: { epsilonMax: 2.5 },
     retention: { training: { keepDays: 4_000 }, operation: { keepDays: 'unlimited' }, legalHold: [DIGEST] },
   } as const
   assert.equal(parseConfig(defaultConfigText(config), 'c.yaml'), config)

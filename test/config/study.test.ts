@@ -110,6 +110,39 @@ it('the digest of a study is what it was when the format was fixed', () => {
 })
 const GOLDEN = '93a4d2b579175de548ab8f349acbecfb8a820764d922d8778b8757e9aa3f1cbf'
 
+const PRIVATE = (more: string) => `${FULL}\nprivacy: { noiseMultiplier: 8, epsilonMax: 6, ${more} }\n`
+
+it('a private study says how much noise and when to stop; the rest has defaults, and its sentence names what is not covered', () => {
+  const study = parseStudy(PRIVATE(''), 'a.yaml')
+  assert.equal(study.privacy, { noiseMultiplier: 8, clipNorm: 1, epsilonMax: 6, delta: 'auto' })
+  assert.equal(studyFromDocument(studyDocument(study)), study)
+  const said = describeStudy(study)
+  assert.match(said, /noise 8 × clipping norm 1; training stops before ε 6 at δ rows\^−1\.1/)
+  assert.match(said, /Not covered by ε: counts, sums and sums of squares.*measures on held-out patients/)
+  assert.match(describeStudy(parseStudy(FULL, 'a.yaml')), /privacy {5}none/)
+})
+
+it('privacy that is none is refused, and why', () => {
+  const complaint = (more: string, says: RegExp): void => {
+    assert.throws(
+      () => parseStudy(PRIVATE(more), 'a.yaml'),
+      (error: Error) => says.test(error.message),
+      more,
+    )
+  }
+  complaint('noiseMultiplier: 8, x: 1', /./)
+  complaint('clipNorm: 0', /privacy\.clipNorm: 0 was given, a number from 0\.0001 to 1000/)
+  complaint('delta: 0.5', /privacy\.delta: 0\.5 was given, auto or a number from 1e-10 to 0\.01/)
+  complaint('delta: never', /privacy\.delta: "never" was given, auto or/)
+  const many = `${PRIVATE('delta: 0.01').replace(/minimumCohort: \d+/, 'minimumCohort: 100')}`
+  const text = many.includes('minimumCohort: 100') ? many : `${many}minimumCohort: 100\n`
+  assert.throws(
+    () => parseStudy(text, 'a.yaml'),
+    (error: Error) =>
+      /privacy\.delta: 0\.01 was given, less than 1 in minimumCohort \(100\) is allowed: say auto/.test(error.message),
+  )
+})
+
 const wide = Array.from(
   { length: 3 },
   (_, i) => `  - { name: w${i}, kind: category, levels: [${Array.from({ length: 199 }, (_, j) => `l${j}`)}] }`,

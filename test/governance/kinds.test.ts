@@ -15,6 +15,8 @@ const GENERAL: Readonly<Record<string, readonly Cbor[]>> = {
   loss: [0.5, -1, Number.MAX_SAFE_INTEGER + 1],
   logLoss: [0.5, -1, Number.MAX_SAFE_INTEGER + 1],
   auc: [0.5],
+  sampleRate: [0.5],
+  noiseMultiplier: [0.5, Number.MAX_SAFE_INTEGER + 1],
   accuracy: [0.5],
   calibrationError: [0.5],
   document: [B31],
@@ -49,6 +51,17 @@ it('measures of too few patients may be left out, shares stay shares', () => {
   for (const coefficient of [-0.1, 1.1])
     assert.is(
       readBody('round.merged', { round: 1, rule: 'mean', inputs: [[B32, 4, B32, coefficient]], result: B32 }),
+      null,
+    )
+})
+
+it('a round of a private study says what its update says of privacy, and no loss', () => {
+  const { loss: _, ...told } = SOUND['round.trained']
+  const privacy = { epsilon: 1.25, delta: 1e-3, sampleRate: 0.36, noiseMultiplier: 8 }
+  assert.equal(readBody('round.trained', { ...told, loss: null, privacy } as unknown as Cbor)?.privacy, privacy)
+  for (const wrong of [{ epsilon: -1 }, { delta: 2 }, { noiseMultiplier: 0 }, { name: 'a' }])
+    assert.is(
+      readBody('round.trained', { ...told, loss: null, privacy: { ...privacy, ...wrong } } as unknown as Cbor),
       null,
     )
 })

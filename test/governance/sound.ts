@@ -24,6 +24,16 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'study.ended': { rounds: 36, model: B32 },
   'dataset.bound': { rows: 117, trainRows: 88, commitment: B32 },
   'round.trained': { round: 0, base: B32, update: B32, head: B32, examples: 88, loss: 0.61, dataset: B32 },
+  'privacy.audited': {
+    round: 4,
+    model: B32,
+    members: 88,
+    others: 29,
+    shadows: 16,
+    attacks: [
+      { attack: 'loss', auc: [0.52, 0.47, 0.57], found10: [0.12, 0.1, 0.2], found1: [0, 0, 0.1], epsilonLow: 0.2 },
+    ],
+  },
   'privacy.spent': { round: 4, steps: 3, sampleRate: 0.36, noiseMultiplier: 8 },
   'round.published': { round: 4, update: B32 },
   'round.merged': { round: 4, rule: 'mean', inputs: [[B32, 4, B32, 0.25]], result: B32 },

@@ -1,0 +1,97 @@
+/** Answers `consilium study audit-privacy`: attacks this hospital's own model with its own rows, and records what came of it. */
+import { fromHex } from '../core/bytes.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import type { StudyId } from '../core/ids.ts'
+import type { PrivacyClaim } from '../core/privacy.ts'
+import { designMatrix } from '../data/design.ts'
+import type { StudyState } from '../governance/studies.ts'
+import type { AttackResult } from '../learn/privacy/audit.ts'
+import { type AuditResult, attack } from '../learn/privacy/shadows.ts'
+import { WorkerLearner } from '../learn/workerLearner.ts'
+import { FENCED } from '../node/boot.ts'
+import { privateTraining } from '../training/privateTraining.ts'
+import type { Daemon } from './daemon.ts'
+import { Turns } from './turns.ts'
+
+/** What an audit found, and what the study claims. */
+export interface AuditReport extends AuditResult {
+  readonly study: StudyId
+  readonly name: string
+  /** Rounds that went into the model. */
+  readonly round: number
+  readonly model: string
+  /** Training rows, and held-out rows that stand for patients who were never in the table. */
+  readonly members: number
+  readonly others: number
+  /** Of a private study; null where there is no claim. */
+  readonly claim: PrivacyClaim | null
+}
+
+const turns = new Turns() // one audit at a time: each has a learner of its own
+
+/** Errors: `model-missing`, `audit-cohort`, `boot-fence`; those of tables and learners. */
+export function auditPrivacy(daemon: Daemon, state: StudyState): Promise<AuditReport> {
+  return turns.run('audit', () => audit(daemon, state))
+}
+
+async function audit(daemon: Daemon, state: StudyState): Promise<AuditReport> {
+  const { id, study, scaling } = state
+  const found = daemon.model(id)
+  if (found === null || scaling === null) {
+    const message = `study ${id.slice(0, 12)} has no model here yet; it has one after its first round`
+    throw new ConsiliumError({ code: 'model-missing', message })
+  }
+  const dataset = await daemon.dataset(state.id)
+  const of = (rows: Uint32Array) => designMatrix(study, dataset, rows, scaling.scaling)
+  const [members, others] = [of(dataset.trainRows), of(dataset.testRows)]
+  requireCohort(Math.min(members.rows, others.rows), study.minimumCohort)
+  const run = daemon.machine.view().studies.find((one) => one.state.id === id)?.run
+  const given = { rows: members.rows, spent: [], roundsMax: 0, epsilonMax: null }
+  const privacy = study.privacy === null ? null : privateTraining(study.privacy, given)
+  const learner = new WorkerLearner({ backend: daemon.home.config.learner.backend })
+  try {
+    const { model, training } = study
+    const audited = { study: id, model, training, weights: found.weights, members, others, privacy }
+    const result = await attack(learner, audited)
+    const { round, digest } = found
+    const report = {
+      study: id,
+      name: study.name,
+      round: round + 1,
+      model: digest,
+      claim: run?.privacy ?? null,
+      ...result,
+    }
+    const whole = { ...report, members: members.rows, others: others.rows }
+    await record(daemon, whole)
+    return whole
+  } finally {
+    await learner.close()
+  }
+}
+
+/** Shares of fewer patients would be told to everybody. */
+function requireCohort(rows: number, minimumCohort: number): void {
+  if (rows >= minimumCohort) return
+  throw new ConsiliumError({
+    code: 'audit-cohort',
+    message: `${rows} rows are held out here or trained on, and the study's minimum cohort is ${minimumCohort}: what an audit of so few finds is told to nobody`,
+  })
+}
+
+async function record(
+  daemon: Daemon,
+  { study, round, model, members, others, shadows, loss, calibrated }: AuditReport,
+) {
+  const { writer } = daemon
+  if (writer === null) throw new ConsiliumError(FENCED)
+  const attacks = [bodyOf('loss', loss), bodyOf('calibrated-loss', calibrated)]
+  const body = { round, model: fromHex(model), members, others, shadows, attacks }
+  writer.record('audited', [{ kind: 'privacy.audited', study, timeMs: Date.now(), refs: [], body }], new Map())
+  await writer.flush()
+}
+
+function bodyOf(name: string, { auc, found10, found1, epsilonLow }: AttackResult) {
+  const share = ({ value, low, high }: AttackResult['auc']): [number, number, number] => [value, low, high]
+  return { attack: name, auc: share(auc), found10: share(found10), found1: share(found1), epsilonLow }
+}
