@@ -148,7 +148,7 @@ async function watch(
         returning = victim.start(PROGRAM)
         returning.catch(() => undefined) // awaited below; a failure must not end the process before that
       }
-      if (samples.every((one) => one.study?.phase === 'ended')) break
+      if (samples.every((one) => one.study?.phase === 'ended' && !one.study.evaluating)) break
       if (Date.now() > end)
         throw new Error(
           `the training did not end within ${TRAINING_MS_MAX / 1000} s; the logs are in each clinic's folder`,

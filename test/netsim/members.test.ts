@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '523a242e1d77662b3764467b9f3ed10172b1bbcc55b20dfbd1a3e3037ad571e0', {}],
+  ['over links', 'b8f86c80c841064eb1ec1fa812b273e26faebd782106a7ff96014c179144d681', {}],
   [
     'over gossipsub, under losses',
-    '2f371a8b04dc2fd681c265eb26c4996a332fd07a35093a29e2a47d0591be235d',
+    '977916485477680bbc47f63df2119dd9e305650d8bec9fdb1f25827b33424f21',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    '2ec81100ee11d73ab45b22c1fdb8042d0766f252c5c86b00ed4f7121a685a778',
+    '6f52c0b7782ad7d70616e0d8d3c1feaf7e9545e9b3d6e6b1d60350f15d198fa2',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    'cec59d414756519cb21ef32d6ad7fac7eb4117ac7ed1462d4069b33fd98b3703',
+    '1a30a1e25febcf94ad7c780c4695ed385a79c655f93e1c2baffbff794f001cb1',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]
