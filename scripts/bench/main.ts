@@ -7,6 +7,7 @@ import type { Figure } from './figures.ts'
 
 const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>> = {
   merge: () => import('./merge.ts'),
+  'learning-evaluation': () => import('./learning/evaluation.ts'),
   kernels: () => import('./kernels.ts'),
   stacked: () => import('./stacked.ts'),
   daemon: () => import('./daemon.ts'),

@@ -1,9 +1,14 @@
 /** `npm run interop [-- name …]`: holds what Consilium writes and computes against other people's implementations. */
+import { checkEvaluation } from './evaluation.ts'
 import { checkLearning } from './learning.ts'
 import { checkLedger } from './ledger.ts'
 import type { Verdict } from './tool.ts'
 
-const CHECKS: Readonly<Record<string, () => Promise<Verdict>>> = { ledger: checkLedger, learning: checkLearning }
+const CHECKS: Readonly<Record<string, () => Promise<Verdict>>> = {
+  ledger: checkLedger,
+  learning: checkLearning,
+  evaluation: checkEvaluation,
+}
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.find((name) => !Object.hasOwn(CHECKS, name))
