@@ -88,6 +88,7 @@ study:
   # cells: { above: 40, size: 32, periodSeconds: null } # past 40 nodes in cells of at most 32, dealt anew; null: every 8 rounds
   # what each node with a ledger measures at the end; localOnly trains a model at each alone, too
   report: { subgroups: [], threshold: 0.5, localOnly: true, crossSite: true }
+  # report: { subgroups: [{ feature: x1, edges: [-0.5, 0.5] }] } # by bands of a number, by levels of a category
 
 head: private # the output bias is each node's own, as in the daemon; or shared: merged like all other weights
 

@@ -9,6 +9,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   merge: () => import('./merge.ts'),
   'learning-merge': () => import('./learning/mergeRules.ts'),
   'learning-attacks': () => import('./learning/attacks.ts'),
+  'learning-evaluation': () => import('./learning/evaluation.ts'),
   kernels: () => import('./kernels.ts'),
   stacked: () => import('./stacked.ts'),
   daemon: () => import('./daemon.ts'),

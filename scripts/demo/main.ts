@@ -13,6 +13,8 @@ import { parseStudy, type Study, studyDocument, studyIdOf } from '../../src/conf
 import { messageOf } from '../../src/core/errors.ts'
 import type { Metrics } from '../../src/core/metrics.ts'
 import type { ModelReport, StatusReport, StudyReport, VerifyReport } from '../../src/daemon/api.ts'
+import { reportPage } from '../../src/report/page.ts'
+import type { Report } from '../../src/report/report.ts'
 import { runBaselines } from './baselines.ts'
 import { type Clinic, foundClinics, until } from './clinics.ts'
 import { type Cohorts, evaluateModel, loadCohorts } from './cohorts.ts'
@@ -84,6 +86,7 @@ async function main(): Promise<void> {
     await agreeOnStudy(clinics, study)
     const history = await watch(clinics, study, cohorts, stop.signal)
     const verified = await verifyEverywhere(clinics)
+    await writeFile(join(folder, 'study.html'), reportPage(await studyReport(clinics)))
     await Promise.all(clinics.map((clinic) => clinic.stop()))
     stop.signal.throwIfAborted()
     say('\nTraining the baselines: each hospital alone, FedAvg, and all data pooled\n(only a demo has all the data) …')
@@ -148,7 +151,7 @@ async function watch(
         returning = victim.start(PROGRAM)
         returning.catch(() => undefined) // awaited below; a failure must not end the process before that
       }
-      if (samples.every((one) => one.study?.phase === 'ended')) break
+      if (samples.every((one) => one.study?.phase === 'ended' && !one.study.evaluating)) break
       if (Date.now() > end)
         throw new Error(
           `the training did not end within ${TRAINING_MS_MAX / 1000} s; the logs are in each clinic's folder`,
@@ -224,6 +227,13 @@ async function verifyEverywhere(clinics: readonly Clinic[]): Promise<NodeVerific
   )
 }
 
+/** As any of the hospitals holds it. */
+async function studyReport([first]: readonly Clinic[]): Promise<Report> {
+  const { client } = first as Clinic
+  const { studies } = await client.get<{ studies: StudyReport[] }>('/v1/studies')
+  return client.get<Report>(`/v1/studies/${studies[0]?.id}/report`)
+}
+
 /** A wrong option, or --help, ends the process. */
 function parseOptions(): Options {
   return new Command('npm run demo --')
@@ -247,7 +257,7 @@ function farewell(folder: string, clinics: readonly Clinic[], { data, seed }: Op
   const demo = (options: string, what: string): string => `  ${`npm run demo -- ${options}`.padEnd(42)}${what}`
   return [
     '',
-    `Done in ${seconds.toFixed(0)} s. Everything is kept: keys, configs, logs and report.json, in`,
+    `Done in ${seconds.toFixed(0)} s. Everything is kept: keys, configs, logs, report.json and, for a browser, study.html, in`,
     `  ${folder}`,
     'Try next: start one clinic again; then, in another terminal, ask it:',
     program('start'),

@@ -1,4 +1,5 @@
 /** `npm run interop [-- name …]`: holds what Consilium writes and computes against other people's implementations. */
+import { checkEvaluation } from './evaluation.ts'
 import { checkLearning } from './learning.ts'
 import { checkLedger } from './ledger.ts'
 import { checkPrivacy } from './privacy.ts'
@@ -10,6 +11,7 @@ const CHECKS: Readonly<Record<string, () => Promise<Verdict>>> = {
   learning: checkLearning,
   safetensors: checkSafetensors,
   privacy: checkPrivacy,
+  evaluation: checkEvaluation,
 }
 
 const wanted = process.argv.slice(2)

@@ -55,6 +55,8 @@ export interface StudyReport {
   readonly bound: readonly string[]
   readonly phase: string
   readonly paused: boolean
+  /** Ended, and its evaluation is not recorded yet. */
+  readonly evaluating: boolean
   /** Rounds that lie behind, of `rounds`. */
   readonly round: number
   readonly rounds: number

@@ -163,6 +163,7 @@ function studies(daemon: Daemon): StudyReport[] {
     bound: names(state.bound),
     phase: run?.phase ?? 'idle',
     paused: state.paused.has(daemon.home.key.id),
+    evaluating: run?.evaluating ?? false,
     round: run?.behind ?? 0,
     rounds: state.study.rounds.count,
     rows: run?.rows ?? null,

@@ -1,6 +1,6 @@
 /** A finished model on one hospital's held-out rows: measures with intervals, what joining gained, the calibration curve, and groups of patients. */
 import { invariant } from '../core/errors.ts'
-import type { Estimate, Evaluation, Measures } from '../core/evaluation.ts'
+import type { Estimate, Evaluation, GroupFigures, Measures } from '../core/evaluation.ts'
 import type { Rng } from '../core/rng.ts'
 import { type MeanColumn, pairedBootstrap } from './bootstrap.ts'
 import { calibrationCurve, calibrationFit } from './calibration.ts'
@@ -41,17 +41,23 @@ export async function assess(judged: Judged, options: AssessOptions): Promise<Ev
   const classesShow = Math.min(positives, labels.length - positives) >= cohort
   const called = (label: number): number =>
     labels.reduce((sum, one, row) => sum + (one === label && probability(shared[row] as number) > threshold ? 1 : 0), 0)
+  const aucGain = alone === null ? null : aucDifference(shared, alone, labels)
+  const groups: GroupFigures[] = []
+  for (const [by, grouping] of groupings.entries()) {
+    await options.breathe()
+    groups.push(...groupFigures(shared, labels, grouping, { by, cohort, threshold }))
+  }
   return {
     examples: labels.length,
     positives: classesShow ? positives : null,
     shared: of,
     alone: ofAlone ?? null,
-    aucGain: alone === null ? null : aucDifference(shared, alone, labels),
+    aucGain,
     lossGain,
     truePositiveRate: classesShow ? wilson(called(1), positives) : null,
     falsePositiveRate: classesShow ? wilson(called(0), labels.length - positives) : null,
     bins: calibrationCurve(shared, labels, cohort),
-    groups: groupings.flatMap((grouping, by) => groupFigures(shared, labels, grouping, { by, cohort, threshold })),
+    groups,
   }
 }
 
@@ -70,21 +76,26 @@ async function measuresOf(
   const all: MeanColumn[] = columns.flat()
   if (gain !== null) all.push(gain)
   const spans = await pairedBootstrap({ labels, columns: all, logits: models }, rng, breathe)
-  const measures = models.map((logits, i): Measures => {
+  const measures: Measures[] = []
+  for (const [i, logits] of models.entries()) {
     const point = evaluate(logits, labels)
+    await breathe()
     const at = i * COLUMNS
     const mean = (value: number, column: number): Estimate => [value, ...(spans.means[at + column] as Span)]
+    const auc = aucEstimate(logits, labels)
+    await breathe()
     const { slope, intercept } = calibrationFit(logits, labels)
-    return {
-      auc: aucEstimate(logits, labels),
+    await breathe()
+    measures.push({
+      auc,
       accuracy: mean(point.accuracy, RIGHT),
       logLoss: mean(point.logLoss, LOSS),
       brier: mean(point.brier, SQUARE),
       calibrationError: [point.calibrationError, ...(spans.calibrationErrors[i] as Span)],
       calibrationSlope: slope,
       calibrationIntercept: intercept,
-    }
-  })
+    })
+  }
   const span = spans.means[models.length * COLUMNS]
   if (gain === null || span === undefined) return { measures, lossGain: null }
   return { measures, lossGain: [gain.reduce((sum, value) => sum + value, 0) / gain.length, ...span] }

@@ -85,16 +85,26 @@ function sampleCovariance(a: Float64Array, b: Float64Array): number {
 
 const meanOf = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** Ranks from 1; equal values share the mean of theirs. */
+/** Ranks from 1; equal values share the mean of theirs. By a sort of the numbers alone, which is far faster than one of places. */
 export function midranks(values: Float64Array): Float64Array {
-  const order = Uint32Array.from(values, (_, i) => i).sort((a, b) => (values[a] as number) - (values[b] as number))
-  const ranks = new Float64Array(values.length)
-  for (let from = 0; from < order.length; ) {
-    const value = values[order[from] as number]
+  const sorted = values.slice().sort()
+  const rankFrom = new Float64Array(sorted.length) // at the first of equal values
+  for (let from = 0; from < sorted.length; ) {
     let to = from + 1
-    while (to < order.length && values[order[to] as number] === value) to++
-    for (let i = from; i < to; i++) ranks[order[i] as number] = (from + 1 + to) / 2
+    while (to < sorted.length && sorted[to] === sorted[from]) to++
+    rankFrom[from] = (from + 1 + to) / 2
     from = to
   }
-  return ranks
+  return values.map((value) => rankFrom[firstOf(sorted, value)] as number)
+}
+
+/** Where the first of the values that equal `value` stands, which is there. */
+function firstOf(sorted: Float64Array, value: number): number {
+  let [low, high] = [0, sorted.length - 1]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((sorted[middle] as number) < value) low = middle + 1
+    else high = middle
+  }
+  return low
 }

@@ -10,7 +10,7 @@ export interface ForestRow {
   readonly estimate: Estimate
 }
 
-const FOREST = { width: 560, row: 26, left: 150, right: 16, top: 6, bottom: 38 } as const
+const FOREST = { width: 560, row: 26, left: 190, right: 16, top: 6, bottom: 38 } as const
 const NAME_CHARACTERS = 20 // what fits left of the plot
 
 /** Estimates with their intervals, one below the other, about a line at 0. */
@@ -33,7 +33,7 @@ export function forestPlot(rows: readonly ForestRow[], unit: string): string {
     return `<text class="name" x="${left - 12}" y="${y + 4}" text-anchor="end">${esc(cut(name))}</text>${whisker}<circle class="middle" cx="${x(value)}" cy="${y}" r="5"/>`
   })
   const label = rows.map(({ name, estimate }) => `${name} ${estimate[0].toFixed(3)}`).join(', ')
-  return `<svg class="forest" viewBox="0 0 ${width} ${height + bottom}" role="img" aria-label="${esc(`${unit}: ${label}`)}">${grid.join('')}${marks.join('')}<text x="${width - right}" y="${height + 33}" text-anchor="end">${esc(unit)}</text></svg>`
+  return `<svg class="wide forest" viewBox="0 0 ${width} ${height + bottom}" role="img" aria-label="${esc(`${unit}: ${label}`)}">${grid.join('')}${marks.join('')}<text x="${width - right}" y="${height + 33}" text-anchor="end">${esc(unit)}</text></svg>`
 }
 
 const cut = (name: string): string => (name.length > NAME_CHARACTERS ? `${name.slice(0, NAME_CHARACTERS - 1)}…` : name)

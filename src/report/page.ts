@@ -135,15 +135,15 @@ function sites(report: Report): string {
     withInterval(truePositiveRate, 2),
     withInterval(falsePositiveRate, 2),
   ])
-  const rates = [`true positives above ${threshold}`, `false positives above ${threshold}`]
-  const header = ['hospital', 'accuracy', 'Brier', 'calibration error', 'calibration slope', 'intercept', ...rates]
+  const rates = [`true pos. > ${threshold}`, `false pos. > ${threshold}`]
+  const header = ['hospital', 'accuracy', 'Brier', 'calib. error', 'calib. slope', 'intercept', ...rates]
   return rows.length === 0 ? NOTHING : htmlTable(header, rows, [])
 }
 
 function crossSite(report: Report): string {
   if (!report.study.terms.report.crossSite) return ''
   const note =
-    'AUC of each hospital’s newest update (columns) on each hospital’s own held-out patients (rows). On the diagonal its own merged model. Darker is better.'
+    'AUC of each hospital’s newest update (columns) on each hospital’s own held-out patients (rows). On the diagonal its own merged model. The stronger the colour, the better.'
   return part('Everybody’s model on everybody’s patients', note, crossSiteTable(report))
 }
 

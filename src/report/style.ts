@@ -76,5 +76,5 @@ ul.card{margin:0;padding:12px 14px 12px 32px}ul.card li{margin:4px 0;max-width:9
 ul.plain{margin:10px 0 0;padding-left:20px;color:var(--soft)}
 figure+.scroll,.by+.scroll{margin-top:12px}h3.by{margin:16px 0 6px}
 @media (max-width:560px){.wide text{font-size:17px}header,main,footer{padding-left:12px;padding-right:12px}header{padding-top:20px}h1{font-size:21px}th,td{padding:6px 9px}.tiles{grid-template-columns:repeat(2,1fr)}}
-@media print{body{background:#fff}figure,.card{break-inside:avoid}.tall{max-height:none}}
+@media print{body{background:#fff}figure,.card{break-inside:avoid}.tall{max-height:none}.scroll{overflow:visible}th,td{padding:3px 6px;font-size:11px}}
 `

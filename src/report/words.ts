@@ -7,12 +7,12 @@ export function plain(value: number | null | undefined, digits = 3): string {
   return value === null || value === undefined ? '–' : value.toFixed(digits).replace('-', '−')
 }
 
-/** `0.812 (0.741 to 0.883)`. */
+/** `0.812 (0.741–0.883)`; with `to` where a sign would be taken for the dash. */
 export function withInterval(estimate: Estimate | null | undefined, digits = 3): string {
   if (estimate === null || estimate === undefined) return '–'
   const [value, low, high] = estimate
   if (low === null || high === null) return plain(value, digits)
-  return `${plain(value, digits)} (${plain(low, digits)} to ${plain(high, digits)})`
+  return `${plain(value, digits)} (${plain(low, digits)}${low < 0 ? ' to ' : '–'}${plain(high, digits)})`
 }
 
 /** `+0.031 (−0.004 to 0.066)`. */

@@ -12,6 +12,7 @@ import {
   studyFromDocument,
   studyIdOf,
 } from '../../src/config/study.ts'
+import { groupNames } from '../../src/config/subgroups.ts'
 import { type Cbor, encodeCbor } from '../../src/core/cbor.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
@@ -103,6 +104,33 @@ it('minus zero is zero: one meaning, one document', () => {
   const [minus, plain] = ['-0.0', '0'].map((zero) => parseStudy(FULL.replace('l2: 0.003', `l2: ${zero}`), 'a.yaml'))
   assert.ok(Object.is(minus?.training.l2, 0))
   assert.equal(studyDocument(minus as Study), studyDocument(plain as Study))
+})
+
+it('a report is broken down by features of the study alone: a category by its levels, a number by bands that ascend', () => {
+  const features = `
+features:
+  - { name: age, kind: number }
+  - { name: sex, kind: category, levels: [f, m] }
+`
+  const head = `name: S\npurpose: P\nlabel: { name: y, positive: '1', negative: '0' }${features}`
+  const read = (subgroups: string) => parseStudy(`${head}report: { subgroups: [${subgroups}] }\n`, 'a.yaml')
+  const { features: known, report } = read('{ feature: sex }, { feature: age, edges: [50, 65] }')
+  assert.equal(
+    report.subgroups.map((one) => groupNames(known, one)),
+    [
+      ['f', 'm', 'missing'],
+      ['below 50', '50 to 65', '65 and above', 'missing'],
+    ],
+  )
+  const refused = (subgroups: string, message: RegExp) => assert.throws(() => read(subgroups), message)
+  refused(
+    '{ feature: ages, edges: [5] }',
+    /report.subgroups\[0\].feature: "ages" was given, one of the study's features/,
+  )
+  refused('{ feature: age }', /edges: nothing was given, but "age" is a number/)
+  refused('{ feature: sex, edges: [1] }', /"sex" is a category, whose levels are the groups/)
+  refused('{ feature: age, edges: [50, 50] }', /50, 50 was given, each edge must be above the one before/)
+  refused('{ feature: sex }, { feature: sex }', /"sex" was given twice/)
 })
 
 it('the digest of a study is what it was when the format was fixed', () => {

@@ -67,7 +67,7 @@ it('each log carries the figures once, one hospital shows those of all, and of a
     assert.equal(of('west')?.crossed?.sites, [])
     for (const [name, examples] of [
       ['north', 80],
-      ['south', 50],
+      ['south', 51], // a quarter of each class, rounded
     ] as const) {
       const evaluation = of(name)?.measured?.evaluation
       assert.is(evaluation?.examples, examples)
@@ -91,7 +91,7 @@ it('each log carries the figures once, one hospital shows those of all, and of a
     const written = await consilium([...args, '--out', page, '--out', data])
     assert.is(written.code, 0, written.err)
     assert.match(written.out, /west +withheld: fewer held-out patients than the minimum cohort/)
-    assert.match(written.out, /north +80 +0\.\d{3} \(0\.\d{3} to [01]\.\d{3}\)/)
+    assert.match(written.out, /north +80 +0\.\d{3} \(0\.\d{3}–[01]\.\d{3}\)/)
     assert.equal((JSON.parse(await readFile(data, 'utf8')) as Report).members, members)
     const html = await readFile(page, 'utf8')
     for (const node of nodes) assert.ok(html.includes(node.name))

@@ -130,7 +130,7 @@ it('the page is inert: what members wrote is text, and nothing is loaded or run'
 
 it('the page shows figures with intervals, what is withheld and why, and what it cannot say', () => {
   const html = reportPage(fold(ENTRIES))
-  for (const what of [/0\.800 \(0\.700 to 0\.900\)/, /\+0\.050 \(−0\.020 to 0\.120\)/, /no clear difference/])
+  for (const what of [/0\.800 \(0\.700–0\.900\)/, /\+0\.050 \(−0\.020 to 0\.120\)/, /no clear difference/])
     assert.match(html, what)
   assert.match(html, /<b>Ben<\/b> withheld: fewer held-out patients than the minimum cohort/)
   assert.match(html, /not a medical device/)

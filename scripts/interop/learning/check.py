@@ -6,7 +6,7 @@ import sys
 import numpy as np
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 faults = 0
@@ -40,6 +40,7 @@ for one in given["measures"]:
     near("AUC", ours["auc"], roc_auc_score(labels, logits), 1e-12)
     near("accuracy", ours["accuracy"], accuracy_score(labels, logits > 0), 1e-12)
     near("log-loss", ours["logLoss"], log_loss(labels, chances), 1e-12)
+    near("Brier", ours["brier"], brier_score_loss(labels, chances), 1e-12)
     near("calibration error", ours["calibrationError"], calibration_error(labels, chances), 1e-12)
 
 rows = np.array([[np.nan if value is None else value for value in row] for row in given["statistics"]["rows"]])
