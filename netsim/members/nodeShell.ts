@@ -9,6 +9,7 @@ import { rootOf } from '../../src/ledger/head.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { LogSize, NodeEvent, Ticket } from '../../src/node/events.ts'
 import { Machine } from '../../src/node/machine.ts'
+import { NO_PROGRESS } from '../../src/training/roundTraining.ts'
 import { Trainer } from '../../src/training/trainer.ts'
 import { WeightStore } from '../../src/training/weightStore.ts'
 import { bootedEvent } from './booted.ts'
@@ -47,6 +48,8 @@ export class NodeShell implements Port {
   #tickets = 0
   #published = 0
   #weightsMost = 0
+  /** How long this round's training takes where nothing ends it. */
+  #roundMs = 0
   #dead = false
 
   constructor(parts: ShellParts<NodeShell>) {
@@ -57,13 +60,11 @@ export class NodeShell implements Port {
       learner: parts.learner,
       weights: this.#weights,
       loadDataset: async (study: StudyId) => parts.tables[parts.disk.bindings.get(study)?.version ?? 0] as Dataset,
-      study: (id: StudyId) => {
-        const state = this.#machine.view().studies.find((one) => one.state.id === id)?.state
-        invariant(state?.scaling, 'a permit names a study whose scaling is frozen')
-        return { study: state.study, scaling: state.scaling.scaling }
-      },
+      study: (id: StudyId) => this.#studyOf(id),
       headSalt: new Uint8Array(0), // heads here are nobody's secret, and runs must not differ
       tell: () => undefined,
+      progress: NO_PROGRESS,
+      stopwatch: () => (share: number) => share * this.#roundMs,
     }
     this.#trainer = new Trainer(trainer, [...parts.disk.checkpoints.values()])
     const { node, network, identities, disk } = parts
@@ -242,7 +243,7 @@ export class NodeShell implements Port {
         this.#parts.network.join(this.#parts.node, TOPICS.updates)
         return this.#desk.work(action.permit.study, 0, this.#between(timing.openMs), this.#trainer.open(action))
       case 'train':
-        return this.#desk.work(action.permit.study, action.round, this.#trainMs(), this.#trainer.train(action))
+        return this.#train(action)
       case 'merge':
         return this.#desk.work(action.permit.study, action.round, timing.mergeMs, this.#trainer.merge(action))
       case 'evaluate':
@@ -270,6 +271,21 @@ export class NodeShell implements Port {
       default:
         exhaustive(action)
     }
+  }
+
+  /** A round that has a time takes no longer. */
+  #train(action: Of<'train'>): void {
+    const { study, round } = { study: action.permit.study, round: action.round }
+    this.#roundMs = this.#trainMs()
+    const { secondsMax } = this.#studyOf(study).study.training
+    const ms = secondsMax === null ? this.#roundMs : Math.min(this.#roundMs, secondsMax * 1000)
+    this.#desk.work(study, round, ms, this.#trainer.train(action))
+  }
+
+  #studyOf(id: StudyId) {
+    const state = this.#machine.view().studies.find((one) => one.state.id === id)?.state
+    invariant(state?.scaling, 'a permit names a study whose scaling is frozen')
+    return { study: state.study, scaling: state.scaling.scaling }
   }
 
   #tellHead(asks: boolean): void {

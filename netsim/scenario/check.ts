@@ -1,6 +1,7 @@
 /** Rules between the fields of a scenario: what no single field can know. */
 import { type Complaint, given, type Path } from '../../src/config/yaml.ts'
 import { SCENARIO_BOUNDS, type Scenario } from './schema.ts'
+import { trainingFault } from './trainingRules.ts'
 
 const SHARES_SLACK = 0.001 // three thirds are written 0.333, 0.333, 0.334
 const SAMPLES_MAX = 20_000 // a page with more points draws several on one pixel
@@ -15,6 +16,7 @@ export function complaintOf(scenario: Scenario): Complaint | null {
     gossipFault(scenario) ??
     dataFault(scenario) ??
     modelFileFault(scenario) ??
+    trainingFault(scenario) ??
     adversaryFault(scenario) ??
     faultsFault(scenario) ??
     livenessFault(scenario) ??

@@ -1,4 +1,4 @@
-/** study: add, accept, bind, ls, show, pause, resume, model. */
+/** study: add, accept, bind, ls, show, pause, resume, end, model. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { describeStudy } from '../config/describe.ts'
@@ -8,11 +8,12 @@ import { readText } from '../daemon/files.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
 import { measure, short, table, utc } from './output.ts'
 import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
+import { standingLines } from './standing.ts'
 
 /** The group `study`; all of it asks the running daemon. Errors: `study-…`, `data-…`, those of `parseStudy`. */
 export function studyCommand(): Command {
   const study = new Command('study').description('propose, accept and run studies')
-  for (const sub of [add(), accept(), bind(), list(), show(), pause('pause'), pause('resume'), model()])
+  for (const sub of [add(), accept(), bind(), list(), show(), pause('pause'), pause('resume'), end(), model()])
     study.addCommand(sub)
   return study
 }
@@ -167,6 +168,7 @@ function show(): Command {
         `${report.id}`,
         `proposed by ${report.proposedBy} at ${utc(report.proposedAtMs)}; accepted by ${report.accepted.join(', ') || 'nobody'}; bound by ${report.bound.join(', ') || 'nobody'}`,
         `here: ${report.paused ? 'paused' : phaseWord(report.phase)}, ${report.round} of ${report.rounds} rounds${report.refusal === null ? '' : ` (${report.refusal})`}`,
+        ...standingLines(report),
         '',
         describeStudy(study),
       ])
@@ -188,15 +190,34 @@ function pause(verb: 'pause' | 'resume'): Command {
     })
 }
 
-function model(): Command {
+function end(): Command {
   return command(
-    'model',
-    "print the newest model of a study as JSON, with this hospital's private head",
-    'consilium study model 5f1e09ab34cd > model.json',
+    'end',
+    'say that a study has run long enough: it ends when most of the hospitals that bound a table say so',
+    'consilium study end 5f1e09ab34cd',
   )
     .argument('<study>', "digest, at least 6 digits of it, or the study's name")
     .action(async (ref: string, options: Common) => {
-      const report = await clientOf(options).get<ModelReport>(`/v1/studies/${encodeURIComponent(ref)}/model`)
+      const report = await clientOf(options).post<{ study: string; name: string; said: number; of: number }>(
+        `/v1/studies/${encodeURIComponent(ref)}/end`,
+      )
+      outputOf(options).print(report, () => [
+        `Said that "${report.name}" (${short(report.study)}) is enough; ${report.said} of ${report.of} hospitals have said so, more than half are needed.`,
+      ])
+    })
+}
+
+function model(): Command {
+  return command(
+    'model',
+    "print a study's model as JSON, with this hospital's private head: of one that ended the best on its validation patients, else the newest",
+    'consilium study model 5f1e09ab34cd > model.json',
+  )
+    .argument('<study>', "digest, at least 6 digits of it, or the study's name")
+    .option('--newest', 'the newest model also where the study has ended', false)
+    .action(async (ref: string, options: Common & { newest: boolean }) => {
+      const query = options.newest ? '?newest' : ''
+      const report = await clientOf(options).get<ModelReport>(`/v1/studies/${encodeURIComponent(ref)}/model${query}`)
       process.stdout.write(`${JSON.stringify(report)}\n`)
     })
 }

@@ -17,6 +17,11 @@ export const STUDY_BOUNDS = {
   learningRateMin: 1e-6, // slower never arrives within the rounds allowed
   learningRateMax: 10, // faster diverges on standardised inputs
   l2Max: 100, // beyond it all weights are 0
+  proximalMax: 100, // beyond it a round moves nothing
+  momentumMax: 0.99, // beyond it a hundred rounds are not enough to turn
+  trainSecondsMin: 0.1, // shorter rounds are all overhead
+  endSecondsMax: 315_360_000, // ten years
+  plateauDeltaMax: 1, // nats: more than any model gains after its first rounds
   examplesCapMax: 1_000_000, // above any hospital's table: no cap at all
   ageRoundsMax: 1_000, // an update older than this says nothing about the present model
   deadlineSecondsMax: 604_800, // a week: the longest that a consortium may wait for its last member
@@ -36,6 +41,14 @@ export const STUDY_DEFAULTS = {
   learningRate: 0.01, // steady for Adam on standardised inputs
   l2: 0.01, // tables with more columns than patients need a pull towards 0
   optimiser: 'adam', // little tuning is asked of the hospital that writes the study
+  proximal: 0, // FedProx gains where local epochs are many and hospitals differ; else it only slows
+  momentum: 0, // for SGD alone
+  tracking: 0, // for SGD alone
+  head: 'bias', // label shift is the lever: an own output bias halves the calibration error (DECISIONS)
+  normalisation: 'consortium', // one scaling makes weights mean the same everywhere
+  personalProximal: 0.1, // Li et al. 2021 find 0.05 to 2 good; small hospitals gain by a pull
+  plateauRounds: 10, // shorter stands end on noise of small validation sets
+  plateauDelta: 0.001, // nats; below what a hospital can tell on a hundred patients
   rule: 'mean', // robust rules come where more than five hospitals and attackers are assumed
   weighting: 'sqrt', // examples alone gained nothing and let one liar dominate (DECISIONS)
   examplesCap: 1_000, // no hospital counts more than a table of a thousand
@@ -93,6 +106,10 @@ export const STUDY_SCHEMAS = {
       learningRate: v.optional(number(B.learningRateMin, B.learningRateMax), D.learningRate),
       l2: v.optional(number(0, B.l2Max), D.l2),
       optimiser: v.optional(choice(['adam', 'sgd']), D.optimiser),
+      proximal: v.optional(number(0, B.proximalMax), D.proximal),
+      momentum: v.optional(number(0, B.momentumMax), D.momentum),
+      tracking: v.optional(number(0, 1), D.tracking),
+      secondsMax: v.optional(v.nullable(number(B.trainSecondsMin, B.periodSecondsMax)), null),
     }),
     {},
   ),
@@ -105,6 +122,17 @@ export const STUDY_SCHEMAS = {
     }),
     {},
   ),
+  local: v.optional(
+    section({
+      head: v.optional(choice(['bias', 'none']), D.head),
+      normalisation: v.optional(choice(['consortium', 'own']), D.normalisation),
+    }),
+    {},
+  ),
+  personal: v.optional(
+    v.nullable(section({ proximal: v.optional(number(0, B.proximalMax), D.personalProximal) })),
+    null,
+  ),
   statistics: v.optional(
     section({ deadlineSeconds: v.optional(number(0, B.deadlineSecondsMax), D.deadlineSeconds) }),
     {},
@@ -113,6 +141,21 @@ export const STUDY_SCHEMAS = {
     section({
       periodSeconds: v.optional(number(B.periodSecondsMin, B.periodSecondsMax), D.periodSeconds),
       count: v.optional(whole(1, B.countMax), D.count),
+    }),
+    {},
+  ),
+  end: v.optional(
+    section({
+      afterSeconds: v.optional(v.nullable(number(1, B.endSecondsMax)), null),
+      plateau: v.optional(
+        v.nullable(
+          section({
+            rounds: v.optional(whole(1, B.countMax), D.plateauRounds),
+            delta: v.optional(number(0, B.plateauDeltaMax), D.plateauDelta),
+          }),
+        ),
+        null,
+      ),
     }),
     {},
   ),
@@ -141,8 +184,11 @@ export const studySchema = section({
   ),
   training: STUDY_SCHEMAS.training,
   merge: STUDY_SCHEMAS.merge,
+  local: STUDY_SCHEMAS.local,
+  personal: STUDY_SCHEMAS.personal,
   statistics: STUDY_SCHEMAS.statistics,
   rounds: STUDY_SCHEMAS.rounds,
+  end: STUDY_SCHEMAS.end,
   testShare: STUDY_SCHEMAS.testShare,
   validationShare: STUDY_SCHEMAS.validationShare,
   minimumCohort: STUDY_SCHEMAS.minimumCohort,

@@ -5,6 +5,9 @@ import type { DatasetSummary } from '../data/summary.ts'
 import type { BundleFilter } from '../ledger/bundle.ts'
 import type { PeerStatus, TransportStats } from '../net/transport.ts'
 import type { FenceView } from '../node/fence.ts'
+import type { StandingReport } from './modelReport.ts'
+
+export type { ModelReport } from './modelReport.ts'
 
 /** `GET /v1/status`. Keys, digests and roots are hex; `process` is the daemon's process id, `memoryBytes` its resident memory. */
 export interface StatusReport {
@@ -65,20 +68,13 @@ export interface StudyReport {
   readonly failure: string | null
   /** On this hospital's own held-out patients, after the newest merge. */
   readonly metrics: Metrics | null
+  /** What trains it here, and why; null until it is opened after a start. */
+  readonly learner: { readonly backend: string; readonly why: string } | null
+  /** Null before the first merge. */
+  readonly standing: StandingReport | null
   readonly model: string | null
   /** Members whose updates went into the newest merge, with the age of each in rounds. */
   readonly merged: readonly { readonly name: string; readonly ageRounds: number }[]
-}
-
-/** The newest complete model of a study, with this hospital's private head: for its own people only. */
-export interface ModelReport {
-  readonly study: string
-  /** Rounds that went into it. */
-  readonly round: number
-  readonly digest: string
-  readonly shared: readonly number[]
-  readonly head: readonly number[]
-  readonly scaling: { readonly digest: string; readonly mean: readonly number[]; readonly deviation: readonly number[] }
 }
 
 /** `POST /v1/studies/:/bind`. The summary holds single patients' extremes: for the hospital's own terminal. */

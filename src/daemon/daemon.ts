@@ -8,11 +8,11 @@ import type { Transport, TransportEvents } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
 import { Machine } from '../node/machine.ts'
-import { decodeCheckpoint, encodeCheckpoint } from '../training/storedCheckpoint.ts'
 import type { Trainer } from '../training/trainer.ts'
 import { WeightStore } from '../training/weightStore.ts'
 import { Bindings, requireBindable } from './bindings.ts'
 import { bootEvent } from './bootEvent.ts'
+import { checkpointState, progressIn, storedCheckpoints } from './checkpointState.ts'
 import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
 import { Forks } from './forks.ts'
@@ -30,6 +30,7 @@ import type { Recorder } from './recorder.ts'
 import { Replicator } from './replicator.ts'
 import { Room } from './room.ts'
 import { Scrub } from './scrub.ts'
+import { StudyModels } from './studyModels.ts'
 import { makeTrainer, StudyWork } from './studyWork.ts'
 import { Tasks } from './tasks.ts'
 import { transportEvents } from './transportEvents.ts'
@@ -50,7 +51,6 @@ export interface DaemonParts {
   readonly recorder: Recorder | null
 }
 
-const CHECKPOINTS = 'checkpoint/'
 const HAND_OVER_MS = 2_500 // a head is announced and its entries fetched in a few round trips; a busy machine takes its time
 const STOP_MS = 2_000 // of the 5 s that a stop may take; what is not done by then is done again at the next start
 
@@ -76,6 +76,7 @@ export class Daemon {
   readonly scrub: Scrub
   readonly #reconfiguration: Reconfiguration
   readonly #studyWork: StudyWork
+  readonly models: StudyModels
   readonly #inbox: Inbox
   readonly #publisher: Publisher
   readonly followers = new Followers()
@@ -144,6 +145,11 @@ export class Daemon {
       log: parts.log,
       stopping: this.#stopping.signal,
     })
+    this.models = new StudyModels({
+      trainer: () => this.#trainer,
+      machine: this.#machine,
+      dataset: ({ id, study }) => this.#bindingsOf().dataset(id, study),
+    })
     this.#inbox = new Inbox({
       ...{ topics: this.#publisher.topics, logs, witness, forks: this.forks, epochs: this.#reconfiguration },
       ...{ weights: this.#weights, inputs: parts.inputs, feed },
@@ -166,7 +172,7 @@ export class Daemon {
     const { home, store, log } = this.#parts
     await this.logs.load()
     this.#bindings = await Bindings.load(store)
-    const stored = (await store.listState(CHECKPOINTS)).map(([, bytes]) => decodeCheckpoint(bytes))
+    const stored = await storedCheckpoints(store)
     this.#trainer = makeTrainer({
       learner: this.#parts.learner,
       weights: this.#weights,
@@ -174,6 +180,7 @@ export class Daemon {
       studyState: (id) => this.#studyState(id),
       tell: log,
       stored,
+      progress: progressIn(store),
     })
     this.#writer = new LedgerWriter({
       key: home.key.signing,
@@ -241,10 +248,6 @@ export class Daemon {
   /** Why the learner of a study failed last, or null where it did not. */
   failure(id: StudyId): string | null {
     return this.#studyWork.failure(id)
-  }
-
-  model(id: StudyId): ReturnType<Trainer['model']> {
-    return this.#trainer?.model(id) ?? null
   }
 
   /** Reads and checks a table, then tells the machine. Errors: `data-…`, `study-…`. */
@@ -343,9 +346,7 @@ export class Daemon {
 
   #record(action: Extract<Action, { type: 'record' }>): void {
     const { tag, drafts, checkpoint } = action
-    const state = new Map<string, Uint8Array | null>()
-    if (checkpoint !== null)
-      state.set(`${CHECKPOINTS}${checkpoint.study}`, encodeCheckpoint(this.#trainerOf().stored(checkpoint)))
+    const state = checkpoint === null ? new Map() : checkpointState(this.#trainerOf().stored(checkpoint))
     invariant(this.#writer !== null, 'nothing is recorded before start')
     this.#writer.record(tag, drafts, state)
   }

@@ -6,7 +6,7 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import { fingerprint } from '../ledger/founding.ts'
-import type { BindReport, ModelReport, StatusReport, StudyReport } from './api.ts'
+import type { BindReport, StatusReport, StudyReport } from './api.ts'
 import type { Route, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { examine } from './doctor.ts'
@@ -16,6 +16,7 @@ import type { InputStore } from './inputStore.ts'
 import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
 import { memberCalls, unanswered } from './memberCalls.ts'
+import { standingReport } from './modelReport.ts'
 import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
 
@@ -69,7 +70,9 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'POST /v1/studies/:/bind': ({ parts, body }) => bindStudy(daemon, parts[0] ?? '', body),
     'POST /v1/studies/:/pause': ({ parts }) => pauseStudy(daemon, parts[0] ?? '', true),
     'POST /v1/studies/:/resume': ({ parts }) => pauseStudy(daemon, parts[0] ?? '', false),
-    'GET /v1/studies/:/model': async ({ parts }) => model(daemon, parts[0] ?? ''),
+    'POST /v1/studies/:/end': ({ parts }) => endStudy(daemon, parts[0] ?? ''),
+    'GET /v1/studies/:/model': ({ parts, query }) =>
+      daemon.models.report(findStudy(daemon, parts[0] ?? ''), query.get('newest') !== null),
     ...memberCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
@@ -156,6 +159,8 @@ function studies(daemon: Daemon): StudyReport[] {
     refusal: run?.refusal ?? null,
     failure: daemon.failure(state.id),
     metrics: run?.metrics ?? null,
+    learner: daemon.models.learner(state.id),
+    standing: standingReport(run?.standing ?? null),
     model: run?.model ?? null,
     merged: (run?.inputs ?? []).map(({ author, ageRounds }) => ({ name: daemon.nameOf(author), ageRounds })),
   }))
@@ -219,24 +224,16 @@ async function pauseStudy(daemon: Daemon, ref: string, paused: boolean): Promise
   return { study: state.id, name: state.study.name }
 }
 
-function model(daemon: Daemon, ref: string): ModelReport {
+/** @returns how many of the members that bound a table have said so by now. */
+async function endStudy(
+  daemon: Daemon,
+  ref: string,
+): Promise<{ study: StudyId; name: string; said: number; of: number }> {
   const state = findStudy(daemon, ref)
-  const found = daemon.model(state.id)
-  if (found === null || state.scaling === null) {
-    throw new ConsiliumError({
-      code: 'model-missing',
-      message: `study ${state.id.slice(0, 12)} has no model here yet; it has one after its first round`,
-    })
-  }
-  const { digest, scaling } = state.scaling
-  return {
-    study: state.id,
-    round: found.round + 1,
-    digest: found.digest,
-    shared: [...found.weights.shared],
-    head: [...found.weights.head],
-    scaling: { digest, mean: scaling.mean, deviation: scaling.deviation },
-  }
+  await daemon.command((ticket) => ({ type: 'study-end', ticket, study: state.id }))
+  const taking = [...state.bound].filter((member) => daemon.home.membership.roll.isMember(member))
+  const said = taking.filter((member) => state.enough.has(member)).length
+  return { study: state.id, name: state.study.name, said, of: taking.length }
 }
 
 function text(body: Record<string, unknown>, field: string): string {

@@ -8,6 +8,7 @@ import type { StudyState } from '../governance/studies.ts'
 import type { Learner } from '../learn/learner.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
+import type { ProgressStore } from '../training/roundTraining.ts'
 import type { StoredCheckpoint } from '../training/storedCheckpoint.ts'
 import { type Job, Trainer } from '../training/trainer.ts'
 import type { WeightStore } from '../training/weightStore.ts'
@@ -87,16 +88,21 @@ export interface TrainerMaking {
   readonly studyState: (id: StudyId) => StudyState
   readonly tell: Log
   readonly stored: readonly StoredCheckpoint[]
+  readonly progress: ProgressStore
 }
 
 /** The trainer of one daemon, with chance for the salts of its private heads. */
-export function makeTrainer({ learner, weights, loadDataset, studyState, tell, stored }: TrainerMaking): Trainer {
+export function makeTrainer({ studyState, stored, ...given }: TrainerMaking): Trainer {
   const study = (id: StudyId) => {
     const { study, scaling } = studyState(id)
     invariant(scaling !== null, 'a permit names a study whose scaling is frozen')
     return { study, scaling: scaling.scaling }
   }
-  return new Trainer({ learner, weights, loadDataset, study, headSalt: new Uint8Array(randomBytes(32)), tell }, stored)
+  const stopwatch = () => {
+    const startMs = performance.now()
+    return () => performance.now() - startMs
+  }
+  return new Trainer({ ...given, study, stopwatch, headSalt: new Uint8Array(randomBytes(32)) }, stored)
 }
 
 /** Faults of a table whose message quotes neither a cell nor a header, which a headerless file fills with a patient's values. */

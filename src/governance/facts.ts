@@ -15,6 +15,8 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'round.published',
   'round.merged',
   'round.evaluated',
+  'round.personal',
+  'study.calibrated',
   'operator.pruned',
   'operator.scrubbed',
 ])

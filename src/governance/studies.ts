@@ -50,6 +50,8 @@ export interface StudyState {
   /** The table that each member bound last. */
   readonly commitments: Map<MemberId, Digest>
   readonly ended: Set<MemberId>
+  /** Members who said that it has run long enough; no word takes that back. */
+  readonly enough: Set<MemberId>
   /** Members whose operator paused it. */
   readonly paused: Set<MemberId>
   /** The first valid contribution of each member that had accepted. */
@@ -136,6 +138,7 @@ export class Studies {
       bound: new Set(),
       commitments: new Map(),
       ended: new Set(),
+      enough: new Set(),
       paused: new Set(),
       statistics: new Map(),
       scaling: null,
@@ -150,6 +153,7 @@ export class Studies {
     if (fact.kind === 'study.accepted') state.accepted.add(fact.author)
     else if (fact.kind === 'dataset.bound') noteBinding(state, fact)
     else if (fact.kind === 'study.ended') state.ended.add(fact.author)
+    else if (fact.kind === 'study.enough') state.enough.add(fact.author)
     else if (fact.kind === 'study.paused') state.paused.add(fact.author)
     else if (fact.kind === 'study.resumed') state.paused.delete(fact.author)
     else if (fact.kind === 'study.statistics') {
@@ -165,6 +169,7 @@ const INTERPRETED = new Set([
   'study.resumed',
   'dataset.bound',
   'study.ended',
+  'study.enough',
   'study.statistics',
   'study.scaling',
 ])

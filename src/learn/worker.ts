@@ -4,13 +4,12 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { ConsiliumError, type ErrorFacts, exhaustive, invariant, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
-import type { DesignMatrix, OpenRequest, Part, TrainRequest, TrainResult, Weights } from './learner.ts'
-import type { BackendChoice } from './tfjsEngine.ts'
-import { TfjsLearner } from './tfjsLearner.ts'
+import { ChosenLearner, type LearnerChoice } from './chosenLearner.ts'
+import type { DesignMatrix, Learner, OpenRequest, Part, TrainRequest, TrainResult, Weights } from './learner.ts'
 
 /** The thread's `workerData`. */
 export interface WorkerOptions {
-  readonly backend: BackendChoice
+  readonly backend: LearnerChoice
 }
 
 export type Call =
@@ -45,7 +44,7 @@ export type Answer =
 
 if (parentPort !== null) {
   const port = parentPort
-  const learner = new TfjsLearner(workerData as WorkerOptions)
+  const learner = makeLearner(workerData as WorkerOptions)
   port.on('message', async ({ id, call }: Question) => {
     try {
       const result = await answer(learner, call)
@@ -56,7 +55,12 @@ if (parentPort !== null) {
   })
 }
 
-function answer(learner: TfjsLearner, call: Call): Promise<Results[keyof Results]> {
+/** Who trains in this thread, whatever studies ask for. */
+function makeLearner(options: WorkerOptions): Learner {
+  return new ChosenLearner(options)
+}
+
+function answer(learner: Learner, call: Call): Promise<Results[keyof Results]> {
   switch (call.kind) {
     case 'open':
       return learner.open(call.request)

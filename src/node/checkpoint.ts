@@ -1,6 +1,7 @@
 /** What of a study's progress is written in one batch with the entries that tell of it, so that a restart resumes there. */
 import type { Digest, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { StandingState } from './standing.ts'
 
 /** `trained`: U_r is recorded, not yet merged. `merged`: round r is complete and `shared` is the base of the next. */
 export interface Checkpoint {
@@ -18,6 +19,8 @@ export interface Checkpoint {
   readonly examples: number
   /** What the last merged model measured here, for people to see; null before the first. */
   readonly metrics: Metrics | null
+  /** How the merged models have stood here; null before the first. */
+  readonly standing: StandingState | null
 }
 
 /** Rounds that lie behind: all of them once the study has ended. */

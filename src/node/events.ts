@@ -1,4 +1,5 @@
 /** Everything that can happen to a node, as plain data: what a shell feeds to the machine, and what `--record` writes. */
+import type { LocalFigures } from '../core/figures.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { FeatureStatistics } from '../core/statistics.ts'
@@ -174,12 +175,14 @@ export type NodeEvent =
       readonly round: number
       readonly model: Digest
       readonly metrics: Metrics
+      readonly local: LocalFigures
     }
   | { readonly type: 'learner-failed'; readonly study: StudyId; readonly round: number; readonly code: string }
   /** What the operator asked for; each is answered with one `answer`. */
   | { readonly type: 'study-add'; readonly ticket: Ticket; readonly study: StudyId; readonly document: Uint8Array }
   | { readonly type: 'study-accept'; readonly ticket: Ticket; readonly study: StudyId }
   | { readonly type: 'study-bind'; readonly ticket: Ticket; readonly dataset: BoundDataset }
+  | { readonly type: 'study-end'; readonly ticket: Ticket; readonly study: StudyId }
   | { readonly type: 'study-pause'; readonly ticket: Ticket; readonly study: StudyId; readonly paused: boolean }
   | { readonly type: 'epoch-propose'; readonly ticket: Ticket; readonly change: Change }
   | { readonly type: 'epoch-approve' | 'epoch-reject'; readonly ticket: Ticket; readonly change: Digest }

@@ -153,13 +153,14 @@ export class Machine {
       case 'merged':
         return parts.runs.get(event.study)?.merged(event.round, event.result, event.coefficients)
       case 'evaluated':
-        return parts.runs.get(event.study)?.evaluated(event.round, event.model, event.metrics)
+        return parts.runs.get(event.study)?.evaluated(event.round, event.model, event.metrics, event.local)
       case 'learner-failed':
         return parts.runs.get(event.study)?.failed(event.round, event.code)
       case 'study-add':
       case 'study-accept':
       case 'study-bind':
       case 'study-pause':
+      case 'study-end':
       case 'epoch-propose':
       case 'epoch-approve':
       case 'epoch-reject':

@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '523a242e1d77662b3764467b9f3ed10172b1bbcc55b20dfbd1a3e3037ad571e0', {}],
+  ['over links', 'ac96c4122dbf9e9a92c45b69900cf6514de8f717eb3ec248a599958d5af31aa3', {}],
   [
     'over gossipsub, under losses',
-    '2f371a8b04dc2fd681c265eb26c4996a332fd07a35093a29e2a47d0591be235d',
+    '1ab93178591c593e29fd87b0047dfb76e03318ef1f602d78fb0c1ab43d2c189e',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    '2ec81100ee11d73ab45b22c1fdb8042d0766f252c5c86b00ed4f7121a685a778',
+    '3adb60ee3d17895dd36bed4ebc07e7b24ac374e4738eb705ba6df73a6b0a8c45',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    'cec59d414756519cb21ef32d6ad7fac7eb4117ac7ed1462d4069b33fd98b3703',
+    'd3ac47f054941ef5ef88f75d81bb6678b3496c2412d04029e5667fbabc02b045',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]

@@ -9,11 +9,11 @@ import { clear, copy, digest, elementwise, flip, logLoss, squaredDistance, sumOf
 import { merge } from './merge.ts'
 import { identity, seedOrder, shuffle } from './order.ts'
 import { pack, spread, unpack } from './pack.ts'
-import { train } from './train.ts'
+import { train, trainSteps } from './train.ts'
 
 export {
   clear, copy, digest, elementwise, flip, identity, logits, logLoss, merge, pack, seedOrder, shuffle, spread, squaredDistance, sumOfSquares,
-  train, unpack,
+  train, trainSteps, unpack,
 }
 
 /** What the loader compares with its own. */
