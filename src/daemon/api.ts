@@ -7,8 +7,6 @@ import type { PeerStatus, TransportStats } from '../net/transport.ts'
 import type { FenceView } from '../node/fence.ts'
 import type { StandingReport } from './modelReport.ts'
 
-export type { ModelReport } from './modelReport.ts'
-
 /** `GET /v1/status`. Keys, digests and roots are hex; `process` is the daemon's process id, `memoryBytes` its resident memory. */
 export interface StatusReport {
   readonly name: string

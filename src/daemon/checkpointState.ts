@@ -20,6 +20,7 @@ export function checkpointState(stored: StoredCheckpoint): Map<string, Uint8Arra
   return state
 }
 
+/** The progress of rounds in a store; what it saves is durable when it resolves. */
 export function progressIn(store: LogStore): ProgressStore {
   return {
     load: async (study) => (await store.getState(progressKey(study))) ?? null,

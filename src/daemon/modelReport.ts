@@ -35,6 +35,7 @@ export interface StandingReport {
   readonly personal: Metrics | null
 }
 
+/** For people: rounds counted from 1; null before the first merge. */
 export function standingReport(state: StandingState | null): StandingReport | null {
   if (state === null) return null
   const told = ({ round, validationLoss, metrics, calibration, calibrated }: Assessed): AssessedReport => {

@@ -7,6 +7,7 @@ export interface RoundSteps {
   readonly total: number
 }
 
+/** An epoch's last batch may be smaller. */
 export function stepsOf({ localEpochs, batchRows }: TrainingSpec, rows: number): RoundSteps {
   const perEpoch = Math.ceil(rows / batchRows)
   return { perEpoch, total: perEpoch * localEpochs }

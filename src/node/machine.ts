@@ -20,6 +20,7 @@ import { carryOutStudy, isStudyCommand, type StudyCommand } from './commands.ts'
 import { Context } from './context.ts'
 import type { LogSize, NodeEvent } from './events.ts'
 import { ASK_OWN_MS, Fence, fenceNeeds } from './fence.ts'
+import { learned } from './learned.ts'
 import { type EpochCommand, PIN_CONTRADICTED, Reconfiguring } from './reconfiguring.ts'
 import { Rejections } from './rejections.ts'
 import { StudyRun } from './studyRun.ts'
@@ -147,15 +148,11 @@ export class Machine {
       case 'committed':
         return this.#committed(parts, event)
       case 'opened':
-        return parts.runs.get(event.study)?.opened(event.scaling, event.base, event.parameters)
       case 'trained':
-        return parts.runs.get(event.study)?.trained(event.round, event.update, event.head, event.examples, event.loss)
       case 'merged':
-        return parts.runs.get(event.study)?.merged(event.round, event.result, event.coefficients)
       case 'evaluated':
-        return parts.runs.get(event.study)?.evaluated(event.round, event.model, event.metrics, event.local)
       case 'learner-failed':
-        return parts.runs.get(event.study)?.failed(event.round, event.code)
+        return learned(parts.runs.get(event.study), event)
       case 'study-add':
       case 'study-accept':
       case 'study-bind':

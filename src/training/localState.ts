@@ -5,6 +5,7 @@ import type { Digest } from '../core/ids.ts'
 import type { Weights } from '../learn/learner.ts'
 import { type Steering, UNSTEERED } from '../learn/steering.ts'
 
+/** Of one study. Arrays are as long as the shared weights. */
 export interface LocalState {
   readonly steering: Steering
   /** The round after whose merge `steering` holds; −1 before the first. */

@@ -40,6 +40,7 @@ export interface RoundParts {
   readonly tell: (level: 'info', event: string, facts: Record<string, string | number>) => void
 }
 
+/** One round of one study. */
 export interface RoundAsked {
   /** Of the whole round, without `from` and `stepsMax`. */
   readonly request: TrainRequest
