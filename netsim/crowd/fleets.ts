@@ -1,5 +1,6 @@
 /** The learners that a scenario asks for. */
 import { dirname, join } from 'node:path'
+import { modelOf } from '../../src/config/study.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import { KernelFleet } from '../../src/learn/kernels/kernelFleet.ts'
@@ -26,7 +27,7 @@ export async function fleetOf(world: World, attackers: Attackers, files: Scenari
     training: study.training,
     columns: designer.columns,
     nodes,
-    privateHeads: scenario.head === 'private',
+    privateHeads: study.local.head === 'bias',
     rowsOf: (node: number) => {
       const { train, test } = designer.rowsOf(node)
       return { train: attackers.flipsLater(node) ? train : attackers.rows(node, train), test }
@@ -38,7 +39,7 @@ export async function fleetOf(world: World, attackers: Attackers, files: Scenari
     const given = { spent: [], roundsMax: study.rounds.count, epsilonMax: null }
     return PrivateFleet.make({ ...spec, seed, privacy: (rows) => privateTraining(privacy, { rows, ...given }) })
   }
-  if (learner.kind === 'kernels') return KernelFleet.build(spec)
+  if (learner.kind === 'kernels') return KernelFleet.build({ ...spec, model: modelOf(study) })
   const model = learner.model === null ? study.model : modelFile(files, learner.model)
   return StackedFleet.build({ ...spec, model, backend: learner.backend })
 }

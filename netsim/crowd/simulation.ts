@@ -75,7 +75,7 @@ export class CrowdSimulation {
     this.#narrator = Narrator.of(this.#clock, options)
     this.#wires = new Wires(world.topology, world.nat, streamOf(seed, 'network'), network)
     const merge = { ...study.merge }
-    this.#checks = new CrowdChecks(this.#clock, fleet, merge, scenario.head === 'shared')
+    this.#checks = new CrowdChecks(this.#clock, fleet, merge, study.local.head === 'none')
     const speeds = streamOf(seed, 'training time')
     this.#crowd = new Crowd({
       clock: this.#clock,
@@ -84,7 +84,7 @@ export class CrowdSimulation {
       fleet,
       rounds: { count: study.rounds.count, periodMs: study.rounds.periodSeconds * 1000 },
       merge,
-      sharedHeads: scenario.head === 'shared',
+      sharedHeads: study.local.head === 'none',
       heldMax: gossip.heldMax,
       trainMs: (node) => world.speeds.trainMs(node, speeds),
       spread: this.#spread(),

@@ -5,14 +5,15 @@ import type { Metrics } from '../../src/core/metrics.ts'
 import { Rng } from '../../src/core/rng.ts'
 import { KernelLearner } from '../../src/learn/kernels/kernelLearner.ts'
 import { Kernels } from '../../src/learn/kernels/kernels.ts'
-import type {
-  DesignMatrix,
-  Learner,
-  OpenRequest,
-  Part,
-  TrainRequest,
-  TrainResult,
-  Weights,
+import {
+  type DesignMatrix,
+  type Learner,
+  type OpenRequest,
+  type Part,
+  rowsOf,
+  type TrainRequest,
+  type TrainResult,
+  type Weights,
 } from '../../src/learn/learner.ts'
 import { PrivateLearner } from '../../src/learn/privacy/privateLearner.ts'
 import { TfjsLearner } from '../../src/learn/tfjsLearner.ts'
@@ -90,25 +91,40 @@ class Poisoned implements Learner {
   }
 }
 
+const WHOLE = { steps: 1, lossSum: 0 } // one step is a round
+
 /** Learns nothing: each update is its base, moved a little by the seed, so that no two are alike. */
 class NullLearner implements Learner {
-  async open(): Promise<{ readonly backend: string; readonly why: string }> {
+  readonly #open = new Map<StudyId, OpenRequest>()
+
+  async open(request: OpenRequest): Promise<{ readonly backend: string; readonly why: string }> {
+    this.#open.set(request.study, request)
     return { backend: 'null', why: 'the scenario asked for the protocol alone' }
   }
 
   async train({ base, seed }: TrainRequest): Promise<TrainResult> {
     const rng = Rng.from('null', seed)
     const shared = base.shared.map((weight) => weight + (rng.float() - 0.5) / 100)
-    return { weights: { shared, head: base.head }, optimiser: new Uint8Array(0), loss: 0, examples: 1 }
+    return {
+      weights: { shared, head: base.head },
+      optimiser: new Uint8Array(0),
+      loss: 0,
+      examples: 1,
+      place: WHOLE,
+      done: true,
+    }
   }
 
   async evaluate(): Promise<Metrics> {
     return { examples: 1, positives: 0, auc: null, accuracy: 0, logLoss: 0, brier: 0, calibrationError: 0 }
   }
 
-  async logits(_study: StudyId, _weights: Weights, rows: Part | DesignMatrix): Promise<Float32Array> {
-    return new Float32Array(typeof rows === 'string' ? 1 : rows.rows)
+  async logits(study: StudyId, _weights: Weights, rows: Part | DesignMatrix): Promise<Float32Array> {
+    const opened = this.#open.get(study) as OpenRequest
+    return new Float32Array((typeof rows === 'string' ? rowsOf(opened, rows) : rows).rows)
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#open.clear()
+  }
 }

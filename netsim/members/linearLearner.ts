@@ -38,7 +38,14 @@ export class LinearLearner implements Learner {
       const order = Rng.from('linear', seed, epoch).shuffle(Uint32Array.from({ length: train.rows }, (_, row) => row))
       for (const row of order) loss += step(shared, head, train.x, train.columns, row, 2 * (train.y[row] as number) - 1)
     }
-    return { weights: { shared, head }, optimiser: new Uint8Array(0), loss: loss / train.rows, examples: train.rows }
+    return {
+      weights: { shared, head },
+      optimiser: new Uint8Array(0),
+      loss: loss / train.rows,
+      examples: train.rows,
+      place: { steps: 1, lossSum: loss }, // to itself a round is one step
+      done: true,
+    }
   }
 
   async evaluate(study: StudyId, weights: Weights): Promise<Metrics> {

@@ -10,6 +10,7 @@ import { rootOf } from '../../src/ledger/head.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { LogSize, NodeEvent, Ticket } from '../../src/node/events.ts'
 import { Machine } from '../../src/node/machine.ts'
+import { NO_PROGRESS } from '../../src/training/roundTraining.ts'
 import { Trainer } from '../../src/training/trainer.ts'
 import { WeightStore } from '../../src/training/weightStore.ts'
 import { bootedEvent } from './booted.ts'
@@ -52,6 +53,8 @@ export class NodeShell implements Port {
   #cell: CellName | null = null
   #joined: readonly string[] = []
   #weightsMost = 0
+  /** How long this round's training takes where nothing ends it. */
+  #roundMs = 0
   #dead = false
 
   constructor(parts: ShellParts<NodeShell>) {
@@ -62,16 +65,14 @@ export class NodeShell implements Port {
       learner: parts.learner,
       weights: this.#weights,
       loadDataset: async (study: StudyId) => parts.tables[parts.disk.bindings.get(study)?.version ?? 0] as Dataset,
-      study: (id: StudyId) => {
-        const state = this.#machine.view().studies.find((one) => one.state.id === id)?.state
-        invariant(state?.scaling, 'a permit names a study whose scaling is frozen')
-        return { study: state.study, scaling: state.scaling.scaling }
-      },
+      study: (id: StudyId) => this.#studyOf(id),
       epsilonMax: null,
       headSalt: new Uint8Array(0), // heads here are nobody's secret, and runs must not differ
       kept: async (study: StudyId, digest: Digest) => parts.disk.update(study, digest),
       breathe: async () => undefined,
       tell: () => undefined,
+      progress: NO_PROGRESS,
+      stopwatch: () => (share: number) => share * this.#roundMs,
     }
     this.#trainer = new Trainer(trainer, [...parts.disk.checkpoints.values()])
     const { node, network, identities, disk } = parts
@@ -251,7 +252,7 @@ export class NodeShell implements Port {
       case 'open-study':
         return this.#desk.work(action.permit.study, 0, this.#between(timing.openMs), this.#trainer.open(action))
       case 'train':
-        return this.#desk.work(action.permit.study, action.round, this.#trainMs(), this.#trainer.train(action))
+        return this.#train(action)
       case 'merge':
         return this.#desk.work(action.permit.study, action.round, timing.mergeMs, this.#trainer.merge(action))
       case 'evaluate':
@@ -293,6 +294,21 @@ export class NodeShell implements Port {
     for (const topic of this.#joined) if (!topics.includes(topic)) network.leave(node, topic)
     this.#joined = topics
     this.#cell = publish
+  }
+
+  /** A round that has a time takes no longer. */
+  #train(action: Of<'train'>): void {
+    const { study, round } = { study: action.permit.study, round: action.round }
+    this.#roundMs = this.#trainMs()
+    const { secondsMax } = this.#studyOf(study).study.training
+    const ms = secondsMax === null ? this.#roundMs : Math.min(this.#roundMs, secondsMax * 1000)
+    this.#desk.work(study, round, ms, this.#trainer.train(action))
+  }
+
+  #studyOf(id: StudyId) {
+    const state = this.#machine.view().studies.find((one) => one.state.id === id)?.state
+    invariant(state?.scaling, 'a permit names a study whose scaling is frozen')
+    return { study: state.study, scaling: state.scaling.scaling }
   }
 
   #tellHead(asks: boolean): void {
@@ -368,7 +384,7 @@ export class NodeShell implements Port {
   #assessMs({ type, permit }: Of<'measure' | 'cross'>): number {
     const { evaluateMs } = this.#parts.timing
     if (type === 'cross') return evaluateMs
-    const rounds = (this.#trainer.model(permit.study)?.round ?? -1) + 1
+    const rounds = (this.#trainer.model(permit.study, 'newest')?.round ?? -1) + 1
     return evaluateMs + rounds * this.#trainMs()
   }
 

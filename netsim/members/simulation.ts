@@ -1,9 +1,10 @@
 /** A scenario run by nodes with a ledger: entries, heads, cosignatures and replication at every one, as in the daemon. */
-import type { Study } from '../../src/config/study.ts'
+import { modelOf, type Study } from '../../src/config/study.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import type { Scaling } from '../../src/core/statistics.ts'
 import type { Dataset } from '../../src/data/dataset.ts'
 import { designMatrix } from '../../src/data/design.ts'
+import { scalingHere } from '../../src/data/ownScaling.ts'
 import type { Learner, Weights } from '../../src/learn/learner.ts'
 import { predict } from '../../src/learn/model.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
@@ -239,8 +240,9 @@ export class LedgerSimulation {
     const { rows } = this.#world
     if (model === null || rows === null) return null
     const table = this.#tables[node] as Dataset
-    const matrix = designMatrix(this.#study, table, table.testRows, model.scaling ?? rows.scaling)
-    return { logits: predict(this.#study.model, matrix.columns, model.weights, matrix), labels: matrix.y }
+    const scaling = scalingHere(this.#study, table, model.scaling ?? rows.scaling)
+    const matrix = designMatrix(this.#study, table, table.testRows, scaling)
+    return { logits: predict(modelOf(this.#study), matrix.columns, model.weights, matrix), labels: matrix.y }
   }
 
   #sample(): void {

@@ -2,6 +2,7 @@
 import { cellsComplaint } from '../../src/config/cells.ts'
 import { type Complaint, given, type Path } from '../../src/config/yaml.ts'
 import { SCENARIO_BOUNDS, type Scenario } from './schema.ts'
+import { trainingFault } from './trainingRules.ts'
 
 const SHARES_SLACK = 0.001 // three thirds are written 0.333, 0.333, 0.334
 const SAMPLES_MAX = 20_000 // a page with more points draws several on one pixel
@@ -18,6 +19,7 @@ export function complaintOf(scenario: Scenario): Complaint | null {
     dataFault(scenario) ??
     modelFileFault(scenario) ??
     privacyFault(scenario) ??
+    trainingFault(scenario) ??
     adversaryFault(scenario) ??
     faultsFault(scenario) ??
     livenessFault(scenario) ??

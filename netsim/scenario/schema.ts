@@ -239,7 +239,10 @@ export const scenarioSchema = section({
       model: STUDY_SCHEMAS.model,
       training: STUDY_SCHEMAS.training,
       merge: STUDY_SCHEMAS.merge,
+      local: STUDY_SCHEMAS.local,
+      personal: STUDY_SCHEMAS.personal,
       rounds: STUDY_SCHEMAS.rounds,
+      end: STUDY_SCHEMAS.end,
       statistics: STUDY_SCHEMAS.statistics,
       testShare: STUDY_SCHEMAS.testShare,
       validationShare: STUDY_SCHEMAS.validationShare,
@@ -251,8 +254,6 @@ export const scenarioSchema = section({
     }),
     {},
   ),
-  /** The output bias: each node's own, as in the daemon, or merged like all other weights. */
-  head: v.optional(choice(['private', 'shared']), 'private'),
   adversaries: v.optional(list(adversary, 0, 100), []),
   crashes: v.optional(list(crash, 0, 100_000), []),
   /** `on`: entries, heads, cosignatures and replication at every node, as in the daemon; `off`: rounds, gossip and merges alone. */

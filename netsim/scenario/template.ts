@@ -74,10 +74,22 @@ learner: { kind: kernels } # logistic regression and MLP in WebAssembly
 study:
   model: { kind: logistic }
   # model: { kind: mlp, hidden: [16, 8] }
-  training: { localEpochs: 1, batchRows: 32, learningRate: 0.01, l2: 0.01, optimiser: adam } # or sgd
+  training:
+    localEpochs: 1
+    batchRows: 32
+    learningRate: 0.01
+    l2: 0.01
+    optimiser: adam # or sgd
+    proximal: 0 # FedProx: how strongly a round is drawn to where it began
+    momentum: 0 # quasi-global momentum; with sgd and ledger: on
+    tracking: 0 # gradient tracking: how much of the correction lasts a round; with sgd and ledger: on
+    secondsMax: null # a round ends after so long with what it has; ledger: on
+  local: { head: bias, normalisation: consortium } # the output bias is each node's own; none: merged too. normalisation: or own
+  personal: null # or { proximal: 0.1 }: a model of each node's own beside the shared one (Ditto); ledger: on
   merge: # rule: auto (NNM and trimmed mean from 6 inputs up, clipped mean below), mean, clipped-mean, trimmed-mean, median, …
     { rule: auto, nearest: false, faulty: 0.3, clipRadius: null, vetoNats: 0.1, weighting: sqrt, examplesCap: 1000, ageRoundsMax: 8 }
   rounds: { periodSeconds: 1, count: 40 }
+  end: { afterSeconds: null, plateau: null } # before the last round; plateau: { rounds: 10, delta: 0.001 }; ledger: on
   statistics: { deadlineSeconds: 10 } # until the scaling of inputs is frozen
   testShare: 0.25 # of each node's rows, held out
   validationShare: 0.1 # of the others, for choices made at a node; in a simulation its training rows serve
@@ -89,8 +101,6 @@ study:
   # what each node with a ledger measures at the end; localOnly trains a model at each alone, too
   report: { subgroups: [], threshold: 0.5, localOnly: true, crossSite: true }
   # report: { subgroups: [{ feature: x1, edges: [-0.5, 0.5] }] } # by bands of a number, by levels of a category
-
-head: private # the output bias is each node's own, as in the daemon; or shared: merged like all other weights
 
 adversaries: []
 # adversaries: # share of the nodes, or nodes: [3, 7]; strength null is that of the paper

@@ -51,6 +51,7 @@ export function randomScenario(seed: number): ScenarioInput {
   const periodSeconds = dice.one([0.5, 1, 3])
   const network = networkOf(dice, count, ledger)
   const faulty = dice.faulty(ledger === 'on' ? Math.floor((count - 1) / 3) : Math.floor(count / 3), count)
+  const learner = noData ? 'null' : ledger === 'on' && dice.chance(0.3) ? 'linear' : 'kernels'
   return {
     question: `Does what the swarm drew from seed ${seed} hold?`,
     nodes: {
@@ -71,16 +72,20 @@ export function randomScenario(seed: number): ScenarioInput {
     data: noData
       ? { kind: 'none' }
       : { kind: 'synthetic', features: dice.whole(1, 9), rows: dice.whole(12, 60), split: splitOf(dice) },
-    learner: { kind: noData ? 'null' : ledger === 'on' && dice.chance(0.3) ? 'linear' : 'kernels' },
+    learner: { kind: learner },
     study: {
       // a crowd goes on beyond the calm, so that there is something to merge; with a ledger the end is of interest too
       rounds: { count: ledger === 'on' ? dice.whole(3, 60) : Math.ceil(CROWD_SECONDS / periodSeconds), periodSeconds },
       merge: { weighting: dice.one(['sqrt', 'uniform', 'examples'] as const), ageRoundsMax: dice.whole(1, 8) },
-      training: { optimiser: dice.one(['adam', 'sgd'] as const), localEpochs: dice.whole(1, 3) },
+      training: trainingOf(dice, learner, ledger),
+      local: {
+        head: learner === 'kernels' ? dice.one(['bias', 'none'] as const) : 'bias',
+        normalisation: dice.one(['consortium', 'own'] as const),
+      },
+      personal: learner === 'kernels' && ledger === 'on' && dice.chance(0.2) ? { proximal: 0.1 } : null,
       statistics: { deadlineSeconds: dice.one([1, 10]) },
       cells: cellsOf(dice, network),
     },
-    head: dice.one(['private', 'shared'] as const),
     adversaries: adversariesOf(dice, faulty, noData),
     crashes: crashesOf(dice, count, faulty),
     ledger,
@@ -101,6 +106,19 @@ function cellsOf(dice: Dice, network: ScenarioInput['network']): NonNullable<Sce
   const size = dice.one([4, 8, 16])
   const periodSeconds = dice.one([1, 3, 10, null])
   return network?.topology?.kind === 'full' && dice.chance(0.5) ? { above: size, size, periodSeconds } : null
+}
+
+type Training = NonNullable<NonNullable<ScenarioInput['study']>['training']>
+
+function trainingOf(dice: Dice, learner: 'null' | 'linear' | 'kernels', ledger: 'on' | 'off'): Training {
+  const optimiser = dice.one(['adam', 'sgd'] as const)
+  const localEpochs = dice.whole(1, 3)
+  if (learner !== 'kernels') return { optimiser, localEpochs }
+  const proximal = dice.one([0, 0, 0.3])
+  if (ledger === 'off') return { optimiser, localEpochs, proximal }
+  const secondsMax = dice.one([null, null, 0.4])
+  if (optimiser === 'adam') return { optimiser, localEpochs, proximal, secondsMax }
+  return { optimiser, localEpochs, proximal, secondsMax, momentum: dice.one([0, 0.8]), tracking: dice.one([0, 0.9]) }
 }
 
 function speedOf(dice: Dice): ScenarioInput['nodes']['speed'] {

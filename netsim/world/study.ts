@@ -10,6 +10,7 @@ import {
   type Scaling,
 } from '../../src/core/statistics.ts'
 import { type DesignMatrix, fillDesign } from '../../src/data/design.ts'
+import { scalingHere } from '../../src/data/ownScaling.ts'
 import { localStatistics } from '../../src/data/statistics.ts'
 import type { Scenario } from '../scenario/schema.ts'
 import { datasetOf, rowsWith } from './deal.ts'
@@ -60,6 +61,8 @@ export class Designer {
   readonly #deal: Deal
   readonly #scaling: Scaling
   readonly #values: Float32Array
+  /** Of the node whose rows were made last, where each has its own. */
+  #own: { readonly node: number; readonly scaling: Scaling } | null = null
 
   constructor(study: Study, deal: Deal, scaling: Scaling) {
     this.columns = designColumns(study)
@@ -87,6 +90,13 @@ export class Designer {
     this.#write(node, test, x, at + train.length * this.columns, y, row + train.length)
   }
 
+  #scalingOf(node: number): Scaling {
+    if (this.#study.local.normalisation === 'consortium') return this.#scaling
+    if (this.#own?.node !== node)
+      this.#own = { node, scaling: scalingHere(this.#study, datasetOf(this.#deal, node), this.#scaling) }
+    return this.#own.scaling
+  }
+
   #matrix(node: number, mark: 0 | 1): DesignMatrix {
     const rows = rowsWith(this.#deal, node, mark)
     const x = new Float32Array(rows.length * this.columns)
@@ -96,7 +106,7 @@ export class Designer {
   }
 
   #write(node: number, rows: Uint32Array, x: Float32Array, at: number, y: Uint8Array, row: number): void {
-    fillDesign(this.#study.features, this.#values, rows, this.#scaling, { x, at, columns: this.columns })
+    fillDesign(this.#study.features, this.#values, rows, this.#scalingOf(node), { x, at, columns: this.columns })
     const start = this.#deal.from[node] as number
     for (let r = 0; r < rows.length; r++) y[row + r] = this.#deal.labels[start + (rows[r] as number)] as number
   }

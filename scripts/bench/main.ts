@@ -21,6 +21,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   'learning-cells': () => import('./learning/cells.ts'),
   'learning-privacy': () => import('./learning/privacy.ts'),
   bundle: () => import('./bundle.ts'),
+  'learning-training': () => import('./learning/daemonTraining.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')
     return { bench: () => bench({ peers: process.argv.includes('--peers') }) }

@@ -78,7 +78,8 @@ async function figuresOf(scenario: Scenario): Promise<Figure[]> {
   const seconds: number[] = []
   const run = async (changed: Partial<Scenario>) => gossiped({ ...scenario, ...changed })
   const shared = await gossiped(scenario, seconds)
-  const local = await run({ head: 'private' })
+  const { study } = scenario
+  const local = await run({ study: { ...study, local: { ...study.local, head: 'bias' } } })
   const fedAvgShared = await server('shared')
   const fedAvgLocal = await server('private')
   const few = await run({ gossip: { ...gossip, mode: 'fanout', fanout: 5 } })

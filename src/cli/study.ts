@@ -9,6 +9,7 @@ import { phaseWord } from '../daemon/phaseWord.ts'
 import { ASIDE, outlierCommands } from './outliers.ts'
 import { measure, short, table, utc } from './output.ts'
 import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
+import { standingLines } from './standing.ts'
 import { auditPrivacy, privacy, privacyLines } from './studyPrivacy.ts'
 import { evaluateCommand, reportCommand } from './studyReport.ts'
 
@@ -23,6 +24,7 @@ export function studyCommand(): Command {
     show(),
     pause('pause'),
     pause('resume'),
+    end(),
     ...outlierCommands(),
     reportCommand(),
     evaluateCommand(),
@@ -189,6 +191,7 @@ function show(): Command {
           return `set aside: ${name}, in the last ${merges} merges: ${ASIDE[reason] ?? reason} (consilium study outliers ${short(report.id)})`
         }),
         ...(report.excluded.length > 0 ? [`excluded here: ${report.excluded.join(', ')}`] : []),
+        ...standingLines(report),
         '',
         describeStudy(study),
       ])
@@ -210,6 +213,23 @@ function pause(verb: 'pause' | 'resume'): Command {
       )
       outputOf(options).print(report, () => [
         `${verb === 'pause' ? 'Paused' : 'Resumed'} "${report.name}" (${short(report.study)}).`,
+      ])
+    })
+}
+
+function end(): Command {
+  return command(
+    'end',
+    'say that a study has run long enough: it ends when most of the hospitals that bound a table say so',
+    'consilium study end 5f1e09ab34cd',
+  )
+    .argument('<study>', "digest, at least 6 digits of it, or the study's name")
+    .action(async (ref: string, options: Common) => {
+      const report = await clientOf(options).post<{ study: string; name: string; said: number; of: number }>(
+        `/v1/studies/${encodeURIComponent(ref)}/end`,
+      )
+      outputOf(options).print(report, () => [
+        `Said that "${report.name}" (${short(report.study)}) is enough; ${report.said} of ${report.of} hospitals have said so, more than half are needed.`,
       ])
     })
 }

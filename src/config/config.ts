@@ -16,7 +16,7 @@ export interface Config {
   readonly bootstrap: readonly string[]
   /** Looks for members on the local network. */
   readonly mdns: boolean
-  readonly learner: { readonly backend: 'auto' | 'wasm' | 'cpu' | 'native' }
+  readonly learner: { readonly backend: 'auto' | 'kernels' | 'wasm' | 'cpu' | 'native' }
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' }
   /** What the updates kept for `log verify --replay` may take on the disk, in millions of bytes; 0 keeps none. */
   readonly replay: { readonly keepMegabytes: number }
@@ -44,7 +44,7 @@ const ADDRESSES_MAX = 64 // a bootstrap list names a few members; the address bo
 const ADDRESS_CHARACTERS_MAX = 400 // a name of 253 characters, port and peer id fit
 const NAME_CHARACTERS_MAX = 80 // one column of the status table
 const KEEP_MEGABYTES_MAX = 4_000 // beyond it the number of files kept (daemon/inputStore.ts) is the bound, not their bytes
-const BACKENDS = ['auto', 'wasm', 'cpu', 'native'] as const
+const BACKENDS = ['auto', 'kernels', 'wasm', 'cpu', 'native'] as const
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
 
 const addresses = (fallback: readonly string[]) =>
@@ -106,7 +106,8 @@ bootstrap: ${flow(bootstrap)}
 mdns: ${mdns}
 
 learner:
-  # auto measures one training step on each backend present and takes the fastest; wasm, cpu or native fixes it.
+  # auto measures a training step of each study on our SIMD kernels and, where that could be faster, on TensorFlow.js (native, wasm), and
+  # takes the fastest; kernels, wasm, cpu or native fixes it.
   backend: ${learner.backend}
 
 log:

@@ -12,9 +12,10 @@ export function describeStudy(study: Study): string {
     `${study.name}: ${study.purpose}`,
     `model       ${study.model.kind}${hidden}, ${designColumns(study)} inputs, ${sharedParameters(study)} shared parameters`,
     `label       ${study.label.name}: "${study.label.positive}" against "${study.label.negative}"`,
-    `training    ${training.optimiser}, learning rate ${training.learningRate}, l2 ${training.l2}, batches of ${training.batchRows}, local epochs ${training.localEpochs}`,
+    `training    ${training.optimiser}, learning rate ${training.learningRate}, l2 ${training.l2}, batches of ${training.batchRows}, local epochs ${training.localEpochs}${describeSteering(study)}`,
+    `local       ${study.local.head === 'bias' ? 'each hospital keeps its own output bias' : 'all weights are shared'}; inputs scaled by ${study.local.normalisation === 'own' ? "each hospital's own statistics" : 'statistics of all'}${study.personal === null ? '' : `; a personal model beside the shared one, pull ${study.personal.proximal}`}`,
     `merge       ${describeMerge(merge)}`,
-    `rounds      ${rounds.count}, at least ${rounds.periodSeconds} s apart; scaling frozen after ${statistics.deadlineSeconds} s`,
+    `rounds      ${rounds.count}, at least ${rounds.periodSeconds} s apart${describeEnd(study)}; scaling frozen after ${statistics.deadlineSeconds} s`,
     `cells       ${describeCells(study)}`,
     `held out    ${round(study.testShare * 100)} % of each hospital's rows; ${round(study.validationShare * 100)} % of the others validate; minimum cohort ${study.minimumCohort}`,
     ...describePrivacy(study.privacy),
@@ -41,6 +42,7 @@ export const NOT_COVERED: readonly string[] = [
   'numbers of rows',
   'measures on held-out patients after each round, from the minimum cohort up',
   'which updates are merged, where validation patients decide it',
+  'the final calibration, which is fitted on them',
   'the result of an audit',
   'other studies on the same table, whose ε adds up',
 ]
@@ -66,6 +68,24 @@ function describeMerge({ rule, nearest, faulty, clipRadius, vetoNats, ...countin
   const veto = vetoNats === null ? 'no veto' : `veto where own rows lose more than ${vetoNats} nats`
   const weights = `weighted ${WEIGHTING[counting.weighting]} where the rule weighs, at most ${counting.examplesCap} examples count`
   return `${named}${robust}; ${veto}; ${weights}; updates up to ${counting.ageRoundsMax} rounds old`
+}
+
+function describeSteering({ training }: Study): string {
+  const { proximal, momentum, tracking, secondsMax } = training
+  return [
+    proximal > 0 ? `, proximal ${proximal}` : '',
+    momentum > 0 ? `, quasi-global momentum ${momentum}` : '',
+    tracking > 0 ? `, gradient tracking ${tracking}` : '',
+    secondsMax === null ? '' : `, at most ${secondsMax} s a round`,
+  ].join('')
+}
+
+function describeEnd({ end: { afterSeconds, plateau } }: Study): string {
+  return [
+    afterSeconds === null ? '' : `, over ${afterSeconds} s after it was proposed`,
+    plateau === null ? '' : `, or when most members gain less than ${plateau.delta} nats in ${plateau.rounds} rounds`,
+    ', or when most operators say so',
+  ].join('')
 }
 
 const WEIGHTING: Record<Study['merge']['weighting'], string> = {

@@ -59,6 +59,13 @@ export interface Study {
     readonly learningRate: number
     readonly l2: number
     readonly optimiser: 'adam' | 'sgd'
+    /** FedProx's μ (Li et al. 2020); 0: none. */
+    readonly proximal: number
+    /** β of quasi-global momentum (Lin et al. 2021), and how much of the correction of gradient tracking lasts a round; 0: none (`learn/steering.ts`). */
+    readonly momentum: number
+    readonly tracking: number
+    /** A node publishes what it has after so long; null: its rounds take what they take. */
+    readonly secondsMax: number | null
   }
   readonly merge: {
     /** `auto`: nearest-neighbour mixing and the trimmed mean from six inputs up, the clipped mean below. */
@@ -84,12 +91,27 @@ export interface Study {
     readonly examplesCap: number
     readonly ageRoundsMax: number
   }
+  /**
+   * What stays at each hospital: the output bias, or nothing; and whether inputs are standardised with the statistics of all, or with those of
+   * the hospital's own training rows.
+   */
+  readonly local: { readonly head: 'bias' | 'none'; readonly normalisation: 'consortium' | 'own' }
+  /** A model of each hospital's own beside the shared one, drawn to it by `proximal` (Ditto's λ, Li et al. 2021); null: none. */
+  readonly personal: { readonly proximal: number } | null
   /** Scaling is frozen this long after the study starts, with whoever contributed by then. */
   readonly statistics: { readonly deadlineSeconds: number }
   /** Shortest time between rounds, and after how many the study ends. */
   readonly rounds: { readonly periodSeconds: number; readonly count: number }
   /** Null: there is one topic, however many members take part. */
   readonly cells: StudyCells | null
+  /**
+   * What ends the study before its last round: so long after it was proposed; or a majority of the members that bound a table saying that it is
+   * enough, which a node says where its validation loss has not fallen by `delta` nats in so many rounds, and an operator whenever he likes.
+   */
+  readonly end: {
+    readonly afterSeconds: number | null
+    readonly plateau: { readonly rounds: number; readonly delta: number } | null
+  }
   readonly testShare: number
   /** Of the rows that are not held out, for choices made at the hospital itself; where it would be too few, the training rows serve. */
   readonly validationShare: number
@@ -160,11 +182,11 @@ export function designColumns(study: Study): number {
 }
 
 /** The learner's ModelSpec of `study`. */
-export function modelOf(study: Study): Study['model'] {
-  return study.model
+export function modelOf(study: Study): Study['model'] & { readonly head?: 'none' } {
+  return study.local.head === 'none' ? { ...study.model, head: 'none' } : study.model
 }
 
-/** Number of shared parameters: all but the private output bias. */
+/** Number of shared parameters: all but a private output bias. */
 export function sharedParameters(study: Study): number {
   let inputs = designColumns(study)
   let parameters = 0
@@ -172,7 +194,7 @@ export function sharedParameters(study: Study): number {
     parameters += inputs * units + units
     inputs = units
   }
-  return parameters + inputs
+  return parameters + inputs + (study.local.head === 'none' ? 1 : 0)
 }
 
 /** In the study's order, which is also the order of statistics and scaling. */
@@ -194,6 +216,7 @@ function complaintOf(study: Study): Complaint | null {
   return (
     namesComplaint(study) ??
     rangesComplaint(study) ??
+    trainingComplaint(study) ??
     mergeComplaint(study) ??
     cellsComplaint(study) ??
     privacyComplaint(study) ??
@@ -252,10 +275,32 @@ function rangesComplaint({ features }: Study): Complaint | null {
 }
 
 /** A δ of one in the smallest cohort, or more, may give each of its patients away now and then, and keep its word. */
-function privacyComplaint({ privacy, minimumCohort }: Study): Complaint | null {
-  if (privacy === null || privacy.delta === 'auto' || privacy.delta * minimumCohort < 1) return null
+function privacyComplaint({ privacy, minimumCohort, training, personal }: Study): Complaint | null {
+  if (privacy === null) return null
+  for (const key of ['proximal', 'momentum', 'tracking', 'secondsMax'] as const) {
+    if (training[key] === 0 || training[key] === null) continue
+    const message = `${training[key]} was given in a private study, whose steps are counted and noised as they are: leave it out`
+    return { path: ['training', key], message }
+  }
+  if (personal !== null) {
+    const message =
+      'a personal model was asked for in a private study, whose ε would not cover its measures: leave it out'
+    return { path: ['personal'], message }
+  }
+  if (privacy.delta === 'auto' || privacy.delta * minimumCohort < 1) return null
   const message = `${privacy.delta} was given, less than 1 in minimumCohort (${minimumCohort}) is allowed: say auto`
   return { path: ['privacy', 'delta'], message }
+}
+
+/** Options of training that do not go together. */
+export function trainingComplaint({ training }: Pick<Study, 'training'>): Complaint | null {
+  if (training.optimiser === 'sgd') return null
+  for (const key of ['momentum', 'tracking'] as const) {
+    if (training[key] === 0) continue
+    const message = `${training[key]} was given with optimiser: adam, which rescales every step: say optimiser: sgd, or ${key}: 0`
+    return { path: ['training', key], message }
+  }
+  return null
 }
 
 function sizeComplaint(study: Study): Complaint | null {

@@ -18,6 +18,11 @@ export const STUDY_BOUNDS = {
   learningRateMin: 1e-6, // slower never arrives within the rounds allowed
   learningRateMax: 10, // faster diverges on standardised inputs
   l2Max: 100, // beyond it all weights are 0
+  proximalMax: 100, // beyond it a round moves nothing
+  momentumMax: 0.99, // beyond it a hundred rounds are not enough to turn
+  trainSecondsMin: 0.1, // shorter rounds are all overhead
+  endSecondsMax: 315_360_000, // ten years
+  plateauDeltaMax: 1, // nats: more than any model gains after its first rounds
   examplesCapMax: 1_000_000, // above any hospital's table: no cap at all
   faultyMax: 31, // a merge of 64 inputs, the most there are, bears no more
   clipRadiusMax: 1_000_000, // above the distance of any two models that are accepted: no clip at all
@@ -56,6 +61,14 @@ export const STUDY_DEFAULTS = {
   learningRate: 0.01, // steady for Adam on standardised inputs
   l2: 0.01, // tables with more columns than patients need a pull towards 0
   optimiser: 'adam', // little tuning is asked of the hospital that writes the study
+  proximal: 0, // FedProx gains where local epochs are many and hospitals differ; else it only slows
+  momentum: 0, // for SGD alone
+  tracking: 0, // for SGD alone
+  head: 'bias', // label shift is the lever: an own output bias halves the calibration error (DECISIONS)
+  normalisation: 'consortium', // one scaling makes weights mean the same everywhere
+  personalProximal: 0.1, // Li et al. 2021 find 0.05 to 2 good; small hospitals gain by a pull
+  plateauRounds: 10, // shorter stands end on noise of small validation sets
+  plateauDelta: 0.001, // nats; below what a hospital can tell on a hundred patients
   rule: 'auto', // holds where an attacker is among the members, and costs next to nothing where none is (netsim/README.md)
   nearest: false, // `auto` mixes by itself
   faulty: 0.3, // of the inputs: where a fifth of 118 members attack, one merge of 64 in 500 has more (hypergeometric); costs nothing else
@@ -139,6 +152,10 @@ export const STUDY_SCHEMAS = {
       learningRate: v.optional(number(B.learningRateMin, B.learningRateMax), D.learningRate),
       l2: v.optional(number(0, B.l2Max), D.l2),
       optimiser: v.optional(choice(['adam', 'sgd']), D.optimiser),
+      proximal: v.optional(number(0, B.proximalMax), D.proximal),
+      momentum: v.optional(number(0, B.momentumMax), D.momentum),
+      tracking: v.optional(number(0, 1), D.tracking),
+      secondsMax: v.optional(v.nullable(number(B.trainSecondsMin, B.periodSecondsMax)), null),
     }),
     {},
   ),
@@ -155,6 +172,17 @@ export const STUDY_SCHEMAS = {
     }),
     {},
   ),
+  local: v.optional(
+    section({
+      head: v.optional(choice(['bias', 'none']), D.head),
+      normalisation: v.optional(choice(['consortium', 'own']), D.normalisation),
+    }),
+    {},
+  ),
+  personal: v.optional(
+    v.nullable(section({ proximal: v.optional(number(0, B.proximalMax), D.personalProximal) })),
+    null,
+  ),
   statistics: v.optional(
     section({ deadlineSeconds: v.optional(number(0, B.deadlineSecondsMax), D.deadlineSeconds) }),
     {},
@@ -163,6 +191,21 @@ export const STUDY_SCHEMAS = {
     section({
       periodSeconds: v.optional(number(B.periodSecondsMin, B.periodSecondsMax), D.periodSeconds),
       count: v.optional(whole(1, B.countMax), D.count),
+    }),
+    {},
+  ),
+  end: v.optional(
+    section({
+      afterSeconds: v.optional(v.nullable(number(1, B.endSecondsMax)), null),
+      plateau: v.optional(
+        v.nullable(
+          section({
+            rounds: v.optional(whole(1, B.countMax), D.plateauRounds),
+            delta: v.optional(number(0, B.plateauDeltaMax), D.plateauDelta),
+          }),
+        ),
+        null,
+      ),
     }),
     {},
   ),
@@ -227,9 +270,12 @@ export const studySchema = section({
   ),
   training: STUDY_SCHEMAS.training,
   merge: STUDY_SCHEMAS.merge,
+  local: STUDY_SCHEMAS.local,
+  personal: STUDY_SCHEMAS.personal,
   statistics: STUDY_SCHEMAS.statistics,
   rounds: STUDY_SCHEMAS.rounds,
   cells: v.optional(v.nullable(STUDY_CELLS), {}),
+  end: STUDY_SCHEMAS.end,
   testShare: STUDY_SCHEMAS.testShare,
   validationShare: STUDY_SCHEMAS.validationShare,
   minimumCohort: STUDY_SCHEMAS.minimumCohort,

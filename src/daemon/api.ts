@@ -6,6 +6,7 @@ import type { DatasetSummary } from '../data/summary.ts'
 import type { BundleFilter } from '../ledger/bundle.ts'
 import type { PeerStatus, TransportStats } from '../net/transport.ts'
 import type { FenceView } from '../node/fence.ts'
+import type { StandingReport } from './modelReport.ts'
 
 /** `GET /v1/status`. Keys, digests and roots are hex; `process` is the daemon's process id, `memoryBytes` its resident memory. */
 export interface StatusReport {
@@ -71,6 +72,10 @@ export interface StudyReport {
   /** Of a private study: what this hospital's training has spent so far, and how many rounds its budget still allows; null before the first. */
   readonly privacy: PrivacyClaim | null
   readonly roundsLeft: number | null
+  /** What trains it here, and why; null until it is opened after a start. */
+  readonly learner: { readonly backend: string; readonly why: string } | null
+  /** Null before the first merge. */
+  readonly standing: StandingReport | null
   readonly model: string | null
   /** Where it meets others: its cell, from 0, of so many, and how many members that has; null where all meet in one topic. */
   readonly cell: { readonly cell: number; readonly of: number; readonly members: number } | null
@@ -108,17 +113,6 @@ export interface OutlierReport {
     readonly sinceMs: number
   } | null
   readonly excluded: boolean
-}
-
-/** The newest complete model of a study, with this hospital's private head: for its own people only. */
-export interface ModelReport {
-  readonly study: string
-  /** Rounds that went into it. */
-  readonly round: number
-  readonly digest: string
-  readonly shared: readonly number[]
-  readonly head: readonly number[]
-  readonly scaling: { readonly digest: string; readonly mean: readonly number[]; readonly deviation: readonly number[] }
 }
 
 /** `POST /v1/studies/:/bind`. The summary holds single patients' extremes: for the hospital's own terminal. */

@@ -8,11 +8,11 @@ import type { Transport, TransportEvents } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
 import { Machine } from '../node/machine.ts'
-import { decodeCheckpoint, encodeCheckpoint } from '../training/storedCheckpoint.ts'
 import type { Trainer } from '../training/trainer.ts'
 import { WeightStore } from '../training/weightStore.ts'
 import { Bindings, requireBindable } from './bindings.ts'
 import { bootEvent } from './bootEvent.ts'
+import { checkpointState, progressIn, storedCheckpoints } from './checkpointState.ts'
 import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
 import { Forks } from './forks.ts'
@@ -31,6 +31,7 @@ import type { Recorder } from './recorder.ts'
 import { Replicator } from './replicator.ts'
 import { Room } from './room.ts'
 import { Scrub } from './scrub.ts'
+import { StudyModels } from './studyModels.ts'
 import { makeTrainer, StudyWork } from './studyWork.ts'
 import { Tasks } from './tasks.ts'
 import { transportEvents } from './transportEvents.ts'
@@ -51,7 +52,6 @@ export interface DaemonParts {
   readonly recorder: Recorder | null
 }
 
-const CHECKPOINTS = 'checkpoint/'
 const HAND_OVER_MS = 2_500 // a head is announced and its entries fetched in a few round trips; a busy machine takes its time
 const STOP_MS = 2_000 // of the 5 s that a stop may take; what is not done by then is done again at the next start
 
@@ -77,6 +77,7 @@ export class Daemon {
   readonly scrub: Scrub
   readonly #reconfiguration: Reconfiguration
   readonly #studyWork: StudyWork
+  readonly models: StudyModels
   readonly #inbox: Inbox
   readonly #publisher: Publisher
   readonly followers = new Followers()
@@ -136,6 +137,11 @@ export class Daemon {
     })
     const work = { trainer: () => this.#trainerOf(), tasks: this.#tasks, feed, log, lineage: this.lineage }
     this.#studyWork = new StudyWork({ ...work, stopping: this.#stopping.signal })
+    this.models = new StudyModels({
+      trainer: () => this.#trainer,
+      machine: this.#machine,
+      dataset: ({ id, study }) => this.#bindingsOf().dataset(id, study),
+    })
     this.#inbox = new Inbox({
       ...{ topics: this.#publisher.topics, logs, witness, forks: this.forks, epochs: this.#reconfiguration },
       ...{ weights: this.#weights, inputs: parts.inputs, feed },
@@ -158,7 +164,7 @@ export class Daemon {
     const { home, store, log, learner, inputs } = this.#parts
     await this.logs.load()
     this.#bindings = await Bindings.load(store)
-    const stored = (await store.listState(CHECKPOINTS)).map(([, bytes]) => decodeCheckpoint(bytes))
+    const stored = await storedCheckpoints(store)
     this.#trainer = makeTrainer({
       ...{ learner, inputs, weights: this.#weights },
       loadDataset: (id) => this.dataset(id),
@@ -166,6 +172,7 @@ export class Daemon {
       tell: log,
       stored,
       epsilonMax: home.config.privacy.epsilonMax,
+      progress: progressIn(store),
     })
     this.#writer = new LedgerWriter({
       key: home.key.signing,
@@ -231,7 +238,7 @@ export class Daemon {
   }
 
   model(id: StudyId): ReturnType<Trainer['model']> {
-    return this.#trainer?.model(id) ?? null
+    return this.#trainer?.model(id, 'newest') ?? null
   }
 
   /** The rows that are bound to a study. Errors: `dataset-not-bound`, `data-…`. */
@@ -338,9 +345,7 @@ export class Daemon {
 
   #record(action: Extract<Action, { type: 'record' }>): void {
     const { tag, drafts, checkpoint } = action
-    const state = new Map<string, Uint8Array | null>()
-    if (checkpoint !== null)
-      state.set(`${CHECKPOINTS}${checkpoint.study}`, encodeCheckpoint(this.#trainerOf().stored(checkpoint)))
+    const state = checkpoint === null ? new Map() : checkpointState(this.#trainerOf().stored(checkpoint))
     invariant(this.#writer !== null, 'nothing is recorded before start')
     this.#writer.record(tag, drafts, state)
   }

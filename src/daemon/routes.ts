@@ -6,7 +6,7 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import { fingerprint } from '../ledger/founding.ts'
-import type { BindReport, ModelReport, StatusReport, StudyReport } from './api.ts'
+import type { BindReport, StatusReport, StudyReport } from './api.ts'
 import { text, words } from './bodyFields.ts'
 import { cellHint } from './cellHint.ts'
 import type { Route, Routes } from './control.ts'
@@ -19,6 +19,7 @@ import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
 import { memberCalls, unanswered } from './memberCalls.ts'
 import { modelCalls } from './modelCalls.ts'
+import { standingReport } from './modelReport.ts'
 import { outlierCalls } from './outlierCalls.ts'
 import { auditPrivacy } from './privacyAudit.ts'
 import { privacyClaims } from './privacyClaims.ts'
@@ -80,7 +81,9 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'POST /v1/studies/:/evaluate': ({ parts }) => evaluateStudy(daemon, parts[0] ?? ''),
     'GET /v1/studies/:/privacy': ({ parts }) => privacyClaims(daemon, findStudy(daemon, parts[0] ?? '').id),
     'POST /v1/studies/:/audit-privacy': ({ parts }) => auditPrivacy(daemon, findStudy(daemon, parts[0] ?? '')),
-    'GET /v1/studies/:/model': async ({ parts }) => model(daemon, parts[0] ?? ''),
+    'POST /v1/studies/:/end': ({ parts }) => endStudy(daemon, parts[0] ?? ''),
+    'GET /v1/studies/:/model': ({ parts, query }) =>
+      daemon.models.report(findStudy(daemon, parts[0] ?? ''), query.get('newest') !== null),
     ...outlierCalls(daemon),
     ...memberCalls(daemon),
     ...modelCalls(daemon),
@@ -172,6 +175,8 @@ function studies(daemon: Daemon): StudyReport[] {
     metrics: run?.metrics ?? null,
     privacy: run?.privacy ?? null,
     roundsLeft: run?.roundsLeft ?? null,
+    learner: daemon.models.learner(state.id),
+    standing: standingReport(run?.standing ?? null),
     model: run?.model ?? null,
     cell: run?.cell ?? null,
     merged: (run?.inputs ?? []).map(({ author, ageRounds }) => ({ name: daemon.nameOf(author), ageRounds })),
@@ -245,22 +250,14 @@ async function pauseStudy(daemon: Daemon, ref: string, paused: boolean): Promise
   return { study: state.id, name: state.study.name }
 }
 
-function model(daemon: Daemon, ref: string): ModelReport {
+/** @returns how many of the members that bound a table have said so by now. */
+async function endStudy(
+  daemon: Daemon,
+  ref: string,
+): Promise<{ study: StudyId; name: string; said: number; of: number }> {
   const state = findStudy(daemon, ref)
-  const found = daemon.model(state.id)
-  if (found === null || state.scaling === null) {
-    throw new ConsiliumError({
-      code: 'model-missing',
-      message: `study ${state.id.slice(0, 12)} has no model here yet; it has one after its first round`,
-    })
-  }
-  const { digest, scaling } = state.scaling
-  return {
-    study: state.id,
-    round: found.round + 1,
-    digest: found.digest,
-    shared: [...found.weights.shared],
-    head: [...found.weights.head],
-    scaling: { digest, mean: scaling.mean, deviation: scaling.deviation },
-  }
+  await daemon.command((ticket) => ({ type: 'study-end', ticket, study: state.id }))
+  const taking = [...state.bound].filter((member) => daemon.home.membership.roll.isMember(member))
+  const said = taking.filter((member) => state.enough.has(member)).length
+  return { study: state.id, name: state.study.name, said, of: taking.length }
 }

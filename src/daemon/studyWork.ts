@@ -9,6 +9,7 @@ import type { StudyState } from '../governance/studies.ts'
 import type { Learner } from '../learn/learner.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
+import type { ProgressStore } from '../training/roundTraining.ts'
 import type { StoredCheckpoint } from '../training/storedCheckpoint.ts'
 import { type Job, Trainer } from '../training/trainer.ts'
 import type { WeightStore } from '../training/weightStore.ts'
@@ -99,6 +100,7 @@ export interface TrainerMaking {
   readonly tell: Log
   readonly stored: readonly StoredCheckpoint[]
   readonly epsilonMax: number | null
+  readonly progress: ProgressStore
 }
 
 /** The trainer of one daemon, with chance for the salts of its private heads. */
@@ -110,7 +112,12 @@ export function makeTrainer({ inputs, studyState, stored, ...parts }: TrainerMak
   }
   const kept = (id: StudyId, digest: Digest) => inputs.read(id, digest)
   const breathe = (): Promise<void> => setImmediate()
-  return new Trainer({ ...parts, study, kept, breathe, headSalt: new Uint8Array(randomBytes(32)) }, stored)
+  const stopwatch = () => {
+    const startMs = performance.now()
+    return () => performance.now() - startMs
+  }
+  const headSalt = new Uint8Array(randomBytes(32))
+  return new Trainer({ ...parts, study, kept, breathe, stopwatch, headSalt }, stored)
 }
 
 /** Faults of a table whose message quotes neither a cell nor a header, which a headerless file fills with a patient's values. */

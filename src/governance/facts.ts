@@ -31,6 +31,8 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'model.explained',
   'alarm.outlier',
   'privacy.audited',
+  'round.personal',
+  'study.calibrated',
   'operator.pruned',
   'operator.scrubbed',
 ])

@@ -86,6 +86,8 @@ export const KINDS = {
   /** `refs` of the entry name the statistics that were summed; `digest` is that of the scaling they give. */
   'study.scaling': v.strictObject({ digest: bytes32 }),
   'study.ended': v.strictObject({ rounds: count, model: bytes32 }),
+  /** Its author says that the study has run long enough: its node, whose validation loss stands still, or its operator. */
+  'study.enough': v.strictObject({ reason: code }),
   /** `commitment` is a salted digest of the table; the salt stays at the hospital. */
   'dataset.bound': v.strictObject({ rows: count, trainRows: count, commitment: bytes32 }),
   'round.trained': v.strictObject({
@@ -236,6 +238,28 @@ export const KINDS = {
   'study.readmitted': v.strictObject({ member: bytes32, reason: v.picklist(READMISSION_REASONS) }),
   /** So many merges in a row of its author's node set updates of `member` aside: for a person to look at. */
   'alarm.outlier': v.strictObject({ member: bytes32, reason: v.picklist(ASIDE_REASONS), merges: count }),
+  /** The author's personal model after the merge of `round`, on the same patients; measures as in `round.evaluated`. */
+  'round.personal': v.strictObject({
+    round: count,
+    examples: v.nullable(count),
+    auc: v.nullable(share),
+    accuracy: v.nullable(share),
+    logLoss: v.nullable(real),
+    calibrationError: v.nullable(share),
+  }),
+  /**
+   * What its author keeps of a study that ended: the merged model of `round`, the best on its own validation patients, with its calibration
+   * (logit ← slope · logit + intercept, fitted on `rows` of them; 1 and 0 on 0 where they are too few), and what that does to held-out patients.
+   */
+  'study.calibrated': v.strictObject({
+    round: count,
+    model: bytes32,
+    slope: real,
+    intercept: real,
+    rows: v.nullable(count),
+    logLoss: v.nullable(v.strictTuple([real, real])),
+    calibrationError: v.nullable(v.strictTuple([share, share])),
+  }),
   /** `member` signed conflicting heads of its log, which differ within the first `size` entries. */
   'alarm.fork': v.strictObject({ member: bytes32, size: count }),
   /** `member` cosigned two roots of `size` entries of `author`'s log. */

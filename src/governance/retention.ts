@@ -31,6 +31,8 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'study.statistics': 'decides',
   'study.scaling': 'decides',
   'study.ended': 'decides',
+  'study.enough': 'decides',
+  'study.calibrated': 'training',
   'dataset.bound': 'decides',
   'round.trained': 'training',
   'round.published': 'training',
@@ -48,6 +50,7 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'alarm.outlier': 'training',
   'study.measured': 'decides', // at its author: what need not be measured again
   'study.crossed': 'decides',
+  'round.personal': 'training',
   'alarm.fork': 'decides',
   'alarm.witness': 'decides', // at its author: what evidence was recorded already
   'operator.pruned': 'keeping',

@@ -55,6 +55,8 @@ export interface StudyState {
   /** Of which model each member told last how good it is at home, and how good the others' are. */
   readonly measured: Map<MemberId, Digest>
   readonly crossed: Map<MemberId, Digest>
+  /** Members who said that it has run long enough; no word takes that back. */
+  readonly enough: Set<MemberId>
   /** Members whose operator paused it. */
   readonly paused: Set<MemberId>
   /** The first valid contribution of each member that had accepted. */
@@ -147,6 +149,7 @@ export class Studies {
       ended: new Set(),
       measured: new Map(),
       crossed: new Map(),
+      enough: new Set(),
       paused: new Set(),
       statistics: new Map(),
       spent: new Map(),
@@ -164,6 +167,7 @@ export class Studies {
     else if (fact.kind === 'study.ended') state.ended.add(fact.author)
     else if (fact.kind === 'study.measured') noteModel('study.measured', fact, state.measured)
     else if (fact.kind === 'study.crossed') noteModel('study.crossed', fact, state.crossed)
+    else if (fact.kind === 'study.enough') state.enough.add(fact.author)
     else if (fact.kind === 'study.paused') state.paused.add(fact.author)
     else if (fact.kind === 'study.resumed') state.paused.delete(fact.author)
     else if (fact.kind === 'privacy.spent') spend(state, fact)
@@ -182,6 +186,7 @@ const INTERPRETED = new Set([
   'study.ended',
   'study.measured',
   'study.crossed',
+  'study.enough',
   'study.statistics',
   'study.scaling',
   'privacy.spent',

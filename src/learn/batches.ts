@@ -9,10 +9,16 @@ export interface Batch {
   readonly y: Float32Array
 }
 
-/** Splits one epoch's rows, shuffled by `seed` and `epoch`, into batches of `batchRows`; the last may be smaller. */
-export function* batches(matrix: DesignMatrix, batchRows: number, seed: string, epoch: number): Generator<Batch> {
+/** Splits one epoch's rows, shuffled by `seed` and `epoch`, into batches of `batchRows`; the last may be smaller. Those of `span`, or all. */
+export function* batches(
+  matrix: DesignMatrix,
+  batchRows: number,
+  seed: string,
+  epoch: number,
+  span: { readonly from: number; readonly to: number } = { from: 0, to: Math.ceil(matrix.rows / batchRows) },
+): Generator<Batch> {
   const order = Rng.from(seed, epoch).shuffle(Uint32Array.from({ length: matrix.rows }, (_, row) => row))
-  for (let at = 0; at < order.length; at += batchRows) yield gather(matrix, order.subarray(at, at + batchRows))
+  for (let b = span.from; b < span.to; b++) yield gather(matrix, order.subarray(b * batchRows, (b + 1) * batchRows))
 }
 
 function gather(matrix: DesignMatrix, rows: Uint32Array): Batch {

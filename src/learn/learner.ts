@@ -4,7 +4,11 @@ import type { StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PrivacySpent, PrivacySteps } from '../core/privacy.ts'
 
-export type ModelSpec = { readonly kind: 'logistic' } | { readonly kind: 'mlp'; readonly hidden: readonly number[] }
+/** `head: 'none'`: the output bias is one of the shared weights, the last; else each hospital keeps its own. */
+export type ModelSpec = (
+  | { readonly kind: 'logistic' }
+  | { readonly kind: 'mlp'; readonly hidden: readonly number[] }
+) & { readonly head?: 'none' }
 
 /** How one round trains, as the study says. `batchRows` is the most that a batch has: an epoch's last may be smaller. */
 export interface TrainingSpec {
@@ -14,6 +18,8 @@ export interface TrainingSpec {
   /** L2 penalty on weights, not on biases: the loss gets ½·l2·‖w‖². */
   readonly l2: number
   readonly optimiser: 'adam' | 'sgd'
+  /** FedProx's μ (Li et al. 2020); absent or 0: none. A single learner is given it with each request, as `pull`. */
+  readonly proximal?: number
 }
 
 /** How one hospital trains with differential privacy: DP-SGD of all parameters, the private head among them. */
@@ -43,7 +49,7 @@ export interface DesignMatrix {
 /**
  * A model in two parts. `shared` is what is published and merged: every parameter except the output bias, layer by layer, each
  * kernel row-major [inputs × outputs] then its bias. `head` is private to the hospital: the output bias, length 1 (DECISIONS,
- * "label shift is the lever").
+ * "label shift is the lever"). Where the model has no head of its own, `head` is empty and `shared` ends with the output bias.
  */
 export interface Weights {
   readonly shared: Float32Array
@@ -89,18 +95,37 @@ export interface TrainRequest {
   readonly seed: string
   /** Of a private study: what was spent before this round. */
   readonly spent?: readonly PrivacySteps[]
+  /** Draws the shared weights towards `anchor`: the loss gets ½·strength·‖shared − anchor‖² (Li et al. 2020). */
+  readonly pull?: { readonly anchor: Float32Array; readonly strength: number }
+  /** Added to the gradient of the shared weights at every step (`steering.ts`). */
+  readonly drift?: Float32Array
+  /** Where a round goes on that was begun before; `base` and `optimiser` are then those of there. Its beginning where absent. */
+  readonly from?: Place
+  /** How many steps at most; all that are left where absent. */
+  readonly stepsMax?: number
+}
+
+/** How far a round has come: what `from` of a request needs beside weights and optimiser. */
+export interface Place {
+  /** Of all its epochs, from the round's beginning. */
+  readonly steps: number
+  /** Log-losses, nats, of the rows seen so far in the epoch of the last step. */
+  readonly lossSum: number
 }
 
 /** What a round gave. The arrays are the caller's to keep; `optimiser` goes into the next request. */
 export interface TrainResult {
   readonly weights: Weights
   readonly optimiser: Uint8Array
-  /** Mean training log-loss of the last local epoch, without the penalty; nats. */
+  /** Mean training log-loss of the last local epoch, as far as it went, without the penalty; nats. */
   readonly loss: number
-  /** Rows seen in one epoch. */
+  /** Different rows seen in the round. */
   readonly examples: number
   /** Of a private study: what this round has spent, and where that leads. */
   readonly privacy?: PrivacySpent
+  readonly place: Place
+  /** False where `stepsMax` ended it early. */
+  readonly done: boolean
 }
 
 /** Guarantees. Calls run one after another. The rows given to `open` never leave the learner. `close` ends its thread. */

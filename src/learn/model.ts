@@ -10,7 +10,7 @@ export interface LayerLayout {
   readonly inputs: number
   readonly outputs: number
   readonly kernelAt: number
-  /** Null for the output layer: its bias is the private head. */
+  /** Null for the output layer: its bias is the head, or follows its kernel (`outputBias`). */
   readonly biasAt: number | null
 }
 
@@ -40,9 +40,15 @@ export function layout(spec: ModelSpec, columns: number): LayerLayout[] {
 }
 
 /** How many numbers `shared` and `head` hold. */
-export function parameterCount(spec: ModelSpec, columns: number): { readonly shared: number; readonly head: 1 } {
+export function parameterCount(spec: ModelSpec, columns: number): { readonly shared: number; readonly head: 0 | 1 } {
   const last = layout(spec, columns).at(-1) as LayerLayout
-  return { shared: last.kernelAt + last.inputs * last.outputs, head: 1 }
+  const kernels = last.kernelAt + last.inputs * last.outputs
+  return spec.head === 'none' ? { shared: kernels + 1, head: 0 } : { shared: kernels, head: 1 }
+}
+
+/** The output layer's bias, wherever it lies: in the head, or last of the shared weights. */
+export function outputBias({ shared, head }: Parameters): number {
+  return (head.length > 0 ? head[0] : shared[shared.length - 1]) as number
 }
 
 /**
@@ -50,7 +56,8 @@ export function parameterCount(spec: ModelSpec, columns: number): { readonly sha
  * for an MLP uniform in ±√(6 / (inputs + outputs)) with biases 0 (Glorot and Bengio 2010, eq. 16). Only + − × ÷ √ are used.
  */
 export function initialWeights(spec: ModelSpec, columns: number, seedDigest: Digest): Weights {
-  const shared = new Float32Array(parameterCount(spec, columns).shared)
+  const count = parameterCount(spec, columns)
+  const shared = new Float32Array(count.shared)
   if (spec.kind === 'mlp') {
     const rng = Rng.fromDigest(seedDigest)
     for (const { inputs, outputs, kernelAt } of layout(spec, columns)) {
@@ -58,7 +65,7 @@ export function initialWeights(spec: ModelSpec, columns: number, seedDigest: Dig
       for (let i = 0; i < inputs * outputs; i++) shared[kernelAt + i] = (2 * rng.float() - 1) * limit
     }
   }
-  return { shared, head: new Float32Array(1) }
+  return { shared, head: new Float32Array(count.head) }
 }
 
 /** The logits of every row of `matrix`, summed in float64; `weights` must have the lengths that `parameterCount` says. */
@@ -89,9 +96,9 @@ export function probability(logit: number): number {
 
 function forward(layer: LayerLayout, weights: Parameters, values: ArrayLike<number>): Float64Array {
   const { inputs, outputs, kernelAt, biasAt } = layer
-  const { shared, head } = weights
+  const { shared } = weights
   const out = new Float64Array(outputs)
-  for (let j = 0; j < outputs; j++) out[j] = biasAt === null ? (head[0] as number) : (shared[biasAt + j] as number)
+  for (let j = 0; j < outputs; j++) out[j] = biasAt === null ? outputBias(weights) : (shared[biasAt + j] as number)
   for (let i = 0; i < inputs; i++) {
     const value = values[i] as number
     for (let j = 0; j < outputs; j++)

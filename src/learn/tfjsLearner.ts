@@ -18,6 +18,7 @@ import {
 } from './learner.ts'
 import { initialWeights, parameterCount } from './model.ts'
 import { ADAM, decodeState, encodeState } from './optimiserState.ts'
+import { outcomeOf, sliceOf, stepsOf } from './slices.ts'
 import {
   type BackendChoice,
   type BackendName,
@@ -96,6 +97,16 @@ export class TfjsLearner implements Learner {
     })
   }
 
+  /** Milliseconds of each of a few training steps of an open study; nothing of it changes. */
+  probe(id: StudyId, steps: number): Promise<number[]> {
+    return this.#with(id, async (tf, study) => timeSteps(tf, study, steps))
+  }
+
+  /** Lets go of one study; nothing where it is not open. */
+  forget(id: StudyId): Promise<void> {
+    return inTurn(async () => this.#dispose(id))
+  }
+
   close(): Promise<void> {
     return inTurn(async () => {
       for (const study of [...this.#studies.keys()]) this.#dispose(study)
@@ -121,34 +132,70 @@ export class TfjsLearner implements Learner {
 
 async function train(tf: Core, study: Study, request: TrainRequest): Promise<TrainResult> {
   const { train: rows, training } = study.request
+  const steps = stepsOf(training, rows.rows)
+  const { end, spans } = sliceOf(request, steps)
   load(tf, study, request.base)
   const optimiser = makeOptimiser(tf, training)
+  const steering = steeringOf(tf, study, request)
   try {
     await restore(tf, study, optimiser, request.optimiser)
-    let loss = 0
-    for (let epoch = 0; epoch < training.localEpochs; epoch++) {
-      loss = runEpoch(tf, study, optimiser, batches(rows, training.batchRows, request.seed, epoch))
+    let lossSum = request.from?.lossSum ?? 0
+    for (const span of spans) {
+      if (span.from === 0) lossSum = 0
+      for (const batch of batches(rows, training.batchRows, request.seed, span.epoch, span))
+        lossSum += step(tf, study, optimiser, batch, training.l2, steering) * batch.rows
       await new Promise(setImmediate) // lets a learner in the main thread breathe between epochs
     }
     const weights = read(study)
     checkFinite(study.request, weights.shared)
     checkFinite(study.request, weights.head)
-    return { weights, optimiser: await save(study, optimiser), loss, examples: rows.rows }
+    const place = { steps: end, lossSum }
+    return {
+      weights,
+      optimiser: await save(study, optimiser),
+      ...outcomeOf(place, training, rows.rows, steps),
+    }
   } finally {
     optimiser.dispose()
+    for (const { anchor, drift } of steering ?? []) tf.dispose([anchor ?? [], drift ?? []])
   }
 }
 
-/** One pass over the rows in `epoch`; returns their mean log-loss, each batch before its step. */
-function runEpoch(tf: Core, study: Study, optimiser: Optimizer, epoch: Iterable<Batch>): number {
-  const { train: rows, training } = study.request
-  let loss = 0
-  for (const batch of epoch) loss += step(tf, study, optimiser, batch, training.l2) * batch.rows
-  return loss / rows.rows
+/** What a request adds to the gradient of one parameter. */
+interface Steered {
+  readonly strength: number
+  readonly anchor: Tensor | null
+  readonly drift: Tensor | null
 }
 
-/** One optimiser step on one batch; returns its mean log-loss. The penalty ½·l2·‖kernels‖² enters as its gradient, l2 · kernel. */
-function step(tf: Core, study: Study, optimiser: Optimizer, batch: Batch, l2: number): number {
+/** Of each parameter, in layout order; null where the request asks for nothing. The tensors are the caller's to dispose. */
+function steeringOf(tf: Core, study: Study, { pull, drift }: TrainRequest): Steered[] | null {
+  if (pull === undefined && drift === undefined) return null
+  let at = 0
+  return study.parameters.map(({ variable }) => {
+    const from = at
+    at += variable.size
+    // beyond the end lies the private head, which is drawn nowhere
+    const part = (numbers: Float32Array | undefined): Tensor | null =>
+      numbers === undefined || from >= numbers.length
+        ? null
+        : tf.tensor(numbers.subarray(from, from + variable.size), variable.shape)
+    return { strength: pull?.strength ?? 0, anchor: part(pull?.anchor), drift: part(drift) }
+  })
+}
+
+/**
+ * One optimiser step on one batch; returns its mean log-loss before the step. The penalty ½·l2·‖kernels‖² enters as its gradient,
+ * l2 · kernel, and a pull as strength · (parameter − anchor).
+ */
+function step(
+  tf: Core,
+  study: Study,
+  optimiser: Optimizer,
+  batch: Batch,
+  l2: number,
+  steering: readonly Steered[] | null,
+): number {
   return tf.tidy(() => {
     const { rows } = batch
     const x = tf.tensor2d(batch.x, [rows, batch.x.length / rows])
@@ -159,14 +206,20 @@ function step(tf: Core, study: Study, optimiser: Optimizer, batch: Batch, l2: nu
       variables,
     )
     optimiser.applyGradients(
-      study.parameters.map(({ variable, kernel }) => {
-        const gradient = grads[variable.name] as Tensor
-        return { name: variable.name, tensor: kernel && l2 > 0 ? tf.add(gradient, tf.mul(variable, l2)) : gradient }
+      study.parameters.map(({ variable, kernel }, i) => {
+        let tensor = grads[variable.name] as Tensor
+        if (kernel && l2 > 0) tensor = tf.add(tensor, tf.mul(variable, l2))
+        const { strength, anchor, drift } = steering?.[i] ?? NOT_STEERED
+        if (anchor !== null) tensor = tf.add(tensor, tf.mul(tf.sub(variable, anchor), strength))
+        if (drift !== null) tensor = tf.add(tensor, drift)
+        return { name: variable.name, tensor }
       }),
     )
     return value.dataSync()[0] as number
   })
 }
+
+const NOT_STEERED: Steered = { strength: 0, anchor: null, drift: null }
 
 const forward = (study: Study, x: Tensor): Tensor => study.network.apply(x) as Tensor
 
@@ -192,7 +245,7 @@ function build(engine: Engine, request: OpenRequest, backend: BackendName): Stud
   return { request, backend, network, parameters }
 }
 
-/** Writes `weights` into the network's variables: all but the last are `shared`, in order; the last is the head. */
+/** Writes `weights` into the network's variables: `shared` in order, then the head, where there is one. */
 function load(tf: Core, study: Study, weights: Weights): void {
   const { model, train } = study.request
   const count = parameterCount(model, train.columns)
@@ -204,8 +257,8 @@ function load(tf: Core, study: Study, weights: Weights): void {
     )
   }
   let at = 0
-  study.parameters.forEach(({ variable }, i) => {
-    const from = i === study.parameters.length - 1 ? weights.head : weights.shared.subarray(at, at + variable.size)
+  study.parameters.forEach(({ variable }) => {
+    const from = at < weights.shared.length ? weights.shared.subarray(at, at + variable.size) : weights.head
     tf.tidy(() => variable.assign(tf.tensor(from, variable.shape)))
     at += variable.size
   })
@@ -213,14 +266,14 @@ function load(tf: Core, study: Study, weights: Weights): void {
 
 function read(study: Study): Weights {
   const { model, train } = study.request
-  const shared = new Float32Array(parameterCount(model, train.columns).shared)
+  const count = parameterCount(model, train.columns)
+  const flat = new Float32Array(count.shared + count.head)
   let at = 0
-  for (const { variable } of study.parameters.slice(0, -1)) {
-    shared.set(variable.dataSync(), at)
+  for (const { variable } of study.parameters) {
+    flat.set(variable.dataSync(), at)
     at += variable.size
   }
-  const head = (study.parameters.at(-1) as Parameter).variable
-  return { shared, head: new Float32Array(head.dataSync()) }
+  return { shared: flat.slice(0, count.shared), head: flat.slice(count.shared) }
 }
 
 function makeOptimiser(tf: Core, { optimiser, learningRate }: TrainingSpec): Optimizer {
@@ -267,18 +320,23 @@ async function restore(tf: Core, study: Study, optimiser: Optimizer, bytes: Uint
 
 /** Milliseconds of one training step of this study on `backend`, the median of a few. */
 async function probe(engine: Engine, request: OpenRequest, backend: BackendName): Promise<number> {
-  const { tf } = engine
   await use(engine, backend)
   const study = build(engine, request, backend)
-  const optimiser = makeOptimiser(tf, request.training)
-  load(tf, study, initialWeights(request.model, request.train.columns, request.study))
-  const [batch] = batches(request.train, request.training.batchRows, 'probe', 0) as Iterable<Batch> as [Batch]
-  const times = Array.from({ length: PROBE_STEPS }, () => {
+  const times = timeSteps(engine.tf, study, PROBE_STEPS)
+  study.network.dispose()
+  return times.slice(1).sort((a, b) => a - b)[(PROBE_STEPS - 1) >> 1] as number
+}
+
+function timeSteps(tf: Core, study: Study, steps: number): number[] {
+  const { model, training, train: rows, study: id } = study.request
+  const optimiser = makeOptimiser(tf, training)
+  load(tf, study, initialWeights(model, rows.columns, id))
+  const [batch] = batches(rows, training.batchRows, 'probe', 0, { from: 0, to: 1 }) as Iterable<Batch> as [Batch]
+  const times = Array.from({ length: steps }, () => {
     const start = performance.now()
-    step(tf, study, optimiser, batch, request.training.l2)
+    step(tf, study, optimiser, batch, training.l2, null)
     return performance.now() - start
   })
   optimiser.dispose()
-  study.network.dispose()
-  return times.slice(1).sort((a, b) => a - b)[(PROBE_STEPS - 1) >> 1] as number
+  return times
 }

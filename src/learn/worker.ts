@@ -4,15 +4,14 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { ConsiliumError, type ErrorFacts, exhaustive, invariant, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
+import { ChosenLearner, type LearnerChoice } from './chosenLearner.ts'
 import type { DesignMatrix, Learner, Opened, OpenRequest, Part, TrainRequest, TrainResult, Weights } from './learner.ts'
 import { ByStudy } from './privacy/byStudy.ts'
 import { PrivateLearner } from './privacy/privateLearner.ts'
-import type { BackendChoice } from './tfjsEngine.ts'
-import { TfjsLearner } from './tfjsLearner.ts'
 
 /** The thread's `workerData`. */
 export interface WorkerOptions {
-  readonly backend: BackendChoice
+  readonly backend: LearnerChoice
 }
 
 export type Call =
@@ -47,7 +46,7 @@ export type Answer =
 
 if (parentPort !== null) {
   const port = parentPort
-  const learner = new ByStudy(new TfjsLearner(workerData as WorkerOptions), new PrivateLearner())
+  const learner = makeLearner(workerData as WorkerOptions)
   port.on('message', async ({ id, call }: Question) => {
     try {
       const result = await answer(learner, call)
@@ -56,6 +55,11 @@ if (parentPort !== null) {
       port.postMessage({ id, error: factsOf(error) } satisfies Answer)
     }
   })
+}
+
+/** Who trains in this thread, whatever studies ask for. */
+function makeLearner(options: WorkerOptions): Learner {
+  return new ByStudy(new ChosenLearner(options), new PrivateLearner())
 }
 
 function answer(learner: Learner, call: Call): Promise<Results[keyof Results]> {

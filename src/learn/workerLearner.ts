@@ -4,8 +4,8 @@ import { Worker } from 'node:worker_threads'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { LearnerChoice } from './chosenLearner.ts'
 import type { DesignMatrix, Learner, Opened, OpenRequest, Part, TrainRequest, TrainResult, Weights } from './learner.ts'
-import type { BackendChoice } from './tfjsEngine.ts'
 import type { Answer, Call, Question, Result, WorkerOptions } from './worker.ts'
 
 const CALLS_WAITING_MAX = 64 // each may hold a copy of a model; a node asks for one thing per study at a time
@@ -24,9 +24,9 @@ interface Thread {
 }
 
 /**
- * The tfjs learner in a worker thread. Buffers go over by transfer of a copy, so the caller keeps its own. When the thread dies, what it
+ * ChosenLearner in a worker thread. Buffers go over by transfer of a copy, so the caller keeps its own. When the thread dies, what it
  * had not answered is rejected with `learner-crashed`, and the next call starts another and opens the studies again.
- * Errors: those of TfjsLearner, `learner-crashed`, `learner-busy`, `learner-closed`, `learner-internal`.
+ * Errors: those of ChosenLearner, `learner-crashed`, `learner-busy`, `learner-closed`, `learner-internal`.
  */
 export class WorkerLearner implements Learner {
   readonly #options: WorkerOptions
@@ -37,7 +37,7 @@ export class WorkerLearner implements Learner {
   #next = 0
   #calls = 0
   constructor(
-    options: { readonly backend?: BackendChoice } = {},
+    options: { readonly backend?: LearnerChoice } = {},
     components: { readonly spawn?: typeof spawnThread } = {},
   ) {
     this.#options = { backend: options.backend ?? 'auto' }

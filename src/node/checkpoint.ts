@@ -3,6 +3,7 @@ import type { Digest, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PrivacyClaim } from '../core/privacy.ts'
 import type { Held } from '../gossip/exchange.ts'
+import type { StandingState } from './standing.ts'
 
 /** `trained`: U_r is recorded, not yet merged. `merged`: round r is complete and `shared` is the base of the next. */
 export interface Checkpoint {
@@ -24,6 +25,8 @@ export interface Checkpoint {
   readonly metrics: Metrics | null
   /** At the end: the others' updates that were held, which are still to be tested on the own patients. */
   readonly others?: readonly Held[]
+  /** How the merged models have stood here; null before the first. */
+  readonly standing: StandingState | null
 }
 
 /** Rounds that lie behind: all of them once the study has ended. */

@@ -27,6 +27,7 @@ export function carryOutStudy(
   const error = refusalOf(event.type, state, context, id)
   if (error !== null) return error
   if (event.type === 'study-bind') run(id).bind(event.dataset)
+  else if (event.type === 'study-end') run(id).sayEnough('operator')
   else if (event.type === 'study-pause') {
     if (run(id).pause(event.paused))
       context.record('paused', [context.draft(event.paused ? 'study.paused' : 'study.resumed', id, {})])
@@ -98,6 +99,11 @@ function refusalOf(
   }
   if (command === 'study-bind' && state.ended.has(self)) {
     return { code: 'study-ended', message: STUDY_ENDED }
+  }
+  if (command === 'study-end' && !state.bound.has(self)) {
+    const message =
+      'this hospital has bound no table to this study, so it has no say in when it ends: bind one, or leave it to who did'
+    return { code: 'dataset-not-bound', message }
   }
   const bound = studies.all().filter((one) => one.bound.has(self)).length
   if (command === 'study-bind' && bound >= LIMITS.studiesMax && !state.bound.has(self)) {

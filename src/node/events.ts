@@ -1,5 +1,6 @@
 /** Everything that can happen to a node, as plain data: what a shell feeds to the machine, and what `--record` writes. */
 import type { CrossSite, Evaluation } from '../core/evaluation.ts'
+import type { LocalFigures } from '../core/figures.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PrivacySpent } from '../core/privacy.ts'
@@ -199,6 +200,7 @@ export type NodeEvent =
       readonly round: number
       readonly model: Digest
       readonly metrics: Metrics
+      readonly local: LocalFigures
     }
   /** What `trace` asked: where each of its subjects stands to its models. `trace` is its number. */
   | {
@@ -235,6 +237,7 @@ export type NodeEvent =
   | { readonly type: 'study-add'; readonly ticket: Ticket; readonly study: StudyId; readonly document: Uint8Array }
   | { readonly type: 'study-accept'; readonly ticket: Ticket; readonly study: StudyId }
   | { readonly type: 'study-bind'; readonly ticket: Ticket; readonly dataset: BoundDataset }
+  | { readonly type: 'study-end'; readonly ticket: Ticket; readonly study: StudyId }
   | { readonly type: 'study-pause'; readonly ticket: Ticket; readonly study: StudyId; readonly paused: boolean }
   /** The operator takes a model back, or says that it may be used; `entry` made it. */
   | {

@@ -33,7 +33,7 @@ export function learned(run: StudyRun | undefined, event: Learned): void {
     case 'merged':
       return run?.merged(event)
     case 'evaluated':
-      return run?.evaluated(event.round, event.model, event.metrics)
+      return run?.evaluated(event.round, event.model, event.metrics, event.local)
     case 'traced':
       return run?.traced(event.trace, event.standings)
     case 'measured':

@@ -157,6 +157,7 @@ export class Machine {
       case 'study-withdraw':
       case 'study-exclude':
       case 'study-evaluate':
+      case 'study-end':
       case 'epoch-propose':
       case 'epoch-approve':
       case 'epoch-reject':

@@ -9,6 +9,7 @@ import type { StudyState } from '../governance/studies.ts'
 import type { Draft } from './actions.ts'
 import type { Context } from './context.ts'
 import type { BoundDataset, NodeEvent } from './events.ts'
+import type { StandingState } from './standing.ts'
 
 /** A table was bound; with its statistics where the scaling is not frozen yet. */
 export function bindingDrafts(context: Context, id: StudyId, dataset: BoundDataset, contribute: boolean): Draft[] {
@@ -55,23 +56,61 @@ export interface MergedFacts {
   /** Those that were left out too. */
   readonly known: readonly MergeInput[]
   readonly metrics: Metrics
+  readonly standing: StandingState
   readonly last: boolean
 }
 
+/** Measures as entries have them; nothing of fewer held-out patients than the minimum cohort. */
+function measuresOf({ study }: StudyState, metrics: Metrics) {
+  const { examples, auc, accuracy, logLoss, brier, calibrationError } = metrics
+  return examples >= study.minimumCohort
+    ? { examples, auc, accuracy, logLoss, brier, calibrationError }
+    : { examples: null, auc: null, accuracy: null, logLoss: null, brier: null, calibrationError: null }
+}
+
+/** The study is over here: the newest merge, and which model is kept of it, as calibrated. */
+export function endedDrafts(
+  context: Context,
+  state: StudyState,
+  rounds: number,
+  newest: Digest,
+  standing: StandingState | null,
+): Draft[] {
+  const ended = context.draft('study.ended', state.id, { rounds, model: fromHex(newest) })
+  if (standing === null) return [ended]
+  const { round, model, metrics, calibration, calibrated } = standing.best
+  const { slope, intercept, rows } = calibration ?? { slope: 1, intercept: 0, rows: 0 }
+  const shown = metrics.examples >= state.study.minimumCohort
+  const after = calibrated ?? metrics
+  const body = {
+    ...{
+      round,
+      model: fromHex(model),
+      slope,
+      intercept,
+      rows: rows === 0 || rows >= state.study.minimumCohort ? rows : null,
+    },
+    logLoss: shown ? ([metrics.logLoss, after.logLoss] as [number, number]) : null,
+    calibrationError: shown ? ([metrics.calibrationError, after.calibrationError] as [number, number]) : null,
+  }
+  return [ended, context.draft('study.calibrated', state.id, body)]
+}
+
 /** A round was completed. Measures on fewer held-out patients than the minimum cohort are left out. */
-export function mergedDrafts(context: Context, { id, study }: StudyState, facts: MergedFacts): Draft[] {
-  const { metrics, last } = facts
+export function mergedDrafts(context: Context, state: StudyState, facts: MergedFacts): Draft[] {
+  const { id } = state
+  const { metrics, standing, last } = facts
   const { round, result } = facts.outcome
   const model = fromHex(result)
-  const { examples, auc, accuracy, logLoss, brier, calibrationError } = metrics
-  const measures =
-    examples >= study.minimumCohort
-      ? { examples, auc, accuracy, logLoss, brier, calibrationError }
-      : { examples: null, auc: null, accuracy: null, logLoss: null, brier: null, calibrationError: null }
+  const personal =
+    standing.personal === null
+      ? []
+      : [context.draft('round.personal', id, { round, ...measuresOf(state, standing.personal) })]
   return [
     context.draft('round.merged', id, mergedBody(facts, context.self)),
-    context.draft('round.evaluated', id, { round, model, ...measures }),
-    ...(last ? [context.draft('study.ended', id, { rounds: round + 1, model })] : []),
+    context.draft('round.evaluated', id, { round, model, ...measuresOf(state, metrics) }),
+    ...personal,
+    ...(last ? endedDrafts(context, state, round + 1, result, standing) : []),
   ]
 }
 

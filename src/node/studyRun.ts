@@ -2,30 +2,33 @@
  * One study at one node: bind → statistics → scaling → rounds → end. A round is base, train, record, publish, merge, evaluate,
  * record (ARCHITECTURE §2); what depends on a durable write waits for its `committed`.
  */
-import { fromHex } from '../core/bytes.ts'
 import { invariant } from '../core/errors.ts'
+import type { LocalFigures } from '../core/figures.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { CellName } from '../gossip/cells.ts'
 import type { Judgement, MergeInput } from '../gossip/exchange.ts'
 import { RETRY_MS, Rounds } from '../gossip/rounds.ts'
 import { TRAINING_DIVERGED, type UpdateFacts, type UpdateHeader } from '../gossip/update.ts'
-import type { Standing } from '../governance/lineage.ts'
-import { type Permit, permit } from '../governance/permit.ts'
+import type { Standing as ModelStanding } from '../governance/lineage.ts'
+import type { Permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { CellTopics } from './cellTopics.ts'
 import { type Checkpoint, roundsBehind } from './checkpoint.ts'
 import { Company } from './company.ts'
 import type { Context } from './context.ts'
 import { Descent } from './descent.ts'
+import { deadlineOf, whyOver } from './ending.ts'
 import { Epilogue, newestOf } from './epilogue.ts'
 import type { BoundDataset, NodeEvent } from './events.ts'
 import { expectationOf } from './expectation.ts'
 import { Freezing } from './freezing.ts'
 import { Keeping } from './keeping.ts'
+import { Leave } from './leave.ts'
 import { Outliers, type SetAside } from './outliers.ts'
 import { PrivacyBudget } from './privacyBudget.ts'
-import { bindingDrafts, lacksStatistics, mergedDrafts, trainedDrafts } from './roundEntries.ts'
+import { bindingDrafts, endedDrafts, lacksStatistics, mergedDrafts, trainedDrafts } from './roundEntries.ts'
+import { Standing } from './standing.ts'
 
 type Of<T extends NodeEvent['type']> = Extract<NodeEvent, { type: T }>
 
@@ -35,6 +38,7 @@ export class StudyRun {
   readonly #context: Context
   readonly #rounds: Rounds
   readonly #topics: CellTopics
+  readonly #leaves: Leave
   #dataset: BoundDataset | null = null
   readonly #freezing = new Freezing()
   #checkpoint: Checkpoint | null = null
@@ -51,7 +55,6 @@ export class StudyRun {
   /** Members whose updates are not merged here, by the operator's word. */
   readonly #excluded = new Set<MemberId>()
   #metrics: Metrics | null = null
-  #refusal: string | null = null
   /** What was merged makes training diverge: it begins anew, and meets the others in the next merge. */
   #afresh = false
   readonly #company = new Company()
@@ -61,6 +64,9 @@ export class StudyRun {
   readonly #descent = new Descent()
   readonly #budget = new PrivacyBudget()
   readonly epilogue: Epilogue
+  readonly #standing = new Standing()
+  /** Its own word that the study is enough is on its way into the log. */
+  #saidEnough = false
   /** The newest round that went out before a start whose folder did not know of it; −1 where none. */
   #published = -1
 
@@ -70,6 +76,7 @@ export class StudyRun {
     this.#rounds = new Rounds(context.self)
     this.#topics = new CellTopics(id)
     this.epilogue = new Epilogue(id, context)
+    this.#leaves = new Leave(context, id)
   }
 
   /** Takes up what was stored: a bound table, and how far the rounds had come. A binding cut short by a stop is recorded now. */
@@ -84,6 +91,7 @@ export class StudyRun {
     if (state?.ended.has(this.#context.self)) this.#rounds.wait('ended') // also where its checkpoint was lost
     if (checkpoint === null) return
     this.#metrics = checkpoint.metrics
+    this.#standing.restore(checkpoint.standing)
     this.#rounds.recall(checkpoint.round, checkpoint.stage === 'ended' ? checkpoint.shared : null)
   }
 
@@ -119,6 +127,14 @@ export class StudyRun {
     return this.#excluded.has(member)
   }
 
+  /** The operator's word, or the node's own: once said it stands. */
+  sayEnough(reason: 'operator' | 'plateau'): void {
+    if (this.#saidEnough || this.#context.studies.get(this.id)?.enough.has(this.#context.self)) return
+    this.#saidEnough = true
+    this.#context.record(`enough:${this.id}`, [this.#context.draft('study.enough', this.id, { reason })])
+    this.#context.tell('info', 'study-enough', { study: this.id, reason })
+  }
+
   /** Moves on wherever that is possible now; called after every event that may have changed something. */
   advance(): void {
     const state = this.#context.studies.get(this.id)
@@ -133,6 +149,7 @@ export class StudyRun {
     }
     if (this.#permit !== null) this.#topics.follow(this.#context, state, this.#permit, this.#rounds)
     if (phase === 'idle' || phase === 'statistics') this.#freezeOrOpen(state)
+    else if (phase === 'resting' && this.#isOver(state)) this.#endEarly(state)
     else if (phase === 'resting' && this.#context.now >= this.#dueMs(state)) this.#startRound(state)
     else if (phase === 'failed' && this.#context.now >= (retryAtMs ?? 0)) this.#open(state)
     else if (phase === 'withheld') this.#publishAndMerge()
@@ -150,9 +167,9 @@ export class StudyRun {
     const { phase, retryAtMs } = this.#rounds
     if (phase === 'statistics') return this.#freezing.wakeAtMs()
     if (phase === 'ended' && this.#dataset !== null) return this.epilogue.wakeAtMs(state, this.#rounds.base)
-    const atMs = phase === 'resting' ? this.#dueMs(state) : retryAtMs
+    const atMs = phase === 'resting' ? Math.min(this.#dueMs(state), deadlineOf(state) ?? Infinity) : retryAtMs
     // what is due but refused waits for an event; a refusal noted before it was due may be lifted by then
-    return atMs !== null && (this.#refusal === null || atMs > this.#context.now) ? atMs : null
+    return atMs !== null && (this.#leaves.refusal === null || atMs > this.#context.now) ? atMs : null
   }
 
   /** `cell`: of the topic that it came on; null where that is the whole study's. */
@@ -187,7 +204,7 @@ export class StudyRun {
     }
     this.#rounds.begin(Math.max((checkpoint?.round ?? -1) + 1, this.#published + 1), base)
     this.#release()
-    if (this.#rounds.round >= state.study.rounds.count) this.#endUnmerged(scaling, base)
+    if (this.#rounds.round >= state.study.rounds.count) this.#endUnmerged(state, scaling, base)
   }
 
   trained({ round, update, head, examples, loss, privacy }: Of<'trained'>): void {
@@ -234,14 +251,18 @@ export class StudyRun {
     this.#context.out.push({ type: 'evaluate', permit: this.#permit, round, model: result })
   }
 
-  evaluated(round: number, model: Digest, metrics: Metrics): void {
+  evaluated(round: number, model: Digest, metrics: Metrics, local: LocalFigures): void {
     if (!this.#rounds.evaluated(round, model)) return
     const state = this.#context.studies.get(this.id)
     invariant(state !== undefined && this.#head !== null && this.#permit !== null, 'evaluated what was merged')
     this.#metrics = metrics
+    const { plateau } = state.study.end
+    this.#standing.note(round, model, metrics, local, plateau?.delta ?? 0)
+    const { state: standing } = this.#standing
+    invariant(standing !== null, 'just noted')
     const last = this.#rounds.isLast(state.study.rounds.count)
     invariant(this.#outcome !== null, 'evaluated what was merged')
-    const facts = { outcome: this.#outcome, taken: this.#rounds.inputs, known: this.#inputs, metrics, last }
+    const facts = { outcome: this.#outcome, taken: this.#rounds.inputs, known: this.#inputs, metrics, standing, last }
     this.#context.out.push({
       type: 'record',
       tag: `merged:${this.id}`,
@@ -250,9 +271,10 @@ export class StudyRun {
     })
     const known = this.#inputs.map(({ author }) => author)
     this.#outliers.note(this.#context, this.id, round, known, this.#outcome.aside)
+    if (plateau !== null && !last && this.#standing.isPlateau(plateau.rounds)) this.sayEnough('plateau')
   }
 
-  traced(trace: number, standings: readonly Standing[]): void {
+  traced(trace: number, standings: readonly ModelStanding[]): void {
     this.#descent.traced(trace, standings)
   }
 
@@ -279,8 +301,9 @@ export class StudyRun {
       cell: this.#topics.view(),
       behind: roundsBehind(this.#checkpoint),
       rows: this.#dataset?.rows ?? null,
-      refusal: this.#refusal,
+      refusal: this.#leaves.refusal,
       metrics: this.#metrics,
+      standing: this.#standing.state,
       model: base,
       inputs: this.#inputs,
       roundsLeft: this.#budget.roundsLeft,
@@ -315,6 +338,8 @@ export class StudyRun {
   /** Frozen already: open. Everybody's statistics here, or the deadline past: freeze. */
   #freezeOrOpen(state: StudyState): void {
     if (!state.accepted.has(this.#context.self)) return
+    if (this.#checkpoint === null && this.#isOver(state))
+      return this.#leaves.refuse('study-over', 'it was over before it began here')
     if (state.scaling !== null) return this.#open(state)
     if (!state.statistics.has(this.#context.self)) return
     this.#rounds.wait('statistics')
@@ -354,26 +379,23 @@ export class StudyRun {
 
   /** The permit, or null with the refusal noted; what is refused is tried again when something changes. `roundsLeft` of who would train. */
   #leave(state: StudyState | undefined, roundsLeft: number | null = null): Permit | null {
-    const { self } = this.#context
     const dataset = this.#dataset?.commitment ?? null
     const base = this.#rounds.base ?? this.#checkpoint?.shared ?? null
     const withdrawn = this.#descent.refusal(this.#context, this.id, base, () => this.#rounds.exchange.held)
-    const decision = permit({
-      self,
-      study: state,
-      dataset,
-      pauseAsked: this.#pauseAsked === true,
-      withdrawn,
-      roundsLeft,
-    })
-    if ('permit' in decision) {
-      this.#refusal = null
-      return decision.permit
-    }
-    if (this.#refusal !== decision.refusal.code)
-      this.#context.tell('info', 'round-refused', { study: this.id, ...decision.refusal })
-    this.#refusal = decision.refusal.code
-    return null
+    return this.#leaves.ask({ study: state, dataset, pauseAsked: this.#pauseAsked === true, withdrawn, roundsLeft })
+  }
+
+  #isOver(state: StudyState): boolean {
+    const { roll, now } = this.#context
+    return whyOver(state, (member) => roll.isMember(member), now) !== null
+  }
+
+  /** Between two rounds: the newest merge is the last. */
+  #endEarly(state: StudyState): void {
+    const { base } = this.#rounds
+    invariant(base !== null && this.#permit !== null, 'a node that rests was opened')
+    this.#rounds.recall(this.#rounds.round, base)
+    this.#end(state, this.#permit.scaling, base)
   }
 
   /** Publishes the recorded update, if that is still allowed, and merges. */
@@ -430,13 +452,18 @@ export class StudyRun {
   }
 
   /** The last round's update cannot be merged any more, for its scaling was replaced or its weights are lost: the study ends with what was trained. */
-  #endUnmerged(scaling: Digest, model: Digest): void {
+  #endUnmerged(state: StudyState, scaling: Digest, model: Digest): void {
     this.#rounds.wait('ended')
+    this.#end(state, scaling, model)
+  }
+
+  #end(state: StudyState, scaling: Digest, model: Digest): void {
     if (this.#checkpoint !== null) this.#checkpoint = { ...this.#checkpoint, stage: 'ended', scaling, shared: model }
     const rounds = this.#rounds.round
-    const drafts = [this.#context.draft('study.ended', this.id, { rounds, model: fromHex(model) })]
+    const drafts = endedDrafts(this.#context, state, rounds, model, this.#standing.state)
     this.#context.out.push({ type: 'record', tag: `ended:${this.id}`, drafts, checkpoint: this.#checkpoint })
     this.#context.tell('info', 'study-ended', { study: this.id, rounds, model })
+    this.#release()
   }
 
   #dueMs(state: StudyState): number {
@@ -459,6 +486,7 @@ export class StudyRun {
       metrics: this.#metrics,
       ...(this.#budget.claim === null ? {} : { privacy: this.#budget.claim }),
       ...(stage === 'ended' ? { others: this.#rounds.exchange.held } : {}),
+      standing: this.#standing.state,
     }
     this.#checkpoint = checkpoint
     return checkpoint

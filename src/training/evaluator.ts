@@ -74,7 +74,7 @@ export class Evaluator {
     if (testRows.length < study.minimumCohort) return { ...found, evaluation: null }
     const labels = Uint8Array.from(testRows, (row) => dataset.labels[row] as number)
     const shared = await learner.logits(id, weights, 'test')
-    const alone = study.report.localOnly ? await this.#alone(study, permit, round + 1) : null
+    const alone = study.report.localOnly && study.privacy === null ? await this.#alone(study, permit, round + 1) : null
     const groupings = groupingsOf(study, dataset, testRows)
     const judged = { labels, shared, alone: alone && (await learner.logits(id, alone, 'test')), groupings }
     const rng = Rng.from('evaluation', id, digest)

@@ -1,20 +1,26 @@
 /** Carries out the machine's study actions for any shell: opens the learner on the hospital's table, trains, merges, evaluates, checkpoints. */
 import { modelOf, type Study } from '../config/study.ts'
 import { floatBytes, taggedDigest } from '../core/digest.ts'
-import { invariant } from '../core/errors.ts'
+import { ConsiliumError, invariant } from '../core/errors.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
+import type { Metrics } from '../core/metrics.ts'
 import type { Scaling } from '../core/statistics.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { designMatrix } from '../data/design.ts'
+import { scalingHere } from '../data/ownScaling.ts'
 import { checkTrained } from '../gossip/update.ts'
-import type { Learner } from '../learn/learner.ts'
+import type { TrainResult, Weights } from '../learn/learner.ts'
 import { initialWeights } from '../learn/model.ts'
+import { driftOf, steered, UNSTEERED } from '../learn/steering.ts'
 import type { Action } from '../node/actions.ts'
 import type { Checkpoint } from '../node/checkpoint.ts'
 import type { NodeEvent } from '../node/events.ts'
+import { assess, type Labels } from './assess.ts'
 import { type CompleteModel, Evaluator } from './evaluator.ts'
+import { type LocalState, NO_LOCAL_STATE } from './localState.ts'
 import { mergeJudged } from './mergeJudged.ts'
 import { privateTraining } from './privateTraining.ts'
+import { type RoundParts, trainRound } from './roundTraining.ts'
 import type { StoredCheckpoint } from './storedCheckpoint.ts'
 import type { WeightStore } from './weightStore.ts'
 
@@ -24,11 +30,19 @@ type Of<T extends Action['type']> = Extract<Action, { type: T }>
 interface Private {
   readonly head: Float32Array
   readonly optimiser: Uint8Array
+  readonly local: LocalState
+}
+
+/** What is known of a study since it was opened. */
+interface Opened {
+  readonly backend: string
+  readonly why: string
+  readonly rows: number
+  readonly labels: Labels
 }
 
 /** What a trainer works with. `study` is asked for studies with a permit alone; `tell` writes to the log, so no rows and no weights. */
-export interface TrainerParts {
-  readonly learner: Learner
+export interface TrainerParts extends RoundParts {
   readonly weights: WeightStore
   readonly loadDataset: (study: StudyId) => Promise<Dataset>
   readonly study: (study: StudyId) => { readonly study: Study; readonly scaling: Scaling }
@@ -40,7 +54,6 @@ export interface TrainerParts {
   readonly kept: (study: StudyId, digest: Digest) => Promise<Float32Array | null>
   /** Awaited every few milliseconds of work in this thread. */
   readonly breathe: () => Promise<void>
-  readonly tell: (level: 'info', event: string, facts: Record<string, string | number>) => void
 }
 
 /** Work to be done now or later, whose weights are taken already. Its event is for the machine. Errors: the learner's, `data-…`, `training-diverged`. */
@@ -51,19 +64,18 @@ export class Trainer {
   readonly #parts: TrainerParts
   readonly #evaluator: Evaluator
   readonly #private = new Map<StudyId, Private>()
-  /** Labels of the rows that merges are judged on. */
-  readonly #validation = new Map<StudyId, Uint8Array>()
   readonly #stored = new Map<StudyId, StoredCheckpoint>()
+  readonly #opened = new Map<StudyId, Opened>()
   /** The newest of each study that is not in the middle of a round. */
   readonly #complete = new Map<StudyId, StoredCheckpoint>()
 
   constructor(parts: TrainerParts, stored: readonly StoredCheckpoint[]) {
     this.#parts = parts
-    this.#evaluator = new Evaluator({ ...parts, model: (study) => this.model(study) })
+    this.#evaluator = new Evaluator({ ...parts, model: (study) => this.model(study, 'newest') })
     for (const one of stored) {
       const { study } = one.checkpoint
       this.#keep(one)
-      this.#private.set(study, { head: one.head, optimiser: one.optimiser })
+      this.#private.set(study, { head: one.head, optimiser: one.optimiser, local: one.local })
       parts.weights.put(study, one.shared)
     }
   }
@@ -73,10 +85,11 @@ export class Trainer {
     const model = modelOf(study)
     return async () => {
       const dataset = await this.#parts.loadDataset(permit.study)
-      const train = designMatrix(study, dataset, dataset.trainRows, scaling)
-      const test = designMatrix(study, dataset, dataset.testRows, scaling)
+      const own = scalingHere(study, dataset, scaling)
+      const train = designMatrix(study, dataset, dataset.trainRows, own)
+      const test = designMatrix(study, dataset, dataset.testRows, own)
       const validating = dataset.validationRows.length > 0
-      const validation = validating ? designMatrix(study, dataset, dataset.validationRows, scaling) : undefined
+      const validation = validating ? designMatrix(study, dataset, dataset.validationRows, own) : undefined
       const parts = validation === undefined ? { train, test } : { train, test, validation }
       const { epsilonMax } = this.#parts
       const given = { rows: train.rows, spent, roundsMax: study.rounds.count, epsilonMax }
@@ -84,10 +97,12 @@ export class Trainer {
       const opened = { study: permit.study, model, training: study.training, ...parts, ...privacy }
       const { backend, why, roundsWithin } = await this.#parts.learner.open(opened)
       invariant((roundsWithin === undefined) === (study.privacy === null), 'a private study has a private learner')
-      this.#validation.set(permit.study, (validation ?? train).y)
+      const labels = { test: test.y, validation: (validation ?? train).y, apart: validating }
+      this.#opened.set(permit.study, { backend, why, rows: train.rows, labels })
       const first = initialWeights(model, train.columns, permit.study)
       const stored = start === 'resume' ? this.#stored.get(permit.study) : undefined
-      if (stored === undefined) this.#private.set(permit.study, { head: first.head, optimiser: new Uint8Array(0) })
+      if (stored === undefined)
+        this.#private.set(permit.study, { head: first.head, optimiser: new Uint8Array(0), local: NO_LOCAL_STATE })
       const base = this.#parts.weights.put(permit.study, stored?.shared ?? first.shared)
       const rows = {
         trainRows: train.rows,
@@ -105,16 +120,28 @@ export class Trainer {
   train({ permit, round, base, spent }: Of<'train'>): Job {
     invariant(base !== null, 'an opened study has a base')
     const { study } = permit
-    const { head, optimiser } = this.#privateOf(study)
+    const { training } = this.#parts.study(study).study
+    const own = this.#privateOf(study)
     const shared = this.#parts.weights.get(study, base)
     const seed = `${study}/${permit.dataset}/${round}`
+    const { backend, rows } = this.#openedOf(study)
+    // after rounds away from the others what was merged last says nothing of the next step
+    const steering = own.local.steeredRound === round - 1 ? own.local.steering : UNSTEERED
+    const drift = driftOf(training, steering)
+    const request = {
+      ...{ study, base: { shared, head: own.head }, optimiser: own.optimiser, seed },
+      ...(training.proximal > 0 ? { pull: { anchor: shared, strength: training.proximal } } : {}),
+      ...(drift === undefined ? {} : { drift }),
+      ...(spent === undefined ? {} : { spent }),
+    }
     return async () => {
-      const asked = { study, base: { shared, head }, optimiser, seed, ...(spent === undefined ? {} : { spent }) }
-      const trained = await this.#parts.learner.train(asked)
+      const trained = await trainRound(this.#parts, { request, training, rows, mark: `${seed}/${base}/${backend}` })
       const { weights, examples, loss, privacy } = trained
       checkTrained(weights.shared, loss)
-      this.#private.set(study, { head: weights.head, optimiser: trained.optimiser })
       const update = this.#parts.weights.put(study, weights.shared)
+      const made = { base: training.momentum > 0 ? shared : null, update, steps: trained.place.steps }
+      const local = { ...own.local, steering, made }
+      this.#private.set(study, { head: weights.head, optimiser: trained.optimiser, local })
       const headDigest = taggedDigest('head', this.#parts.headSalt, floatBytes(weights.head))
       const event = { type: 'trained', study, round, update, head: headDigest, examples, loss } as const
       return privacy === undefined ? event : { ...event, privacy }
@@ -129,11 +156,12 @@ export class Trainer {
     invariant(mine !== undefined, 'the own update is merged')
     const reference = weights.has(permit.study, base) ? weights.get(permit.study, base) : mine.weights // lost with a stop
     const { head } = this.#privateOf(permit.study)
-    const labels = this.#validation.get(permit.study) ?? null
+    const labels = this.#opened.get(permit.study)?.labels.validation ?? null
     const merging = { rule: study.merge, inputs: weighed, own, reference, labels }
     const logits = (shared: Float32Array) => this.#parts.learner.logits(permit.study, { shared, head }, 'validation')
     return async () => {
       const { merged, left } = await mergeJudged(merging, logits)
+      this.#steer(permit.study, round, merged.weights)
       const result = weights.put(permit.study, merged.weights)
       const { coefficients, applied: by } = merged
       const aside = [...left, ...merged.outlying.map((author) => ({ author, reason: 'outlying' as const }))]
@@ -146,7 +174,9 @@ export class Trainer {
     const weights = { shared: this.#parts.weights.get(study, model), head: this.#privateOf(study).head }
     return async () => {
       const metrics = await this.#parts.learner.evaluate(study, weights)
-      return { type: 'evaluated', study, round, model, metrics }
+      const figures = await assess(this.#parts.learner, study, weights, this.#openedOf(study).labels)
+      const personal = await this.#personal(study, `${study}/${permit.dataset}/${round}/personal`, weights)
+      return { type: 'evaluated', study, round, model, metrics, local: { ...figures, personal } }
     }
   }
 
@@ -155,26 +185,87 @@ export class Trainer {
     return this.#evaluator.begin(action)
   }
 
+  /**
+   * One round of the personal model, drawn to the merged one (Ditto, Li et al. 2021, Alg. 1), and its measures; null where the study wants none.
+   * Where it diverges it begins anew from the merged model.
+   */
+  async #personal(study: StudyId, seed: string, merged: Weights): Promise<Metrics | null> {
+    const { personal: wanted } = this.#parts.study(study).study
+    const own = this.#privateOf(study)
+    if (wanted === null) return null
+    const { weights: base, optimiser } = own.local.personal ?? { weights: merged, optimiser: new Uint8Array(0) }
+    const pull = { anchor: merged.shared, strength: wanted.proximal }
+    const stepsMax = own.local.made?.steps ?? Number.MAX_SAFE_INTEGER // no longer than the shared one had
+    let trained: Pick<TrainResult, 'weights' | 'optimiser'>
+    try {
+      trained = await this.#parts.learner.train({ study, base, optimiser, seed, pull, stepsMax })
+    } catch (error) {
+      if (!(error instanceof ConsiliumError) || error.code !== 'learner-diverged') throw error
+      trained = { weights: merged, optimiser: new Uint8Array(0) }
+    }
+    const { weights } = trained
+    const personal = { weights, optimiser: trained.optimiser }
+    this.#private.set(study, { ...own, local: { ...own.local, personal } })
+    return this.#parts.learner.evaluate(study, weights)
+  }
+
+  /** Momentum and correction after this round's merge. */
+  #steer(study: StudyId, round: number, merged: Float32Array): void {
+    const { training } = this.#parts.study(study).study
+    const own = this.#privateOf(study)
+    const { made, steering } = own.local
+    if (made === null || (training.momentum === 0 && training.tracking === 0)) return
+    const update = this.#parts.weights.get(study, made.update)
+    const next = steered(training, steering, { ...made, update, merged })
+    this.#private.set(study, { ...own, local: { ...own.local, steering: next, steeredRound: round } })
+  }
+
   /** A checkpoint with its numbers, taken now, to be kept together with the entries that tell of it. */
   stored(checkpoint: Checkpoint): StoredCheckpoint {
-    const shared = this.#parts.weights.get(checkpoint.study, checkpoint.shared)
-    const stored = { checkpoint, shared, ...this.#privateOf(checkpoint.study) }
+    const { study, standing } = checkpoint
+    const shared = this.#parts.weights.get(study, checkpoint.shared)
+    const own = this.#privateOf(study)
+    const before = this.#stored.get(study)
+    const same = standing?.best.model === before?.checkpoint.standing?.best.model
+    // the best changes with a merge alone, and is that merge then
+    const best = standing === null ? null : same ? (before?.best ?? null) : { shared, head: own.head }
+    const local = { ...own.local, made: checkpoint.stage === 'trained' ? own.local.made : null }
+    const stored = { checkpoint, shared, head: own.head, optimiser: own.optimiser, local, best }
     this.#keep(stored)
     return stored
   }
 
-  /** The newest complete model of a study at this hospital: merged weights with the private head. */
-  model(study: StudyId): CompleteModel | null {
+  /** The newest complete model of a study at this hospital, or the best so far: merged weights with the private head. */
+  model(study: StudyId, which: 'newest' | 'best'): CompleteModel | null {
     const stored = this.#complete.get(study)
     if (stored === undefined) return null
-    const { checkpoint, shared, head } = stored
+    const { checkpoint, shared, head, best } = stored
+    const { standing } = checkpoint
+    if (which === 'best' && best !== null && standing !== null)
+      return { round: standing.best.round, digest: standing.best.model, weights: best }
     return { round: checkpoint.round, digest: checkpoint.shared, weights: { shared, head } }
+  }
+
+  /** What trains a study, and why; null before it is opened. */
+  learner(study: StudyId): { readonly backend: string; readonly why: string } | null {
+    return this.#opened.get(study) ?? null
+  }
+
+  /** The newest personal model; null where there is none. */
+  personal(study: StudyId): Weights | null {
+    return this.#complete.get(study)?.local.personal?.weights ?? null
   }
 
   #keep(stored: StoredCheckpoint): void {
     const { study, stage } = stored.checkpoint
     this.#stored.set(study, stored)
     if (stage !== 'trained') this.#complete.set(study, stored)
+  }
+
+  #openedOf(study: StudyId): Opened {
+    const opened = this.#opened.get(study)
+    invariant(opened !== undefined, 'what trains was opened')
+    return opened
   }
 
   #privateOf(study: StudyId): Private {

@@ -43,6 +43,8 @@ features:
   - { name: age, kind: number }
 `
 
+const OFF = { proximal: 0, momentum: 0, tracking: 0, secondsMax: null }
+
 function errorOf(run: () => unknown): ConsiliumError {
   try {
     run()
@@ -94,6 +96,52 @@ it('columns and parameters are counted with one column per level and without the
   assert.is(designColumns(study), 5)
   assert.is(sharedParameters(study), 5 * 7 + 7 + (7 * 3 + 3) + 3)
   assert.is(sharedParameters(parseStudy(SHORT, 'a.yaml')), 1)
+})
+
+const LOCAL = `training: { optimiser: sgd, proximal: 0.2, momentum: 0.8, tracking: 0.9, secondsMax: 90 }
+local: { head: none, normalisation: own }
+personal: { proximal: 0.3 }
+end: { afterSeconds: 86400, plateau: { rounds: 7, delta: 0.002 } }
+`
+
+it('what stays at a hospital, and when a study ends: nothing of it by default, all of it kept and told', () => {
+  const usual = parseStudy(SHORT, 'a.yaml')
+  assert.equal(usual.training, {
+    localEpochs: 1,
+    batchRows: 32,
+    learningRate: 0.01,
+    l2: 0.01,
+    optimiser: 'adam',
+    ...OFF,
+  })
+  assert.equal([usual.local, usual.personal], [{ head: 'bias', normalisation: 'consortium' }, null])
+  assert.equal(usual.end, { afterSeconds: null, plateau: null })
+  const study = parseStudy(SHORT + LOCAL, 'a.yaml')
+  assert.equal([study.training.proximal, study.training.momentum, study.training.tracking], [0.2, 0.8, 0.9])
+  assert.equal([study.training.secondsMax, study.personal], [90, { proximal: 0.3 }])
+  assert.equal(study.local, { head: 'none', normalisation: 'own' })
+  assert.equal(study.end, { afterSeconds: 86_400, plateau: { rounds: 7, delta: 0.002 } })
+  assert.is(sharedParameters(study), 2, 'the output bias travels')
+  const told = describeStudy(study)
+  for (const word of [
+    'proximal 0.2',
+    'momentum 0.8',
+    'tracking 0.9',
+    'at most 90 s',
+    'all weights are shared',
+    "each hospital's own",
+    'pull 0.3',
+    'over 86400 s',
+    '0.002 nats in 7 rounds',
+  ])
+    assert.match(told, word)
+})
+
+it('momentum and tracking are refused with Adam, which would rescale them', () => {
+  for (const key of ['momentum', 'tracking']) {
+    const { message } = errorOf(() => parseStudy(`${SHORT}training: { ${key}: 0.5 }\n`, 'a.yaml'))
+    assert.match(message, new RegExp(`training.${key}: 0.5 .*optimiser: adam.*say optimiser: sgd`))
+  }
 })
 
 it('a byte order mark and CRLF change nothing', () => {

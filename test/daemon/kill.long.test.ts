@@ -2,7 +2,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../src/core/rng.ts'
-import type { EntryReport, ModelReport, VerifyReport } from '../../src/daemon/api.ts'
+import type { EntryReport, VerifyReport } from '../../src/daemon/api.ts'
+import type { ModelReport } from '../../src/daemon/modelReport.ts'
 import { bind, consortium, inFolder, patients, propose, startAll, studyText, type TestNode, until } from './kit.ts'
 
 const it = suite('killed again and again')

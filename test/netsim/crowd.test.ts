@@ -43,8 +43,8 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'real digests, heads that are merged, an uplink',
-    'ec59ddae48b772b2729e5235db07c0ad7f2140fdbc5b1abfabc709c6369d10c9',
-    { digests: 'real', head: 'shared', network: { uplinkMbit: 0.5 }, study: { rounds: { count: 8 } } },
+    'e883705c9a13de78add70b8d2270a96123ab682e530cba4cba264885734ac71e',
+    { digests: 'real', network: { uplinkMbit: 0.5 }, study: { rounds: { count: 8 }, local: { head: 'none' } } },
   ],
 ]
 for (const [what, trace, more] of GOLDEN) {

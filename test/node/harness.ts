@@ -3,6 +3,7 @@
 import { Rules } from '../../netsim/checkers/rules.ts'
 import type { Step } from '../../netsim/members/trace.ts'
 import { sharedParameters, studyDocument, studyIdOf } from '../../src/config/study.ts'
+import type { LocalFigures } from '../../src/core/figures.ts'
 import { type Digest, digest, type MemberId } from '../../src/core/ids.ts'
 import type { UpdateFacts, UpdateHeader } from '../../src/gossip/update.ts'
 import type { Fact } from '../../src/governance/studies.ts'
@@ -60,6 +61,9 @@ export class Harness {
   get state() {
     return this.view.studies[0]?.state
   }
+
+  /** What the learner says of merged models, where it is not the usual. */
+  local: Partial<LocalFigures> = {}
 
   /** Kinds of the own entries that are durable, in order. */
   get kinds(): string[] {
@@ -125,7 +129,7 @@ export class Harness {
         brier: 0.2,
         calibrationError: 0.1,
       }
-      this.feed({ type: 'evaluated', study, round, model: job.model, metrics })
+      this.feed({ type: 'evaluated', study, round, model: job.model, metrics, local: { ...LOCAL, ...this.local } })
     }
   }
 
@@ -257,3 +261,4 @@ export class Harness {
     return { author, size, root: digest(digestOf(`root ${author} ${size} main`)) }
   }
 }
+const LOCAL: LocalFigures = { validationLoss: 0.61, calibration: null, calibrated: null, personal: null }

@@ -20,7 +20,7 @@ export function writeAdam(kernels: Kernels, plan: Plan, state: number, { steps, 
   kernels.f64[(state + ADAM_BETA1_POWER) / 8] = power(ADAM.beta1, steps)
   kernels.f64[(state + ADAM_BETA2_POWER) / 8] = power(ADAM.beta2, steps)
   kernels.u32[(state + ADAM_STEPS) / 4] = steps
-  const count = plan.shared + 1
+  const count = plan.shared + plan.head
   for (const half of [0, 1]) {
     kernels.f32.set(moments.subarray(half * count, (half + 1) * count), plan.spareSlot / 4)
     kernels.run.pack(plan.pointer, plan.spareSlot, state + ADAM_MOMENTS + half * plan.workBytes)
@@ -29,7 +29,7 @@ export function writeAdam(kernels: Kernels, plan: Plan, state: number, { steps, 
 
 /** A copy of the state, without padding. */
 export function readAdam(kernels: Kernels, plan: Plan, state: number): AdamState {
-  const count = plan.shared + 1
+  const count = plan.shared + plan.head
   const moments = new Float32Array(2 * count)
   for (const half of [0, 1]) {
     kernels.run.unpack(plan.pointer, state + ADAM_MOMENTS + half * plan.workBytes, plan.spareSlot)

@@ -84,7 +84,7 @@ export class KernelFleet extends SlotFleet implements Fleet {
   readonly #logits: number
 
   protected constructor(spec: FleetSpec, kernels: Kernels, plan: Plan) {
-    super(kernels, { shared: plan.shared, head: 1 }, spec.privateHeads)
+    super(kernels, plan, spec.privateHeads)
     const { nodes } = spec
     this.#spec = spec
     this.#plan = plan
@@ -133,7 +133,6 @@ export class KernelFleet extends SlotFleet implements Fleet {
       this.pointer(base),
       this.pointer(into),
       train.adam(node),
-      0,
       seedHigh,
       seedLow,
     )

@@ -1,5 +1,6 @@
-/** A learner for one node over the kernels: what the daemon's training code drives in a simulation. It sees rows in the order of `batches`. */
+/** A learner for one node over the kernels. It sees rows in the order of `batches`. */
 
+import { invariant } from '../../core/errors.ts'
 import type { StudyId } from '../../core/ids.ts'
 import type { Metrics } from '../../core/metrics.ts'
 import { Rng } from '../../core/rng.ts'
@@ -16,9 +17,11 @@ import {
   type Weights,
 } from '../learner.ts'
 import { decodeState, encodeState } from '../optimiserState.ts'
+import { outcomeOf, sliceOf, stepsOf } from '../slices.ts'
 import { readAdam, resetAdam, writeAdam } from './adamState.ts'
 import { Kernels, Scope } from './kernels.ts'
 import { makePlan, type Plan } from './plan.ts'
+import { DRIFT, PULL_STRENGTH } from './planLayout.ts'
 import { loadRows, type RowBlock } from './rows.ts'
 
 interface Opened {
@@ -47,7 +50,7 @@ export class KernelLearner implements Learner {
 
   async open(request: OpenRequest): Promise<{ readonly backend: string; readonly why: string }> {
     checkMatrices(request)
-    this.#close(request.study)
+    this.forget(request.study)
     const { model, training, train, test } = request
     const scope = new Scope(this.#kernels)
     const plan = makePlan(scope, model, training, train.columns)
@@ -62,31 +65,45 @@ export class KernelLearner implements Learner {
       orders: scope.alloc(4 * train.rows * training.localEpochs),
       logits: scope.alloc(4 * test.rows),
     })
-    return { backend: 'kernels', why: 'the simulation asked for them' }
+    return { backend: 'kernels', why: 'asked for' }
   }
 
-  async train({ study, base, optimiser, seed }: TrainRequest): Promise<TrainResult> {
-    const opened = this.#opened(study)
-    const { request, plan, train, slot } = opened
-    this.#write(opened, base)
-    this.#restore(opened, optimiser)
-    this.#order(opened, seed)
-    const loss = this.#kernels.run.train(
-      plan.pointer,
-      train.x,
-      train.y,
-      train.rows,
-      slot,
-      slot,
-      opened.adam,
-      opened.orders,
-      0,
-      0,
+  async train(given: TrainRequest): Promise<TrainResult> {
+    const opened = this.#opened(given.study)
+    const { request, plan, train, slot, adam, orders } = opened
+    const steps = stepsOf(request.training, train.rows)
+    const { first, end, spans } = sliceOf(given, steps)
+    this.#steer(opened, given)
+    this.#write(opened, given.base)
+    this.#restore(opened, given.optimiser)
+    this.#order(
+      opened,
+      given.seed,
+      spans.map(({ epoch }) => epoch),
     )
+    const { run } = this.#kernels
+    const sum = run.trainSteps(plan.pointer, train.x, train.y, train.rows, slot, adam, orders, first, end)
+    const before = spans.length === 1 && spans[0]?.from !== 0 ? (given.from?.lossSum ?? 0) : 0
+    const place = { steps: end, lossSum: before + sum }
     const weights = this.#read(opened)
     checkFinite(request, weights.shared)
     checkFinite(request, weights.head)
-    return { weights, optimiser: this.#save(opened), loss, examples: train.rows }
+    return { weights, optimiser: this.#save(opened), ...outcomeOf(place, request.training, train.rows, steps) }
+  }
+
+  /** Milliseconds of one training step on the open rows; the weights are drawn by a seed, and the study is as before. */
+  probe(study: StudyId, base: Weights, steps: number): number[] {
+    const opened = this.#opened(study)
+    const { plan, train, slot, adam, orders } = opened
+    this.#steer(opened, {})
+    this.#write(opened, base)
+    this.#restore(opened, new Uint8Array(0))
+    this.#order(opened, 'probe', [0])
+    return Array.from({ length: steps }, () => {
+      const start = performance.now()
+      this.#kernels.run.trainSteps(plan.pointer, train.x, train.y, train.rows, slot, adam, orders, 0, 1)
+      return performance.now() - start
+    })
   }
 
   async evaluate(study: StudyId, weights: Weights): Promise<Metrics> {
@@ -117,10 +134,11 @@ export class KernelLearner implements Learner {
   }
 
   async close(): Promise<void> {
-    for (const study of [...this.#studies.keys()]) this.#close(study)
+    for (const study of [...this.#studies.keys()]) this.forget(study)
   }
 
-  #close(study: StudyId): void {
+  /** Lets go of one study; nothing where it is not open. */
+  forget(study: StudyId): void {
     this.#studies.get(study)?.scope.freeAll()
     this.#studies.delete(study)
   }
@@ -138,9 +156,9 @@ export class KernelLearner implements Learner {
   }
 
   #write({ plan, slot, request }: Opened, { shared, head }: Weights): void {
-    if (shared.length !== plan.shared || head.length !== 1) {
+    if (shared.length !== plan.shared || head.length !== plan.head) {
       const given = `weights of ${shared.length} shared and ${head.length} private parameters`
-      throw learnerError('learner-shape', `${given} given, study ${request.study} has ${plan.shared} and 1`)
+      throw learnerError('learner-shape', `${given} given, study ${request.study} has ${plan.shared} and ${plan.head}`)
     }
     this.#kernels.f32.set(shared, slot / 4)
     this.#kernels.f32.set(head, slot / 4 + plan.shared)
@@ -149,14 +167,14 @@ export class KernelLearner implements Learner {
   #read({ plan, slot }: Opened): Weights {
     const { f32 } = this.#kernels
     const head = slot / 4 + plan.shared
-    return { shared: f32.slice(slot / 4, head), head: f32.slice(head, head + 1) }
+    return { shared: f32.slice(slot / 4, head), head: f32.slice(head, head + plan.head) }
   }
 
   #restore({ plan, adam, request }: Opened, bytes: Uint8Array): void {
     if (bytes.length === 0) return resetAdam(this.#kernels, plan, adam)
     if (request.training.optimiser === 'sgd')
       throw learnerError('learner-state', 'SGD keeps no state between rounds; give an empty one')
-    writeAdam(this.#kernels, plan, adam, decodeState(bytes, plan.shared + 1))
+    writeAdam(this.#kernels, plan, adam, decodeState(bytes, plan.shared + plan.head))
   }
 
   #save({ plan, adam, request }: Opened): Uint8Array {
@@ -164,13 +182,30 @@ export class KernelLearner implements Learner {
     return encodeState(readAdam(this.#kernels, plan, adam))
   }
 
-  /** The orders that `batches` makes, epoch after epoch. */
-  #order({ request, orders }: Opened, seed: string): void {
+  /** The orders that `batches` makes of these epochs, one after the other. */
+  #order({ request, orders }: Opened, seed: string, epochs: readonly number[]): void {
     const { rows } = request.train
     const order = new Uint32Array(rows)
-    for (let epoch = 0; epoch < request.training.localEpochs; epoch++) {
+    epochs.forEach((epoch, i) => {
       for (let row = 0; row < rows; row++) order[row] = row
-      this.#kernels.u32.set(Rng.from(seed, epoch).shuffle(order), orders / 4 + epoch * rows)
+      this.#kernels.u32.set(Rng.from(seed, epoch).shuffle(order), orders / 4 + i * rows)
+    })
+  }
+
+  /** Writes pull and drift of a request into the plan. */
+  #steer({ plan }: Opened, { pull, drift }: Pick<TrainRequest, 'pull' | 'drift'>): void {
+    const { f32, u32 } = this.#kernels
+    f32[(plan.pointer + PULL_STRENGTH) / 4] = pull?.strength ?? 0
+    u32[(plan.pointer + DRIFT) / 4] = drift === undefined ? 0 : plan.drift
+    for (const [numbers, to] of [
+      [pull?.anchor, plan.anchor],
+      [drift, plan.drift],
+    ] as const) {
+      if (numbers === undefined) continue
+      invariant(numbers.length === plan.shared, 'pull and drift are as long as the shared weights')
+      f32.fill(0, plan.spareSlot / 4, (plan.spareSlot + plan.slotBytes) / 4)
+      f32.set(numbers, plan.spareSlot / 4)
+      this.#kernels.run.pack(plan.pointer, plan.spareSlot, to)
     }
   }
 }

@@ -25,9 +25,19 @@ export interface KernelFunctions {
     base: number,
     into: number,
     adamState: number,
-    order: number,
     seedHigh: number,
     seedLow: number,
+  ) => number
+  readonly trainSteps: (
+    plan: number,
+    rowsAt: number,
+    labelsAt: number,
+    rows: number,
+    slot: number,
+    adamState: number,
+    order: number,
+    from: number,
+    to: number,
   ) => number
   readonly logits: (plan: number, rowsAt: number, rows: number, slot: number, out: number) => void
   readonly merge: (into: number, models: number, coefficients: number, count: number, bytes: number) => void

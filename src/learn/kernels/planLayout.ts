@@ -28,8 +28,16 @@ export const GRADIENT = 36
 export const WORK_BYTES = 40
 /** Pointer: a row of zeros, which fills up a group of four rows. */
 export const ZERO_ROW = 44
+/** float32; the gradient gets strength · (parameter − anchor). 0: no pull. */
+export const PULL_STRENGTH = 48
+/** Pointer: what the pull goes to, laid out as the padded parameters. */
+export const ANCHOR = 52
+/** Pointer: what is added to every gradient, laid out alike; 0: nothing. */
+export const DRIFT = 56
+/** Bytes of the padded parameters that pull and drift are for: all that travel. */
+export const STEERED_BYTES = 60
 /** The first layer; the others follow, the output layer last. */
-export const LAYERS = 48
+export const LAYERS = 64
 
 /** Bytes of one layer. Its fields follow, as bytes from its start. */
 export const LAYER_BYTES = 36

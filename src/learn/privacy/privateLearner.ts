@@ -64,6 +64,8 @@ export class PrivateLearner implements Learner {
       optimiser: trained.adam === null ? new Uint8Array(0) : encodeState(trained.adam),
       loss: trained.loss,
       examples: rows.rows,
+      place: { steps: round.steps, lossSum: trained.loss * rows.rows },
+      done: true,
       privacy: { ...round, delta: privacy.delta, epsilon: epsilonOf(withSteps(spent, round), privacy.delta) },
     }
   }

@@ -10,12 +10,12 @@ import { merge } from './merge.ts'
 import { identity, seedOrder, shuffle } from './order.ts'
 import { pack, spread, unpack } from './pack.ts'
 import { addSquaredDistances, exchangeRows, meanOfRows, mixRows, widenRows } from './robust.ts'
-import { train } from './train.ts'
+import { train, trainSteps } from './train.ts'
 
 export {
   addSquaredDistances, exchangeRows, meanOfRows, mixRows, widenRows,
   clear, copy, digest, elementwise, flip, identity, logits, logLoss, merge, pack, seedOrder, shuffle, spread, squaredDistance, sumOfSquares,
-  train, unpack,
+  train, trainSteps, unpack,
 }
 
 /** What the loader compares with its own. */

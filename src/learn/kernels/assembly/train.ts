@@ -1,34 +1,35 @@
 /** One node's local update: its epochs over its rows, batch by batch, four rows at a time. */
 import {
-  ACTIVATIONS, ADAM, BATCH_ROWS, EPOCHS, HIDDEN, LAYER_BYTES, LAYERS, ORDER, ROW_BYTES, WIDTH_BYTES, WORK, ZERO_ROW,
+  ACTIVATIONS, ADAM, ANCHOR, BATCH_ROWS, EPOCHS, HIDDEN, LAYER_BYTES, LAYERS, ORDER, PULL_STRENGTH, ROW_BYTES, WIDTH_BYTES, WORK, WORK_BYTES,
+  ZERO_ROW,
 } from '../planLayout.ts'
 import { deltasFromAbove4, deltasFromErrors4, hiddenGradient4, outputGradient4 } from './backward.ts'
 import { dense4, logits4 } from './forward.ts'
 import { lanesBelow, logLoss4, odds4, sigmoid4 } from './math.ts'
 import { identity, seedOrder, shuffle } from './order.ts'
 import { pack, unpack } from './pack.ts'
-import { adam, sgd } from './update.ts'
+import { adam, sgd, steer } from './update.ts'
 
 /**
  * Trains the model in slot `base` on `rows` padded rows at `rowsAt`, with labels u8 at `labelsAt`, and writes it to slot `into`, which may be
- * the same. `adamState` is read and changed where the plan says Adam. The rows' order: u32 at `order`, as many for each epoch; or, where
- * `order` is 0, as they lie if they make one batch, else shuffled for each epoch by the seed. Returns the mean log-loss of the last epoch, in nats.
+ * the same; the anchor of a pull is `base`. `adamState` is read and changed where the plan says Adam. The rows' order: as they lie if they make
+ * one batch, else shuffled for each epoch by the seed. Returns the mean log-loss of the last epoch, in nats.
  */
 export function train(
-  plan: usize, rowsAt: usize, labelsAt: usize, rows: u32, base: usize, into: usize, adamState: usize, order: usize,
-  seedHigh: u32, seedLow: u32,
+  plan: usize, rowsAt: usize, labelsAt: usize, rows: u32, base: usize, into: usize, adamState: usize, seedHigh: u32, seedLow: u32,
 ): f64 {
   const work = load<usize>(plan, WORK)
   const epochs = load<u32>(plan, EPOCHS)
   const batchRows = load<u32>(plan, BATCH_ROWS)
-  const given = order != 0
-  const shuffled = !given && rows > batchRows
+  const shuffled = rows > batchRows
+  let order: usize = 0
   if (shuffled) {
     order = load<usize>(plan, ORDER)
     identity(order, rows)
     seedOrder(seedHigh, seedLow)
   }
   pack(plan, base, work)
+  if (load<f32>(plan, PULL_STRENGTH) != 0) memory.copy(load<usize>(plan, ANCHOR), work, load<u32>(plan, WORK_BYTES))
   let loss: f64 = 0
   for (let epoch: u32 = 0; epoch < epochs; epoch++) {
     if (shuffled) shuffle(order, rows)
@@ -36,13 +37,44 @@ export function train(
     const last = epoch + 1 == epochs
     for (let at: u32 = 0; at < rows; at += batchRows) {
       loss += batch(plan, rowsAt, labelsAt, order, at, min(batchRows, rows - at), last)
-      if (load<u32>(plan, ADAM)) adam(plan, adamState)
-      else sgd(plan)
+      step(plan, adamState)
     }
-    if (given) order += <usize>rows << 2
   }
   unpack(plan, work, into)
   return loss / <f64>rows
+}
+
+/**
+ * Steps `from` ≤ s < `to` of a round, counted over its epochs: trains the model in slot `slot` in place. `order`: u32, as many as rows for each
+ * epoch, that of step `from` first. The anchor of a pull lies in the plan. Returns the sum of the losses, in nats, of the rows of the last epoch
+ * that these steps saw.
+ */
+export function trainSteps(
+  plan: usize, rowsAt: usize, labelsAt: usize, rows: u32, slot: usize, adamState: usize, order: usize, from: u32, to: u32,
+): f64 {
+  const work = load<usize>(plan, WORK)
+  const batchRows = load<u32>(plan, BATCH_ROWS)
+  const perEpoch = (rows + batchRows - 1) / batchRows
+  const firstEpoch = from / perEpoch
+  const lastEpoch = (to - 1) / perEpoch
+  pack(plan, slot, work)
+  let loss: f64 = 0
+  for (let s = from; s < to; s++) {
+    const epoch = s / perEpoch
+    const at = (s - epoch * perEpoch) * batchRows
+    const own = order + <usize>(epoch - firstEpoch) * (<usize>rows << 2)
+    loss += batch(plan, rowsAt, labelsAt, own, at, min(batchRows, rows - at), epoch == lastEpoch)
+    step(plan, adamState)
+  }
+  unpack(plan, work, slot)
+  return loss
+}
+
+@inline
+function step(plan: usize, adamState: usize): void {
+  steer(plan)
+  if (load<u32>(plan, ADAM)) adam(plan, adamState)
+  else sgd(plan)
 }
 
 /** Adds the gradient of the mean loss of `count` rows, from place `from` of the order; returns the sum of their losses, or 0 unless wanted. */

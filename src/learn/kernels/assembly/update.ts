@@ -1,12 +1,33 @@
 /** One step of an optimiser along the gradient that lies in the plan, penalty included: l2 · kernel is added to a kernel's gradient. */
 import {
-  ADAM_BETA1_POWER, ADAM_BETA2_POWER, ADAM_MOMENTS, ADAM_STEPS, GRADIENT, HIDDEN, L2, LAYER_BYTES, LAYERS, LEARNING_RATE, WORK, WORK_BIAS,
-  WORK_BYTES, WORK_KERNEL,
+  ADAM_BETA1_POWER, ADAM_BETA2_POWER, ADAM_MOMENTS, ADAM_STEPS, ANCHOR, DRIFT, GRADIENT, HIDDEN, L2, LAYER_BYTES, LAYERS, LEARNING_RATE,
+  PULL_STRENGTH, STEERED_BYTES, WORK, WORK_BIAS, WORK_BYTES, WORK_KERNEL,
 } from '../planLayout.ts'
 
 const BETA1: f64 = 0.9 // Kingma and Ba 2015, their defaults
 const BETA2: f64 = 0.999
 const EPSILON: f32 = 1e-7 // as the learner in TensorFlow.js has it
+
+/** gradient ← gradient + strength · (w − anchor) + drift, of the parameters that travel; nothing where the plan has neither. */
+export function steer(plan: usize): void {
+  const strength = load<f32>(plan, PULL_STRENGTH)
+  const drift = load<usize>(plan, DRIFT)
+  if (strength == 0 && drift == 0) return
+  const work = load<usize>(plan, WORK)
+  const gradient = load<usize>(plan, GRADIENT)
+  const anchor = load<usize>(plan, ANCHOR)
+  const end: usize = load<u32>(plan, STEERED_BYTES)
+  if (strength != 0) {
+    const s = f32x4.splat(strength)
+    for (let at: usize = 0; at < end; at += 16) {
+      const away = f32x4.sub(v128.load(work + at), v128.load(anchor + at))
+      v128.store(gradient + at, f32x4.add(v128.load(gradient + at), f32x4.mul(away, s)))
+    }
+  }
+  if (drift == 0) return
+  for (let at: usize = 0; at < end; at += 16)
+    v128.store(gradient + at, f32x4.add(v128.load(gradient + at), v128.load(drift + at)))
+}
 
 /** w ← w − rate · (gradient + l2 · w); biases without the penalty. The gradient is cleared for the next batch. */
 export function sgd(plan: usize): void {

@@ -1,0 +1,58 @@
+/** How a study goes at this hospital: the newest merged model and the best one by validation loss, and whether it still improves. */
+import type { Calibration, LocalFigures } from '../core/figures.ts'
+import type { Digest } from '../core/ids.ts'
+import type { Metrics } from '../core/metrics.ts'
+
+/** One merged model, as measured here. `metrics` on held-out rows as the model is, `calibrated` with the calibration. */
+export interface Assessed {
+  readonly round: number
+  readonly model: Digest
+  readonly validationLoss: number
+  readonly metrics: Metrics
+  readonly calibration: Calibration | null
+  readonly calibrated: Metrics | null
+}
+
+/** As it is kept over a restart: plain data. */
+export interface StandingState {
+  readonly newest: Assessed
+  readonly best: Assessed
+  /** The last round that improved on all before it by the study's δ, and its validation loss. */
+  readonly gain: { readonly round: number; readonly validationLoss: number }
+  /** Of the newest personal model. */
+  readonly personal: Metrics | null
+}
+
+/** One per study run. */
+export class Standing {
+  #state: StandingState | null = null
+
+  get state(): StandingState | null {
+    return this.#state
+  }
+
+  restore(state: StandingState | null): void {
+    this.#state = state
+  }
+
+  /** The best is the one of least validation loss, the newest of equals: where nothing was learnt the later mixed more hospitals. */
+  note(round: number, model: Digest, metrics: Metrics, figures: LocalFigures, delta: number): void {
+    const { validationLoss, calibration, calibrated, personal } = figures
+    const newest: Assessed = { round, model, validationLoss, metrics, calibration, calibrated }
+    const before = this.#state
+    const better = before === null || validationLoss <= before.best.validationLoss
+    const gained = before === null || validationLoss < before.gain.validationLoss - delta
+    this.#state = {
+      newest,
+      best: better ? newest : before.best,
+      gain: gained ? { round, validationLoss } : before.gain,
+      personal,
+    }
+  }
+
+  /** Whether the validation loss has not fallen by δ in the last `rounds` rounds. */
+  isPlateau(rounds: number): boolean {
+    const state = this.#state
+    return state !== null && state.newest.round - state.gain.round >= rounds
+  }
+}

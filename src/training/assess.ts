@@ -1,0 +1,28 @@
+/** What a hospital learns of a merged model on its own patients beside the plain measures: validation loss, calibration, its personal model. */
+import type { LocalFigures } from '../core/figures.ts'
+import type { StudyId } from '../core/ids.ts'
+import { calibrated, fitCalibration } from '../learn/calibrate.ts'
+import { evaluate } from '../learn/evaluate.ts'
+import type { Learner, Weights } from '../learn/learner.ts'
+
+/** The labels of an opened study's rows, and whether its validation rows are rows of their own. */
+export interface Labels {
+  readonly test: Uint8Array
+  readonly validation: Uint8Array
+  readonly apart: boolean
+}
+
+/** A calibration fitted on rows that the model was trained on would flatter it: where no rows are apart there is none. Errors: the learner's. */
+export async function assess(
+  learner: Learner,
+  study: StudyId,
+  weights: Weights,
+  labels: Labels,
+): Promise<Omit<LocalFigures, 'personal'>> {
+  const validation = await learner.logits(study, weights, 'validation')
+  const validationLoss = evaluate(validation, labels.validation).logLoss
+  const calibration = labels.apart ? fitCalibration(validation, labels.validation) : null
+  if (calibration === null) return { validationLoss, calibration, calibrated: null }
+  const test = await learner.logits(study, weights, 'test')
+  return { validationLoss, calibration, calibrated: evaluate(calibrated(test, calibration), labels.test) }
+}
