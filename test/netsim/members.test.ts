@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '07c2197a45ff591a1cba6d4c60d6f351b33d9529f65c2c626e1282d747f70c5a', {}],
+  ['over links', '31a0bcfb51f0e028f00a649c2935805cb2231be9240573cb557ef58a295f4eca', {}],
   [
     'over gossipsub, under losses',
-    'a4e225a3d9d1fd7018460fa98210b1b30fdb1ff55e2d9205d0ce93fcdaf4319e',
+    'a6cf733c1f13e6b17422c6fb74c1d6e82c7a88b0c01c2abadf4e2daf50caaf1e',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    '3abe1264744ef255acfc51ce366a99e9d2685ec8ab16509e276321de1ebafc0a',
+    '0f442f4986b26ae7618865c8356b2c76fe15c3f9c46943cb26137569d118c4b4',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    '39372201da7f1b80a20406234cb4c1c418f68095cb4f0441846eb3de681f3653',
+    'ea848a7f0dc091c54455fd38a83bf8397b8878655db617fdd28cf3a4b508a76e',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]
