@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { cellPeriodMs, type StudyCells } from '../../src/config/cells.ts'
 import { describeStudy } from '../../src/config/describe.ts'
 import {
   designColumns,
@@ -89,6 +90,21 @@ it('a short description gets every default', () => {
     ageRoundsMax: 8,
   })
   assert.equal([study.testShare, study.minimumCohort, study.rounds.count], [0.25, 10, 40])
+  assert.equal(study.cells, { above: 40, size: 32, periodSeconds: null })
+})
+
+it('cells last eight rounds unless a study says how long, and a second at least; a study may have none', () => {
+  const cellsOf = (more: string) => parseStudy(`${FULL}cells: ${more}\n`, 'a.yaml')
+  const periodMs = ({ cells, rounds }: Study): number => cellPeriodMs(cells as StudyCells, rounds)
+  assert.is(periodMs(cellsOf('{}')), 24_000)
+  assert.is(periodMs(cellsOf('{ periodSeconds: 600 }')), 600_000)
+  assert.is(periodMs({ ...cellsOf('{}'), rounds: { periodSeconds: 0.02, count: 9 } }), 1_000)
+  assert.is(cellsOf('null').cells, null)
+  assert.match(
+    describeStudy(cellsOf('{ size: 24 }')),
+    /^cells +above 40 members, of at most 24; dealt anew every 24 s/m,
+  )
+  assert.match(describeStudy(cellsOf('null')), /^cells +none/m)
 })
 
 it('columns and parameters are counted with one column per level and without the output bias', () => {
@@ -228,6 +244,13 @@ const long = Array.from({ length: 900 }, (_, i) => `  - { name: a-rather-long-na
 /** One row per fault: what is changed in FULL, the code, and what the message must say. */
 const FAULTS: readonly [claim: string, text: string, code: string, ...says: string[]][] = [
   ['an empty file', '', 'study-yaml', 'empty'],
+  [
+    'cells larger than what they are dealt above',
+    `${FULL}cells: { above: 20 }\n`,
+    'study-invalid',
+    'cells.above: 20 was given, at least cells.size (32) is allowed',
+  ],
+  ['cells of three', `${FULL}cells: { size: 3 }\n`, 'study-invalid', 'cells.size: 3 was given'],
   ['broken YAML', FULL.replace('[7, 3]', '[7, 3'), 'study-yaml', 'line 3', 'not valid YAML'],
   ['a key given twice', `${FULL}testShare: 0.4\n`, 'study-yaml', 'line 15'],
   ['an unknown tag', FULL.replace('Stroke units', '!run x'), 'study-yaml', 'line 1'],

@@ -100,6 +100,20 @@ it('an update is measured, and its weights are kept when it is accepted', async 
   assert.equal(kept, [event.header.digest])
 })
 
+it('the machine is told of the cell on whose topic an update came; one of a cell that was left is nobody’s fault', () => {
+  const { inbox, events } = inboxOf()
+  const topic = `net/study/${STUDY.slice(0, 32)}`
+  void inbox.take(1, `${topic}/0/7/2`, ADA.member, BEN.member, updateOf())
+  void inbox.take(2, topic, ADA.member, BEN.member, updateOf())
+  void inbox.take(3, `${topic}/0/6/2`, ADA.member, BEN.member, updateOf())
+  assert.equal(
+    events.map((event) => (event.type === 'update-heard' ? event.cell : event.type)),
+    [CELL, null, 'malformed-heard'],
+  )
+  const last = events[2]
+  assert.equal(last?.type === 'malformed-heard' && [last.code, last.blame], ['cell-left', 'ignore'])
+})
+
 it('of an update that is not accepted nothing is kept', async () => {
   const { inbox, weights, kept } = inboxOf()
   const verdict = inbox.take(1, TOPICS.study(STUDY), ADA.member, BEN.member, updateOf())

@@ -36,8 +36,14 @@ it('eight members whose cells change: what is published the moment that a period
   const topics = all.map(({ transport }, i) => {
     const mine = subscribed[i] as Set<string>
     return new StudyTopics(`${PREFIX}x`, {
-      subscribe: (topic) => void (mine.add(topic), transport.subscribe(topic)),
-      unsubscribe: (topic) => void (mine.delete(topic), transport.unsubscribe(topic)),
+      subscribe: (topic) => {
+        mine.add(topic)
+        transport.subscribe(topic)
+      },
+      unsubscribe: (topic) => {
+        mine.delete(topic)
+        transport.unsubscribe(topic)
+      },
     })
   })
   const follow = (period: number): void =>
