@@ -7,7 +7,7 @@ import type { DesignMatrix } from '../../src/learn/learner.ts'
 import { predict } from '../../src/learn/model.ts'
 import { logitsInSlices } from '../../src/learn/slices.ts'
 import { someWeights, table } from './fixtures.ts'
-import { COLUMNS, clinicStudy, modelFor } from './portableFixtures.ts'
+import { COLUMNS, clinicStudy } from './portableFixtures.ts'
 
 const it = suite('explain')
 const STUDY = clinicStudy() // age, tau, and sex in two columns
