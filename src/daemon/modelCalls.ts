@@ -95,7 +95,7 @@ function details(daemon: Daemon, lineages: Lineages, { state, made }: NamedModel
     making: made.making,
     inputs: inputs.map(({ author, model }) => ({ name: daemon.nameOf(author), model })),
     ancestors: models - 1,
-    members: authors.map((author) => daemon.nameOf(author)),
+    members: authors.map((author) => daemon.nameOf(author)).sort(),
     descendants: lineage.descendants(made).length,
     words: [...(spoken?.words ?? [])].map(([member, { withdrawn, reason, seq }]) => {
       return { name: daemon.nameOf(member), withdrawn, reason, entry: refOf(daemon, member, seq) }

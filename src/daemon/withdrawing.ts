@@ -45,6 +45,7 @@ export async function withdrawModel(
   const descendants = lineage.descendants(made)
   const reached: readonly Made[] = [made, ...descendants]
   const keys = new Set(reached.map(keyOf))
+  const stopping = lineage.newest().filter((one) => keys.has(keyOf(one))) // before anything more is read
   const { uses, leftOut } = await usesOf(daemon, keys)
   const names = (members: Iterable<MemberId>): string[] => [...new Set(members)].map((one) => daemon.nameOf(one)).sort()
   return {
@@ -57,7 +58,7 @@ export async function withdrawModel(
     entry,
     binds: bindsWhere(daemon, state, made),
     descendants: { models: descendants.length, members: names(descendants.map((one) => one.author)) },
-    stops: names(lineage.newest().flatMap((one) => (keys.has(keyOf(one)) ? [one.author] : []))),
+    stops: names(stopping.map((one) => one.author)),
     uses,
     usesLeftOut: leftOut,
   }

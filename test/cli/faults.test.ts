@@ -379,6 +379,7 @@ it('every command has --help with an example, and unknown options are refused', 
   for (const sub of ['add', 'accept', 'bind', 'ls', 'show', 'pause', 'resume']) commands.push(['study', sub])
   for (const sub of ['ls', 'show', 'card', 'export', 'verify', 'withdraw', 'restore']) commands.push(['model', sub])
   for (const sub of ['ls', 'show', 'tail', 'verify', 'export', 'proof']) commands.push(['log', sub])
+  commands.push(['predict'], ['explain'])
   for (const command of commands) {
     const help = await consilium([...command, '--help'])
     assert.is(help.code, 0)
