@@ -69,6 +69,16 @@ it('intervals of the slope cover it 19 times of 20', () => {
 
 it('where no finite slope is the most likely there is none', () => {
   assert.is(calibrationFit([-2, -1, 1, 2], Uint8Array.of(0, 0, 1, 1)).slope, null, 'classes that are parted')
+  assert.is(calibrationFit([0, 1, 1, 2], Uint8Array.of(0, 0, 1, 1)).slope, null, 'parted but for a tie')
+  const many = Float64Array.from({ length: 400 }, (_, row) => (row - 200) / 10)
+  assert.is(
+    calibrationFit(
+      many,
+      Uint8Array.from(many, (z) => (z >= 3 ? 0 : 1)),
+    ).slope,
+    null,
+    'parted the other way round',
+  )
   assert.equal(calibrationFit([-2, 3], Uint8Array.of(1, 1)), { slope: null, intercept: null })
   assert.is(calibrationFit([1, 1, 1, 1], Uint8Array.of(0, 1, 0, 1)).slope, null, 'one prediction for all')
   near(calibrationFit([1, 1, 1, 1], Uint8Array.of(0, 1, 0, 1)).intercept?.[0] as number, -1, 1e-6)
