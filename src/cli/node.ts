@@ -121,7 +121,8 @@ function studyLines(study: StudyReport): string[] {
     `${study.name} (${short(study.id)}): ${study.paused ? 'paused' : phaseWord(study.phase)}, ${study.round} of ${study.rounds} rounds, ${study.accepted.length} accepted, ${study.bound.length} bound${own}${merged}`,
     ...(study.failure === null ? [] : [`  the learner failed and is tried again: ${study.failure}`]),
     ...study.outliers.map(
-      ({ name, merges }) => `  set aside in the last ${merges} merges: ${name} (consilium study outliers ${short(study.id)})`,
+      ({ name, merges }) =>
+        `  set aside in the last ${merges} merges: ${name} (consilium study outliers ${short(study.id)})`,
     ),
     ...(study.refusal === null ? [] : [`  the next round may not start: ${study.refusal}`]),
   ]

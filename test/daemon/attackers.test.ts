@@ -21,7 +21,7 @@ const it = suite('attackers')
 const NAMES = ['north', 'south', 'east', 'west', 'harbour', 'hill']
 const LIAR = 'hill'
 const SIGN_FLIP = fileURLToPath(new URL('./signFlip.mjs', import.meta.url))
-const ROUNDS = 15
+const ROUNDS = 10
 const ROWS = 480 // 120 held out: an AUC is good to a hundredth
 
 /** Runs a whole study among six daemons; `use` is called when all have ended it. */
@@ -40,7 +40,7 @@ async function studied(
     for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(ROWS, i))
     const report = async (node: TestNode): Promise<StudyReport | undefined> => (await node.status())?.studies[0]
     for (const node of nodes)
-      await until(120_000, `${node.name} to end the study`, async () => (await report(node))?.phase === 'ended')
+      await until(300_000, `${node.name} to end the study`, async () => (await report(node))?.phase === 'ended')
     const aucs: number[] = []
     for (const node of nodes) if (node !== liar) aucs.push((await report(node))?.metrics?.auc as number)
     auc = aucs.reduce((sum, one) => sum + one, 0) / aucs.length
@@ -87,7 +87,7 @@ it('one of six turns its updates around: the honest ones lose less than .01 of A
     assert.match(kinds.out, /study\.excluded[\s\S]*study\.readmitted/)
     const replayed = await consilium(['log', 'verify', '--replay', '--home', north.home])
     assert.is(replayed.code, 0, replayed.err)
-    assert.match(replayed.out, /^north +15 +15 +15 +0 +0$/m, replayed.out)
+    assert.match(replayed.out, /^north +10 +10 +10 +0 +0$/m, replayed.out)
   })
   assert.ok(Math.abs(undisturbed - attacked) < 0.01, `AUC ${undisturbed} undisturbed, ${attacked} with a liar`)
 })
