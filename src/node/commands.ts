@@ -14,7 +14,7 @@ export type StudyCommand = Extract<
 >
 
 /** Whether a command is about a study. */
-export function isStudyCommand(event: { readonly type: string }): event is StudyCommand {
+export function isStudyCommand(event: NodeEvent): event is StudyCommand {
   return event.type.startsWith('study-')
 }
 

@@ -4,12 +4,12 @@ import type { Metrics } from '../core/metrics.ts'
 import type { FeatureStatistics } from '../core/statistics.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import type { Change } from '../governance/changes.ts'
+import type { AsideReason } from '../governance/kinds.ts'
 import type { PublishedRound } from '../governance/published.ts'
 import type { Fact } from '../governance/studies.ts'
 import type { RollCall } from '../ledger/membership.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { FenceNeeds } from './fence.ts'
-import type { SetAside } from './outliers.ts'
 
 /** What is known of one log: entries stored and the signed root over them. */
 export interface LogSize {
@@ -35,6 +35,12 @@ export interface MergedBy {
   readonly faulty: number
   /** Null for rules that do not clip. */
   readonly radius: number | null
+}
+
+/** An update that a merge did not take, or hardly. */
+export interface SetAside {
+  readonly author: MemberId
+  readonly reason: AsideReason
 }
 
 /** A number that a shell chose to match an answer to its question. */

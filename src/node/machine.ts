@@ -103,6 +103,7 @@ export class Machine {
 
   #handle(event: Exclude<NodeEvent, Booted>, parts: Parts): void {
     if (this.#stopping !== null && LEARNED.has(event.type)) return // done again after the next start
+    if (isStudyCommand(event)) return this.#command(parts, event)
     switch (event.type) {
       case 'woken':
         return
@@ -157,11 +158,6 @@ export class Machine {
         return parts.runs.get(event.study)?.evaluated(event.round, event.model, event.metrics)
       case 'learner-failed':
         return parts.runs.get(event.study)?.failed(event.round, event.code)
-      case 'study-add':
-      case 'study-accept':
-      case 'study-bind':
-      case 'study-pause':
-      case 'study-exclude':
       case 'epoch-propose':
       case 'epoch-approve':
       case 'epoch-reject':

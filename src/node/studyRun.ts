@@ -14,11 +14,11 @@ import type { StudyState } from '../governance/studies.ts'
 import { type Checkpoint, roundsBehind } from './checkpoint.ts'
 import { Company } from './company.ts'
 import type { Context } from './context.ts'
-import type { BoundDataset, NodeEvent } from './events.ts'
+import type { BoundDataset, NodeEvent, SetAside } from './events.ts'
 import { expectationOf } from './expectation.ts'
 import { Freezing } from './freezing.ts'
 import { Keeping } from './keeping.ts'
-import { Outliers, type SetAside } from './outliers.ts'
+import { Outliers } from './outliers.ts'
 import { bindingDrafts, lacksStatistics, mergedDrafts, trainedDrafts } from './roundEntries.ts'
 
 /** One per known study. `advance` after every event; what the learner reports of another round or phase is ignored. */

@@ -2,7 +2,8 @@
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { OutliersReport, StudyReport } from '../../src/daemon/api.ts'
+import type { StudyReport } from '../../src/daemon/api.ts'
+import type { OutliersReport } from '../../src/daemon/outliersReport.ts'
 import {
   bind,
   consilium,
