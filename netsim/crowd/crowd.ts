@@ -299,8 +299,7 @@ export class Crowd {
     this.#publish(node, rounds, slot, parents.length)
     const { inputs } = rounds
     const count = inputs.length
-    for (let i = 0; i < count; i++) {
-      const { digest, ageRounds } = inputs[i] as (typeof inputs)[number]
+    for (const [i, { digest, ageRounds }] of inputs.entries()) {
       this.#slots[i] = digest
       this.counts.ageRounds += ageRounds
     }

@@ -6,7 +6,9 @@ import { type MergeInput, type MergeRule, mergeUpdates, resolve } from '../../sr
 import { type Judged, judgedMerge, VETO } from '../../src/learn/merge/veto.ts'
 import { coefficientsInto } from '../../src/learn/merge/weighting.ts'
 import { exp, ln } from '../world/elementary.ts'
-import type { Slot } from './crowd.ts'
+
+/** Weights by their place in the fleet. */
+type Slot = number
 
 /** What a merger works with. */
 export interface MergerParts {

@@ -22,7 +22,7 @@ const scenario = (
 nodes: { count: ${nodes} }
 gossip: { mode: fanout, fanout: 1, heldMax: 8 }
 data: { kind: synthetic, features: ${features}, rows: ${rows} }
-study: { rounds: { count: ${rounds} }, training: { optimiser: sgd }, merge: { ageRoundsMax: 1 }, testShare: 0.05${more.startsWith(',') ? more : ''} }
+study: { rounds: { count: ${rounds} }, training: { optimiser: sgd }, merge: { rule: mean, vetoNats: null, ageRoundsMax: 1 }, testShare: 0.05${more.startsWith(',') ? more : ''} }
 ledger: off
 digests: ${more.includes('real digests') ? 'real' : 'modelled'}
 end: { seconds: 1000000 }

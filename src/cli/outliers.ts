@@ -1,6 +1,6 @@
 /** study outliers, exclude, readmit: whose updates merges set aside, and the operator's word on whose are merged here. */
 import type { Command } from 'commander'
-import type { OutliersReport } from '../daemon/api.ts'
+import type { OutliersReport } from '../daemon/outliersReport.ts'
 import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 

@@ -5,10 +5,10 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { type AsideReason, readBody } from '../governance/kinds.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
-import type { OutlierReport, OutliersReport } from './api.ts'
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { memberOf } from './logFilter.ts'
+import type { OutlierReport, OutliersReport } from './outliersReport.ts'
 import { findStudy } from './studyReference.ts'
 
 const ENTRIES_AT_A_TIME = 200 // decoded in a millisecond or two, then the event loop gets its turn

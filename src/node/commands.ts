@@ -12,7 +12,7 @@ import type { StudyRun } from './studyRun.ts'
 export type StudyCommand = Extract<NodeEvent, { type: `study-${string}` }>
 
 /** Whether a command is about a study. */
-export function isStudyCommand(event: { readonly type: string }): event is StudyCommand {
+export function isStudyCommand(event: NodeEvent): event is StudyCommand {
   return event.type.startsWith('study-')
 }
 

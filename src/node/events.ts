@@ -8,6 +8,7 @@ import type { FeatureStatistics } from '../core/statistics.ts'
 import type { CellName } from '../gossip/cells.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import type { Change } from '../governance/changes.ts'
+import type { AsideReason } from '../governance/kinds.ts'
 import type { Standing } from '../governance/lineage.ts'
 import type { PublishedRound } from '../governance/published.ts'
 import type { Fact } from '../governance/studies.ts'
@@ -15,7 +16,6 @@ import type { Made } from '../governance/withdrawals.ts'
 import type { RollCall } from '../ledger/membership.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { FenceNeeds } from './fence.ts'
-import type { SetAside } from './outliers.ts'
 
 /** What is known of one log: entries stored and the signed root over them. */
 export interface LogSize {
@@ -41,6 +41,12 @@ export interface MergedBy {
   readonly faulty: number
   /** Null for rules that do not clip. */
   readonly radius: number | null
+}
+
+/** An update that a merge did not take, or hardly. */
+export interface SetAside {
+  readonly author: MemberId
+  readonly reason: AsideReason
 }
 
 /** A number that a shell chose to match an answer to its question. */

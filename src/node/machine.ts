@@ -106,6 +106,7 @@ export class Machine {
       if (this.#stopping === null) learned(parts.runs.get(event.study), event) // else it is done again after the next start
       return
     }
+    if (isStudyCommand(event)) return this.#command(parts, event)
     switch (event.type) {
       case 'woken':
         return
@@ -150,14 +151,6 @@ export class Machine {
         return this.#replicationFailed(parts, event)
       case 'committed':
         return this.#committed(parts, event)
-      case 'study-add':
-      case 'study-accept':
-      case 'study-bind':
-      case 'study-pause':
-      case 'study-withdraw':
-      case 'study-exclude':
-      case 'study-evaluate':
-      case 'study-end':
       case 'epoch-propose':
       case 'epoch-approve':
       case 'epoch-reject':

@@ -3,6 +3,7 @@ import { fromHex } from '../core/bytes.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import type { AsideReason } from '../governance/kinds.ts'
 import type { Context } from './context.ts'
+import type { SetAside } from './events.ts'
 
 const REPEATED_MERGES = 10 // in a row: a hospital whose patients differ is at the edge for a merge or two
 
@@ -13,12 +14,6 @@ export interface Standing {
   readonly reason: AsideReason
   readonly sinceRound: number
   readonly sinceMs: number
-}
-
-/** An update that a merge did not take, or hardly. */
-export interface SetAside {
-  readonly author: MemberId
-  readonly reason: AsideReason
 }
 
 /** One per study; since the node's start. */

@@ -57,7 +57,7 @@ export class TestNode {
     child.stderr.on('data', (chunk: Buffer) => {
       this.log += chunk.toString('utf8')
     })
-    await until(20_000, `${this.name} to be ready`, async () => {
+    await until(90_000, `${this.name} to be ready`, async () => {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${this.name} ended: ${this.log}`)
       return (await this.status()) !== null
     })

@@ -436,4 +436,78 @@ it('a replay that nobody waits for ends', async () => {
   assert.is((error as { code?: string }).code, 'replay-broken-off')
 })
 
+const ROBUST: readonly (readonly [string, string])[] = [
+  ['auto', 'auto'],
+  ...(
+    ['clipped-mean', 'trimmed-mean', 'median', 'geometric-median', 'krum', 'multi-krum', 'centred-clipping'] as const
+  ).map((rule) => [rule, `${rule}, nearest: true`] as const),
+]
+
+for (const [name, rule] of ROBUST) {
+  it(`merges by ${name} are recomputed to the byte, who was set aside too, also with other ages after losses`, async () => {
+    const study = studyOf(5)
+    const merge = { ...study.merge, rule: name as Study['merge']['rule'], nearest: rule.includes('nearest') }
+    const run = await ran(7, 5, { study: { ...study, merge, rounds: { ...study.rounds, count: 5 } } })
+    const logs = await replayed(run, 0)
+    for (const log of logs) {
+      assert.equal(log.differences, [], log.name)
+      assert.is(log.equal, log.merges, log.name)
+      assert.is(log.merges, 5)
+    }
+    const bodies = mergedOf(run, 1)
+    assert.ok(bodies.every(({ parameters }) => parameters !== undefined))
+    const names = name === 'auto' ? ['trimmed-mean', 'clipped-mean'] : [name]
+    assert.ok(bodies.every((body) => names.includes(body.rule)))
+  })
+}
+
+const mergedOf = ({ result }: Ran, node: number): Body<'round.merged'>[] => {
+  const { logs, member } = result.nodes[node] as StudyResult['nodes'][number]
+  const entries = (logs.get(member)?.raws ?? []).map(decodeEntry)
+  return entries
+    .filter(({ kind }) => kind === 'round.merged')
+    .map(({ body }) => body as unknown as Body<'round.merged'>)
+}
+
+const FORGED: readonly { what: string; change: (body: Body<'round.merged'>) => Body<'round.merged'>; says: RegExp }[] =
+  [
+    {
+      what: 'fewer faulty inputs than the study says',
+      change: (body) => ({ ...body, parameters: body.parameters && { ...body.parameters, faulty: 0 } }),
+      says: /0 inputs of 7 are assumed faulty, mixed; by the study 2, mixed/,
+    },
+    {
+      what: 'somebody who is no outlier set aside',
+      change: (body) => ({
+        ...body,
+        aside: body.inputs.slice(0, 3).map(([a, r, d]) => [a, r, d, 'outlying'] as const) as never,
+      }),
+      says: /set aside as outlying are .*, recomputed/,
+    },
+    {
+      what: 'another part in the result',
+      change: (body) => ({ ...body, inputs: body.inputs.map(([a, r, d, c]) => [a, r, d, c * 0.9]) }),
+      says: /the coefficient of node \d is/,
+    },
+    {
+      what: 'no parameters',
+      change: ({ parameters: _, ...body }) => body,
+      says: /the parameters of trimmed-mean are missing/,
+    },
+  ]
+
+const robust = ran(7, 6, {
+  study: { ...studyOf(4), merge: { ...studyOf(4).merge, rule: 'auto' } },
+})
+
+for (const { what, change, says } of FORGED) {
+  it(`an entry with ${what} differs`, async () => {
+    const run = await robust
+    assert.is(mergedOf(run, 1)[3]?.inputs.length, 7)
+    const [log] = (await replayed(run, 1, { entry: altered(run, change) })).filter(({ name }) => name === 'node 1')
+    assert.is(log?.differing, 1)
+    assert.match(log?.differences[0]?.what ?? '', says)
+  })
+}
+
 it.run()

@@ -13,22 +13,27 @@ const churn = { kind: 'churn', meanUpSeconds: 5, meanDownSeconds: 3 } as const
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
   [
     'one receiver per send',
-    '78441b01e576e5d6de075a33a8782ab66a7da2509c79f0fb6a8e0054bfd34dfa',
+    '2751881df35e0426b1b7605380854073da2bf494f5937c076b54803a8b10d916',
     { gossip: { mode: 'fanout' } },
   ],
   [
+    'the plain mean without a veto',
+    '78441b01e576e5d6de075a33a8782ab66a7da2509c79f0fb6a8e0054bfd34dfa',
+    { gossip: { mode: 'fanout' }, study: { rounds: { count: 30 }, merge: { rule: 'mean', vetoNats: null } } },
+  ],
+  [
     'everybody, Adam and a network with one hidden layer',
-    'be1cc2cfcb80ce770a4bff37354d36d469cd208928c504d044c60541dea9e16a',
+    '40428aed71ccfe17d8e24e5b908dc6f3e3793712b591bc91dad0029e0436af6c',
     { study: { rounds: { count: 9 }, model: { kind: 'mlp', hidden: [5] } } },
   ],
   [
     'gossipsub under losses',
-    'c90e2506eb3173dcd1bd40ccb35668f0ecf12136f233582333c35e932e5aeb7f',
+    '99020d7d506ba362fcacdf83f97452448940137e280525cd14ef86cfdb51aa60',
     { gossip: { mode: 'mesh' }, network: { topology: regular, loss: 0.1 } },
   ],
   [
     'nodes come and go, lose their disks, and are cut off',
-    '9c456d887dfc2df1b2887cb5a26ab6d66f9920cc7e64928698339d96bdf256f1',
+    '68eba71fae589bca31d72cb46248b3fbd8b1147d643b011943e65533acf7fa5c',
     {
       nodes: { count: 40, availability: churn, disk: 'lost', speed: { kind: 'log-normal', medianMs: 200, sigma: 1 } },
       gossip: { mode: 'fanout', fanout: 3, heldMax: 5 },
@@ -43,7 +48,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'real digests, heads that are merged, an uplink',
-    'e883705c9a13de78add70b8d2270a96123ab682e530cba4cba264885734ac71e',
+    'd997d63486ad9c4da92b5e43b1a0018ec440a69f9f610753bb75e6cebb159b9b',
     { digests: 'real', network: { uplinkMbit: 0.5 }, study: { rounds: { count: 8 }, local: { head: 'none' } } },
   ],
 ]

@@ -24,7 +24,7 @@ network: { loss: 0.1 }
 gossip: { mode: fanout, fanout: 3 }
 data: { kind: synthetic, features: 9, rows: 60, split: { kind: quantity, alpha: 2 } }
 learner: { kind: tfjs }
-study: { rounds: { count: 30 }, training: { learningRate: 0.05 } }
+study: { rounds: { count: 30 }, training: { learningRate: 0.05 }, merge: { rule: mean, vetoNats: null } } # who is outlying may hang on a rounding
 adversaries: [{ attack: sign-flip, nodes: [3] }, { attack: label-flip, nodes: [5] }]
 liveness: { fromSeconds: 12, convergeSeconds: 12 }
 ledger: off

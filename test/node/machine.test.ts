@@ -34,6 +34,11 @@ const MOVES: readonly ((world: Harness, n: number, who: MemberId) => void)[] = [
   (world) => world.command((ticket) => ({ type: 'study-accept', ticket, study: ID })),
   (world, n) => world.bind(`table ${n % 2}`),
   (world, n) => world.command((ticket) => ({ type: 'study-pause', ticket, study: ID, paused: n % 3 === 0 })),
+  (world, n, who) =>
+    world.command((ticket) => {
+      const [excluded, reason] = n % 2 === 0 ? [true, 'data-quality'] : [false, 'repaired']
+      return { type: 'study-exclude', ticket, study: ID, member: n % 5 === 0 ? SELF : who, excluded, reason }
+    }),
   (world, _, who) => world.feed({ type: 'peer-connected', member: who }),
   (world, _, who) => world.feed({ type: 'peer-disconnected', member: who }),
   (world, _, who) => world.hearEntry(who, { kind: 'study.proposed', study: ID, body: { document: DOCUMENT } }),

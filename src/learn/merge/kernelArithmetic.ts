@@ -9,6 +9,9 @@ import { sortingNetwork } from './network.ts'
 const MEAN_BLOCK = 4_096 // floats of one model: 32 of them, 512 kB, are copied and added while they are in a second-level cache
 const FLOAT = Float32Array.BYTES_PER_ELEMENT
 
+/** Floats from one row to the next: a cache line more than a block, so that rows do not fall into the same sets of a cache. */
+const STRIDE = DISTANCE_BLOCK + 16
+
 /** Where things lie in the kernels' memory, for so many models. */
 interface Places {
   readonly models: number
@@ -39,7 +42,7 @@ export class KernelArithmetic implements MergeArithmetic {
       f64[coefficients / 8 + m] = weights[m] as number
     }
     for (let from = 0; from < mean.length; from += MEAN_BLOCK) {
-      const length = this.#stage(models, from, MEAN_BLOCK, rows)
+      const length = this.#stage(models, from, MEAN_BLOCK, MEAN_BLOCK, rows)
       run.merge(out, pointers, coefficients, n, padded(length))
       mean.set(f32.subarray(out / FLOAT, out / FLOAT + length), from)
     }
@@ -52,8 +55,8 @@ export class KernelArithmetic implements MergeArithmetic {
     const { f64, run } = this.#kernels
     f64.fill(0, at.sums / 8, at.sums / 8 + n * n)
     for (let from = 0; from < lengthOf(models); from += DISTANCE_BLOCK) {
-      const length = this.#stage(models, from, DISTANCE_BLOCK, at.rows)
-      run.addSquaredDistances(at.rows, n, DISTANCE_BLOCK * FLOAT, padded(length), at.sums)
+      const length = this.#stage(models, from, DISTANCE_BLOCK, STRIDE, at.rows)
+      run.addSquaredDistances(at.rows, n, STRIDE * FLOAT, padded(length), at.sums)
     }
     const squared = f64.slice(at.sums / 8, at.sums / 8 + n * n)
     mirror(squared, n)
@@ -61,34 +64,39 @@ export class KernelArithmetic implements MergeArithmetic {
   }
 
   trimmedMean(models: Vectors, mixing: Mixing | null, trimmed: number): Float32Array {
-    const n = models.length
-    const at = this.#place(n)
-    const stride = TRIM_BLOCK * FLOAT
+    const at = this.#place(models.length)
     const out = new Float32Array(lengthOf(models))
-    const { u32, f32, run } = this.#kernels
+    const { u32, f32 } = this.#kernels
     if (mixing !== null) u32.set(mixing.neighbours, at.lists / 4)
-    for (let from = 0; from < out.length; from += TRIM_BLOCK) {
-      const length = this.#stage(models, from, TRIM_BLOCK, at.rows)
-      const bytes = padded(length)
-      let rows = at.rows
-      if (mixing !== null) {
-        rows = at.mixed
-        run.widenRows(at.rows, n, stride, bytes, at.wide)
-        run.mixRows(at.wide, n, stride, at.lists, mixing.count, rows, bytes)
-      }
-      run.exchangeRows(rows, stride, at.network, at.networkPairs, bytes)
-      run.meanOfRows(rows, stride, trimmed, n - trimmed, at.out, bytes)
+    for (let from = 0; from < out.length; from += DISTANCE_BLOCK) {
+      const length = this.#stage(models, from, DISTANCE_BLOCK, STRIDE, at.rows)
+      for (let part = 0; part < length; part += TRIM_BLOCK)
+        this.#trim(at, part * FLOAT, mixing, trimmed, padded(Math.min(TRIM_BLOCK, length - part)))
       out.set(f32.subarray(at.out / FLOAT, at.out / FLOAT + length), from)
     }
     return out
   }
 
-  /** Copies a block of every model to `rows`, `block` floats apart, with zeros behind where it is shorter. @returns its length. */
-  #stage(models: Vectors, from: number, block: number, rows: number): number {
+  /** `bytes` of each row from `part` on: what a first-level cache holds of all rows. */
+  #trim(at: Places, part: number, mixing: Mixing | null, trimmed: number, bytes: number): void {
+    const { run } = this.#kernels
+    const stride = STRIDE * FLOAT
+    let rows = at.rows + part
+    if (mixing !== null) {
+      run.widenRows(rows, at.models, stride, bytes, at.wide)
+      rows = at.mixed
+      run.mixRows(at.wide, at.models, stride, at.lists, mixing.count, rows, bytes)
+    }
+    run.exchangeRows(rows, stride, at.network, at.networkPairs, bytes)
+    run.meanOfRows(rows, stride, trimmed, at.models - trimmed, at.out + part, bytes)
+  }
+
+  /** Copies a block of every model to `rows`, `stride` floats apart, with zeros behind where it is shorter. @returns its length. */
+  #stage(models: Vectors, from: number, block: number, stride: number, rows: number): number {
     const { f32 } = this.#kernels
     const length = Math.min(block, lengthOf(models) - from)
     for (let m = 0; m < models.length; m++) {
-      const to = rows / FLOAT + m * block
+      const to = rows / FLOAT + m * stride
       f32.set((models[m] as Float32Array).subarray(from, from + length), to)
       if (length < block) f32.fill(0, to + length, to + block)
     }
@@ -117,10 +125,10 @@ export class KernelArithmetic implements MergeArithmetic {
     const network = sortingNetwork(models)
     const made: Places = {
       models,
-      rows: kernels.alloc(models * DISTANCE_BLOCK * FLOAT),
-      wide: kernels.alloc(models * TRIM_BLOCK * 2 * FLOAT),
-      mixed: kernels.alloc(models * TRIM_BLOCK * FLOAT),
-      out: kernels.alloc(TRIM_BLOCK * FLOAT),
+      rows: kernels.alloc(models * STRIDE * FLOAT),
+      wide: kernels.alloc(models * STRIDE * 2 * FLOAT),
+      mixed: kernels.alloc(models * STRIDE * FLOAT),
+      out: kernels.alloc(DISTANCE_BLOCK * FLOAT),
       lists: kernels.alloc(models * models * 4),
       sums: kernels.alloc(models * models * 8),
       network: kernels.alloc(network.byteLength),
