@@ -18,6 +18,8 @@ const GENERAL: Readonly<Record<string, readonly Cbor[]>> = {
   accuracy: [0.5],
   calibrationError: [0.5],
   document: [B31],
+  slope: [0.5, Number.MAX_SAFE_INTEGER + 1],
+  intercept: [0.5, -1, Number.MAX_SAFE_INTEGER + 1],
 }
 
 for (const kind of Object.keys(KINDS) as Kind[]) {
