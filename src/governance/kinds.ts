@@ -254,7 +254,7 @@ export const KINDS = {
   'study.calibrated': v.strictObject({
     round: count,
     model: bytes32,
-    slope: real,
+    slope: v.pipe(real, v.minValue(0)),
     intercept: real,
     rows: v.nullable(count),
     logLoss: v.nullable(v.strictTuple([real, real])),

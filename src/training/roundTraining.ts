@@ -11,7 +11,7 @@ import { stepsOf } from '../learn/slices.ts'
 
 const SLICE = {
   steps: 2_000, // half a second of TensorFlow.js's overhead alone
-  products: 3e8, // weights × rows: about a second of TensorFlow.js
+  products: 1e8, // weights × rows: a third of a second of TensorFlow.js, a tenth of the kernels'; ten times that on a busy machine
   perTimedRound: 16, // where a round has a time, it is kept to a sixteenth at least
 } as const
 const KEPT = {
@@ -37,7 +37,7 @@ export interface RoundParts {
   readonly progress: ProgressStore
   /** Started with a round; asked with the share of its steps that is done, it says how long that took, in milliseconds. */
   readonly stopwatch: () => (share: number) => number
-  readonly tell: (level: 'info', event: string, facts: Record<string, string | number>) => void
+  readonly tell: (level: 'debug' | 'info', event: string, facts: Record<string, string | number>) => void
 }
 
 /** One round of one study. */
@@ -75,6 +75,7 @@ export async function trainRound(parts: RoundParts, asked: RoundAsked): Promise<
     }
     if (nowMs - savedAtMs >= restMs) {
       await parts.progress.save(request.study, encode({ ...result, spentMs }, mark))
+      parts.tell('debug', 'round-progress', { study: request.study, steps: result.place.steps, of: total })
       savedAtMs = elapsed((result.place.steps - begun) / total)
       restMs = Math.max(KEPT.everyMs, (savedAtMs - nowMs) / KEPT.writingShareMax)
     }

@@ -66,7 +66,7 @@ const FAULTS: readonly [claim: string, text: string, code: string, ...says: stri
     'name: a\nlearner: { backend: gpu }\n',
     'config-invalid',
     'learner.backend: "gpu"',
-    'auto or wasm or cpu or native',
+    'auto or kernels or wasm or cpu or native',
   ],
   [
     'too few days',

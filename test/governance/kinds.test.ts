@@ -21,6 +21,8 @@ const GENERAL: Readonly<Record<string, readonly Cbor[]>> = {
   calibrationError: [0.5],
   document: [B31],
   withHead: [true],
+  slope: [0.5, Number.MAX_SAFE_INTEGER + 1],
+  intercept: [0.5, -1, Number.MAX_SAFE_INTEGER + 1],
 }
 
 for (const kind of Object.keys(KINDS) as Kind[]) {

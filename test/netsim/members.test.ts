@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '6b6f53c872ad85bd7ae5a55c92bb4a0d5ae40d7e310d6ddd06c9e5a12a8d6be4', {}],
+  ['over links', 'ed79a8dee7c24f17068deb53daab56a3d833b0caef26e043eb8b6659ff152ce4', {}],
   [
     'over gossipsub, under losses',
-    '46c8aaae276f398c75d5259facd1c2a9bf54823d114cd9fbf6f59945fcf57768',
+    '4a6b102a3cd9c764e98d05ae8e3bddc0b547c08bb8742115ee003a4357d9f888',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    'cc952dc9e1dcddcc511093e6812c2417e1b2853f0265c64abd66219f2d6aee8c',
+    '7b3516d285bdbfd22212086d398b14f18c407c39aed3dbf51edbe94ded7fce52',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    'ff8a031482262bffb8338a76d15e2d1b65fa21cd8a8272b59f08df9be6375e9c',
+    'd774e388ee8d81dbd0aa5aec6bc41c9be08eb671dc5dbdfc7f643a8d16a0cd4d',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]

@@ -59,8 +59,9 @@ async function round(progress: ProgressStore, slices = 99, msAt = (share: number
   await learner.open(opening({ model: MLP, training: asked.training }))
   const mortal = new Mortal(learner, slices)
   const told: string[] = []
-  const tell = (_: unknown, event: string, facts: object) =>
-    told.push(`${event} ${JSON.stringify({ ...facts, study: 0 })}`)
+  const tell = (level: string, event: string, facts: object) => {
+    if (level === 'info') told.push(`${event} ${JSON.stringify({ ...facts, study: 0 })}`)
+  }
   const parts = { learner: mortal as unknown as Learner, progress, stopwatch: () => msAt, tell }
   const result = await trainRound(parts as never, asked).catch((error: Error) => error.message)
   await learner.close()
