@@ -239,6 +239,7 @@ export const scenarioSchema = section({
       model: STUDY_SCHEMAS.model,
       training: STUDY_SCHEMAS.training,
       merge: STUDY_SCHEMAS.merge,
+      coding: STUDY_SCHEMAS.coding,
       rounds: STUDY_SCHEMAS.rounds,
       statistics: STUDY_SCHEMAS.statistics,
       testShare: STUDY_SCHEMAS.testShare,

@@ -76,6 +76,8 @@ study:
   # model: { kind: mlp, hidden: [16, 8] }
   training: { localEpochs: 1, batchRows: 32, learningRate: 0.01, l2: 0.01, optimiser: adam } # or sgd
   merge: { rule: mean, weighting: sqrt, examplesCap: 1000, ageRoundsMax: 8 } # weighting: or uniform, examples
+  coding: { kind: float32 } # or float16, int8, with ledger: on
+  # coding: { kind: top-k, share: 0.1, keyframeRounds: 8 } # the largest changes since a keyframe, with error feedback
   rounds: { periodSeconds: 1, count: 40 }
   statistics: { deadlineSeconds: 10 } # until the scaling of inputs is frozen
   testShare: 0.25 # of each node's rows, held out

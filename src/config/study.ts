@@ -52,6 +52,10 @@ export interface Study {
     readonly examplesCap: number
     readonly ageRoundsMax: number
   }
+  /** How updates are written: whole weights, or the `share` of changes that are largest since a keyframe, which is sent so often. */
+  readonly coding:
+    | { readonly kind: 'float32' | 'float16' | 'int8' }
+    | { readonly kind: 'top-k'; readonly share: number; readonly keyframeRounds: number }
   /** Scaling is frozen this long after the study starts, with whoever contributed by then. */
   readonly statistics: { readonly deadlineSeconds: number }
   /** Shortest time between rounds, and after how many the study ends. */
@@ -63,7 +67,6 @@ export interface Study {
 }
 
 const FORMAT = 2 // first item of the document: a later format is refused by name instead of being misread
-const UPDATE_HEADER_BYTES = 512 + LIMITS.updateParentsMax * 32 // fixed fields and signature take about 250; each parent is a digest
 
 /**
  * Reads a study from YAML text; `fileName` is named in errors.
@@ -118,15 +121,20 @@ export function modelOf(study: Study): Study['model'] {
   return study.model
 }
 
-/** Number of shared parameters: all but the private output bias. */
-export function sharedParameters(study: Study): number {
+/** Lengths of the shared tensors, in the order of the weights: kernel and bias of each hidden layer, then the kernel of the output. */
+export function sharedTensors(study: Study): number[] {
   let inputs = designColumns(study)
-  let parameters = 0
+  const lengths: number[] = []
   for (const units of study.model.kind === 'mlp' ? study.model.hidden : []) {
-    parameters += inputs * units + units
+    lengths.push(inputs * units, units)
     inputs = units
   }
-  return parameters + inputs
+  return [...lengths, inputs]
+}
+
+/** Number of shared parameters: all but the private output bias. */
+export function sharedParameters(study: Study): number {
+  return sharedTensors(study).reduce((sum, length) => sum + length, 0)
 }
 
 /** In the study's order, which is also the order of statistics and scaling. */
@@ -194,9 +202,9 @@ function rangesComplaint({ features }: Study): Complaint | null {
 
 function sizeComplaint(study: Study): Complaint | null {
   const parameters = sharedParameters(study)
-  const fit = Math.floor((LIMITS.updateBytesMax - UPDATE_HEADER_BYTES) / Float32Array.BYTES_PER_ELEMENT)
+  const fit = Math.floor(LIMITS.modelBytesMax / Float32Array.BYTES_PER_ELEMENT)
   if (parameters > fit) {
-    const message = `this model has ${parameters} shared parameters, at most ${fit} fit one message: use fewer hidden units, features or levels; larger models come with a later version`
+    const message = `this model has ${parameters} shared parameters, at most ${fit} are allowed: use fewer hidden units, features or levels`
     return { path: ['model'], message, code: 'study-model-too-large' }
   }
   const bytes = studyDocument(study).length

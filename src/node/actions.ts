@@ -3,7 +3,7 @@ import type { Cbor } from '../core/cbor.ts'
 import type { Blame } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { MergeInput } from '../gossip/exchange.ts'
-import type { UpdateHeader } from '../gossip/update.ts'
+import type { UpdateClaims } from '../gossip/update.ts'
 import type { Kind } from '../governance/kinds.ts'
 import type { Permit } from '../governance/permit.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -72,7 +72,18 @@ export type Action =
   /** Opens the learner on the bound table with this scaling and subscribes to the study's topic. */
   | { readonly type: 'open-study'; readonly permit: Permit; readonly start: 'initial' | 'resume' }
   | { readonly type: 'train'; readonly permit: Permit; readonly round: number; readonly base: Digest | null }
-  | { readonly type: 'publish-update'; readonly permit: Permit; readonly header: UpdateHeader }
+  /** The shell, which has the coded weights, adds how they are written. */
+  | { readonly type: 'publish-update'; readonly permit: Permit; readonly claims: UpdateClaims }
+  /** Fetch the weights of an announced update from whoever has them, and report `update-heard` or `fetch-failed`; ends what is fetched of an earlier round. */
+  | {
+      readonly type: 'fetch-update'
+      readonly study: StudyId
+      readonly author: MemberId
+      readonly round: number
+      readonly digest: Digest
+    }
+  /** Ask a member for its newest updates of a study; each comes back as if heard, then `updates-told`. */
+  | { readonly type: 'ask-updates'; readonly study: StudyId; readonly peer: MemberId }
   | { readonly type: 'merge'; readonly permit: Permit; readonly round: number; readonly inputs: readonly MergeInput[] }
   | { readonly type: 'evaluate'; readonly permit: Permit; readonly round: number; readonly model: Digest }
   /** Weights that nothing refers to any more. */

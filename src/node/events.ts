@@ -121,6 +121,27 @@ export type NodeEvent =
       readonly header: UpdateHeader
       readonly facts: UpdateFacts
     }
+  /** The same of an update whose weights are not here yet: they are too long for a message, or a delta against some that are not here. */
+  | {
+      readonly type: 'update-announced'
+      readonly ticket: Ticket
+      readonly from: MemberId
+      readonly header: UpdateHeader
+      readonly payloadBytes: number
+      readonly signatureValid: boolean
+    }
+  /** What `fetch-update` asked for will not come; `blame` where its author signed what cannot be read. Its success is an `update-heard`. */
+  | {
+      readonly type: 'fetch-failed'
+      readonly study: StudyId
+      readonly author: MemberId
+      readonly round: number
+      readonly digest: Digest
+      readonly code: string
+      readonly blame: boolean
+    }
+  /** `from` has told of its newest updates of a study, or could not. */
+  | { readonly type: 'updates-told'; readonly study: StudyId; readonly from: MemberId }
   /** A range of another's log was verified and is durable here. */
   | {
       readonly type: 'replicated'

@@ -4,21 +4,24 @@
  */
 import { fromHex } from '../core/bytes.ts'
 import { invariant } from '../core/errors.ts'
-import type { Digest, StudyId } from '../core/ids.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Judgement, MergeInput } from '../gossip/exchange.ts'
 import { RETRY_MS, Rounds } from '../gossip/rounds.ts'
 import { TRAINING_DIVERGED, type UpdateFacts, type UpdateHeader } from '../gossip/update.ts'
 import { type Permit, permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
+import { Arrivals } from './arrivals.ts'
 import { type Checkpoint, roundsBehind } from './checkpoint.ts'
 import { Company } from './company.ts'
 import type { Context } from './context.ts'
-import type { BoundDataset } from './events.ts'
-import { expectationOf } from './expectation.ts'
+import type { BoundDataset, NodeEvent } from './events.ts'
+import { expectationOf, writingFault } from './expectation.ts'
 import { Freezing } from './freezing.ts'
 import { Keeping } from './keeping.ts'
 import { bindingDrafts, lacksStatistics, mergedDrafts, trainedDrafts } from './roundEntries.ts'
+
+const NOT_RUNNING = { verdict: 'ignore', reason: 'study-not-running' } as const
 
 /** One per known study. `advance` after every event; what the learner reports of another round or phase is ignored. */
 export class StudyRun {
@@ -44,6 +47,7 @@ export class StudyRun {
   /** What the operator asked for last; null before that. */
   #pauseAsked: boolean | null = null
   readonly #keeping = new Keeping()
+  readonly arrivals: Arrivals
   /** The newest round that went out before a start whose folder did not know of it; −1 where none. */
   #published = -1
 
@@ -51,6 +55,7 @@ export class StudyRun {
     this.id = id
     this.#context = context
     this.#rounds = new Rounds(context.self)
+    this.arrivals = new Arrivals(id)
   }
 
   /** Takes up what was stored: a bound table, and how far the rounds had come. A binding cut short by a stop is recorded now. */
@@ -91,7 +96,8 @@ export class StudyRun {
   }
 
   /** Moves on wherever that is possible now; called after every event that may have changed something. */
-  advance(): void {
+  advance(connected: readonly MemberId[]): void {
+    this.arrivals.catchUp(this.#context, this.#rounds.phase, connected)
     const state = this.#context.studies.get(this.id)
     if (state === undefined) return
     const { phase, retryAtMs } = this.#rounds
@@ -117,14 +123,22 @@ export class StudyRun {
 
   judge(header: UpdateHeader, facts: UpdateFacts): Judgement {
     const state = this.#context.studies.get(this.id)
-    if (state === undefined || this.#permit === null || this.#rounds.phase === 'idle')
-      return { verdict: 'ignore', reason: 'study-not-running' }
-    const judgement = this.#rounds.judge(header, facts, expectationOf(state, this.#permit))
+    if (state === undefined || this.#permit === null || this.#rounds.phase === 'idle') return NOT_RUNNING
+    this.arrivals.arrived(header.author, header.digest)
+    const fault = writingFault(state.study, header, null)
+    const judgement = fault ?? this.#rounds.judge(header, facts, expectationOf(state, this.#permit))
     if (judgement.verdict === 'accept') {
       this.#keeping.add(header.digest)
       this.#release()
     }
     return judgement
+  }
+
+  /** An update whose weights are not here; what is accepted is fetched. */
+  announced(event: Extract<NodeEvent, { type: 'update-announced' }>): Judgement {
+    const state = this.#context.studies.get(this.id)
+    if (state === undefined || this.#permit === null || this.#rounds.phase === 'idle') return NOT_RUNNING
+    return this.arrivals.announced(state.study, this.#rounds.exchange, expectationOf(state, this.#permit), event)
   }
 
   opened(scaling: Digest, base: Digest, parameters: number): void {
@@ -214,6 +228,7 @@ export class StudyRun {
       model: base,
       inputs: this.#inputs,
       held: exchange.held.map(({ author, round }) => ({ author, round })),
+      ...this.arrivals.view(),
     }
   }
 
@@ -233,6 +248,7 @@ export class StudyRun {
     if (before !== null && before !== leave.scaling) {
       this.#context.tell('info', 'scaling-replaced', { study: this.id, scaling: leave.scaling })
       this.#rounds.exchange.clear()
+      this.arrivals.restart()
       this.#release()
     }
     this.#permit = leave
@@ -277,7 +293,7 @@ export class StudyRun {
     if (leave === null || state === undefined) return this.#rounds.wait('withheld')
     if (leave.scaling !== this.#permit.scaling) return this.#open(state) // what was trained belongs to a scaling that is no more
     const { round, base, parents, own } = this.#rounds.publish(state.study.merge.ageRoundsMax)
-    const header = {
+    const claims = {
       study: this.id,
       author: this.#context.self,
       round,
@@ -287,8 +303,9 @@ export class StudyRun {
       parents: [...parents],
       digest: own.update,
       parameters: this.#parameters,
+      privacy: null,
     }
-    this.#context.out.push({ type: 'publish-update', permit: this.#permit, header })
+    this.#context.out.push({ type: 'publish-update', permit: this.#permit, claims })
     const { inputs } = this.#rounds
     this.#inputs = inputs
     this.#company.note(this.#context, this.id, round, inputs.length - 1)

@@ -6,6 +6,7 @@ import type { Digest, StudyId } from '../core/ids.ts'
 import type { Scaling } from '../core/statistics.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { designMatrix } from '../data/design.ts'
+import { CODING, encodeFloat32 } from '../gossip/coding/coding.ts'
 import { checkTrained } from '../gossip/update.ts'
 import type { Learner, Weights } from '../learn/learner.ts'
 import { mergeUpdates } from '../learn/merge/rule.ts'
@@ -14,6 +15,7 @@ import type { Action } from '../node/actions.ts'
 import type { Checkpoint } from '../node/checkpoint.ts'
 import type { NodeEvent } from '../node/events.ts'
 import type { StoredCheckpoint } from './storedCheckpoint.ts'
+import { UpdateCoder, type Written } from './updateCoder.ts'
 import type { WeightStore } from './weightStore.ts'
 
 type Of<T extends Action['type']> = Extract<Action, { type: T }>
@@ -42,6 +44,7 @@ export type Job = () => Promise<NodeEvent>
 export class Trainer {
   readonly #parts: TrainerParts
   readonly #private = new Map<StudyId, Private>()
+  readonly #coder = new UpdateCoder()
   readonly #stored = new Map<StudyId, StoredCheckpoint>()
   /** The newest of each study that is not in the middle of a round. */
   readonly #complete = new Map<StudyId, StoredCheckpoint>()
@@ -52,6 +55,7 @@ export class Trainer {
       const { study } = one.checkpoint
       this.#keep(one)
       this.#private.set(study, { head: one.head, optimiser: one.optimiser })
+      this.#coder.restore(study, one.checkpoint.shared, one.coding)
       parts.weights.put(study, one.shared)
     }
   }
@@ -70,7 +74,10 @@ export class Trainer {
       const { backend, why } = await this.#parts.learner.open(opened)
       const first = initialWeights(model, train.columns, permit.study)
       const stored = start === 'resume' ? this.#stored.get(permit.study) : undefined
-      if (stored === undefined) this.#private.set(permit.study, { head: first.head, optimiser: new Uint8Array(0) })
+      if (stored === undefined) {
+        this.#private.set(permit.study, { head: first.head, optimiser: new Uint8Array(0) })
+        this.#coder.forget(permit.study)
+      }
       const base = this.#parts.weights.put(permit.study, stored?.shared ?? first.shared)
       const rows = {
         trainRows: train.rows,
@@ -88,13 +95,17 @@ export class Trainer {
     const { study } = permit
     const { head, optimiser } = this.#privateOf(study)
     const shared = this.#parts.weights.get(study, base)
+    const described = this.#parts.study(study).study
     const seed = `${study}/${permit.dataset}/${round}`
     return async () => {
       const trained = await this.#parts.learner.train({ study, base: { shared, head }, optimiser, seed })
       const { weights, examples, loss } = trained
       checkTrained(weights.shared, loss)
+      const coded = this.#coder.code(study, described, round, weights.shared, seed)
+      checkTrained(coded.weights, loss)
       this.#private.set(study, { head: weights.head, optimiser: trained.optimiser })
-      const update = this.#parts.weights.put(study, weights.shared)
+      const update = this.#parts.weights.put(study, coded.weights) // what merges here is what the others read
+      this.#coder.keep(study, update, coded)
       const headDigest = taggedDigest('head', this.#parts.headSalt, floatBytes(weights.head))
       return { type: 'trained', study, round, update, head: headDigest, examples, loss }
     }
@@ -122,9 +133,18 @@ export class Trainer {
   /** A checkpoint with its numbers, taken now, to be kept together with the entries that tell of it. */
   stored(checkpoint: Checkpoint): StoredCheckpoint {
     const shared = this.#parts.weights.get(checkpoint.study, checkpoint.shared)
-    const stored = { checkpoint, shared, ...this.#privateOf(checkpoint.study) }
+    const coding = this.#coder.stored(checkpoint.study)
+    const stored = { checkpoint, shared, ...this.#privateOf(checkpoint.study), coding }
     this.#keep(stored)
     return stored
+  }
+
+  /** How the own update with these weights was written; float32 is the weights themselves. */
+  written(study: StudyId, update: Digest): Written {
+    const written = this.#coder.written(study, update)
+    if (written !== null) return written
+    const payload = encodeFloat32(this.#parts.weights.get(study, update))
+    return { coding: CODING.float32, reference: null, payload }
   }
 
   /** The newest complete model of a study at this hospital: merged weights with the private head. */

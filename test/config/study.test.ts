@@ -16,7 +16,8 @@ import { type Cbor, encodeCbor } from '../../src/core/cbor.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import { encodeUpdate } from '../../src/gossip/update.ts'
+import { CODING } from '../../src/gossip/coding/coding.ts'
+import { bodyOf, encodeUpdate } from '../../src/gossip/update.ts'
 
 const it = suite('study')
 
@@ -90,7 +91,7 @@ it('minus zero is zero: one meaning, one document', () => {
 it('the digest of a study is what it was when the format was fixed', () => {
   assert.is(studyIdOf(studyDocument(parseStudy(FULL, 'a.yaml'))), GOLDEN)
 })
-const GOLDEN = '02f009ce1ae5b2144fb9d50ae758d315c82c2ab7263b8afb3ad475b4af4886cf'
+const GOLDEN = '043a95f580775997a45c7d690f151d1a7bf51c6f246686a65774c03e3849e8e3'
 
 const wide = Array.from(
   { length: 3 },
@@ -200,13 +201,12 @@ const FAULTS: readonly [claim: string, text: string, code: string, ...says: stri
   ['a control character in a name', FULL.replace('Stroke units', '"a\\tb"'), 'study-invalid', 'name:', 'printable'],
   ['a name beyond 80 characters', FULL.replace('Stroke units', 'x'.repeat(81)), 'study-invalid', '80 printable'],
   [
-    'a model too large for one message',
-    FULL.replace('[7, 3]', '[64]').replace('  - { name: age', `${wide.join('\n')}\n  - { name: age`),
+    'a model too large to be fetched',
+    FULL.replace('[7, 3]', '[4096, 4096]').replace('  - { name: age', `${wide.join('\n')}\n  - { name: age`),
     'study-model-too-large',
     'model:',
-    '38656 shared parameters',
-    '15744 fit',
-    'later version',
+    '19255296 shared parameters',
+    '16777216 are allowed',
   ],
   [
     'a description too large for one entry',
@@ -259,8 +259,9 @@ const studies: fc.Arbitrary<Study> = fc
     } as Study
   })
 
-it('the largest model that a study may have fits one message, whatever was merged before', () => {
+it('the manifest of the largest model fits one message, whatever was merged before', () => {
   const id = 'ab'.repeat(32)
+  const parameters = LIMITS.modelBytesMax / 4
   const header = {
     study: id as StudyId,
     author: id as MemberId,
@@ -270,9 +271,14 @@ it('the largest model that a study may have fits one message, whatever was merge
     base: id as Digest,
     parents: new Array<Digest>(LIMITS.updateParentsMax).fill(id as Digest),
     digest: id as Digest,
-    parameters: 15_744,
+    parameters,
+    privacy: { epsilon: 1.5, delta: 1e-5, sampleRate: 0.04, noiseMultiplier: 8 },
+    coding: CODING.float32,
+    reference: id as Digest,
   }
-  const bytes = encodeUpdate(header, new Float32Array(header.parameters), new Uint8Array(64))
+  const body = bodyOf(header, new Uint8Array(LIMITS.modelBytesMax))
+  assert.is(body.manifest?.chunks.length, 1_024)
+  const bytes = encodeUpdate(header, body, new Uint8Array(64))
   assert.ok(bytes.length <= LIMITS.updateBytesMax, `${bytes.length}`)
 })
 
@@ -308,7 +314,11 @@ it('a document that a member wrote wrongly is refused and blames it', () => {
     ['a default left out', encodeCbor([2, short as unknown as Cbor]), 'study-invalid'],
     ['an unknown key', encodeCbor([2, { ...study, extra: 1 } as unknown as Cbor]), 'study-invalid'],
     ['a rule between fields', studyDocument({ ...study, label: { ...study.label, name: 'age' } }), 'study-invalid'],
-    ['a model too large', studyDocument({ ...study, model: { kind: 'mlp', hidden: [4000] } }), 'study-model-too-large'],
+    [
+      'a model too large',
+      studyDocument({ ...study, model: { kind: 'mlp', hidden: [4096, 4096] } }),
+      'study-model-too-large',
+    ],
     ['letters not composed', studyDocument({ ...study, name: 'Cafe\u0301' }), 'study-invalid'],
     ['bytes after the end', Uint8Array.from([...studyDocument(study), 0]), 'cbor-malformed'],
   ]

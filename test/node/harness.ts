@@ -4,6 +4,7 @@ import { Rules } from '../../netsim/checkers/rules.ts'
 import type { Step } from '../../netsim/members/trace.ts'
 import { sharedParameters, studyDocument, studyIdOf } from '../../src/config/study.ts'
 import { type Digest, digest, type MemberId } from '../../src/core/ids.ts'
+import { CODING } from '../../src/gossip/coding/coding.ts'
 import type { UpdateFacts, UpdateHeader } from '../../src/gossip/update.ts'
 import type { Fact } from '../../src/governance/studies.ts'
 import type { Action, Draft } from '../../src/node/actions.ts'
@@ -134,6 +135,9 @@ export class Harness {
       parents: [],
       digest: digestOf(`${author} ${more.round ?? 0}`),
       parameters: sharedParameters(STUDY),
+      privacy: null,
+      coding: CODING.float32,
+      reference: null,
       ...more,
     }
     const ticket = this.#ticket++
