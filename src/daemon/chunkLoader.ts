@@ -1,4 +1,5 @@
 /** Carries out what the swarm decides: listens to who has which chunks while something is fetched, asks for them, and checks what comes. */
+import { setMaxListeners } from 'node:events'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -44,7 +45,7 @@ export class ChunkLoader {
   readonly #loads = new Map<Digest, Load>()
   /** What each peer that is listened to has told, of payloads that are not wanted yet, too. */
   readonly #told = new Map<MemberId, Map<Digest, Uint8Array>>()
-  #listening = new AbortController()
+  #listening = manyListeners()
   #isPlanned = false
   #timer: NodeJS.Timeout | null = null
   #awaitedBytes = 0
@@ -93,7 +94,7 @@ export class ChunkLoader {
   async #loaded(payload: HeldPayload, author: MemberId, signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const { id } = payload
-    const stop = new AbortController()
+    const stop = manyListeners()
     const done: Load['done'] = (error) => {
       this.#swarm.drop(id)
       this.#loads.delete(id)
@@ -107,6 +108,7 @@ export class ChunkLoader {
     this.#loads.set(id, { payload, stop, done })
     this.#swarm.want(id, author, payload.have, performance.now())
     for (const [peer, told] of this.#told) this.#hear(peer, id, told.get(id))
+    if (signal.aborted) abort()
     this.#plan()
     await promise.finally(() => signal.removeEventListener('abort', abort))
   }
@@ -136,7 +138,7 @@ export class ChunkLoader {
 
   #rest(): void {
     this.#listening.abort()
-    this.#listening = new AbortController()
+    this.#listening = manyListeners()
     this.#told.clear()
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
@@ -211,6 +213,13 @@ export class ChunkLoader {
     if (!(error instanceof ConsiliumError)) throw new Error(`fetching from ${peer}: ${messageOf(error)}`)
     return error.blame === 'reject'
   }
+}
+
+/** As many requests as there are peers end with it. */
+function manyListeners(): AbortController {
+  const control = new AbortController()
+  setMaxListeners(0, control.signal)
+  return control
 }
 
 const UNSERVED = new ConsiliumError({

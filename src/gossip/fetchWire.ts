@@ -25,6 +25,7 @@ export interface NewestRequest {
   readonly known: ReadonlyMap<MemberId, number>
 }
 
+/** study 32, how many authors u16, then author 32 and round u32 of each. */
 export function encodeNewest({ study, known }: NewestRequest): Uint8Array {
   const writer = new ByteWriter().bytes(fromHex(study)).u16(known.size)
   for (const [author, round] of known) writer.bytes(fromHex(author)).u32(round)
@@ -50,6 +51,7 @@ export interface OneRequest {
   readonly digest: Digest
 }
 
+/** study, author, digest: 96 bytes. */
 export function encodeOne({ study, author, digest }: OneRequest): Uint8Array {
   return new ByteWriter().bytes(fromHex(study)).bytes(fromHex(author)).bytes(fromHex(digest)).finish()
 }
@@ -81,6 +83,7 @@ export interface ChunksRequest {
   readonly wanted: Bitfield
 }
 
+/** id 32, first u8, count u16, chunks of the payload u16, then a bit for each. */
 export function encodeChunks({ id, first, count, wanted }: ChunksRequest): Uint8Array {
   const writer = new ByteWriter()
     .bytes(fromHex(id))
@@ -103,6 +106,7 @@ export function decodeChunks(bytes: Uint8Array): ChunksRequest {
   return { id, first: first === 1, count, wanted }
 }
 
+/** Its index u16, then its bytes. */
 export function encodeChunk(index: number, chunk: Uint8Array): Uint8Array {
   return new ByteWriter().u16(index).bytes(chunk).finish()
 }

@@ -26,6 +26,7 @@ export function manifestOf(payload: Uint8Array): Manifest {
   return { payloadBytes: payload.length, chunkBytes, chunks }
 }
 
+/** The name by which a chunk is checked. */
 export function chunkDigest(chunk: Uint8Array): Digest {
   return taggedDigest('chunk', chunk)
 }

@@ -75,7 +75,7 @@ export class Swarm {
   /** A peer says which chunks it has; false where that is no bitfield of this payload. */
   heard(peer: MemberId, id: Digest, bits: Uint8Array): boolean {
     const fetch = this.#fetches.get(id)
-    if (fetch === undefined) return true
+    if (fetch === undefined || fetch.banned.has(peer)) return true
     const read = Bitfield.read(fetch.have.length, bits)
     if (read === null) return false
     const before = fetch.has.get(peer)
@@ -122,7 +122,7 @@ export class Swarm {
     if (known !== undefined) settle(known, outcome, now)
     const fetch = this.#fetches.get(id)
     if (fetch === undefined) return
-    if (outcome === 'wrong') fetch.banned.add(peer)
+    if (outcome === 'wrong') ban(fetch, peer)
     if (first) return
     for (let i = 0; i < wanted.length; i++) if (wanted.has(i)) fetch.busy.clear(i)
   }
@@ -152,7 +152,7 @@ export class Swarm {
     for (const id of ids) {
       const fetch = this.#fetches.get(id) as Fetch
       const theirs = fetch.has.get(peer)
-      if (theirs === undefined || fetch.banned.has(peer)) continue
+      if (theirs === undefined) continue
       fetch.isPressed ||= now >= fetch.progressAtMs + SWARM.patienceMs
       const first = peer === fetch.author && !fetch.isPressed
       const wanted = first ? unspread(fetch, theirs) : this.#rarest(fetch, theirs)
@@ -186,6 +186,13 @@ function unspread({ have, busy, holders }: Fetch, theirs: Bitfield): Bitfield {
   for (let i = 0; i < have.length; i++)
     if (theirs.has(i) && !have.has(i) && !busy.has(i) && holders[i] === 0) wanted.set(i)
   return wanted
+}
+
+/** What it says that it has counts no more: the author is asked for it instead. */
+function ban({ author, banned, has, holders }: Fetch, peer: MemberId): void {
+  banned.add(peer)
+  if (peer !== author) recount(holders, has.get(peer), undefined)
+  has.delete(peer)
 }
 
 function recount(holders: Uint16Array, before: Bitfield | undefined, after: Bitfield | undefined): void {

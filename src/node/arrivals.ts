@@ -9,11 +9,11 @@ import { Announced } from '../gossip/announced.ts'
 import { CatchUp } from '../gossip/catchUp.ts'
 import { type Exchange, type Expectation, type Judgement, UPDATE_CONTRADICTS } from '../gossip/exchange.ts'
 import type { Phase } from '../gossip/phase.ts'
+import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import type { Context } from './context.ts'
 import type { NodeEvent } from './events.ts'
 import { writingFault } from './expectation.ts'
 import type { Rejections } from './rejections.ts'
-import type { StudyRun } from './studyRun.ts'
 import { verdict } from './verdicts.ts'
 
 type Of<T extends NodeEvent['type']> = Extract<NodeEvent, { type: T }>
@@ -23,9 +23,22 @@ export type UpdateEvent = Of<'update-heard' | 'update-announced' | 'fetch-failed
 interface Parts {
   readonly context: Context
   readonly rejections: Rejections
-  readonly runs: ReadonlyMap<StudyId, StudyRun>
+  readonly runs: ReadonlyMap<StudyId, Run>
 }
 
+/** One study at this node, as far as updates concern it. */
+interface Run {
+  readonly arrivals: Arrivals
+  judge(header: UpdateHeader, facts: UpdateFacts): Judgement
+  announced(event: Of<'update-announced'>): Judgement
+}
+
+const UPDATE_EVENTS: ReadonlySet<NodeEvent['type']> = new Set<UpdateEvent['type']>([
+  'update-heard',
+  'update-announced',
+  'fetch-failed',
+  'updates-told',
+])
 const STUDY_UNKNOWN = { verdict: 'ignore', reason: 'study-unknown' } as const
 /** The learner is ready, so that the others' updates can be used. */
 const CATCHING_UP: ReadonlySet<Phase> = new Set([
@@ -36,6 +49,11 @@ const CATCHING_UP: ReadonlySet<Phase> = new Set([
   'evaluating',
   'closing',
 ] as const)
+
+/** Whether `updateEvent` takes it. */
+export function isUpdateEvent(event: NodeEvent): event is UpdateEvent {
+  return UPDATE_EVENTS.has(event.type)
+}
 
 /** Takes what was heard; every message gets its verdict, and an announced update that is wanted is fetched. */
 export function updateEvent(parts: Parts, event: UpdateEvent): void {

@@ -16,13 +16,13 @@ import { Replication } from '../ledger/replication.ts'
 import type { Action } from './actions.ts'
 import { alarmFork, alarmWitness, forkedIn } from './alarms.ts'
 import { Announcing } from './announcing.ts'
-import { updateEvent } from './arrivals.ts'
+import { isUpdateEvent, updateEvent } from './arrivals.ts'
 import { type Booted, bootDrafts, FENCED, sizeIn } from './boot.ts'
 import { carryOutStudy, isStudyCommand, type StudyCommand } from './commands.ts'
 import { Context } from './context.ts'
 import type { LogSize, NodeEvent } from './events.ts'
 import { ASK_OWN_MS, Fence, fenceNeeds } from './fence.ts'
-import { met } from './meeting.ts'
+import { headsTold, met, parted } from './meeting.ts'
 import { type EpochCommand, PIN_CONTRADICTED, Reconfiguring } from './reconfiguring.ts'
 import { Rejections } from './rejections.ts'
 import { StudyRun } from './studyRun.ts'
@@ -109,15 +109,14 @@ export class Machine {
 
   #handle(event: Exclude<NodeEvent, Booted>, parts: Parts): void {
     if (this.#stopping !== null && LEARNED.has(event.type)) return // done again after the next start
+    if (isUpdateEvent(event)) return updateEvent(parts, event)
     switch (event.type) {
       case 'woken':
         return
       case 'peer-connected':
         return met(parts, event.member)
       case 'peer-disconnected':
-        parts.replication.onPeerGone(event.member)
-        for (const run of parts.runs.values()) run.arrivals.peerGone(event.member)
-        return parts.liveness.disconnected(event.member)
+        return parted(parts, event.member)
       case 'stranger-refused':
         return parts.rejections.stranger(parts.context)
       case 'peer-misbehaved':
@@ -126,9 +125,8 @@ export class Machine {
         return verdict(parts, event.ticket, event.from, event.from, event.blame, event.code)
       case 'head-heard':
         return this.#headHeard(parts, event)
-      case 'heads-told': // of a candidate's word nobody knows what it is worth
-        if (parts.context.roll.isMember(event.from)) parts.fence.answered(event.from, parts.context.now)
-        return
+      case 'heads-told':
+        return headsTold(parts, event.from)
       case 'cosigned-heard':
         return this.#finals(parts, cosignedHeard(parts, event))
       case 'cosigned':
@@ -147,11 +145,6 @@ export class Machine {
         return parts.witnessing.finality.withdraw(event.log, event.kept)
       case 'final-kept':
         return void parts.witnessing.finality.noteFinal(event.log)
-      case 'update-heard':
-      case 'update-announced':
-      case 'fetch-failed':
-      case 'updates-told':
-        return updateEvent(parts, event)
       case 'replicated':
         return this.#replicated(parts, event)
       case 'replication-failed':

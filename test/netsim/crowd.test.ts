@@ -43,7 +43,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'real digests, heads that are merged, an uplink',
-    'ec59ddae48b772b2729e5235db07c0ad7f2140fdbc5b1abfabc709c6369d10c9',
+    'be14e3b50f065ac728a75d363f7bf4fb32bca9c5b28ae9333f4894a6096c5ada',
     { digests: 'real', head: 'shared', network: { uplinkMbit: 0.5 }, study: { rounds: { count: 8 } } },
   ],
 ]

@@ -29,6 +29,7 @@ export interface WeightFormat {
   readonly parameters: number
 }
 
+/** Whether a message's number names a coding that this node reads. */
 export function isCoding(number: number): number is CodingNumber {
   return Object.values(CODING).some((known) => known === number)
 }

@@ -51,6 +51,7 @@ export function encodeFloat16(weights: Float32Array): Uint8Array {
   return out
 }
 
+/** Writes 16 bits at byte `at`, little-endian. */
 export function putFloat16(bytes: Uint8Array, at: number, half: number): void {
   bytes[at] = half & 0xff
   bytes[at + 1] = half >>> 8
