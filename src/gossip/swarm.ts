@@ -123,6 +123,7 @@ export class Swarm {
     const fetch = this.#fetches.get(id)
     if (fetch === undefined) return
     if (outcome === 'wrong') ban(fetch, peer)
+    if (first && outcome === 'failed') fetch.isPressed = true // what it has given, as it thinks, is lost
     if (first) return
     for (let i = 0; i < wanted.length; i++) if (wanted.has(i)) fetch.busy.clear(i)
   }

@@ -46,11 +46,11 @@ export function nodeOn(member: MemberId, transport: Pick<Transport, 'request' | 
   return node
 }
 
-function counting({ request, peers }: Pick<Transport, 'request' | 'peers'>, node: () => SwarmNode) {
+function counting(transport: Pick<Transport, 'request' | 'peers'>, node: () => SwarmNode) {
   return {
-    peers: () => peers(),
+    peers: () => transport.peers(),
     async *request(...[peer, protocol, ask, options]: Parameters<Transport['request']>) {
-      for await (const frame of request(peer, protocol, ask, options)) {
+      for await (const frame of transport.request(peer, protocol, ask, options)) {
         if (protocol === FETCH.chunks) node().bytesIn += frame.length
         yield frame
       }
