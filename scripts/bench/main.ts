@@ -15,6 +15,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   netsim: () => import('./netsim.ts'),
   stroke: () => import('./stroke.ts'),
   bundle: () => import('./bundle.ts'),
+  'learning-wire': () => import('./learning/bigModels.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')
     return { bench: () => bench({ peers: process.argv.includes('--peers') }) }
