@@ -1,4 +1,5 @@
 /** One node of the benchmarks of big models: a transport, what it serves and what it fetches, without ledger and learner. */
+import { setMaxListeners } from 'node:events'
 import { weightsDigest } from '../../../src/core/digest.ts'
 import { signingKey } from '../../../src/core/ed25519.ts'
 import type { Digest, MemberId, StudyId } from '../../../src/core/ids.ts'
@@ -46,6 +47,7 @@ export class BenchNode {
   arrived = 0
 
   constructor(options: SwarmNodeOptions) {
+    setMaxListeners(0, this.#stop.signal) // every fetch ends with it
     this.#options = options
     const { seed, seeds, listen, bootstrap } = options
     this.member = signingKey(seed).member
