@@ -10,6 +10,7 @@ import { Bitfield } from './bitfield.ts'
 export const SWARM = {
   requestsPerPeer: 2, // one is answered while the next is on its way; half of the streams stay free for the ledger
   chunksPerRequest: 4, // 64 KiB or more for each round trip, and still spread over many peers
+  firstPerRequest: 1, // of the author: the next is asked for when this one has come, so that a slow uplink has few on the way, and they spread soon
   restMs: 500, // after an answer without chunks, or a first failure: what was asked for may have spread by then
   restMsMax: 30_000, // of a peer that fails again and again
   patienceMs: 10_000, // without a new chunk for so long, the author is asked for what others were to pass on
@@ -161,7 +162,8 @@ export class Swarm {
       const known = this.#peers.get(peer) ?? { open: 0, failures: 0, restUntilMs: 0 }
       known.open++
       this.#peers.set(peer, known)
-      return { peer, id, wanted, count: Math.min(wanted.count, SWARM.chunksPerRequest), first }
+      const most = first ? SWARM.firstPerRequest : SWARM.chunksPerRequest
+      return { peer, id, wanted, count: Math.min(wanted.count, most), first }
     }
     return null
   }
