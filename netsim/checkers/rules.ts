@@ -110,11 +110,11 @@ function checkRecord(known: Known, { tag, drafts, checkpoint }: Of<'record'>): v
   known.staged = { round, update }
 }
 
-function checkPublish(known: Known, { header, permit }: Of<'publish-update'>): void {
-  const { round, digest } = header
+function checkPublish(known: Known, { claims, permit }: Of<'publish-update'>): void {
+  const { round, digest } = claims
   assert.deepEqual({ round, update: digest }, known.durable, 'only what is durable is published')
-  assert.equal(header.author, known.self)
-  assert.equal(header.scaling, permit.scaling)
+  assert.equal(claims.author, known.self)
+  assert.equal(claims.scaling, permit.scaling)
   const before = known.published.get(round)
   assert.ok(before === undefined || before === digest, `round ${round} is published twice, with different updates`)
   known.published.set(round, digest)

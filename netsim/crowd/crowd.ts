@@ -329,7 +329,12 @@ export class Crowd {
 
   #publish(node: number, rounds: Rounds<number, Slot>, trained: Slot, parents: number): void {
     const { fleet, publisher, spread } = this.parts
-    const honest = this.draft(node, rounds.round, trained, updateBytes(fleet.parameters, parents))
+    const honest = this.draft(
+      node,
+      rounds.round,
+      trained,
+      updateBytes(Float32Array.BYTES_PER_ELEMENT * fleet.parameters, parents),
+    )
     const lies = publisher(node)
     if (lies === null) {
       spread(honest, this)

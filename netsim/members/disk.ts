@@ -1,10 +1,10 @@
 /** What one simulated node keeps over a crash: the logs as it holds them, its checkpoints and the table that it bound. */
+
 import { toHex } from '../../src/core/bytes.ts'
 import { sha256 } from '../../src/core/digest.ts'
 import { invariant } from '../../src/core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import type { Update } from '../../src/gossip/update.ts'
 import { factsOf } from '../../src/governance/facts.ts'
 import type { Fact } from '../../src/governance/studies.ts'
 import { emptyTip, rootAt, type Tip } from '../../src/ledger/chain.ts'
@@ -13,6 +13,7 @@ import { Frontier } from '../../src/ledger/merkle.ts'
 import type { Witnessed } from '../../src/ledger/store.ts'
 import type { BoundDataset, LogSize } from '../../src/node/events.ts'
 import type { StoredCheckpoint } from '../../src/training/storedCheckpoint.ts'
+import type { Sent } from './updateMessage.ts'
 
 /** One log as it is stored. */
 export interface StoredLog {
@@ -49,7 +50,7 @@ export class Disk {
   /** The newest final head of each log. */
   readonly finals = new Map<MemberId, LogSize>()
   /** The newest update of each author in each study. */
-  readonly #updates = new Map<string, Update>()
+  readonly #updates = new Map<string, Sent>()
   #lamport = 0
 
   constructor(members: readonly MemberId[]) {
@@ -88,14 +89,15 @@ export class Disk {
   }
 
   /** Of each author the newest alone. */
-  keepUpdate(update: Update): void {
-    this.#updates.set(`${update.header.study} ${update.header.author}`, update)
+  keepUpdate(sent: Sent): void {
+    const { study, author } = sent.update.header
+    this.#updates.set(`${study} ${author}`, sent)
   }
 
   /** The weights of an update that is kept, or null. */
   update(study: StudyId, digest: Digest): Float32Array | null {
-    for (const { header, weights } of this.#updates.values())
-      if (header.study === study && header.digest === digest) return weights
+    for (const { update, weights } of this.#updates.values())
+      if (update.header.study === study && update.header.digest === digest) return weights
     return null
   }
 

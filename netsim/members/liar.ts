@@ -1,7 +1,7 @@
 /** Members that publish garbage: what a node sends in place of its own update. */
 import { weightsDigest } from '../../src/core/digest.ts'
 import type { Digest, MemberId } from '../../src/core/ids.ts'
-import type { Update, UpdateHeader } from '../../src/gossip/update.ts'
+import type { UpdateHeader } from '../../src/gossip/update.ts'
 
 /** One way to lie: each gives another reason to refuse. */
 export type Lie = keyof typeof LIES
@@ -20,7 +20,11 @@ export type Publisher = (situation: {
   readonly seen: () => readonly Float32Array[]
 }) => Float32Array | Lie | null
 
-type Content = Pick<Update, 'header' | 'weights'>
+/** What a message says, and the weights that it stands for. */
+export interface Content {
+  readonly header: UpdateHeader
+  readonly weights: Float32Array
+}
 type Make = (honest: Content, other: MemberId) => Content
 
 /** An update with other weights, sound in itself. */

@@ -50,6 +50,10 @@ export class StepNarrator {
         return `has lost ${this.#name(event.member)}`
       case 'update-heard':
         return `hears the update of ${this.#name(event.header.author)}, round ${event.header.round}, by way of ${this.#name(event.from)}: ${verdict}`
+      case 'update-announced':
+        return `hears of an update of ${this.#name(event.header.author)}, round ${event.header.round}, ${event.payloadBytes} bytes: ${verdict}`
+      case 'fetch-failed':
+        return `does not get the update of ${this.#name(event.author)}, round ${event.round}: ${event.code}`
       case 'head-heard':
         return event.asks ? `is asked to cosign ${event.log.size} entries of ${this.#name(event.log.author)}` : null
       case 'malformed-heard':
@@ -85,7 +89,7 @@ export class StepNarrator {
       case 'train':
         return `trains round ${action.round}`
       case 'publish-update':
-        return `publishes its update of round ${action.header.round}`
+        return `publishes its update of round ${action.claims.round}`
       case 'topics':
         return `listens to ${action.listen.map(wordOf).join(', ') || 'no topic of the study'}, and publishes to ${wordOf(action.publish)}`
       case 'merge': {
@@ -96,6 +100,8 @@ export class StepNarrator {
         )
         return `merges its own update with ${others.length === 0 ? 'nobody else’s' : `those of ${list.join(', ')}`}`
       }
+      case 'fetch-update':
+        return `fetches the weights of ${this.#name(action.author)}, round ${action.round}`
       case 'replicate':
         return `fetches entries ${action.from} to ${action.to} of ${this.#name(action.author)} from ${this.#name(action.peer)}`
       case 'cosign':

@@ -4,11 +4,12 @@ import { ConsiliumError, exhaustive, invariant } from '../../src/core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import { Rng } from '../../src/core/rng.ts'
 import type { Dataset } from '../../src/data/dataset.ts'
-import type { CellName } from '../../src/gossip/cells.ts'
-import { type Update, type UpdateHeader, updateBytes } from '../../src/gossip/update.ts'
+import type { CellName, UpdateTopic } from '../../src/gossip/cells.ts'
+import type { UpdateClaims } from '../../src/gossip/update.ts'
 import { rootOf } from '../../src/ledger/head.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { LogSize, NodeEvent, Ticket } from '../../src/node/events.ts'
+import { weightFormatOf } from '../../src/node/expectation.ts'
 import { Machine } from '../../src/node/machine.ts'
 import { NO_PROGRESS } from '../../src/training/roundTraining.ts'
 import { Trainer } from '../../src/training/trainer.ts'
@@ -23,6 +24,7 @@ import type { Port, Settle } from './network.ts'
 import type { ShellParts } from './shellParts.ts'
 import { TOPICS, updatesTopic } from './topics.ts'
 import { traced } from './traced.ts'
+import { UpdateFetching } from './updateFetching.ts'
 import { type Sent, sentInstead } from './updateMessage.ts'
 import { cosign } from './witness.ts'
 import { Writer } from './writer.ts'
@@ -31,6 +33,9 @@ const COSIGNED_BYTES = 120 // a key, a size, a time and a signature
 
 type Of<T extends Action['type']> = Extract<Action, { type: T }>
 
+/** A message that waits for its verdict; `isAnnounced`: its weights are yet to be fetched. */
+type Pending = { readonly sent: Sent | null; readonly isAnnounced: boolean; readonly settle: Settle }
+
 export class NodeShell implements Port {
   readonly #parts: ShellParts<NodeShell>
   readonly #machine = new Machine()
@@ -38,10 +43,11 @@ export class NodeShell implements Port {
   readonly #trainer: Trainer
   readonly #writer: Writer
   readonly #fetching: Fetching<NodeShell>
+  readonly updates: UpdateFetching
   readonly #rng: Rng
   readonly member: MemberId
   readonly #queue: NodeEvent[] = []
-  readonly #pending = new Map<Ticket, { readonly update: Update | null; readonly settle: Settle }>()
+  readonly #pending = new Map<Ticket, Pending>()
   readonly #answers: { readonly ticket: Ticket; readonly code: string | null }[] = []
   #stepping = false
   readonly #desk: Desk
@@ -85,6 +91,14 @@ export class NodeShell implements Port {
       feed: (event) => this.feed(event),
       hearHead: (note, from) => this.#hearHead(note, from, null, false),
       hearFork: (author, size) => this.hearFork(author, size),
+      isDead: () => this.#dead,
+    })
+    this.updates = new UpdateFetching({
+      ...{ node, network, identities, clock: parts.clock },
+      rng: Rng.from('netsim', parts.seed, 'swarm', node, parts.start),
+      feed: (event) => this.feed(event),
+      hear: (sent, from) => this.hearUpdate(sent, 'fetched', from, () => undefined),
+      arrived: (sent) => this.#heard(sent, 'fetched', sent.update.header.author, () => undefined),
       isDead: () => this.#dead,
     })
     this.#desk = new Desk(
@@ -179,9 +193,19 @@ export class NodeShell implements Port {
     this.feed({ type: 'cosigned-heard', ticket: this.#ticket(null, settle), from, logs, valid: true })
   }
 
-  /** An update on the study's topic, or on that of a cell. */
-  hearUpdate({ update, facts }: Sent, cell: CellName | null, from: MemberId, settle: Settle): void {
-    const ticket = this.#ticket(facts.digestMatches ? update : null, settle)
+  /** An update on the study's topic, or on that of a cell, or told of by a peer. */
+  hearUpdate(sent: Sent, cell: UpdateTopic, from: MemberId, settle: Settle): void {
+    const { update, payloadBytes, facts } = sent
+    if (this.updates.isWhole(sent)) return this.#heard(sent, cell, from, settle)
+    const ticket = this.#ticket(sent, settle, true)
+    const { signatureValid } = facts
+    this.feed({ type: 'update-announced', ticket, from, header: update.header, payloadBytes, signatureValid, cell })
+  }
+
+  /** With its weights. */
+  #heard(sent: Sent, cell: UpdateTopic, from: MemberId, settle: Settle): void {
+    const { update, facts } = sent
+    const ticket = this.#ticket(facts.digestMatches ? sent : null, settle)
     this.feed({ type: 'update-heard', ticket, from, header: update.header, facts, cell })
   }
 
@@ -191,9 +215,9 @@ export class NodeShell implements Port {
     this.feed({ type: 'malformed-heard', ticket: this.#ticket(null, settle), from, code: error.code, blame })
   }
 
-  #ticket(update: Update | null, settle: Settle): Ticket {
+  #ticket(sent: Sent | null, settle: Settle, isAnnounced = false): Ticket {
     const ticket = this.#tickets++
-    this.#pending.set(ticket, { update, settle })
+    this.#pending.set(ticket, { sent, isAnnounced, settle })
     return ticket
   }
 
@@ -264,6 +288,10 @@ export class NodeShell implements Port {
         return this.#desk.work(action.permit.study, 0, this.#assessMs(action), this.#trainer.assess(action))
       case 'publish-update':
         return this.#publish(action)
+      case 'fetch-update':
+        return this.updates.fetch(action)
+      case 'ask-updates':
+        return this.updates.ask(action)
       case 'forget':
         return this.#weights.forget(action.study, action.digests)
       case 'answer':
@@ -343,25 +371,37 @@ export class NodeShell implements Port {
   }
 
   #settle({ ticket, verdict }: Of<'verdict'>): void {
-    invariant(this.#pending.has(ticket), `ticket ${ticket} gets one verdict`)
-    const { update, settle } = this.#pending.get(ticket) as { update: Update | null; settle: Settle }
+    const pending = this.#pending.get(ticket)
+    invariant(pending !== undefined, `ticket ${ticket} gets one verdict`)
+    const { sent, isAnnounced, settle } = pending
     this.#pending.delete(ticket)
-    if (verdict === 'accept' && update !== null) {
-      this.#weights.put(update.header.study, update.weights)
-      this.#parts.disk.keepUpdate(update)
+    if (verdict === 'accept' && sent !== null) {
+      if (isAnnounced) this.updates.expect(sent)
+      else {
+        this.#weights.put(sent.update.header.study, sent.weights)
+        this.#parts.disk.keepUpdate(sent)
+        this.updates.keep(sent)
+      }
     }
     settle(verdict)
   }
 
-  #publish({ header }: Of<'publish-update'>): void {
+  #publish({ claims }: Of<'publish-update'>): void {
     const { network, node, identities, lies, publisher } = this.#parts
-    const weights = this.#weights.get(header.study, header.digest)
-    const situation = () => this.#situation(header, weights)
-    const sent = sentInstead({ identities, node, lies, publisher }, { header, weights }, situation, this.#published++)
+    const { study, digest } = claims
+    const weights = this.#weights.get(study, digest)
+    const { coding, reference, payload } = this.#trainer.written(study, digest)
+    const honest = { header: { ...claims, coding, reference }, weights, payload }
+    const described = this.#machine.study(study)
+    invariant(described !== null, 'a study that is published in is known')
+    const situation = () => this.#situation(claims, weights)
+    const how = { identities, node, lies, publisher, format: weightFormatOf(described) }
+    const sent = sentInstead(how, honest, situation, this.#published++)
     if (sent === null) return
-    const bytes = updateBytes(header.parameters, header.parents.length)
     const cell = this.#cell
-    network.publish(node, updatesTopic(cell), bytes, (port, via, settle) => {
+    const isSaid = !(sent instanceof ConsiliumError)
+    if (isSaid) this.updates.keep(sent)
+    network.publish(node, updatesTopic(cell), isSaid ? sent.bytes : payload.length, (port, via, settle) => {
       if (sent instanceof ConsiliumError) port.hearMalformed(this.#memberOf(via), sent, settle)
       else port.hearUpdate(sent, cell, this.#memberOf(via), settle)
     })
@@ -372,7 +412,7 @@ export class NodeShell implements Port {
   }
 
   /** What an attacker knows. */
-  #situation({ study, round, base }: UpdateHeader, honest: Float32Array): Parameters<Publisher>[0] {
+  #situation({ study, round, base }: UpdateClaims, honest: Float32Array): Parameters<Publisher>[0] {
     const seen = (): Float32Array[] => {
       const run = this.#machine.view().studies.find(({ state }) => state.id === study)?.run
       return (run?.inputs ?? []).flatMap(({ digest }) => this.weightsOf(study, digest) ?? [])

@@ -16,6 +16,7 @@ export function complaintOf(scenario: Scenario): Complaint | null {
     networkFault(scenario) ??
     gossipFault(scenario) ??
     cellsFault(scenario) ??
+    codingFault(scenario) ??
     dataFault(scenario) ??
     modelFileFault(scenario) ??
     privacyFault(scenario) ??
@@ -146,6 +147,12 @@ function networkFault({ network }: Scenario): Complaint | null {
     lastEnd = toSeconds
   }
   return null
+}
+
+function codingFault({ ledger, study }: Scenario): Complaint | null {
+  const { kind } = study.coding
+  if (ledger === 'on' || kind === 'float32') return null
+  return wrong(['study', 'coding', 'kind'], `${given(kind)}, without the ledger updates are float32: say ledger: on`)
 }
 
 function gossipFault({ gossip }: Scenario): Complaint | null {

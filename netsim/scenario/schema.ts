@@ -241,6 +241,7 @@ export const scenarioSchema = section({
       merge: STUDY_SCHEMAS.merge,
       local: STUDY_SCHEMAS.local,
       personal: STUDY_SCHEMAS.personal,
+      coding: STUDY_SCHEMAS.coding,
       rounds: STUDY_SCHEMAS.rounds,
       end: STUDY_SCHEMAS.end,
       statistics: STUDY_SCHEMAS.statistics,

@@ -88,6 +88,8 @@ study:
   personal: null # or { proximal: 0.1 }: a model of each node's own beside the shared one (Ditto); ledger: on
   merge: # rule: auto (NNM and trimmed mean from 6 inputs up, clipped mean below), mean, clipped-mean, trimmed-mean, median, …
     { rule: auto, nearest: false, faulty: 0.3, clipRadius: null, vetoNats: 0.1, weighting: sqrt, examplesCap: 1000, ageRoundsMax: 8 }
+  coding: { kind: float32 } # or float16, int8, with ledger: on
+  # coding: { kind: top-k, share: 0.1, keyframeRounds: 8 } # the largest changes since a keyframe, with error feedback
   rounds: { periodSeconds: 1, count: 40 }
   end: { afterSeconds: null, plateau: null } # before the last round; plateau: { rounds: 10, delta: 0.001 }; ledger: on
   statistics: { deadlineSeconds: 10 } # until the scaling of inputs is frozen

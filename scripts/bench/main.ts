@@ -22,6 +22,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   'learning-privacy': () => import('./learning/privacy.ts'),
   bundle: () => import('./bundle.ts'),
   'learning-training': () => import('./learning/daemonTraining.ts'),
+  'learning-wire': () => import('./learning/bigModels.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')
     return { bench: () => bench({ peers: process.argv.includes('--peers') }) }

@@ -15,6 +15,7 @@ export function describeStudy(study: Study): string {
     `training    ${training.optimiser}, learning rate ${training.learningRate}, l2 ${training.l2}, batches of ${training.batchRows}, local epochs ${training.localEpochs}${describeSteering(study)}`,
     `local       ${study.local.head === 'bias' ? 'each hospital keeps its own output bias' : 'all weights are shared'}; inputs scaled by ${study.local.normalisation === 'own' ? "each hospital's own statistics" : 'statistics of all'}${study.personal === null ? '' : `; a personal model beside the shared one, pull ${study.personal.proximal}`}`,
     `merge       ${describeMerge(merge)}`,
+    `updates     ${describeCoding(study)}`,
     `rounds      ${rounds.count}, at least ${rounds.periodSeconds} s apart${describeEnd(study)}; scaling frozen after ${statistics.deadlineSeconds} s`,
     `cells       ${describeCells(study)}`,
     `held out    ${round(study.testShare * 100)} % of each hospital's rows; ${round(study.validationShare * 100)} % of the others validate; minimum cohort ${study.minimumCohort}`,
@@ -98,6 +99,26 @@ function describeCells({ cells, rounds }: Study): string {
   if (cells === null) return 'none: one topic, however many members take part'
   const seconds = cellPeriodMs(cells, rounds) / 1_000
   return `above ${cells.above} members, of at most ${cells.size}; dealt anew every ${round(seconds)} s, and clocks may differ by as much`
+}
+
+/** `int8, 1.2 MB each`. */
+function describeCoding(study: Study): string {
+  const { coding } = study
+  const parameters = sharedParameters(study)
+  const size = (bytesEach: number): string => {
+    const bytes = parameters * bytesEach
+    return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${round(bytes / 1e6)} MB`
+  }
+  switch (coding.kind) {
+    case 'float32':
+      return `float32, ${size(4)} each`
+    case 'float16':
+      return `float16, ${size(2)} each`
+    case 'int8':
+      return `int8, stochastically rounded, ${size(1)} each`
+    case 'top-k':
+      return `the ${round(coding.share * 100)} % of weights that changed most, up to ${size(4 * coding.share)} each; every ${coding.keyframeRounds} rounds all of them as float16, ${size(2)}`
+  }
 }
 
 /** `number, ng/mL, 0 to 20, missing: mean`. */

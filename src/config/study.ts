@@ -98,6 +98,10 @@ export interface Study {
   readonly local: { readonly head: 'bias' | 'none'; readonly normalisation: 'consortium' | 'own' }
   /** A model of each hospital's own beside the shared one, drawn to it by `proximal` (Ditto's λ, Li et al. 2021); null: none. */
   readonly personal: { readonly proximal: number } | null
+  /** How updates are written: whole weights, or the `share` of changes that are largest since a keyframe, which is sent so often. */
+  readonly coding:
+    | { readonly kind: 'float32' | 'float16' | 'int8' }
+    | { readonly kind: 'top-k'; readonly share: number; readonly keyframeRounds: number }
   /** Scaling is frozen this long after the study starts, with whoever contributed by then. */
   readonly statistics: { readonly deadlineSeconds: number }
   /** Shortest time between rounds, and after how many the study ends. */
@@ -131,7 +135,6 @@ export interface Study {
 }
 
 const FORMAT = 2 // first item of the document: a later format is refused by name instead of being misread
-const UPDATE_HEADER_BYTES = 512 + LIMITS.updateParentsMax * 32 // fixed fields and signature take about 250; each parent is a digest
 
 /**
  * Reads a study from YAML text; `fileName` is named in errors.
@@ -186,15 +189,22 @@ export function modelOf(study: Study): Study['model'] & { readonly head?: 'none'
   return study.local.head === 'none' ? { ...study.model, head: 'none' } : study.model
 }
 
-/** Number of shared parameters: all but a private output bias. */
-export function sharedParameters(study: Study): number {
+/** Lengths of the shared tensors, in the order of the weights: kernel and bias of each hidden layer, then the kernel of the output. */
+export function sharedTensors(study: Study): number[] {
   let inputs = designColumns(study)
-  let parameters = 0
+  const lengths: number[] = []
   for (const units of study.model.kind === 'mlp' ? study.model.hidden : []) {
-    parameters += inputs * units + units
+    lengths.push(inputs * units, units)
     inputs = units
   }
-  return parameters + inputs + (study.local.head === 'none' ? 1 : 0)
+  if (study.local.head === 'none') lengths.push(inputs, 1)
+  else lengths.push(inputs)
+  return lengths
+}
+
+/** Number of shared parameters: all but a private output bias. */
+export function sharedParameters(study: Study): number {
+  return sharedTensors(study).reduce((sum, length) => sum + length, 0)
 }
 
 /** In the study's order, which is also the order of statistics and scaling. */
@@ -305,9 +315,9 @@ export function trainingComplaint({ training }: Pick<Study, 'training'>): Compla
 
 function sizeComplaint(study: Study): Complaint | null {
   const parameters = sharedParameters(study)
-  const fit = Math.floor((LIMITS.updateBytesMax - UPDATE_HEADER_BYTES) / Float32Array.BYTES_PER_ELEMENT)
+  const fit = Math.floor(LIMITS.modelBytesMax / Float32Array.BYTES_PER_ELEMENT)
   if (parameters > fit) {
-    const message = `this model has ${parameters} shared parameters, at most ${fit} fit one message: use fewer hidden units, features or levels; larger models come with a later version`
+    const message = `this model has ${parameters} shared parameters, at most ${fit} are allowed: use fewer hidden units, features or levels`
     return { path: ['model'], message, code: 'study-model-too-large' }
   }
   const bytes = studyDocument(study).length

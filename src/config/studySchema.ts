@@ -12,7 +12,7 @@ export const STUDY_BOUNDS = {
   unitCharactersMax: 40, // UCUM units of laboratories stay below 30
   levelsMax: 200, // more is a free text or an identifier, which is no feature
   hiddenLayersMax: 4, // on tables, depth beyond this gains nothing and trains badly without normalisation
-  hiddenUnitsMax: 4_096, // wider is refused by the update's size anyway
+  hiddenUnitsMax: 4_096, // on tables, width beyond this gains nothing
   localEpochsMax: 50, // local models that train this long drift apart, and merging them hurts
   batchRowsMax: 65_536, // one batch of any table stays below the memory of a small machine
   learningRateMin: 1e-6, // slower never arrives within the rounds allowed
@@ -28,6 +28,9 @@ export const STUDY_BOUNDS = {
   clipRadiusMax: 1_000_000, // above the distance of any two models that are accepted: no clip at all
   vetoNatsMax: 10, // no model that learns anything is so bad: no veto at all
   ageRoundsMax: 1_000, // an update older than this says nothing about the present model
+  topKShareMin: 0.001, // fewer changes than this tell of nothing but the largest gradients
+  topKShareMax: 0.5, // at more than half of the weights float16 is shorter
+  keyframeRoundsMax: 100, // who missed a keyframe has long fetched it; what is never sent grows old
   deadlineSecondsMax: 604_800, // a week: the longest that a consortium may wait for its last member
   periodSecondsMin: 0.01, // below it entries and messages, not training, fill the machine
   periodSecondsMax: 604_800, // a week between rounds
@@ -76,6 +79,9 @@ export const STUDY_DEFAULTS = {
   weighting: 'sqrt', // examples alone gained nothing and let one liar dominate (DECISIONS)
   examplesCap: 1_000, // no hospital counts more than a table of a thousand
   ageRoundsMax: 8, // updates of members that are away fade out and then leave the merge
+  coding: 'float32', // what was trained is what merges, to the bit; a table's model is a few kilobytes however it is written
+  topKShare: 0.1, // lost no AUC with error feedback (DECISIONS)
+  keyframeRounds: 8, // with a tenth of the changes in between, half of what float16 takes each time
   deadlineSeconds: 10, // members that are up answer in a second; nobody waits for the others
   periodSeconds: 1, // shortest time between rounds; training itself takes less on a table
   count: 40, // the demo's models stop improving after about thirty
@@ -183,6 +189,23 @@ export const STUDY_SCHEMAS = {
     v.nullable(section({ proximal: v.optional(number(0, B.proximalMax), D.personalProximal) })),
     null,
   ),
+  coding: v.optional(
+    v.variant(
+      'kind',
+      [
+        alternative({ kind: v.literal('float32') }),
+        alternative({ kind: v.literal('float16') }),
+        alternative({ kind: v.literal('int8') }),
+        alternative({
+          kind: v.literal('top-k'),
+          share: v.optional(number(B.topKShareMin, B.topKShareMax), D.topKShare),
+          keyframeRounds: v.optional(whole(1, B.keyframeRoundsMax), D.keyframeRounds),
+        }),
+      ],
+      (issue) => `${given(issue.input)}, a coding with kind: float32, float16, int8 or top-k is allowed`,
+    ),
+    { kind: D.coding },
+  ),
   statistics: v.optional(
     section({ deadlineSeconds: v.optional(number(0, B.deadlineSecondsMax), D.deadlineSeconds) }),
     {},
@@ -272,6 +295,7 @@ export const studySchema = section({
   merge: STUDY_SCHEMAS.merge,
   local: STUDY_SCHEMAS.local,
   personal: STUDY_SCHEMAS.personal,
+  coding: STUDY_SCHEMAS.coding,
   statistics: STUDY_SCHEMAS.statistics,
   rounds: STUDY_SCHEMAS.rounds,
   cells: v.optional(v.nullable(STUDY_CELLS), {}),

@@ -71,6 +71,10 @@ export class ByteReader {
   u32(): number {
     return this.#view.getUint32(this.#step(4))
   }
+  /** IEEE 754 binary64. */
+  f64(): number {
+    return this.#view.getFloat64(this.#step(8))
+  }
   /** A copy of the next `length` bytes, aligned at offset 0 of its own buffer. */
   bytes(length: number): Uint8Array {
     const at = this.#step(length)
@@ -102,6 +106,12 @@ export class ByteWriter {
   }
   u32(value: number): this {
     return this.bytes(Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value))
+  }
+  /** IEEE 754 binary64. */
+  f64(value: number): this {
+    const bytes = new Uint8Array(8)
+    new DataView(bytes.buffer).setFloat64(0, value)
+    return this.bytes(bytes)
   }
   bytes(value: Uint8Array): this {
     this.#parts.push(value)

@@ -15,6 +15,8 @@ export const DOMAIN = {
   card: 'consilium/card/v1',
   update: 'consilium/update/v1',
   weights: 'consilium/weights/v1',
+  chunk: 'consilium/chunk/v1',
+  payload: 'consilium/payload/v1',
   head: 'consilium/private-head/v1',
   statistics: 'consilium/statistics/v1',
   scaling: 'consilium/scaling/v1',
@@ -93,7 +95,12 @@ export function taggedMessage(domain: Domain, message: Uint8Array): Uint8Array {
 
 /** Digest of model parameters: their little-endian float32 bytes, in layout order. */
 export function weightsDigest(weights: Float32Array): Digest {
-  return taggedDigest('weights', floatBytes(weights))
+  return taggedDigest('weights', bytesUnder(weights))
+}
+
+/** The same memory as bytes, without a copy: little-endian float32. */
+export function bytesUnder(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 }
 
 /** Little-endian bytes of `values` (a copy; every supported platform of Node is little-endian, and we check it once). */
@@ -103,7 +110,7 @@ export function floatBytes(values: Float32Array): Uint8Array {
 
 /** Float32 values of little-endian `bytes`; the length must be a multiple of 4. */
 export function bytesFloat(bytes: Uint8Array): Float32Array {
-  return new Float32Array(Uint8Array.from(bytes).buffer)
+  return new Float32Array(new Uint8Array(bytes).buffer)
 }
 
 if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) throw new Error('a little-endian platform is needed')

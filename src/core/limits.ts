@@ -3,8 +3,12 @@ export const LIMITS = {
   entryBytesMax: 65_536, // one entry always fits one stream frame and one gossip message; LEDGER §2.2
   cborDepthMax: 16, // deeper input overflows the stack of every decoder that was tried; LEDGER §2.2
   headBytesMax: 1_024, // a checkpoint with one signature is about 330 bytes
-  updateBytesMax: 65_536, // what travels inline in a gossipsub message; larger floods the mesh (DECISIONS)
+  updateBytesMax: 65_536, // what travels inline in a gossipsub message; larger would flood the mesh (DECISIONS), so it is announced and pulled
   gossipMessageBytesMax: 131_072, // an inline update, its header, signature and protobuf framing, with room
+  modelBytesMax: 67_108_864, // shared weights as float32: 16.8 M of them; a merge of ten such models fits a server's memory
+  chunkBytesMin: 16_384, // smaller ones cost more in requests than they spread quicker
+  chunkBytesMax: 65_536, // as long as any message; a stream carries one in a few round trips
+  chunksMax: 1_024, // of one payload: their digests take 32 KiB, so that the manifest fits one gossip message
   updateParentsMax: 64, // inputs of one merge named in an update's header: the largest cell is 32
   membersMax: 1_000, // one gossipsub topic and one head vector carry this many; cells bound the rest
   rangeEntriesMax: 1_000, // entries per replication answer, LEDGER §4

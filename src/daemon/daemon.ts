@@ -35,6 +35,7 @@ import { StudyModels } from './studyModels.ts'
 import { makeTrainer, StudyWork } from './studyWork.ts'
 import { Tasks } from './tasks.ts'
 import { transportEvents } from './transportEvents.ts'
+import { formatIn, Updates } from './updates.ts'
 import { Witness } from './witness.ts'
 
 /** What a daemon is made of; everything that touches the world is handed in. */
@@ -79,6 +80,7 @@ export class Daemon {
   readonly #studyWork: StudyWork
   readonly models: StudyModels
   readonly #inbox: Inbox
+  readonly #updates: Updates
   readonly #publisher: Publisher
   readonly followers = new Followers()
   readonly lineage = new LineageReader(() => this.logs)
@@ -109,8 +111,9 @@ export class Daemon {
     const { retention } = home.config
     this.logs = new Logs({ ...shared, self: home.key.id, room: new Room(home.paths.folder), retention })
     this.#publisher = new Publisher({
-      ...{ founding, key: home.key.signing, transport: this.transport, weights: this.#weights },
-      ...{ inputs: parts.inputs, tasks: this.#tasks, log },
+      ...{ founding, key: home.key.signing, transport: this.transport, tasks: this.#tasks, log },
+      ...{ weights: this.#weights, inputs: parts.inputs, updates: () => this.#updates },
+      written: (study, update) => this.#trainerOf().written(study, update),
     })
     const { logs } = this
     const isVoting = (): boolean => this.#reconfiguration.isVoting
@@ -126,13 +129,8 @@ export class Daemon {
       onFailed: (error) => this.#fail(error),
     })
     this.#replicator = new Replicator({
-      epochs: this.#reconfiguration,
-      logs,
-      witness: this.witness,
-      forks: this.forks,
-      feed,
+      ...{ epochs: this.#reconfiguration, logs, witness, forks: this.forks, feed, log },
       tellFollowers: (entries) => this.followers.tell(entries),
-      log,
       onStoreFailed: (error) => this.#fail(error),
     })
     const work = { trainer: () => this.#trainerOf(), tasks: this.#tasks, feed, log, lineage: this.lineage }
@@ -144,7 +142,12 @@ export class Daemon {
     })
     this.#inbox = new Inbox({
       ...{ topics: this.#publisher.topics, logs, witness, forks: this.forks, epochs: this.#reconfiguration },
-      ...{ weights: this.#weights, inputs: parts.inputs, feed },
+      ...{ weights: this.#weights, inputs: parts.inputs, updates: () => this.#updates, feed },
+    })
+    this.#updates = new Updates({
+      ...{ self: home.key.id, transport: this.transport, inputs: parts.inputs, feed, log },
+      formatOf: (study) => formatIn(this.#machine, study),
+      heard: (author, make) => this.#inbox.hear(this.#ticket++, author, make),
     })
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.done = promise
@@ -191,6 +194,7 @@ export class Daemon {
     const facts = await this.logs.readFacts() // before the network: long logs can take a while, and nobody must wait for us
     if (this.#closing) return
     await this.logs.serve()
+    await this.#updates.serve()
     await this.transport.start(this.#stopping.signal)
     this.#publisher.subscribe()
     await this.witness.load()
@@ -323,7 +327,10 @@ export class Daemon {
       case 'cross':
         return this.#studyWork.begin(action)
       case 'publish-update':
-        return this.#publisher.update(action.header)
+        return this.#publisher.update(action.claims)
+      case 'fetch-update':
+      case 'ask-updates':
+        return this.#tasks.run(action.type, () => this.#updates.carryOut(action, this.#stopping.signal))
       case 'forget':
         return this.#weights.forget(action.study, action.digests)
       case 'answer':

@@ -1,8 +1,8 @@
 /** Gossip messages on their way to the machine: decoded and measured, then kept until their verdict. */
 import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import type { MemberId, StudyId } from '../core/ids.ts'
-import { decodeUpdate, inspectUpdate } from '../gossip/update.ts'
+import type { MemberId } from '../core/ids.ts'
+import { decodeUpdate, isSigned } from '../gossip/update.ts'
 import { decodeWitnessMessage, type WitnessMessage } from '../ledger/witnessWire.ts'
 import type { Verdict } from '../net/transport.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
@@ -12,12 +12,13 @@ import type { InputStore } from './inputStore.ts'
 import type { Logs } from './logs.ts'
 import type { Topics } from './publisher.ts'
 import type { Reconfiguration } from './reconfiguration.ts'
+import type { Heard, Updates } from './updates.ts'
 import type { Witness } from './witness.ts'
 
 interface Pending {
   readonly verdict: (verdict: Verdict) => void
-  /** Weights of an update that waits for its verdict. */
-  readonly weights: { readonly study: StudyId; readonly values: Float32Array } | null
+  /** What comes with an update that waits for its verdict. */
+  readonly heard: Heard | null
 }
 
 /** What an inbox works with; `feed` may settle the message before it returns. */
@@ -29,6 +30,7 @@ export interface InboxParts {
   readonly epochs: Pick<Reconfiguration, 'hear'>
   readonly weights: WeightStore
   readonly inputs: Pick<InputStore, 'keep'>
+  readonly updates: () => Pick<Updates, 'hear' | 'expect' | 'keep' | 'refuse'>
   readonly feed: (event: NodeEvent) => void
 }
 
@@ -45,7 +47,7 @@ export class Inbox {
   take(ticket: Ticket, topic: string, author: MemberId, from: MemberId, data: Uint8Array): Promise<Verdict> {
     const { promise, resolve } = Promise.withResolvers<Verdict>()
     let event: NodeEvent
-    let weights: Pending['weights'] = null
+    let heard: Heard | null = null
     try {
       if (topic === this.#parts.topics.epochs) return this.#heard(ticket, author, this.#parts.epochs.hear(data, author))
       if (topic === this.#parts.topics.heads) {
@@ -61,16 +63,27 @@ export class Inbox {
         if (header.author !== author)
           throw new ConsiliumError({ code: 'update-author', message: 'signed by another member', blame: 'reject' })
         const cell = this.#parts.topics.cellOf(header.study, topic)
-        const facts = inspectUpdate(update, verify)
-        if (facts.digestMatches) weights = { study: header.study, values: update.weights }
-        event = { type: 'update-heard', ticket, from, header, facts, cell }
+        heard = this.#parts.updates().hear({ ticket, from, cell }, update, data, isSigned(update, verify))
+        event = heard.event
       }
     } catch (error) {
       event = malformed(ticket, author, error)
     }
-    this.#pending.set(ticket, { verdict: resolve, weights })
+    this.#pending.set(ticket, { verdict: resolve, heard })
     this.#parts.feed(event)
     return promise
+  }
+
+  /** Feeds an update that `author` has signed and that did not come by gossip; nobody waits for its verdict. */
+  hear(ticket: Ticket, author: MemberId, make: (ticket: Ticket) => Heard): void {
+    let heard: Heard
+    try {
+      heard = make(ticket)
+    } catch (error) {
+      return this.#parts.feed(malformed(null, author, error))
+    }
+    this.#pending.set(ticket, { verdict: () => undefined, heard })
+    this.#parts.feed(heard.event)
   }
 
   /** What proves nothing counts against who signed the message, as any malformed one; what could not be kept does not. */
@@ -80,7 +93,7 @@ export class Inbox {
     } catch (error) {
       if (!(error instanceof ConsiliumError) || error.blame === undefined) throw error
       const { promise, resolve } = Promise.withResolvers<Verdict>()
-      this.#pending.set(ticket, { verdict: resolve, weights: null })
+      this.#pending.set(ticket, { verdict: resolve, heard: null })
       this.#parts.feed(malformed(ticket, author, error))
       return promise
     }
@@ -105,11 +118,19 @@ export class Inbox {
     const pending = this.#pending.get(ticket)
     this.#pending.delete(ticket)
     if (pending === undefined) return
-    if (verdict === 'accept' && pending.weights !== null) {
-      const { study, values } = pending.weights
-      this.#parts.inputs.keep(study, this.#parts.weights.put(study, values), values)
-    }
+    if (pending.heard !== null) this.#keep(pending.heard, verdict)
     pending.verdict(verdict)
+  }
+
+  #keep({ arrival, announced }: Heard, verdict: Verdict): void {
+    const { inputs, weights } = this.#parts
+    const updates = this.#parts.updates()
+    if (verdict !== 'accept') return arrival === null ? undefined : updates.refuse(arrival)
+    if (announced !== null) return updates.expect(announced)
+    if (arrival === null) return
+    const { study } = arrival.update.header
+    inputs.keep(study, weights.put(study, arrival.weights), arrival.weights)
+    updates.keep(arrival)
   }
 
   /** Ends everything that still waits: nobody is to blame. */
@@ -120,7 +141,7 @@ export class Inbox {
 }
 
 /** What is no fault of the message is thrown on. */
-function malformed(ticket: Ticket, from: MemberId, error: unknown): NodeEvent {
+function malformed(ticket: Ticket | null, from: MemberId, error: unknown): NodeEvent {
   if (!(error instanceof ConsiliumError)) throw error
   return { type: 'malformed-heard', ticket, from, code: error.code, blame: error.blame ?? 'reject' }
 }

@@ -2,13 +2,16 @@
 import type { SigningKey } from '../core/ed25519.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
 import type { CellName } from '../gossip/cells.ts'
-import { encodeUpdate, type UpdateHeader, updateMessage } from '../gossip/update.ts'
+import { HeldPayload } from '../gossip/heldPayload.ts'
+import { bodyOf, encodeUpdate, type UpdateClaims, updateMessage } from '../gossip/update.ts'
 import type { Transport } from '../net/transport.ts'
+import type { Written } from '../training/updateCoder.ts'
 import type { WeightStore } from '../training/weightStore.ts'
 import type { InputStore } from './inputStore.ts'
 import type { Log } from './log.ts'
 import { StudyTopics } from './studyTopics.ts'
 import type { Tasks } from './tasks.ts'
+import type { Updates } from './updates.ts'
 
 /** The names under which members gossip. */
 export interface Topics {
@@ -28,6 +31,9 @@ export interface PublisherParts {
   readonly transport: Transport
   readonly weights: WeightStore
   readonly inputs: Pick<InputStore, 'keep'>
+  readonly updates: () => Pick<Updates, 'keep'>
+  /** How the own update with these weights was written. */
+  readonly written: (study: StudyId, update: Digest) => Written
   readonly tasks: Tasks
   readonly log: Log
 }
@@ -65,12 +71,20 @@ export class Publisher {
 
   epochs = (message: Uint8Array): void => this.#publish(this.topics.epochs, message)
 
-  /** Signs the update and sends it with its weights. */
-  update(header: UpdateHeader): void {
-    const weights = this.#parts.weights.get(header.study, header.digest)
-    this.#parts.inputs.keep(header.study, header.digest, weights)
-    const signature = this.#parts.key.sign(updateMessage(header, weights))
-    this.#publish(this.topics.study(header.study), encodeUpdate(header, weights, signature))
+  /** Signs the update and sends it: with its weights, or where they are too long with what they are fetched by. */
+  update(claims: UpdateClaims): void {
+    const { weights: store, inputs, updates, key, written } = this.#parts
+    const { study, digest } = claims
+    const weights = store.get(study, digest)
+    inputs.keep(study, digest, weights)
+    const { coding, reference, payload } = written(study, digest)
+    const header = { ...claims, coding, reference }
+    const body = bodyOf(header, payload)
+    const signature = key.sign(updateMessage(header, body))
+    const message = encodeUpdate(header, body, signature)
+    const held = body.manifest === null ? null : HeldPayload.whole(body.manifest, payload)
+    updates().keep({ update: { header, body, signature }, message, weights, payload: held })
+    this.#publish(this.topics.study(study), message)
   }
 
   #publish(topic: string, data: Uint8Array): void {

@@ -20,6 +20,9 @@ export interface CellName {
   readonly cell: number
 }
 
+/** How an update came: on the topic of a cell, or (null) of the whole study; or over a stream, where it was fetched or told of. */
+export type UpdateTopic = CellName | null | 'fetched'
+
 /** What a study says of its cells. */
 export interface CellRules {
   /** Up to so many members there is one topic for all. */

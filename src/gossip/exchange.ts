@@ -2,7 +2,7 @@
 import type { Blame } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import type { UpdateFacts } from './update.ts'
+import { type UpdateFacts, unread } from './update.ts'
 
 /** What names a member in an exchange: its key, or its number where a simulator has a million of them. */
 export type AuthorId = string | number
@@ -87,6 +87,20 @@ export class Exchange<A extends AuthorId = MemberId, R = Digest> {
   constructor(self: A, heldMax: number = LIMITS.membersMax) {
     this.#self = self
     this.#heldMax = heldMax
+  }
+
+  /** What speaks against an update before its weights are known; null where nothing does, so that they are worth fetching. */
+  foresee(offer: Offer<A, R>, signatureValid: boolean, expected: Expectation<A>): Judgement<R> | null {
+    const { author, round, digest } = offer
+    if (author === this.#self) return ECHO
+    const fault = faultOf(offer, unread(signatureValid), expected)
+    if (fault !== null) return fault
+    const at = this.#find(author)
+    const isHeld = at < this.#used && this.#cells[at] === author
+    if (!isHeld) return round <= this.#recalled(author) ? STALE : null
+    const held = this.#cells[at + ROUND] as number
+    if (round === held) return this.#cells[at + DIGEST] === digest ? KNOWN : CONTRADICTS
+    return round < held ? STALE : null
   }
 
   /** Checks an update, cheapest reason first, and holds it if nothing is wrong. */

@@ -5,7 +5,7 @@ import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { PrivacySteps } from '../core/privacy.ts'
 import type { CellName } from '../gossip/cells.ts'
 import type { Held, MergeInput } from '../gossip/exchange.ts'
-import type { UpdateHeader } from '../gossip/update.ts'
+import type { UpdateClaims } from '../gossip/update.ts'
 import type { Kind } from '../governance/kinds.ts'
 import type { Permit } from '../governance/permit.ts'
 import type { Made } from '../governance/withdrawals.ts'
@@ -97,7 +97,18 @@ export type Action =
       readonly base: Digest | null
       readonly spent?: readonly PrivacySteps[]
     }
-  | { readonly type: 'publish-update'; readonly permit: Permit; readonly header: UpdateHeader }
+  /** The shell, which has the coded weights, adds how they are written. */
+  | { readonly type: 'publish-update'; readonly permit: Permit; readonly claims: UpdateClaims }
+  /** Fetch the weights of an announced update from whoever has them, and report `update-heard` or `fetch-failed`; ends what is fetched of an earlier round. */
+  | {
+      readonly type: 'fetch-update'
+      readonly study: StudyId
+      readonly author: MemberId
+      readonly round: number
+      readonly digest: Digest
+    }
+  /** Ask a member for its newest updates of a study; each comes back as if heard, then `updates-told`. */
+  | { readonly type: 'ask-updates'; readonly study: StudyId; readonly peer: MemberId }
   | {
       readonly type: 'merge'
       readonly permit: Permit

@@ -6,7 +6,7 @@
  */
 import { cellPeriodMs } from '../config/cells.ts'
 import { compareIds, type Digest, type MemberId, type StudyId } from '../core/ids.ts'
-import { type CellName, Deal, dealSeed, meetInCells, SEATS_BESIDE } from '../gossip/cells.ts'
+import { type CellName, Deal, dealSeed, meetInCells, SEATS_BESIDE, type UpdateTopic } from '../gossip/cells.ts'
 import { Exchange, type Expectation, type Judgement } from '../gossip/exchange.ts'
 import type { Rounds } from '../gossip/rounds.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
@@ -89,19 +89,28 @@ export class CellTopics {
   }
 
   /** Judges an update by the topic that it came on: its author must be dealt there, and holds it where it counts. */
-  judge(
-    header: UpdateHeader,
-    facts: UpdateFacts,
-    name: CellName | null,
-    expected: Expectation,
-    rounds: Rounds,
-  ): Judgement {
-    const place = [this.#now, this.#ahead, this.#behind].find((one) => one !== null && keyOf(one.name) === keyOf(name))
-    if (place === undefined || place === null) return LEFT
-    if (name !== null && place.deal?.isIn(placeOf(place.members, header.author), name.cell, SEATS_BESIDE) !== true)
-      return ELSEWHERE
+  judge(header: UpdateHeader, facts: UpdateFacts, name: UpdateTopic, expected: Expectation, rounds: Rounds): Judgement {
+    const place = this.#placeOf(header.author, name)
+    if (place === LEFT || place === ELSEWHERE) return place
     if (place === this.#ahead) return this.#early.judge(header, facts, expected)
     return rounds.judge(header, facts, expected, place === this.#behind ? this.#leftRound : undefined)
+  }
+
+  /** Why what `author` announces is not fetched; null where it may be. */
+  refuses(author: MemberId, name: UpdateTopic): Judgement | null {
+    const place = this.#placeOf(author, name)
+    return place === LEFT || place === ELSEWHERE ? place : null
+  }
+
+  /** Where an update that came on this topic counts, or the first place that its author is dealt to. */
+  #placeOf(author: MemberId, name: UpdateTopic): Place | typeof LEFT | typeof ELSEWHERE {
+    const places = [this.#now, this.#behind, this.#ahead].filter((one) => one !== null)
+    const isMate = ({ name, deal, members }: Place): boolean =>
+      name === null || deal?.isIn(placeOf(members, author), name.cell, SEATS_BESIDE) === true
+    if (name === 'fetched') return places.find(isMate) ?? ELSEWHERE
+    const place = places.find((one) => keyOf(one.name) === keyOf(name))
+    if (place === undefined) return LEFT
+    return isMate(place) ? place : ELSEWHERE
   }
 
   /** Own rounds were renumbered: ages stay what they were. */

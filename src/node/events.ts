@@ -5,7 +5,7 @@ import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PrivacySpent } from '../core/privacy.ts'
 import type { FeatureStatistics } from '../core/statistics.ts'
-import type { CellName } from '../gossip/cells.ts'
+import type { UpdateTopic } from '../gossip/cells.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import type { Change } from '../governance/changes.ts'
 import type { AsideReason } from '../governance/kinds.ts'
@@ -142,9 +142,30 @@ export type NodeEvent =
       readonly from: MemberId
       readonly header: UpdateHeader
       readonly facts: UpdateFacts
-      /** The topic that it came on: null is that of the whole study. */
-      readonly cell: CellName | null
+      readonly cell: UpdateTopic
     }
+  /** The same of an update whose weights are not here yet: they are too long for a message, or a delta against some that are not here. */
+  | {
+      readonly type: 'update-announced'
+      readonly ticket: Ticket
+      readonly from: MemberId
+      readonly header: UpdateHeader
+      readonly payloadBytes: number
+      readonly signatureValid: boolean
+      readonly cell: UpdateTopic
+    }
+  /** What `fetch-update` asked for will not come; `blame` where its author signed what cannot be read. Its success is an `update-heard`. */
+  | {
+      readonly type: 'fetch-failed'
+      readonly study: StudyId
+      readonly author: MemberId
+      readonly round: number
+      readonly digest: Digest
+      readonly code: string
+      readonly blame: boolean
+    }
+  /** `from` has told of its newest updates of a study, or could not. */
+  | { readonly type: 'updates-told'; readonly study: StudyId; readonly from: MemberId }
   /** A range of another's log was verified and is durable here. */
   | {
       readonly type: 'replicated'

@@ -2,7 +2,8 @@
  * The one machine: `step(event, now) → actions`. Pure: no clock, chance, input or output of its own, so that the daemon and the
  * simulator drive the same decisions and a recorded run replays to the byte.
  */
-import { fromHex, toHex } from '../core/bytes.ts'
+import type { Study } from '../config/study.ts'
+import { toHex } from '../core/bytes.ts'
 import { exhaustive, invariant } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { Liveness } from '../gossip/liveness.ts'
@@ -15,6 +16,7 @@ import { Replication } from '../ledger/replication.ts'
 import type { Action } from './actions.ts'
 import { alarmFork, alarmWitness, forkedIn } from './alarms.ts'
 import { Announcing } from './announcing.ts'
+import { isUpdateEvent, updateEvent } from './arrivals.ts'
 import { type Booted, bootDrafts, FENCED, sizeIn } from './boot.ts'
 import { carryOutStudy, isStudyCommand, type StudyCommand } from './commands.ts'
 import { Context } from './context.ts'
@@ -22,10 +24,11 @@ import type { LogSize, NodeEvent } from './events.ts'
 import { exclusionOf } from './exclusion.ts'
 import { ASK_OWN_MS, Fence, fenceNeeds } from './fence.ts'
 import { isLearned, learned } from './learned.ts'
+import { headsTold, met, parted } from './meeting.ts'
 import { type EpochCommand, PIN_CONTRADICTED, Reconfiguring } from './reconfiguring.ts'
 import { Rejections } from './rejections.ts'
 import { StudyRun } from './studyRun.ts'
-import { cosignedHeard, updateHeard, verdict } from './verdicts.ts'
+import { cosignedHeard, verdict } from './verdicts.ts'
 import { Witnessing } from './witnessing.ts'
 
 /** The running parts, made by `booted`. */
@@ -43,7 +46,6 @@ interface Parts {
   readonly seen: Map<MemberId, number>
 }
 
-const SEEN_AGAIN_MS = 24 * 3_600_000 // one `member.seen` a day and member keeps the log readable over months
 const WAKE_MS_MIN = 20 // a wish that cannot be met yet must not spin
 
 /** One node. The first event is `booted`, and comes once; the same events at the same times give the same actions. */
@@ -90,6 +92,11 @@ export class Machine {
     }
   }
 
+  /** A study that was proposed; null where none is known by that digest. */
+  study(id: StudyId): Study | null {
+    return this.#parts?.context.studies.get(id)?.study ?? null
+  }
+
   /** Changes of the members that are proposed for the next epoch. */
   get changes(): readonly ChangeState[] {
     return this.#parts?.reconfiguring.view() ?? []
@@ -107,14 +114,14 @@ export class Machine {
       return
     }
     if (isStudyCommand(event)) return this.#command(parts, event)
+    if (isUpdateEvent(event)) return updateEvent(parts, event)
     switch (event.type) {
       case 'woken':
         return
       case 'peer-connected':
-        return this.#connected(parts, event.member)
+        return met(parts, event.member)
       case 'peer-disconnected':
-        parts.replication.onPeerGone(event.member)
-        return parts.liveness.disconnected(event.member)
+        return parted(parts, event.member)
       case 'stranger-refused':
         return parts.rejections.stranger(parts.context)
       case 'peer-misbehaved':
@@ -124,7 +131,7 @@ export class Machine {
       case 'head-heard':
         return this.#headHeard(parts, event)
       case 'heads-told':
-        return this.#headsTold(parts, event.from)
+        return headsTold(parts, event.from)
       case 'cosigned-heard':
         return this.#finals(parts, cosignedHeard(parts, event))
       case 'cosigned':
@@ -143,8 +150,6 @@ export class Machine {
         return parts.witnessing.finality.withdraw(event.log, event.kept)
       case 'final-kept':
         return void parts.witnessing.finality.noteFinal(event.log)
-      case 'update-heard':
-        return updateHeard(parts, event)
       case 'replicated':
         return this.#replicated(parts, event)
       case 'replication-failed':
@@ -200,17 +205,6 @@ export class Machine {
     }
   }
 
-  #connected(parts: Parts, member: MemberId): void {
-    const { context, liveness, seen } = parts
-    if (!liveness.connected(member, context.now)) return
-    context.out.push({ type: 'ask-heads', peer: member })
-    parts.witnessing.met()
-    const before = seen.get(member)
-    if (!context.roll.isMember(member) || (before !== undefined && context.now - before < SEEN_AGAIN_MS)) return
-    seen.set(member, context.now)
-    context.record('seen', [context.draft('member.seen', null, { member: fromHex(member) })])
-  }
-
   #headHeard(parts: Parts, event: Extract<NodeEvent, { type: 'head-heard' }>): void {
     const { context, replication, witnessing } = parts
     const { log, from, ticket } = event
@@ -229,10 +223,6 @@ export class Machine {
       if (outcome.fork) this.#halt(parts, 'own-log-forked')
       else if (outcome.reason === 'own-log-ahead') this.#halt(parts, 'own-log-ahead')
     } else if (outcome.fork) context.out.push({ type: 'keep-fork', author: log.author, size: log.size })
-  }
-
-  #headsTold({ context, fence }: Parts, from: MemberId): void {
-    if (context.roll.isMember(from)) fence.answered(from, context.now) // of a candidate's word nobody knows what it is worth
   }
 
   /** Nothing more of that log is taken or cosigned; what is final stays so. */
@@ -345,12 +335,12 @@ export class Machine {
   /** Everything that time or new knowledge lets go on, then when to be woken next. */
   #advance(parts: Parts): void {
     const { context, liveness, replication, fence, witnessing, reconfiguring, runs } = parts
-    const connected = liveness.view().length
+    const connected = liveness.view().map(({ member }) => member)
     if (!fence.passed) this.#advanceFence(parts)
     if (this.#stopping === null) reconfiguring.advance(fence.passed, (others) => liveness.admit(others))
     if (fence.passed && this.#stopping === null) {
-      for (const run of runs.values()) run.advance()
-      witnessing.advance(connected)
+      for (const run of runs.values()) run.advance(connected)
+      witnessing.advance(connected.length)
     }
     for (const fetch of replication.due(context.now)) context.out.push({ type: 'replicate', ...fetch })
     const peer = liveness.dueForHeads(context.now)
@@ -359,7 +349,7 @@ export class Machine {
     const times = [liveness.wakeAtMs(), replication.wakeAtMs(), this.#announcing.wakeAtMs()]
     if (!fence.passed) times.push(fence.wakeAtMs(context.now), this.#askOwnAtMs)
     else if (this.#stopping === null) {
-      times.push(witnessing.wakeAtMs(connected))
+      times.push(witnessing.wakeAtMs(connected.length))
       for (const run of runs.values()) times.push(run.wakeAtMs())
     }
     const atMs = Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY))

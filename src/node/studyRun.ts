@@ -6,13 +6,14 @@ import { invariant } from '../core/errors.ts'
 import type { LocalFigures } from '../core/figures.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
-import type { CellName } from '../gossip/cells.ts'
+import type { UpdateTopic } from '../gossip/cells.ts'
 import type { Judgement, MergeInput } from '../gossip/exchange.ts'
 import { RETRY_MS, Rounds } from '../gossip/rounds.ts'
 import { TRAINING_DIVERGED, type UpdateFacts, type UpdateHeader } from '../gossip/update.ts'
 import type { Standing as ModelStanding } from '../governance/lineage.ts'
 import type { Permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
+import { Arrivals } from './arrivals.ts'
 import { CellTopics } from './cellTopics.ts'
 import { type Checkpoint, roundsBehind } from './checkpoint.ts'
 import { Company } from './company.ts'
@@ -21,7 +22,7 @@ import { Descent } from './descent.ts'
 import { deadlineOf, whyOver } from './ending.ts'
 import { Epilogue, newestOf } from './epilogue.ts'
 import type { BoundDataset, NodeEvent, SetAside } from './events.ts'
-import { expectationOf } from './expectation.ts'
+import { expectationOf, writingFault } from './expectation.ts'
 import { Freezing } from './freezing.ts'
 import { Keeping } from './keeping.ts'
 import { Leave } from './leave.ts'
@@ -31,6 +32,8 @@ import { bindingDrafts, endedDrafts, lacksStatistics, mergedDrafts, trainedDraft
 import { Standing } from './standing.ts'
 
 type Of<T extends NodeEvent['type']> = Extract<NodeEvent, { type: T }>
+
+const NOT_RUNNING = { verdict: 'ignore', reason: 'study-not-running' } as const
 
 /** One per known study. `advance` after every event; what the learner reports of another round or phase is ignored. */
 export class StudyRun {
@@ -67,6 +70,7 @@ export class StudyRun {
   readonly #standing = new Standing()
   /** Its own word that the study is enough is on its way into the log. */
   #saidEnough = false
+  readonly arrivals: Arrivals
   /** The newest round that went out before a start whose folder did not know of it; −1 where none. */
   #published = -1
 
@@ -77,6 +81,7 @@ export class StudyRun {
     this.#topics = new CellTopics(id)
     this.epilogue = new Epilogue(id, context)
     this.#leaves = new Leave(context, id)
+    this.arrivals = new Arrivals(id)
   }
 
   /** Takes up what was stored: a bound table, and how far the rounds had come. A binding cut short by a stop is recorded now. */
@@ -136,7 +141,8 @@ export class StudyRun {
   }
 
   /** Moves on wherever that is possible now; called after every event that may have changed something. */
-  advance(): void {
+  advance(connected: readonly MemberId[]): void {
+    this.arrivals.catchUp(this.#context, this.#rounds.phase, connected)
     const state = this.#context.studies.get(this.id)
     if (state === undefined) return
     const { phase, retryAtMs } = this.#rounds
@@ -172,18 +178,28 @@ export class StudyRun {
     return atMs !== null && (this.#leaves.refusal === null || atMs > this.#context.now) ? atMs : null
   }
 
-  /** `cell`: of the topic that it came on; null where that is the whole study's. */
-  judge(header: UpdateHeader, facts: UpdateFacts, cell: CellName | null): Judgement {
+  judge(header: UpdateHeader, facts: UpdateFacts, cell: UpdateTopic): Judgement {
     const state = this.#context.studies.get(this.id)
-    if (state === undefined || this.#permit === null || this.#rounds.phase === 'idle')
-      return { verdict: 'ignore', reason: 'study-not-running' }
+    if (state === undefined || this.#permit === null || this.#rounds.phase === 'idle') return NOT_RUNNING
+    this.arrivals.arrived(header.author, header.digest)
     const expected = expectationOf(state, this.#permit)
-    const judgement = this.#topics.judge(header, facts, cell, expected, this.#rounds)
+    const fault = writingFault(state.study, header, null)
+    const judgement = fault ?? this.#topics.judge(header, facts, cell, expected, this.#rounds)
     if (judgement.verdict === 'accept') {
       this.#keeping.add(header.digest)
       this.#release()
     }
     return judgement
+  }
+
+  /** An update whose weights are not here; what is accepted is fetched. */
+  announced(event: Extract<NodeEvent, { type: 'update-announced' }>): Judgement {
+    const state = this.#context.studies.get(this.id)
+    if (state === undefined || this.#permit === null || this.#rounds.phase === 'idle') return NOT_RUNNING
+    const { header, cell } = event
+    const elsewhere = this.#topics.refuses(header.author, cell)
+    if (elsewhere !== null) return elsewhere
+    return this.arrivals.announced(state.study, this.#rounds.exchange, expectationOf(state, this.#permit), event)
   }
 
   opened({ scaling, base, parameters, roundsWithin }: Of<'opened'>): void {
@@ -312,6 +328,7 @@ export class StudyRun {
       excluded: [...this.#excluded].sort(),
       evaluating: this.#isEvaluating(),
       held: exchange.held.map(({ author, round }) => ({ author, round })),
+      ...this.arrivals.view(),
     }
   }
 
@@ -353,6 +370,7 @@ export class StudyRun {
     if (before !== null && before !== leave.scaling) {
       this.#context.tell('info', 'scaling-replaced', { study: this.id, scaling: leave.scaling })
       this.#rounds.exchange.clear()
+      this.arrivals.restart()
       this.#release()
     }
     this.#permit = leave
@@ -410,7 +428,7 @@ export class StudyRun {
       undefined,
       this.#descent.mayMerge(),
     )
-    const header = {
+    const claims = {
       study: this.id,
       author: this.#context.self,
       round,
@@ -420,9 +438,9 @@ export class StudyRun {
       parents: [...parents],
       digest: own.update,
       parameters: this.#parameters,
-      ...(this.#budget.claim === null ? {} : { privacy: this.#budget.claim }),
+      privacy: this.#budget.claim,
     }
-    this.#context.out.push({ type: 'publish-update', permit: this.#permit, header })
+    this.#context.out.push({ type: 'publish-update', permit: this.#permit, claims })
     const { inputs } = this.#rounds
     this.#inputs = inputs
     this.#company.note(this.#context, this.id, round, inputs.length - 1)

@@ -8,6 +8,7 @@ import type { Scaling } from '../core/statistics.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { designMatrix } from '../data/design.ts'
 import { scalingHere } from '../data/ownScaling.ts'
+import { CODING, encodeFloat32 } from '../gossip/coding/coding.ts'
 import { checkTrained } from '../gossip/update.ts'
 import type { TrainResult, Weights } from '../learn/learner.ts'
 import { initialWeights } from '../learn/model.ts'
@@ -22,6 +23,7 @@ import { mergeJudged } from './mergeJudged.ts'
 import { privateTraining } from './privateTraining.ts'
 import { type RoundParts, trainRound } from './roundTraining.ts'
 import type { StoredCheckpoint } from './storedCheckpoint.ts'
+import { UpdateCoder, type Written } from './updateCoder.ts'
 import type { WeightStore } from './weightStore.ts'
 
 type Of<T extends Action['type']> = Extract<Action, { type: T }>
@@ -64,6 +66,7 @@ export class Trainer {
   readonly #parts: TrainerParts
   readonly #evaluator: Evaluator
   readonly #private = new Map<StudyId, Private>()
+  readonly #coder = new UpdateCoder()
   readonly #stored = new Map<StudyId, StoredCheckpoint>()
   readonly #opened = new Map<StudyId, Opened>()
   /** The newest of each study that is not in the middle of a round. */
@@ -76,6 +79,7 @@ export class Trainer {
       const { study } = one.checkpoint
       this.#keep(one)
       this.#private.set(study, { head: one.head, optimiser: one.optimiser, local: one.local })
+      this.#coder.restore(study, one.checkpoint.shared, one.coding)
       parts.weights.put(study, one.shared)
     }
   }
@@ -101,8 +105,10 @@ export class Trainer {
       this.#opened.set(permit.study, { backend, why, rows: train.rows, labels })
       const first = initialWeights(model, train.columns, permit.study)
       const stored = start === 'resume' ? this.#stored.get(permit.study) : undefined
-      if (stored === undefined)
+      if (stored === undefined) {
         this.#private.set(permit.study, { head: first.head, optimiser: new Uint8Array(0), local: NO_LOCAL_STATE })
+        this.#coder.forget(permit.study)
+      }
       const base = this.#parts.weights.put(permit.study, stored?.shared ?? first.shared)
       const rows = {
         trainRows: train.rows,
@@ -123,6 +129,7 @@ export class Trainer {
     const { training } = this.#parts.study(study).study
     const own = this.#privateOf(study)
     const shared = this.#parts.weights.get(study, base)
+    const described = this.#parts.study(study).study
     const seed = `${study}/${permit.dataset}/${round}`
     const { backend, rows } = this.#openedOf(study)
     // after rounds away from the others what was merged last says nothing of the next step
@@ -138,7 +145,10 @@ export class Trainer {
       const trained = await trainRound(this.#parts, { request, training, rows, mark: `${seed}/${base}/${backend}` })
       const { weights, examples, loss, privacy } = trained
       checkTrained(weights.shared, loss)
-      const update = this.#parts.weights.put(study, weights.shared)
+      const coded = this.#coder.code(study, described, round, weights.shared, seed)
+      checkTrained(coded.weights, loss)
+      const update = this.#parts.weights.put(study, coded.weights) // what merges here is what the others read
+      this.#coder.keep(study, update, coded)
       const made = { base: training.momentum > 0 ? shared : null, update, steps: trained.place.steps }
       const local = { ...own.local, steering, made }
       this.#private.set(study, { head: weights.head, optimiser: trained.optimiser, local })
@@ -230,9 +240,18 @@ export class Trainer {
     // the best changes with a merge alone, and is that merge then
     const best = standing === null ? null : same ? (before?.best ?? null) : { shared, head: own.head }
     const local = { ...own.local, made: checkpoint.stage === 'trained' ? own.local.made : null }
-    const stored = { checkpoint, shared, head: own.head, optimiser: own.optimiser, local, best }
+    const coding = this.#coder.stored(study)
+    const stored = { checkpoint, shared, head: own.head, optimiser: own.optimiser, local, best, coding }
     this.#keep(stored)
     return stored
+  }
+
+  /** How the own update with these weights was written; float32 is the weights themselves. */
+  written(study: StudyId, update: Digest): Written {
+    const written = this.#coder.written(study, update)
+    if (written !== null) return written
+    const payload = encodeFloat32(this.#parts.weights.get(study, update))
+    return { coding: CODING.float32, reference: null, payload }
   }
 
   /** The newest complete model of a study at this hospital, or the best so far: merged weights with the private head. */

@@ -18,7 +18,8 @@ import { type Cbor, encodeCbor } from '../../src/core/cbor.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import { encodeUpdate } from '../../src/gossip/update.ts'
+import { CODING } from '../../src/gossip/coding/coding.ts'
+import { bodyOf, encodeUpdate } from '../../src/gossip/update.ts'
 
 const it = suite('study')
 
@@ -350,13 +351,12 @@ const FAULTS: readonly [claim: string, text: string, code: string, ...says: stri
   ['a control character in a name', FULL.replace('Stroke units', '"a\\tb"'), 'study-invalid', 'name:', 'printable'],
   ['a name beyond 80 characters', FULL.replace('Stroke units', 'x'.repeat(81)), 'study-invalid', '80 printable'],
   [
-    'a model too large for one message',
-    FULL.replace('[7, 3]', '[64]').replace('  - { name: age', `${wide.join('\n')}\n  - { name: age`),
+    'a model too large to be fetched',
+    FULL.replace('[7, 3]', '[4096, 4096]').replace('  - { name: age', `${wide.join('\n')}\n  - { name: age`),
     'study-model-too-large',
     'model:',
-    '38656 shared parameters',
-    '15744 fit',
-    'later version',
+    '19255296 shared parameters',
+    '16777216 are allowed',
   ],
   [
     'a description too large for one entry',
@@ -425,8 +425,9 @@ it('mixing is not asked of a rule that decides on it by itself', () => {
   assert.throws(() => parseStudy(text, 'm.yaml'), /merge.nearest.*true was given with rule: auto/)
 })
 
-it('the largest model that a study may have fits one message, whatever was merged before', () => {
+it('the manifest of the largest model fits one message, whatever was merged before', () => {
   const id = 'ab'.repeat(32)
+  const parameters = LIMITS.modelBytesMax / 4
   const header = {
     study: id as StudyId,
     author: id as MemberId,
@@ -436,9 +437,14 @@ it('the largest model that a study may have fits one message, whatever was merge
     base: id as Digest,
     parents: new Array<Digest>(LIMITS.updateParentsMax).fill(id as Digest),
     digest: id as Digest,
-    parameters: 15_744,
+    parameters,
+    privacy: { epsilon: 1.5, delta: 1e-5, sampleRate: 0.04, noiseMultiplier: 8 },
+    coding: CODING.float32,
+    reference: id as Digest,
   }
-  const bytes = encodeUpdate(header, new Float32Array(header.parameters), new Uint8Array(64))
+  const body = bodyOf(header, new Uint8Array(LIMITS.modelBytesMax))
+  assert.is(body.manifest?.chunks.length, 1_024)
+  const bytes = encodeUpdate(header, body, new Uint8Array(64))
   assert.ok(bytes.length <= LIMITS.updateBytesMax, `${bytes.length}`)
 })
 
@@ -474,7 +480,11 @@ it('a document that a member wrote wrongly is refused and blames it', () => {
     ['a default left out', encodeCbor([2, short as unknown as Cbor]), 'study-invalid'],
     ['an unknown key', encodeCbor([2, { ...study, extra: 1 } as unknown as Cbor]), 'study-invalid'],
     ['a rule between fields', studyDocument({ ...study, label: { ...study.label, name: 'age' } }), 'study-invalid'],
-    ['a model too large', studyDocument({ ...study, model: { kind: 'mlp', hidden: [4000] } }), 'study-model-too-large'],
+    [
+      'a model too large',
+      studyDocument({ ...study, model: { kind: 'mlp', hidden: [4096, 4096] } }),
+      'study-model-too-large',
+    ],
     ['letters not composed', studyDocument({ ...study, name: 'Cafe\u0301' }), 'study-invalid'],
     ['bytes after the end', Uint8Array.from([...studyDocument(study), 0]), 'cbor-malformed'],
   ]

@@ -28,6 +28,8 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   card: ['consilium/card/v1', 'b53166a5fcd086701d156db63a77504de4d1e875ee4d9ca61e44210f891100eb'],
   update: ['consilium/update/v1', '45026b64b4636de7a26397c79324b0cac34d6ec4ef7642c3693f790d59b6269e'],
   weights: ['consilium/weights/v1', '84971790e9770655daff3f9fa6914305a70a77bf4a60e2ac83e3238364235ced'],
+  chunk: ['consilium/chunk/v1', 'ab9c437fa071612c2d0021751b530be43fd392fe7ff7b060ca3400cff2092bc7'],
+  payload: ['consilium/payload/v1', '05fb2b241092b7d688d3c13a4ccc3e59b97fba317ed58ccc7ad98d62f87ebeab'],
   head: ['consilium/private-head/v1', '4cb6ffdd6eb73421388dee07387467f68ce4fd3eddaf4d3ed1fbb142e214b21b'],
   statistics: ['consilium/statistics/v1', '8cd2dfde2625c16c330b3d70db5865badb46b3c8b340efb160d4ae100e49a775'],
   scaling: ['consilium/scaling/v1', 'b0fafcabbd1b87190a88d698721aefac54489804707816b46f59b27807175b34'],

@@ -62,7 +62,7 @@ it('five hospitals in cells of two and three, one of them restarted: all meet al
         actions.flatMap((one) => (one.type === 'merge' ? one.inputs.map(({ author }) => author) : [])),
       )
       assert.equal([...authors].sort(compareIds).length, NAMES.length, `${node.name} has met all: ${[...authors]}`)
-      const together = actions.flatMap((one) => (one.type === 'publish-update' ? [one.header.round] : []))
+      const together = actions.flatMap((one) => (one.type === 'publish-update' ? [one.claims.round] : []))
       assert.ok(together.length >= 20)
       const topics = actions.filter((one) => one.type === 'topics')
       assert.ok(topics.length >= 5, 'cells changed')

@@ -8,8 +8,10 @@ import { Inbox } from '../../src/daemon/inbox.ts'
 import { Logs } from '../../src/daemon/logs.ts'
 import { StudyTopics } from '../../src/daemon/studyTopics.ts'
 import { Tasks } from '../../src/daemon/tasks.ts'
+import { Updates } from '../../src/daemon/updates.ts'
 import { Witness } from '../../src/daemon/witness.ts'
-import { encodeUpdate, type UpdateHeader, updateMessage } from '../../src/gossip/update.ts'
+import { CODING, encodeFloat32, type WeightFormat } from '../../src/gossip/coding/coding.ts'
+import { bodyOf, encodeUpdate, type UpdateHeader, updateMessage } from '../../src/gossip/update.ts'
 import { openFork } from '../../src/ledger/fork.ts'
 import { rollOf } from '../../src/ledger/membership.ts'
 import { encodeEvidence } from '../../src/ledger/witnessWire.ts'
@@ -45,8 +47,12 @@ function updateOf(author = ADA): Uint8Array {
     parents: [],
     digest: weightsDigest(WEIGHTS),
     parameters: WEIGHTS.length,
+    privacy: null,
+    coding: CODING.float32,
+    reference: null,
   }
-  return encodeUpdate(header, WEIGHTS, author.sign(updateMessage(header, WEIGHTS)))
+  const body = bodyOf(header, encodeFloat32(WEIGHTS))
+  return encodeUpdate(header, body, author.sign(updateMessage(header, body)))
 }
 
 function inboxOf() {
@@ -72,14 +78,20 @@ function inboxOf() {
   const witness = new Witness({ key: BEN, founding: FOUNDING, roll, store, transport, logs, ...watching })
   const kept: string[] = []
   const inputs = { keep: (_: string, digest: string) => kept.push(digest) }
+  const format: WeightFormat = { coding: { kind: 'float32' }, tensors: [WEIGHTS.length], parameters: WEIGHTS.length }
+  const updates = new Updates({
+    ...{ self: BEN.member, transport, inputs: { read: async () => null }, log: () => undefined },
+    formatOf: () => format,
+    heard: () => undefined,
+    feed: (event) => events.push(event),
+  })
   const inbox = new Inbox({
     topics: TOPICS,
     logs,
     witness,
     epochs: { hear: async () => 'ignore' },
     forks: { hear: async (evidence) => (openFork(evidence, FOUNDING) ? 'accept' : 'ignore') },
-    weights,
-    inputs,
+    ...{ weights, inputs, updates: () => updates },
     feed: (event) => events.push(event),
   })
   return { inbox, events, weights, kept }

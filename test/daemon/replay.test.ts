@@ -63,7 +63,7 @@ async function ran(
   }
   const onStep = ({ node, event, actions }: Step): void => {
     for (const action of actions) {
-      if (action.type === 'publish-update') note(node, action.header.digest)
+      if (action.type === 'publish-update') note(node, action.claims.digest)
       if (action.type === 'verdict' && action.verdict === 'accept' && event.type === 'update-heard')
         note(node, event.header.digest)
     }

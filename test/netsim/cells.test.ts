@@ -51,7 +51,7 @@ class Watch {
         this.publishing[node] = action.publish
       } else if (action.type === 'publish-update') {
         const cell = this.publishing[node] ?? null
-        this.published.push({ now, node, round: action.header.round, cell })
+        this.published.push({ now, node, round: action.claims.round, cell })
       } else if (action.type === 'merge') {
         if (action.inputs.length === 1) this.alone[node]?.add(action.round)
         for (const { author } of action.inputs) this.mates[node]?.add(author)

@@ -6,6 +6,7 @@ import { type HeardUpdate, InOrder, orderOf, type Stage } from '../../netsim/mem
 import { runStudy, type StudyOptions, type StudyResult } from '../../netsim/members/run.ts'
 import type { Step } from '../../netsim/members/trace.ts'
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
+import { CODING } from '../../src/gossip/coding/coding.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
 import { runOf, studyOf } from '../node/clinics.ts'
@@ -96,7 +97,9 @@ const SOUND = { finite: true, rms: 1, digestMatches: true, signatureValid: true 
 
 function heard({ author, round }: HeardUpdate, ticket: number, study = STUDY): NodeEvent {
   const base = 'ee' as Digest
-  const header = { study, author, round, examples: 9, scaling: base, base, parents: [], digest: base, parameters: 3 }
+  const written = { privacy: null, coding: CODING.float32, reference: null }
+  const claims = { study, author, round, examples: 9, scaling: base, base, parents: [], digest: base, parameters: 3 }
+  const header = { ...claims, ...written }
   return { type: 'update-heard', ticket, from: author, header, facts: SOUND, cell: null }
 }
 const trained = (round: number): NodeEvent => {

@@ -25,7 +25,7 @@ export function tellRounds(
   const merges: string[] = []
   const scalings = new Set<string>()
   for (const action of steps.flatMap(({ actions }) => actions)) {
-    if (action.type === 'publish-update' && action.header.study === study) scalings.add(action.header.scaling)
+    if (action.type === 'publish-update' && action.claims.study === study) scalings.add(action.claims.scaling)
     if (action.type !== 'merge' || action.permit.study !== study) continue
     const inputs = action.inputs.map(
       ({ author, round, digest, examples, ageRounds }) =>

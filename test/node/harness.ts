@@ -5,6 +5,7 @@ import type { Step } from '../../netsim/members/trace.ts'
 import { sharedParameters, studyDocument, studyIdOf } from '../../src/config/study.ts'
 import type { LocalFigures } from '../../src/core/figures.ts'
 import { type Digest, digest, type MemberId } from '../../src/core/ids.ts'
+import { CODING } from '../../src/gossip/coding/coding.ts'
 import type { UpdateFacts, UpdateHeader } from '../../src/gossip/update.ts'
 import type { Fact } from '../../src/governance/studies.ts'
 import type { Action, Draft } from '../../src/node/actions.ts'
@@ -162,6 +163,9 @@ export class Harness {
       parents: [],
       digest: digestOf(`${author} ${more.round ?? 0}`),
       parameters: sharedParameters(STUDY),
+      privacy: null,
+      coding: CODING.float32,
+      reference: null,
       ...more,
     }
     const ticket = this.#ticket++

@@ -7,7 +7,7 @@ import { runStudy, type StudyOptions, type StudyResult } from '../../netsim/memb
 import type { Step } from '../../netsim/members/trace.ts'
 import { seededFill } from '../../netsim/privacy.ts'
 import type { PrivacyClaim, PrivacySteps } from '../../src/core/privacy.ts'
-import type { UpdateHeader } from '../../src/gossip/update.ts'
+import type { UpdateClaims } from '../../src/gossip/update.ts'
 import { type Body, type Kind, readBody } from '../../src/governance/kinds.ts'
 import { epsilonOf } from '../../src/learn/privacy/accountant.ts'
 import { PrivateLearner } from '../../src/learn/privacy/privateLearner.ts'
@@ -38,10 +38,10 @@ function bodiesOf<K extends Kind>(result: StudyResult, node: number, kind: K): B
 
 const claimed = (trained: Body<'round.trained'> | undefined): PrivacyClaim => trained?.privacy as PrivacyClaim
 
-const headersOf = (steps: readonly Step[], node: number): UpdateHeader[] =>
+const headersOf = (steps: readonly Step[], node: number): UpdateClaims[] =>
   steps
     .filter((step) => step.node === node)
-    .flatMap(({ actions }) => actions.flatMap((action) => (action.type === 'publish-update' ? [action.header] : [])))
+    .flatMap(({ actions }) => actions.flatMap((action) => (action.type === 'publish-update' ? [action.claims] : [])))
 
 const spentIn = (result: StudyResult, node: number): PrivacySteps => {
   const bodies = bodiesOf(result, node, 'privacy.spent')

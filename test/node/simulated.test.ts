@@ -219,7 +219,7 @@ it('a liar is never merged, and its lies are on record by reason', async () => {
     if (node === 1) continue
     for (const action of actions) {
       if (action.type === 'merge') assert.not.ok(action.inputs.some(({ author }) => author === liar))
-      if (action.type !== 'verdict' || event.type !== 'update-heard' || event.from !== liar) continue
+      if (action.type !== 'verdict' || event.type !== 'update-heard' || event.header.author !== liar) continue
       assert.is.not(action.verdict, 'accept')
       const ignored = ['update-stale', 'scaling-differs', 'study-not-running']
       assert.is(action.verdict, ignored.includes(action.reason as string) ? 'ignore' : 'reject', `${action.reason}`)

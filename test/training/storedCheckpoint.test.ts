@@ -4,6 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodeCbor } from '../../src/core/cbor.ts'
 import type { StudyId } from '../../src/core/ids.ts'
+import { CODING } from '../../src/gossip/coding/coding.ts'
 import type { Assessed } from '../../src/node/standing.ts'
 import { NO_LOCAL_STATE } from '../../src/training/localState.ts'
 import { decodeCheckpoint, encodeCheckpoint, type StoredCheckpoint } from '../../src/training/storedCheckpoint.ts'
@@ -49,6 +50,7 @@ const STORED: StoredCheckpoint = {
     },
   },
   best: { shared: Float32Array.of(4, 3, 2, 1), head: Float32Array.of(0.7) },
+  coding: null,
 }
 
 it('is read back as it was written, to the bit', () => {
@@ -79,6 +81,14 @@ it('of version 1, which knew neither local state nor best model, is read: a node
   const { shared, head, optimiser } = STORED
   const numbers = { shared, head, optimiser, local: NO_LOCAL_STATE, best: null }
   assert.equal(read, { checkpoint: { ...checkpoint, standing: null }, ...numbers })
+})
+
+it('how an update was written is kept with it: payload, keyframe and residual', () => {
+  const keyframe = { round: 6, digest: digestOf('keyframe'), weights: Float32Array.of(1, 2, 3, 4) }
+  const written = { coding: CODING.topK, reference: digestOf('keyframe'), payload: Uint8Array.of(7, 8, 9) }
+  const state = { keyframe, residual: Float32Array.of(0, -0.5, 3e-39, 9) }
+  const coding = { written, state }
+  assert.equal(decodeCheckpoint(encodeCheckpoint({ ...STORED, coding })).coding, coding)
 })
 
 it('of a later version is refused by number, and what to do is said', () => {

@@ -1,0 +1,221 @@
+/** Fetches the weights of announced updates, the keyframes that deltas are against, and what was said while this node was away. */
+import { weightsDigest } from '../core/digest.ts'
+import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import { LIMITS } from '../core/limits.ts'
+import { CODING, decodePayload, encodeFloat32, type WeightFormat } from '../gossip/coding/coding.ts'
+import { encodeNewest, encodeOne, FETCH } from '../gossip/fetchWire.ts'
+import { HeldPayload } from '../gossip/heldPayload.ts'
+import type { Shelf } from '../gossip/shelf.ts'
+import {
+  decodeUpdate,
+  isSigned,
+  type Update,
+  type UpdateBody,
+  type UpdateHeader,
+  type Verify,
+} from '../gossip/update.ts'
+import type { Transport } from '../net/transport.ts'
+import type { Action } from '../node/actions.ts'
+import type { NodeEvent } from '../node/events.ts'
+import type { ChunkLoader } from './chunkLoader.ts'
+import type { InputStore } from './inputStore.ts'
+import type { Log } from './log.ts'
+import type { UpdateServer } from './updateServer.ts'
+
+/** An update with everything that belongs to it. */
+export interface Arrival {
+  readonly update: Update
+  readonly message: Uint8Array
+  readonly weights: Float32Array
+  /** Null where the message carries it, or it cannot be had again. */
+  readonly payload: HeldPayload | null
+}
+
+/** What a fetcher works with. `arrived` takes what was fetched; `take` a message that a peer told of, whose signature is valid. */
+export interface UpdateFetcherParts {
+  readonly transport: Pick<Transport, 'request' | 'peers'>
+  readonly shelf: Shelf
+  readonly server: UpdateServer
+  readonly loader: ChunkLoader
+  readonly inputs: Pick<InputStore, 'read'>
+  readonly formatOf: (study: StudyId) => WeightFormat | null
+  readonly verify: Verify
+  readonly arrived: (arrival: Arrival) => void
+  readonly take: (update: Update, message: Uint8Array, from: MemberId) => void
+  readonly feed: (event: NodeEvent) => void
+  readonly log: Log
+}
+
+interface Expected {
+  readonly update: Update
+  readonly message: Uint8Array
+}
+
+type FetchAction = Extract<Action, { type: 'fetch-update' }>
+
+/** One per daemon. At most one fetch for each author of a study: a newer one ends it. */
+export class UpdateFetcher {
+  readonly #parts: UpdateFetcherParts
+  /** Announcements that were accepted, by the digest of their weights, until they are fetched. */
+  readonly #expected = new Map<Digest, Expected>()
+  readonly #running = new Map<string, AbortController>()
+
+  constructor(parts: UpdateFetcherParts) {
+    this.#parts = parts
+  }
+
+  /** An announcement was accepted: `fetch` comes next. */
+  expect(update: Update, message: Uint8Array): void {
+    this.#expected.set(update.header.digest, { update, message })
+  }
+
+  /** Ends with `arrived`, with a `fetch-failed`, or in silence where a newer update took its place. */
+  async fetch(action: FetchAction, stopping: AbortSignal): Promise<void> {
+    const { type: _, ...wanted } = action
+    const key = `${action.study} ${action.author}`
+    this.#running.get(key)?.abort()
+    const expected = this.#expected.get(action.digest)
+    this.#expected.delete(action.digest)
+    if (expected === undefined) return
+    const control = new AbortController()
+    this.#running.set(key, control)
+    try {
+      this.#parts.arrived(await this.#fetched(expected, AbortSignal.any([control.signal, stopping])))
+    } catch (error) {
+      if (control.signal.aborted || stopping.aborted) return
+      const known = error instanceof ConsiliumError
+      this.#parts.log('debug', 'fetch-failed', { ...wanted, error: messageOf(error) })
+      const [code, blame] = [known ? error.code : 'fetch-failed', known && error.blame === 'reject']
+      this.#parts.feed({ type: 'fetch-failed', ...wanted, code, blame })
+    } finally {
+      if (this.#running.get(key) === control) this.#running.delete(key)
+    }
+  }
+
+  /** Takes every message that is newer than what is here; whoever sends one with a forged signature is to blame. Feeds `updates-told`. */
+  async ask({ study, peer }: Extract<Action, { type: 'ask-updates' }>, signal: AbortSignal): Promise<void> {
+    const { transport, shelf, take, feed } = this.#parts
+    const known = new Map(shelf.newest(study).map(({ header }) => [header.author, header.round]))
+    try {
+      const options = { signal, frameBytesMax: LIMITS.updateBytesMax }
+      let left: number = LIMITS.membersMax
+      for await (const message of transport.request(peer, FETCH.newest, encodeNewest({ study, known }), options)) {
+        const update = this.#signed(message)
+        if (update.header.study !== study || left-- === 0) throw UNASKED
+        take(update, message, peer)
+      }
+    } catch (error) {
+      this.#blame(peer, error)
+    } finally {
+      feed({ type: 'updates-told', study, from: peer })
+    }
+  }
+
+  async #fetched({ update, message }: Expected, signal: AbortSignal): Promise<Arrival> {
+    const { inputs, loader } = this.#parts
+    const { header, body } = update
+    const stored = await inputs.read(header.study, header.digest) // it was here before a restart
+    if (stored !== null) return { update, message, weights: stored, payload: payloadOf(update, stored) }
+    const reference = header.reference === null ? null : await this.#keyframe(header, header.reference, signal)
+    const payload = body.manifest === null ? null : await loader.load(body.manifest, header.author, signal)
+    try {
+      const weights = decodePayload(header.coding, bytesOf(body, payload), this.#format(header), reference)
+      return { update, message, weights, payload }
+    } catch (error) {
+      if (payload !== null) this.#parts.shelf.end(payload.id)
+      throw error
+    }
+  }
+
+  /** The weights that a delta is against: from here, from the disk, or from whoever has them, the author first. Error: `keyframe-unserved`. */
+  async #keyframe({ study, author }: UpdateHeader, digest: Digest, signal: AbortSignal): Promise<Float32Array> {
+    const { shelf, inputs, transport } = this.#parts
+    const here = shelf.keyframe(study, author, digest) ?? (await inputs.read(study, digest))
+    if (here !== null) return here
+    const peers = transport.peers().flatMap(({ member, connected }) => (connected ? [member] : []))
+    for (const peer of peers.sort((a, b) => Number(b === author) - Number(a === author))) {
+      const found = await this.#keyframeFrom(peer, { study, author, digest }, signal)
+      if (found !== null) return found
+    }
+    throw new ConsiliumError({
+      code: 'keyframe-unserved',
+      message: `nobody who is connected has the keyframe ${digest.slice(0, 12)} any more`,
+    })
+  }
+
+  /** Null where `peer` does not have it; what is signed but cannot be read is its author's fault. */
+  async #keyframeFrom(
+    peer: MemberId,
+    wanted: { readonly study: StudyId; readonly author: MemberId; readonly digest: Digest },
+    signal: AbortSignal,
+  ): Promise<Float32Array | null> {
+    const { shelf, server, loader } = this.#parts
+    const found = await this.#messageFrom(peer, wanted, signal)
+    if (found === null) return null
+    const { update, message } = found
+    const { header, body } = update
+    const payload = body.manifest === null ? null : await loader.load(body.manifest, header.author, signal)
+    const weights = decodePayload(header.coding, bytesOf(body, payload), this.#format(header), null)
+    if (weightsDigest(weights) !== wanted.digest)
+      throw new ConsiliumError({ code: 'update-digest', message: 'a keyframe of other weights', blame: 'reject' })
+    shelf.put({ message, header, payload, keyframe: weights })
+    if (payload !== null) server.changed(payload.id)
+    return weights
+  }
+
+  async #messageFrom(
+    peer: MemberId,
+    wanted: { readonly study: StudyId; readonly author: MemberId; readonly digest: Digest },
+    signal: AbortSignal,
+  ): Promise<Expected | null> {
+    const { transport } = this.#parts
+    try {
+      const options = { signal, frameBytesMax: LIMITS.updateBytesMax }
+      for await (const message of transport.request(peer, FETCH.one, encodeOne(wanted), options)) {
+        const update = this.#signed(message)
+        const { study, author, digest, coding } = update.header
+        if (study !== wanted.study || author !== wanted.author || digest !== wanted.digest) throw UNASKED
+        return coding === CODING.float16 ? { update, message } : null
+      }
+    } catch (error) {
+      if (signal.aborted) throw error
+      this.#blame(peer, error)
+    }
+    return null
+  }
+
+  /** Errors, blaming who sent it: those of `decodeUpdate`, `update-signature`. */
+  #signed(message: Uint8Array): Update {
+    const update = decodeUpdate(message)
+    if (isSigned(update, this.#parts.verify)) return update
+    throw new ConsiliumError({ code: 'update-signature', message: 'not signed by its author', blame: 'reject' })
+  }
+
+  #format({ study }: UpdateHeader): WeightFormat {
+    const format = this.#parts.formatOf(study)
+    if (format !== null) return format
+    throw new ConsiliumError({ code: 'study-unknown', message: `study ${study.slice(0, 12)} is not known here` })
+  }
+
+  #blame(peer: MemberId, error: unknown): void {
+    if (!(error instanceof ConsiliumError)) throw error
+    this.#parts.log('debug', 'updates-not-told', { peer, error: messageOf(error) })
+    if (error.blame === 'reject')
+      this.#parts.feed({ type: 'malformed-heard', ticket: null, from: peer, code: error.code, blame: 'reject' })
+  }
+}
+
+const UNASKED = new ConsiliumError({ code: 'update-unasked', message: 'an update nobody asked for', blame: 'reject' })
+
+function bytesOf(body: UpdateBody, fetched: HeldPayload | null): Uint8Array {
+  const bytes = fetched?.bytes ?? body.payload
+  invariant(bytes !== null, 'a payload is inline or fetched')
+  return bytes
+}
+
+/** Of float32 the weights are the payload, so that it can be served again. */
+function payloadOf({ header, body }: Update, weights: Float32Array): HeldPayload | null {
+  if (body.manifest === null || header.coding !== CODING.float32) return null
+  return HeldPayload.whole(body.manifest, encodeFloat32(weights))
+}

@@ -1,0 +1,108 @@
+/** The newest update of each author as it was signed, for whoever asks later: messages, coded weights, and the keyframes that deltas are against. */
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { HeldPayload } from './heldPayload.ts'
+import type { UpdateHeader } from './update.ts'
+
+const SHELF_BYTES_MAX = 1_073_741_824 // of payloads, the own ones too: 40 members' largest models as int8
+
+/** One update that is here in whole. */
+export interface Shelved {
+  /** As it was signed and sent. */
+  readonly message: Uint8Array
+  readonly header: UpdateHeader
+  /** Null where the message carries it. */
+  readonly payload: HeldPayload | null
+  /** Its weights where it is a keyframe, by which the author's next updates are read. */
+  readonly keyframe: Float32Array | null
+}
+
+interface Place {
+  newest: Shelved
+  keyframe: Shelved | null
+}
+
+/** One per node; what takes too much memory gives way, the oldest first. */
+export class Shelf {
+  readonly #bytesMax: number
+  /** By study and author, those put last at the end. */
+  readonly #places = new Map<string, Place>()
+  readonly #payloads = new Map<Digest, HeldPayload>()
+
+  constructor(bytesMax: number = SHELF_BYTES_MAX) {
+    this.#bytesMax = bytesMax
+  }
+
+  /** Keeps an update, in place of an older one of its author. */
+  put(shelved: Shelved): void {
+    const key = keyOf(shelved.header.study, shelved.header.author)
+    const place = this.#places.get(key)
+    const isNewest = place === undefined || place.newest.header.round <= shelved.header.round
+    const newest = isNewest ? shelved : place.newest
+    const keyframe = shelved.keyframe === null ? (place?.keyframe ?? null) : shelved
+    this.#places.delete(key)
+    this.#places.set(key, { newest, keyframe })
+    this.#tidy()
+  }
+
+  /** The weights that `author`'s deltas are against; null where they are not here. */
+  keyframe(study: StudyId, author: MemberId, digest: Digest): Float32Array | null {
+    const kept = this.#places.get(keyOf(study, author))?.keyframe
+    return kept?.header.digest === digest ? kept.keyframe : null
+  }
+
+  /** The newest update, or the keyframe, of `author` with that digest. */
+  find(study: StudyId, author: MemberId, digest: Digest): Shelved | null {
+    const place = this.#places.get(keyOf(study, author))
+    return [place?.newest, place?.keyframe].find((one) => one?.header.digest === digest) ?? null
+  }
+
+  /** The newest updates of a study by round, for all authors. */
+  newest(study: StudyId): Shelved[] {
+    return [...this.#places.values()].flatMap(({ newest }) => (newest.header.study === study ? [newest] : []))
+  }
+
+  /** A payload that is being fetched is served from its first chunk on. */
+  begin(payload: HeldPayload): void {
+    this.#payloads.set(payload.id, payload)
+  }
+
+  /** It is not fetched any more; it goes unless it was put. */
+  end(id: Digest): void {
+    if (!this.#holds(id)) this.#payloads.delete(id)
+  }
+
+  payload(id: Digest): HeldPayload | null {
+    return this.#payloads.get(id) ?? null
+  }
+
+  /** Whole or in part. */
+  payloads(): HeldPayload[] {
+    return [...this.#payloads.values()]
+  }
+
+  /** Lets go of what no place refers to, and of the oldest places while there is too much; the one put last stays. */
+  #tidy(): void {
+    const kept = new Map<Digest, HeldPayload>()
+    let bytes = 0
+    for (const [key, { newest, keyframe }] of [...this.#places].reverse()) {
+      const own = [newest.payload, keyframe?.payload].filter((payload) => payload != null)
+      const more = own.reduce((sum, payload) => sum + (kept.has(payload.id) ? 0 : payload.bytes.length), 0)
+      if (kept.size > 0 && bytes + more > this.#bytesMax) {
+        this.#places.delete(key)
+        continue
+      }
+      bytes += more
+      for (const payload of own) kept.set(payload.id, payload)
+    }
+    for (const [id, payload] of this.#payloads) if (payload.have.isFull && !kept.has(id)) this.#payloads.delete(id)
+    for (const [id, payload] of kept) this.#payloads.set(id, payload)
+  }
+
+  #holds(id: Digest): boolean {
+    return [...this.#places.values()].some(
+      ({ newest, keyframe }) => newest.payload?.id === id || keyframe?.payload?.id === id,
+    )
+  }
+}
+
+const keyOf = (study: StudyId, author: MemberId): string => `${study} ${author}`
