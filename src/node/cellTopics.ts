@@ -104,12 +104,12 @@ export class CellTopics {
 
   /** Where an update that came on this topic counts, or the first place that its author is dealt to. */
   #placeOf(author: MemberId, name: UpdateTopic): Place | typeof LEFT | typeof ELSEWHERE {
-    const places = [this.#now, this.#behind, this.#ahead].filter((one) => one !== null)
     const isMate = ({ name, deal, members }: Place): boolean =>
       name === null || deal?.isIn(placeOf(members, author), name.cell, SEATS_BESIDE) === true
-    if (name === 'fetched') return places.find(isMate) ?? ELSEWHERE
-    const place = places.find((one) => keyOf(one.name) === keyOf(name))
-    if (place === undefined) return LEFT
+    const [now, behind, ahead] = [this.#now, this.#behind, this.#ahead]
+    if (name === 'fetched') return [now, behind, ahead].find((one) => one !== null && isMate(one)) ?? ELSEWHERE
+    const place = [now, ahead, behind].find((one) => one !== null && keyOf(one.name) === keyOf(name))
+    if (place === undefined || place === null) return LEFT
     return isMate(place) ? place : ELSEWHERE
   }
 

@@ -4,10 +4,12 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { concat, utf8 } from '../../src/core/bytes.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
+import type { StudyId } from '../../src/core/ids.ts'
 import { modelFiles, readModelFile } from '../../src/learn/portable/modelFiles.ts'
 import { decodeSafetensors, encodeSafetensors, floatsOf } from '../../src/learn/portable/safetensors.ts'
+import { digestOf } from '../gossip/fixtures.ts'
 import { golden } from '../ledger/goldenFile.ts'
-import { clinicStudy, modelFor } from './portableFixtures.ts'
+import { clinicStudy, described, modelFor } from './portableFixtures.ts'
 
 const it = suite('safetensors')
 const TENSORS = [
@@ -50,7 +52,9 @@ it('the golden file is what is written today, and its numbers begin at a multipl
 })
 
 it('the golden file of a model is what is written today: another language may open what this one wrote', () => {
-  const { description, weights } = modelFor(clinicStudy('{ kind: mlp, hidden: [3] }'))
+  const study = clinicStudy('{ kind: mlp, hidden: [3] }')
+  const { weights } = modelFor(study)
+  const description = described(study, weights, { id: digestOf('study') as string as StudyId }) // studies get new keys, and new digests
   const [file] = modelFiles('safetensors', description, weights)
   assert.ok(file)
   assert.equal(file.bytes, golden('model-v1.safetensors', file.bytes))

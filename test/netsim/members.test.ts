@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', 'ed79a8dee7c24f17068deb53daab56a3d833b0caef26e043eb8b6659ff152ce4', {}],
+  ['over links', 'e39d0e9439b7eeb07507245fcf35f952424922bdda9a5dc06c326215ef51dd02', {}],
   [
     'over gossipsub, under losses',
-    '4a6b102a3cd9c764e98d05ae8e3bddc0b547c08bb8742115ee003a4357d9f888',
+    'df7b333024931f40610783c502b546d6ead288650235eafe25b620cc4b143abe',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    '7b3516d285bdbfd22212086d398b14f18c407c39aed3dbf51edbe94ded7fce52',
+    '7fa1e7dac551e2fe2311d7fbf51d71305b3d5cb2b5d0bf600e997a322928bf75',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    'd774e388ee8d81dbd0aa5aec6bc41c9be08eb671dc5dbdfc7f643a8d16a0cd4d',
+    'bf384ee1fa32accfa2feec30196ca6bedb77c09abd65b65d61155d61f82633ff',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]
