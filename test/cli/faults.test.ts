@@ -334,7 +334,7 @@ it('a study file and a table with a fault are refused by name and place, and a B
     refused(await consilium(['study', 'add', file, ...at]), 'test.study.yaml', 'line')
     await writeFile(file, studyText({ rounds: 5 }).replace('minimumCohort', 'minimunCohort'))
     refused(await consilium(['study', 'add', file, ...at]), 'minimunCohort', 'minimumCohort')
-    await writeFile(file, studyText({ rounds: 5 }).replace('kind: logistic', 'kind: mlp, hidden: [512, 512]'))
+    await writeFile(file, studyText({ rounds: 5 }).replace('kind: logistic', 'kind: mlp, hidden: [4096, 4096, 4096]'))
     refused(await consilium(['study', 'add', file, ...at]), 'parameters')
     await writeFile(file, studyText({ rounds: 5, deadlineSeconds: 1 }))
     const added = await consilium(['study', 'add', file, ...at, '--json'])

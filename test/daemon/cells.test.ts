@@ -63,7 +63,7 @@ it('five hospitals in cells of two and three, one of them restarted: all meet al
       )
       assert.equal([...authors].sort(compareIds).length, NAMES.length, `${node.name} has met all: ${[...authors]}`)
       const together = actions.flatMap((one) => (one.type === 'publish-update' ? [one.claims.round] : []))
-      assert.ok(together.length >= 20)
+      assert.ok(together.length >= 10, `${together.length} updates`)
       const topics = actions.filter((one) => one.type === 'topics')
       assert.ok(topics.length >= 5, 'cells changed')
       assert.ok(topics.every(({ listen }) => listen.length <= 3))
