@@ -6,8 +6,9 @@ import type { MergeRule } from '../../src/learn/merge/rule.ts'
 import { mergeUpdates } from '../../src/learn/merge/rule.ts'
 import { Check } from '../checkers/check.ts'
 import type { Clock } from '../clock.ts'
-import type { Crowd, Slot, Update } from './crowd.ts'
+import type { Crowd } from './crowd.ts'
 import { authorOf, travelling } from './merger.ts'
+import type { Slot, Update } from './update.ts'
 
 // primes, so that every node and every round has its turn; a recomputation costs some fifty merges
 const MERGES_EVERY = { few: 61, many: 1_009 } as const

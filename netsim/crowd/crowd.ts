@@ -5,42 +5,18 @@
 import { utf8 } from '../../src/core/bytes.ts'
 import { taggedDigest } from '../../src/core/digest.ts'
 import { invariant } from '../../src/core/errors.ts'
-import type { Digest } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import type { Expectation, Offer } from '../../src/gossip/exchange.ts'
+import type { Expectation } from '../../src/gossip/exchange.ts'
 import { Rounds } from '../../src/gossip/rounds.ts'
-import { TRAINING_DIVERGED, type UpdateFacts, updateBytes } from '../../src/gossip/update.ts'
+import { TRAINING_DIVERGED, updateBytes } from '../../src/gossip/update.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import type { MergeRule } from '../../src/learn/merge/rule.ts'
 import type { Clock } from '../clock.ts'
 import type { FastTrace } from './fastTrace.ts'
+import { Flights } from './flights.ts'
 import { Inboxes } from './inboxes.ts'
 import { Merger } from './merger.ts'
-
-export const SOUND: UpdateFacts = { finite: true, rms: 1, digestMatches: true, signatureValid: true }
-const SCALING = '00'.repeat(32) as Digest
-
-/** Weights by their slot in the fleet: what `Digest` is to the machine. */
-export type Slot = number
-
-/** An update on its way to one or many. */
-export class Update implements Offer<number, Slot> {
-  author = 0
-  round = 0
-  examples = 0
-  scaling: Digest = SCALING
-  parameters = 0
-  digest: Slot = 0
-  facts: UpdateFacts = SOUND
-  bytes = 0
-  /** Who sends it, whatever it says of its author. */
-  sender = 0
-  /** Copies on their way, and the number under which they fly. */
-  flying = 0
-  number = 0
-  /** Whether its weights are kept for who may ask for them. */
-  kept = false
-}
+import { SCALING, type Slot, type Update } from './update.ts'
 
 /** What a node publishes in place of its own update, if it does not keep to the rules: each held once if it is not the honest one. */
 export type Publisher = (honest: Update, rounds: Rounds<number, Slot>) => readonly Update[]
@@ -91,6 +67,7 @@ const HEARS_AT_ONCE = 2 // for it will not merge again, and would never look
 
 export class Crowd {
   readonly parts: CrowdParts
+  readonly flights: Flights
   readonly expectation: Expectation<number>
   readonly counts: CrowdCounts = {
     localUpdates: 0,
@@ -108,7 +85,6 @@ export class Crowd {
    * update of somebody else; and nothing. Side by side, for they are used together.
    */
   readonly #tallies: Int32Array
-  readonly #spare: Update[] = []
   // of one merge; as many as `Exchange.inputs` gives at most
   readonly #slots = new Uint32Array(LIMITS.updateParentsMax)
   readonly #shares = new Float64Array(LIMITS.updateParentsMax)
@@ -116,11 +92,7 @@ export class Crowd {
   readonly #inboxes: Inboxes
   readonly #first: Slot
   readonly #merger: Merger
-  #copies = 0
-  readonly #flying: (Update | undefined)[] = []
-  readonly #freeNumbers: number[] = []
   readonly #trainedKind: number
-  readonly #arriveKind: number
   readonly #letGo: (slot: Slot) => void
 
   constructor(parts: CrowdParts) {
@@ -143,18 +115,13 @@ export class Crowd {
     })
     this.#first = fleet.initial(taggedDigest('seed', utf8('netsim')))
     this.#trainedKind = clock.handler((node, start) => this.#trained(node, start))
-    this.#arriveKind = clock.handler((to, number) => this.#arrive(to, number))
+    this.flights = new Flights(clock, fleet, (to, number) => this.#arrive(to, number))
     this.#letGo = (slot) => fleet.release(slot)
   }
 
   /** Whether the node is up. */
   isUp(node: number): boolean {
     return this.#states[node] !== DOWN
-  }
-
-  /** Copies on their way. */
-  get flying(): number {
-    return this.#copies
   }
 
   mergesOf(node: number): number {
@@ -217,18 +184,6 @@ export class Crowd {
     return { round: phase === 'ended' ? this.parts.rounds.count : round, base }
   }
 
-  /** One copy of `update` arrives at `to` after `delayMs`. */
-  fly(update: Update, to: number, delayMs: number): void {
-    if (update.flying === 0) {
-      update.number = this.#freeNumbers.pop() ?? this.#flying.length
-      this.#flying[update.number] = update
-    }
-    update.flying++
-    this.#copies++
-    this.parts.fleet.retain(update.digest)
-    this.parts.clock.plan(delayMs, this.#arriveKind, to, update.number)
-  }
-
   /** What a node hears, and what it says of it: null where it is accepted. */
   hear(to: number, update: Update): string | null {
     const rounds = this.#rounds[to]
@@ -256,18 +211,6 @@ export class Crowd {
 
   #refuse(reason: string): void {
     this.counts.refused.set(reason, (this.counts.refused.get(reason) ?? 0) + 1)
-  }
-
-  /** Keeps the weights of an update for a while, wherever its copies are. */
-  keep(update: Update, forMs: number): void {
-    update.kept = true
-    this.#copies++
-    this.parts.fleet.retain(update.digest)
-    this.parts.clock.after(forMs, () => {
-      update.kept = false
-      this.#copies--
-      this.parts.fleet.release(update.digest)
-    })
   }
 
   /**
@@ -338,7 +281,7 @@ export class Crowd {
     const lies = publisher(node)
     if (lies === null) {
       spread(honest, this)
-      this.#settle(honest)
+      this.flights.settle(honest)
       return
     }
     for (const update of lies(honest, rounds)) {
@@ -347,9 +290,9 @@ export class Crowd {
     }
   }
 
-  /** An update by `node`, sound in all it says; of those that flew before, one is used again. */
+  /** An update by `node`, sound in all it says. */
   draft(node: number, round: number, digest: Slot, bytes: number): Update {
-    const update = this.#spare.pop() ?? new Update()
+    const update = this.flights.take()
     update.author = node
     update.sender = node
     update.round = round
@@ -358,12 +301,6 @@ export class Crowd {
     update.digest = digest
     update.bytes = bytes
     return update
-  }
-
-  /** An honest update of which no copy is under way, and that nobody keeps, can be used for another. */
-  #settle(update: Update): void {
-    if (update.flying === 0 && !update.kept && update.facts === SOUND && update.sender === update.author)
-      this.#spare.push(update)
   }
 
   #arrive(to: number, number: number): void {
@@ -377,14 +314,9 @@ export class Crowd {
 
   /** One copy of an update is heard, and is on its way no more. */
   #look(to: number, number: number): void {
-    const update = this.#flying[number] as Update
+    const update = this.flights.at(number)
     this.receive(to, update)
-    this.parts.fleet.release(update.digest)
-    this.#copies--
-    if (--update.flying > 0) return
-    this.#flying[number] = undefined
-    this.#freeNumbers.push(number)
-    this.#settle(update)
+    this.flights.land(update)
   }
 
   /** What was merged makes training diverge: it begins anew after a while, and meets the others in the next merge. */

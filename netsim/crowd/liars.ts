@@ -6,7 +6,8 @@ import type { Fleet } from '../../src/learn/kernels/fleet.ts'
 import type { Attackers, Published } from '../adversary/attackers.ts'
 import type { Clock } from '../clock.ts'
 import type { Lie } from '../members/liar.ts'
-import { type Publisher, type Slot, SOUND, Update } from './crowd.ts'
+import type { Publisher } from './crowd.ts'
+import { type Slot, SOUND, Update } from './update.ts'
 
 /** What a receiver finds wrong with each lie, in the words of `Offer` and `UpdateFacts`. */
 const WRONG: Readonly<Record<Lie, { readonly offer?: Partial<Update>; readonly facts?: Partial<UpdateFacts> }>> = {

@@ -6,7 +6,8 @@ import { Gossipsub } from '../pubsub/gossipsub.ts'
 import type { Scenario } from '../scenario/schema.ts'
 import { LOST, type Wires } from '../wires.ts'
 import type { CrowdCells } from './cells.ts'
-import type { Crowd, Update } from './crowd.ts'
+import type { Crowd } from './crowd.ts'
+import type { Update } from './update.ts'
 
 const FULL_NODES_MAX = 2_000 // two million links, with what gossipsub keeps of each: about a gigabyte
 const ALL = [0] // the topic of all
@@ -80,7 +81,7 @@ export class CrowdMesh {
 
   /** Its weights are kept for as long as anybody may ask for them. */
   publish(update: Update): void {
-    this.#crowd().keep(update, this.#keepMs)
+    this.#crowd().flights.keep(update, this.#keepMs)
     this.#gossipsub.publish(update.sender, this.#cells?.topicOf(update.sender) ?? 0, update, update.bytes)
   }
 

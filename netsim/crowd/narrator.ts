@@ -2,7 +2,8 @@
 import type { Rounds } from '../../src/gossip/rounds.ts'
 import type { Clock } from '../clock.ts'
 import type { ExplainLine, SimulateOptions } from '../options.ts'
-import type { Crowd, Slot, Update } from './crowd.ts'
+import type { Crowd } from './crowd.ts'
+import type { Slot, Update } from './update.ts'
 
 export class Narrator {
   readonly #clock: Clock

@@ -14,7 +14,7 @@ import type { ScenarioFiles } from '../world/files.ts'
 import { streamOf, type World } from '../world/make.ts'
 import { CrowdCells } from './cells.ts'
 import { CrowdChecks } from './checks.ts'
-import { Crowd, type Slot } from './crowd.ts'
+import { Crowd } from './crowd.ts'
 import { FastTrace } from './fastTrace.ts'
 import { fleetOf } from './fleets.ts'
 import { liarsOf } from './liars.ts'
@@ -22,6 +22,7 @@ import { CrowdMesh } from './mesh.ts'
 import { Narrator } from './narrator.ts'
 import { PrivateFleet } from './privateFleet.ts'
 import { type Spread, toAll, toSome } from './spread.ts'
+import type { Slot } from './update.ts'
 
 const TRACE_EVERY = 64 // events between two checkpoints of the trace: a replay says between which two it parted
 const SUMMARIES_MAX = 10_000 // nodes in the result
@@ -313,7 +314,7 @@ export class CrowdSimulation {
 
   /** Bases, what is held, what is on its way, what disks keep, and the first model. */
   #checkMemory(): void {
-    let needed = 1 + this.#kept.size + this.#crowd.flying
+    let needed = 1 + this.#kept.size + this.#crowd.flights.copies
     for (let node = 0; node < this.#world.nodes; node++) {
       const rounds = this.#crowd.roundsOf(node)
       if (rounds !== null) needed += 1 + rounds.exchange.size

@@ -2,7 +2,8 @@
 import type { Rng } from '../../src/core/rng.ts'
 import { LOST, type Wires } from '../wires.ts'
 import type { CrowdCells } from './cells.ts'
-import type { Crowd, Update } from './crowd.ts'
+import type { Crowd } from './crowd.ts'
+import type { Update } from './update.ts'
 
 /** Puts an update on its way. */
 export type Spread = (update: Update, crowd: Crowd) => void
@@ -47,5 +48,5 @@ export function toAll(wires: Wires, cells: CrowdCells | null): Spread {
 
 function send(update: Update, to: number, crowd: Crowd, wires: Wires): void {
   const delayMs = wires.send(crowd.parts.clock.elapsedMs, update.sender, to, update.bytes)
-  if (delayMs !== LOST) crowd.fly(update, to, delayMs)
+  if (delayMs !== LOST) crowd.flights.fly(update, to, delayMs)
 }

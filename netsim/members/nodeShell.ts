@@ -1,35 +1,28 @@
 /** One start of one simulated node: the machine with virtual time, the modelled network and a disk around it. */
 
-import { ConsiliumError, exhaustive, invariant } from '../../src/core/errors.ts'
+import { type ConsiliumError, exhaustive, invariant } from '../../src/core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import { Rng } from '../../src/core/rng.ts'
-import type { Dataset } from '../../src/data/dataset.ts'
-import type { CellName, UpdateTopic } from '../../src/gossip/cells.ts'
-import type { UpdateClaims } from '../../src/gossip/update.ts'
+import type { UpdateTopic } from '../../src/gossip/cells.ts'
 import { rootOf } from '../../src/ledger/head.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { LogSize, NodeEvent, Ticket } from '../../src/node/events.ts'
-import { weightFormatOf } from '../../src/node/expectation.ts'
 import { Machine } from '../../src/node/machine.ts'
-import { NO_PROGRESS } from '../../src/training/roundTraining.ts'
-import { Trainer } from '../../src/training/trainer.ts'
 import { WeightStore } from '../../src/training/weightStore.ts'
 import { bootedEvent } from './booted.ts'
-import { Desk } from './desk.ts'
 import type { Disk } from './disk.ts'
 import { EVIDENCE_BYTES, Fetching } from './fetching.ts'
 import { keepFinal } from './forks.ts'
-import type { Publisher } from './liar.ts'
+import { Learning } from './learning.ts'
 import type { Port, Settle } from './network.ts'
+import { Publishing } from './publishing.ts'
 import type { ShellParts } from './shellParts.ts'
-import { TOPICS, updatesTopic } from './topics.ts'
+import { TOPICS } from './topics.ts'
 import { traced } from './traced.ts'
 import { UpdateFetching } from './updateFetching.ts'
-import { type Sent, sentInstead } from './updateMessage.ts'
+import type { Sent } from './updateMessage.ts'
 import { cosign } from './witness.ts'
 import { Writer } from './writer.ts'
-
-const COSIGNED_BYTES = 120 // a key, a size, a time and a signature
 
 type Of<T extends Action['type']> = Extract<Action, { type: T }>
 
@@ -40,48 +33,38 @@ export class NodeShell implements Port {
   readonly #parts: ShellParts<NodeShell>
   readonly #machine = new Machine()
   readonly #weights = new WeightStore()
-  readonly #trainer: Trainer
+  readonly #learning: Learning
+  readonly #publishing: Publishing<NodeShell>
   readonly #writer: Writer
   readonly #fetching: Fetching<NodeShell>
   readonly updates: UpdateFetching
-  readonly #rng: Rng
   readonly member: MemberId
   readonly #queue: NodeEvent[] = []
   readonly #pending = new Map<Ticket, Pending>()
   readonly #answers: { readonly ticket: Ticket; readonly code: string | null }[] = []
   #stepping = false
-  readonly #desk: Desk
   #wakeAtMs = Number.POSITIVE_INFINITY
   #wakes = 0
   #tickets = 0
-  #published = 0
-  /** Where its updates go, and the topics of updates that it has joined. */
-  #cell: CellName | null = null
-  #joined: readonly string[] = []
   #weightsMost = 0
-  /** How long this round's training takes where nothing ends it. */
-  #roundMs = 0
   #dead = false
 
   constructor(parts: ShellParts<NodeShell>) {
     this.#parts = parts
     this.member = parts.identities.memberOf(parts.node)
-    this.#rng = Rng.from('netsim', parts.seed, 'node', parts.node, parts.start)
-    const trainer = {
-      learner: parts.learner,
-      weights: this.#weights,
-      loadDataset: async (study: StudyId) => parts.tables[parts.disk.bindings.get(study)?.version ?? 0] as Dataset,
-      study: (id: StudyId) => this.#studyOf(id),
-      epsilonMax: null,
-      headSalt: new Uint8Array(0), // heads here are nobody's secret, and runs must not differ
-      kept: async (study: StudyId, digest: Digest) => parts.disk.update(study, digest),
-      breathe: async () => undefined,
-      tell: () => undefined,
-      progress: NO_PROGRESS,
-      stopwatch: () => (share: number) => share * this.#roundMs,
-    }
-    this.#trainer = new Trainer(trainer, [...parts.disk.checkpoints.values()])
     const { node, network, identities, disk } = parts
+    this.#learning = new Learning(parts, this.#weights, {
+      study: (id) => this.#studyOf(id),
+      later: (delayMs, task) => this.#later(delayMs, task),
+      feed: (event) => this.feed(event),
+    })
+    this.#publishing = new Publishing<NodeShell>(parts, {
+      self: this.member,
+      machine: this.#machine,
+      weights: this.#weights,
+      trainer: this.#learning.trainer,
+      keep: (sent) => this.updates.keep(sent),
+    })
     this.#fetching = new Fetching<NodeShell>({
       self: this.member,
       node,
@@ -101,13 +84,8 @@ export class NodeShell implements Port {
       arrived: (sent) => this.#heard(sent, 'fetched', sent.update.header.author, () => undefined),
       isDead: () => this.#dead,
     })
-    this.#desk = new Desk(
-      parts.clock,
-      (delayMs, task) => this.#later(delayMs, task),
-      (event) => this.feed(event),
-    )
     this.#writer = new Writer(parts, this.member, {
-      stored: (checkpoint) => this.#trainer.stored(checkpoint),
+      stored: (checkpoint) => this.#learning.trainer.stored(checkpoint),
       later: (delayMs, task) => this.#later(delayMs, task),
       feed: (event) => this.feed(event),
       isDead: () => this.#dead,
@@ -255,11 +233,11 @@ export class NodeShell implements Port {
         return this.#writer.record(action)
       case 'announce-head':
       case 'ask-cosign':
-        return this.#tellHead(action.type === 'ask-cosign')
+        return this.#publishing.head(action.type === 'ask-cosign')
       case 'cosign':
         return this.#cosign(action.log)
       case 'announce-cosigned':
-        return this.#tellCosigned(action.logs)
+        return this.#publishing.cosigned(action.logs)
       case 'keep-final':
         keepFinal(disk, action.log, (event) => this.feed(event))
         return
@@ -272,22 +250,18 @@ export class NodeShell implements Port {
       case 'verdict':
         return this.#settle(action)
       case 'topics':
-        return this.#follow(action)
-      case 'open-study':
-        return this.#desk.work(action.permit.study, 0, this.#between(timing.openMs), this.#trainer.open(action))
-      case 'train':
-        return this.#train(action)
-      case 'merge':
-        return this.#desk.work(action.permit.study, action.round, timing.mergeMs, this.#trainer.merge(action))
-      case 'evaluate':
-        return this.#desk.work(action.permit.study, action.round, timing.evaluateMs, this.#trainer.evaluate(action))
+        return this.#publishing.follow(action)
       case 'trace':
         return this.#later(timing.commitMs, () => this.feed(traced(disk, action)))
+      case 'open-study':
+      case 'train':
+      case 'merge':
+      case 'evaluate':
       case 'measure':
       case 'cross':
-        return this.#desk.work(action.permit.study, 0, this.#assessMs(action), this.#trainer.assess(action))
+        return this.#learning.work(action)
       case 'publish-update':
-        return this.#publish(action)
+        return this.#publishing.update(action.claims)
       case 'fetch-update':
         return this.updates.fetch(action)
       case 'ask-updates':
@@ -315,45 +289,10 @@ export class NodeShell implements Port {
     }
   }
 
-  #follow({ publish, listen }: Of<'topics'>): void {
-    const { network, node } = this.#parts
-    const topics = listen.map(updatesTopic)
-    for (const topic of topics) if (!this.#joined.includes(topic)) network.join(node, topic)
-    for (const topic of this.#joined) if (!topics.includes(topic)) network.leave(node, topic)
-    this.#joined = topics
-    this.#cell = publish
-  }
-
-  /** A round that has a time takes no longer. */
-  #train(action: Of<'train'>): void {
-    const { study, round } = { study: action.permit.study, round: action.round }
-    this.#roundMs = this.#trainMs()
-    const { secondsMax } = this.#studyOf(study).study.training
-    const ms = secondsMax === null ? this.#roundMs : Math.min(this.#roundMs, secondsMax * 1000)
-    this.#desk.work(study, round, ms, this.#trainer.train(action))
-  }
-
   #studyOf(id: StudyId) {
     const state = this.#machine.view().studies.find((one) => one.state.id === id)?.state
     invariant(state?.scaling, 'a permit names a study whose scaling is frozen')
     return { study: state.study, scaling: state.scaling.scaling }
-  }
-
-  #tellHead(asks: boolean): void {
-    const { network, node, disk, second } = this.#parts
-    const [note, other] = [disk, second?.disk ?? disk].map((one) => one.note(this.member))
-    const noteFor = (member: MemberId) => (second?.fools(member) ? other : note)
-    const bytes = note?.length ?? 0
-    network.publish(node, TOPICS.heads, bytes, (port, via, settle) =>
-      port.hearHead(noteFor(port.member) ?? null, this.#memberOf(via), asks, settle),
-    )
-  }
-
-  /** Its witness signs what it says, so that who passes it on does not matter. */
-  #tellCosigned(logs: readonly LogSize[]): void {
-    const { network, node } = this.#parts
-    const bytes = logs.length * COSIGNED_BYTES
-    network.publish(node, TOPICS.cosigned, bytes, (port, _, settle) => port.hearCosigned(logs, this.member, settle))
   }
 
   #cosign(log: LogSize): void {
@@ -386,63 +325,12 @@ export class NodeShell implements Port {
     settle(verdict)
   }
 
-  #publish({ claims }: Of<'publish-update'>): void {
-    const { network, node, identities, lies, publisher } = this.#parts
-    const { study, digest } = claims
-    const weights = this.#weights.get(study, digest)
-    const { coding, reference, payload } = this.#trainer.written(study, digest)
-    const honest = { header: { ...claims, coding, reference }, weights, payload }
-    const described = this.#machine.study(study)
-    invariant(described !== null, 'a study that is published in is known')
-    const situation = () => this.#situation(claims, weights)
-    const how = { identities, node, lies, publisher, format: weightFormatOf(described) }
-    const sent = sentInstead(how, honest, situation, this.#published++)
-    if (sent === null) return
-    const cell = this.#cell
-    const isSaid = !(sent instanceof ConsiliumError)
-    if (isSaid) this.updates.keep(sent)
-    network.publish(node, updatesTopic(cell), isSaid ? sent.bytes : payload.length, (port, via, settle) => {
-      if (sent instanceof ConsiliumError) port.hearMalformed(this.#memberOf(via), sent, settle)
-      else port.hearUpdate(sent, cell, this.#memberOf(via), settle)
-    })
-  }
-
   #later(delayMs: number, task: () => void | Promise<void>): void {
     this.#parts.clock.after(delayMs, () => (this.#dead ? undefined : task()))
-  }
-
-  /** What an attacker knows. */
-  #situation({ study, round, base }: UpdateClaims, honest: Float32Array): Parameters<Publisher>[0] {
-    const seen = (): Float32Array[] => {
-      const run = this.#machine.view().studies.find(({ state }) => state.id === study)?.run
-      return (run?.inputs ?? []).flatMap(({ digest }) => this.weightsOf(study, digest) ?? [])
-    }
-    return { round, base: this.#weights.get(study, base), honest, seen }
-  }
-
-  /** To measure a model takes as long as to train one alone for as many rounds. */
-  #assessMs({ type, permit }: Of<'measure' | 'cross'>): number {
-    const { evaluateMs } = this.#parts.timing
-    if (type === 'cross') return evaluateMs
-    const rounds = (this.#trainer.model(permit.study, 'newest')?.round ?? -1) + 1
-    return evaluateMs + rounds * this.#trainMs()
-  }
-
-  #trainMs(): number {
-    const { trainMs, node, timing } = this.#parts
-    return trainMs === null ? this.#between(timing.trainMs) : trainMs(node)
   }
 
   /** Weights that it holds; null where it does not. */
   weightsOf(study: StudyId, digest: Digest): Float32Array | null {
     return this.#weights.has(study, digest) ? this.#weights.get(study, digest) : null
-  }
-
-  #between([min, max]: readonly [number, number]): number {
-    return min + this.#rng.below(Math.floor(max - min) + 1)
-  }
-
-  #memberOf(node: number): MemberId {
-    return this.#parts.identities.memberOf(node)
   }
 }

@@ -39,7 +39,7 @@ export async function crowdMerges({ study, members, trainRows, orders }: OtherRu
     spread: (update, to) => {
       for (const [node, heardMs] of table.heardMs.entries()) {
         const atMs = heardMs.get(`${members[update.author]} ${update.round}`)
-        if (atMs !== undefined) to.fly(update, node, atMs - clock.elapsedMs)
+        if (atMs !== undefined) to.flights.fly(update, node, atMs - clock.elapsedMs)
       }
     },
     publisher: () => null,
