@@ -1,6 +1,7 @@
 /** log forks: keys that contradict themselves, with the evidence, and the other history as far as it is kept. */
 import type { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
+import { writeNew } from '../daemon/files.ts'
 import type {
   BranchReport,
   ContradictionReport,
@@ -8,8 +9,7 @@ import type {
   ForkHeadReport,
   ForkReport,
   ForksReport,
-} from '../daemon/api.ts'
-import { writeNew } from '../daemon/files.ts'
+} from '../daemon/forkApi.ts'
 import { gist } from './logFilter.ts'
 import { table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'

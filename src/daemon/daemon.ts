@@ -2,8 +2,6 @@
 import { ConsiliumError, exhaustive, invariant, messageOf } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import type { StudyState } from '../governance/studies.ts'
-import type { Learner } from '../learn/learner.ts'
-import type { LogStore } from '../ledger/store.ts'
 import type { Transport, TransportEvents } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent, Ticket } from '../node/events.ts'
@@ -13,45 +11,29 @@ import { WeightStore } from '../training/weightStore.ts'
 import { Bindings, requireBindable } from './bindings.ts'
 import { bootEvent } from './bootEvent.ts'
 import { checkpointState, progressIn, storedCheckpoints } from './checkpointState.ts'
+import type { DaemonParts } from './daemonParts.ts'
 import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
 import { Forks } from './forks.ts'
 import { haltedBecause } from './halted.ts'
 import { type Home, nameIn } from './home.ts'
 import { Inbox } from './inbox.ts'
-import type { InputStore } from './inputStore.ts'
 import { Keeper } from './keeper.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
 import { LineageReader } from './lineageReader.ts'
-import type { Log } from './log.ts'
 import { Logs } from './logs.ts'
 import { Publisher } from './publisher.ts'
 import { Reconfiguration } from './reconfiguration.ts'
-import type { Recorder } from './recorder.ts'
 import { Replicator } from './replicator.ts'
 import { Room } from './room.ts'
 import { Scrub } from './scrub.ts'
 import { StudyModels } from './studyModels.ts'
 import { makeTrainer, StudyWork } from './studyWork.ts'
 import { Tasks } from './tasks.ts'
+import { Tickets } from './tickets.ts'
 import { transportEvents } from './transportEvents.ts'
 import { formatIn, Updates } from './updates.ts'
 import { Witness } from './witness.ts'
-
-/** What a daemon is made of; everything that touches the world is handed in. */
-export interface DaemonParts {
-  readonly home: Home
-  readonly store: LogStore
-  /** Own entries that this key has signed, by the head pin. */
-  readonly signed: number
-  /** Brings that number down to what is stored; appends that follow wait for it. */
-  readonly forgetSigned: () => Promise<void>
-  readonly makeTransport: (events: TransportEvents) => Transport
-  readonly learner: Learner
-  readonly inputs: InputStore
-  readonly log: Log
-  readonly recorder: Recorder | null
-}
 
 const HAND_OVER_MS = 2_500 // a head is announced and its entries fetched in a few round trips; a busy machine takes its time
 const STOP_MS = 2_000 // of the 5 s that a stop may take; what is not done by then is done again at the next start
@@ -62,7 +44,7 @@ export class Daemon {
   readonly #machine = new Machine()
   readonly #driver: Driver
   readonly #weights = new WeightStore()
-  readonly #answers = new Map<Ticket, (error: { code: string; message: string } | null) => void>()
+  readonly #tickets = new Tickets()
   readonly #tasks = new Tasks((what, error) => {
     if (this.#stopping.signal.aborted) return
     const level = what.startsWith('keep-') ? 'error' : 'debug' // the network asks again by itself; evidence may never come again
@@ -88,7 +70,6 @@ export class Daemon {
   #trainer: Trainer | null = null
   #writer: LedgerWriter | null = null
   readonly keeper = new Keeper(this)
-  #ticket = 0
   #finish: (error: unknown) => void = () => undefined
   /** Settles when the node has stopped; rejects where it had to. */
   readonly done: Promise<void>
@@ -147,7 +128,7 @@ export class Daemon {
     this.#updates = new Updates({
       ...{ self: home.key.id, transport: this.transport, inputs: parts.inputs, feed, log },
       formatOf: (study) => formatIn(this.#machine, study),
-      heard: (author, make) => this.#inbox.hear(this.#ticket++, author, make),
+      heard: (author, make) => this.#inbox.hear(this.#tickets.next(), author, make),
     })
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.done = promise
@@ -264,12 +245,7 @@ export class Daemon {
 
   /** Feeds a command and waits for the machine's answer, and for the entries that it wrote. */
   async command(make: (ticket: Ticket) => NodeEvent): Promise<void> {
-    const ticket = this.#ticket++
-    const { promise, resolve } = Promise.withResolvers<{ code: string; message: string } | null>()
-    this.#answers.set(ticket, resolve)
-    this.#driver.feed(make(ticket))
-    const error = await promise
-    if (error !== null) throw new ConsiliumError(error)
+    await this.#tickets.asked((ticket) => this.#driver.feed(make(ticket)))
     await this.#writer?.flush()
   }
 
@@ -279,7 +255,7 @@ export class Daemon {
       feed: this.#driver.feed,
       log,
       nameOf: (member) => this.nameOf(member),
-      take: ({ topic, author, from, data }) => this.#inbox.take(this.#ticket++, topic, author, from, data),
+      take: ({ topic, author, from, data }) => this.#inbox.take(this.#tickets.next(), topic, author, from, data),
       isClosing: () => this.#closing,
     })
   }
@@ -334,9 +310,7 @@ export class Daemon {
       case 'forget':
         return this.#weights.forget(action.study, action.digests)
       case 'answer':
-        this.#answers.get(action.ticket)?.(action.error)
-        this.#answers.delete(action.ticket)
-        return
+        return this.#tickets.answer(action.ticket, action.error)
       case 'tell':
         return this.#parts.log(action.level, action.event, action.facts)
       case 'halt':

@@ -3,16 +3,16 @@ import { toHex } from '../core/bytes.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import type { Fork } from '../ledger/fork.ts'
 import { rootOf, type VerifiedHead } from '../ledger/head.ts'
+import type { EntryReport } from './api.ts'
+import type { Daemon } from './daemon.ts'
 import type {
   BranchReport,
   ContradictionReport,
   CosignerReport,
-  EntryReport,
   ForkHeadReport,
   ForkReport,
   ForksReport,
-} from './api.ts'
-import type { Daemon } from './daemon.ts'
+} from './forkApi.ts'
 import { memberOf } from './logFilter.ts'
 import type { LogReader } from './logReader.ts'
 

@@ -27,7 +27,7 @@ export function carryOutStudy(
   const error = refusalOf(event.type, state, context, id)
   if (error !== null) return error
   if (event.type === 'study-bind') run(id).bind(event.dataset)
-  else if (event.type === 'study-end') run(id).sayEnough('operator')
+  else if (event.type === 'study-end') run(id).sayEnough()
   else if (event.type === 'study-pause') {
     if (run(id).pause(event.paused))
       context.record('paused', [context.draft(event.paused ? 'study.paused' : 'study.resumed', id, {})])

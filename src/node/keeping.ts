@@ -1,6 +1,7 @@
 /** Which weights the shell holds for one study, so that each is let go of exactly when nothing refers to it any more. */
 import type { Digest, StudyId } from '../core/ids.ts'
-import type { Action } from './actions.ts'
+import type { Rounds } from '../gossip/rounds.ts'
+import type { Context } from './context.ts'
 
 /** The digests of everything that the shell was given or made; bounded by what is used, at every `release`. */
 export class Keeping {
@@ -10,10 +11,14 @@ export class Keeping {
     this.#kept.add(digest)
   }
 
-  /** Forgets all but `used`; null where nothing is free. */
-  release(study: StudyId, used: ReadonlySet<Digest | null | undefined>): Extract<Action, { type: 'forget' }> | null {
+  /** Lets the shell forget all that neither the rounds nor a cell (`cells`) refer to any more. */
+  release(context: Context, study: StudyId, rounds: Rounds, cells: readonly Digest[]): void {
+    const { base, own, merged, phase, inputs, exchange } = rounds
+    const used = new Set<Digest | null | undefined>([base, own?.update, merged, ...cells])
+    for (const { digest } of exchange.held) used.add(digest)
+    if (phase === 'merging') for (const { digest } of inputs) used.add(digest)
     const digests = [...this.#kept].filter((digest) => !used.has(digest))
     for (const digest of digests) this.#kept.delete(digest)
-    return digests.length > 0 ? { type: 'forget', study, digests } : null
+    if (digests.length > 0) context.out.push({ type: 'forget', study, digests })
   }
 }

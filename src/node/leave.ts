@@ -1,12 +1,29 @@
 /** Leave to act in one study, asked for anew before each act; a refusal is noted, and told once. */
-import type { StudyId } from '../core/ids.ts'
-import { type Permit, permit, type Request } from '../governance/permit.ts'
+import type { Digest, StudyId } from '../core/ids.ts'
+import type { Standing } from '../governance/lineage.ts'
+import { type Permit, permit } from '../governance/permit.ts'
+import type { StudyState } from '../governance/studies.ts'
 import type { Context } from './context.ts'
+import { Descent, type HeldUpdate } from './descent.ts'
 
-/** One per study run. */
+/** What leave is asked for. */
+export interface Intent {
+  /** The table that is bound; null where none is. */
+  readonly dataset: Digest | null
+  /** The model to go on from; null for the first. */
+  readonly base: Digest | null
+  readonly held: () => readonly HeldUpdate[]
+  /** Of who would train on private terms; else null. */
+  readonly roundsLeft: number | null
+}
+
+/** One per study run. Knows what stands against acting beside the log: a pause just asked for, and a withdrawn model. */
 export class Leave {
   readonly #context: Context
   readonly #id: StudyId
+  readonly #descent = new Descent()
+  /** What the operator asked for last; null before that. */
+  #pauseAsked: boolean | null = null
   #refusal: string | null = null
 
   constructor(context: Context, id: StudyId) {
@@ -19,9 +36,28 @@ export class Leave {
     return this.#refusal
   }
 
-  /** The permit, or null; what is refused is tried again when something changes. */
-  ask(request: Omit<Request, 'self'>): Permit | null {
-    const decision = permit({ self: this.#context.self, ...request })
+  /** The operator's wish: a pause binds at once, its end when it is recorded. Returns whether there is something to record. */
+  pause(paused: boolean): boolean {
+    const before = this.#pauseAsked ?? this.#context.studies.get(this.#id)?.paused.has(this.#context.self)
+    this.#pauseAsked = paused
+    return before !== paused
+  }
+
+  /** What the logs say of the models that were asked about. */
+  traced(trace: number, standings: readonly Standing[]): void {
+    this.#descent.traced(trace, standings)
+  }
+
+  /** Whether an update may go into a merge now; null where all may. */
+  mayMerge(): ReturnType<Descent['mayMerge']> {
+    return this.#descent.mayMerge()
+  }
+
+  /** The permit, or null with the refusal noted; what is refused is tried again when something changes. */
+  ask(study: StudyState | undefined, { dataset, base, held, roundsLeft }: Intent): Permit | null {
+    const { self } = this.#context
+    const withdrawn = this.#descent.refusal(this.#context, this.#id, base, held)
+    const decision = permit({ self, study, dataset, pauseAsked: this.#pauseAsked === true, withdrawn, roundsLeft })
     if ('permit' in decision) {
       this.#refusal = null
       return decision.permit

@@ -7,7 +7,7 @@ import type { LocalFigures } from '../core/figures.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { UpdateTopic } from '../gossip/cells.ts'
-import type { Judgement, MergeInput } from '../gossip/exchange.ts'
+import type { Judgement } from '../gossip/exchange.ts'
 import { RETRY_MS, Rounds } from '../gossip/rounds.ts'
 import { TRAINING_DIVERGED, type UpdateFacts, type UpdateHeader } from '../gossip/update.ts'
 import type { Standing as ModelStanding } from '../governance/lineage.ts'
@@ -15,21 +15,19 @@ import type { Permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { Arrivals } from './arrivals.ts'
 import { CellTopics } from './cellTopics.ts'
-import { type Checkpoint, roundsBehind } from './checkpoint.ts'
-import { Company } from './company.ts'
+import type { Checkpoint } from './checkpoint.ts'
 import type { Context } from './context.ts'
-import { Descent } from './descent.ts'
-import { deadlineOf, whyOver } from './ending.ts'
+import { deadlineOf, Ending } from './ending.ts'
 import { Epilogue, newestOf } from './epilogue.ts'
-import type { BoundDataset, NodeEvent, SetAside } from './events.ts'
+import type { BoundDataset, NodeEvent } from './events.ts'
 import { expectationOf, writingFault } from './expectation.ts'
 import { Freezing } from './freezing.ts'
 import { Keeping } from './keeping.ts'
 import { Leave } from './leave.ts'
-import { Outliers } from './outliers.ts'
+import { Merging, type Outcome } from './merging.ts'
 import { PrivacyBudget } from './privacyBudget.ts'
-import { bindingDrafts, endedDrafts, lacksStatistics, mergedDrafts, trainedDrafts } from './roundEntries.ts'
-import { Standing } from './standing.ts'
+import { Progress } from './progress.ts'
+import { bindingDrafts, lacksStatistics, mergedDrafts, trainedDrafts } from './roundEntries.ts'
 
 type Of<T extends NodeEvent['type']> = Extract<NodeEvent, { type: T }>
 
@@ -42,34 +40,18 @@ export class StudyRun {
   readonly #rounds: Rounds
   readonly #topics: CellTopics
   readonly #leaves: Leave
+  readonly #progress: Progress
+  readonly #merging: Merging
+  readonly #ending: Ending
   #dataset: BoundDataset | null = null
   readonly #freezing = new Freezing()
-  #checkpoint: Checkpoint | null = null
   #permit: Permit | null = null
   #parameters = 0
-  /** Of the own update. */
-  #head: Digest | null = null
-  /** Of the newest merge, for people to see. */
-  #inputs: readonly MergeInput[] = []
-  #outcome: Extract<NodeEvent, { type: 'merged' }> | null = null
-  readonly #outliers = new Outliers()
-  /** Of the inputs of this round's merge. */
-  #left: readonly SetAside[] = []
-  /** Members whose updates are not merged here, by the operator's word. */
-  readonly #excluded = new Set<MemberId>()
-  #metrics: Metrics | null = null
   /** What was merged makes training diverge: it begins anew, and meets the others in the next merge. */
   #afresh = false
-  readonly #company = new Company()
-  /** What the operator asked for last; null before that. */
-  #pauseAsked: boolean | null = null
   readonly #keeping = new Keeping()
-  readonly #descent = new Descent()
   readonly #budget = new PrivacyBudget()
   readonly epilogue: Epilogue
-  readonly #standing = new Standing()
-  /** Its own word that the study is enough is on its way into the log. */
-  #saidEnough = false
   readonly arrivals: Arrivals
   /** The newest round that went out before a start whose folder did not know of it; −1 where none. */
   #published = -1
@@ -81,13 +63,16 @@ export class StudyRun {
     this.#topics = new CellTopics(id)
     this.epilogue = new Epilogue(id, context)
     this.#leaves = new Leave(context, id)
+    this.#progress = new Progress(id)
+    this.#merging = new Merging(context, id)
+    this.#ending = new Ending(context, id)
     this.arrivals = new Arrivals(id)
   }
 
   /** Takes up what was stored: a bound table, and how far the rounds had come. A binding cut short by a stop is recorded now. */
   restore(dataset: BoundDataset | null, checkpoint: Checkpoint | null): void {
     this.#dataset = dataset
-    this.#checkpoint = checkpoint
+    this.#progress.restore(checkpoint)
     const state = this.#context.studies.get(this.id)
     if (dataset !== null && state?.accepted.has(this.#context.self) === true) {
       const recorded = state.commitments.get(this.#context.self) === dataset.commitment
@@ -95,8 +80,6 @@ export class StudyRun {
     }
     if (state?.ended.has(this.#context.self)) this.#rounds.wait('ended') // also where its checkpoint was lost
     if (checkpoint === null) return
-    this.#metrics = checkpoint.metrics
-    this.#standing.restore(checkpoint.standing)
     this.#rounds.recall(checkpoint.round, checkpoint.stage === 'ended' ? checkpoint.shared : null)
   }
 
@@ -115,29 +98,23 @@ export class StudyRun {
     )
   }
 
-  /** The operator's wish: a pause binds at once, its end when it is recorded. Returns whether there is something to record. */
+  /** The operator's wish. Returns whether there is something to record. */
   pause(paused: boolean): boolean {
-    const before = this.#pauseAsked ?? this.#context.studies.get(this.id)?.paused.has(this.#context.self)
-    this.#pauseAsked = paused
-    return before !== paused
+    return this.#leaves.pause(paused)
   }
 
-  /** The operator's recorded word; it counts from the next merge on. */
+  /** The operator's recorded word on whose updates are merged here. */
   exclude(member: MemberId, excluded: boolean): void {
-    if (excluded) this.#excluded.add(member)
-    else this.#excluded.delete(member)
+    this.#merging.exclude(member, excluded)
   }
 
   isExcluded(member: MemberId): boolean {
-    return this.#excluded.has(member)
+    return this.#merging.isExcluded(member)
   }
 
-  /** The operator's word, or the node's own: once said it stands. */
-  sayEnough(reason: 'operator' | 'plateau'): void {
-    if (this.#saidEnough || this.#context.studies.get(this.id)?.enough.has(this.#context.self)) return
-    this.#saidEnough = true
-    this.#context.record(`enough:${this.id}`, [this.#context.draft('study.enough', this.id, { reason })])
-    this.#context.tell('info', 'study-enough', { study: this.id, reason })
+  /** The operator's word that the study is enough. */
+  sayEnough(): void {
+    this.#ending.sayEnough('operator')
   }
 
   /** Moves on wherever that is possible now; called after every event that may have changed something. */
@@ -155,7 +132,7 @@ export class StudyRun {
     }
     if (this.#permit !== null) this.#topics.follow(this.#context, state, this.#permit, this.#rounds)
     if (phase === 'idle' || phase === 'statistics') this.#freezeOrOpen(state)
-    else if (phase === 'resting' && this.#isOver(state)) this.#endEarly(state)
+    else if (phase === 'resting' && this.#ending.isOver(state)) this.#endEarly(state)
     else if (phase === 'resting' && this.#context.now >= this.#dueMs(state)) this.#startRound(state)
     else if (phase === 'failed' && this.#context.now >= (retryAtMs ?? 0)) this.#open(state)
     else if (phase === 'withheld') this.#publishAndMerge()
@@ -209,11 +186,11 @@ export class StudyRun {
     this.#parameters = parameters
     this.#budget.opened(roundsWithin ?? null)
     this.#keeping.add(base)
-    const checkpoint = this.#checkpoint
+    const { checkpoint } = this.#progress
     const stale = checkpoint === null || checkpoint.round < this.#published
     if (!stale && checkpoint.stage === 'trained' && checkpoint.scaling === scaling && !this.#afresh) {
       const { shared, examples, parents, head } = checkpoint
-      this.#head = head
+      this.#progress.trained(head)
       this.#budget.recall(checkpoint.privacy ?? null)
       this.#rounds.resume(this.#context.now, checkpoint.base, parents, { update: shared, examples })
       return this.#publishAndMerge()
@@ -235,7 +212,7 @@ export class StudyRun {
     const { base } = this.#rounds
     invariant(base !== null, 'a round has a base')
     this.#rounds.record({ update, examples })
-    this.#head = head
+    this.#progress.trained(head)
     this.#afresh = false
     const { dataset, scaling } = this.#permit // the table that was trained on, though another may be bound by now
     this.#context.out.push({
@@ -248,7 +225,7 @@ export class StudyRun {
         }),
         ...this.#budget.drafts(this.#context, this.id),
       ],
-      checkpoint: this.#checkpointOf('trained', scaling, update, head),
+      checkpoint: this.#checkpointOf('trained', scaling, update),
     })
   }
 
@@ -257,47 +234,42 @@ export class StudyRun {
     else if (tag === `merged:${this.id}` && this.#rounds.phase === 'closing') this.#completeRound()
   }
 
-  merged(outcome: Extract<NodeEvent, { type: 'merged' }>): void {
+  merged(outcome: Outcome): void {
     const { round, result } = outcome
-    const aside = [...outcome.aside, ...this.#left]
-    const without = new Set(aside.flatMap(({ author, reason }) => (reason === 'outlying' ? [] : [author])))
-    if (this.#permit === null || !this.#rounds.mergedInto(round, result, without)) return
+    const permit = this.#permit
+    if (permit === null || !this.#merging.finish(outcome, (without) => this.#rounds.mergedInto(round, result, without)))
+      return
     this.#keeping.add(result)
-    this.#outcome = { ...outcome, aside }
-    this.#context.out.push({ type: 'evaluate', permit: this.#permit, round, model: result })
+    this.#context.out.push({ type: 'evaluate', permit, round, model: result })
   }
 
   evaluated(round: number, model: Digest, metrics: Metrics, local: LocalFigures): void {
     if (!this.#rounds.evaluated(round, model)) return
     const state = this.#context.studies.get(this.id)
-    invariant(state !== undefined && this.#head !== null && this.#permit !== null, 'evaluated what was merged')
-    this.#metrics = metrics
+    const { outcome, known } = this.#merging
+    invariant(state !== undefined && outcome !== null && this.#permit !== null, 'evaluated what was merged')
     const { plateau } = state.study.end
-    this.#standing.note(round, model, metrics, local, plateau?.delta ?? 0)
-    const { state: standing } = this.#standing
-    invariant(standing !== null, 'just noted')
+    const standing = this.#progress.evaluated(round, model, metrics, local, plateau?.delta ?? 0)
     const last = this.#rounds.isLast(state.study.rounds.count)
-    invariant(this.#outcome !== null, 'evaluated what was merged')
-    const facts = { outcome: this.#outcome, taken: this.#rounds.inputs, known: this.#inputs, metrics, standing, last }
+    const facts = { outcome, taken: this.#rounds.inputs, known, metrics, standing, last }
     this.#context.out.push({
       type: 'record',
       tag: `merged:${this.id}`,
       drafts: mergedDrafts(this.#context, state, facts),
-      checkpoint: this.#checkpointOf(last ? 'ended' : 'merged', this.#permit.scaling, model, this.#head),
+      checkpoint: this.#checkpointOf(last ? 'ended' : 'merged', this.#permit.scaling, model),
     })
-    const known = this.#inputs.map(({ author }) => author)
-    this.#outliers.note(this.#context, this.id, round, known, this.#outcome.aside)
-    if (plateau !== null && !last && this.#standing.isPlateau(plateau.rounds)) this.sayEnough('plateau')
+    this.#merging.count(outcome)
+    if (plateau !== null && !last && this.#progress.isPlateau(plateau.rounds)) this.#ending.sayEnough('plateau')
   }
 
   traced(trace: number, standings: readonly ModelStanding[]): void {
-    this.#descent.traced(trace, standings)
+    this.#leaves.traced(trace, standings)
   }
 
   /** What an operator asks for at any time; false where there is no model to evaluate, or no leave. */
   evaluateNow(): boolean {
     const state = this.#context.studies.get(this.id)
-    if (state === undefined || this.#checkpoint === null || roundsBehind(this.#checkpoint) === 0) return false
+    if (state === undefined || this.#progress.roundsBehind === 0) return false
     return this.epilogue.demand(state, this.#ended(), this.#rounds.phase === 'ended')
   }
 
@@ -315,26 +287,17 @@ export class StudyRun {
       phase,
       round,
       cell: this.#topics.view(),
-      behind: roundsBehind(this.#checkpoint),
       rows: this.#dataset?.rows ?? null,
       refusal: this.#leaves.refusal,
-      metrics: this.#metrics,
-      standing: this.#standing.state,
       model: base,
-      inputs: this.#inputs,
+      ...this.#progress.view(),
+      ...this.#merging.view(),
       roundsLeft: this.#budget.roundsLeft,
       privacy: this.#budget.claim,
-      outliers: this.#outliers.repeated(),
-      excluded: [...this.#excluded].sort(),
       evaluating: this.#isEvaluating(),
       held: exchange.held.map(({ author, round }) => ({ author, round })),
       ...this.arrivals.view(),
     }
-  }
-
-  #excludedOf(inputs: readonly MergeInput[]): SetAside[] {
-    const out = inputs.filter(({ author }) => this.#excluded.has(author))
-    return out.map(({ author }) => ({ author, reason: 'excluded' }))
   }
 
   #isEvaluating(): boolean {
@@ -345,17 +308,22 @@ export class StudyRun {
 
   #ended() {
     const leave = (): Permit | null => this.#leave(this.#context.studies.get(this.id))
-    return { model: this.#rounds.base, scaling: this.#checkpoint?.scaling ?? null, others: this.#others(), leave }
+    return {
+      model: this.#rounds.base,
+      scaling: this.#progress.checkpoint?.scaling ?? null,
+      others: this.#others(),
+      leave,
+    }
   }
 
   #others() {
-    return newestOf(this.#checkpoint?.others ?? [], this.#rounds.exchange.held)
+    return newestOf(this.#progress.checkpoint?.others ?? [], this.#rounds.exchange.held)
   }
 
   /** Frozen already: open. Everybody's statistics here, or the deadline past: freeze. */
   #freezeOrOpen(state: StudyState): void {
     if (!state.accepted.has(this.#context.self)) return
-    if (this.#checkpoint === null && this.#isOver(state))
+    if (this.#progress.checkpoint === null && this.#ending.isOver(state))
       return this.#leaves.refuse('study-over', 'it was over before it began here')
     if (state.scaling !== null) return this.#open(state)
     if (!state.statistics.has(this.#context.self)) return
@@ -366,7 +334,7 @@ export class StudyRun {
   #open(state: StudyState): void {
     const leave = this.#leave(state)
     if (leave === null) return
-    const before = this.#permit?.scaling ?? this.#checkpoint?.scaling ?? null
+    const before = this.#permit?.scaling ?? this.#progress.checkpoint?.scaling ?? null
     if (before !== null && before !== leave.scaling) {
       this.#context.tell('info', 'scaling-replaced', { study: this.id, scaling: leave.scaling })
       this.#rounds.exchange.clear()
@@ -379,7 +347,7 @@ export class StudyRun {
     this.#context.out.push({
       type: 'open-study',
       permit: leave,
-      start: this.#checkpoint === null || this.#afresh ? 'initial' : 'resume',
+      start: this.#progress.checkpoint === null || this.#afresh ? 'initial' : 'resume',
       ...this.#budget.spent(this.#context, state),
     })
   }
@@ -395,17 +363,12 @@ export class StudyRun {
     this.#context.out.push({ type: 'train', permit: leave, round, base, ...spent })
   }
 
-  /** The permit, or null with the refusal noted; what is refused is tried again when something changes. `roundsLeft` of who would train. */
+  /** The permit, or null; `roundsLeft` of who would train. */
   #leave(state: StudyState | undefined, roundsLeft: number | null = null): Permit | null {
     const dataset = this.#dataset?.commitment ?? null
-    const base = this.#rounds.base ?? this.#checkpoint?.shared ?? null
-    const withdrawn = this.#descent.refusal(this.#context, this.id, base, () => this.#rounds.exchange.held)
-    return this.#leaves.ask({ study: state, dataset, pauseAsked: this.#pauseAsked === true, withdrawn, roundsLeft })
-  }
-
-  #isOver(state: StudyState): boolean {
-    const { roll, now } = this.#context
-    return whyOver(state, (member) => roll.isMember(member), now) !== null
+    const base = this.#rounds.base ?? this.#progress.checkpoint?.shared ?? null
+    const held = () => this.#rounds.exchange.held
+    return this.#leaves.ask(state, { dataset, base, held, roundsLeft })
   }
 
   /** Between two rounds: the newest merge is the last. */
@@ -426,7 +389,7 @@ export class StudyRun {
     const { round, base, parents, own } = this.#rounds.publish(
       state.study.merge.ageRoundsMax,
       undefined,
-      this.#descent.mayMerge(),
+      this.#leaves.mayMerge(),
     )
     const claims = {
       study: this.id,
@@ -441,19 +404,8 @@ export class StudyRun {
       privacy: this.#budget.claim,
     }
     this.#context.out.push({ type: 'publish-update', permit: this.#permit, claims })
-    const { inputs } = this.#rounds
-    this.#inputs = inputs
-    this.#company.note(this.#context, this.id, round, inputs.length - 1)
-    this.#left = this.#excludedOf(inputs)
-    const merging = inputs.filter(({ author }) => !this.#excluded.has(author))
-    this.#context.out.push({
-      type: 'merge',
-      permit: this.#permit,
-      round,
-      own: this.#context.self,
-      base,
-      inputs: merging,
-    })
+    const inputs = this.#merging.begin(round, this.#rounds.inputs)
+    this.#context.out.push({ type: 'merge', permit: this.#permit, round, own: this.#context.self, base, inputs })
   }
 
   #completeRound(): void {
@@ -476,11 +428,7 @@ export class StudyRun {
   }
 
   #end(state: StudyState, scaling: Digest, model: Digest): void {
-    if (this.#checkpoint !== null) this.#checkpoint = { ...this.#checkpoint, stage: 'ended', scaling, shared: model }
-    const rounds = this.#rounds.round
-    const drafts = endedDrafts(this.#context, state, rounds, model, this.#standing.state)
-    this.#context.out.push({ type: 'record', tag: `ended:${this.id}`, drafts, checkpoint: this.#checkpoint })
-    this.#context.tell('info', 'study-ended', { study: this.id, rounds, model })
+    this.#ending.record(state, this.#rounds.round, scaling, model, this.#progress)
     this.#release()
   }
 
@@ -488,36 +436,12 @@ export class StudyRun {
     return this.#rounds.dueMs(state.study.rounds.periodSeconds * 1000)
   }
 
-  #checkpointOf(stage: Checkpoint['stage'], scaling: Digest, shared: Digest, head: Digest): Checkpoint {
-    const { round, base, own, parents, inputs } = this.#rounds
-    invariant(base !== null && own !== null, 'a checkpoint has a base and an update')
-    const checkpoint: Checkpoint = {
-      study: this.id,
-      stage,
-      round,
-      scaling,
-      base,
-      parents: stage === 'trained' ? [...parents] : inputs.map((input) => input.digest),
-      shared,
-      head,
-      examples: own.examples,
-      metrics: this.#metrics,
-      ...(this.#budget.claim === null ? {} : { privacy: this.#budget.claim }),
-      ...(stage === 'ended' ? { others: this.#rounds.exchange.held } : {}),
-      standing: this.#standing.state,
-    }
-    this.#checkpoint = checkpoint
-    return checkpoint
+  #checkpointOf(stage: Checkpoint['stage'], scaling: Digest, shared: Digest): Checkpoint {
+    return this.#progress.store({ stage, scaling, shared, privacy: this.#budget.claim }, this.#rounds)
   }
 
   /** Lets the shell forget the weights that nothing refers to any more. */
   #release(): void {
-    const { base, own, merged, phase, inputs, exchange } = this.#rounds
-    const used = new Set<Digest | null | undefined>([base, own?.update, merged])
-    for (const { digest } of exchange.held) used.add(digest)
-    for (const digest of this.#topics.held) used.add(digest)
-    if (phase === 'merging') for (const { digest } of inputs) used.add(digest)
-    const forget = this.#keeping.release(this.id, used)
-    if (forget !== null) this.#context.out.push(forget)
+    this.#keeping.release(this.#context, this.id, this.#rounds, this.#topics.held)
   }
 }

@@ -3,7 +3,7 @@ import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { ForkReport } from '../../src/daemon/api.ts'
+import type { ForkReport } from '../../src/daemon/forkApi.ts'
 import { inFolder, signing, TestNode, until } from './kit.ts'
 import { checkHistory, roundOf, sizeOf, training } from './recoveryKit.ts'
 

@@ -100,7 +100,10 @@ export function swarmOf(members: readonly MemberId[], spoil: Partial<Record<Memb
 async function timeout(signal: AbortSignal): Promise<never> {
   await new Promise((resolve) => {
     const timer = setTimeout(resolve, 100)
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve(undefined)))
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve(undefined)
+    })
   })
   throw new ConsiliumError({ code: 'request-timeout', message: 'nothing came' })
 }
