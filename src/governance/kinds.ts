@@ -246,6 +246,7 @@ export const KINDS = {
     accuracy: v.nullable(share),
     logLoss: v.nullable(real),
     calibrationError: v.nullable(share),
+    brier: v.optional(v.nullable(share)),
   }),
   /**
    * What its author keeps of a study that ended: the merged model of `round`, the best on its own validation patients, with its calibration
