@@ -26,15 +26,15 @@ export function carryOutStudy(
   const state = context.studies.get(id)
   const error = refusalOf(event.type, state, context, id)
   if (error !== null) return error
-  if (event.type === 'study-bind') run(id).bind(event.dataset)
-  else if (event.type === 'study-end') run(id).sayEnough()
+  if (event.type === 'study-bind') run(id).table.bind(event.dataset)
+  else if (event.type === 'study-end') run(id).ending.sayEnough('operator')
   else if (event.type === 'study-pause') {
-    if (run(id).pause(event.paused))
+    if (run(id).leaves.pause(event.paused))
       context.record('paused', [context.draft(event.paused ? 'study.paused' : 'study.resumed', id, {})])
   } else if (event.type === 'study-withdraw') {
     withdraw(event, context)
   } else if (event.type === 'study-exclude' && state !== undefined) {
-    const refusal = exclusionRefusal(event, state, context, run(id).isExcluded(event.member))
+    const refusal = exclusionRefusal(event, state, context, run(id).merging.isExcluded(event.member))
     if (refusal !== null) return refusal
     context.record('exclusion', [exclusionDraft(event, context)])
   } else if (event.type === 'study-evaluate') {

@@ -35,7 +35,7 @@ export function learned(run: StudyRun | undefined, event: Learned): void {
     case 'evaluated':
       return run?.evaluated(event.round, event.model, event.metrics, event.local)
     case 'traced':
-      return run?.traced(event.trace, event.standings)
+      return run?.leaves.traced(event.trace, event.standings)
     case 'measured':
     case 'crossed':
     case 'measuring-failed':

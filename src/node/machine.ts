@@ -314,7 +314,7 @@ export class Machine {
     parts.reconfiguring.fold(fact)
     if (fact.kind === 'member.accepted') accepted.add(fact.author)
     const exclusion = fact.author === context.self ? exclusionOf(fact) : null
-    if (exclusion !== null) this.#run(parts, exclusion.study).exclude(exclusion.member, exclusion.excluded)
+    if (exclusion !== null) this.#run(parts, exclusion.study).merging.exclude(exclusion.member, exclusion.excluded)
     if (fact.author === context.self && fact.kind === 'member.seen') {
       const body = readBody('member.seen', fact.body)
       if (body !== null) seen.set(toHex(body.member) as MemberId, fact.timeMs)

@@ -10,12 +10,12 @@ import type { UpdateTopic } from '../gossip/cells.ts'
 import type { Judgement } from '../gossip/exchange.ts'
 import { RETRY_MS, Rounds } from '../gossip/rounds.ts'
 import { TRAINING_DIVERGED, type UpdateFacts, type UpdateHeader } from '../gossip/update.ts'
-import type { Standing as ModelStanding } from '../governance/lineage.ts'
 import type { Permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { Arrivals } from './arrivals.ts'
 import { CellTopics } from './cellTopics.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { claimsOf } from './claims.ts'
 import type { Context } from './context.ts'
 import { deadlineOf, Ending } from './ending.ts'
 import { Epilogue, newestOf } from './epilogue.ts'
@@ -27,7 +27,8 @@ import { Leave } from './leave.ts'
 import { Merging, type Outcome } from './merging.ts'
 import { PrivacyBudget } from './privacyBudget.ts'
 import { Progress } from './progress.ts'
-import { bindingDrafts, lacksStatistics, mergedDrafts, trainedDrafts } from './roundEntries.ts'
+import { mergedDrafts, trainedDrafts } from './roundEntries.ts'
+import { Table } from './table.ts'
 
 type Of<T extends NodeEvent['type']> = Extract<NodeEvent, { type: T }>
 
@@ -39,17 +40,17 @@ export class StudyRun {
   readonly #context: Context
   readonly #rounds: Rounds
   readonly #topics: CellTopics
-  readonly #leaves: Leave
+  readonly leaves: Leave
   readonly #progress: Progress
-  readonly #merging: Merging
-  readonly #ending: Ending
-  #dataset: BoundDataset | null = null
+  readonly merging: Merging
+  readonly ending: Ending
+  readonly table: Table
   readonly #freezing = new Freezing()
   #permit: Permit | null = null
   #parameters = 0
   /** What was merged makes training diverge: it begins anew, and meets the others in the next merge. */
   #afresh = false
-  readonly #keeping = new Keeping()
+  readonly #keeping: Keeping
   readonly #budget = new PrivacyBudget()
   readonly epilogue: Epilogue
   readonly arrivals: Arrivals
@@ -62,23 +63,21 @@ export class StudyRun {
     this.#rounds = new Rounds(context.self)
     this.#topics = new CellTopics(id)
     this.epilogue = new Epilogue(id, context)
-    this.#leaves = new Leave(context, id)
+    this.table = new Table(context, id)
+    this.#keeping = new Keeping(context, id)
+    this.leaves = new Leave(context, id)
     this.#progress = new Progress(id)
-    this.#merging = new Merging(context, id)
-    this.#ending = new Ending(context, id)
+    this.merging = new Merging(context, id)
+    this.ending = new Ending(context, id)
     this.arrivals = new Arrivals(id)
   }
 
-  /** Takes up what was stored: a bound table, and how far the rounds had come. A binding cut short by a stop is recorded now. */
+  /** Takes up what was stored: a bound table, and how far the rounds had come. */
   restore(dataset: BoundDataset | null, checkpoint: Checkpoint | null): void {
-    this.#dataset = dataset
+    this.table.restore(dataset)
     this.#progress.restore(checkpoint)
-    const state = this.#context.studies.get(this.id)
-    if (dataset !== null && state?.accepted.has(this.#context.self) === true) {
-      const recorded = state.commitments.get(this.#context.self) === dataset.commitment
-      if (!recorded || lacksStatistics(state, this.#context.self)) this.bind(dataset)
-    }
-    if (state?.ended.has(this.#context.self)) this.#rounds.wait('ended') // also where its checkpoint was lost
+    const ended = this.#context.studies.get(this.id)?.ended.has(this.#context.self)
+    if (ended) this.#rounds.wait('ended') // also where its checkpoint was lost
     if (checkpoint === null) return
     this.#rounds.recall(checkpoint.round, checkpoint.stage === 'ended' ? checkpoint.shared : null)
   }
@@ -86,35 +85,6 @@ export class StudyRun {
   /** The own log, fetched back at a start, says that this round went out: it is not trained again, for it would come out otherwise. */
   published(round: number): void {
     this.#published = Math.max(this.#published, round)
-  }
-
-  bind(dataset: BoundDataset): void {
-    const state = this.#context.studies.get(this.id)
-    invariant(state !== undefined, 'a table is bound to a known study')
-    this.#dataset = dataset
-    this.#context.record(
-      `bound:${this.id}`,
-      bindingDrafts(this.#context, this.id, dataset, lacksStatistics(state, this.#context.self)),
-    )
-  }
-
-  /** The operator's wish. Returns whether there is something to record. */
-  pause(paused: boolean): boolean {
-    return this.#leaves.pause(paused)
-  }
-
-  /** The operator's recorded word on whose updates are merged here. */
-  exclude(member: MemberId, excluded: boolean): void {
-    this.#merging.exclude(member, excluded)
-  }
-
-  isExcluded(member: MemberId): boolean {
-    return this.#merging.isExcluded(member)
-  }
-
-  /** The operator's word that the study is enough. */
-  sayEnough(): void {
-    this.#ending.sayEnough('operator')
   }
 
   /** Moves on wherever that is possible now; called after every event that may have changed something. */
@@ -125,14 +95,14 @@ export class StudyRun {
     const { phase, retryAtMs } = this.#rounds
     // the proposal may come back after the own log that tells of the end
     if (phase === 'idle' && state.ended.has(this.#context.self)) return this.#rounds.wait('ended')
-    if (this.#dataset === null) return
+    if (this.table.bound === null) return
     if (phase === 'ended') {
       this.#topics.end(this.#context)
       return this.epilogue.advance(state, this.#ended())
     }
     if (this.#permit !== null) this.#topics.follow(this.#context, state, this.#permit, this.#rounds)
     if (phase === 'idle' || phase === 'statistics') this.#freezeOrOpen(state)
-    else if (phase === 'resting' && this.#ending.isOver(state)) this.#endEarly(state)
+    else if (phase === 'resting' && this.ending.isOver(state)) this.#endEarly(state)
     else if (phase === 'resting' && this.#context.now >= this.#dueMs(state)) this.#startRound(state)
     else if (phase === 'failed' && this.#context.now >= (retryAtMs ?? 0)) this.#open(state)
     else if (phase === 'withheld') this.#publishAndMerge()
@@ -149,10 +119,10 @@ export class StudyRun {
     if (state === undefined) return null
     const { phase, retryAtMs } = this.#rounds
     if (phase === 'statistics') return this.#freezing.wakeAtMs()
-    if (phase === 'ended' && this.#dataset !== null) return this.epilogue.wakeAtMs(state, this.#rounds.base)
+    if (phase === 'ended' && this.table.bound !== null) return this.epilogue.wakeAtMs(state, this.#rounds.base)
     const atMs = phase === 'resting' ? Math.min(this.#dueMs(state), deadlineOf(state) ?? Infinity) : retryAtMs
     // what is due but refused waits for an event; a refusal noted before it was due may be lifted by then
-    return atMs !== null && (this.#leaves.refusal === null || atMs > this.#context.now) ? atMs : null
+    return atMs !== null && (this.leaves.refusal === null || atMs > this.#context.now) ? atMs : null
   }
 
   judge(header: UpdateHeader, facts: UpdateFacts, cell: UpdateTopic): Judgement {
@@ -197,7 +167,10 @@ export class StudyRun {
     }
     this.#rounds.begin(Math.max((checkpoint?.round ?? -1) + 1, this.#published + 1), base)
     this.#release()
-    if (this.#rounds.round >= state.study.rounds.count) this.#endUnmerged(state, scaling, base)
+    if (this.#rounds.round < state.study.rounds.count) return
+    // the last round's update cannot be merged any more, for its scaling was replaced or its weights are lost: what was trained is the end
+    this.#rounds.wait('ended')
+    this.#end(state, scaling, base)
   }
 
   trained({ round, update, head, examples, loss, privacy }: Of<'trained'>): void {
@@ -237,7 +210,7 @@ export class StudyRun {
   merged(outcome: Outcome): void {
     const { round, result } = outcome
     const permit = this.#permit
-    if (permit === null || !this.#merging.finish(outcome, (without) => this.#rounds.mergedInto(round, result, without)))
+    if (permit === null || !this.merging.finish(outcome, (without) => this.#rounds.mergedInto(round, result, without)))
       return
     this.#keeping.add(result)
     this.#context.out.push({ type: 'evaluate', permit, round, model: result })
@@ -246,7 +219,7 @@ export class StudyRun {
   evaluated(round: number, model: Digest, metrics: Metrics, local: LocalFigures): void {
     if (!this.#rounds.evaluated(round, model)) return
     const state = this.#context.studies.get(this.id)
-    const { outcome, known } = this.#merging
+    const { outcome, known } = this.merging
     invariant(state !== undefined && outcome !== null && this.#permit !== null, 'evaluated what was merged')
     const { plateau } = state.study.end
     const standing = this.#progress.evaluated(round, model, metrics, local, plateau?.delta ?? 0)
@@ -258,12 +231,8 @@ export class StudyRun {
       drafts: mergedDrafts(this.#context, state, facts),
       checkpoint: this.#checkpointOf(last ? 'ended' : 'merged', this.#permit.scaling, model),
     })
-    this.#merging.count(outcome)
-    if (plateau !== null && !last && this.#progress.isPlateau(plateau.rounds)) this.#ending.sayEnough('plateau')
-  }
-
-  traced(trace: number, standings: readonly ModelStanding[]): void {
-    this.#leaves.traced(trace, standings)
+    this.merging.count(outcome)
+    if (plateau !== null && !last && this.#progress.isPlateau(plateau.rounds)) this.ending.sayEnough('plateau')
   }
 
   /** What an operator asks for at any time; false where there is no model to evaluate, or no leave. */
@@ -287,11 +256,11 @@ export class StudyRun {
       phase,
       round,
       cell: this.#topics.view(),
-      rows: this.#dataset?.rows ?? null,
-      refusal: this.#leaves.refusal,
+      rows: this.table.bound?.rows ?? null,
+      refusal: this.leaves.refusal,
       model: base,
       ...this.#progress.view(),
-      ...this.#merging.view(),
+      ...this.merging.view(),
       roundsLeft: this.#budget.roundsLeft,
       privacy: this.#budget.claim,
       evaluating: this.#isEvaluating(),
@@ -302,7 +271,7 @@ export class StudyRun {
 
   #isEvaluating(): boolean {
     const state = this.#context.studies.get(this.id)
-    if (state === undefined || this.#dataset === null || this.#rounds.phase !== 'ended') return false
+    if (state === undefined || this.table.bound === null || this.#rounds.phase !== 'ended') return false
     return this.epilogue.isPending(state, this.#rounds.base)
   }
 
@@ -323,8 +292,8 @@ export class StudyRun {
   /** Frozen already: open. Everybody's statistics here, or the deadline past: freeze. */
   #freezeOrOpen(state: StudyState): void {
     if (!state.accepted.has(this.#context.self)) return
-    if (this.#progress.checkpoint === null && this.#ending.isOver(state))
-      return this.#leaves.refuse('study-over', 'it was over before it began here')
+    if (this.#progress.checkpoint === null && this.ending.isOver(state))
+      return this.leaves.refuse('study-over', 'it was over before it began here')
     if (state.scaling !== null) return this.#open(state)
     if (!state.statistics.has(this.#context.self)) return
     this.#rounds.wait('statistics')
@@ -365,10 +334,10 @@ export class StudyRun {
 
   /** The permit, or null; `roundsLeft` of who would train. */
   #leave(state: StudyState | undefined, roundsLeft: number | null = null): Permit | null {
-    const dataset = this.#dataset?.commitment ?? null
+    const dataset = this.table.bound?.commitment ?? null
     const base = this.#rounds.base ?? this.#progress.checkpoint?.shared ?? null
     const held = () => this.#rounds.exchange.held
-    return this.#leaves.ask(state, { dataset, base, held, roundsLeft })
+    return this.leaves.ask(state, { dataset, base, held, roundsLeft })
   }
 
   /** Between two rounds: the newest merge is the last. */
@@ -386,25 +355,12 @@ export class StudyRun {
     const leave = this.#leave(state)
     if (leave === null || state === undefined) return this.#rounds.wait('withheld')
     if (leave.scaling !== this.#permit.scaling) return this.#open(state) // what was trained belongs to a scaling that is no more
-    const { round, base, parents, own } = this.#rounds.publish(
-      state.study.merge.ageRoundsMax,
-      undefined,
-      this.#leaves.mayMerge(),
-    )
-    const claims = {
-      study: this.id,
-      author: this.#context.self,
-      round,
-      examples: own.examples,
-      scaling: this.#permit.scaling,
-      base,
-      parents: [...parents],
-      digest: own.update,
-      parameters: this.#parameters,
-      privacy: this.#budget.claim,
-    }
+    const published = this.#rounds.publish(state.study.merge.ageRoundsMax, undefined, this.leaves.mayMerge())
+    const { round, base } = published
+    const terms = { scaling: this.#permit.scaling, parameters: this.#parameters, privacy: this.#budget.claim }
+    const claims = claimsOf(this.#context.self, this.id, published, terms)
     this.#context.out.push({ type: 'publish-update', permit: this.#permit, claims })
-    const inputs = this.#merging.begin(round, this.#rounds.inputs)
+    const inputs = this.merging.begin(round, this.#rounds.inputs)
     this.#context.out.push({ type: 'merge', permit: this.#permit, round, own: this.#context.self, base, inputs })
   }
 
@@ -421,14 +377,8 @@ export class StudyRun {
     this.#release()
   }
 
-  /** The last round's update cannot be merged any more, for its scaling was replaced or its weights are lost: the study ends with what was trained. */
-  #endUnmerged(state: StudyState, scaling: Digest, model: Digest): void {
-    this.#rounds.wait('ended')
-    this.#end(state, scaling, model)
-  }
-
   #end(state: StudyState, scaling: Digest, model: Digest): void {
-    this.#ending.record(state, this.#rounds.round, scaling, model, this.#progress)
+    this.ending.record(state, this.#rounds.round, scaling, model, this.#progress)
     this.#release()
   }
 
@@ -442,6 +392,6 @@ export class StudyRun {
 
   /** Lets the shell forget the weights that nothing refers to any more. */
   #release(): void {
-    this.#keeping.release(this.#context, this.id, this.#rounds, this.#topics.held)
+    this.#keeping.release(this.#rounds, this.#topics)
   }
 }
