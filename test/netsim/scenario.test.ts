@@ -220,7 +220,7 @@ it('what the scenario that "new" writes shows as other choices are valid choices
     parseScenario(templateText, path, { [path]: value, ...(isNone ? { learner: { kind: 'null' } } : {}) })
     tried++
   }
-  assert.is(tried, 27)
+  assert.is(tried, 29)
 })
 
 it('each scenario that comes along is valid, and answers a question in its first line', async () => {

@@ -41,7 +41,8 @@ it('gossip and the baselines have the same hospitals and take the same local ste
   })
   assert.is(file, `../../${data.file}`, 'from the scenario, and from the project')
   assert.is(SCENARIO.nodes.count, nodes)
-  const { batchRows, ...rest } = SCENARIO.study.training
+  const { batchRows, proximal, momentum, tracking, secondsMax, ...rest } = SCENARIO.study.training
+  assert.equal([proximal, momentum, tracking, secondsMax], [0, 0, 0, null], 'nothing steers')
   const { batchRows: all, ...same } = training
   assert.equal(rest, same)
   assert.ok(batchRows > 524 && all > 524, 'more than the largest hospital has: one batch')
