@@ -48,7 +48,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'real digests, heads that are merged, an uplink',
-    'd997d63486ad9c4da92b5e43b1a0018ec440a69f9f610753bb75e6cebb159b9b',
+    '99f04430fb1cd2390b01df67f5cefb43be24dc305db51213a7bc06ca6515c4d8',
     { digests: 'real', network: { uplinkMbit: 0.5 }, study: { rounds: { count: 8 }, local: { head: 'none' } } },
   ],
 ]
