@@ -222,8 +222,8 @@ export class Daemon {
     return this.#studyWork.failure(id)
   }
 
-  model(id: StudyId): ReturnType<Trainer['model']> {
-    return this.#trainer?.model(id, 'newest') ?? null
+  model(id: StudyId, which: 'newest' | 'best' = 'newest'): ReturnType<Trainer['model']> {
+    return this.#trainer?.model(id, which) ?? null
   }
 
   /** The rows that are bound to a study. Errors: `dataset-not-bound`, `data-…`. */

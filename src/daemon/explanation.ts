@@ -1,4 +1,5 @@
 /** Says which features a model's predictions rest on, measured on this hospital's own held-out rows. */
+import { modelOf } from '../config/study.ts'
 import { fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { designMatrix } from '../data/design.ts'
@@ -14,8 +15,8 @@ export async function explainModel(daemon: Daemon, model: HeldModel, repeats: nu
   await requireUsable(daemon, model)
   if (!Number.isInteger(repeats) || repeats < REPEATS.min || repeats > REPEATS.max)
     throw refused('bad-repeats', `--repeats: ${repeats} given; ${REPEATS.min} to ${REPEATS.max} are allowed`)
-  const { state, weights, digest, rounds } = model
-  const { study, scaling } = state
+  const { state, weights, digest, rounds, scaling } = model
+  const { study } = state
   const dataset = await daemon.dataset(state.id)
   const { minimumCohort } = study
   if (dataset.testRows.length < minimumCohort)
@@ -23,8 +24,8 @@ export async function explainModel(daemon: Daemon, model: HeldModel, repeats: nu
       'explain-cohort',
       `${dataset.testRows.length} patients are held out here, the study's minimum cohort is ${minimumCohort}: figures of fewer say too much of each`,
     )
-  const matrix = designMatrix(study, dataset, dataset.testRows, scaling.scaling)
-  const logits: Logits = (rows) => logitsInSlices(study.model, weights, rows)
+  const matrix = designMatrix(study, dataset, dataset.testRows, scaling)
+  const logits: Logits = (rows) => logitsInSlices(modelOf(study), weights, rows)
   const found = await importances(study, matrix, logits, { repeats, seed: digest })
   const { auc, logLoss } = evaluate(await logits(matrix), matrix.y)
   const { rows } = matrix

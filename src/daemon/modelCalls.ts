@@ -32,22 +32,22 @@ export function modelCalls(daemon: Daemon): Routes {
       return details(daemon, await daemon.lineage.current(), model)
     },
     'GET /v1/models/:/known': async ({ parts }) => known(daemon, await daemon.lineage.current(), parts[0] ?? ''),
-    'GET /v1/models/:/card': async ({ parts }) => modelCard(daemon, heldModel(daemon, parts[0] ?? '')),
-    'POST /v1/models/:/export': ({ parts, body }) => {
+    'GET /v1/models/:/card': async ({ parts }) => modelCard(daemon, await heldModel(daemon, parts[0] ?? '')),
+    'POST /v1/models/:/export': async ({ parts, body }) => {
       const { sharedOnly, forensic } = body
       const request = { format: text(body, 'format'), sharedOnly: sharedOnly === true, forensic: forensic === true }
-      return exportModel(daemon, heldModel(daemon, parts[0] ?? ''), request)
+      return exportModel(daemon, await heldModel(daemon, parts[0] ?? ''), request)
     },
-    'POST /v1/models/:/predict': ({ parts, body }) =>
-      predictFile(daemon, heldModel(daemon, parts[0] ?? ''), {
+    'POST /v1/models/:/predict': async ({ parts, body }) =>
+      predictFile(daemon, await heldModel(daemon, parts[0] ?? ''), {
         path: text(body, 'path'),
         out: text(body, 'out'),
         columns: words(body, 'columns'),
         units: words(body, 'units'),
         extra: body.ignoreExtra === true ? 'ignore' : 'refuse',
       }),
-    'POST /v1/models/:/explain': ({ parts, body }) =>
-      explainModel(daemon, heldModel(daemon, parts[0] ?? ''), Number(body.repeats)),
+    'POST /v1/models/:/explain': async ({ parts, body }) =>
+      explainModel(daemon, await heldModel(daemon, parts[0] ?? ''), Number(body.repeats)),
     'POST /v1/models/:/withdraw': async ({ parts, body }) => {
       const request = { reason: text(body, 'reason'), dryRun: body.dryRun === true }
       return withdrawModel(daemon, await named(parts[0] ?? '', body), request)
@@ -59,7 +59,14 @@ export function modelCalls(daemon: Daemon): Routes {
 
 function list(daemon: Daemon, lineages: Lineages): ModelLine[] {
   const states = daemon.machine.view().studies.map(({ state }) => state)
-  return states.flatMap((state) => linesOf(daemon, lineages, state, lineages.of(state.id).newest()))
+  return states.flatMap((state) => {
+    const lineage = lineages.of(state.id)
+    const newest = lineage.newest()
+    const best = heldModels(daemon).find((one) => one.state.id === state.id)
+    const isListed = best === undefined || newest.some(({ model }) => model === best.digest)
+    const kept = isListed ? null : lineage.find({ author: daemon.home.key.id, model: best.digest })
+    return linesOf(daemon, lineages, state, kept === null ? newest : [...newest, kept])
+  })
 }
 
 function linesOf(daemon: Daemon, lineages: Lineages, state: StudyState, models: readonly MadeModel[]): ModelLine[] {

@@ -27,14 +27,14 @@ export async function exportModel(
 ): Promise<ModelExportReport> {
   const { sharedOnly, forensic } = request
   const format = formatOf(request.format)
-  const { state, digest, rounds, weights, calibration } = model
+  const { state, digest, rounds, weights, calibration, scaling } = model
   if (!forensic) await requireUsable(daemon, model)
   const withdrawn = await withdrawalOf(daemon, state, { author: daemon.home.key.id, model: digest })
   const description = describeModel(
     {
-      ...{ id: state.id, study: state.study, scaling: state.scaling, digest, rounds },
+      ...{ id: state.id, study: state.study, scaling: { digest: state.scaling.digest, scaling }, digest, rounds },
       clipDeviations: DEVIATIONS_MAX,
-      head: sharedOnly ? 'none' : 'own',
+      head: state.study.local.head === 'none' ? 'shared' : sharedOnly ? 'none' : 'own',
       calibration: sharedOnly ? null : calibration,
       withdrawn: withdrawn === null ? null : saying(withdrawalReport(daemon, withdrawn)),
     },
@@ -46,7 +46,7 @@ export async function exportModel(
     round: rounds - 1,
     model: fromHex(digest),
     format: withdrawn === null ? format : `${format}.withdrawn`,
-    withHead: !sharedOnly,
+    withHead: !sharedOnly && weights.head.length > 0,
   })
   const content = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
   return { description, files: files.map(({ name, bytes }) => ({ name, content: content(bytes) })) }

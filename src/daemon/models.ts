@@ -2,6 +2,7 @@
 import { sharedParameters } from '../config/study.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
+import type { Scaling } from '../core/statistics.ts'
 import type { Kind } from '../governance/kinds.ts'
 import type { MadeModel } from '../governance/lineage.ts'
 import type { Lineages } from '../governance/lineages.ts'
@@ -18,9 +19,11 @@ import { findStudy } from './studyReference.ts'
 
 const MODEL_DIGITS_MIN = 8
 
-/** A model whose weights are here: this hospital's newest complete one of a study. */
+/** A model whose weights are here: this hospital's newest complete one of a study; where that has ended the best on its own validation patients. */
 export interface HeldModel {
   readonly state: StudyState & { readonly scaling: NonNullable<StudyState['scaling']> }
+  /** What its inputs are standardised with here: the frozen scaling, or this hospital's own. */
+  readonly scaling: Scaling
   readonly digest: Digest
   /** Rounds that went into it. */
   readonly rounds: number
@@ -35,14 +38,17 @@ export interface NamedModel {
   readonly made: MadeModel
 }
 
-/** The newest complete model of every study that has one here. */
-export function heldModels(daemon: Daemon): HeldModel[] {
-  return daemon.machine.view().studies.flatMap(({ state }) => {
-    const found = daemon.model(state.id)
+/** The model to use of every study that has one here; without what inputs are standardised with, for that may have to be computed. */
+export function heldModels(daemon: Daemon): Omit<HeldModel, 'scaling'>[] {
+  return daemon.machine.view().studies.flatMap(({ state, run }) => {
+    const which = run?.phase === 'ended' ? 'best' : 'newest'
+    const found = daemon.model(state.id, which)
     if (found === null || state.scaling === null) return []
     const { digest, round, weights } = found
     if (weights.shared.length !== sharedParameters(state.study)) return []
-    return [{ state: { ...state, scaling: state.scaling }, digest, rounds: round + 1, weights, calibration: null }]
+    const fitted = which === 'best' ? (run?.standing?.best.calibration ?? null) : null
+    const calibration = fitted && { slope: fitted.slope, intercept: fitted.intercept }
+    return [{ state: { ...state, scaling: state.scaling }, digest, rounds: round + 1, weights, calibration }]
   })
 }
 
@@ -50,10 +56,15 @@ export function heldModels(daemon: Daemon): HeldModel[] {
  * The model that is meant by a study's name or digest, `STUDY@ROUNDS`, or at least 8 digits of the model's own digest. Errors:
  * `model-missing`, `model-not-held`, those of `findStudy`.
  */
-export function heldModel(daemon: Daemon, ref: string): HeldModel {
+export async function heldModel(daemon: Daemon, ref: string): Promise<HeldModel> {
+  const found = heldAs(daemon, ref)
+  return { ...found, scaling: await daemon.models.scaling(found.state) }
+}
+
+function heldAs(daemon: Daemon, ref: string): Omit<HeldModel, 'scaling'> {
   const held = heldModels(daemon)
   const byDigest = isDigits(ref) ? held.filter(({ digest }) => digest.startsWith(ref)) : []
-  if (byDigest.length === 1) return byDigest[0] as HeldModel
+  if (byDigest.length === 1) return byDigest[0] as Omit<HeldModel, 'scaling'>
   const { study, rounds } = partsOf(ref)
   const state = findStudy(daemon, study)
   const found = held.find((one) => one.state.id === state.id)
@@ -63,7 +74,7 @@ export function heldModel(daemon: Daemon, ref: string): HeldModel {
       `study ${state.id.slice(0, 12)} has no model here yet; it has one after its first round`,
     )
   if (rounds !== null && rounds !== found.rounds) {
-    const message = `${ref}: of this study only the newest model is held here, ${found.state.study.name}@${found.rounds}; of older ones the log has the digests ("consilium model show")`
+    const message = `${ref}: of this study only one model is held here, ${found.state.study.name}@${found.rounds}; of older ones the log has the digests ("consilium model show")`
     throw refused('model-not-held', message)
   }
   return found
@@ -148,7 +159,10 @@ export async function withdrawalOf(
 }
 
 /** Error: `model-withdrawn`, naming the entry and whom to ask. */
-export async function requireUsable(daemon: Daemon, { state, digest }: HeldModel): Promise<void> {
+export async function requireUsable(
+  daemon: Daemon,
+  { state, digest }: Pick<HeldModel, 'state' | 'digest'>,
+): Promise<void> {
   const withdrawn = await withdrawalOf(daemon, state, { author: daemon.home.key.id, model: digest })
   if (withdrawn === null) return
   const { by, reason, entry, model } = withdrawalReport(daemon, withdrawn)

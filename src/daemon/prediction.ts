@@ -1,7 +1,7 @@
 /** Predicts the rows of a file with a model that is held here: values stay on this machine, the log takes counts and the model's digest. */
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
-import { designColumns } from '../config/study.ts'
+import { designColumns, modelOf } from '../config/study.ts'
 import { fromHex } from '../core/bytes.ts'
 import { fillDesign } from '../data/design.ts'
 import { type RawBatch, scanRawRows, type ValueWarning } from '../data/rawRows.ts'
@@ -52,24 +52,18 @@ export async function predictFile(daemon: Daemon, model: HeldModel, request: Pre
 }
 
 async function writeRows(model: HeldModel, request: PredictRequest, tally: Tally, out: PassThrough): Promise<void> {
-  const { state } = model
+  const { state, scaling } = model
   const { columns, units, extra, path } = request
   await send(out, 'line,probability,warnings\n')
-  await scanRawRows(
-    state.study,
-    state.scaling.scaling,
-    await readTableFile(path),
-    { columns, units, extra },
-    async (batch) => {
-      const probabilities = await probabilitiesOf(model, batch)
-      const lines = batch.rows.map((row, i) => {
-        tally.add(row)
-        const probability = row.blocked ? '' : (probabilities[i] as number).toPrecision(6)
-        return `${row.line},${probability},${quoted(warningsCell(row))}\n`
-      })
-      await send(out, lines.join(''))
-    },
-  )
+  await scanRawRows(state.study, scaling, await readTableFile(path), { columns, units, extra }, async (batch) => {
+    const probabilities = await probabilitiesOf(model, batch)
+    const lines = batch.rows.map((row, i) => {
+      tally.add(row)
+      const probability = row.blocked ? '' : (probabilities[i] as number).toPrecision(6)
+      return `${row.line},${probability},${quoted(warningsCell(row))}\n`
+    })
+    await send(out, lines.join(''))
+  })
   out.end()
 }
 
@@ -81,15 +75,15 @@ async function send(out: PassThrough, text: string): Promise<void> {
 
 /** From raw values to probabilities. */
 async function probabilitiesOf(
-  { state, weights, calibration }: HeldModel,
+  { state, weights, calibration, scaling }: HeldModel,
   { rows, values }: RawBatch,
 ): Promise<number[]> {
-  const { study, scaling } = state
+  const { study } = state
   const columns = designColumns(study)
   const x = new Float32Array(rows.length * columns)
   const order = Uint32Array.from(rows, (_, row) => row)
-  fillDesign(study.features, values, order, scaling.scaling, { x, at: 0, columns })
-  const logits = await logitsInSlices(study.model, weights, { rows: rows.length, columns, x })
+  fillDesign(study.features, values, order, scaling, { x, at: 0, columns })
+  const logits = await logitsInSlices(modelOf(study), weights, { rows: rows.length, columns, x })
   return Array.from(logits, (logit) => finalProbability(logit, calibration))
 }
 

@@ -4,7 +4,7 @@ import type { StudyId } from '../core/ids.ts'
 import type { Scaling } from '../core/statistics.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { scalingHere } from '../data/ownScaling.ts'
-import type { StudyState } from '../governance/studies.ts'
+import type { ScalingProposal, StudyState } from '../governance/studies.ts'
 import type { Weights } from '../learn/learner.ts'
 import type { Machine } from '../node/machine.ts'
 import type { Trainer } from '../training/trainer.ts'
@@ -30,9 +30,16 @@ export class StudyModels {
     return this.#parts.trainer()?.learner(id) ?? null
   }
 
+  /** What inputs are standardised with here. Errors: those of the bound table, where that is its own. */
+  async scaling(state: StudyState & { readonly scaling: ScalingProposal }): Promise<Scaling> {
+    const { study, scaling } = state
+    if (study.local.normalisation === 'consortium') return scaling.scaling
+    return scalingHere(study, await this.#parts.dataset(state), scaling.scaling)
+  }
+
   /** Of a study that has ended the best by validation loss, unless the newest is asked for; else the newest. Error: `model-missing`. */
   async report(state: StudyState, newest: boolean): Promise<ModelReport> {
-    const { id, study } = state
+    const { id } = state
     const run = this.#parts.machine.view().studies.find((one) => one.state.id === id)?.run
     const which = run?.phase === 'ended' && !newest ? 'best' : 'newest'
     const found = this.#parts.trainer()?.model(id, which) ?? null
@@ -42,9 +49,8 @@ export class StudyModels {
         message: `study ${id.slice(0, 12)} has no model here yet; it has one after its first round`,
       })
     }
-    const { digest, scaling: everywhere } = state.scaling
-    const own = study.local.normalisation === 'own'
-    const scaling: Scaling = own ? scalingHere(study, await this.#parts.dataset(state), everywhere) : everywhere
+    const { digest } = state.scaling
+    const scaling = await this.scaling({ ...state, scaling: state.scaling })
     const { slope, intercept } = run?.standing?.[which].calibration ?? { slope: 1, intercept: 0 }
     const personal = this.#parts.trainer()?.personal(id) ?? null
     return {

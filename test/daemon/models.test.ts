@@ -46,7 +46,8 @@ interface Numbered {
 
 /** By hand, from what an export says: the probabilities of rows of [age, marker, sex]. */
 function byHand(model: never, rows: readonly (readonly [number | null, number, string])[]): number[] {
-  const { inputs, weights } = model as {
+  const { inputs, weights, calibration } = model as {
+    calibration: { slope: number; intercept: number } // of a study that has ended
     inputs: { clipDeviations: number; features: Numbered[] }
     weights: { values: number[] }[]
   }
@@ -58,9 +59,8 @@ function byHand(model: never, rows: readonly (readonly [number | null, number, s
   return rows.map(([years, level, word]) => {
     const x = [scaled(years, age), scaled(level, marker), ...sex.levels.map((one) => (one === word ? 1 : 0))]
     const [kernel, bias] = weights as [{ values: number[] }, { values: number[] }]
-    return probability(
-      x.reduce((sum, value, i) => sum + value * (kernel.values[i] as number), bias.values[0] as number),
-    )
+    const logit = x.reduce((sum, value, i) => sum + value * (kernel.values[i] as number), bias.values[0] as number)
+    return probability(calibration.slope * logit + calibration.intercept)
   })
 }
 

@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { concat, utf8 } from '../../src/core/bytes.ts'
+import { concat, fromUtf8, utf8 } from '../../src/core/bytes.ts'
+import { weightsDigest } from '../../src/core/digest.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import type { StudyId } from '../../src/core/ids.ts'
 import { modelFiles, readModelFile } from '../../src/learn/portable/modelFiles.ts'
@@ -58,6 +59,19 @@ it('the golden file of a model is what is written today: another language may op
   const [file] = modelFiles('safetensors', description, weights)
   assert.ok(file)
   assert.equal(file.bytes, golden('model-v1.safetensors', file.bytes))
+})
+
+it('an output bias that is merged lies last of the shared weights: the file has it in its place, and the digest covers it', () => {
+  const study = clinicStudy('{ kind: mlp, hidden: [3] }')
+  const { shared, head } = modelFor(study).weights
+  const merged = { shared: Float32Array.of(...shared, head[0] as number), head: new Float32Array(0) }
+  const [file] = modelFiles('safetensors', described(study, merged, { head: 'shared' }), merged)
+  const read = readModelFile(file?.bytes as Uint8Array, 'merged.safetensors')
+  assert.equal(read.weights, merged)
+  assert.is(read.digest, weightsDigest(merged.shared))
+  const [json] = modelFiles('json', described(study, merged, { head: 'shared' }), merged)
+  const { weights } = JSON.parse(fromUtf8(json?.bytes as Uint8Array))
+  assert.equal(weights.at(-1), { name: 'dense_2/bias', shape: [1], values: [head[0]] })
 })
 
 const FAULTS: readonly (readonly [what: string, bytes: Uint8Array, says: RegExp])[] = [

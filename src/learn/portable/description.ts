@@ -55,8 +55,8 @@ export interface ModelDescription {
     readonly clipDeviations: number
     readonly features: readonly (NumberInput | CategoryInput)[]
   }
-  /** `own`: the private output bias of the hospital that exported it, for its own use. `none`: 0 stands in its place. */
-  readonly head: 'own' | 'none'
+  /** `own`: the private output bias of the hospital that exported it, for its own use. `none`: 0 stands in its place. `shared`: the bias is merged as all weights are. */
+  readonly head: 'own' | 'none' | 'shared'
   readonly calibration: LogitRefit | null
   readonly output: string
   /** Why it must not be used, where it was exported all the same, to look into what went wrong; else null. */
@@ -71,7 +71,7 @@ export interface Described {
   readonly clipDeviations: number
   readonly digest: Digest
   readonly rounds: number
-  readonly head: 'own' | 'none'
+  readonly head: 'own' | 'none' | 'shared'
   readonly calibration: LogitRefit | null
   readonly withdrawn: string | null
 }

@@ -36,7 +36,7 @@ export function readModelFile(
   const spec = specOf(description)
   const { columns } = description.inputs
   const shared = new Float32Array(sharedOf(spec, columns, bytes.length, name))
-  const head = new Float32Array(1)
+  const head = new Float32Array(parameterCount(spec, columns).head)
   for (const { tensor, shape, at } of placesOf(spec, columns)) {
     const values = floatsOf(file, tensor, shape, name)
     if (at === null) head.set(values)
@@ -55,8 +55,9 @@ function sharedOf(spec: ModelSpec, columns: number, bytes: number, name: string)
   })
 }
 
-function specOf({ model }: ModelDescription): ModelSpec {
-  return model.kind === 'mlp' ? { kind: 'mlp', hidden: model.hidden } : { kind: 'logistic' }
+function specOf({ model, head }: ModelDescription): ModelSpec {
+  const bias = head === 'shared' ? ({ head: 'none' } as const) : {}
+  return model.kind === 'mlp' ? { kind: 'mlp', hidden: model.hidden, ...bias } : { kind: 'logistic', ...bias }
 }
 
 interface Place {
@@ -68,9 +69,10 @@ interface Place {
 
 /** `dense_1/kernel` [inputs, outputs], `dense_1/bias` [outputs], and so on: the names that tfjs and Keras give them. */
 function placesOf(spec: ModelSpec, columns: number): Place[] {
+  const outputBiasAt = spec.head === 'none' ? parameterCount(spec, columns).shared - 1 : null
   return layout(spec, columns).flatMap(({ inputs, outputs, kernelAt, biasAt }, i) => [
     { tensor: `dense_${i + 1}/kernel`, shape: [inputs, outputs], at: kernelAt },
-    { tensor: `dense_${i + 1}/bias`, shape: [outputs], at: biasAt },
+    { tensor: `dense_${i + 1}/bias`, shape: [outputs], at: biasAt ?? outputBiasAt },
   ])
 }
 
