@@ -82,7 +82,8 @@ async function actionsOf(path: string): Promise<Action[]> {
   const actions: Action[] = []
   for await (const { now, event } of recorded(path)) {
     const done = machine.step(event, now)
-    actions.push(...(event.type === 'update-heard' ? done : done.filter(({ type }) => type !== 'verdict')))
+    const isOnTopic = event.type === 'update-heard' && event.cell !== 'fetched' // who is asked after a start tells of other cells, too
+    actions.push(...(isOnTopic ? done : done.filter(({ type }) => type !== 'verdict')))
   }
   return actions
 }
