@@ -11,6 +11,8 @@ export interface Calibration {
 
 /** Of one merged model at one hospital. */
 export interface LocalFigures {
+  /** Whether the validation rows are rows that no model was trained on here. */
+  readonly apart: boolean
   /** On the validation rows; where there are none, on the training rows, which serve. Nats. */
   readonly validationLoss: number
   /** Null where there are no validation rows, or too few of a class. */

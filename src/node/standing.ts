@@ -35,12 +35,15 @@ export class Standing {
     this.#state = state
   }
 
-  /** The best is the one of least validation loss, the newest of equals: where nothing was learnt the later mixed more hospitals. */
+  /**
+   * The best is the one of least validation loss, the newest of equals: where nothing was learnt the later mixed more hospitals. By rows that
+   * it was trained on a model that learnt them by heart would be the best: where none are apart, that is the newest.
+   */
   note(round: number, model: Digest, metrics: Metrics, figures: LocalFigures, delta: number): void {
-    const { validationLoss, calibration, calibrated, personal } = figures
+    const { apart, validationLoss, calibration, calibrated, personal } = figures
     const newest: Assessed = { round, model, validationLoss, metrics, calibration, calibrated }
     const before = this.#state
-    const better = before === null || validationLoss <= before.best.validationLoss
+    const better = before === null || !apart || validationLoss <= before.best.validationLoss
     const gained = before === null || validationLoss < before.gain.validationLoss - delta
     this.#state = {
       newest,

@@ -22,7 +22,8 @@ export async function assess(
   const validation = await learner.logits(study, weights, 'validation')
   const validationLoss = evaluate(validation, labels.validation).logLoss
   const calibration = labels.apart ? fitCalibration(validation, labels.validation) : null
-  if (calibration === null) return { validationLoss, calibration, calibrated: null }
+  const { apart } = labels
+  if (calibration === null) return { apart, validationLoss, calibration, calibrated: null }
   const test = await learner.logits(study, weights, 'test')
-  return { validationLoss, calibration, calibrated: evaluate(calibrated(test, calibration), labels.test) }
+  return { apart, validationLoss, calibration, calibrated: evaluate(calibrated(test, calibration), labels.test) }
 }

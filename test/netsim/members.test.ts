@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', 'e39d0e9439b7eeb07507245fcf35f952424922bdda9a5dc06c326215ef51dd02', {}],
+  ['over links', '6cf439c5389d0237f83e6e460f1f8961d79c2c027f02477ac48e6be716e32a8f', {}],
   [
     'over gossipsub, under losses',
-    'df7b333024931f40610783c502b546d6ead288650235eafe25b620cc4b143abe',
+    'dc3e064b6c43e13ffd6672abe49f6d1d2aedf6bad91627d936e6765fd4212ff4',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    '7fa1e7dac551e2fe2311d7fbf51d71305b3d5cb2b5d0bf600e997a322928bf75',
+    'cc222b04b3c3553f6c5fc7a47454c58e1f1e06f0cda38bbd20c99dbff6d199b1',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    'bf384ee1fa32accfa2feec30196ca6bedb77c09abd65b65d61155d61f82633ff',
+    '785e980fefff380ec945e9ca901508cbfd82f78d0ce4b4e659720068da535de8',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]

@@ -13,7 +13,8 @@ const it = suite('study end')
 
 const METRICS = { examples: 15, positives: 7, auc: 0.8, accuracy: 0.7, logLoss: 0.6, brier: 0.2, calibrationError: 0.1 }
 const MEMBERS = ['ada', 'ben', 'cleo', 'dan'].map((name) => keyOf(name).member)
-const figures = (validationLoss: number): LocalFigures => ({
+const figures = (validationLoss: number, apart = true): LocalFigures => ({
+  apart,
   validationLoss,
   calibration: null,
   calibrated: null,
@@ -46,6 +47,14 @@ it('more than half of those who bound a table decide, and nobody else', () => {
     'agreed',
     'who left has no say',
   )
+})
+
+it('where no rows are apart the best model is the newest: training rows would choose what was learnt by heart', () => {
+  const standing = new Standing()
+  for (const [round, loss] of [0.7, 0.3, 0.6].entries())
+    standing.note(round, `model ${round}` as Digest, METRICS, figures(loss, false), 0.01)
+  assert.is(standing.state?.best.model, 'model 2')
+  assert.is(standing.state?.gain.round, 1)
 })
 
 it('the best model is that of least validation loss, the newest of equals; a gain below δ is none', () => {
