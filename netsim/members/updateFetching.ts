@@ -3,7 +3,6 @@
  * bytes themselves are shared by all nodes, so that only what each has is kept.
  */
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
-import { LIMITS } from '../../src/core/limits.ts'
 import type { Rng } from '../../src/core/rng.ts'
 import { Bitfield } from '../../src/gossip/bitfield.ts'
 import { isDelta } from '../../src/gossip/coding/coding.ts'
@@ -11,6 +10,7 @@ import { type Manifest, payloadId } from '../../src/gossip/manifest.ts'
 import { Ration } from '../../src/gossip/ration.ts'
 import { type ChunkRequest, Swarm } from '../../src/gossip/swarm.ts'
 import type { UpdateHeader } from '../../src/gossip/update.ts'
+import { Waiters } from '../../src/gossip/waiters.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
 import type { Clock } from '../clock.ts'
@@ -42,6 +42,7 @@ export interface UpdateFetchingParts {
 
 /** What is here of one payload. */
 interface Holding {
+  readonly chunkBytes: number
   readonly have: Bitfield
   readonly ration: Ration
 }
@@ -57,7 +58,9 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   readonly #holdings = new Map<Digest, Holding>()
   /** Accepted announcements, until they are fetched or a newer one takes their place. */
   readonly #expected = new Map<string, Sent>()
-  readonly #sents = new Map<Digest, Sent>()
+  /** What was wanted last of each author of a study. */
+  readonly #running = new Map<string, Sent>()
+  readonly #waiters = new Waiters<Sent>()
   #wakes = 0
 
   constructor(parts: UpdateFetchingParts) {
@@ -88,14 +91,27 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     const sent = this.#expected.get(keyOf(study, author))
     if (sent?.update.header.digest !== digest) return
     const { header, body } = sent.update
-    for (const [id, other] of this.#sents) if (other.update.header.author === author && other !== sent) this.#end(id)
+    this.#leave(keyOf(study, author))
+    this.#running.set(keyOf(study, author), sent)
     const { manifest } = body
     if (manifest === null) return this.#fetchKeyframe(sent)
     const id = payloadId(manifest)
-    this.#sents.set(id, sent)
-    this.#swarm.want(id, header.author, this.#hold(manifest, false).have, this.#now)
-    for (const peer of this.#parts.network.peersOf(this.#parts.node)) this.#listen(peer, id)
+    const { have } = this.#hold(manifest, false)
+    if (have.isFull) return this.#fetchKeyframe(sent)
+    const isFirst = this.#waiters.join(id, sent)
+    this.#swarm.want(id, header.author, have, this.#now)
+    if (isFirst) for (const peer of this.#parts.network.peersOf(this.#parts.node)) this.#listen(peer, id)
     this.#advance()
+  }
+
+  /** What is fetched there is not wanted any more. */
+  #leave(key: string): void {
+    const sent = this.#running.get(key)
+    this.#running.delete(key)
+    const manifest = sent?.update.body.manifest
+    if (sent === undefined || manifest == null) return
+    const id = payloadId(manifest)
+    if (this.#waiters.leave(id, sent)) this.#end(id)
   }
 
   /** Each message that is newer than what is here comes as if heard. */
@@ -128,7 +144,7 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     const before = this.#holdings.get(id)
     if (before !== undefined && (!whole || before.have.isFull)) return before
     const have = whole ? Bitfield.full(length) : new Bitfield(length)
-    const holding = { have, ration: before?.ration ?? new Ration(length) }
+    const holding = { chunkBytes: manifest.chunkBytes, have, ration: before?.ration ?? new Ration(length) }
     this.#holdings.set(id, holding)
     return holding
   }
@@ -212,11 +228,9 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   }
 
   #finish(id: Digest): void {
-    const sent = this.#sents.get(id)
-    if (sent === undefined || !this.#holdings.get(id)?.have.isFull) return
-    this.#sents.delete(id)
+    if (!this.#holdings.get(id)?.have.isFull) return
     this.#swarm.drop(id)
-    this.#fetchKeyframe(sent)
+    for (const sent of this.#waiters.settle(id)) this.#fetchKeyframe(sent)
   }
 
   /** A delta is read against its author's keyframe, which whoever has it sends. */
@@ -242,9 +256,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   }
 
   #fail(id: Digest, code: string): void {
-    const sent = this.#sents.get(id)
     this.#end(id)
-    if (sent !== undefined) this.#failed(sent, code)
+    for (const sent of this.#waiters.settle(id)) this.#failed(sent, code)
   }
 
   #failed({ update }: Sent, code: string): void {
@@ -254,13 +267,11 @@ export class UpdateFetching<P extends Sharing = Sharing> {
 
   #end(id: Digest): void {
     this.#swarm.drop(id)
-    this.#sents.delete(id)
     this.#holdings.delete(id)
   }
 
   #bytesOf(id: Digest, chunks: readonly number[]): number {
-    const chunkBytes = this.#sents.get(id)?.update.body.manifest?.chunkBytes ?? LIMITS.chunkBytesMin
-    return chunks.length * chunkBytes
+    return chunks.length * (this.#holdings.get(id)?.chunkBytes ?? 0)
   }
 }
 

@@ -27,11 +27,12 @@ export interface ChunkRequest {
 }
 
 interface Fetch {
-  readonly author: MemberId
+  /** Who signed for this payload: one, or the author and those who copied from it. */
+  readonly authors: Set<MemberId>
   readonly have: Bitfield
   /** Asked for by name, and not here yet. */
   readonly busy: Bitfield
-  /** How many peers, the author aside, have each chunk. */
+  /** How many peers, the authors aside, have each chunk. */
   readonly holders: Uint16Array
   readonly has: Map<MemberId, Bitfield>
   /** Who sent a wrong chunk. */
@@ -61,12 +62,25 @@ export class Swarm {
     return this.#fetches.size
   }
 
-  /** Starts to fetch; `have` is kept up by the caller, before it reports what was `received`. */
+  /**
+   * Starts to fetch, or where it is being fetched notes another author; `have` is kept up by the caller, before it reports what was
+   * `received`.
+   */
   want(id: Digest, author: MemberId, have: Bitfield, now: number): void {
+    const known = this.#fetches.get(id)
+    if (known !== undefined) return alsoBy(known, author)
     const { length } = have
     const [has, banned] = [new Map<MemberId, Bitfield>(), new Set<MemberId>()]
-    const fetch = { author, have, busy: new Bitfield(length), holders: new Uint16Array(length), has, banned }
-    this.#fetches.set(id, { ...fetch, progressAtMs: now, isPressed: false })
+    const counts = { busy: new Bitfield(length), holders: new Uint16Array(length) }
+    this.#fetches.set(id, {
+      authors: new Set([author]),
+      have,
+      ...counts,
+      has,
+      banned,
+      progressAtMs: now,
+      isPressed: false,
+    })
   }
 
   drop(id: Digest): void {
@@ -81,15 +95,15 @@ export class Swarm {
     if (read === null) return false
     const before = fetch.has.get(peer)
     fetch.has.set(peer, read)
-    if (peer !== fetch.author) recount(fetch.holders, before, read)
+    if (!fetch.authors.has(peer)) recount(fetch.holders, before, read)
     return true
   }
 
   /** A peer is not connected any more: what it was asked for is free. */
   gone(peer: MemberId): void {
     this.#peers.delete(peer)
-    for (const { author, has, holders } of this.#fetches.values()) {
-      if (peer !== author) recount(holders, has.get(peer), undefined)
+    for (const { authors, has, holders } of this.#fetches.values()) {
+      if (!authors.has(peer)) recount(holders, has.get(peer), undefined)
       has.delete(peer)
     }
   }
@@ -156,7 +170,7 @@ export class Swarm {
       const theirs = fetch.has.get(peer)
       if (theirs === undefined) continue
       fetch.isPressed ||= now >= fetch.progressAtMs + SWARM.patienceMs
-      const first = peer === fetch.author && !fetch.isPressed
+      const first = fetch.authors.has(peer) && !fetch.isPressed
       const wanted = first ? unspread(fetch, theirs) : this.#rarest(fetch, theirs)
       if (wanted.count === 0) continue
       const known = this.#peers.get(peer) ?? { open: 0, failures: 0, restUntilMs: 0 }
@@ -183,6 +197,13 @@ export class Swarm {
   }
 }
 
+/** What it has counts as the author's from here on, not as a holder's. */
+function alsoBy({ authors, has, holders }: Fetch, author: MemberId): void {
+  if (authors.has(author)) return
+  authors.add(author)
+  recount(holders, has.get(author), undefined)
+}
+
 /** What is lacking, and only the author has. */
 function unspread({ have, busy, holders }: Fetch, theirs: Bitfield): Bitfield {
   const wanted = new Bitfield(have.length)
@@ -192,9 +213,9 @@ function unspread({ have, busy, holders }: Fetch, theirs: Bitfield): Bitfield {
 }
 
 /** What it says that it has counts no more: the author is asked for it instead. */
-function ban({ author, banned, has, holders }: Fetch, peer: MemberId): void {
+function ban({ authors, banned, has, holders }: Fetch, peer: MemberId): void {
   banned.add(peer)
-  if (peer !== author) recount(holders, has.get(peer), undefined)
+  if (!authors.has(peer)) recount(holders, has.get(peer), undefined)
   has.delete(peer)
 }
 

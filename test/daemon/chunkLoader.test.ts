@@ -12,7 +12,8 @@ import { FOREVER, payloadOf, publish, type Spoil, type SwarmNode, swarmOf } from
 
 const it = suite('chunk loader')
 const MEMBERS = ['author', 'ben', 'cleo', 'dan', 'eve', 'fay', 'gus'].map((name) => keyOf(name).member)
-const [AUTHOR, BEN] = MEMBERS as [(typeof MEMBERS)[0], (typeof MEMBERS)[0]]
+type Member = (typeof MEMBERS)[number]
+const [AUTHOR, BEN, , , EVE] = MEMBERS as [Member, Member, Member, Member, Member]
 const CHUNKS = 24
 const PAYLOAD = payloadOf((CHUNKS - 1) * LIMITS.chunkBytesMin + 99)
 const codeOf = (work: Promise<unknown>): Promise<string> =>
@@ -115,6 +116,47 @@ it('a fetch that is not wanted any more ends at once, and its chunks are served 
   stop.abort()
   assert.is(await loading, 'fetch-ended')
   assert.is(ben.shelf.payload(payloadId(manifest)), null)
+})
+
+it('who signs a copy of an author’s manifest takes nothing from it: both share one fetch, and either may end without the other', async () => {
+  const { nodes, ready } = swarmOf(MEMBERS.slice(0, 2))
+  await ready
+  const [author, ben] = nodes as [SwarmNode, SwarmNode]
+  const manifest = publish(author, PAYLOAD)
+  const stops = [new AbortController(), new AbortController()] as const
+  const [before, honest, after] = [
+    ben.loader.load(manifest, EVE, stops[0].signal),
+    ben.loader.load(manifest, AUTHOR, FOREVER),
+    ben.loader.load(manifest, EVE, stops[1].signal),
+  ]
+  stops[0].abort()
+  assert.is(await codeOf(before), 'fetch-ended')
+  await until('some of it', () => (ben.shelf.payload(payloadId(manifest))?.have.count ?? 0) > 2)
+  const [shared, copied] = await Promise.all([honest, after])
+  stops[1].abort()
+  assert.is(shared, copied)
+  assert.equal(shared.bytes, PAYLOAD)
+  assert.is(ben.shelf.payload(shared.id), shared)
+  assert.ok(author.chunksOut <= 1.1 * CHUNKS, `${author.chunksOut} of ${CHUNKS}`)
+})
+
+it('copies of a manifest take no room from other payloads', async () => {
+  const { nodes, ready } = swarmOf(MEMBERS.slice(0, 2))
+  await ready
+  const [author, ben] = nodes as [SwarmNode, SwarmNode]
+  const { modelBytesMax, chunkBytesMax, chunksMax } = LIMITS
+  const unserved = {
+    payloadBytes: modelBytesMax,
+    chunkBytes: chunkBytesMax,
+    chunks: Array(chunksMax).fill(payloadId(publish(author, PAYLOAD))),
+  }
+  const stop = new AbortController()
+  const copies = MEMBERS.map((member) => codeOf(ben.loader.load(unserved, member, stop.signal)))
+  const other = payloadOf(3 * LIMITS.chunkBytesMin, 'another')
+  const { bytes } = await ben.loader.load(publish(author, other), AUTHOR, FOREVER)
+  assert.equal(bytes, other)
+  stop.abort()
+  for (const code of await Promise.all(copies)) assert.is(code, 'fetch-ended')
 })
 
 it('what is here in whole is not asked for', async () => {

@@ -7,6 +7,7 @@ import { Bitfield } from '../../src/gossip/bitfield.ts'
 import { CatchUp } from '../../src/gossip/catchUp.ts'
 import { Ration } from '../../src/gossip/ration.ts'
 import { type ChunkRequest, SWARM, Swarm } from '../../src/gossip/swarm.ts'
+import { Waiters } from '../../src/gossip/waiters.ts'
 import { ADA, BEN, digestOf, keyOf } from './fixtures.ts'
 
 const it = suite('swarm')
@@ -88,6 +89,31 @@ it('without progress the author is asked by name, and at last it is given up', (
   assert.equal(swarm.overdue(1_000 + SWARM.giveUpMs), [ID])
   swarm.drop(ID)
   assert.is(swarm.wakeAtMs(1_000), null)
+})
+
+it('who signed for it as well is asked as an author is, and is nobody’s holder', () => {
+  const { swarm, have } = swarmOf()
+  swarm.heard(BEN.member, ID, Bitfield.full(LENGTH).bytes)
+  assert.equal(to(swarm.next(1_000), ADA), [], 'ben has all of it')
+  const again = swarmOf()
+  again.swarm.heard(BEN.member, ID, Bitfield.full(LENGTH).bytes)
+  again.swarm.want(ID, BEN.member, have, 1_000)
+  const requests = again.swarm.next(1_000)
+  assert.equal([to(requests, ADA)[0]?.first, to(requests, BEN)[0]?.first], [true, true])
+  for (const request of to(requests, ADA)) again.swarm.ended(request, 1, 1_000)
+  again.swarm.gone(BEN.member)
+  assert.equal(setIn(to(again.swarm.next(1_000), ADA)[0]?.wanted ?? bitsOf()), ALL)
+})
+
+it('those who wait for one payload do so beside each other: the last one to leave ends it', () => {
+  const waiters = new Waiters<string>()
+  assert.equal([waiters.join(ID, 'a'), waiters.join(ID, 'b'), waiters.join(ID, 'c')], [true, false, false])
+  assert.equal([waiters.leave(ID, 'b'), waiters.leave(ID, 'b')], [false, false])
+  assert.equal(waiters.settle(ID), ['a', 'c'])
+  assert.equal([waiters.leave(ID, 'a'), waiters.settle(ID)], [false, []], 'it is over')
+  waiters.join(ID, 'd')
+  assert.is(waiters.leave(ID, 'd'), true)
+  assert.is(waiters.join(ID, 'e'), true)
 })
 
 it('bits that are none of this payload are said to be', () => {
