@@ -214,8 +214,13 @@ function bytesOf(body: UpdateBody, fetched: HeldPayload | null): Uint8Array {
   return bytes
 }
 
-/** Of float32 the weights are the payload, so that it can be served again. */
+/**
+ * Of float32 the weights are the payload, so that it can be served again. Error, blaming the author, who signed both: `update-digest`, where
+ * its chunks are not of the weights that it names.
+ */
 function payloadOf({ header, body }: Update, weights: Float32Array): HeldPayload | null {
   if (body.manifest === null || header.coding !== CODING.float32) return null
-  return HeldPayload.whole(body.manifest, encodeFloat32(weights))
+  const payload = HeldPayload.checked(body.manifest, encodeFloat32(weights))
+  if (payload !== null) return payload
+  throw new ConsiliumError({ code: 'update-digest', message: 'chunks of other weights', blame: 'reject' })
 }

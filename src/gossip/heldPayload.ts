@@ -1,5 +1,6 @@
 /** A payload that is here, in whole or in part: chunks are checked as they come, and served as soon as they are here. */
 import { equalBytes } from '../core/bytes.ts'
+import type { Digest } from '../core/ids.ts'
 import { Bitfield } from './bitfield.ts'
 import { chunkDigest, chunkRange, type Manifest, payloadId } from './manifest.ts'
 import { Ration } from './ration.ts'
@@ -23,6 +24,14 @@ export class HeldPayload {
   /** All of it is here; `bytes` must not change any more. */
   static whole(manifest: Manifest, bytes: Uint8Array): HeldPayload {
     return new HeldPayload(manifest, bytes, Bitfield.full(manifest.chunks.length))
+  }
+
+  /** Bytes that came in another way; null where they are not what the manifest says. */
+  static checked(manifest: Manifest, bytes: Uint8Array): HeldPayload | null {
+    const isChunk = (digest: Digest, i: number): boolean =>
+      chunkDigest(bytes.subarray(...chunkRange(manifest, i))) === digest
+    const isIt = bytes.length === manifest.payloadBytes && manifest.chunks.every(isChunk)
+    return isIt ? HeldPayload.whole(manifest, bytes) : null
   }
 
   /** Nothing of it is here yet. */
