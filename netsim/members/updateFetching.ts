@@ -11,6 +11,7 @@ import { Ration } from '../../src/gossip/ration.ts'
 import { type ChunkRequest, Swarm } from '../../src/gossip/swarm.ts'
 import type { UpdateHeader } from '../../src/gossip/update.ts'
 import { Waiters } from '../../src/gossip/waiters.ts'
+import { Withheld, type Withholding } from '../../src/gossip/withheld.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
 import type { Clock } from '../clock.ts'
@@ -45,6 +46,8 @@ interface Holding {
   readonly chunkBytes: number
   readonly have: Bitfield
   readonly ration: Ration
+  /** The updates here that name it. */
+  readonly named: UpdateHeader[]
 }
 
 /** One per start of a node. */
@@ -61,6 +64,7 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   /** What was wanted last of each author of a study. */
   readonly #running = new Map<string, Sent>()
   readonly #waiters = new Waiters<Sent>()
+  readonly #withheld = new Withheld()
   #wakes = 0
 
   constructor(parts: UpdateFetchingParts) {
@@ -84,7 +88,7 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     const { header, body } = sent.update
     this.#newest.set(keyOf(header.study, header.author), sent)
     if (!isDelta(header.coding)) this.#keyframes.set(keyOf(header.study, header.author), header.digest)
-    if (body.manifest !== null) this.#hold(body.manifest, true)
+    if (body.manifest !== null) this.#hold(body.manifest, true).named.push(header)
   }
 
   fetch({ study, author, digest }: Of<'fetch-update'>): void {
@@ -104,6 +108,13 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     this.#advance()
   }
 
+  /** Those who listen are told. */
+  withhold(withholding: Withholding): void {
+    this.#withheld.set(withholding)
+    for (const [id, { named }] of this.#holdings)
+      if (named.some(({ study }) => study === withholding.study)) this.#tell(id)
+  }
+
   /** What is fetched there is not wanted any more. */
   #leave(key: string): void {
     const sent = this.#running.get(key)
@@ -120,7 +131,7 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     const known = new Map([...this.#newest].map(([key, { update }]) => [key, update.header.round]))
     const newer = (port: P): Sent[] =>
       [...port.updates.#newest].flatMap(([key, sent]) =>
-        sent.update.header.study === study && sent.update.header.round > (known.get(key) ?? -1) ? [sent] : [],
+        port.updates.#isNewer(sent, study, known.get(key) ?? -1) ? [sent] : [],
       )
     const bytesOf = (sents: readonly Sent[]): number => sents.reduce((sum, { bytes }) => sum + bytes, 0)
     network.request(node, identities.members.indexOf(peer), newer as (port: Sharing) => Sent[], bytesOf, (sents) => {
@@ -128,6 +139,10 @@ export class UpdateFetching<P extends Sharing = Sharing> {
       for (const sent of sents ?? []) hear(sent, peer)
       feed({ type: 'updates-told', study, from: peer })
     })
+  }
+
+  #isNewer({ update: { header } }: Sent, study: StudyId, round: number): boolean {
+    return header.study === study && header.round > round && !this.#withheld.has(header)
   }
 
   #isReadable({ study, author, reference }: UpdateHeader): boolean {
@@ -144,7 +159,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     const before = this.#holdings.get(id)
     if (before !== undefined && (!whole || before.have.isFull)) return before
     const have = whole ? Bitfield.full(length) : new Bitfield(length)
-    const holding = { chunkBytes: manifest.chunkBytes, have, ration: before?.ration ?? new Ration(length) }
+    const [ration, named] = [before?.ration ?? new Ration(length), before?.named ?? []]
+    const holding = { chunkBytes: manifest.chunkBytes, have, ration, named }
     this.#holdings.set(id, holding)
     return holding
   }
@@ -152,7 +168,7 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   /** Asks what a peer has, and is told of what comes later. */
   #listen(peer: number, id: Digest): void {
     const { network, node } = this.#parts
-    const held = (port: Sharing): Uint8Array | null => port.updates.#holdings.get(id)?.have.bytes.slice() ?? null
+    const held = (port: Sharing): Uint8Array | null => port.updates.#shown(id)
     network.request(
       node,
       peer,
@@ -200,7 +216,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   #give(id: Digest, wanted: Bitfield, count: number, first: boolean): number[] {
     const holding = this.#holdings.get(id)
     const chunks: number[] = []
-    for (let given = 0; holding !== undefined && given < count; given++) {
+    const isServed = holding !== undefined && !this.#withheld.hasAll(holding.named)
+    for (let given = 0; isServed && given < count; given++) {
       const index = holding.ration.give(holding.have, wanted, first)
       if (index === null) break
       wanted.clear(index)
@@ -214,9 +231,20 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     if (holding === undefined || holding.have.has(index)) return
     holding.have.set(index)
     this.#swarm.received(id, index, this.#now)
+    this.#tell(id)
+  }
+
+  /** What others may be given of it now, as bits; null where it is not here. */
+  #shown(id: Digest): Uint8Array | null {
+    const holding = this.#holdings.get(id)
+    if (holding === undefined) return null
+    return this.#withheld.hasAll(holding.named) ? new Bitfield(holding.have.length).bytes : holding.have.bytes.slice()
+  }
+
+  #tell(id: Digest): void {
     const { network, node } = this.#parts
     for (const peer of network.peersOf(node)) {
-      const tell = (port: Sharing): void => port.updates.#hear(node, id, holding.have.bytes.slice())
+      const tell = (port: Sharing): void => port.updates.#hear(node, id, this.#shown(id))
       network.request(
         node,
         peer,
@@ -241,7 +269,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     if (reference === null || this.#isReadable(header)) return arrived(sent)
     const peer = network.peersOf(node)[tried]
     if (peer === undefined) return this.#failed(sent, 'keyframe-unserved')
-    const has = (port: Sharing): boolean => port.updates.#isReadable(header)
+    const keyframe = { ...header, digest: reference }
+    const has = ({ updates }: Sharing): boolean => updates.#isReadable(header) && !updates.#withheld.has(keyframe)
     network.request(
       node,
       peer,

@@ -304,6 +304,8 @@ export class Daemon {
         return this.#studyWork.begin(action)
       case 'publish-update':
         return this.#publisher.update(action.claims)
+      case 'withhold':
+        return this.#updates.withhold(action)
       case 'fetch-update':
       case 'ask-updates':
         return this.#tasks.run(action.type, () => this.#updates.carryOut(action, this.#stopping.signal))

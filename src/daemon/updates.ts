@@ -113,6 +113,11 @@ export class Updates {
     if (payload !== null) this.#shelf.end(payload.id)
   }
 
+  /** Serves these no more, from the next chunk on. */
+  withhold(action: Extract<Action, { type: 'withhold' }>): void {
+    for (const id of this.#shelf.withhold(action)) this.#server.changed(id)
+  }
+
   /** Carries out what the machine wants of updates. */
   carryOut(action: Extract<Action, { type: 'fetch-update' | 'ask-updates' }>, stopping: AbortSignal): Promise<void> {
     return action.type === 'fetch-update' ? this.#fetcher.fetch(action, stopping) : this.#fetcher.ask(action, stopping)

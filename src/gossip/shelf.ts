@@ -2,6 +2,7 @@
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { HeldPayload } from './heldPayload.ts'
 import type { UpdateHeader } from './update.ts'
+import { Withheld, type Withholding } from './withheld.ts'
 
 const SHELF_BYTES_MAX = 1_073_741_824 // of payloads, the own ones too: 40 members' largest models as int8
 
@@ -27,6 +28,7 @@ export class Shelf {
   /** By study and author, those put last at the end. */
   readonly #places = new Map<string, Place>()
   readonly #payloads = new Map<Digest, HeldPayload>()
+  readonly #withheld = new Withheld()
 
   constructor(bytesMax: number = SHELF_BYTES_MAX) {
     this.#bytesMax = bytesMax
@@ -80,6 +82,23 @@ export class Shelf {
     return [...this.#payloads.values()]
   }
 
+  /** What is served to nobody from here on, in place of what was said of that study before; returns the payloads that this may be about. */
+  withhold(withholding: Withholding): Digest[] {
+    this.#withheld.set(withholding)
+    const all = this.#all().filter(({ header }) => header.study === withholding.study)
+    return all.flatMap(({ payload }) => (payload === null ? [] : [payload.id]))
+  }
+
+  /** Whether an update goes to nobody. */
+  isWithheld({ header }: Shelved): boolean {
+    return this.#withheld.has(header)
+  }
+
+  /** Whether a payload goes to nobody, in whole or in part. */
+  isPayloadWithheld(id: Digest): boolean {
+    return !this.#withheld.isEmpty && this.#withheld.hasAll(this.#naming(id).map(({ header }) => header))
+  }
+
   /** Lets go of what no place refers to, and of the oldest places while there is too much; the one put last stays. */
   #tidy(): void {
     const kept = new Map<Digest, HeldPayload>()
@@ -99,8 +118,16 @@ export class Shelf {
   }
 
   #holds(id: Digest): boolean {
-    return [...this.#places.values()].some(
-      ({ newest, keyframe }) => newest.payload?.id === id || keyframe?.payload?.id === id,
+    return this.#naming(id).length > 0
+  }
+
+  #naming(id: Digest): Shelved[] {
+    return this.#all().filter(({ payload }) => payload?.id === id)
+  }
+
+  #all(): Shelved[] {
+    return [...this.#places.values()].flatMap(({ newest, keyframe }) =>
+      keyframe === null ? [newest] : [newest, keyframe],
     )
   }
 }

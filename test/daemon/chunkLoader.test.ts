@@ -4,9 +4,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import { FETCH } from '../../src/gossip/fetchWire.ts'
-import { payloadId } from '../../src/gossip/manifest.ts'
-import { keyOf } from '../gossip/fixtures.ts'
+import { encodeNewest, encodeOne, FETCH } from '../../src/gossip/fetchWire.ts'
+import { HeldPayload } from '../../src/gossip/heldPayload.ts'
+import { manifestOf, payloadId } from '../../src/gossip/manifest.ts'
+import { headerOf, keyOf } from '../gossip/fixtures.ts'
 import { until } from '../net/kit.ts'
 import { FOREVER, payloadOf, publish, type Spoil, type SwarmNode, swarmOf } from './swarmKit.ts'
 
@@ -157,6 +158,48 @@ it('copies of a manifest take no room from other payloads', async () => {
   assert.equal(bytes, other)
   stop.abort()
   for (const code of await Promise.all(copies)) assert.is(code, 'fetch-ended')
+})
+
+it('what is withheld goes to nobody from the next chunk on, and goes on when it may', async () => {
+  const { nodes, ready } = swarmOf(MEMBERS.slice(0, 2))
+  await ready
+  const [author, ben] = nodes as [SwarmNode, SwarmNode]
+  const manifest = manifestOf(PAYLOAD)
+  const header = headerOf(new Float32Array(3), { author: AUTHOR })
+  const { study, digest } = header
+  const withhold = (authors: readonly Member[], made: readonly { author: Member; model: typeof digest }[]): void => {
+    for (const id of author.shelf.withhold({ study, authors, made })) author.server.changed(id)
+  }
+  const payload = HeldPayload.whole(manifest, PAYLOAD)
+  author.shelf.put({ message: Uint8Array.of(7), header, payload, keyframe: null })
+  const told = async (protocol: string, ask: Uint8Array): Promise<number> => {
+    let frames = 0
+    for await (const _ of ben.transport.request(AUTHOR, protocol, ask, { signal: FOREVER, frameBytesMax: 99 })) frames++
+    return frames
+  }
+  const messages = async (): Promise<number[]> => [
+    await told(FETCH.newest, encodeNewest({ study, known: new Map() })),
+    await told(FETCH.one, encodeOne({ study, author: AUTHOR, digest })),
+  ]
+  assert.equal(await messages(), [1, 1])
+  const loading = ben.loader.load(manifest, AUTHOR, FOREVER)
+  await until('some of it', () => (ben.shelf.payload(payloadId(manifest))?.have.count ?? 0) > 3)
+  withhold([AUTHOR], [])
+  const out = author.chunksOut
+  assert.equal(await messages(), [0, 0])
+  withhold(
+    [],
+    [
+      { author: BEN, model: digest },
+      { author: AUTHOR, model: digest },
+    ],
+  )
+  assert.equal(await messages(), [0, 0])
+  assert.ok(author.shelf.isPayloadWithheld(payload.id))
+  assert.ok(author.chunksOut <= out + 1, `${author.chunksOut - out} chunks went out`)
+  withhold([BEN], [{ author: BEN, model: digest }])
+  assert.equal((await loading).bytes, PAYLOAD)
+  assert.equal(await messages(), [1, 1])
 })
 
 it('what is here in whole is not asked for', async () => {
