@@ -3,7 +3,14 @@ import { weightsDigest } from '../core/digest.ts'
 import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { CODING, decodePayload, encodeFloat32, type WeightFormat } from '../gossip/coding/coding.ts'
+import {
+  allows,
+  CODING,
+  decodePayload,
+  encodeFloat32,
+  payloadBytes,
+  type WeightFormat,
+} from '../gossip/coding/coding.ts'
 import { encodeNewest, encodeOne, FETCH } from '../gossip/fetchWire.ts'
 import { HeldPayload } from '../gossip/heldPayload.ts'
 import type { Shelf } from '../gossip/shelf.ts'
@@ -113,17 +120,26 @@ export class UpdateFetcher {
   }
 
   async #fetched({ update, message }: Expected, signal: AbortSignal): Promise<Arrival> {
-    const { inputs, loader } = this.#parts
-    const { header, body } = update
+    const { inputs } = this.#parts
+    const { header } = update
     const stored = await inputs.read(header.study, header.digest) // it was here before a restart
     if (stored !== null) return { update, message, weights: stored, payload: payloadOf(update, stored) }
     const reference = header.reference === null ? null : await this.#keyframe(header, header.reference, signal)
+    return { update, message, ...(await this.#loaded(update, reference, signal)) }
+  }
+
+  /** Errors: those of `load`, and blaming the author those of `decodePayload`; then nothing of it is left here. */
+  async #loaded(
+    { header, body }: Update,
+    reference: Float32Array | null,
+    signal: AbortSignal,
+  ): Promise<Pick<Arrival, 'weights' | 'payload'>> {
+    const { shelf, loader } = this.#parts
     const payload = body.manifest === null ? null : await loader.load(body.manifest, header.author, signal)
     try {
-      const weights = decodePayload(header.coding, bytesOf(body, payload), this.#format(header), reference)
-      return { update, message, weights, payload }
+      return { payload, weights: decodePayload(header.coding, bytesOf(body, payload), this.#format(header), reference) }
     } catch (error) {
-      if (payload !== null) this.#parts.shelf.end(payload.id)
+      if (payload !== null) shelf.end(payload.id)
       throw error
     }
   }
@@ -150,15 +166,17 @@ export class UpdateFetcher {
     wanted: { readonly study: StudyId; readonly author: MemberId; readonly digest: Digest },
     signal: AbortSignal,
   ): Promise<Float32Array | null> {
-    const { shelf, server, loader } = this.#parts
+    const { shelf, server } = this.#parts
     const found = await this.#messageFrom(peer, wanted, signal)
     if (found === null) return null
     const { update, message } = found
-    const { header, body } = update
-    const payload = body.manifest === null ? null : await loader.load(body.manifest, header.author, signal)
-    const weights = decodePayload(header.coding, bytesOf(body, payload), this.#format(header), null)
-    if (weightsDigest(weights) !== wanted.digest)
+    const { header } = update
+    requireWhole(update, this.#format(header))
+    const { weights, payload } = await this.#loaded(update, null, signal)
+    if (weightsDigest(weights) !== wanted.digest) {
+      if (payload !== null) shelf.end(payload.id)
       throw new ConsiliumError({ code: 'update-digest', message: 'a keyframe of other weights', blame: 'reject' })
+    }
     shelf.put({ message, header, payload, keyframe: weights })
     if (payload !== null) server.changed(payload.id)
     return weights
@@ -212,6 +230,20 @@ function bytesOf(body: UpdateBody, fetched: HeldPayload | null): Uint8Array {
   const bytes = fetched?.bytes ?? body.payload
   invariant(bytes !== null, 'a payload is inline or fetched')
   return bytes
+}
+
+/**
+ * Before anything of a keyframe is fetched: it is written as the study says. Error, blaming the author: `payload-length`; `update-coding`
+ * where the study has none.
+ */
+function requireWhole({ header: { coding }, body }: Update, format: WeightFormat): void {
+  const [bytes] = payloadBytes(coding, format)
+  if (!allows(format.coding, coding))
+    throw new ConsiliumError({ code: 'update-coding', message: 'this study has no keyframes', blame: 'reject' })
+  const told = body.manifest?.payloadBytes ?? bytesOf(body, null).length
+  if (told === bytes) return
+  const message = `a keyframe of ${told} bytes where the study's have ${bytes}`
+  throw new ConsiliumError({ code: 'payload-length', message, blame: 'reject' })
 }
 
 /**

@@ -4,7 +4,7 @@ import type { HeldPayload } from './heldPayload.ts'
 import type { UpdateHeader } from './update.ts'
 import { Withheld, type Withholding } from './withheld.ts'
 
-const SHELF_BYTES_MAX = 1_073_741_824 // of payloads, the own ones too: 40 members' largest models as int8
+const SHELF_BYTES_MAX = 1_073_741_824 // of payloads and keyframes, the own ones too: 40 members' largest models as int8
 
 /** One update that is here in whole. */
 export interface Shelved {
@@ -104,14 +104,14 @@ export class Shelf {
     const kept = new Map<Digest, HeldPayload>()
     let bytes = 0
     for (const [key, { newest, keyframe }] of [...this.#places].reverse()) {
-      const own = [newest.payload, keyframe?.payload].filter((payload) => payload != null)
-      const more = own.reduce((sum, payload) => sum + (kept.has(payload.id) ? 0 : payload.bytes.length), 0)
-      if (kept.size > 0 && bytes + more > this.#bytesMax) {
+      const own = new Set(keyframe === null ? [newest] : [newest, keyframe])
+      const more = [...own].reduce((sum, one) => sum + bytesOf(one, kept), 0)
+      if (bytes > 0 && bytes + more > this.#bytesMax) {
         this.#places.delete(key)
         continue
       }
       bytes += more
-      for (const payload of own) kept.set(payload.id, payload)
+      for (const { payload } of own) if (payload !== null) kept.set(payload.id, payload)
     }
     for (const [id, payload] of this.#payloads) if (payload.have.isFull && !kept.has(id)) this.#payloads.delete(id)
     for (const [id, payload] of kept) this.#payloads.set(id, payload)
@@ -130,6 +130,12 @@ export class Shelf {
       keyframe === null ? [newest] : [newest, keyframe],
     )
   }
+}
+
+/** What it takes beyond what is `kept` already. */
+function bytesOf({ payload, keyframe }: Shelved, kept: ReadonlyMap<Digest, HeldPayload>): number {
+  const payloadBytes = payload === null || kept.has(payload.id) ? 0 : payload.bytes.length
+  return payloadBytes + (keyframe?.byteLength ?? 0)
 }
 
 const keyOf = (study: StudyId, author: MemberId): string => `${study} ${author}`

@@ -6,17 +6,21 @@ import { floatBytes } from '../../src/core/digest.ts'
 import { verify } from '../../src/core/ed25519.ts'
 import type { Digest } from '../../src/core/ids.ts'
 import { type Arrival, UpdateFetcher } from '../../src/daemon/updateFetcher.ts'
-import type { WeightFormat } from '../../src/gossip/coding/coding.ts'
+import { CODING, type WeightFormat } from '../../src/gossip/coding/coding.ts'
+import { decodeFloat16, encodeFloat16 } from '../../src/gossip/coding/float16.ts'
+import { HeldPayload } from '../../src/gossip/heldPayload.ts'
 import { manifestOf, payloadId } from '../../src/gossip/manifest.ts'
+import { Shelf } from '../../src/gossip/shelf.ts'
 import { decodeUpdate, type Update, type UpdateBody, type UpdateHeader } from '../../src/gossip/update.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
 import { ADA, BEN, headerOf, signedBody } from '../gossip/fixtures.ts'
-import { FOREVER, type SwarmNode, swarmOf } from './swarmKit.ts'
+import { FOREVER, payloadOf, type SwarmNode, swarmOf } from './swarmKit.ts'
 
 const it = suite('update fetcher')
 const PARAMETERS = 20_011
 const WEIGHTS = Float32Array.from({ length: PARAMETERS }, (_, i) => Math.fround(Math.sqrt(i) / 7))
 const FLOAT32: WeightFormat = { coding: { kind: 'float32' }, tensors: [PARAMETERS], parameters: PARAMETERS }
+const TOP_K: WeightFormat = { ...FLOAT32, coding: { kind: 'top-k', share: 0.1, keyframeRounds: 4 } }
 
 /** A node's fetcher; `stored` is what its disk has. */
 function fetcherOf(
@@ -68,6 +72,48 @@ it('stored weights are served only under a manifest that is of them: who signed 
   await fetch(fetcher, signed(header, { payload: null, manifest: right }))
   assert.is(arrived[0]?.payload?.id, payloadId(right))
   assert.equal(arrived[0]?.weights, WEIGHTS)
+})
+
+it('a keyframe that is not written as the study says is not fetched, and one that cannot be read is left nowhere', async () => {
+  const { nodes, ready } = swarmOf([BEN.member, ADA.member])
+  await ready
+  const [ben, ada] = nodes as [SwarmNode, SwarmNode]
+  const { fetcher, fed } = fetcherOf(ben, TOP_K)
+  const rounded = decodeFloat16(encodeFloat16(WEIGHTS), PARAMETERS)
+  const keyframe = { ...headerOf(rounded, { round: 6 }), coding: CODING.float16 }
+  const { digest, study, author } = keyframe
+  const delta = { ...headerOf(WEIGHTS.with(3, 8)), coding: CODING.topK, reference: digest }
+  const asked: (readonly [claim: string, payload: Uint8Array, code: string, fetched: boolean])[] = [
+    ['of twice the length', payloadOf(4 * PARAMETERS), 'payload-length', false],
+    ['short', payloadOf(2 * PARAMETERS - 2), 'payload-length', false],
+    ['of other weights', encodeFloat16(WEIGHTS.with(9, 9)), 'update-digest', true],
+    ['of no numbers', new Uint8Array(2 * PARAMETERS).fill(0xff), 'payload-range', true],
+  ]
+  for (const [claim, payload, code, isFetched] of asked) {
+    const body = { payload: null, manifest: manifestOf(payload) }
+    const { message } = signed(keyframe, body)
+    ada.shelf.put({ message, header: keyframe, payload: HeldPayload.whole(body.manifest, payload), keyframe: null })
+    const out = ada.chunksOut
+    await fetch(fetcher, signed(delta, { payload: new Uint8Array(8), manifest: null }))
+    const [failed] = fed.splice(0)
+    assert.equal(failed?.type === 'fetch-failed' && [failed.code, failed.blame], [code, true], claim)
+    assert.is(ada.chunksOut > out, isFetched, claim)
+    assert.is(ben.shelf.payload(payloadId(body.manifest)), null, `${claim}: it is on the shelf still`)
+  }
+  assert.is(ben.shelf.keyframe(study, author, digest), null)
+})
+
+it('the shelf counts keyframes, too, when it makes room', () => {
+  const shelf = new Shelf(9_000)
+  for (const [i, { member }] of [ADA, BEN].entries()) {
+    const header = headerOf(WEIGHTS, { author: member, round: i })
+    shelf.put({ message: Uint8Array.of(i), header, payload: null, keyframe: new Float32Array(1_200 + i) })
+  }
+  const { study, digest } = headerOf(WEIGHTS)
+  assert.equal(
+    [ADA, BEN].map(({ member }) => shelf.keyframe(study, member, digest)?.length ?? null),
+    [null, 1_201],
+  )
 })
 
 it.run()
