@@ -81,6 +81,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   expect(sent: Sent): void {
     const { study, author } = sent.update.header
     this.#expected.set(keyOf(study, author), sent)
+    const before = this.#running.get(keyOf(study, author))?.update.body.manifest
+    if (before != null) this.#swarm.hurry(payloadId(before))
   }
 
   /** Accepted, or its own. */

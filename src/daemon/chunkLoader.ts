@@ -81,6 +81,12 @@ export class ChunkLoader {
     }
   }
 
+  /** What waits behind it is newer: it goes on only while it makes progress. */
+  hurry(manifest: Manifest): void {
+    this.#swarm.hurry(payloadId(manifest))
+    if (this.#loads.size > 0) this.#plan()
+  }
+
   /** Null where there is no room. */
   #begin(manifest: Manifest): Load | null {
     const { payloadBytes } = manifest

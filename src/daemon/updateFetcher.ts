@@ -61,32 +61,35 @@ interface Expected {
 
 type FetchAction = Extract<Action, { type: 'fetch-update' }>
 
-/** One per daemon. At most one fetch for each author of a study: a newer one ends it. */
+/** One per daemon. At most one fetch for each author of a study: the next one ends it. */
 export class UpdateFetcher {
   readonly #parts: UpdateFetcherParts
-  /** Announcements that were accepted, by the digest of their weights, until they are fetched. */
-  readonly #expected = new Map<Digest, Expected>()
-  readonly #running = new Map<string, AbortController>()
+  /** Announcements that were accepted, the newest of each author of a study, until they are fetched. */
+  readonly #expected = new Map<string, Expected>()
+  readonly #running = new Map<string, { readonly control: AbortController; readonly update: Update }>()
 
   constructor(parts: UpdateFetcherParts) {
     this.#parts = parts
   }
 
-  /** An announcement was accepted: `fetch` comes next. */
+  /** An announcement was accepted: `fetch` comes next, or when what is being fetched of its author is here. */
   expect(update: Update, message: Uint8Array): void {
-    this.#expected.set(update.header.digest, { update, message })
+    const key = keyOf(update.header)
+    this.#expected.set(key, { update, message })
+    const before = this.#running.get(key)?.update.body.manifest
+    if (before != null) this.#parts.loader.hurry(before)
   }
 
   /** Ends with `arrived`, with a `fetch-failed`, or in silence where a newer update took its place. */
   async fetch(action: FetchAction, stopping: AbortSignal): Promise<void> {
     const { type: _, ...wanted } = action
-    const key = `${action.study} ${action.author}`
-    this.#running.get(key)?.abort()
-    const expected = this.#expected.get(action.digest)
-    this.#expected.delete(action.digest)
-    if (expected === undefined) return
+    const key = keyOf(action)
+    this.#running.get(key)?.control.abort()
+    const expected = this.#expected.get(key)
+    if (expected?.update.header.digest !== action.digest) return
+    this.#expected.delete(key)
     const control = new AbortController()
-    this.#running.set(key, control)
+    this.#running.set(key, { control, update: expected.update })
     try {
       this.#parts.arrived(await this.#fetched(expected, AbortSignal.any([control.signal, stopping])))
     } catch (error) {
@@ -96,7 +99,7 @@ export class UpdateFetcher {
       const [code, blame] = [known ? error.code : 'fetch-failed', known && error.blame === 'reject']
       this.#parts.feed({ type: 'fetch-failed', ...wanted, code, blame })
     } finally {
-      if (this.#running.get(key) === control) this.#running.delete(key)
+      if (this.#running.get(key)?.control === control) this.#running.delete(key)
     }
   }
 
@@ -223,6 +226,8 @@ export class UpdateFetcher {
       this.#parts.feed({ type: 'malformed-heard', ticket: null, from: peer, code: error.code, blame: 'reject' })
   }
 }
+
+const keyOf = ({ study, author }: { study: StudyId; author: MemberId }): string => `${study} ${author}`
 
 const UNASKED = new ConsiliumError({ code: 'update-unasked', message: 'an update nobody asked for', blame: 'reject' })
 

@@ -12,6 +12,7 @@ export class HeldPayload {
   readonly bytes: Uint8Array
   readonly have: Bitfield
   readonly #ration: Ration
+  #asked = false
 
   private constructor(manifest: Manifest, bytes: Uint8Array, have: Bitfield) {
     this.id = payloadId(manifest)
@@ -57,7 +58,15 @@ export class HeldPayload {
 
   /** As `Ration.give`. */
   give(wanted: Bitfield, first: boolean): number | null {
+    this.#asked = true
     return this.#ration.give(this.have, wanted, first)
+  }
+
+  /** Whether somebody has asked for any of it since this was called last. */
+  wasAsked(): boolean {
+    const asked = this.#asked
+    this.#asked = false
+    return asked
   }
 
   /** It did not arrive. */

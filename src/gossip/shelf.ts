@@ -1,9 +1,13 @@
-/** The newest update of each author as it was signed, for whoever asks later: messages, coded weights, and the keyframes that deltas are against. */
+/**
+ * The newest update of each author as it was signed, for whoever asks later: messages, coded weights, and the keyframes that deltas are
+ * against; and the coded weights of those before it that are still being fetched.
+ */
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { HeldPayload } from './heldPayload.ts'
 import type { UpdateHeader } from './update.ts'
 import { Withheld, type Withholding } from './withheld.ts'
 
+const BEFORE_MAX = 3 // of one author: who is slow fetches one of them for several of its rounds, and who is slower another
 const SHELF_BYTES_MAX = 1_073_741_824 // of payloads and keyframes, the own ones too: 40 members' largest models as int8
 
 /** One update that is here in whole. */
@@ -18,8 +22,10 @@ export interface Shelved {
 }
 
 interface Place {
-  newest: Shelved
-  keyframe: Shelved | null
+  readonly newest: Shelved
+  readonly keyframe: Shelved | null
+  /** With payloads, the newest first: the one before the newest, and those that somebody has asked for since that came. */
+  readonly before: readonly Shelved[]
 }
 
 /** One per node; what takes too much memory gives way, the oldest first. */
@@ -40,9 +46,10 @@ export class Shelf {
     const place = this.#places.get(key)
     const isNewest = place === undefined || place.newest.header.round <= shelved.header.round
     const newest = isNewest ? shelved : place.newest
+    const before = isNewest && place !== undefined ? stillWanted(place) : (place?.before ?? [])
     const keyframe = shelved.keyframe === null ? (place?.keyframe ?? null) : shelved
     this.#places.delete(key)
-    this.#places.set(key, { newest, keyframe })
+    this.#places.set(key, { newest, keyframe, before })
     this.#tidy()
   }
 
@@ -113,6 +120,15 @@ export class Shelf {
       bytes += more
       for (const { payload } of own) if (payload !== null) kept.set(payload.id, payload)
     }
+    for (const [key, place] of [...this.#places].reverse()) {
+      const before = place.before.filter((one) => {
+        const more = bytesOf(one, kept)
+        if (one.payload === null || bytes + more > this.#bytesMax) return false
+        bytes += more
+        return kept.set(one.payload.id, one.payload)
+      })
+      this.#places.set(key, { ...place, before })
+    }
     for (const [id, payload] of this.#payloads) if (payload.have.isFull && !kept.has(id)) this.#payloads.delete(id)
     for (const [id, payload] of kept) this.#payloads.set(id, payload)
   }
@@ -126,10 +142,17 @@ export class Shelf {
   }
 
   #all(): Shelved[] {
-    return [...this.#places.values()].flatMap(({ newest, keyframe }) =>
-      keyframe === null ? [newest] : [newest, keyframe],
+    return [...this.#places.values()].flatMap(({ newest, keyframe, before }) =>
+      keyframe === null ? [newest, ...before] : [newest, keyframe, ...before],
     )
   }
+}
+
+/** What of a place is kept when a newer update takes the newest's: of keyframes the place has its own. */
+function stillWanted({ newest, before }: Place): Shelved[] {
+  const wanted = [newest, ...before.filter(({ payload }) => payload?.wasAsked())]
+  newest.payload?.wasAsked() // from here on it is asked for by those who fetch what is not the newest any more
+  return wanted.slice(0, BEFORE_MAX).map((one) => ({ ...one, keyframe: null }))
 }
 
 /** What it takes beyond what is `kept` already. */

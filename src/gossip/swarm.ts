@@ -16,6 +16,7 @@ export const SWARM = {
   restMsMax: 30_000, // of a peer that fails again and again
   patienceMs: 10_000, // without a new chunk for so long, or so long after it gave out the last, the author is asked for what others were to pass on
   giveUpMs: 120_000, // without a new chunk for so long, nobody can serve it
+  giveWayMs: 30_000, // where a newer update waits behind it: its author was pressed for three times its patience
 } as const
 
 /**
@@ -45,6 +46,7 @@ interface Fetch {
   progressAtMs: number
   /** When an author had given to others all that is lacking here, who have their time to pass it on; null before. */
   spreadAtMs: number | null
+  giveUpMs: number
   /** The author was waited for long enough. */
   isPressed: boolean
 }
@@ -87,8 +89,15 @@ export class Swarm {
       banned,
       progressAtMs: now,
       spreadAtMs: null,
+      giveUpMs: SWARM.giveUpMs,
       isPressed: false,
     })
+  }
+
+  /** A newer update waits until this one is here, or makes no progress. */
+  hurry(id: Digest): void {
+    const fetch = this.#fetches.get(id)
+    if (fetch !== undefined) fetch.giveUpMs = SWARM.giveWayMs
   }
 
   drop(id: Digest): void {
@@ -155,7 +164,9 @@ export class Swarm {
 
   /** What nobody can serve, for it made no progress; the caller drops it. */
   overdue(now: number): Digest[] {
-    return [...this.#fetches].flatMap(([id, { progressAtMs }]) => (now >= progressAtMs + SWARM.giveUpMs ? [id] : []))
+    return [...this.#fetches].flatMap(([id, { progressAtMs, giveUpMs }]) =>
+      now >= progressAtMs + giveUpMs ? [id] : [],
+    )
   }
 
   /** When there is something to do without any other event; null where nothing is fetched. */
@@ -163,7 +174,7 @@ export class Swarm {
     const times: number[] = []
     for (const fetch of this.#fetches.values()) {
       const atMs = pressAtMs(fetch)
-      times.push(now < atMs ? atMs : fetch.progressAtMs + SWARM.giveUpMs)
+      times.push(now < atMs ? atMs : fetch.progressAtMs + fetch.giveUpMs)
     }
     for (const { restUntilMs } of this.#peers.values()) if (restUntilMs > now) times.push(restUntilMs)
     return this.#fetches.size === 0 ? null : Math.min(...times)

@@ -102,7 +102,7 @@ export type Action =
   | { readonly type: 'publish-update'; readonly permit: Permit; readonly claims: UpdateClaims }
   /** From now on serve nobody what this names of a study's updates, and all others again; in place of what was said of that study before. */
   | ({ readonly type: 'withhold' } & Withholding)
-  /** Fetch the weights of an announced update from whoever has them, and report `update-heard` or `fetch-failed`; ends what is fetched of an earlier round. */
+  /** Fetch the weights of an announced update from whoever has them, and report `update-heard` or `fetch-failed`; ends what else is fetched of its author. */
   | {
       readonly type: 'fetch-update'
       readonly study: StudyId

@@ -6,6 +6,7 @@ import { floatBytes } from '../../src/core/digest.ts'
 import { verify } from '../../src/core/ed25519.ts'
 import type { Digest } from '../../src/core/ids.ts'
 import { type Arrival, UpdateFetcher } from '../../src/daemon/updateFetcher.ts'
+import { Bitfield } from '../../src/gossip/bitfield.ts'
 import { CODING, type WeightFormat } from '../../src/gossip/coding/coding.ts'
 import { decodeFloat16, encodeFloat16 } from '../../src/gossip/coding/float16.ts'
 import { HeldPayload } from '../../src/gossip/heldPayload.ts'
@@ -101,6 +102,24 @@ it('a keyframe that is not written as the study says is not fetched, and one tha
     assert.is(ben.shelf.payload(payloadId(body.manifest)), null, `${claim}: it is on the shelf still`)
   }
   assert.is(ben.shelf.keyframe(study, author, digest), null)
+})
+
+it('the shelf keeps what is being fetched of an author over its next updates, as far as there is room, and not what nobody asks for', () => {
+  const payloads = [0, 1, 2, 3, 4].map((round) => {
+    const bytes = payloadOf(100_000, `${round}`)
+    return HeldPayload.whole(manifestOf(bytes), bytes)
+  })
+  const heldBy = (bytesMax: number): boolean[] => {
+    const shelf = new Shelf(bytesMax)
+    for (const [round, payload] of payloads.entries()) {
+      shelf.put({ message: Uint8Array.of(round), header: headerOf(WEIGHTS, { round }), payload, keyframe: null })
+      payloads[0]?.give(Bitfield.full(payload.have.length), false)
+    }
+    return payloads.map(({ id }) => shelf.payload(id) !== null)
+  }
+  assert.equal(heldBy(500_000), [true, false, false, true, true])
+  assert.equal(heldBy(250_000), [false, false, false, true, true])
+  assert.equal(heldBy(100_000), [false, false, false, false, true])
 })
 
 it('the shelf counts keyframes, too, when it makes room', () => {

@@ -183,6 +183,14 @@ it('once the author has given out all, it is not asked again until those who hav
   assert.ok(pressed.length > 0 && pressed.every(({ first }) => !first))
 })
 
+it('a fetch behind which a newer one waits is given up sooner, where nothing comes', () => {
+  const { swarm } = swarmOf()
+  swarm.hurry(ID)
+  swarm.received(ID, 0, 9_000)
+  assert.equal(swarm.overdue(8_999 + SWARM.giveWayMs), [])
+  assert.equal(swarm.overdue(9_000 + SWARM.giveWayMs), [ID])
+})
+
 it('bits that are none of this payload are said to be', () => {
   const { swarm } = swarmOf()
   assert.is(swarm.heard(BEN.member, ID, new Uint8Array(3)), false)
@@ -201,7 +209,7 @@ it('each chunk is given out once before any twice; what did not arrive is given 
   assert.is(ration.give(bitsOf(1), wanted, false), null)
 })
 
-it('of each author the newest announcement is fetched, once', () => {
+it('of each author one announced update is fetched to its end, and the newest behind it, once', () => {
   const announced = new Announced()
   const of = (round: number, label = `${round}`) => ({ author: ADA.member, round, digest: digestOf(label) })
   const reasonOf = (round: number, label?: string): string => {
@@ -212,9 +220,17 @@ it('of each author the newest announcement is fetched, once', () => {
     [reasonOf(4), reasonOf(4), reasonOf(4, 'other'), reasonOf(3), reasonOf(6)],
     ['accept', 'update-known', 'update-contradicts', 'update-stale', 'accept'],
   )
-  assert.equal([announced.settle(ADA.member, digestOf('4')), announced.size], [false, 1], 'it was superseded')
-  assert.equal([announced.settle(ADA.member, digestOf('6')), announced.size], [true, 0])
-  assert.is(reasonOf(6), 'accept', 'what could not be fetched may be announced again')
+  assert.equal(
+    [reasonOf(8), reasonOf(6), reasonOf(8, 'other'), reasonOf(4), reasonOf(4, 'other')],
+    ['accept', 'update-stale', 'update-contradicts', 'update-known', 'update-contradicts'],
+  )
+  const fetching = (): boolean[] => ['4', '6', '8'].map((round) => announced.isFetching(ADA.member, digestOf(round)))
+  assert.equal([announced.follow(ADA.member), fetching()], [null, [true, false, false]])
+  assert.equal([announced.settle(ADA.member, digestOf('6')), announced.size], [false, 1], 'it was superseded')
+  assert.equal([announced.settle(ADA.member, digestOf('4')), announced.size], [true, 0])
+  assert.equal([announced.follow(ADA.member)?.round, fetching()], [8, [false, false, true]])
+  assert.equal([announced.settle(ADA.member, digestOf('8')), announced.follow(ADA.member)], [true, null])
+  assert.is(reasonOf(8), 'accept', 'what could not be fetched may be announced again')
 })
 
 it('every connected member is asked once, one after the other, and who comes back again', () => {

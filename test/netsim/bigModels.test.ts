@@ -39,6 +39,15 @@ for (const seed of [1, 2, 3]) {
   })
 }
 
+it('where a transfer takes several rounds of its author, updates still arrive and are merged', async () => {
+  const study = { ...studyWith({ kind: 'int8' }), rounds: { count: 16, periodSeconds: 4 } }
+  const result = await runOf({ ...BIG, network: { uplinkMbit: 0.4 }, study }, {})
+  assert.is(brokenIn(result), null)
+  const inputs = result.samples.flatMap(({ inputsMean }) => (inputsMean === null ? [] : [inputsMean]))
+  const mean = inputs.reduce((sum, one) => sum + one, 0) / inputs.length
+  assert.ok(mean > 2, `${mean} inputs of a merge`)
+})
+
 it('top-k deltas are read against keyframes, and take less', async () => {
   const spec = { kind: 'top-k', share: 0.05, keyframeRounds: 4 } as const
   const [whole, sparse] = await Promise.all([
