@@ -6,7 +6,8 @@ import { parseStudy, studyDocument, studyFromDocument, studyIdOf } from '../conf
 import type { BindReport, StudyReport } from '../daemon/api.ts'
 import { readText } from '../daemon/files.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
-import { ASIDE, outlierCommands } from './outliers.ts'
+import { asideWords } from '../report/words.ts'
+import { outlierCommands } from './outliers.ts'
 import { measure, short, table, utc } from './output.ts'
 import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
 import { standingLines } from './standing.ts'
@@ -188,7 +189,7 @@ function show(): Command {
         `here: ${report.paused ? 'paused' : phaseWord(report.phase)}, ${report.round} of ${report.rounds} rounds${report.refusal === null ? '' : ` (${report.refusal})`}${cellWords(report)}`,
         ...privacyLines(report),
         ...report.outliers.map(({ name, merges, reason }) => {
-          return `set aside: ${name}, in the last ${merges} merges: ${ASIDE[reason] ?? reason} (consilium study outliers ${short(report.id)})`
+          return `set aside: ${name}, in the last ${merges} merges: ${asideWords(reason)} (consilium study outliers ${short(report.id)})`
         }),
         ...(report.excluded.length > 0 ? [`excluded here: ${report.excluded.join(', ')}`] : []),
         ...standingLines(report),

@@ -5,7 +5,7 @@ import type { StudyId } from '../core/ids.ts'
 import type { PrivacyClaim } from '../core/privacy.ts'
 import { designMatrix } from '../data/design.ts'
 import type { StudyState } from '../governance/studies.ts'
-import type { AttackResult } from '../learn/privacy/audit.ts'
+import { attackFigures } from '../learn/privacy/audit.ts'
 import { type AuditResult, attack } from '../learn/privacy/shadows.ts'
 import { WorkerLearner } from '../learn/workerLearner.ts'
 import { FENCED } from '../node/boot.ts'
@@ -42,7 +42,8 @@ async function audit(daemon: Daemon, state: StudyState): Promise<AuditReport> {
     throw new ConsiliumError({ code: 'model-missing', message })
   }
   const dataset = await daemon.dataset(state.id)
-  const of = (rows: Uint32Array) => designMatrix(study, dataset, rows, scaling.scaling)
+  const own = await daemon.models.scaling({ ...state, scaling })
+  const of = (rows: Uint32Array) => designMatrix(study, dataset, rows, own)
   const [members, others] = [of(dataset.trainRows), of(dataset.testRows)]
   requireCohort(Math.min(members.rows, others.rows), study.minimumCohort)
   const run = daemon.machine.view().studies.find((one) => one.state.id === id)?.run
@@ -85,13 +86,8 @@ async function record(
 ) {
   const { writer } = daemon
   if (writer === null) throw new ConsiliumError(FENCED)
-  const attacks = [bodyOf('loss', loss), bodyOf('calibrated-loss', calibrated)]
-  const body = { round, model: fromHex(model), members, others, shadows, attacks }
+  const attacks = [attackFigures('loss', loss), attackFigures('calibrated-loss', calibrated)]
+  const body = { round: round - 1, model: fromHex(model), members, others, shadows, attacks }
   writer.record('audited', [{ kind: 'privacy.audited', study, timeMs: Date.now(), refs: [], body }], new Map())
   await writer.flush()
-}
-
-function bodyOf(name: string, { auc, found10, found1, epsilonLow }: AttackResult) {
-  const share = ({ value, low, high }: AttackResult['auc']): [number, number, number] => [value, low, high]
-  return { attack: name, auc: share(auc), found10: share(found10), found1: share(found1), epsilonLow }
 }

@@ -117,9 +117,13 @@ export function keyOf({ author, model }: Made): string {
   return `${author} ${model}`
 }
 
-/** Whose word makes the withdrawal bind here; null where it does not. The own operator is obeyed first, then a quorum, then the author. */
-function binder({ author, words }: Spoken, self: MemberId, members: readonly MemberId[]): MemberId | null {
-  if (words.get(self)?.withdrawn === true) return self
+/** Whose word makes the withdrawal bind here; null where it does not. The own operator is obeyed first, then what binds all. */
+function binder(spoken: Spoken, self: MemberId, members: readonly MemberId[]): MemberId | null {
+  return spoken.words.get(self)?.withdrawn === true ? self : binderOfAll(spoken, members)
+}
+
+/** Whose word makes it bind every member whose own people said nothing; null where none does. A quorum is obeyed before the author. */
+export function binderOfAll({ author, words }: Spoken, members: readonly MemberId[]): MemberId | null {
   const saying = (withdrawn: boolean): Set<MemberId> =>
     new Set(members.filter((member) => words.get(member)?.withdrawn === withdrawn))
   const { reached } = memberQuorum(members)
