@@ -11,6 +11,7 @@ import { WorkerLearner } from '../learn/workerLearner.ts'
 import { FENCED } from '../node/boot.ts'
 import { privateTraining } from '../training/privateTraining.ts'
 import type { Daemon } from './daemon.ts'
+import { privacyClaim } from './privacyClaims.ts'
 import { Turns } from './turns.ts'
 
 /** What an audit found, and what the study claims. */
@@ -46,7 +47,6 @@ async function audit(daemon: Daemon, state: StudyState): Promise<AuditReport> {
   const of = (rows: Uint32Array) => designMatrix(study, dataset, rows, own)
   const [members, others] = [of(dataset.trainRows), of(dataset.testRows)]
   requireCohort(Math.min(members.rows, others.rows), study.minimumCohort)
-  const run = daemon.machine.view().studies.find((one) => one.state.id === id)?.run
   const given = { rows: members.rows, spent: [], roundsMax: 0, epsilonMax: null }
   const privacy = study.privacy === null ? null : privateTraining(study.privacy, given)
   const learner = new WorkerLearner({ backend: daemon.home.config.learner.backend })
@@ -55,12 +55,13 @@ async function audit(daemon: Daemon, state: StudyState): Promise<AuditReport> {
     const audited = { study: id, model, training, weights: found.weights, members, others, privacy }
     const result = await attack(learner, audited)
     const { round, digest } = found
+    const { claim } = await privacyClaim(daemon, daemon.home.key.id, id) // from the log: an ended study is not run any more
     const report = {
       study: id,
       name: study.name,
       round: round + 1,
       model: digest,
-      claim: run?.privacy ?? null,
+      claim,
       ...result,
     }
     const whole = { ...report, members: members.rows, others: others.rows }

@@ -137,7 +137,8 @@ function refits({ members }: Report): string {
   const rows = members.flatMap(({ name, calibrated }) => {
     if (calibrated === null) return []
     const { round, rows, slope, intercept, logLoss, calibrationError } = calibrated
-    const fitted = rows === null ? ['too few', '–', '–'] : [String(rows), plain(slope, 2), plain(intercept, 2)]
+    const fitted =
+      rows === null || rows === 0 ? ['too few', '–', '–'] : [String(rows), plain(slope, 2), plain(intercept, 2)]
     return [[esc(name), String(round), ...fitted, pair(logLoss), pair(calibrationError)]]
   })
   if (rows.length === 0) return ''

@@ -57,7 +57,7 @@ function audits({ members }: Report): string {
   const said = newest.map(({ name, audit, of }) => {
     const { tone, says } = auditVerdict(audit)
     const which = of === 1 ? '' : ` (The newest of ${of} audits; all stand in the JSON.)`
-    return `<li><b>${esc(name)}</b> ${auditSentence(audit)} <span class="${tone}">${says}</span>${which}</li>`
+    return `<li><b>${esc(name)}:</b> ${auditSentence(audit)} <span class="${tone}">${says}</span>${which}</li>`
   })
   const header = [
     'hospital',

@@ -71,7 +71,7 @@ it('attacks that find nothing, something within ε, and more than ε allows, are
       PRIVATE_TERMS,
     ),
   )
-  const item = (name: string) => html.match(new RegExp(`<li><b>${esc(name)}</b>.*?</li>`))?.[0] ?? ''
+  const item = (name: string) => html.match(new RegExp(`<li><b>${esc(name)}:</b>.*?</li>`))?.[0] ?? ''
   assert.match(item('Ada "North" <b>'), /right one in 53 of 100 cases \(47 to 59\).*No attack was clearly better/)
   assert.match(item('Ben'), /class="warn">Training patients can be told.*within what the claimed ε of 1\.50 allows/)
   assert.match(
