@@ -131,20 +131,20 @@ function calibration(report: Report): string {
 }
 
 /** What hospitals go on with, which is not what was measured above. */
-function refits({ members }: Report): string {
+function refits({ members, study }: Report): string {
+  const few = (rows: number | null): string => (rows === null ? `< ${study.terms.minimumCohort}` : String(rows))
   const pair = (both: readonly [number, number] | null): string =>
     both === null ? '–' : `${plain(both[0])} → ${plain(both[1])}`
   const rows = members.flatMap(({ name, calibrated }) => {
     if (calibrated === null) return []
     const { round, rows, slope, intercept, logLoss, calibrationError } = calibrated
-    const fitted =
-      rows === null || rows === 0 ? ['too few', '–', '–'] : [String(rows), plain(slope, 2), plain(intercept, 2)]
+    const fitted = rows === 0 ? ['none', '–', '–'] : [few(rows), plain(slope, 2), plain(intercept, 2)]
     return [[esc(name), String(round), ...fitted, pair(logLoss), pair(calibrationError)]]
   })
   if (rows.length === 0) return ''
-  const header = ['hospital', 'rounds', 'validation patients', 'slope', 'intercept', 'log-loss', 'calib. error']
+  const header = ['hospital', 'rounds', 'refitted on', 'slope', 'intercept', 'log-loss', 'calib. error']
   const note =
-    'What a hospital exports and predicts with after the end: the best of its rounds by its own validation patients, with slope and intercept of the logit refitted on them. Log-loss and calibration error on its held-out patients, before and after. Where validation patients are too few, the newest model as it is.'
+    'What a hospital exports and predicts with after the end: the best of its rounds by its own validation patients, with slope and intercept of the logit refitted on so many of them. Log-loss and calibration error on its held-out patients, before and after. Where validation patients are too few, the newest model as it is.'
   return `<h3 class="by">The final models</h3><p class="note">${note}</p>${htmlTable(header, rows, [1, 2, 3, 4, 5, 6], WIDE)}`
 }
 

@@ -68,7 +68,7 @@ export interface MemberReport {
     readonly round: number
     readonly model: string
     readonly atMs: number
-    /** logit ← slope · logit + intercept, fitted on `rows` validation patients; 1 and 0 on 0 where they are too few. */
+    /** logit ← slope · logit + intercept, fitted on `rows` validation patients, null where fewer than the minimum cohort; 1 and 0 on 0 where nothing was fitted. */
     readonly slope: number
     readonly intercept: number
     readonly rows: number | null
