@@ -1,6 +1,7 @@
 /** predict and explain: a model that this hospital holds, on its own patients. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { ConsiliumError } from '../core/errors.ts'
 import type { ExplainReport, PredictReport } from '../daemon/modelApi.ts'
 import { measure, short, table } from './output.ts'
 import { type Common, clientOf, command, outputOf, readsTable, type TableOptions } from './shared.ts'
@@ -71,6 +72,10 @@ export function explainCommand(): Command {
     .requiredOption('--model <ref>', "a study's name or digest, STUDY@ROUNDS, or 8 digits of the model's digest")
     .option('--repeats <count>', 'how often each feature is dealt anew: 20 to 1000', '50')
     .action(async (options: Common & { model: string; repeats: string }) => {
+      if (!/^\d{1,6}$/.test(options.repeats)) {
+        const message = `--repeats: "${options.repeats}" given; a whole number from 20 to 1000 is expected`
+        throw new ConsiliumError({ code: 'bad-repeats', message })
+      }
       const call = `/v1/models/${encodeURIComponent(options.model)}/explain`
       const report = await clientOf(options).post<ExplainReport>(call, { repeats: Number(options.repeats) })
       outputOf(options).print(report, () => explainLines(report))
