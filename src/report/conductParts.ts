@@ -8,7 +8,9 @@ export function conductParts(report: Report): string {
   return `${rounds(report)}\n${setAside(report)}\n${models(report)}`
 }
 
+/** `2026-11-21`, of milliseconds since 1970. */
 export const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
+/** `2026-11-21 06:07 UTC`. */
 export const minute = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 
 function rounds({ members }: Report): string {

@@ -11,6 +11,7 @@ export interface Measured extends MemberReport {
   readonly evaluation: Evaluation
 }
 
+/** Those that told figures, by name. */
 export function measuredOf({ members }: Report): Measured[] {
   return members.flatMap((member) => {
     const evaluation = member.measured?.evaluation
