@@ -21,7 +21,7 @@ interface ExportOptions extends Common {
 export function exportCommand(): Command {
   return command(
     'export',
-    'write the newest model of a study to files that other programs open; it is recorded',
+    'write the model of a study (the newest; after the end the best, refitted) to files that other programs open; it is recorded',
     'consilium model export Memory --format safetensors --out memory.safetensors --shared-only',
   )
     .argument('<ref>', "a study's name or digest, STUDY@ROUNDS, or at least 8 digits of the model's digest")

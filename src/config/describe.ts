@@ -51,9 +51,10 @@ export const NOT_COVERED: readonly string[] = [
 /** What is measured at the end, and told to the others above the minimum cohort. */
 function describeReport(study: Study): string {
   const { subgroups, threshold, localOnly, crossSite } = study.report
+  const alone = localOnly && study.privacy === null // it would tell of training rows what ε does not cover
   const groups = subgroups.map((one) => `${one.feature} (${groupNames(study.features, one).slice(0, -1).join(', ')})`)
   return [
-    `each hospital tests its model at the end${localOnly ? ', against one that it trains alone' : ''}`,
+    `each hospital tests its model at the end${alone ? ', against one that it trains alone' : ''}`,
     ...(crossSite ? ["and the others' on its own patients"] : []),
     ...(groups.length > 0 ? [`by ${groups.join(' and ')}`] : []),
     `positive above ${threshold}; figures leave, above the minimum cohort`,

@@ -57,6 +57,7 @@ export interface Evaluation {
   /** Of the shared model, at the study's threshold; Wilson's intervals. */
   readonly truePositiveRate: Estimate | null
   readonly falsePositiveRate: Estimate | null
+  /** Empty where either class has fewer rows than the minimum cohort: rows times rates would tell the classes. */
   readonly bins: readonly CalibrationBin[]
   readonly groups: readonly GroupFigures[]
 }

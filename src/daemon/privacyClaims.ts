@@ -24,19 +24,25 @@ export interface ClaimReport {
 export async function privacyClaims(daemon: Daemon, study: StudyId): Promise<{ members: ClaimReport[] }> {
   const members: ClaimReport[] = []
   for (const author of daemon.logs.authors()) {
-    let [rounds, claim, spent] = [0, null as PrivacyClaim | null, [] as readonly PrivacySteps[] | null]
-    for await (const { kind, body } of entriesOf(daemon, author, study)) {
-      if (kind === 'round.trained') claim = readBody(kind, body)?.privacy ?? claim
-      const told = kind === 'privacy.spent' ? readBody(kind, body) : null
-      if (told === null) continue
-      const { sampleRate, noiseMultiplier, steps } = told
-      if (spent !== null) spent = withSteps(spent, { sampleRate, noiseMultiplier, steps })
-      if (spent !== null && spent.length > STEPS_UNLIKE_MAX) spent = null
-      rounds++
-    }
-    if (rounds > 0) members.push({ name: daemon.nameOf(author), member: author, rounds, claim, spent })
+    const one = await privacyClaim(daemon, author, study)
+    if (one.rounds > 0) members.push(one)
   }
   return { members }
+}
+
+/** Of one member, as its log is held here. */
+export async function privacyClaim(daemon: Daemon, author: MemberId, study: StudyId): Promise<ClaimReport> {
+  let [rounds, claim, spent] = [0, null as PrivacyClaim | null, [] as readonly PrivacySteps[] | null]
+  for await (const { kind, body } of entriesOf(daemon, author, study)) {
+    if (kind === 'round.trained') claim = readBody(kind, body)?.privacy ?? claim
+    const told = kind === 'privacy.spent' ? readBody(kind, body) : null
+    if (told === null) continue
+    const { sampleRate, noiseMultiplier, steps } = told
+    if (spent !== null) spent = withSteps(spent, { sampleRate, noiseMultiplier, steps })
+    if (spent !== null && spent.length > STEPS_UNLIKE_MAX) spent = null
+    rounds++
+  }
+  return { name: daemon.nameOf(author), member: author, rounds, claim, spent }
 }
 
 async function* entriesOf({ logs }: Daemon, author: MemberId, study: StudyId): AsyncGenerator<Entry> {

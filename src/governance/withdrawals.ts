@@ -118,9 +118,13 @@ export function keyOf({ author, model }: Made): string {
   return `${author} ${model}`
 }
 
-/** Whose word makes the withdrawal bind here; null where it does not. The own operator is obeyed first, then a quorum, then the author. */
-function binder({ author, words }: Spoken, self: MemberId, { voters, reached }: Quorum): MemberId | null {
-  if (words.get(self)?.withdrawn === true) return self
+/** Whose word makes the withdrawal bind here; null where it does not. The own operator is obeyed first, then what binds all. */
+function binder(spoken: Spoken, self: MemberId, quorum: Quorum): MemberId | null {
+  return spoken.words.get(self)?.withdrawn === true ? self : binderOfAll(spoken, quorum)
+}
+
+/** Whose word makes it bind every member whose own people said nothing; null where none does. A quorum is obeyed before the author. */
+export function binderOfAll({ author, words }: Spoken, { voters, reached }: Quorum): MemberId | null {
   if (words.size === 1 && voters.length > 1) return words.get(author)?.withdrawn === true ? author : null // one voice is no quorum
   const saying = (withdrawn: boolean): Set<MemberId> =>
     new Set(voters.filter((member) => words.get(member)?.withdrawn === withdrawn))

@@ -56,7 +56,7 @@ export async function assess(judged: Judged, options: AssessOptions): Promise<Ev
     lossGain,
     truePositiveRate: classesShow ? wilson(called(1), positives) : null,
     falsePositiveRate: classesShow ? wilson(called(0), labels.length - positives) : null,
-    bins: calibrationCurve(shared, labels, cohort),
+    bins: classesShow ? calibrationCurve(shared, labels, cohort) : [], // rows times rates are the classes again
     groups,
   }
 }
