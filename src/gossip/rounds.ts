@@ -165,13 +165,13 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
   publish(
     ageRoundsMax: number,
     letGo?: (weights: R) => void,
-    mayMerge: ((author: A, weights: R) => boolean) | null = null,
+    mayMerge: ((input: MergeInput<A, R>) => boolean) | null = null,
   ): Publication<R> {
     const { base, own } = { base: this.#base, own: this.#own }
     invariant(own !== null && base !== null, 'published what was recorded')
     const mine = { author: this.#self, round: this.#round, digest: own.update, examples: own.examples, ageRounds: 0 }
     const inputs = this.#exchange.inputs(mine, ageRoundsMax, letGo)
-    this.#inputs = mayMerge === null ? inputs : inputs.filter((one) => one === mine || mayMerge(one.author, one.digest))
+    this.#inputs = mayMerge === null ? inputs : inputs.filter((one) => one === mine || mayMerge(one))
     this.#phase = 'merging'
     return { round: this.#round, base, parents: this.#parents, own }
   }

@@ -355,7 +355,8 @@ export class StudyRun {
     const leave = this.#leave(state)
     if (leave === null || state === undefined) return this.#rounds.wait('withheld')
     if (leave.scaling !== this.#permit.scaling) return this.#open(state) // what was trained belongs to a scaling that is no more
-    const published = this.#rounds.publish(state.study.merge.ageRoundsMax, undefined, this.leaves.mayMerge())
+    const mayMerge = this.#topics.mayMerge(this.leaves.mayMerge())
+    const published = this.#rounds.publish(state.study.merge.ageRoundsMax, undefined, mayMerge)
     const { round, base } = published
     const terms = { scaling: this.#permit.scaling, parameters: this.#parameters, privacy: this.#budget.claim }
     const claims = claimsOf(this.#context.self, this.id, published, terms)
