@@ -255,9 +255,10 @@ it('daemons end a study when most of them stand still, and when its time is over
   const [proposed] = ofKind(timed, 'study.proposed').flat()
   for (const run of [still, timed]) {
     for (const [ended, more] of ofKind(run, 'study.ended')) {
-      const { rounds } = ended?.body as { rounds: number }
+      assert.ok(ended)
+      const { rounds } = ended.body as { rounds: number }
       assert.ok(more === undefined && rounds >= 1 && rounds < 100_000)
-      if (run === timed) assert.ok((ended?.timeMs as number) >= (proposed?.timeMs as number) + 12_000)
+      if (run === timed) assert.ok(ended.timeMs >= (proposed?.timeMs as number) + 12_000)
     }
   }
 })
@@ -280,7 +281,8 @@ it('momentum, personal model, keyframe and what was not sent are all there after
   const { options, states } = await done
   const [{ founders, daemons }] = [...options.values()] as [DaemonRun]
   const bound = states.raws.map(decodeEntry).find(({ kind, study }) => kind === 'dataset.bound' && study === states.id)
-  const commitment = toHex((bound?.body as { commitment: Uint8Array }).commitment) as Digest
+  assert.ok(bound)
+  const commitment = toHex((bound.body as { commitment: Uint8Array }).commitment) as Digest
   const alone = <T>(own: T): T[][] => daemons.map((_, node) => (node === states.node ? [own] : []))
   const result = await runStudy({
     ...{
