@@ -52,6 +52,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   readonly #swarm: Swarm
   /** The newest accepted update of each author of a study. */
   readonly #newest = new Map<string, Sent>()
+  /** Which of them are too old to be merged here. */
+  readonly #retired = new Set<Digest>()
   /** The newest update of each author that is no delta. */
   readonly #keyframes = new Map<string, Digest>()
   readonly #holdings = new Map<Digest, Holding>()
@@ -79,9 +81,20 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   /** Accepted, or its own. */
   keep(sent: Sent): void {
     const { header, body } = sent.update
-    this.#newest.set(keyOf(header.study, header.author), sent)
-    if (!isDelta(header.coding)) this.#keyframes.set(keyOf(header.study, header.author), header.digest)
+    const key = keyOf(header.study, header.author)
+    this.#retired.delete(this.#newest.get(key)?.update.header.digest as Digest)
+    this.#newest.set(key, sent)
+    if (!isDelta(header.coding)) this.#keyframes.set(key, header.digest)
     if (body.manifest !== null) this.#hold(body.manifest, true)
+  }
+
+  /** Nobody is told of these any more. */
+  retire({ digests }: Of<'forget'>): void {
+    const self = this.#parts.identities.memberOf(this.#parts.node)
+    for (const { update } of this.#newest.values()) {
+      const { author, digest } = update.header
+      if (author !== self && digests.includes(digest)) this.#retired.add(digest)
+    }
   }
 
   fetch({ study, author, digest }: Of<'fetch-update'>): void {
@@ -104,7 +117,11 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     const known = new Map([...this.#newest].map(([key, { update }]) => [key, update.header.round]))
     const newer = (port: P): Sent[] =>
       [...port.updates.#newest].flatMap(([key, sent]) =>
-        sent.update.header.study === study && sent.update.header.round > (known.get(key) ?? -1) ? [sent] : [],
+        sent.update.header.study === study &&
+        sent.update.header.round > (known.get(key) ?? -1) &&
+        !port.updates.#retired.has(sent.update.header.digest)
+          ? [sent]
+          : [],
       )
     const bytesOf = (sents: readonly Sent[]): number => sents.reduce((sum, { bytes }) => sum + bytes, 0)
     network.request(node, identities.members.indexOf(peer), newer as (port: Sharing) => Sent[], bytesOf, (sents) => {

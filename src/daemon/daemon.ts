@@ -308,6 +308,7 @@ export class Daemon {
       case 'ask-updates':
         return this.#tasks.run(action.type, () => this.#updates.carryOut(action, this.#stopping.signal))
       case 'forget':
+        this.#updates.retire(action)
         return this.#weights.forget(action.study, action.digests)
       case 'answer':
         return this.#tickets.answer(action.ticket, action.error)

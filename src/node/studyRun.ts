@@ -21,7 +21,7 @@ import { deadlineOf, Ending } from './ending.ts'
 import { Epilogue, newestOf } from './epilogue.ts'
 import type { BoundDataset, NodeEvent } from './events.ts'
 import { expectationOf, writingFault } from './expectation.ts'
-import { Freezing } from './freezing.ts'
+import { Freezing, HEARING_MS } from './freezing.ts'
 import { Keeping } from './keeping.ts'
 import { Leave } from './leave.ts'
 import { Merging, type Outcome } from './merging.ts'
@@ -54,8 +54,8 @@ export class StudyRun {
   readonly #budget = new PrivacyBudget()
   readonly epilogue: Epilogue
   readonly arrivals: Arrivals
-  /** The newest round that went out before a start whose folder did not know of it; −1 where none. */
-  #published = -1
+  #published = -1 // the newest round that went out before a start whose folder did not know of it
+  #hearsUntilMs = 0 // after a start, until when a round waits for the others' newest updates
 
   constructor(id: StudyId, context: Context) {
     this.id = id
@@ -157,12 +157,13 @@ export class StudyRun {
     this.#budget.opened(roundsWithin ?? null)
     this.#keeping.add(base)
     const { checkpoint } = this.#progress
+    if (checkpoint !== null) this.#hearsUntilMs = this.#context.now + HEARING_MS
     const stale = checkpoint === null || checkpoint.round < this.#published
     if (!stale && checkpoint.stage === 'trained' && checkpoint.scaling === scaling && !this.#afresh) {
       const { shared, examples, parents, head } = checkpoint
       this.#progress.trained(head)
       this.#budget.recall(checkpoint.privacy ?? null)
-      this.#rounds.resume(this.#context.now, checkpoint.base, parents, { update: shared, examples })
+      this.#rounds.resume(checkpoint.base, parents, { update: shared, examples })
       return this.#publishAndMerge()
     }
     this.#rounds.begin(Math.max((checkpoint?.round ?? -1) + 1, this.#published + 1), base)
@@ -384,7 +385,8 @@ export class StudyRun {
   }
 
   #dueMs(state: StudyState): number {
-    return this.#rounds.dueMs(state.study.rounds.periodSeconds * 1000)
+    const dueMs = this.#rounds.dueMs(state.study.rounds.periodSeconds * 1000)
+    return this.arrivals.isCatchingUp ? Math.max(dueMs, this.#hearsUntilMs) : dueMs
   }
 
   #checkpointOf(stage: Checkpoint['stage'], scaling: Digest, shared: Digest): Checkpoint {
