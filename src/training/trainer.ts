@@ -166,7 +166,7 @@ export class Trainer {
     invariant(mine !== undefined, 'the own update is merged')
     const reference = weights.has(permit.study, base) ? weights.get(permit.study, base) : mine.weights // lost with a stop
     const { head } = this.#privateOf(permit.study)
-    const labels = this.#opened.get(permit.study)?.labels.validation ?? null
+    const labels = this.#judging(permit.study, study)
     const merging = { rule: study.merge, inputs: weighed, own, reference, labels }
     const logits = (shared: Float32Array) => this.#parts.learner.logits(permit.study, { shared, head }, 'validation')
     return async () => {
@@ -228,6 +228,12 @@ export class Trainer {
     const update = this.#parts.weights.get(study, made.update)
     const next = steered(training, steering, { ...made, update, merged })
     this.#private.set(study, { ...own, local: { ...own.local, steering: next, steeredRound: round } })
+  }
+
+  /** Labels of the rows that a merge is judged on. What is taken shows in the log, which ε does not cover: of a private study no row that trains. */
+  #judging(id: StudyId, { privacy }: Study): Uint8Array | null {
+    const labels = this.#opened.get(id)?.labels
+    return labels === undefined || (privacy !== null && !labels.apart) ? null : labels.validation
   }
 
   /** A checkpoint with its numbers, taken now, to be kept together with the entries that tell of it. */
