@@ -42,7 +42,8 @@ async function audit(daemon: Daemon, state: StudyState): Promise<AuditReport> {
     throw new ConsiliumError({ code: 'model-missing', message })
   }
   const dataset = await daemon.dataset(state.id)
-  const of = (rows: Uint32Array) => designMatrix(study, dataset, rows, scaling.scaling)
+  const own = await daemon.models.scaling({ ...state, scaling })
+  const of = (rows: Uint32Array) => designMatrix(study, dataset, rows, own)
   const [members, others] = [of(dataset.trainRows), of(dataset.testRows)]
   requireCohort(Math.min(members.rows, others.rows), study.minimumCohort)
   const run = daemon.machine.view().studies.find((one) => one.state.id === id)?.run
