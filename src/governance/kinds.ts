@@ -232,7 +232,7 @@ export const KINDS = {
     withHead: v.boolean(),
     withScaling: v.optional(v.boolean()),
   }),
-  /** Predictions of one run: rows, those with a warning, those without a prediction; null where the rows are fewer than the minimum cohort. */
+  /** Predictions of one run: rows, those with a warning, those without a prediction; null where it would tell of fewer rows than the minimum cohort. */
   'model.used': v.strictObject({
     round: count,
     model: bytes32,
