@@ -3,6 +3,7 @@ import { designColumns, modelOf, type Study } from '../config/study.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { CrossSite } from '../core/evaluation.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
+import { classesShow } from '../core/metrics.ts'
 import { Rng } from '../core/rng.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { groupingsOf } from '../data/groups.ts'
@@ -121,8 +122,8 @@ export class Evaluator {
       const shared = held ?? (await this.#parts.kept(study, update))
       if (shared === null || shared.length !== weights.shared.length) continue
       const logits = await this.#parts.learner.logits(study, { shared, head: weights.head }, 'test')
-      const { accuracy, logLoss, brier, calibrationError } = evaluate(logits, labels)
-      const auc = aucEstimate(logits, labels)
+      const { accuracy, logLoss, brier, calibrationError, ...classes } = evaluate(logits, labels)
+      const auc = classesShow(classes, minimumCohort) ? aucEstimate(logits, labels) : null
       sites.push({ author, round, update, auc, accuracy, logLoss, brier, calibrationError })
     }
     return { ...found, examples: labels.length, sites }

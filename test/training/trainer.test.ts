@@ -33,4 +33,41 @@ it('of a private study no row that trains decides what is merged, for that shows
   assert.ok(apart.parts.length > 1 && apart.aside === 1, 'rows that do not train may')
 })
 
+/** Ada's figures of an update of Ben's: `positives` of 30 held-out rows are positive, and the minimum cohort is 10. */
+async function crossed(positives: number) {
+  const table = tableOf('ada', 120)
+  const testRows = Uint32Array.from({ length: 30 }, (_, row) => row)
+  const labels = table.labels.map((label, row) => (row < 30 ? (row < positives ? 1 : 0) : label))
+  const { trainer, weights } = await opened(studyOf(), { ...table, labels, testRows })
+  const shared = weights.put(STUDY, Float32Array.of(0.5, 0.6, 0, 0))
+  const digest = weights.put(STUDY, Float32Array.of(0.2, 0.9, 0.1, 0))
+  trainer.stored({
+    ...{
+      study: STUDY,
+      stage: 'merged',
+      round: 3,
+      scaling: PERMIT.scaling,
+      base: shared,
+      parents: [],
+      shared,
+      head: shared,
+    },
+    ...{ examples: 40, metrics: null, standing: null },
+  })
+  const others = [{ author: BEN, round: 2, digest, examples: 40 }]
+  const event = await trainer.assess({ type: 'cross', permit: PERMIT, others } as never)()
+  return event.type === 'crossed' ? event : assert.unreachable()
+}
+
+it('of another hospital’s update no AUC is told where a class has fewer rows than the cohort: it would be the ranks of a few', async () => {
+  const few = await crossed(9)
+  assert.is(few?.examples, 30)
+  assert.equal(
+    few?.sites.map(({ auc }) => auc),
+    [null],
+  )
+  const [site] = (await crossed(10))?.sites ?? []
+  assert.ok((site?.auc?.[0] as number) > 0)
+})
+
 it.run()
