@@ -16,12 +16,13 @@ import { driftOf, steered, UNSTEERED } from '../learn/steering.ts'
 import type { Action } from '../node/actions.ts'
 import type { Checkpoint } from '../node/checkpoint.ts'
 import type { NodeEvent } from '../node/events.ts'
+import type { AloneParts } from './alone.ts'
 import { assess, type Labels } from './assess.ts'
 import { type CompleteModel, Evaluator } from './evaluator.ts'
 import { type LocalState, NO_LOCAL_STATE } from './localState.ts'
 import { mergeJudged } from './mergeJudged.ts'
 import { privateTraining } from './privateTraining.ts'
-import { type RoundParts, trainRound } from './roundTraining.ts'
+import { trainRound } from './roundTraining.ts'
 import type { StoredCheckpoint } from './storedCheckpoint.ts'
 import { UpdateCoder, type Written } from './updateCoder.ts'
 import type { WeightStore } from './weightStore.ts'
@@ -44,7 +45,7 @@ interface Opened {
 }
 
 /** What a trainer works with. `study` is asked for studies with a permit alone; `tell` writes to the log, so no rows and no weights. */
-export interface TrainerParts extends RoundParts {
+export interface TrainerParts extends AloneParts {
   readonly weights: WeightStore
   readonly loadDataset: (study: StudyId) => Promise<Dataset>
   readonly study: (study: StudyId) => { readonly study: Study; readonly scaling: Scaling }
@@ -74,7 +75,8 @@ export class Trainer {
 
   constructor(parts: TrainerParts, stored: readonly StoredCheckpoint[]) {
     this.#parts = parts
-    this.#evaluator = new Evaluator({ ...parts, model: (study) => this.model(study, 'newest') })
+    const backend = (study: StudyId): string => this.#openedOf(study).backend
+    this.#evaluator = new Evaluator({ ...parts, backend, model: (study) => this.model(study, 'newest') })
     for (const one of stored) {
       const { study } = one.checkpoint
       this.#keep(one)

@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '6cf439c5389d0237f83e6e460f1f8961d79c2c027f02477ac48e6be716e32a8f', {}],
+  ['over links', 'd9971648213e791ef40816ea2dcbbf417b838e763c7656eeb08a2156a772bca0', {}],
   [
     'over gossipsub, under losses',
-    'dc3e064b6c43e13ffd6672abe49f6d1d2aedf6bad91627d936e6765fd4212ff4',
+    '3e98d6b9174ab35e0c2f107b532d3e218a72f0919b73e4a4aefa2ab76a2340c6',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    'cc222b04b3c3553f6c5fc7a47454c58e1f1e06f0cda38bbd20c99dbff6d199b1',
+    'a7dfdd5322b97b2bfd3a930738bdbaa51c7ae5865c8e566c604367fe251d8bff',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },

@@ -64,6 +64,7 @@ export async function opened(study: Study, dataset: Dataset, more: Partial<Train
     breathe: async () => undefined,
     tell: () => undefined,
     progress: NO_PROGRESS,
+    alone: { rounds: NO_PROGRESS, within: NO_PROGRESS },
     stopwatch: () => () => 0,
     ...more,
   }
