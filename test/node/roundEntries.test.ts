@@ -35,7 +35,7 @@ function told(examples: number, positives: number) {
     {
       outcome: { type: 'merged', study: STUDY, round: 3, result: MODEL, coefficients: [], by, aside: [] } as never,
       ...{ taken: [], known: [], metrics, last: false },
-      standing: { newest: assessed, best: assessed, gain: { round: 3, validationLoss: 0.5 }, personal: metrics },
+      standing: { newest: assessed, best: assessed, gain: { validationLoss: 0.5, mergesSince: 0 }, personal: metrics },
     },
   )
   const bodies = drafts.filter(({ kind }) => kind === 'round.evaluated' || kind === 'round.personal')
