@@ -42,7 +42,7 @@ export const NOT_COVERED: readonly string[] = [
   'counts, sums and sums of squares of features, told once',
   'numbers of rows',
   'measures on held-out patients after each round, from the minimum cohort up',
-  'which updates are merged, where validation patients decide it',
+  'which updates are merged and when the study is enough, where validation patients decide it',
   'the final calibration, which is fitted on them',
   'the result of an audit',
   'other studies on the same table, whose ε adds up',

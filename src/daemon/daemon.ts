@@ -156,7 +156,7 @@ export class Daemon {
       tell: log,
       stored,
       epsilonMax: home.config.privacy.epsilonMax,
-      progress: progressIn(store),
+      ...progressIn(store),
     })
     this.#writer = new LedgerWriter({
       key: home.key.signing,

@@ -230,9 +230,18 @@ export const KINDS = {
   'model.withdrawn': v.strictObject({ author: bytes32, model: bytes32, reason: code }),
   /** Its author takes its own word back, or says against another's withdrawal that the model may be used. */
   'model.restored': v.strictObject({ author: bytes32, model: bytes32 }),
-  /** A file was written that anybody may take along; `withHead`: the hospital's private output bias is in it. */
-  'model.exported': v.strictObject({ round: count, model: bytes32, format: code, withHead: v.boolean() }),
-  /** Predictions of one run: rows, those with a warning, those without a prediction; null where the rows are fewer than the minimum cohort. */
+  /**
+   * A file was written that anybody may take along; `withHead`: the hospital's private output bias is in it; `withScaling`: so are means and
+   * deviations of its own rows.
+   */
+  'model.exported': v.strictObject({
+    round: count,
+    model: bytes32,
+    format: code,
+    withHead: v.boolean(),
+    withScaling: v.optional(v.boolean()),
+  }),
+  /** Predictions of one run: rows, those with a warning, those without a prediction; null where it would tell of fewer rows than the minimum cohort. */
   'model.used': v.strictObject({
     round: count,
     model: bytes32,

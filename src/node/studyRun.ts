@@ -17,7 +17,7 @@ import { CellTopics } from './cellTopics.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { claimsOf } from './claims.ts'
 import type { Context } from './context.ts'
-import { deadlineOf, Ending } from './ending.ts'
+import { deadlineOf, Ending, mayVote } from './ending.ts'
 import { Epilogue, newestOf } from './epilogue.ts'
 import type { BoundDataset, NodeEvent } from './events.ts'
 import { expectationOf, writingFault } from './expectation.ts'
@@ -233,7 +233,8 @@ export class StudyRun {
       checkpoint: this.#checkpointOf(last ? 'ended' : 'merged', this.#permit.scaling, model),
     })
     this.merging.count(outcome)
-    if (plateau !== null && !last && this.#progress.isPlateau(plateau.rounds)) this.ending.sayEnough('plateau')
+    const stands = plateau !== null && !last && this.#progress.isPlateau(plateau.rounds)
+    if (stands && mayVote(state.study, local)) this.ending.sayEnough('plateau')
   }
 
   /** What an operator asks for at any time; false where there is no model to evaluate, or no leave. */
