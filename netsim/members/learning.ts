@@ -49,6 +49,7 @@ export class Learning {
       breathe: async () => undefined,
       tell: () => undefined,
       progress: NO_PROGRESS,
+      alone: { rounds: NO_PROGRESS, within: NO_PROGRESS },
       stopwatch: () => (share: number) => share * this.#roundMs,
     }
     this.trainer = new Trainer(trainer, [...disk.checkpoints.values()])

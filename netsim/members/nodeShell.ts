@@ -269,6 +269,7 @@ export class NodeShell implements Port {
       case 'ask-updates':
         return this.updates.ask(action)
       case 'forget':
+        this.updates.retire(action)
         return this.#weights.forget(action.study, action.digests)
       case 'answer':
         this.#answers.push({ ticket: action.ticket, code: action.error?.code ?? null })

@@ -56,6 +56,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   readonly #swarm: Swarm
   /** The newest accepted update of each author of a study. */
   readonly #newest = new Map<string, Sent>()
+  /** Which of them are too old to be merged here. */
+  readonly #retired = new Set<Digest>()
   /** The newest update of each author that is no delta. */
   readonly #keyframes = new Map<string, Digest>()
   readonly #holdings = new Map<Digest, Holding>()
@@ -88,9 +90,20 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   /** Accepted, or its own. */
   keep(sent: Sent): void {
     const { header, body } = sent.update
-    this.#newest.set(keyOf(header.study, header.author), sent)
-    if (!isDelta(header.coding)) this.#keyframes.set(keyOf(header.study, header.author), header.digest)
+    const key = keyOf(header.study, header.author)
+    this.#retired.delete(this.#newest.get(key)?.update.header.digest as Digest)
+    this.#newest.set(key, sent)
+    if (!isDelta(header.coding)) this.#keyframes.set(key, header.digest)
     if (body.manifest !== null) this.#hold(body.manifest, true).named.push(header)
+  }
+
+  /** Nobody is told of these any more. */
+  retire({ digests }: Of<'forget'>): void {
+    const self = this.#parts.identities.memberOf(this.#parts.node)
+    for (const { update } of this.#newest.values()) {
+      const { author, digest } = update.header
+      if (author !== self && digests.includes(digest)) this.#retired.add(digest)
+    }
   }
 
   fetch({ study, author, digest }: Of<'fetch-update'>): void {
@@ -144,7 +157,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   }
 
   #isNewer({ update: { header } }: Sent, study: StudyId, round: number): boolean {
-    return header.study === study && header.round > round && !this.#withheld.has(header)
+    const isTold = !this.#withheld.has(header) && !this.#retired.has(header.digest)
+    return header.study === study && header.round > round && isTold
   }
 
   #isReadable({ study, author, reference }: UpdateHeader): boolean {

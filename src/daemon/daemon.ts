@@ -156,7 +156,7 @@ export class Daemon {
       tell: log,
       stored,
       epsilonMax: home.config.privacy.epsilonMax,
-      progress: progressIn(store),
+      ...progressIn(store),
     })
     this.#writer = new LedgerWriter({
       key: home.key.signing,
@@ -310,6 +310,7 @@ export class Daemon {
       case 'ask-updates':
         return this.#tasks.run(action.type, () => this.#updates.carryOut(action, this.#stopping.signal))
       case 'forget':
+        this.#updates.retire(action)
         return this.#weights.forget(action.study, action.digests)
       case 'answer':
         return this.#tickets.answer(action.ticket, action.error)

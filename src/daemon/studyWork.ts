@@ -9,6 +9,7 @@ import type { StudyState } from '../governance/studies.ts'
 import type { Learner } from '../learn/learner.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
+import type { AloneProgress } from '../training/alone.ts'
 import type { ProgressStore } from '../training/roundTraining.ts'
 import type { StoredCheckpoint } from '../training/storedCheckpoint.ts'
 import { type Job, Trainer } from '../training/trainer.ts'
@@ -65,8 +66,9 @@ export class StudyWork {
       const said = sayable(error)
       this.#failures.set(study, `${code}: ${said}`)
       this.#parts.log('warn', 'learner-failed', { study, code, error: said })
-      const round = 'round' in action ? action.round : 0
-      this.#parts.feed({ type: 'learner-failed', study, round, code })
+      if (action.type === 'measure' || action.type === 'cross')
+        return this.#parts.feed({ type: 'measuring-failed', study, what: action.type, code })
+      this.#parts.feed({ type: 'learner-failed', study, round: action.type === 'open-study' ? 0 : action.round, code })
     }
   }
 
@@ -101,6 +103,7 @@ export interface TrainerMaking {
   readonly stored: readonly StoredCheckpoint[]
   readonly epsilonMax: number | null
   readonly progress: ProgressStore
+  readonly alone: AloneProgress
 }
 
 /** The trainer of one daemon, with chance for the salts of its private heads. */

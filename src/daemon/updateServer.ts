@@ -41,7 +41,7 @@ export class UpdateServer {
 
   async *#newest(request: Uint8Array): AsyncIterable<Uint8Array> {
     const { study, known } = decodeNewest(request)
-    for (const shelved of this.#shelf.newest(study)) {
+    for (const shelved of this.#shelf.current(study)) {
       const { header, message } = shelved
       if (header.round > (known.get(header.author) ?? -1) && !this.#shelf.isWithheld(shelved)) yield message
     }

@@ -118,6 +118,11 @@ export class Updates {
     for (const id of this.#shelf.withhold(action)) this.#server.changed(id)
   }
 
+  /** The machine merges these no more: others are not told of them either. */
+  retire({ study, digests }: Extract<Action, { type: 'forget' }>): void {
+    this.#shelf.retire(study, digests, this.#parts.self)
+  }
+
   /** Carries out what the machine wants of updates. */
   carryOut(action: Extract<Action, { type: 'fetch-update' | 'ask-updates' }>, stopping: AbortSignal): Promise<void> {
     return action.type === 'fetch-update' ? this.#fetcher.fetch(action, stopping) : this.#fetcher.ask(action, stopping)

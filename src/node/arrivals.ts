@@ -143,6 +143,11 @@ export class Arrivals {
     if (peer !== null) context.out.push({ type: 'ask-updates', study: this.#study, peer })
   }
 
+  /** Whether somebody is being asked, or something of what was told is on its way. */
+  get isCatchingUp(): boolean {
+    return this.#catchUp.isAsking || this.#announced.size > 0
+  }
+
   told(from: MemberId): void {
     this.#catchUp.told(from)
   }

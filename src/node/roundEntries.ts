@@ -1,7 +1,7 @@
 /** What a study's progress reads like in the log: the drafts of a binding, of a trained update and of a merge. */
 import { fromHex } from '../core/bytes.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
-import type { Metrics } from '../core/metrics.ts'
+import { classesShow, type Metrics } from '../core/metrics.ts'
 import type { PrivacyClaim } from '../core/privacy.ts'
 import type { MergeInput } from '../gossip/exchange.ts'
 import type { AsideReason, Body } from '../governance/kinds.ts'
@@ -60,9 +60,10 @@ export interface MergedFacts {
   readonly last: boolean
 }
 
-/** Measures as entries have them; nothing of fewer held-out patients than the minimum cohort. */
+/** Measures as entries have them; nothing of fewer held-out patients than the minimum cohort, and no AUC of fewer of a class. */
 function measuresOf({ study }: StudyState, metrics: Metrics) {
-  const { examples, auc, accuracy, logLoss, brier, calibrationError } = metrics
+  const { examples, accuracy, logLoss, brier, calibrationError } = metrics
+  const auc = classesShow(metrics, study.minimumCohort) ? metrics.auc : null
   return examples >= study.minimumCohort
     ? { examples, auc, accuracy, logLoss, brier, calibrationError }
     : { examples: null, auc: null, accuracy: null, logLoss: null, brier: null, calibrationError: null }

@@ -17,11 +17,11 @@ import { CellTopics } from './cellTopics.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { claimsOf } from './claims.ts'
 import type { Context } from './context.ts'
-import { deadlineOf, Ending } from './ending.ts'
+import { deadlineOf, Ending, mayVote } from './ending.ts'
 import { Epilogue, newestOf } from './epilogue.ts'
 import type { BoundDataset, NodeEvent } from './events.ts'
 import { expectationOf, writingFault } from './expectation.ts'
-import { Freezing } from './freezing.ts'
+import { Freezing, HEARING_MS } from './freezing.ts'
 import { Keeping } from './keeping.ts'
 import { Leave } from './leave.ts'
 import { Merging, type Outcome } from './merging.ts'
@@ -54,8 +54,8 @@ export class StudyRun {
   readonly #budget = new PrivacyBudget()
   readonly epilogue: Epilogue
   readonly arrivals: Arrivals
-  /** The newest round that went out before a start whose folder did not know of it; −1 where none. */
-  #published = -1
+  #published = -1 // the newest round that went out before a start whose folder did not know of it
+  #hearsUntilMs = 0 // after a start, until when a round waits for the others' newest updates
 
   constructor(id: StudyId, context: Context) {
     this.id = id
@@ -157,12 +157,13 @@ export class StudyRun {
     this.#budget.opened(roundsWithin ?? null)
     this.#keeping.add(base)
     const { checkpoint } = this.#progress
+    if (checkpoint !== null) this.#hearsUntilMs = this.#context.now + HEARING_MS
     const stale = checkpoint === null || checkpoint.round < this.#published
     if (!stale && checkpoint.stage === 'trained' && checkpoint.scaling === scaling && !this.#afresh) {
       const { shared, examples, parents, head } = checkpoint
       this.#progress.trained(head)
       this.#budget.recall(checkpoint.privacy ?? null)
-      this.#rounds.resume(this.#context.now, checkpoint.base, parents, { update: shared, examples })
+      this.#rounds.resume(checkpoint.base, parents, { update: shared, examples })
       return this.#publishAndMerge()
     }
     this.#rounds.begin(Math.max((checkpoint?.round ?? -1) + 1, this.#published + 1), base)
@@ -232,7 +233,8 @@ export class StudyRun {
       checkpoint: this.#checkpointOf(last ? 'ended' : 'merged', this.#permit.scaling, model),
     })
     this.merging.count(outcome)
-    if (plateau !== null && !last && this.#progress.isPlateau(plateau.rounds)) this.ending.sayEnough('plateau')
+    const stands = plateau !== null && !last && this.#progress.isPlateau(plateau.rounds)
+    if (stands && mayVote(state.study, local)) this.ending.sayEnough('plateau')
   }
 
   /** What an operator asks for at any time; false where there is no model to evaluate, or no leave. */
@@ -245,7 +247,7 @@ export class StudyRun {
   failed(round: number, code: string): void {
     if (this.#rounds.phase === 'ended') return this.epilogue.openingFailed(code)
     if (!this.#rounds.failed(this.#context.now, round)) return
-    this.#afresh = code === TRAINING_DIVERGED
+    this.#afresh ||= code === TRAINING_DIVERGED // until it has trained, whatever else fails
     this.#context.tell('warn', 'study-failed', { study: this.id, round: this.#rounds.round, code, retryInMs: RETRY_MS })
   }
 
@@ -280,7 +282,7 @@ export class StudyRun {
     return {
       model: this.#rounds.base,
       scaling: this.#progress.checkpoint?.scaling ?? null,
-      others: this.#others(),
+      others: () => this.#others(),
       leave,
     }
   }
@@ -355,7 +357,8 @@ export class StudyRun {
     const leave = this.#leave(state)
     if (leave === null || state === undefined) return this.#rounds.wait('withheld')
     if (leave.scaling !== this.#permit.scaling) return this.#open(state) // what was trained belongs to a scaling that is no more
-    const published = this.#rounds.publish(state.study.merge.ageRoundsMax, undefined, this.leaves.mayMerge())
+    const mayMerge = this.#topics.mayMerge(this.leaves.mayMerge())
+    const published = this.#rounds.publish(state.study.merge.ageRoundsMax, undefined, mayMerge)
     const { round, base } = published
     const terms = { scaling: this.#permit.scaling, parameters: this.#parameters, privacy: this.#budget.claim }
     const claims = claimsOf(this.#context.self, this.id, published, terms)
@@ -383,7 +386,8 @@ export class StudyRun {
   }
 
   #dueMs(state: StudyState): number {
-    return this.#rounds.dueMs(state.study.rounds.periodSeconds * 1000)
+    const dueMs = this.#rounds.dueMs(state.study.rounds.periodSeconds * 1000)
+    return this.arrivals.isCatchingUp ? Math.max(dueMs, this.#hearsUntilMs) : dueMs
   }
 
   #checkpointOf(stage: Checkpoint['stage'], scaling: Digest, shared: Digest): Checkpoint {

@@ -1,8 +1,9 @@
 /** Evaluates a finished model at its hospital: with intervals, by groups, against a model trained alone; and other members' updates. */
-import { designColumns, modelOf, type Study } from '../config/study.ts'
+import { designColumns, type Study } from '../config/study.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { CrossSite } from '../core/evaluation.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
+import { classesShow } from '../core/metrics.ts'
 import { Rng } from '../core/rng.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { groupingsOf } from '../data/groups.ts'
@@ -10,10 +11,10 @@ import type { Held } from '../gossip/exchange.ts'
 import { assess } from '../learn/assess.ts'
 import { aucEstimate } from '../learn/delong.ts'
 import { evaluate } from '../learn/evaluate.ts'
-import type { Learner, Weights } from '../learn/learner.ts'
-import { initialWeights } from '../learn/model.ts'
+import type { Weights } from '../learn/learner.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
+import { type AloneParts, trainAlone } from './alone.ts'
 import type { WeightStore } from './weightStore.ts'
 
 type Asked = Extract<Action, { type: 'measure' | 'cross' }>
@@ -27,8 +28,9 @@ export interface CompleteModel {
 }
 
 /** What an evaluator works with. */
-export interface EvaluatorParts {
-  readonly learner: Learner
+export interface EvaluatorParts extends AloneParts {
+  /** What trains a study that is open. */
+  readonly backend: (study: StudyId) => string
   readonly weights: WeightStore
   readonly loadDataset: (study: StudyId) => Promise<Dataset>
   readonly study: (study: StudyId) => { readonly study: Study }
@@ -82,28 +84,18 @@ export class Evaluator {
     return { ...found, evaluation: await assess(judged, { cohort, threshold: report.threshold, rng, breathe }) }
   }
 
-  /**
-   * The model that this hospital would have without the others: from the weights that all began with, as many rounds of as many epochs on the
-   * own rows alone. Where there are validation rows it is the best of its rounds by their log-loss, which the shared model is not given.
-   */
-  async #alone(study: Study, permit: Asked['permit'], rounds: number): Promise<Weights> {
-    const { learner, loadDataset } = this.#parts
-    const id = permit.study
+  async #alone(
+    study: Study,
+    { study: id, dataset: commitment, scaling }: Asked['permit'],
+    rounds: number,
+  ): Promise<Weights> {
+    const { loadDataset, backend } = this.#parts
     const dataset = await loadDataset(id)
     const validation = Uint8Array.from(dataset.validationRows, (row) => dataset.labels[row] as number)
-    let base = initialWeights(modelOf(study), designColumns(study), id)
-    let optimiser: Uint8Array = new Uint8Array(0)
-    let best = { loss: Number.POSITIVE_INFINITY, weights: base }
-    for (let round = 0; round < rounds; round++) {
-      const seed = `${id}/${permit.dataset}/alone/${round}`
-      const trained = await learner.train({ study: id, base, optimiser, seed })
-      base = trained.weights
-      optimiser = trained.optimiser
-      const loss =
-        validation.length === 0 ? -round : evaluate(await learner.logits(id, base, 'validation'), validation).logLoss
-      if (loss < best.loss) best = { loss, weights: base }
-    }
-    return best.weights
+    const seed = `${id}/${commitment}/alone`
+    const mark = `${seed}/${scaling}/${backend(id)}`
+    const given = { rows: dataset.trainRows.length, columns: designColumns(study), validation, seed, mark }
+    return trainAlone(this.#parts, { id, study, rounds, ...given })
   }
 
   async #cross(
@@ -121,8 +113,8 @@ export class Evaluator {
       const shared = held ?? (await this.#parts.kept(study, update))
       if (shared === null || shared.length !== weights.shared.length) continue
       const logits = await this.#parts.learner.logits(study, { shared, head: weights.head }, 'test')
-      const { accuracy, logLoss, brier, calibrationError } = evaluate(logits, labels)
-      const auc = aucEstimate(logits, labels)
+      const { accuracy, logLoss, brier, calibrationError, ...classes } = evaluate(logits, labels)
+      const auc = classesShow(classes, minimumCohort) ? aucEstimate(logits, labels) : null
       sites.push({ author, round, update, auc, accuracy, logLoss, brier, calibrationError })
     }
     return { ...found, examples: labels.length, sites }

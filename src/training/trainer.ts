@@ -16,12 +16,13 @@ import { driftOf, steered, UNSTEERED } from '../learn/steering.ts'
 import type { Action } from '../node/actions.ts'
 import type { Checkpoint } from '../node/checkpoint.ts'
 import type { NodeEvent } from '../node/events.ts'
+import type { AloneParts } from './alone.ts'
 import { assess, type Labels } from './assess.ts'
 import { type CompleteModel, Evaluator } from './evaluator.ts'
 import { type LocalState, NO_LOCAL_STATE } from './localState.ts'
 import { mergeJudged } from './mergeJudged.ts'
 import { privateTraining } from './privateTraining.ts'
-import { type RoundParts, trainRound } from './roundTraining.ts'
+import { trainRound } from './roundTraining.ts'
 import type { StoredCheckpoint } from './storedCheckpoint.ts'
 import { UpdateCoder, type Written } from './updateCoder.ts'
 import type { WeightStore } from './weightStore.ts'
@@ -44,7 +45,7 @@ interface Opened {
 }
 
 /** What a trainer works with. `study` is asked for studies with a permit alone; `tell` writes to the log, so no rows and no weights. */
-export interface TrainerParts extends RoundParts {
+export interface TrainerParts extends AloneParts {
   readonly weights: WeightStore
   readonly loadDataset: (study: StudyId) => Promise<Dataset>
   readonly study: (study: StudyId) => { readonly study: Study; readonly scaling: Scaling }
@@ -74,7 +75,8 @@ export class Trainer {
 
   constructor(parts: TrainerParts, stored: readonly StoredCheckpoint[]) {
     this.#parts = parts
-    this.#evaluator = new Evaluator({ ...parts, model: (study) => this.model(study, 'newest') })
+    const backend = (study: StudyId): string => this.#openedOf(study).backend
+    this.#evaluator = new Evaluator({ ...parts, backend, model: (study) => this.model(study, 'newest') })
     for (const one of stored) {
       const { study } = one.checkpoint
       this.#keep(one)
@@ -166,7 +168,7 @@ export class Trainer {
     invariant(mine !== undefined, 'the own update is merged')
     const reference = weights.has(permit.study, base) ? weights.get(permit.study, base) : mine.weights // lost with a stop
     const { head } = this.#privateOf(permit.study)
-    const labels = this.#opened.get(permit.study)?.labels.validation ?? null
+    const labels = this.#judging(permit.study, study)
     const merging = { rule: study.merge, inputs: weighed, own, reference, labels }
     const logits = (shared: Float32Array) => this.#parts.learner.logits(permit.study, { shared, head }, 'validation')
     return async () => {
@@ -228,6 +230,12 @@ export class Trainer {
     const update = this.#parts.weights.get(study, made.update)
     const next = steered(training, steering, { ...made, update, merged })
     this.#private.set(study, { ...own, local: { ...own.local, steering: next, steeredRound: round } })
+  }
+
+  /** Labels of the rows that a merge is judged on. What is taken shows in the log, which ε does not cover: of a private study no row that trains. */
+  #judging(id: StudyId, { privacy }: Study): Uint8Array | null {
+    const labels = this.#opened.get(id)?.labels
+    return labels === undefined || (privacy !== null && !labels.apart) ? null : labels.validation
   }
 
   /** A checkpoint with its numbers, taken now, to be kept together with the entries that tell of it. */

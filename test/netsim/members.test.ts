@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '6cf439c5389d0237f83e6e460f1f8961d79c2c027f02477ac48e6be716e32a8f', {}],
+  ['over links', '91eab28c3296051a8621339d17d8be32ac4028357922bd3263d2769899c3f380', {}],
   [
     'over gossipsub, under losses',
-    'dc3e064b6c43e13ffd6672abe49f6d1d2aedf6bad91627d936e6765fd4212ff4',
+    '8af7ed0ab2f8a59e571af0bfbd7903c3b71ca6272d3a3a079b8e9e34f478af83',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    'cc222b04b3c3553f6c5fc7a47454c58e1f1e06f0cda38bbd20c99dbff6d199b1',
+    'c041ac4f4cff158129a2e409723e79ce7361bc0fdb52211afade3540c3e579cb',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    '785e980fefff380ec945e9ca901508cbfd82f78d0ce4b4e659720068da535de8',
+    'fb8b30150083b4854d2dacc0ac603f7ebb23e7f446c7bac30d7ba7f35223e16a',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]
