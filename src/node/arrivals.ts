@@ -8,9 +8,17 @@ import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { Announced } from '../gossip/announced.ts'
 import { CatchUp } from '../gossip/catchUp.ts'
 import type { UpdateTopic } from '../gossip/cells.ts'
-import { type Exchange, type Expectation, type Judgement, UPDATE_CONTRADICTS } from '../gossip/exchange.ts'
+import {
+  type Exchange,
+  type Expectation,
+  type Held,
+  type Judgement,
+  type MergeInput,
+  UPDATE_CONTRADICTS,
+} from '../gossip/exchange.ts'
 import type { Phase } from '../gossip/phase.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
+import type { CellTopics } from './cellTopics.ts'
 import type { Context } from './context.ts'
 import type { NodeEvent } from './events.ts'
 import { writingFault } from './expectation.ts'
@@ -116,6 +124,22 @@ export class Arrivals {
   /** It is here. */
   arrived(author: MemberId, digest: Digest): void {
     this.#announced.settle(author, digest)
+  }
+
+  /** Those on their way of which parts may be merged now, ascending by author: of who meets here, as far as `mayMerge` allows. */
+  partial(
+    ageRoundsMax: number,
+    meeting: Pick<CellTopics, 'isMate'>,
+    mayMerge: ((author: MemberId, digest: Digest) => boolean) | null,
+  ): MergeInput[] {
+    if (this.#announced.size === 0) return []
+    const all = this.#announced.partial(ageRoundsMax)
+    return all.filter(({ author, digest }) => meeting.isMate(author) && (mayMerge?.(author, digest) ?? true))
+  }
+
+  /** Parts of these went into a merge. */
+  merged(taken: readonly Held[]): void {
+    for (const { author, digest } of taken) this.#announced.merged(author, digest)
   }
 
   failed(context: Context, { study, author, round, digest, code }: Of<'fetch-failed'>): void {

@@ -212,6 +212,7 @@ export class StudyRun {
     const permit = this.#permit
     if (permit === null || !this.merging.finish(outcome, (without) => this.#rounds.mergedInto(round, result, without)))
       return
+    this.arrivals.merged(this.merging.considered.taken)
     this.#keeping.add(result)
     this.#context.out.push({ type: 'evaluate', permit, round, model: result })
   }
@@ -219,12 +220,12 @@ export class StudyRun {
   evaluated(round: number, model: Digest, metrics: Metrics, local: LocalFigures): void {
     if (!this.#rounds.evaluated(round, model)) return
     const state = this.#context.studies.get(this.id)
-    const { outcome, known } = this.merging
+    const { outcome, considered } = this.merging
     invariant(state !== undefined && outcome !== null && this.#permit !== null, 'evaluated what was merged')
     const { plateau } = state.study.end
     const standing = this.#progress.evaluated(round, model, metrics, local, plateau?.delta ?? 0)
     const last = this.#rounds.isLast(state.study.rounds.count)
-    const facts = { outcome, taken: this.#rounds.inputs, known, metrics, standing, last }
+    const facts = { outcome, inputs: this.#rounds.inputs, considered, metrics, standing, last }
     this.#context.out.push({
       type: 'record',
       tag: `merged:${this.id}`,
@@ -355,13 +356,15 @@ export class StudyRun {
     const leave = this.#leave(state)
     if (leave === null || state === undefined) return this.#rounds.wait('withheld')
     if (leave.scaling !== this.#permit.scaling) return this.#open(state) // what was trained belongs to a scaling that is no more
-    const published = this.#rounds.publish(state.study.merge.ageRoundsMax, undefined, this.leaves.mayMerge())
+    const { ageRoundsMax } = state.study.merge
+    const mayMerge = this.leaves.mayMerge()
+    const published = this.#rounds.publish(ageRoundsMax, undefined, mayMerge)
     const { round, base } = published
     const terms = { scaling: this.#permit.scaling, parameters: this.#parameters, privacy: this.#budget.claim }
     const claims = claimsOf(this.#context.self, this.id, published, terms)
     this.#context.out.push({ type: 'publish-update', permit: this.#permit, claims })
-    const inputs = this.merging.begin(round, this.#rounds.inputs)
-    this.#context.out.push({ type: 'merge', permit: this.#permit, round, own: this.#context.self, base, inputs })
+    const partial = this.arrivals.partial(ageRoundsMax, this.#topics, mayMerge)
+    this.merging.begin({ permit: this.#permit, round, base }, this.#rounds.inputs, partial)
   }
 
   #completeRound(): void {
