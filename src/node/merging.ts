@@ -72,12 +72,13 @@ export class Merging {
   begin({ permit, round, base }: Beginning, inputs: readonly MergeInput[], partial: readonly MergeInput[]): void {
     const { self, out } = this.#context
     this.#known = inputs
-    this.#company.note(this.#context, this.#id, round, inputs.length - 1)
     const isIn = ({ author }: MergeInput): boolean => !this.#excluded.has(author)
     this.#left = inputs.filter((one) => !isIn(one)).map(({ author }) => ({ author, reason: 'excluded' }))
     const rounds = new Map(inputs.map((input) => [input.author, input.round]))
     const isNewer = ({ author, round }: MergeInput): boolean => round > (rounds.get(author) ?? -1)
     this.#offered = partial.filter((one) => isIn(one) && isNewer(one))
+    const others = new Set([...inputs, ...this.#offered].map(({ author }) => author)).size - 1
+    this.#company.note(this.#context, this.#id, round, others)
     const taking = { inputs: inputs.filter(isIn), ...(this.#offered.length === 0 ? {} : { partial: this.#offered }) }
     out.push({ type: 'merge', permit, round, own: self, base, ...taking })
   }
@@ -89,6 +90,9 @@ export class Merging {
     if (!accept(without)) return false
     this.#outcome = { ...outcome, aside }
     this.#considered = consider(this.#outcome, this.#known, this.#offered)
+    const updates = this.#considered.taken.length
+    const { round } = outcome
+    if (updates > 0) this.#context.tell('info', 'merged-in-part', { study: this.#id, round, updates })
     return true
   }
 
