@@ -36,7 +36,7 @@ export function privacy(): Command {
     })
 }
 
-/** A claim with the ε that follows from the log; `agrees` is null where there is nothing to compare. */
+/** A claim with the ε that follows from the log, null where none does; `agrees` is null where there is nothing to compare. */
 export interface CheckedClaim extends ClaimReport {
   readonly epsilon: number | null
   readonly agrees: boolean | null
@@ -46,6 +46,7 @@ export interface CheckedClaim extends ClaimReport {
 export function recomputed(report: ClaimReport): CheckedClaim {
   const { claim, spent } = report
   if (claim === null) return { ...report, epsilon: null, agrees: null }
+  if (spent === null) return { ...report, epsilon: null, agrees: false }
   const epsilon = epsilonOf(spent, claim.delta)
   return { ...report, epsilon, agrees: Math.abs(claim.epsilon - epsilon) <= TOLERANCE * Math.max(1, epsilon) }
 }

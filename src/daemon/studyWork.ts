@@ -65,8 +65,9 @@ export class StudyWork {
       const said = sayable(error)
       this.#failures.set(study, `${code}: ${said}`)
       this.#parts.log('warn', 'learner-failed', { study, code, error: said })
-      const round = 'round' in action ? action.round : 0
-      this.#parts.feed({ type: 'learner-failed', study, round, code })
+      if (action.type === 'measure' || action.type === 'cross')
+        return this.#parts.feed({ type: 'measuring-failed', study, what: action.type, code })
+      this.#parts.feed({ type: 'learner-failed', study, round: action.type === 'open-study' ? 0 : action.round, code })
     }
   }
 

@@ -1,5 +1,6 @@
 /** Every entry kind that this version interprets: one row each, with its body's strict schema. */
 import * as v from 'valibot'
+import { STUDY_BOUNDS } from '../config/studySchema.ts'
 import type { Cbor } from '../core/cbor.ts'
 import { LIMITS } from '../core/limits.ts'
 import { NAME_LENGTH_MAX } from '../ledger/founding.ts'
@@ -12,12 +13,20 @@ const chunkBits = bytes((length) => length > 0 && length <= LIMITS.chunksMax / 8
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const real = v.pipe(v.number(), v.finite())
 const share = v.pipe(real, v.minValue(0), v.maxValue(1))
-/** What an update says of its privacy: a multiplier of 0 would be no noise. */
+const STEPS_MAX = STUDY_BOUNDS.localEpochsMax * LIMITS.datasetRowsMax // of one round: every row a batch
+/** Within what a study may ask for: the accountant computes with these wherever somebody looks at a log. */
+const sampleRate = v.pipe(real, v.minValue(1 / LIMITS.datasetRowsMax), v.maxValue(1))
+const noiseMultiplier = v.pipe(
+  real,
+  v.minValue(STUDY_BOUNDS.noiseMultiplierMin),
+  v.maxValue(STUDY_BOUNDS.noiseMultiplierMax),
+)
+/** What an update says of its privacy. */
 const claim = v.strictObject({
   epsilon: v.pipe(real, v.minValue(0)),
-  delta: share,
-  sampleRate: share,
-  noiseMultiplier: v.pipe(real, v.gtValue(0)),
+  delta: v.pipe(real, v.minValue(STUDY_BOUNDS.deltaMin), v.ltValue(1)),
+  sampleRate,
+  noiseMultiplier,
 })
 const interval = v.strictTuple([share, share, share])
 /** A word from a closed vocabulary of ours, never free text. */
@@ -106,9 +115,9 @@ export const KINDS = {
   /** What training of this round took: steps of DP-SGD. The budget goes by these. */
   'privacy.spent': v.strictObject({
     round: count,
-    steps: count,
-    sampleRate: share,
-    noiseMultiplier: v.pipe(real, v.gtValue(0)),
+    steps: v.pipe(count, v.maxValue(STEPS_MAX)),
+    sampleRate,
+    noiseMultiplier,
   }),
   /**
    * An attack on its author's own model of that round: how well rows that were trained on are told from held-out ones. Each share with its

@@ -23,6 +23,7 @@ export function whyOver(
 ): 'time' | 'agreed' | null {
   const deadlineMs = deadlineOf(state)
   if (deadlineMs !== null && now >= deadlineMs) return 'time'
+  if (state.enough.size === 0) return null
   const taking = [...state.bound].filter(isMember)
   const enough = taking.filter((member) => state.enough.has(member))
   return 2 * enough.length > taking.length ? 'agreed' : null

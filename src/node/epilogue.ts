@@ -22,7 +22,7 @@ export interface Ended {
   readonly model: Digest | null
   /** The scaling that the model belongs to. */
   readonly scaling: Digest | null
-  readonly others: readonly Held[]
+  readonly others: () => readonly Held[]
   readonly leave: () => Permit | null
 }
 
@@ -146,10 +146,10 @@ export class Epilogue {
     this.#context.tell('warn', 'study-not-evaluated', { study: this.#id, code, triedAgain: false })
   }
 
-  #begin(work: Work, permit: Permit, others: readonly Held[]): void {
+  #begin(work: Work, permit: Permit, others: () => readonly Held[]): void {
     this.#working.add(work)
     if (work === 'measure') return void this.#context.out.push({ type: 'measure', permit })
-    this.#context.out.push({ type: 'cross', permit, others: others.slice(0, OTHERS_MAX) })
+    this.#context.out.push({ type: 'cross', permit, others: others().slice(0, OTHERS_MAX) })
   }
 
   #isDue(work: Work, state: StudyState, model: Digest | null): boolean {

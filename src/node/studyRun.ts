@@ -246,7 +246,7 @@ export class StudyRun {
   failed(round: number, code: string): void {
     if (this.#rounds.phase === 'ended') return this.epilogue.openingFailed(code)
     if (!this.#rounds.failed(this.#context.now, round)) return
-    this.#afresh = code === TRAINING_DIVERGED
+    this.#afresh ||= code === TRAINING_DIVERGED // until it has trained, whatever else fails
     this.#context.tell('warn', 'study-failed', { study: this.id, round: this.#rounds.round, code, retryInMs: RETRY_MS })
   }
 
@@ -281,7 +281,7 @@ export class StudyRun {
     return {
       model: this.#rounds.base,
       scaling: this.#progress.checkpoint?.scaling ?? null,
-      others: this.#others(),
+      others: () => this.#others(),
       leave,
     }
   }
