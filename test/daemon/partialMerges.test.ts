@@ -25,7 +25,8 @@ const SLOW = 3 // trains for two and a half rounds
 const MODEL = { kind: 'mlp', hidden: [128, 128] } as const // as float32 in 5 chunks
 const WEIGHTS = 17_280
 type Merged = Body<'round.merged'>
-type Part = NonNullable<Merged['partial']>['updates'][number]
+type InParts = NonNullable<Merged['partial']>
+type Part = InParts['updates'][number]
 
 interface Ran {
   readonly study: Study
@@ -160,7 +161,7 @@ it('who has an update in no whole says so, and who took parts of one descends fr
   const { logs: all, member } = run.result.nodes[1] as StudyResult['nodes'][number]
   lineages.take(member, all.get(member)?.raws ?? [])
   const body = mergesOf(run, 1).find(({ partial }) => partial !== undefined) as Merged
-  const [[author, , digest]] = body.partial?.updates as [Part]
+  const [[author, , digest]] = (body.partial as InParts).updates as [Part]
   const withdrawn = [{ author: toHex(author) as MemberId, model: toHex(digest) as Digest }]
   const made = [{ author: member, model: toHex(body.result) as Digest }]
   assert.equal(lineages.of(run.result.study).standings(made, withdrawn), [0])
@@ -202,7 +203,7 @@ for (const { what, change, says } of FORGED) {
     const entry = (one: Entry): Uint8Array => {
       if (one.author !== member || one.seq !== seq) return one.raw
       const body = one.body as unknown as Merged
-      const [first, ...rest] = body.partial?.updates as [Part, ...Part[]]
+      const [first, ...rest] = (body.partial as InParts).updates as [Part, ...Part[]]
       const partial = { ...body.partial, updates: [change(first, body), ...rest] }
       return encodeEntry(one, new Uint8Array(32), { ...body, partial } as unknown as Cbor)
     }
