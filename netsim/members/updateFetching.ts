@@ -5,8 +5,9 @@
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import type { Rng } from '../../src/core/rng.ts'
 import { Bitfield } from '../../src/gossip/bitfield.ts'
-import { isDelta } from '../../src/gossip/coding/coding.ts'
+import { isDelta, type WeightFormat } from '../../src/gossip/coding/coding.ts'
 import { type Manifest, payloadId } from '../../src/gossip/manifest.ts'
+import { isBounded, type Parts, partsHere } from '../../src/gossip/partial.ts'
 import { Ration } from '../../src/gossip/ration.ts'
 import { type ChunkRequest, Swarm } from '../../src/gossip/swarm.ts'
 import type { UpdateHeader } from '../../src/gossip/update.ts'
@@ -36,6 +37,8 @@ export interface UpdateFetchingParts {
   readonly clock: Clock
   readonly rng: Rng
   readonly feed: (event: NodeEvent) => void
+  /** How the updates of a study that runs are written. */
+  readonly formatOf: (study: StudyId) => WeightFormat
   readonly hear: (sent: Sent, from: MemberId) => void
   readonly arrived: (sent: Sent) => void
   readonly isDead: () => boolean
@@ -154,6 +157,19 @@ export class UpdateFetching<P extends Sharing = Sharing> {
       for (const sent of sents ?? []) hear(sent, peer)
       feed({ type: 'updates-told', study, from: peer })
     })
+  }
+
+  /** What can be read now of an update that is being fetched; null where nothing can. */
+  partsOf(study: StudyId, author: MemberId, digest: Digest): Parts | null {
+    const sent = this.#running.get(keyOf(study, author))
+    const { manifest } = sent?.update.body ?? { manifest: null }
+    if (sent?.update.header.digest !== digest || manifest === null) return null
+    const holding = this.#holdings.get(payloadId(manifest))
+    const format = this.#parts.formatOf(study)
+    const here = holding === undefined ? null : partsHere(sent.update.header, manifest, holding.have, format)
+    if (here === null) return null
+    const parts = { ...here, weights: sent.weights }
+    return isBounded(parts) ? parts : null
   }
 
   #isNewer({ update: { header } }: Sent, study: StudyId, round: number): boolean {

@@ -152,6 +152,7 @@ export class Daemon {
     this.#trainer = makeTrainer({
       ...{ learner, inputs, weights: this.#weights },
       loadDataset: (id) => this.dataset(id),
+      partsOf: (...update) => this.#updates.partsOf(...update),
       studyState: (id) => this.#studyState(id),
       tell: log,
       stored,

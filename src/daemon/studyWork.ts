@@ -12,7 +12,7 @@ import type { NodeEvent } from '../node/events.ts'
 import type { AloneProgress } from '../training/alone.ts'
 import type { ProgressStore } from '../training/roundTraining.ts'
 import type { StoredCheckpoint } from '../training/storedCheckpoint.ts'
-import { type Job, Trainer } from '../training/trainer.ts'
+import { type Job, Trainer, type TrainerParts } from '../training/trainer.ts'
 import type { WeightStore } from '../training/weightStore.ts'
 import type { InputStore } from './inputStore.ts'
 import type { LineageReader } from './lineageReader.ts'
@@ -97,6 +97,7 @@ export interface TrainerMaking {
   readonly learner: Learner
   readonly weights: WeightStore
   readonly inputs: Pick<InputStore, 'read'>
+  readonly partsOf: TrainerParts['partsOf']
   readonly loadDataset: (id: StudyId) => Promise<Dataset>
   readonly studyState: (id: StudyId) => StudyState
   readonly tell: Log

@@ -13,6 +13,8 @@ import {
 } from '../gossip/coding/coding.ts'
 import { encodeNewest, encodeOne, FETCH } from '../gossip/fetchWire.ts'
 import { HeldPayload } from '../gossip/heldPayload.ts'
+import { payloadId } from '../gossip/manifest.ts'
+import { type Parts, readParts } from '../gossip/partial.ts'
 import type { Shelf } from '../gossip/shelf.ts'
 import {
   decodeUpdate,
@@ -101,6 +103,15 @@ export class UpdateFetcher {
     } finally {
       if (this.#running.get(key)?.control === control) this.#running.delete(key)
     }
+  }
+
+  /** What can be read now of an update that is being fetched; null where nothing can. */
+  partsOf(study: StudyId, author: MemberId, digest: Digest): Parts | null {
+    const { shelf, formatOf } = this.#parts
+    const { header, body } = this.#running.get(keyOf({ study, author }))?.update ?? {}
+    if (header?.digest !== digest || body?.manifest == null) return null
+    const [payload, format] = [shelf.payload(payloadId(body.manifest)), formatOf(study)]
+    return payload === null || format === null ? null : readParts(header, payload, format)
   }
 
   /** Takes every message that is newer than what is here; whoever sends one with a forged signature is to blame. Feeds `updates-told`. */

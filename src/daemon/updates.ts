@@ -1,7 +1,8 @@
 /** Everything about updates that is neither decided by the machine nor carried by gossip: what is kept to be served, and what is fetched. */
 import { verify } from '../core/ed25519.ts'
-import type { MemberId, StudyId } from '../core/ids.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { allows, CODING, decodePayload, isDelta, type WeightFormat } from '../gossip/coding/coding.ts'
+import type { Parts } from '../gossip/partial.ts'
 import { Shelf } from '../gossip/shelf.ts'
 import { inspectWeights, type Update, type UpdateHeader, unread } from '../gossip/update.ts'
 import type { Transport } from '../net/transport.ts'
@@ -98,6 +99,11 @@ export class Updates {
   /** Accepted: its weights are fetched next. */
   expect({ update, message }: NonNullable<Heard['announced']>): void {
     this.#fetcher.expect(update, message)
+  }
+
+  /** As `UpdateFetcher.partsOf`. */
+  partsOf(study: StudyId, author: MemberId, digest: Digest): Parts | null {
+    return this.#fetcher.partsOf(study, author, digest)
   }
 
   /** Keeps what was accepted, or is the own, to be served. */

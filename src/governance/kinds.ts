@@ -9,6 +9,7 @@ const bytes = (accepts: (length: number) => boolean) =>
   v.custom<Uint8Array>((given) => given instanceof Uint8Array && accepts(given.length))
 const bytes32 = bytes((length) => length === 32)
 const bytes64 = bytes((length) => length === 64)
+const chunkBits = bytes((length) => length > 0 && length <= LIMITS.chunksMax / 8)
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const real = v.pipe(v.number(), v.finite())
 const share = v.pipe(real, v.minValue(0), v.maxValue(1))
@@ -157,6 +158,17 @@ export const KINDS = {
     ),
     /** Who was set aside: author, the author's round, update digest, reason. Those `outlying` are among the inputs, the others are not. */
     aside: v.optional(v.array(v.strictTuple([bytes32, count, bytes32, v.picklist(ASIDE_REASONS)]))),
+    /**
+     * Where parts were merged of updates that were still on their way, in place of the older ones of their authors: author, the author's round,
+     * update digest, coefficient, age, and the chunks that were here, a bit each; and by what: inputs, weights of the model that so many
+     * inputs had, rule, attackers borne, mixing.
+     */
+    partial: v.optional(
+      v.strictObject({
+        updates: v.array(v.strictTuple([bytes32, count, bytes32, share, count, chunkBits])),
+        rules: v.array(v.strictTuple([count, count, code, count, v.boolean()])),
+      }),
+    ),
   }),
   /** Measures are null where the held-out patients are fewer than the study's minimum cohort. */
   'round.evaluated': v.strictObject({

@@ -48,7 +48,7 @@ export class Lineages {
     }
     const merged = readBody('round.merged', body)
     if (merged === null) return
-    const inputs = merged.inputs.map(([member, , update]) => {
+    const inputs = [...merged.inputs, ...(merged.partial?.updates ?? [])].map(([member, , update]) => {
       return { author: toHex(member) as MemberId, model: toHex(update) as Digest }
     })
     const model = toHex(merged.result) as Digest

@@ -117,6 +117,11 @@ export class CellTopics {
     return place === LEFT || place === ELSEWHERE ? place : null
   }
 
+  /** Whether what `author` says counts now, wherever it came. */
+  isMate(author: MemberId): boolean {
+    return this.#now !== null && this.#placeOf(author, 'fetched') === this.#now
+  }
+
   /** Where an update that came on this topic counts, or the first place that its author is dealt to. */
   #placeOf(author: MemberId, name: UpdateTopic): Place | typeof LEFT | typeof ELSEWHERE {
     const [now, behind, ahead] = [this.#now, this.#behind, this.#ahead]

@@ -55,7 +55,6 @@ export class StudyRun {
   readonly epilogue: Epilogue
   readonly arrivals: Arrivals
   #published = -1 // the newest round that went out before a start whose folder did not know of it
-  #hearsUntilMs = 0 // after a start, until when a round waits for the others' newest updates
 
   constructor(id: StudyId, context: Context) {
     this.id = id
@@ -157,7 +156,7 @@ export class StudyRun {
     this.#budget.opened(roundsWithin ?? null)
     this.#keeping.add(base)
     const { checkpoint } = this.#progress
-    if (checkpoint !== null) this.#hearsUntilMs = this.#context.now + HEARING_MS
+    if (checkpoint !== null) this.arrivals.waitUntilMs(this.#context.now + HEARING_MS)
     const stale = checkpoint === null || checkpoint.round < this.#published
     if (!stale && checkpoint.stage === 'trained' && checkpoint.scaling === scaling && !this.#afresh) {
       const { shared, examples, parents, head } = checkpoint
@@ -213,6 +212,7 @@ export class StudyRun {
     const permit = this.#permit
     if (permit === null || !this.merging.finish(outcome, (without) => this.#rounds.mergedInto(round, result, without)))
       return
+    this.arrivals.merged(this.merging.considered.taken)
     this.#keeping.add(result)
     this.#context.out.push({ type: 'evaluate', permit, round, model: result })
   }
@@ -220,12 +220,12 @@ export class StudyRun {
   evaluated(round: number, model: Digest, metrics: Metrics, local: LocalFigures): void {
     if (!this.#rounds.evaluated(round, model)) return
     const state = this.#context.studies.get(this.id)
-    const { outcome, known } = this.merging
+    const { outcome, considered } = this.merging
     invariant(state !== undefined && outcome !== null && this.#permit !== null, 'evaluated what was merged')
     const { plateau } = state.study.end
     const standing = this.#progress.evaluated(round, model, metrics, local, plateau?.delta ?? 0)
     const last = this.#rounds.isLast(state.study.rounds.count)
-    const facts = { outcome, taken: this.#rounds.inputs, known, metrics, standing, last }
+    const facts = { outcome, inputs: this.#rounds.inputs, considered, metrics, standing, last }
     this.#context.out.push({
       type: 'record',
       tag: `merged:${this.id}`,
@@ -282,13 +282,9 @@ export class StudyRun {
     return {
       model: this.#rounds.base,
       scaling: this.#progress.checkpoint?.scaling ?? null,
-      others: () => this.#others(),
+      others: () => newestOf(this.#progress.checkpoint?.others ?? [], this.#rounds.exchange.held),
       leave,
     }
-  }
-
-  #others() {
-    return newestOf(this.#progress.checkpoint?.others ?? [], this.#rounds.exchange.held)
   }
 
   /** Frozen already: open. Everybody's statistics here, or the deadline past: freeze. */
@@ -357,14 +353,15 @@ export class StudyRun {
     const leave = this.#leave(state)
     if (leave === null || state === undefined) return this.#rounds.wait('withheld')
     if (leave.scaling !== this.#permit.scaling) return this.#open(state) // what was trained belongs to a scaling that is no more
-    const mayMerge = this.#topics.mayMerge(this.leaves.mayMerge())
-    const published = this.#rounds.publish(state.study.merge.ageRoundsMax, undefined, mayMerge)
+    const { ageRoundsMax } = state.study.merge
+    const allowed = this.leaves.mayMerge()
+    const published = this.#rounds.publish(ageRoundsMax, undefined, this.#topics.mayMerge(allowed))
     const { round, base } = published
     const terms = { scaling: this.#permit.scaling, parameters: this.#parameters, privacy: this.#budget.claim }
     const claims = claimsOf(this.#context.self, this.id, published, terms)
     this.#context.out.push({ type: 'publish-update', permit: this.#permit, claims })
-    const inputs = this.merging.begin(round, this.#rounds.inputs)
-    this.#context.out.push({ type: 'merge', permit: this.#permit, round, own: this.#context.self, base, inputs })
+    const partial = this.arrivals.partial(ageRoundsMax, this.#topics, allowed)
+    this.merging.begin({ permit: this.#permit, round, base }, this.#rounds.inputs, partial)
   }
 
   #completeRound(): void {
@@ -387,7 +384,7 @@ export class StudyRun {
 
   #dueMs(state: StudyState): number {
     const dueMs = this.#rounds.dueMs(state.study.rounds.periodSeconds * 1000)
-    return this.arrivals.isCatchingUp ? Math.max(dueMs, this.#hearsUntilMs) : dueMs
+    return Math.max(dueMs, this.arrivals.hearsUntilMs)
   }
 
   #checkpointOf(stage: Checkpoint['stage'], scaling: Digest, shared: Digest): Checkpoint {

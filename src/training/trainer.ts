@@ -2,13 +2,14 @@
 import { modelOf, type Study } from '../config/study.ts'
 import { floatBytes, taggedDigest } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
-import type { Digest, StudyId } from '../core/ids.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Scaling } from '../core/statistics.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { designMatrix } from '../data/design.ts'
 import { scalingHere } from '../data/ownScaling.ts'
 import { CODING, encodeFloat32 } from '../gossip/coding/coding.ts'
+import type { Parts } from '../gossip/partial.ts'
 import { checkTrained } from '../gossip/update.ts'
 import type { TrainResult, Weights } from '../learn/learner.ts'
 import { initialWeights } from '../learn/model.ts'
@@ -21,6 +22,7 @@ import { assess, type Labels } from './assess.ts'
 import { type CompleteModel, Evaluator } from './evaluator.ts'
 import { type LocalState, NO_LOCAL_STATE } from './localState.ts'
 import { mergeJudged } from './mergeJudged.ts'
+import { partsAmong, partsTaken } from './partialInputs.ts'
 import { privateTraining } from './privateTraining.ts'
 import { trainRound } from './roundTraining.ts'
 import type { StoredCheckpoint } from './storedCheckpoint.ts'
@@ -55,6 +57,8 @@ export interface TrainerParts extends AloneParts {
   readonly headSalt: Uint8Array
   /** Weights of an update that are in memory no more, from where they are kept; null where they are lost. */
   readonly kept: (study: StudyId, digest: Digest) => Promise<Float32Array | null>
+  /** What is here, at this moment, of an update that is being fetched; null where nothing can be read of it yet. */
+  readonly partsOf: (study: StudyId, author: MemberId, digest: Digest) => Parts | null
   /** Awaited every few milliseconds of work in this thread. */
   readonly breathe: () => Promise<void>
 }
@@ -160,7 +164,8 @@ export class Trainer {
     }
   }
 
-  merge({ permit, round, inputs, own, base }: Of<'merge'>): Job {
+  /** The parts of what is on its way are those that are here now. */
+  merge({ permit, round, inputs, partial = [], own, base }: Of<'merge'>): Job {
     const { study } = this.#parts.study(permit.study)
     const { weights } = this.#parts
     const weighed = inputs.map((input) => ({ ...input, weights: weights.get(permit.study, input.digest) }))
@@ -169,7 +174,8 @@ export class Trainer {
     const reference = weights.has(permit.study, base) ? weights.get(permit.study, base) : mine.weights // lost with a stop
     const { head } = this.#privateOf(permit.study)
     const labels = this.#judging(permit.study, study)
-    const merging = { rule: study.merge, inputs: weighed, own, reference, labels }
+    const parts = partsAmong(partial, ({ author, digest }) => this.#parts.partsOf(permit.study, author, digest))
+    const merging = { rule: study.merge, inputs: weighed, partial: parts, own, reference, labels }
     const logits = (shared: Float32Array) => this.#parts.learner.logits(permit.study, { shared, head }, 'validation')
     return async () => {
       const { merged, left } = await mergeJudged(merging, logits)
@@ -177,7 +183,8 @@ export class Trainer {
       const result = weights.put(permit.study, merged.weights)
       const { coefficients, applied: by } = merged
       const aside = [...left, ...merged.outlying.map((author) => ({ author, reason: 'outlying' as const }))]
-      return { type: 'merged', study: permit.study, round, result, coefficients, by, aside }
+      const event = { type: 'merged', study: permit.study, round, result, coefficients, by, aside } as const
+      return merged.partial.length === 0 ? event : { ...event, parts: partsTaken(merged, parts) }
     }
   }
 

@@ -48,6 +48,13 @@ it('where a transfer takes several rounds of its author, updates still arrive an
   assert.ok(mean > 2, `${mean} inputs of a merge`)
 })
 
+it('over uplinks that need longer than a round what has come is merged, and every merge equals its recomputation', async () => {
+  const network = { uplinkMbit: 0.2 }
+  const result = await runOf({ ...BIG, network, study: studyWith({ kind: 'int8' }) }, {})
+  assert.is(brokenIn(result), null)
+  assert.ok(inputsOf(result) < NODES - 2, `${inputsOf(result)} whole inputs of the last merges`)
+})
+
 it('top-k deltas are read against keyframes, and take less', async () => {
   const spec = { kind: 'top-k', share: 0.05, keyframeRounds: 4 } as const
   const [whole, sparse] = await Promise.all([

@@ -27,6 +27,7 @@ function world() {
     const fed: NodeEvent[] = []
     const updates: UpdateFetching = new UpdateFetching({
       ...{ node, network, identities, clock, rng: Rng.from('swarm', node) },
+      formatOf: () => ({ coding: { kind: 'float32' }, tensors: [WEIGHTS.length], parameters: WEIGHTS.length }),
       feed: (event) => fed.push(event),
       hear: () => undefined,
       arrived: (sent) => {

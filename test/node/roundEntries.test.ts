@@ -34,7 +34,7 @@ function told(examples: number, positives: number) {
     { id: STUDY, study: studyOf() } as StudyState,
     {
       outcome: { type: 'merged', study: STUDY, round: 3, result: MODEL, coefficients: [], by, aside: [] } as never,
-      ...{ taken: [], known: [], metrics, last: false },
+      ...{ inputs: [], considered: { taken: [], known: [] }, metrics, last: false },
       standing: { newest: assessed, best: assessed, gain: { validationLoss: 0.5, mergesSince: 0 }, personal: metrics },
     },
   )

@@ -61,6 +61,7 @@ export async function opened(study: Study, dataset: Dataset, more: Partial<Train
     epsilonMax: null,
     headSalt: new Uint8Array(0),
     kept: async () => null,
+    partsOf: () => null,
     breathe: async () => undefined,
     tell: () => undefined,
     progress: NO_PROGRESS,
