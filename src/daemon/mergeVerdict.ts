@@ -234,12 +234,12 @@ export class Ages {
     this.#starts++
   }
 
-  /** The ages of the inputs of this merge, in their order; its own update's is 0. */
+  /** The ages of the inputs of this merge, in their order; its own update's is 0 unless it says otherwise. */
   merged({ author: self, study, inputs, aside }: RecordedMerge): AgeRange[] {
     const state = this.#studies.get(study) ?? { merges: 0, openSince: 0, openStarts: 0 }
     const left = aside.filter(({ reason }) => reason !== 'outlying') // known as well, and growing old
     const ages = [...inputs, ...left].map(({ author, round, digest }): AgeRange => {
-      if (author === self) return { counted: 0, most: 0 }
+      if (author === self) return { counted: 0, most: Number.POSITIVE_INFINITY } // who was away says how old it took its own to be
       const update = `${round} ${digest}`
       let named = this.#named.get(`${study} ${author}`)
       if (named?.update !== update) {

@@ -115,7 +115,7 @@ export function mergedDrafts(context: Context, state: StudyState, facts: MergedF
   ]
 }
 
-/** Of the plain mean of whole updates no parameters; where nobody was, not who was set aside. */
+/** Of the plain mean of whole updates, the own one new, no parameters; where nobody was, not who was set aside. */
 function mergedBody({ outcome, inputs, considered }: MergedFacts, self: MemberId): Body<'round.merged'> {
   const { round, result, by, coefficients } = outcome
   const reasons = new Map(outcome.aside.map(({ author, reason }) => [author, reason]))
@@ -137,7 +137,7 @@ function mergedBody({ outcome, inputs, considered }: MergedFacts, self: MemberId
       return [fromHex(author), round, fromHex(digest), coefficients[i] as number]
     }),
     result: fromHex(result),
-    ...(rule === 'mean' && !nearest && partial === null
+    ...(rule === 'mean' && !nearest && partial === null && own?.ageRounds === 0
       ? {}
       : { parameters: { faulty, nearest, radius, centre, ages } }),
     ...(aside.length === 0 ? {} : { aside }),
