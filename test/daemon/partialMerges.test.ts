@@ -103,7 +103,7 @@ async function replayed(
   return (await new Replay(parts, new AbortController().signal).run(authors)).logs
 }
 
-const slow = ran('auto', 4)
+const slow = ran('auto', 2)
 const partsOf = (run: Ran) =>
   [...run.result.nodes.keys()].flatMap((node) => mergesOf(run, node).flatMap(({ partial }) => partial?.updates ?? []))
 
@@ -139,7 +139,7 @@ it('parts stand in for the older update of their author, and each stretch has th
 })
 
 it('without parts nobody would hear of anybody where an uplink needs longer than a round, and parts grow old meanwhile', async () => {
-  const run = await ran('auto', 1)
+  const run = await ran('auto', 0.4)
   const bodies = [...run.result.nodes.keys()].filter((node) => node !== SLOW).flatMap((node) => mergesOf(run, node))
   const whole = bodies.reduce((sum, { inputs }) => sum + inputs.length - 1, 0)
   const inParts = bodies.reduce((sum, { partial }) => sum + (partial?.updates.length ?? 0), 0)

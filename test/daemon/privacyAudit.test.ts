@@ -6,7 +6,7 @@ import { auditPrivacy } from '../../src/daemon/privacyAudit.ts'
 import { scalingHere } from '../../src/data/ownScaling.ts'
 import type { StudyState } from '../../src/governance/studies.ts'
 import { initialWeights } from '../../src/learn/model.ts'
-import { digestOf } from '../gossip/fixtures.ts'
+import { digestOf, keyOf } from '../gossip/fixtures.ts'
 import { STUDY } from '../learn/fixtures.ts'
 import { studyOf, tableOf } from '../node/clinics.ts'
 
@@ -21,11 +21,12 @@ async function audited(normalisation: 'own' | 'consortium', everywhere = EVERYWH
   const state = { id: STUDY, study, scaling } as unknown as StudyState
   const weights = { shared: Float32Array.of(0.9, 0.6, 0.1, -0.1), head: initialWeights(study.model, 4, STUDY).head }
   const daemon = {
-    home: { config: { learner: { backend: 'kernels' } } },
+    home: { config: { learner: { backend: 'kernels' } }, key: { id: keyOf('ada').member } },
+    nameOf: () => 'Ada',
+    logs: { sizeOf: () => ({ size: 0 }) },
     model: () => ({ round: 4, digest: digestOf('model'), weights }),
     dataset: async () => dataset,
     models: { scaling: async () => scalingHere(study, dataset, everywhere) },
-    machine: { view: () => ({ studies: [] }) },
     writer: { record: () => undefined, flush: async () => undefined },
   } as unknown as Daemon
   const { loss, calibrated } = await auditPrivacy(daemon, state)
