@@ -29,7 +29,6 @@ export const DOMAIN = {
   consentDecision: 'consilium/consent-decision/v1',
   consentHistory: 'consilium/consent-history/v1',
   consentTag: 'consilium/consent-tag/v1',
-  consentSalt: 'consilium/consent-salt/v1',
   consentLeaf: 'consilium/consent-leaf/v1',
   vaultKey: 'consilium/vault-key/v1',
   vaultRecord: 'consilium/vault-record/v1',

@@ -54,7 +54,8 @@ export function consentOf(
   let rule: number | 'basis' = 'basis'
   let best: ConsentDecision | null = null
   let changesAtMs: number | null = null
-  for (const [i, one] of decisions.entries()) {
+  for (let i = 0; i < decisions.length; i++) {
+    const one = decisions[i] as ConsentDecision
     if (!concerns(one, question)) continue
     changesAtMs = earliest(changesAtMs, nextChange(one, atMs))
     if (!isInForce(one, atMs) || (best !== null && !outweighs(one, best))) continue

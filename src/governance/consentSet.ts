@@ -5,7 +5,7 @@ import { invariant } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
 import { LeafTree } from '../ledger/leafTree.ts'
 import { type ConsentQuestion, consentOf, TAG_BYTES } from './consent.ts'
-import { consentLeaf, historyOf, leafSecrets } from './consentLeaf.ts'
+import { consentLeaf, historyOf, leafContext, leafSecrets, SALT_BYTES } from './consentLeaf.ts'
 import type { BareLeaf, Stand } from './roundSets.ts'
 import type { VaultBook, VaultSubject } from './vaultBook.ts'
 
@@ -33,7 +33,7 @@ const HASH_BYTES = 32
 /** One per table and study. All of the table's patients must be in the book, but for those who were forgotten. */
 export class ConsentSet {
   readonly #question: ConsentQuestion
-  readonly #hospital: MemberId
+  readonly #context: Uint8Array
   readonly #book: VaultBook
   readonly #rows: Uint32Array
   /** 1 where the patient's rows may be used; by the table's order. */
@@ -52,12 +52,12 @@ export class ConsentSet {
   constructor(question: ConsentQuestion, hospital: MemberId, table: TableSubjects, book: VaultBook) {
     const { records, rows } = table
     this.#question = question
-    this.#hospital = hospital
+    this.#context = leafContext(question.id, hospital)
     this.#book = book
     this.#rows = rows
     this.permitted = new Uint8Array(records.length)
     this.#changesAtMs = new Float64Array(records.length).fill(NEVER)
-    this.#salts = new Uint8Array(records.length * HASH_BYTES)
+    this.#salts = new Uint8Array(records.length * SALT_BYTES)
     this.#tags = new Uint8Array(records.length * TAG_BYTES)
     this.#leafOf = new Uint32Array(records.length)
     this.#subjects = records.map((record) => book.subject(record) ?? null)
@@ -106,8 +106,7 @@ export class ConsentSet {
     return due
   }
 
-  #judge(place: number, { words }: VaultSubject, nowMs: number): void {
-    const decisions = words.map(({ decision }) => decision)
+  #judge(place: number, { decisions }: VaultSubject, nowMs: number): void {
     const verdict = consentOf(decisions, this.#question, nowMs)
     this.permitted[place] = verdict.permitted ? 1 : 0
     this.#changesAtMs[place] = verdict.changesAtMs ?? NEVER
@@ -119,9 +118,9 @@ export class ConsentSet {
 
   #plant(places: readonly number[]): void {
     for (const place of places) {
-      const { tag, salt } = leafSecrets((this.#subjects[place] as VaultSubject).key, this.#question.id, this.#hospital)
+      const { tag, salt } = leafSecrets((this.#subjects[place] as VaultSubject).key, this.#context)
       this.#tags.set(tag, place * TAG_BYTES)
-      this.#salts.set(salt, place * HASH_BYTES)
+      this.#salts.set(salt, place * SALT_BYTES)
     }
     this.#order = byTag(places, this.#tags)
     const leaves = new Uint8Array(this.#order.length * HASH_BYTES)
@@ -141,7 +140,7 @@ export class ConsentSet {
   #leaf(place: number): Uint8Array {
     return consentLeaf({
       tag: this.#tags.subarray(place * TAG_BYTES, (place + 1) * TAG_BYTES),
-      salt: this.#salts.subarray(place * HASH_BYTES, (place + 1) * HASH_BYTES),
+      salt: this.#salts.subarray(place * SALT_BYTES, (place + 1) * SALT_BYTES),
       permitted: this.permitted[place] === 1,
       rows: this.#rows[place] as number,
       history: (this.#subjects[place] as VaultSubject).history,
@@ -172,7 +171,7 @@ export function leafAt(
   hospital: MemberId,
   stand: Stand,
 ): BareLeaf {
-  const secrets = leafSecrets(subject.key, study, hospital)
+  const secrets = leafSecrets(subject.key, leafContext(study, hospital))
   const history = historyOf(subject.words.slice(0, stand.words).map(({ commitment }) => commitment))
   return { tag: secrets.tag, leaf: consentLeaf({ ...secrets, ...stand, history }) }
 }

@@ -32,6 +32,8 @@ export interface VaultSubject {
   /** 32 random bytes. */
   readonly key: Uint8Array
   readonly words: readonly Word[]
+  /** What the words say, in their order. */
+  readonly decisions: readonly ConsentDecision[]
   /** Over the commitments of all words. */
   readonly history: Uint8Array
 }
@@ -56,6 +58,7 @@ interface Mutable {
   record: string
   key: Uint8Array
   words: Word[]
+  decisions: ConsentDecision[]
   history: Uint8Array
 }
 
@@ -211,7 +214,7 @@ export class VaultBook {
   }
 
   #addSubject(number: number, record: string, key: Uint8Array): void {
-    const subject = { number, record, key, words: [], history: NO_HISTORY }
+    const subject = { number, record, key, words: [], decisions: [], history: NO_HISTORY }
     this.#byRecord.set(record, subject)
     this.#byNumber.set(number, subject)
     this.#next = { ...this.#next, subject: Math.max(this.#next.subject, number + 1) }
@@ -221,7 +224,9 @@ export class VaultBook {
     const subject = this.#byNumber.get(id)
     invariant(subject !== undefined, 'who speaks is in the vault')
     const commitment = decisionCommitment(salt, bytes)
-    subject.words.push({ number, salt, bytes, commitment, decision: readDecision(bytes), speaker })
+    const decision = readDecision(bytes)
+    subject.words.push({ number, salt, bytes, commitment, decision, speaker })
+    subject.decisions.push(decision)
     subject.history = historyOf([commitment], subject.history)
     this.#spoken.push(id)
     this.#next = { ...this.#next, word: Math.max(this.#next.word, number + 1) }

@@ -6,7 +6,7 @@ import { toHex, utf8 } from '../../src/core/bytes.ts'
 import { sha256 } from '../../src/core/digest.ts'
 import type { MemberId, StudyId } from '../../src/core/ids.ts'
 import { type ConsentDecision, consentOf } from '../../src/governance/consent.ts'
-import { consentLeaf, historyOf, leafSecrets } from '../../src/governance/consentLeaf.ts'
+import { consentLeaf, historyOf, leafContext, leafSecrets } from '../../src/governance/consentLeaf.ts'
 import { ConsentSet, leafAt, rootOver } from '../../src/governance/consentSet.ts'
 import type { BareLeaf, Stand } from '../../src/governance/roundSets.ts'
 import { VaultBook, type VaultSubject } from '../../src/governance/vaultBook.ts'
@@ -67,7 +67,7 @@ function naiveRoot(book: VaultBook, table: ReturnType<typeof tableOf>, nowMs: nu
   const leaves = table.records.flatMap((record, i) => {
     const subject = book.subject(record)
     if (subject === undefined) return []
-    const { tag, salt } = leafSecrets(subject.key, STUDY, HOSPITAL)
+    const { tag, salt } = leafSecrets(subject.key, leafContext(STUDY, HOSPITAL))
     const decisions = subject.words.map(({ decision }) => decision)
     const { permitted } = consentOf(decisions, QUESTION, nowMs)
     const history = historyOf(subject.words.map(({ commitment }) => commitment))
@@ -168,8 +168,8 @@ it('of who was forgotten neither record number, key, salt nor word is left, and 
   settle(kept, table, 300)
   const { key, words, number } = kept.book.subject('MRN-4014') as VaultSubject
   const secrets = [utf8('MRN-4014'), key, words[0]?.salt, words[0]?.commitment, words[0]?.bytes] as Uint8Array[]
-  const tag = leafSecrets(key, STUDY, HOSPITAL).salt
-  const holds = (bytes: Uint8Array): boolean => kept.records.some((record) => Buffer.from(record).includes(bytes))
+  const tag = leafSecrets(key, leafContext(STUDY, HOSPITAL)).salt
+  const holds = (bytes: Uint8Array): boolean => kept.records.some((record) => Buffer.from(record).includes(Buffer.from(bytes)))
   assert.ok(secrets.filter((_, i) => i !== 3).every(holds), 'they were there')
   kept.forget('MRN-4014')
   assert.not.ok([...secrets, tag].some(holds))

@@ -13,7 +13,7 @@ const CHANGED = PATIENTS / 100
 const ROUNDS = 9
 const BUILD_MS_MAX = 1_000
 const ROUND_MS_MAX = 100
-const LEAF_BYTES = 110 // domain, salt, tag, permission, rows, history
+const LEAF_BYTES = 94 // domain, salt, tag, permission, rows, history
 
 const STUDY = toHex(sha256(utf8('study'))) as StudyId
 const HOSPITAL = toHex(sha256(utf8('hospital'))) as string as MemberId
