@@ -96,6 +96,7 @@ function bind(): Command {
       keyValue,
       {},
     )
+    .option('--subject <column>', "the column of the patients' record numbers, where the study asks for their consent")
     .option('--ignore-extra', 'allow columns that the study does not name', false)
     .action(
       async (
@@ -105,6 +106,7 @@ function bind(): Command {
           column: Record<string, string>
           unit: Record<string, string>
           ignoreExtra: boolean
+          subject?: string
         },
       ) => {
         const body = {
@@ -112,6 +114,7 @@ function bind(): Command {
           columns: options.column,
           units: options.unit,
           extra: options.ignoreExtra ? 'ignore' : 'refuse',
+          ...(options.subject === undefined ? {} : { subject: options.subject }),
         }
         const report = await clientOf(options).post<BindReport>(`/v1/studies/${encodeURIComponent(ref)}/bind`, body)
         outputOf(options).print(report, () => bindLines(options.data, report))

@@ -39,6 +39,14 @@ export function consentComplaint({ consent }: { readonly consent: StudyConsent |
   return { path: ['consent', 'purposes'], message }
 }
 
+/** A number of rows as it may be told: where patients are asked, down to a multiple of the minimum cohort, for one less would say who spoke. */
+export function toldCount(
+  { consent, minimumCohort }: { readonly consent: StudyConsent | null; readonly minimumCohort: number },
+  rows: number,
+): number {
+  return consent === null ? rows : rows - (rows % minimumCohort)
+}
+
 /** One line for who accepts the study. */
 export function describeConsent(consent: StudyConsent | null): string {
   if (consent === null) return 'their word is not asked for: the law or the hospital has decided'

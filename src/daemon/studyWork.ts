@@ -9,6 +9,7 @@ import type { StudyState } from '../governance/studies.ts'
 import type { Learner } from '../learn/learner.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
+import type { AskPermitted } from '../training/openRequest.ts'
 import type { ProgressStore } from '../training/roundTraining.ts'
 import type { StoredCheckpoint } from '../training/storedCheckpoint.ts'
 import { type Job, Trainer } from '../training/trainer.ts'
@@ -18,7 +19,10 @@ import type { LineageReader } from './lineageReader.ts'
 import type { Log } from './log.ts'
 import type { Tasks } from './tasks.ts'
 
-type Asked = Extract<Action, { type: 'open-study' | 'train' | 'merge' | 'evaluate' | 'measure' | 'cross' }>
+type Asked = Extract<
+  Action,
+  { type: 'consult-consent' | 'open-study' | 'train' | 'merge' | 'evaluate' | 'measure' | 'cross' }
+>
 type Tracing = Extract<Action, { type: 'trace' }>
 
 /** What study work needs of the daemon. `trainer` is asked for with the first action, when the daemon has started. */
@@ -73,6 +77,8 @@ export class StudyWork {
   #jobOf(action: Asked): Job {
     const trainer = this.#parts.trainer()
     switch (action.type) {
+      case 'consult-consent':
+        return trainer.consult(action)
       case 'open-study':
         return trainer.open(action)
       case 'train':
@@ -96,6 +102,7 @@ export interface TrainerMaking {
   readonly weights: WeightStore
   readonly inputs: Pick<InputStore, 'read'>
   readonly loadDataset: (id: StudyId) => Promise<Dataset>
+  readonly permitted: AskPermitted
   readonly studyState: (id: StudyId) => StudyState
   readonly tell: Log
   readonly stored: readonly StoredCheckpoint[]

@@ -30,7 +30,8 @@ export interface CompleteModel {
 export interface EvaluatorParts {
   readonly learner: Learner
   readonly weights: WeightStore
-  readonly loadDataset: (study: StudyId) => Promise<Dataset>
+  /** The rows that the learner has open. */
+  readonly dataset: (study: StudyId) => Dataset
   readonly study: (study: StudyId) => { readonly study: Study }
   readonly model: (study: StudyId) => CompleteModel | null
   /** Weights that are in memory no more, from where they are kept; null where they are lost. */
@@ -68,7 +69,7 @@ export class Evaluator {
     const { learner, breathe } = this.#parts
     const id = permit.study
     const { study } = this.#parts.study(id)
-    const dataset = await this.#parts.loadDataset(id)
+    const dataset = this.#parts.dataset(id)
     const { testRows } = dataset
     const found = { type: 'measured', study: id, round, model: digest } as const
     if (testRows.length < study.minimumCohort) return { ...found, evaluation: null }
@@ -76,7 +77,8 @@ export class Evaluator {
     const shared = await learner.logits(id, weights, 'test')
     const alone = study.report.localOnly && study.privacy === null ? await this.#alone(study, permit, round + 1) : null
     const groupings = groupingsOf(study, dataset, testRows)
-    const judged = { labels, shared, alone: alone && (await learner.logits(id, alone, 'test')), groupings }
+    const aloneLogits = alone && (await learner.logits(id, alone, 'test'))
+    const judged = this.#checked(id, dataset, { labels, shared, alone: aloneLogits, groupings })
     const rng = Rng.from('evaluation', id, digest)
     const { minimumCohort: cohort, report } = study
     return { ...found, evaluation: await assess(judged, { cohort, threshold: report.threshold, rng, breathe }) }
@@ -87,9 +89,9 @@ export class Evaluator {
    * own rows alone. Where there are validation rows it is the best of its rounds by their log-loss, which the shared model is not given.
    */
   async #alone(study: Study, permit: Asked['permit'], rounds: number): Promise<Weights> {
-    const { learner, loadDataset } = this.#parts
+    const { learner } = this.#parts
     const id = permit.study
-    const dataset = await loadDataset(id)
+    const dataset = this.#parts.dataset(id)
     const validation = Uint8Array.from(dataset.validationRows, (row) => dataset.labels[row] as number)
     let base = initialWeights(modelOf(study), designColumns(study), id)
     let optimiser: Uint8Array = new Uint8Array(0)
@@ -99,8 +101,8 @@ export class Evaluator {
       const trained = await learner.train({ study: id, base, optimiser, seed })
       base = trained.weights
       optimiser = trained.optimiser
-      const loss =
-        validation.length === 0 ? -round : evaluate(await learner.logits(id, base, 'validation'), validation).logLoss
+      const logits = validation.length === 0 ? null : await learner.logits(id, base, 'validation')
+      const loss = logits === null ? -round : evaluate(this.#checked(id, dataset, logits), validation).logLoss
       if (loss < best.loss) best = { loss, weights: base }
     }
     return best.weights
@@ -112,20 +114,28 @@ export class Evaluator {
     others: readonly (Held & { weights: Float32Array | null })[],
   ): Promise<Answer> {
     const { minimumCohort } = this.#parts.study(study).study
-    const dataset = await this.#parts.loadDataset(study)
+    const dataset = this.#parts.dataset(study)
     const labels = Uint8Array.from(dataset.testRows, (row) => dataset.labels[row] as number)
-    const found = { type: 'crossed', study, round, model: digest } as const
-    if (labels.length < minimumCohort) return { ...found, examples: null, sites: [] }
+    const told = { type: 'crossed', study, round, model: digest } as const
+    if (labels.length < minimumCohort) return { ...told, examples: null, sites: [] }
     const sites: CrossSite[] = []
     for (const { author, round, digest: update, weights: held } of others) {
       const shared = held ?? (await this.#parts.kept(study, update))
       if (shared === null || shared.length !== weights.shared.length) continue
-      const logits = await this.#parts.learner.logits(study, { shared, head: weights.head }, 'test')
+      const found = await this.#parts.learner.logits(study, { shared, head: weights.head }, 'test')
+      const logits = this.#checked(study, dataset, found)
       const { accuracy, logLoss, brier, calibrationError } = evaluate(logits, labels)
       const auc = aucEstimate(logits, labels)
       sites.push({ author, round, update, auc, accuracy, logLoss, brier, calibrationError })
     }
-    return { ...found, examples: labels.length, sites }
+    return { ...told, examples: labels.length, sites }
+  }
+
+  /** Figures of rows that were opened meanwhile would be of other patients. Error: `rows-changed`. */
+  #checked<T>(study: StudyId, dataset: Dataset, found: T): T {
+    if (this.#parts.dataset(study) === dataset) return found
+    const message = `study ${study.slice(0, 12)}: other rows may be used by now; evaluate it again`
+    throw new ConsiliumError({ code: 'rows-changed', message })
   }
 
   #taken(study: StudyId, held: Held): Held & { weights: Float32Array | null } {

@@ -169,7 +169,8 @@ it('of who was forgotten neither record number, key, salt nor word is left, and 
   const { key, words, number } = kept.book.subject('MRN-4014') as VaultSubject
   const secrets = [utf8('MRN-4014'), key, words[0]?.salt, words[0]?.commitment, words[0]?.bytes] as Uint8Array[]
   const tag = leafSecrets(key, leafContext(STUDY, HOSPITAL)).salt
-  const holds = (bytes: Uint8Array): boolean => kept.records.some((record) => Buffer.from(record).includes(Buffer.from(bytes)))
+  const holds = (bytes: Uint8Array): boolean =>
+    kept.records.some((record) => Buffer.from(record).includes(Buffer.from(bytes)))
   assert.ok(secrets.filter((_, i) => i !== 3).every(holds), 'they were there')
   kept.forget('MRN-4014')
   assert.not.ok([...secrets, tag].some(holds))

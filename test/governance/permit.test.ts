@@ -14,7 +14,16 @@ const SCALING = digestOf('a scaling')
 function request(accepted: MemberId[], paused: MemberId[], scaled: boolean, more: Partial<Request> = {}): Request {
   const scaling = scaled ? { digest: SCALING, scaling: { mean: [], deviation: [] }, contributions: [] } : null
   const study = { id: STUDY, accepted: new Set(accepted), paused: new Set(paused), scaling } as unknown as StudyState
-  return { self: SELF, study, dataset: DATASET, pauseAsked: false, withdrawn: null, roundsLeft: null, ...more }
+  return {
+    self: SELF,
+    study,
+    dataset: DATASET,
+    pauseAsked: false,
+    withdrawn: null,
+    roundsLeft: null,
+    consulted: null,
+    ...more,
+  }
 }
 
 const REFUSED: readonly (readonly [code: string, request: Request, says: RegExp])[] = [
