@@ -72,16 +72,16 @@ export function permit({
     )
   const withheld = consulted === null ? null : consentRefusal(study, consulted)
   if (withheld !== null) return { refusal: withheld }
-  const consent = study.study.consent === null ? null : (consulted?.root ?? null)
+  const consent = consulted?.root ?? null
   return { permit: { study: study.id, dataset, scaling: study.scaling.digest, consent } as Permit }
 }
 
 /** A model of so few would say much of each, and be asked for by nobody. */
 function consentRefusal({ id, study }: StudyState, { patients, testRows }: Consulted): Refusal | null {
   const { minimumCohort, consent } = study
-  if (consent === null || (patients >= minimumCohort && testRows > 0)) return null
+  if (patients >= minimumCohort && testRows > 0) return null
   const found = patients < minimumCohort ? `${patients} patients may train` : 'no row may test'
-  const rule = `consent.basis ${consent.basis}, minimumCohort ${minimumCohort} of study ${id.slice(0, 12)}`
+  const rule = `consent.basis ${consent?.basis}, minimumCohort ${minimumCohort} of study ${id.slice(0, 12)}`
   return {
     code: 'consent-cohort',
     message: `by what patients said, ${found} here now (${rule}): ask this hospital's consent office, or see consilium consent show`,

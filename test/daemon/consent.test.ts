@@ -1,19 +1,9 @@
 /** Patients' words at real daemons: what they bind, what is told of them, what a kill or an erasure leaves. */
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import {
-  consilium,
-  consortium,
-  inFolder,
-  patients,
-  propose,
-  startAll,
-  studyText,
-  type TestNode,
-  until,
-} from './kit.ts'
+import { consilium, consortium, inFolder, patients, propose, startAll, studyText, type TestNode, until } from './kit.ts'
 
 const it = suite('consent')
 
@@ -32,7 +22,17 @@ function withRecords(node: string, rows: number, seed: number): string {
 async function bindTo(folder: string, node: TestNode, study: string, csv: string): Promise<void> {
   const file = join(folder, `${node.name}.csv`)
   await writeFile(file, csv)
-  const bound = await consilium(['study', 'bind', study.slice(0, 10), '--data', file, '--subject', 'mrn', '--home', node.home])
+  const bound = await consilium([
+    'study',
+    'bind',
+    study.slice(0, 10),
+    '--data',
+    file,
+    '--subject',
+    'mrn',
+    '--home',
+    node.home,
+  ])
   assert.is(bound.code, 0, bound.err)
 }
 
@@ -42,12 +42,18 @@ async function said(node: TestNode, verb: string, subject: string, ...more: stri
 }
 
 interface Listed {
-  readonly body: { readonly round: number; readonly examples: number; readonly consent?: { readonly root: string; readonly basis: string } }
+  readonly body: {
+    readonly round: number
+    readonly examples: number
+    readonly consent?: { readonly root: string; readonly basis: string }
+  }
   readonly seq: number
 }
 
 async function entries(node: TestNode, kind: string): Promise<Listed[]> {
-  const { entries } = await node.client.get<{ entries: Listed[] }>(`/v1/log?kind=${kind}&limit=1000&member=${node.name}`)
+  const { entries } = await node.client.get<{ entries: Listed[] }>(
+    `/v1/log?kind=${kind}&limit=1000&member=${node.name}`,
+  )
   return entries
 }
 
@@ -71,15 +77,30 @@ it('a revocation binds the next round while the node is cut off from all others,
     const before = new Set(await rootsOfNext(north, 3))
     assert.is(before.size, 1, 'nobody said anything: one root')
     await south.end('SIGKILL')
-    await until(30_000, 'north to be alone', async () => (await north.status())?.peers.every(({ connected }) => !connected) ?? false)
+    await until(
+      30_000,
+      'north to be alone',
+      async () => (await north.status())?.peers.every(({ connected }) => !connected) ?? false,
+    )
     await said(north, 'revoke', recordOf('north', 12))
     const [first, ...later] = await rootsOfNext(north, 3) // the first may have begun before
-    assert.not.ok(later.some((root) => before.has(root)), `${first} ${later}`)
+    assert.not.ok(
+      later.some((root) => before.has(root)),
+      `${first} ${later}`,
+    )
     assert.is(new Set(later).size, 1)
     const told = await entries(north, 'consent.recorded')
     assert.is(told.length, 1)
 
-    const audited = await consilium(['consent', 'show', '--subject', recordOf('north', 12), '--home', north.home, '--json'])
+    const audited = await consilium([
+      'consent',
+      'show',
+      '--subject',
+      recordOf('north', 12),
+      '--home',
+      north.home,
+      '--json',
+    ])
     const shown = JSON.parse(audited.out) as { studies: { permitted: boolean; rule: number }[]; words: unknown[] }
     assert.equal([shown.studies[0]?.permitted, shown.studies[0]?.rule, shown.words.length], [false, 0, 1])
 

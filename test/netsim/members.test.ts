@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '6cf439c5389d0237f83e6e460f1f8961d79c2c027f02477ac48e6be716e32a8f', {}],
+  ['over links', '137c9fc0f60d2dd928f2d2ee11062c2d6f41fb017749b92c27ff2228d31995d7', {}],
   [
     'over gossipsub, under losses',
-    'dc3e064b6c43e13ffd6672abe49f6d1d2aedf6bad91627d936e6765fd4212ff4',
+    '8683d394aab1f77ae10066912bb044877cecc240c378788f7afc0e34e17bc2d3',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    'cc222b04b3c3553f6c5fc7a47454c58e1f1e06f0cda38bbd20c99dbff6d199b1',
+    '149b8eff0f3cdf80ff703023ddf9e8d2d6d4339a17d72992614d664a9954fda5',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    '785e980fefff380ec945e9ca901508cbfd82f78d0ce4b4e659720068da535de8',
+    '444399bcaea2b78350aed558009830d9eec32a67f2e91eea2d04408198ac6294',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]
