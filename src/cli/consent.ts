@@ -1,9 +1,17 @@
-/** consent: grant, deny, revoke, show; subject: erase. Patients' record numbers go to the daemon alone. */
+/** consent: grant, deny, revoke, show, import, export; subject: report, erase. Patients' record numbers go to the daemon alone. */
+import { resolve } from 'node:path'
 import { text as readAll } from 'node:stream/consumers'
 import { Command, InvalidArgumentError } from 'commander'
 import { type DuoCode, duoLabel } from '../core/duo.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import type { ErasedReport, PatientReport, SaidReport, WordReport } from '../daemon/consentApi.ts'
+import type {
+  ErasedReport,
+  PatientReport,
+  SaidReport,
+  SubjectReport,
+  SubjectStudyReport,
+  WordReport,
+} from '../daemon/consentApi.ts'
 import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
@@ -19,6 +27,7 @@ type Saying = Common & {
   readonly form?: string
 }
 
+const FILE = { import: 'a Consent, a list, a Bundle, or NDJSON', export: 'JSON, made new' } as const
 const SUBJECT = 'record number; "-" reads it from standard input, so that no shell keeps it'
 
 /** The group `consent`; all of it asks the running daemon. Errors: `consent-…`, `subject-…`, `vault-…`. */
@@ -26,14 +35,15 @@ export function consentCommand(): Command {
   const consent = new Command('consent').description(
     'record what patients say about the use of their records, and what follows',
   )
-  for (const sub of [say('grant'), say('deny'), say('revoke'), show()]) consent.addCommand(sub)
+  for (const sub of [say('grant'), say('deny'), say('revoke'), show(), importing(), exporting()])
+    consent.addCommand(sub)
   return consent
 }
 
 /** The group `subject`. Errors: `subject-…`, `vault-…`. */
 export function subjectCommand(): Command {
   const subject = new Command('subject').description('what became of one patient’s records here')
-  for (const sub of [erase()]) subject.addCommand(sub)
+  for (const sub of [report(), erase()]) subject.addCommand(sub)
   return subject
 }
 
@@ -81,6 +91,88 @@ function show(): Command {
         subject: await recordOf(options.subject),
       })
       outputOf(options).print(report, () => patientLines(report))
+    })
+}
+
+function report(): Command {
+  return command(
+    'report',
+    'tell a patient who used the records here, when, for what, and which models came of it',
+    'echo 4711 | consilium subject report -',
+  )
+    .argument('<id>', SUBJECT)
+    .action(async (id: string, options: Common) => {
+      const found = await clientOf(options).post<SubjectReport>('/v1/subjects/report', { subject: await recordOf(id) })
+      outputOf(options).print(found, () => reportLines(found))
+    })
+}
+
+const MODELS_SHOWN = 5 // the newest; --json has all
+
+function reportLines({ hospital, words, studies }: SubjectReport): string[] {
+  return [
+    `What ${hospital} declares of this patient's records, ${utc(Date.now())}`,
+    '',
+    ...wordsTable(words),
+    ...studies.flatMap((study) => ['', ...studyLines(study)]),
+    '',
+    'A revocation ends the use from the next round on; what a model has learnt before stays in it.',
+  ]
+}
+
+function studyLines({
+  study,
+  name,
+  purpose,
+  purposes,
+  basis,
+  permittedNow,
+  rounds,
+  models,
+}: SubjectStudyReport): string[] {
+  const uses = purposes.map((code) => duoLabel(code as DuoCode)).join('; ')
+  const [first, last] = [rounds[0], rounds.at(-1)]
+  return [
+    `"${name}" (${short(study)}): ${purpose}; used for ${uses}; ${basis}; ${permittedNow ? 'may use the records now' : 'may not use the records now'}`,
+    first === undefined || last === undefined
+      ? '  no round used them'
+      : `  ${rounds.length} rounds used them, from ${utc(first.timeMs)} (${first.entry}) to ${utc(last.timeMs)} (${last.entry})`,
+    ...(models.length === 0 ? [] : [`  ${models.length} merged models descend from those rounds; the newest:`]),
+    ...models
+      .slice(-MODELS_SHOWN)
+      .map(({ member, round, model, entry }) => `    ${short(model)}  round ${round + 1} at ${member} (${entry})`),
+  ]
+}
+
+function importing(): Command {
+  return command(
+    'import',
+    'record what patients said in FHIR Consent resources (R4 or R5): all of the file, or nothing',
+    'consilium consent import consents.ndjson',
+  )
+    .argument('<file>', FILE.import)
+    .action(async (file: string, options: Common) => {
+      const report = await clientOf(options).post<{ consents: number; patients: number }>('/v1/consent/import', {
+        path: resolve(file),
+      })
+      outputOf(options).print(report, () => [
+        `Recorded ${report.consents} consents of ${report.patients} patients. The next round here goes by them.`,
+      ])
+    })
+}
+
+function exporting(): Command {
+  return command(
+    'export',
+    "write every patient's words as a Bundle of FHIR R4; it has record numbers",
+    'consilium consent export consents.json',
+  )
+    .argument('<file>', FILE.export)
+    .action(async (file: string, options: Common) => {
+      const report = await clientOf(options).post<{ consents: number }>('/v1/consent/export', { path: resolve(file) })
+      outputOf(options).print(report, () => [
+        `Wrote ${report.consents} consents to ${file}. Whoever reads it learns who said what.`,
+      ])
     })
 }
 

@@ -71,28 +71,27 @@ export interface ErasedReport {
   readonly reason: string
 }
 
-/** `GET /v1/audit/round`. */
-export interface RoundAudit {
+/** `POST /v1/audit/round` and `/v1/audit/check`. */
+export interface AuditReport {
   readonly entry: string
+  readonly member: string
   readonly study: string
-  readonly name: string
   readonly round: number
   readonly timeMs: number
   readonly basis: string
-  /** As the entry has it, and as it was made again from the vault. */
+  /** The root in the entry, and the one that the patients' leaves give. */
+  readonly declared: string
   readonly root: string
-  readonly recomputed: string
+  /** Patients in the set; those of them who may be used, and their rows. */
   readonly patients: number
   readonly permitted: number
   readonly rows: number
+  /** Words that say no, of patients in the set. */
+  readonly denials: number
+  /** Words that the log had told of before the round, and those of them that nothing opens. */
+  readonly recorded: number
+  readonly unopened: number
   readonly erased: number
-  /** Denials that had been received by then of patients in the table; none of them is permitted where `honoured`. */
-  readonly denials: readonly {
-    readonly commitment: string
-    readonly receivedAtMs: number
-    readonly effectiveAtMs: number
-    readonly permitted: boolean
-    readonly because: string
-  }[]
-  readonly honoured: boolean
+  /** What does not fit; empty where everything does. */
+  readonly faults: readonly string[]
 }

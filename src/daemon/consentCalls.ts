@@ -1,18 +1,18 @@
 /** The calls about patients: what they said, what follows, who is forgotten. Record numbers come in bodies alone, which no log has. */
-import { toHex } from '../core/bytes.ts'
 import { DUO_CODES, type DuoCode } from '../core/duo.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import type { StudyId } from '../core/ids.ts'
-import { type ConsentDecision, consentOf, SPEAKERS, type Speaker } from '../governance/consent.ts'
+import { type ConsentDecision, SPEAKERS, type Speaker } from '../governance/consent.ts'
 import { ERASURE_REASONS } from '../governance/kinds.ts'
-import type { StudyState } from '../governance/studies.ts'
-import type { VaultSubject, Word } from '../governance/vaultBook.ts'
 import { text } from './bodyFields.ts'
-import type { ErasedReport, PatientReport, SaidReport, WordReport } from './consentApi.ts'
+import type { ErasedReport, PatientReport, SaidReport } from './consentApi.ts'
+import { auditRound, checkOpened } from './consentAudit.ts'
+import { exportConsents, importConsents } from './consentFiles.ts'
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { findStudy } from './studyReference.ts'
+import { subjectReport } from './subjectReport.ts'
 import { knownIn } from './vaultKeeper.ts'
+import { requirePeriod, saidReport, standings, wordReports } from './wordReports.ts'
 
 type Body = Record<string, unknown>
 
@@ -24,7 +24,13 @@ const RECORD_CHARACTERS_MAX = 128 // as in tables
 export function consentCalls(daemon: Daemon): Routes {
   return {
     'POST /v1/consent': ({ body }) => say(daemon, body),
+    'POST /v1/consent/import': ({ body }) => importConsents(daemon, text(body, 'path')),
+    'POST /v1/consent/export': ({ body }) => exportConsents(daemon, text(body, 'path')),
     'POST /v1/consent/show': ({ body }) => show(daemon, record(body)),
+    'POST /v1/subjects/report': ({ body }) => subjectReport(daemon, record(body)),
+    'POST /v1/audit/round': ({ body }) =>
+      auditRound(daemon, text(body, 'ref'), body.open === undefined ? null : text(body, 'open')),
+    'POST /v1/audit/check': ({ body }) => checkOpened(daemon, text(body, 'path')),
     'POST /v1/subjects/erase': ({ body }) => erase(daemon, body),
   }
 }
@@ -62,47 +68,6 @@ async function erase(daemon: Daemon, body: Body): Promise<ErasedReport> {
   await daemon.vault.forget(records, reason, Date.now())
   await daemon.writer?.flush()
   return { subjects: records.length, reason }
-}
-
-/** What holds for a patient in each study that asks. */
-export function standings(daemon: Daemon, { decisions }: VaultSubject, atMs: number): PatientReport['studies'] {
-  return askingStudies(daemon).map(({ id, study }) => {
-    const { permitted, rule } = consentOf(decisions, { id, consent: study.consent }, atMs)
-    const { basis } = study.consent
-    return { study: id, name: study.name, basis, permitted, rule: rule === 'basis' ? null : rule }
-  })
-}
-
-/** The studies that ask patients. */
-export function askingStudies(daemon: Daemon) {
-  const states = daemon.machine.view().studies.map(({ state }) => state)
-  return states.flatMap(({ id, study }) => {
-    const { consent } = study
-    return consent === null ? [] : [{ id, study: { ...study, consent } }]
-  })
-}
-
-/** A patient's words, for the hospital's own terminal. */
-export function wordReports({ words }: VaultSubject): WordReport[] {
-  return words.map(({ decision, speaker, commitment }: Word) => {
-    const { by, fromMs, toMs, form } = decision
-    return { ...saidReport(decision), by, speaker, fromMs, toMs, form, commitment: toHex(commitment) }
-  })
-}
-
-function saidReport({ decision, study, purposes, receivedAtMs, effectiveAtMs }: ConsentDecision): SaidReport {
-  return {
-    ...{ decision, receivedAtMs, effectiveAtMs },
-    study: study === 'all' ? null : study,
-    purposes: purposes === 'all' ? null : purposes,
-  }
-}
-
-/** Error: `consent-period`. */
-export function requirePeriod({ fromMs, toMs }: Pick<ConsentDecision, 'fromMs' | 'toMs'>): void {
-  if (fromMs === null || toMs === null || fromMs < toMs) return
-  const message = 'the period ends before it begins: give --from and --to in the order of time'
-  throw new ConsiliumError({ code: 'consent-period', message })
 }
 
 function purposesOf({ purposes }: Body): ConsentDecision['purposes'] {
@@ -155,16 +120,3 @@ function oneOf<const W extends readonly string[]>(body: Body, field: string, wor
 }
 
 const malformed = (message: string): ConsiliumError => new ConsiliumError({ code: 'body-malformed', message })
-
-/** A study that asks patients. Errors: those of `findStudy`, `study-asks-nobody`. */
-export function askingStudy(daemon: Daemon, ref: string): StudyState {
-  const state = findStudy(daemon, ref)
-  if (state.study.consent !== null) return state
-  throw asksNobody(state.id)
-}
-
-/** Error `study-asks-nobody`. */
-export function asksNobody(id: StudyId): ConsiliumError {
-  const message = `study ${id.slice(0, 12)} asks no patient for consent: its description has no section consent`
-  return new ConsiliumError({ code: 'study-asks-nobody', message })
-}

@@ -30,6 +30,8 @@ export interface ConsentSets {
   of(study: StudyId): readonly ConsentSetInfo[]
   /** How everybody stood in the newest set of that root; null where it is not known. */
   at(study: StudyId, root: Digest): ReadonlyMap<number, Stand | BareLeaf> | null
+  /** How one patient stood in each set that the patient was in, by root. */
+  standsOf(study: StudyId, number: number): ReadonlyMap<Digest, Stand>
   /** The record of a set that differs from the newest in `changes`. */
   record(info: ConsentSetInfo, changes: ReadonlyMap<number, Stand>): Uint8Array
   /** All sets as records; `gone` gives, for who is to be forgotten, the leaf of a stand. */
@@ -78,6 +80,17 @@ export class RoundSets implements ConsentSets {
       }
     }
     return all
+  }
+
+  standsOf(study: StudyId, number: number): ReadonlyMap<Digest, Stand> {
+    const stands = new Map<Digest, Stand>()
+    let now: Stand | null = null
+    for (const { root, changes } of this.#sets.get(study) ?? []) {
+      const change = changes.get(number)
+      if (change !== undefined) now = 'rows' in change && change.rows > 0 ? change : null
+      if (now !== null) stands.set(root, now)
+    }
+    return stands
   }
 
   record({ study, root, atMs }: ConsentSetInfo, changes: ReadonlyMap<number, Stand | BareLeaf>): Uint8Array {
