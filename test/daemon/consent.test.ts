@@ -1,78 +1,19 @@
 /** Patients' words at real daemons: what they bind, what is told of them, what a kill or an erasure leaves. */
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { consilium, consortium, inFolder, patients, propose, startAll, studyText, type TestNode, until } from './kit.ts'
+import { asking, bindTo, entries, recordOf, rootsOfNext, rounds, said, withRecords } from './consentKit.ts'
+import { consilium, consortium, inFolder, propose, startAll, type TestNode, until } from './kit.ts'
 
 const it = suite('consent')
 
-const ASKING = (basis: string, rounds = 100_000): string =>
-  `${studyText({ rounds, periodSeconds: 0.2 })}consent: { basis: ${basis}, jurisdiction: DE, purposes: [DUO:0000006] }\n`
-
-const recordOf = (node: string, row: number): string => `QX-${node}-${70_000 + 13 * row}`
-
-/** A table with a column of record numbers; every seventh row is a second one of the patient before. */
-function withRecords(node: string, rows: number, seed: number): string {
-  const [header, ...lines] = patients(rows, seed).trimEnd().split('\n')
-  const numbered = lines.map((line, row) => `${recordOf(node, row % 7 === 6 ? row - 1 : row)},${line}`)
-  return `${[`mrn,${header}`, ...numbered].join('\n')}\n`
-}
-
-async function bindTo(folder: string, node: TestNode, study: string, csv: string): Promise<void> {
-  const file = join(folder, `${node.name}.csv`)
-  await writeFile(file, csv)
-  const bound = await consilium([
-    'study',
-    'bind',
-    study.slice(0, 10),
-    '--data',
-    file,
-    '--subject',
-    'mrn',
-    '--home',
-    node.home,
-  ])
-  assert.is(bound.code, 0, bound.err)
-}
-
-async function said(node: TestNode, verb: string, subject: string, ...more: string[]): Promise<void> {
-  const done = await consilium(['consent', verb, '--subject', subject, ...more, '--home', node.home])
-  assert.is(done.code, 0, done.err)
-}
-
-interface Listed {
-  readonly body: {
-    readonly round: number
-    readonly examples: number
-    readonly consent?: { readonly root: string; readonly basis: string }
-  }
-  readonly seq: number
-}
-
-async function entries(node: TestNode, kind: string): Promise<Listed[]> {
-  const { entries } = await node.client.get<{ entries: Listed[] }>(
-    `/v1/log?kind=${kind}&limit=1000&member=${node.name}`,
-  )
-  return entries
-}
-
-const rounds = (node: TestNode): Promise<Listed[]> => entries(node, 'round.trained')
 const runOf = async (node: TestNode) => (await node.status())?.studies[0]
-
-/** Waits until so many more rounds were trained than there are; gives the roots of those. */
-async function rootsOfNext(node: TestNode, more: number): Promise<string[]> {
-  const before = (await rounds(node)).length
-  await until(60_000, `${more} more rounds at ${node.name}`, async () => (await rounds(node)).length >= before + more)
-  return (await rounds(node)).slice(before).map(({ body }) => body.consent?.root ?? '')
-}
 
 it('a revocation binds the next round while the node is cut off from all others, and a new start changes nothing', () =>
   inFolder(async (folder, nodes) => {
     nodes.push(...(await consortium(folder, ['north', 'south'])))
     const [north, south] = nodes as [TestNode, TestNode]
     await startAll(nodes)
-    const study = await propose(folder, nodes, ASKING('opt-out'))
+    const study = await propose(folder, nodes, asking('opt-out'))
     for (const [i, node] of nodes.entries()) await bindTo(folder, node, study, withRecords(node.name, 120, i + 1))
     const before = new Set(await rootsOfNext(north, 3))
     assert.is(before.size, 1, 'nobody said anything: one root')
@@ -116,7 +57,7 @@ it('an opt-in study trains nobody before enough patients agreed, says why, and b
     nodes.push(...(await consortium(folder, ['north', 'south'])))
     const [north] = nodes as [TestNode]
     await startAll(nodes)
-    const study = await propose(folder, nodes, ASKING('opt-in'))
+    const study = await propose(folder, nodes, asking('opt-in'))
     await bindTo(folder, north, study, withRecords('north', 40, 3))
     await until(20_000, 'the refusal', async () => (await runOf(north))?.refusal === 'consent-cohort')
     for (let row = 0; row < 24; row++) {
