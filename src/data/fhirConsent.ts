@@ -204,7 +204,7 @@ const INSTANT = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+
 function instant(given: unknown, where: string, ends: boolean): number {
   const match = typeof given === 'string' ? INSTANT.exec(given) : null
   const ms = match === null ? Number.NaN : Date.parse(given as string)
-  if (match === null || Number.isNaN(ms) || ms < 0)
+  if (match === null || Number.isNaN(ms))
     throw fault('fhir-date', where, `${JSON.stringify(given)} was given, a date or dateTime of FHIR is expected`)
   if (!ends) return ms
   const [, year, month, day] = match.map(Number) as [number, number, number, number]
