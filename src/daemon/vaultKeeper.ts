@@ -55,6 +55,7 @@ export class VaultKeeper {
       const message = `${this.#parts.place.path}: the log tells of ${words} words of patients, and this vault has ${opened.book.words}: it is an older copy, whose revocations are lost; put the newest one back, with its key`
       throw new ConsiliumError({ code: 'vault-older', message })
     }
+    opened.told = { ...opened.told, words: Math.max(opened.told.words, words) } // the log knows, where the database is lost
     this.#tell(opened)
     return opened.book
   }
