@@ -127,13 +127,23 @@ function checkTopics({ publish, listen }: Of<'topics'>): void {
   assert.ok(names.length === 0 || names.includes(JSON.stringify(publish)), 'who publishes to a topic listens to it')
 }
 
-function checkMerge(known: Known, { inputs, round }: Of<'merge'>): void {
+function checkMerge(known: Known, { inputs, partial = [], round }: Of<'merge'>): void {
   const authors = inputs.map(({ author }) => author as string)
   assert.deepEqual(authors, [...new Set(authors)].sort(), 'inputs are sorted by author, one each')
   const own = inputs.find(({ author }) => author === known.self)
   assert.deepEqual([own?.round, own?.digest], [round, known.durable?.update], 'the own update is among the inputs')
-  assert.equal(own?.ageRounds, 0)
-  for (const { ageRounds, examples } of inputs) assert.ok(ageRounds >= 0 && examples > 0)
+  const ahead = inputs.filter((input) => input.round > round).length
+  assert.ok(
+    own?.ageRounds === 0 || 2 * ahead > inputs.length - 1,
+    'only who is behind most others counts as old to itself',
+  )
+  for (const { ageRounds, examples } of [...inputs, ...partial]) assert.ok(ageRounds >= 0 && examples > 0)
+  const arriving = partial.map(({ author }) => author as string)
+  assert.deepEqual(arriving, [...new Set(arriving)].sort(), 'what is on its way is sorted by author, one each')
+  assert.ok(!arriving.includes(known.self), 'the own update is whole')
+  const rounds = new Map(inputs.map((input) => [input.author, input.round]))
+  for (const { author, round } of partial)
+    assert.ok(round > (rounds.get(author) ?? -1), 'parts stand in for an older update')
 }
 
 /** Every message gets exactly one verdict and every command exactly one answer, in the step that brought it. */

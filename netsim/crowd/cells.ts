@@ -3,7 +3,8 @@ import { cellPeriodMs } from '../../src/config/cells.ts'
 import { utf8 } from '../../src/core/bytes.ts'
 import { taggedDigest } from '../../src/core/digest.ts'
 import { studyId } from '../../src/core/ids.ts'
-import { Deal, dealSeed, meetInCells } from '../../src/gossip/cells.ts'
+import { countsInCell, Deal, dealSeed, meetInCells } from '../../src/gossip/cells.ts'
+import type { MergeInput } from '../../src/gossip/exchange.ts'
 import type { Clock } from '../clock.ts'
 import type { World } from '../world/make.ts'
 import type { Topology } from '../world/world.ts'
@@ -41,6 +42,13 @@ export class CrowdCells {
     const cell = deal.cellOf(node)
     if (topology.full) return deal.membersOf(cell)
     return topology.neighbours(node).filter((other) => deal.isIn(other, cell, 0))
+  }
+
+  /** Which updates count in a merge of `node` now. */
+  mayMergeAt(node: number): (input: Pick<MergeInput<number>, 'author' | 'ageRounds'>) => boolean {
+    const deal = this.#deal(this.#period)
+    const cell = deal.cellOf(node)
+    return ({ author, ageRounds }) => countsInCell(deal.cellOf(author) === cell, ageRounds)
   }
 
   /** Where a node publishes: a number from 1 that no other cell of any period has. */

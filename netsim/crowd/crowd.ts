@@ -6,7 +6,7 @@ import { utf8 } from '../../src/core/bytes.ts'
 import { taggedDigest } from '../../src/core/digest.ts'
 import { invariant } from '../../src/core/errors.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import type { Expectation } from '../../src/gossip/exchange.ts'
+import type { Expectation, MergeInput } from '../../src/gossip/exchange.ts'
 import { Rounds } from '../../src/gossip/rounds.ts'
 import { TRAINING_DIVERGED, updateBytes } from '../../src/gossip/update.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
@@ -36,6 +36,8 @@ export interface CrowdParts {
   readonly trainMs: (node: number) => number
   /** Puts an update on its way: calls `fly` for each copy that will arrive. */
   readonly spread: (update: Update, crowd: Crowd) => void
+  /** Which of the updates held count in a merge at `node`; null: all that are not too old. */
+  readonly mayMerge: ((node: number) => (input: MergeInput<number, Slot>) => boolean) | null
   /** Of those who do not play by the rules. */
   readonly publisher: (node: number) => Publisher | null
   /** Weights as the digest says them: `real` is SHA-256 over the float32 bytes, as in the daemon. */
@@ -229,7 +231,7 @@ export class Crowd {
   /** Trained: recorded, published, merged and completed at one instant. */
   #trained(node: number, start: number): void {
     if (this.#tallies[4 * node] !== start) return
-    const { fleet, clock, trace, merge, rounds: study, onMerge } = this.parts
+    const { fleet, clock, trace, merge, mayMerge, rounds: study, onMerge } = this.parts
     const rounds = this.#rounds[node] as Rounds<number, Slot>
     this.#lookAtAll(node)
     const { round, base } = rounds
@@ -238,7 +240,7 @@ export class Crowd {
     this.counts.localUpdates++
     if (!Number.isFinite(loss)) return this.#diverged(node, start, slot)
     rounds.record({ update: slot, examples: fleet.trainRows(node) })
-    const { parents } = rounds.publish(merge.ageRoundsMax, this.#letGo)
+    const { parents } = rounds.publish(merge.ageRoundsMax, this.#letGo, mayMerge?.(node))
     this.#publish(node, rounds, slot, parents.length)
     const { inputs } = rounds
     const count = inputs.length

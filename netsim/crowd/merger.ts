@@ -2,7 +2,8 @@
 import type { MemberId } from '../../src/core/ids.ts'
 import type { Rounds } from '../../src/gossip/rounds.ts'
 import type { Fleet } from '../../src/learn/kernels/fleet.ts'
-import { type MergeInput, type MergeRule, mergeUpdates, resolve } from '../../src/learn/merge/rule.ts'
+import { mergeInParts } from '../../src/learn/merge/inParts.ts'
+import { type MergeInput, type MergeRule, resolve } from '../../src/learn/merge/rule.ts'
 import { type Judged, judgedMerge, VETO } from '../../src/learn/merge/veto.ts'
 import { coefficientsInto } from '../../src/learn/merge/weighting.ts'
 import { exp, ln } from '../world/elementary.ts'
@@ -96,7 +97,7 @@ export class Merger {
     const own = authorOf(node)
     const { vetoNats } = rule
     if (vetoNats === null || fleet.trainLogits === undefined || fleet.trainRows(node) < VETO.rowsMin)
-      return { merged: mergeUpdates(rule, inputs, own), left: [] }
+      return { merged: mergeInParts(rule, inputs, [], own), left: [] }
     const reference = travelling(fleet, rounds.base as Slot, sharedHeads)
     const judging = judgedMerge({ rule, inputs, own, reference, toleranceNats: vetoNats })
     const labels = fleet.trainLabels?.(node) as Uint8Array

@@ -78,6 +78,7 @@ export class CrowdSimulation {
     const merge = { ...study.merge }
     this.#checks = new CrowdChecks(this.#clock, fleet, merge, study.local.head === 'none')
     const speeds = streamOf(seed, 'training time')
+    const cells = CrowdCells.of(world, this.#clock)
     this.#crowd = new Crowd({
       clock: this.#clock,
       trace: this.#trace,
@@ -88,7 +89,8 @@ export class CrowdSimulation {
       sharedHeads: study.local.head === 'none',
       heldMax: gossip.heldMax,
       trainMs: (node) => world.speeds.trainMs(node, speeds),
-      spread: this.#spread(),
+      spread: this.#spread(cells),
+      mayMerge: cells && ((node) => cells.mayMergeAt(node)),
       publisher: liarsOf(this.#attackers, this.#clock, fleet),
       digestOf: scenario.digests === 'real' ? (slot) => this.#realDigest(slot) : (slot) => fleet.digest(slot),
       atOnce: this.#narrator !== null,
@@ -148,9 +150,8 @@ export class CrowdSimulation {
     return this.#result()
   }
 
-  #spread(): Spread {
+  #spread(cells: CrowdCells | null): Spread {
     const { gossip } = this.#world.scenario
-    const cells = CrowdCells.of(this.#world, this.#clock)
     if (gossip.mode === 'fanout')
       return toSome(this.#wires, gossip.fanout, streamOf(this.#world.seed, 'receivers'), cells)
     if (gossip.mode === 'flood') return toAll(this.#wires, cells)

@@ -1,10 +1,13 @@
 /** What must hold of nodes with a ledger: safety at every step, and liveness once faults have stopped. */
 import { weightsDigest } from '../../src/core/digest.ts'
-import { messageOf } from '../../src/core/errors.ts'
+import { invariant, messageOf } from '../../src/core/errors.ts'
 import type { Digest, MemberId } from '../../src/core/ids.ts'
+import { rangesNamed } from '../../src/gossip/coding/parts.ts'
 import type { MergeInput } from '../../src/gossip/exchange.ts'
+import type { Parts } from '../../src/gossip/partial.ts'
+import { mergeInParts } from '../../src/learn/merge/inParts.ts'
 import type { MergeRule } from '../../src/learn/merge/rule.ts'
-import { mergeUpdates } from '../../src/learn/merge/rule.ts'
+import type { Action } from '../../src/node/actions.ts'
 import type { LogSize } from '../../src/node/events.ts'
 import { Check } from '../checkers/check.ts'
 import { Rules } from '../checkers/rules.ts'
@@ -30,8 +33,9 @@ export class LedgerChecks {
   readonly #roots = new Map<MemberId, Map<number, Digest>>()
   /** Of each node, the largest own log that was reported durable, since its disk was last lost. */
   readonly #durable = new Map<number, number>()
-  /** What each node is merging. */
+  /** What each node is merging, and of what is on its way there the weights that will have arrived. */
   readonly #merging = new Map<number, readonly MergeInput[]>()
+  readonly #arriving = new Map<number, ReadonlyMap<MemberId, MergeInput & Pick<Parts, 'weights'>>>()
   #seen = 0
 
   /** `honest` says who keeps to the rules: of others nothing is demanded, though much of them is. */
@@ -74,7 +78,7 @@ export class LedgerChecks {
     if (step.event.type === 'final-kept') this.#final(step.node, step.event.log)
     for (const action of step.actions) {
       if (action.type === 'keep-final') this.#final(step.node, action.log)
-      else if (action.type === 'merge') this.#merging.set(step.node, action.inputs)
+      else if (action.type === 'merge') this.#begun(step.node, action)
     }
     if (step.event.type === 'committed') this.#durable.set(step.node, step.event.log.size)
     if (step.event.type === 'booted') this.#booted(step.node, step.event.logs, step.event.self)
@@ -176,18 +180,33 @@ export class LedgerChecks {
     this.members.that(sound, node, () => `accepted round ${header.round} of ${header.author.slice(0, 8)}`)
   }
 
+  #begun(node: number, { inputs, partial = [], permit }: Extract<Action, { type: 'merge' }>): void {
+    this.#merging.set(node, inputs)
+    const shell = this.#simulation.shellOf(node)
+    const arriving = partial.flatMap((input) => {
+      const weights = shell?.updates.partsOf(permit.study, input.author, input.digest)?.weights
+      return weights === undefined ? [] : [[input.author, { ...input, weights }] as const]
+    })
+    this.#arriving.set(node, new Map(arriving))
+  }
+
   #merged({ event, node }: Step): void {
     if (event.type !== 'merged' || this.#seen++ % MERGES_EVERY > 0) return
     const shell = this.#simulation.shellOf(node)
+    if (shell === null) return
     const left = new Set(event.aside.flatMap(({ author, reason }) => (reason === 'outlying' ? [] : [author])))
     const merging = (this.#merging.get(node) ?? []).filter(({ author }) => !left.has(author))
     const inputs = merging.map(({ author, examples, ageRounds, digest }) => {
-      const weights = shell?.weightsOf(event.study, digest) ?? new Float32Array(0)
+      const weights = shell.weightsOf(event.study, digest) ?? new Float32Array(0)
       return { author, examples, ageRounds, weights }
     })
-    const again = weightsDigest(
-      mergeUpdates(this.#rule, inputs, this.#simulation.identities.members[node] as MemberId).weights,
-    )
+    const partial = (event.parts?.updates ?? []).map(({ author, chunks }) => {
+      const arriving = this.#arriving.get(node)?.get(author)
+      invariant(arriving !== undefined, 'what was merged in part was on its way')
+      return { ...arriving, ranges: rangesNamed(shell.formatOf(event.study), chunks) ?? [] }
+    })
+    const self = this.#simulation.identities.members[node] as MemberId
+    const again = weightsDigest(mergeInParts(this.#rule, inputs, partial, self).weights)
     this.merges.that(again === event.result, node, () => {
       return `round ${event.round} of ${inputs.length} inputs gave ${event.result.slice(0, 8)}, recomputed ${again.slice(0, 8)}`
     })

@@ -4,7 +4,7 @@ import { sha256, taggedDigest } from '../../src/core/digest.ts'
 import { type SigningKey, signingKey, verify } from '../../src/core/ed25519.ts'
 import { compareIds, type Digest, type MemberId } from '../../src/core/ids.ts'
 import { Rng } from '../../src/core/rng.ts'
-import { formatNote, headText, originOf, parseHead, verifyHead } from '../../src/ledger/head.ts'
+import { formatNote, type Head, headText, originOf, parseHead, verifyHead } from '../../src/ledger/head.ts'
 
 /** `modelled` signatures are 64 zero bytes that everybody believes: two fifths of the time of a run with `LinearLearner` are saved. */
 export type Signatures = 'real' | 'modelled'
@@ -31,6 +31,8 @@ export class Identities {
   readonly members: readonly MemberId[]
   readonly #keys: readonly SigningKey[]
   readonly #real: boolean
+  /** Of each note in memory what it says: in a study of weeks one note is heard thousands of times. */
+  readonly #read = new WeakMap<Uint8Array, { readonly head: Head; readonly signatureValid: boolean }>()
 
   constructor({ founding, keys }: Founders, signatures: Signatures) {
     this.founding = founding
@@ -61,9 +63,14 @@ export class Identities {
   }
 
   /** What a note says, and whether its author signed it. */
-  readHead(note: Uint8Array) {
-    const head = parseHead(note, this.founding)
-    return { head, signatureValid: this.#real ? verifyHead(head) : true }
+  readHead(note: Uint8Array): { readonly head: Head; readonly signatureValid: boolean } {
+    let read = this.#read.get(note)
+    if (read === undefined) {
+      const head = parseHead(note, this.founding)
+      read = { head, signatureValid: this.#real ? verifyHead(head) : true }
+      this.#read.set(note, read)
+    }
+    return read
   }
 }
 

@@ -17,6 +17,7 @@ type Of<T extends Action['type']> = Extract<Action, { type: T }>
 export interface LearningHost {
   /** A study whose scaling is frozen. */
   readonly study: TrainerParts['study']
+  readonly partsOf: TrainerParts['partsOf']
   /** In virtual time, unless the power goes before. */
   readonly later: (delayMs: number, task: () => Promise<void>) => void
   readonly feed: (event: NodeEvent) => void
@@ -32,7 +33,7 @@ export class Learning {
   /** How long this round's training takes where nothing ends it. */
   #roundMs = 0
 
-  constructor(parts: ShellParts<Port>, weights: WeightStore, { study, later, feed }: LearningHost) {
+  constructor(parts: ShellParts<Port>, weights: WeightStore, { study, partsOf, later, feed }: LearningHost) {
     this.#parts = parts
     this.#study = study
     this.#rng = Rng.from('netsim', parts.seed, 'node', parts.node, parts.start)
@@ -44,12 +45,14 @@ export class Learning {
       permitted: null, // no patient of a simulation is asked
       loadDataset: async (id) => tables[disk.bindings.get(id)?.version ?? 0] as Dataset,
       study,
+      partsOf,
       epsilonMax: null,
       headSalt: new Uint8Array(0), // heads here are nobody's secret, and runs must not differ
       kept: async (id, digest) => disk.update(id, digest),
       breathe: async () => undefined,
       tell: () => undefined,
       progress: NO_PROGRESS,
+      alone: { rounds: NO_PROGRESS, within: NO_PROGRESS },
       stopwatch: () => (share: number) => share * this.#roundMs,
     }
     this.trainer = new Trainer(trainer, [...disk.checkpoints.values()])

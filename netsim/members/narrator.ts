@@ -98,7 +98,9 @@ export class StepNarrator {
         const list = others.map(
           ({ author, round, ageRounds }) => `${this.#name(author)} (round ${round}, age ${ageRounds})`,
         )
-        return `merges its own update with ${others.length === 0 ? 'nobody else’s' : `those of ${list.join(', ')}`}`
+        const parts = (action.partial ?? []).map(({ author, round }) => `${this.#name(author)} (round ${round})`)
+        const more = parts.length === 0 ? '' : `, and what is here of those of ${parts.join(', ')}`
+        return `merges its own update with ${others.length === 0 ? 'nobody else’s' : `those of ${list.join(', ')}`}${more}`
       }
       case 'fetch-update':
         return `fetches the weights of ${this.#name(action.author)}, round ${action.round}`

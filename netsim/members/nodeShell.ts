@@ -4,9 +4,11 @@ import { type ConsiliumError, exhaustive, invariant } from '../../src/core/error
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import { Rng } from '../../src/core/rng.ts'
 import type { UpdateTopic } from '../../src/gossip/cells.ts'
+import type { WeightFormat } from '../../src/gossip/coding/coding.ts'
 import { rootOf } from '../../src/ledger/head.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { LogSize, NodeEvent, Ticket } from '../../src/node/events.ts'
+import { weightFormatOf } from '../../src/node/expectation.ts'
 import { Machine } from '../../src/node/machine.ts'
 import { WeightStore } from '../../src/training/weightStore.ts'
 import { bootedEvent } from './booted.ts'
@@ -55,6 +57,7 @@ export class NodeShell implements Port {
     const { node, network, identities, disk } = parts
     this.#learning = new Learning(parts, this.#weights, {
       study: (id) => this.#studyOf(id),
+      partsOf: (...update) => this.updates.partsOf(...update),
       later: (delayMs, task) => this.#later(delayMs, task),
       feed: (event) => this.feed(event),
     })
@@ -79,6 +82,7 @@ export class NodeShell implements Port {
     this.updates = new UpdateFetching({
       ...{ node, network, identities, clock: parts.clock },
       rng: Rng.from('netsim', parts.seed, 'swarm', node, parts.start),
+      formatOf: (study) => this.formatOf(study),
       feed: (event) => this.feed(event),
       hear: (sent, from) => this.hearUpdate(sent, 'fetched', from, () => undefined),
       arrived: (sent) => this.#heard(sent, 'fetched', sent.update.header.author, () => undefined),
@@ -268,6 +272,7 @@ export class NodeShell implements Port {
       case 'ask-updates':
         return this.updates.ask(action)
       case 'forget':
+        this.updates.retire(action)
         return this.#weights.forget(action.study, action.digests)
       case 'answer':
         this.#answers.push({ ticket: action.ticket, code: action.error?.code ?? null })
@@ -328,6 +333,11 @@ export class NodeShell implements Port {
 
   #later(delayMs: number, task: () => void | Promise<void>): void {
     this.#parts.clock.after(delayMs, () => (this.#dead ? undefined : task()))
+  }
+
+  /** How the updates of a study that runs here are written. */
+  formatOf(study: StudyId): WeightFormat {
+    return weightFormatOf(this.#studyOf(study).study)
   }
 
   /** Weights that it holds; null where it does not. */

@@ -6,8 +6,9 @@ import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import { LIMITS } from '../../src/core/limits.ts'
 import type { Rng } from '../../src/core/rng.ts'
 import { Bitfield } from '../../src/gossip/bitfield.ts'
-import { isDelta } from '../../src/gossip/coding/coding.ts'
+import { isDelta, type WeightFormat } from '../../src/gossip/coding/coding.ts'
 import { type Manifest, payloadId } from '../../src/gossip/manifest.ts'
+import { isBounded, type Parts, partsHere } from '../../src/gossip/partial.ts'
 import { Ration } from '../../src/gossip/ration.ts'
 import { type ChunkRequest, Swarm } from '../../src/gossip/swarm.ts'
 import type { UpdateHeader } from '../../src/gossip/update.ts'
@@ -35,6 +36,8 @@ export interface UpdateFetchingParts {
   readonly clock: Clock
   readonly rng: Rng
   readonly feed: (event: NodeEvent) => void
+  /** How the updates of a study that runs are written. */
+  readonly formatOf: (study: StudyId) => WeightFormat
   readonly hear: (sent: Sent, from: MemberId) => void
   readonly arrived: (sent: Sent) => void
   readonly isDead: () => boolean
@@ -52,6 +55,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   readonly #swarm: Swarm
   /** The newest accepted update of each author of a study. */
   readonly #newest = new Map<string, Sent>()
+  /** Which of them are too old to be merged here. */
+  readonly #retired = new Set<Digest>()
   /** The newest update of each author that is no delta. */
   readonly #keyframes = new Map<string, Digest>()
   readonly #holdings = new Map<Digest, Holding>()
@@ -79,9 +84,20 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   /** Accepted, or its own. */
   keep(sent: Sent): void {
     const { header, body } = sent.update
-    this.#newest.set(keyOf(header.study, header.author), sent)
-    if (!isDelta(header.coding)) this.#keyframes.set(keyOf(header.study, header.author), header.digest)
+    const key = keyOf(header.study, header.author)
+    this.#retired.delete(this.#newest.get(key)?.update.header.digest as Digest)
+    this.#newest.set(key, sent)
+    if (!isDelta(header.coding)) this.#keyframes.set(key, header.digest)
     if (body.manifest !== null) this.#hold(body.manifest, true)
+  }
+
+  /** Nobody is told of these any more. */
+  retire({ digests }: Of<'forget'>): void {
+    const self = this.#parts.identities.memberOf(this.#parts.node)
+    for (const { update } of this.#newest.values()) {
+      const { author, digest } = update.header
+      if (author !== self && digests.includes(digest)) this.#retired.add(digest)
+    }
   }
 
   fetch({ study, author, digest }: Of<'fetch-update'>): void {
@@ -104,7 +120,11 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     const known = new Map([...this.#newest].map(([key, { update }]) => [key, update.header.round]))
     const newer = (port: P): Sent[] =>
       [...port.updates.#newest].flatMap(([key, sent]) =>
-        sent.update.header.study === study && sent.update.header.round > (known.get(key) ?? -1) ? [sent] : [],
+        sent.update.header.study === study &&
+        sent.update.header.round > (known.get(key) ?? -1) &&
+        !port.updates.#retired.has(sent.update.header.digest)
+          ? [sent]
+          : [],
       )
     const bytesOf = (sents: readonly Sent[]): number => sents.reduce((sum, { bytes }) => sum + bytes, 0)
     network.request(node, identities.members.indexOf(peer), newer as (port: Sharing) => Sent[], bytesOf, (sents) => {
@@ -112,6 +132,19 @@ export class UpdateFetching<P extends Sharing = Sharing> {
       for (const sent of sents ?? []) hear(sent, peer)
       feed({ type: 'updates-told', study, from: peer })
     })
+  }
+
+  /** What can be read now of an update that is being fetched; null where nothing can. */
+  partsOf(study: StudyId, author: MemberId, digest: Digest): Parts | null {
+    const sent = this.#expected.get(keyOf(study, author))
+    const { manifest } = sent?.update.body ?? { manifest: null }
+    if (sent?.update.header.digest !== digest || manifest === null) return null
+    const holding = this.#holdings.get(payloadId(manifest))
+    const format = this.#parts.formatOf(study)
+    const here = holding === undefined ? null : partsHere(sent.update.header, manifest, holding.have, format)
+    if (here === null) return null
+    const parts = { ...here, weights: sent.weights }
+    return isBounded(parts) ? parts : null
   }
 
   #isReadable({ study, author, reference }: UpdateHeader): boolean {

@@ -1,5 +1,6 @@
 /** Rules between the fields of a scenario: what no single field can know. */
 import { cellsComplaint } from '../../src/config/cells.ts'
+import { privacyComplaint } from '../../src/config/study.ts'
 import { type Complaint, given, type Path } from '../../src/config/yaml.ts'
 import { SCENARIO_BOUNDS, type Scenario } from './schema.ts'
 import { trainingFault } from './trainingRules.ts'
@@ -194,8 +195,10 @@ function dataFault({ data, learner, study }: Scenario): Complaint | null {
   return null
 }
 
-/** Private training is one learner, in plain arithmetic. */
+/** As members would refuse it; and private training is one learner, in plain arithmetic. */
 function privacyFault({ study, learner }: Scenario): Complaint | null {
+  const complaint = privacyComplaint(study)
+  if (complaint !== null) return { ...complaint, path: ['study', ...complaint.path] }
   if (study.privacy === null || learner.kind === 'kernels') return null
   const message = `${given(learner.kind)}, and study.privacy has a learner of its own: say kernels, or privacy: null`
   return wrong(['learner', 'kind'], message)

@@ -1,7 +1,7 @@
 /** Benchmark: the merge of 32 models of a million parameters against the simplest loop that sums the same buffers. */
-import { Rng } from '../../src/core/rng.ts'
 import { weightedMean } from '../../src/learn/merge/mean.ts'
 import { type Figure, median } from './figures.ts'
+import { randomModels } from './models.ts'
 
 const MODELS = 32
 const PARAMETERS = 1_000_000
@@ -10,7 +10,7 @@ const TARGET = 1 // at least the rate of the simplest loop
 
 /** One figure: the median of the loop's times over the median of ours, above 1 where we are faster. */
 export async function bench(): Promise<Figure[]> {
-  const models = makeModels()
+  const models = randomModels(MODELS, PARAMETERS, 'merge')
   const examples = models.map((_, m) => 40 + 17 * m)
   const total = examples.reduce((a, b) => a + b)
   const weights = examples.map((n) => n / total)
@@ -36,18 +36,6 @@ export async function bench(): Promise<Figure[]> {
 function simplestSum(models: readonly Float32Array[], sum: Float32Array): void {
   sum.fill(0)
   for (const model of models) for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (model[i] as number)
-}
-
-function makeModels(): Float32Array[] {
-  const rng = Rng.from('bench', 'merge')
-  const pool = Float32Array.from({ length: PARAMETERS }, () => rng.float() - 0.5)
-  return Array.from({ length: MODELS }, (_, m) => {
-    const model = new Float32Array(PARAMETERS)
-    const from = m * 9_973 // each model is the same pool turned by another amount: a second to make, not half a minute
-    model.set(pool.subarray(from))
-    model.set(pool.subarray(0, from), PARAMETERS - from)
-    return model
-  })
 }
 
 function time(work: () => void): number {

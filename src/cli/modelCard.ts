@@ -11,7 +11,7 @@ import { type Common, clientOf, command, outputOf } from './shared.ts'
 export function card(): Command {
   return command(
     'card',
-    'write the card of the newest model of a study: data, metrics, privacy, limits, lineage, all from the logs',
+    'write the card of the model of a study (the newest; after the end the best): data, metrics, privacy, limits, lineage, all from the logs',
     'consilium model card Memory --out memory-card.html',
   )
     .argument('<ref>', "a study's name or digest, STUDY@ROUNDS, or at least 8 digits of the model's digest")

@@ -21,7 +21,7 @@ interface ExportOptions extends Common {
 export function exportCommand(): Command {
   return command(
     'export',
-    'write the newest model of a study to files that other programs open; it is recorded',
+    'write the model of a study (the newest; after the end the best, refitted) to files that other programs open; it is recorded',
     'consilium model export Memory --format safetensors --out memory.safetensors --shared-only',
   )
     .argument('<ref>', "a study's name or digest, STUDY@ROUNDS, or at least 8 digits of the model's digest")
@@ -31,7 +31,11 @@ export function exportCommand(): Command {
         .makeOptionMandatory(),
     )
     .requiredOption('--out <path>', 'file, or folder for tfjs; nothing is overwritten')
-    .option('--shared-only', "leave this hospital's private output bias out, so that the file may go to others", false)
+    .option(
+      '--shared-only',
+      "leave this hospital's private output bias, final refit and own means and deviations out, so that the file may go to others",
+      false,
+    )
     .option(
       '--forensic',
       'export a withdrawn model all the same, to look into what went wrong; the file says so',
@@ -59,16 +63,23 @@ export function exportCommand(): Command {
 }
 
 function exportLines(files: readonly { path: string; bytes: number }[], description: ModelDescription): string[] {
-  const { model, head, withdrawn, study } = description
+  const { model, head, withdrawn, study, inputs } = description
   return [
     ...files.map(({ path, bytes }) => `${path}  ${size(bytes)}`),
     `Model ${short(model.digest)} of "${study.name}" after ${model.rounds} rounds. It is recorded that it left.`,
     head === 'own'
       ? "It holds this hospital's private output bias: for its own use. --shared-only leaves it out."
       : 'Without the private output bias its probabilities are not calibrated to any hospital: refit an intercept on own patients.',
+    ...(inputs.scaledBy === undefined ? [] : [SCALED_BY[inputs.scaledBy]]),
     ...(withdrawn === null ? [] : [`WITHDRAWN: ${withdrawn}`]),
     'Research use; not a medical device.',
   ]
+}
+
+const SCALED_BY: Record<NonNullable<ModelDescription['inputs']['scaledBy']>, string> = {
+  own: "It holds means and deviations of this hospital's own rows: for its own use. --shared-only leaves them out.",
+  'stand-in':
+    "Every hospital that trained it scaled values by its own rows; the consortium's means and deviations stand in: put those of own patients there.",
 }
 
 async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {

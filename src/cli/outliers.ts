@@ -1,16 +1,9 @@
 /** study outliers, exclude, readmit: whose updates merges set aside, and the operator's word on whose are merged here. */
 import type { Command } from 'commander'
 import type { OutliersReport } from '../daemon/outliersReport.ts'
+import { asideWords } from '../report/words.ts'
 import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
-
-/** What the reasons in entries mean, for people. */
-export const ASIDE: Readonly<Record<string, string>> = {
-  outlying: 'far from the others: the merge rule gives it less than half of a part',
-  worsens: "worse on this hospital's own patients",
-  'worsens-together': "one of several whose merge is worse on this hospital's own patients",
-  excluded: 'excluded here',
-}
 
 /** Commands of the group `study`. Errors: `study-…`, `member-unknown`, `exclusion-…`. */
 export function outlierCommands(): Command[] {
@@ -38,7 +31,7 @@ export function outlierLines({ study, merges, members }: OutliersReport): string
     `${aside} of ${known}`,
     String(inARow),
     last === null ? '–' : `round ${last.sinceRound}, ${utc(last.sinceMs)}`,
-    `${excluded ? 'excluded; ' : ''}${last === null ? '' : (ASIDE[last.reason] ?? last.reason)}`,
+    `${excluded ? 'excluded; ' : ''}${last === null ? '' : asideWords(last.reason)}`,
   ])
   return [
     ...table(['member', 'set aside', 'in a row', 'since', 'why, the last time'], rows, [1, 2]),

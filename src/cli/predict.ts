@@ -1,24 +1,22 @@
 /** predict and explain: a model that this hospital holds, on its own patients. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { ConsiliumError } from '../core/errors.ts'
 import type { ExplainReport, PredictReport } from '../daemon/modelApi.ts'
 import { measure, short, table } from './output.ts'
-import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
+import { type Common, clientOf, command, outputOf, readsTable, type TableOptions } from './shared.ts'
 
-interface PredictOptions extends Common {
+interface PredictOptions extends TableOptions {
   readonly model: string
   readonly in: string
   readonly out?: string
-  readonly column: Record<string, string>
-  readonly unit: Record<string, string>
-  readonly ignoreExtra: boolean
 }
 
 /** `predict`: the daemon reads and writes the files, for it has the private head and records what was done. Errors: `model-…`, `data-…`, `file-…`. */
 export function predictCommand(): Command {
-  return command(
+  const predict = command(
     'predict',
-    'predict the patients of a CSV file with the newest model of a study; it is recorded, without any value',
+    'predict the patients of a CSV file with the model of a study (the newest; after the end the best, refitted); it is recorded, without any value',
     'consilium predict --model Memory --in patients.csv --out predicted.csv',
   )
     .requiredOption('--model <ref>', "a study's name or digest, STUDY@ROUNDS, or 8 digits of the model's digest")
@@ -27,27 +25,14 @@ export function predictCommand(): Command {
       '--out <file>',
       'CSV file to write: line, probability, warnings (default: beside --in, ending .predicted.csv)',
     )
-    .option(
-      '--column <feature=column>',
-      'the column that holds a feature, where their names differ; may be repeated',
-      keyValue,
-      {},
-    )
-    .option(
-      '--unit <feature=unit>',
-      'the unit that a column is in, where its header does not say it; may be repeated',
-      keyValue,
-      {},
-    )
-    .option('--ignore-extra', 'allow columns that the study does not name', false)
-    .action(async (options: PredictOptions) => {
-      const path = resolve(options.in)
-      const out = resolve(options.out ?? `${path.replace(/\.csv$/i, '')}.predicted.csv`)
-      const { column: columns, unit: units, ignoreExtra } = options
-      const call = `/v1/models/${encodeURIComponent(options.model)}/predict`
-      const report = await clientOf(options).post<PredictReport>(call, { path, out, columns, units, ignoreExtra })
-      outputOf(options).print({ ...report, out }, () => predictLines(report, out))
-    })
+  return readsTable(predict).action(async (options: PredictOptions) => {
+    const path = resolve(options.in)
+    const out = resolve(options.out ?? `${path.replace(/\.csv$/i, '')}.predicted.csv`)
+    const { column: columns, unit: units, ignoreExtra } = options
+    const call = `/v1/models/${encodeURIComponent(options.model)}/predict`
+    const report = await clientOf(options).post<PredictReport>(call, { path, out, columns, units, ignoreExtra })
+    outputOf(options).print({ ...report, out }, () => predictLines(report, out))
+  })
 }
 
 function predictLines(report: PredictReport, out: string): string[] {
@@ -81,12 +66,16 @@ const MEANING: Readonly<Record<PredictReport['warnings'][number]['warning'], str
 export function explainCommand(): Command {
   return command(
     'explain',
-    "measure on this hospital's held-out patients which features the newest model of a study rests on (permutation importance)",
+    "measure on this hospital's held-out patients which features the model of a study (the newest; after the end the best) rests on (permutation importance)",
     'consilium explain --model Memory --repeats 100',
   )
     .requiredOption('--model <ref>', "a study's name or digest, STUDY@ROUNDS, or 8 digits of the model's digest")
     .option('--repeats <count>', 'how often each feature is dealt anew: 20 to 1000', '50')
     .action(async (options: Common & { model: string; repeats: string }) => {
+      if (!/^\d{1,6}$/.test(options.repeats)) {
+        const message = `--repeats: "${options.repeats}" given; a whole number from 20 to 1000 is expected`
+        throw new ConsiliumError({ code: 'bad-repeats', message })
+      }
       const call = `/v1/models/${encodeURIComponent(options.model)}/explain`
       const report = await clientOf(options).post<ExplainReport>(call, { repeats: Number(options.repeats) })
       outputOf(options).print(report, () => explainLines(report))

@@ -45,8 +45,33 @@ export function outputOf({ json }: Common): Output {
   return output(json)
 }
 
+/** How a table's columns are told to mean a study's features. */
+export interface TableOptions extends Common {
+  readonly column: Record<string, string>
+  readonly unit: Record<string, string>
+  readonly ignoreExtra: boolean
+}
+
+/** Gives a command the options of `TableOptions`. */
+export function readsTable(sub: Command): Command {
+  return sub
+    .option(
+      '--column <feature=column>',
+      'the column that holds a feature, where their names differ; may be repeated',
+      keyValue,
+      {},
+    )
+    .option(
+      '--unit <feature=unit>',
+      'the unit that a column is in, where its header does not say it; may be repeated',
+      keyValue,
+      {},
+    )
+    .option('--ignore-extra', 'allow columns that the study does not name', false)
+}
+
 /** Collects a repeatable `NAME=VALUE` option. Error: commander's `InvalidArgumentError`. */
-export function keyValue(given: string, before: Record<string, string>): Record<string, string> {
+function keyValue(given: string, before: Record<string, string>): Record<string, string> {
   const at = given.indexOf('=')
   if (at < 1) throw new InvalidArgumentError('NAME=VALUE is expected.')
   return { ...before, [given.slice(0, at)]: given.slice(at + 1) }

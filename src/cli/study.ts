@@ -6,9 +6,10 @@ import { parseStudy, studyDocument, studyFromDocument, studyIdOf } from '../conf
 import type { BindReport, StudyReport } from '../daemon/api.ts'
 import { readText } from '../daemon/files.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
-import { ASIDE, outlierCommands } from './outliers.ts'
+import { asideWords } from '../report/words.ts'
+import { outlierCommands } from './outliers.ts'
 import { measure, short, table, utc } from './output.ts'
-import { type Common, clientOf, command, keyValue, outputOf } from './shared.ts'
+import { type Common, clientOf, command, outputOf, readsTable, type TableOptions } from './shared.ts'
 import { standingLines } from './standing.ts'
 import { auditPrivacy, privacy, privacyLines } from './studyPrivacy.ts'
 import { evaluateCommand, reportCommand } from './studyReport.ts'
@@ -77,49 +78,28 @@ function accept(): Command {
 }
 
 function bind(): Command {
-  return command(
+  const bind = command(
     'bind',
     "bind this hospital's own table to a study: rows stay, counts and sums leave once, then model updates",
     'consilium study bind 5f1e09ab34cd --data patients.csv --column tau="Tau [ng/L]" --unit tau=ng/L',
   )
     .argument('<study>', "digest, at least 6 digits of it, or the study's name")
     .requiredOption('--data <file>', 'CSV file with a header line')
-    .option(
-      '--column <feature=column>',
-      'the column that holds a feature, where their names differ; may be repeated',
-      keyValue,
-      {},
-    )
-    .option(
-      '--unit <feature=unit>',
-      'the unit that a column is in, where its header does not say it; may be repeated',
-      keyValue,
-      {},
-    )
-    .option('--subject <column>', "the column of the patients' record numbers, where the study asks for their consent")
-    .option('--ignore-extra', 'allow columns that the study does not name', false)
-    .action(
-      async (
-        ref: string,
-        options: Common & {
-          data: string
-          column: Record<string, string>
-          unit: Record<string, string>
-          ignoreExtra: boolean
-          subject?: string
-        },
-      ) => {
-        const body = {
-          path: resolve(options.data),
-          columns: options.column,
-          units: options.unit,
-          extra: options.ignoreExtra ? 'ignore' : 'refuse',
-          ...(options.subject === undefined ? {} : { subject: options.subject }),
-        }
-        const report = await clientOf(options).post<BindReport>(`/v1/studies/${encodeURIComponent(ref)}/bind`, body)
-        outputOf(options).print(report, () => bindLines(options.data, report))
-      },
-    )
+  const subject = "the column of the patients' record numbers, where the study asks for their consent"
+  type Options = TableOptions & { readonly data: string; readonly subject?: string }
+  return readsTable(bind)
+    .option('--subject <column>', subject)
+    .action(async (ref: string, options: Options) => {
+      const body = {
+        path: resolve(options.data),
+        columns: options.column,
+        units: options.unit,
+        extra: options.ignoreExtra ? 'ignore' : 'refuse',
+        ...(options.subject === undefined ? {} : { subject: options.subject }),
+      }
+      const report = await clientOf(options).post<BindReport>(`/v1/studies/${encodeURIComponent(ref)}/bind`, body)
+      outputOf(options).print(report, () => bindLines(options.data, report))
+    })
 }
 
 function bindLines(file: string, { study, summary, replaces, contributes }: BindReport): string[] {
@@ -191,7 +171,7 @@ function show(): Command {
         `here: ${report.paused ? 'paused' : phaseWord(report.phase)}, ${report.round} of ${report.rounds} rounds${report.refusal === null ? '' : ` (${report.refusal})`}${cellWords(report)}`,
         ...privacyLines(report),
         ...report.outliers.map(({ name, merges, reason }) => {
-          return `set aside: ${name}, in the last ${merges} merges: ${ASIDE[reason] ?? reason} (consilium study outliers ${short(report.id)})`
+          return `set aside: ${name}, in the last ${merges} merges: ${asideWords(reason)} (consilium study outliers ${short(report.id)})`
         }),
         ...(report.excluded.length > 0 ? [`excluded here: ${report.excluded.join(', ')}`] : []),
         ...standingLines(report),

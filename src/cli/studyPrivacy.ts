@@ -4,7 +4,8 @@ import type { StudyReport } from '../daemon/api.ts'
 import type { AuditReport } from '../daemon/privacyAudit.ts'
 import type { ClaimReport } from '../daemon/privacyClaims.ts'
 import { epsilonOf } from '../learn/privacy/accountant.ts'
-import type { AttackResult } from '../learn/privacy/audit.ts'
+import { type AttackResult, attackFigures } from '../learn/privacy/audit.ts'
+import { auditSentence, auditVerdict } from '../report/words.ts'
 import { table } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
@@ -36,7 +37,7 @@ export function privacy(): Command {
     })
 }
 
-/** A claim with the ε that follows from the log; `agrees` is null where there is nothing to compare. */
+/** A claim with the ε that follows from the log, null where none does; `agrees` is null where there is nothing to compare. */
 export interface CheckedClaim extends ClaimReport {
   readonly epsilon: number | null
   readonly agrees: boolean | null
@@ -46,6 +47,7 @@ export interface CheckedClaim extends ClaimReport {
 export function recomputed(report: ClaimReport): CheckedClaim {
   const { claim, spent } = report
   if (claim === null) return { ...report, epsilon: null, agrees: null }
+  if (spent === null) return { ...report, epsilon: null, agrees: false }
   const epsilon = epsilonOf(spent, claim.delta)
   return { ...report, epsilon, agrees: Math.abs(claim.epsilon - epsilon) <= TOLERANCE * Math.max(1, epsilon) }
 }
@@ -89,18 +91,21 @@ export function auditLines({ name, round, members, others, claim, shadows, loss,
     `${auc.value.toFixed(3)} (${auc.low.toFixed(3)} to ${auc.high.toFixed(3)})`,
     percent(found10),
     percent(found1),
-    `≥ ${epsilonLow.toFixed(2)}`,
+    epsilonLow === 0 ? 'none' : `≥ ${epsilonLow.toFixed(2)}`,
   ]
   const claimed =
     claim === null
       ? 'The study promises no ε.'
       : `The updates promise ε ${claim.epsilon.toPrecision(3)} at δ ${claim.delta.toPrecision(2)}.`
+  const attacks = [attackFigures('loss', loss), attackFigures('calibrated-loss', calibrated)]
   return [
     `"${name}" after ${round} rounds: ${members} training rows against ${others} held-out ones; 95 % intervals.`,
     ...table(
       ['attack', 'AUC (.5 is guessing)', 'found, 10 % mistaken', 'found, 1 % mistaken', 'shows ε'],
       [row('by loss', loss), row(`by loss against ${shadows} models without the row`, calibrated)],
     ),
-    `${claimed} An attack that finds nothing proves nothing: a better one may. The result is in the log, for all members to see.`,
+    '',
+    auditSentence({ round, attacks }),
+    `${claimed} ${auditVerdict({ attacks, claimed: claim }).says} The result is in the log, for all members to see.`,
   ]
 }

@@ -9,7 +9,7 @@ export interface StudyCells {
   readonly periodSeconds: number | null
 }
 
-/** Rounds between two deals where the study does not say: as long as an update is merged, so that what one cell learnt is there in the next. */
+/** Rounds between two deals where the study does not say: as often as every second round gains no AUC, and each deal costs subscriptions and meshes. */
 export const CELL_ROUNDS = 8
 const PERIOD_MS_MIN = 1_000 // STUDY_BOUNDS.cellPeriodSecondsMin
 

@@ -44,7 +44,7 @@ export const NOT_COVERED: readonly string[] = [
   'counts, sums and sums of squares of features, told once',
   'numbers of rows',
   'measures on held-out patients after each round, from the minimum cohort up',
-  'which updates are merged, where validation patients decide it',
+  'which updates are merged and when the study is enough, where validation patients decide it',
   'the final calibration, which is fitted on them',
   'the result of an audit',
   'other studies on the same table, whose ε adds up',
@@ -53,9 +53,10 @@ export const NOT_COVERED: readonly string[] = [
 /** What is measured at the end, and told to the others above the minimum cohort. */
 function describeReport(study: Study): string {
   const { subgroups, threshold, localOnly, crossSite } = study.report
+  const alone = localOnly && study.privacy === null // it would tell of training rows what ε does not cover
   const groups = subgroups.map((one) => `${one.feature} (${groupNames(study.features, one).slice(0, -1).join(', ')})`)
   return [
-    `each hospital tests its model at the end${localOnly ? ', against one that it trains alone' : ''}`,
+    `each hospital tests its model at the end${alone ? ', against one that it trains alone' : ''}`,
     ...(crossSite ? ["and the others' on its own patients"] : []),
     ...(groups.length > 0 ? [`by ${groups.join(' and ')}`] : []),
     `positive above ${threshold}; figures leave, above the minimum cohort`,

@@ -288,8 +288,13 @@ function rangesComplaint({ features }: Study): Complaint | null {
   return null
 }
 
-/** A δ of one in the smallest cohort, or more, may give each of its patients away now and then, and keep its word. */
-function privacyComplaint({ privacy, minimumCohort, training, personal }: Study): Complaint | null {
+/**
+ * Options that ε would not cover. A δ of one in the smallest cohort, or more, may give each of its patients away now and then, and keep its word.
+ */
+export function privacyComplaint(
+  study: Pick<Study, 'privacy' | 'minimumCohort' | 'training' | 'personal' | 'local'>,
+): Complaint | null {
+  const { privacy, minimumCohort, training, personal, local } = study
   if (privacy === null) return null
   for (const key of ['proximal', 'momentum', 'tracking', 'secondsMax'] as const) {
     if (training[key] === 0 || training[key] === null) continue
@@ -300,6 +305,11 @@ function privacyComplaint({ privacy, minimumCohort, training, personal }: Study)
     const message =
       'a personal model was asked for in a private study, whose ε would not cover its measures: leave it out'
     return { path: ['personal'], message }
+  }
+  if (local.normalisation === 'own') {
+    const message =
+      'own was given in a private study: one row moves its own hospital’s means, and by them the gradient of every other row, which clipping one row does not bound: say consortium'
+    return { path: ['local', 'normalisation'], message }
   }
   if (privacy.delta === 'auto' || privacy.delta * minimumCohort < 1) return null
   const message = `${privacy.delta} was given, less than 1 in minimumCohort (${minimumCohort}) is allowed: say auto`

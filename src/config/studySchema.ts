@@ -75,7 +75,7 @@ export const STUDY_DEFAULTS = {
   plateauDelta: 0.001, // nats; below what a hospital can tell on a hundred patients
   rule: 'auto', // holds where an attacker is among the members, and costs next to nothing where none is (netsim/README.md)
   nearest: false, // `auto` mixes by itself
-  faulty: 0.3, // of the inputs: where a fifth of 118 members attack, one merge of 64 in a thousand has more (of a quarter: one in twenty)
+  faulty: 0.3, // of the inputs: where a fifth of 118 members attack, one merge of 64 in a thousand has more (of a quarter: one in twenty); cells want 3/8
   vetoNats: 0.1, // log-loss on the own rows: honest merges of the stroke trial's hospitals lose less at home
   weighting: 'sqrt', // examples alone gained nothing and let one liar dominate (DECISIONS)
   examplesCap: 1_000, // no hospital counts more than a table of a thousand

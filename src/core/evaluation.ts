@@ -4,7 +4,7 @@ import type { Digest, MemberId } from './ids.ts'
 /** A figure with the ends of its 95 % interval; null where none can be given. */
 export type Estimate = readonly [value: number, low: number | null, high: number | null]
 
-/** Measures of one model on one hospital's held-out rows. */
+/** Measures of one model on one hospital's held-out rows; null, too, what a class of fewer rows than the minimum cohort would show in. */
 export interface Measures {
   /** Area under the ROC curve, DeLong's interval; null where a class is absent. */
   readonly auc: Estimate | null
@@ -22,7 +22,7 @@ export interface Measures {
   readonly calibrationIntercept: Estimate | null
 }
 
-/** One bin of a calibration curve; no bin holds fewer rows than the minimum cohort. */
+/** One bin of a calibration curve; no bin holds fewer rows of either class than the minimum cohort. */
 export type CalibrationBin = readonly [rows: number, predicted: number, observed: number]
 
 /** One group of patients, as the study's `report.subgroups` names it; null stands for what is withheld. */
@@ -45,7 +45,7 @@ export interface GroupFigures {
 /** One hospital's evaluation of its own model. */
 export interface Evaluation {
   readonly examples: number
-  /** Null where either class has fewer rows than the minimum cohort; the rates too. */
+  /** Null where either class has fewer rows than the minimum cohort, as all that tells of classes; `bins` are then empty. */
   readonly positives: number | null
   readonly shared: Measures
   /** The same of a model that this hospital trained alone; null where the study does not ask for it. */
@@ -57,6 +57,7 @@ export interface Evaluation {
   /** Of the shared model, at the study's threshold; Wilson's intervals. */
   readonly truePositiveRate: Estimate | null
   readonly falsePositiveRate: Estimate | null
+  /** Empty where either class has fewer rows than the minimum cohort: rows times rates would tell the classes. */
   readonly bins: readonly CalibrationBin[]
   readonly groups: readonly GroupFigures[]
 }
@@ -67,6 +68,7 @@ export interface CrossSite {
   /** The author's round. */
   readonly round: number
   readonly update: Digest
+  /** Null where either class has fewer rows than the minimum cohort. */
   readonly auc: Estimate | null
   readonly accuracy: number
   readonly logLoss: number

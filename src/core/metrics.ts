@@ -14,3 +14,8 @@ export interface Metrics {
   /** Expected calibration error over ten bins of equal width (Guo et al. 2017). */
   readonly calibrationError: number
 }
+
+/** Whether figures may tell the classes apart: else an AUC is the ranks of a few patients, and a rate or an intercept is their number. */
+export function classesShow({ examples, positives }: Pick<Metrics, 'examples' | 'positives'>, cohort: number): boolean {
+  return Math.min(positives, examples - positives) >= cohort
+}

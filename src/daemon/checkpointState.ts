@@ -1,11 +1,11 @@
 /** What a daemon keeps of its studies' training, in its database: checkpoints, and how far a round under way has come. */
-import type { StudyId } from '../core/ids.ts'
 import type { LogStore } from '../ledger/store.ts'
+import type { AloneProgress } from '../training/alone.ts'
 import type { ProgressStore } from '../training/roundTraining.ts'
 import { decodeCheckpoint, encodeCheckpoint, type StoredCheckpoint } from '../training/storedCheckpoint.ts'
 
 const CHECKPOINTS = 'checkpoint/'
-const progressKey = (study: StudyId): string => `progress/${study}`
+const PROGRESS = 'progress/'
 
 /** Errors: those of `decodeCheckpoint`. */
 export async function storedCheckpoints(store: LogStore): Promise<StoredCheckpoint[]> {
@@ -16,14 +16,15 @@ export async function storedCheckpoints(store: LogStore): Promise<StoredCheckpoi
 export function checkpointState(stored: StoredCheckpoint): Map<string, Uint8Array | null> {
   const { study, stage } = stored.checkpoint
   const state = new Map<string, Uint8Array | null>([[`${CHECKPOINTS}${study}`, encodeCheckpoint(stored)]])
-  if (stage === 'trained') state.set(progressKey(study), null)
+  if (stage === 'trained') state.set(`${PROGRESS}${study}`, null)
   return state
 }
 
-/** The progress of rounds in a store; what it saves is durable when it resolves. */
-export function progressIn(store: LogStore): ProgressStore {
-  return {
-    load: async (study) => (await store.getState(progressKey(study))) ?? null,
-    save: (study, bytes) => store.putState(new Map([[progressKey(study), bytes]])),
-  }
+/** The progress of rounds in a store, and of what is trained alone to be compared; what they save is durable when it resolves. */
+export function progressIn(store: LogStore): { readonly progress: ProgressStore; readonly alone: AloneProgress } {
+  const under = (prefix: string): ProgressStore => ({
+    load: async (study) => (await store.getState(`${prefix}${study}`)) ?? null,
+    save: (study, bytes) => store.putState(new Map([[`${prefix}${study}`, bytes]])),
+  })
+  return { progress: under(PROGRESS), alone: { rounds: under('alone/'), within: under('alone-round/') } }
 }

@@ -161,11 +161,12 @@ export class Daemon {
       ...{ learner, inputs, weights: this.#weights },
       loadDataset: async (id) => (await this.#table(id)).dataset,
       permitted: this.consent.permitted,
+      partsOf: (...update) => this.#updates.partsOf(...update),
       studyState: (id) => this.#studyState(id),
       tell: log,
       stored,
       epsilonMax: home.config.privacy.epsilonMax,
-      progress: progressIn(store),
+      ...progressIn(store),
     })
     this.#writer = new LedgerWriter({
       key: home.key.signing,
@@ -321,6 +322,7 @@ export class Daemon {
       case 'ask-updates':
         return this.#tasks.run(action.type, () => this.#updates.carryOut(action, this.#stopping.signal))
       case 'forget':
+        this.#updates.retire(action)
         return this.#weights.forget(action.study, action.digests)
       case 'answer':
         return this.#tickets.answer(action.ticket, action.error)

@@ -4,10 +4,13 @@ import { toHex } from '../core/bytes.ts'
 import { weightsDigest } from '../core/digest.ts'
 import { compareIds, type Digest, type MemberId, type StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { type AsideReason, type Body, readBody } from '../governance/kinds.ts'
-import { isRule, type MergeInput, mergeUpdates, resolve } from '../learn/merge/rule.ts'
+import { readBody } from '../governance/kinds.ts'
+import { mergeInParts, type PartlyMerged } from '../learn/merge/inParts.ts'
+import { isRule, type MergeInput, resolve } from '../learn/merge/rule.ts'
 import { coefficients } from '../learn/merge/weighting.ts'
 import type { Entry } from '../ledger/entry.ts'
+import { partsApart, partsFault, rangesOf, readParts } from './partialVerdict.ts'
+import type { RecordedAside, RecordedInput, RecordedMerge, RecordedPart } from './recordedMerge.ts'
 
 /** Why a merge cannot be checked although its rule is known and its inputs are here. */
 export type NotCheckable = 'body-dropped' | 'body-unreadable' | 'study-unknown' | 'trained-not-here' | 'examples-none'
@@ -22,36 +25,6 @@ export type MergeVerdict =
   | { readonly verdict: 'rule-unknown' }
   | { readonly verdict: 'not-checkable'; readonly reason: NotCheckable }
 
-/** A `round.merged` entry as read. */
-export interface RecordedMerge {
-  readonly author: MemberId
-  readonly study: StudyId
-  readonly round: number
-  readonly rule: string
-  readonly inputs: readonly RecordedInput[]
-  readonly result: Digest
-  /** Null where the plain mean was taken. */
-  readonly parameters: NonNullable<Body<'round.merged'>['parameters']> | null
-  /** Those set aside, in the order of the entry; the inputs among them are `outlying`. */
-  readonly aside: readonly RecordedAside[]
-}
-
-/** Whom a merge set aside, by its entry. */
-export interface RecordedAside {
-  readonly author: MemberId
-  readonly round: number
-  readonly digest: Digest
-  readonly reason: AsideReason
-}
-
-/** One input as a merge names it: `round` is its author's. */
-export interface RecordedInput {
-  readonly author: MemberId
-  readonly round: number
-  readonly digest: Digest
-  readonly coefficient: number
-}
-
 /** What an author's `round.trained` entry says of an update. */
 export interface TrainedFact {
   readonly round: number
@@ -64,6 +37,9 @@ export interface AgeRange {
   readonly counted: number
   readonly most: number
 }
+
+/** An update that was merged in part, with what is known of it. */
+export interface KnownPart extends RecordedPart, Pick<KnownInput, 'trained' | 'weights'> {}
 
 /** One input with what is known of it: `trained` of this update in its author's log, and its weights. */
 export interface KnownInput extends RecordedInput {
@@ -84,7 +60,17 @@ export function readMerge({ author, study, body }: Entry): RecordedMerge | Merge
     return { author: toHex(key) as MemberId, round, digest: toHex(digest) as Digest, reason }
   })
   const { round, rule, parameters = null } = merged
-  return { author, study, round, rule, inputs, result: toHex(merged.result) as Digest, parameters, aside }
+  return {
+    author,
+    study,
+    round,
+    rule,
+    inputs,
+    result: toHex(merged.result) as Digest,
+    parameters,
+    aside,
+    parts: readParts(merged),
+  }
 }
 
 /** What is wrong with a merge whatever its inputs hold, or null. */
@@ -103,15 +89,16 @@ export function formFault(merge: RecordedMerge, study: Study | null): MergeVerdi
   const own = inputs.find((input) => input.author === author)
   if (own === undefined) return differs("the member's own update is not among the inputs")
   if (own.round !== round) return differs(`the own update is of round ${own.round}, the merge of round ${round}`)
-  return null
+  const parts = partsFault(merge, study)
+  return parts === null ? null : differs(parts)
 }
 
 /** Where the entry names another rule, or other parameters, than the study has for so many inputs; null where none. */
-function rulesApart({ rule, parameters, inputs, author }: RecordedMerge, agreed: Study['merge']): string | null {
+function rulesApart({ rule, parameters, inputs, author, parts }: RecordedMerge, agreed: Study['merge']): string | null {
   const due = resolve(agreed, inputs.length)
   if (rule !== due.rule) return `the rule is ${rule}, the study's is ${due.rule} for ${inputs.length} inputs`
   if (parameters === null)
-    return due.rule === 'mean' && !due.nearest ? null : `the parameters of ${due.rule} are missing`
+    return due.rule === 'mean' && !due.nearest && parts === null ? null : `the parameters of ${due.rule} are missing`
   const { faulty, nearest, centre, radius, ages } = parameters
   if (faulty !== due.faulty || nearest !== due.nearest)
     return `${faulty} inputs of ${inputs.length} are assumed faulty${nearest ? ', mixed' : ''}; by the study ${due.faulty}${due.nearest ? ', mixed' : ''}`
@@ -122,18 +109,25 @@ function rulesApart({ rule, parameters, inputs, author }: RecordedMerge, agreed:
   return null
 }
 
-/** Recomputes a merge in which `formFault` found nothing. The weights of `inputs` are as long as the study's model. */
+/** Recomputes a merge in which `formFault` found nothing. The weights of `inputs` and `parts` are as long as the study's model. */
 export function recompute(
   merge: RecordedMerge,
   inputs: readonly KnownInput[],
-  rule: Study['merge'],
+  parts: readonly KnownPart[],
+  study: Study,
   nameOf: (member: MemberId) => string,
 ): MergeVerdict {
-  const weighed = weigh(inputs, nameOf)
+  const { merge: rule } = study
+  const [weighed, weighedParts] = [weigh(inputs, nameOf), weigh(parts, nameOf)]
   if ('verdict' in weighed) return weighed
+  if ('verdict' in weighedParts) return weighedParts
+  const partial = weighedParts.map((input, i) => {
+    const part = parts[i] as KnownPart
+    return { ...input, ageRounds: part.age, ranges: rangesOf(part, study) }
+  })
   const again = (ages: readonly number[]): Comparison => {
     const aged = weighed.map((input, i) => ({ ...input, ageRounds: ages[i] as number }))
-    return compare(merge, mergeUpdates(rule, aged, merge.author), nameOf)
+    return compare(merge, mergeInParts(rule, aged, partial, merge.author), nameOf)
   }
   let ages: readonly number[] = inputs.map(({ age }) => age.counted)
   let found = again(ages)
@@ -158,7 +152,10 @@ export function recompute(
 type Weighed = Omit<MergeInput, 'ageRounds'>
 
 /** The inputs with the examples that their authors recorded, or why these are not known. */
-function weigh(inputs: readonly KnownInput[], nameOf: (member: MemberId) => string): Weighed[] | MergeVerdict {
+function weigh(
+  inputs: readonly (RecordedInput & Pick<KnownInput, 'trained' | 'weights'>)[],
+  nameOf: (member: MemberId) => string,
+): Weighed[] | MergeVerdict {
   const weighed: Weighed[] = []
   for (const { author, round, digest, trained, weights } of inputs) {
     const fact = trained.find((one) => one.round === round)
@@ -179,8 +176,8 @@ interface Comparison {
 }
 
 function compare(
-  { inputs, result, parameters, aside }: RecordedMerge,
-  again: ReturnType<typeof mergeUpdates>,
+  { inputs, result, parameters, aside, parts }: RecordedMerge,
+  again: PartlyMerged,
   nameOf: (member: MemberId) => string,
 ): Comparison {
   const at = inputs.findIndex(({ coefficient }, i) => !Object.is(coefficient, again.coefficients[i]))
@@ -189,6 +186,8 @@ function compare(
     const text = `the coefficient of ${nameOf(input.author)} is ${input.coefficient}, recomputed it is ${again.coefficients[at]}`
     return { differs: 'coefficient', text }
   }
+  const apart = partsApart(parts, again, nameOf)
+  if (apart !== null) return { differs: 'coefficient', text: apart }
   const digest = weightsDigest(again.weights)
   const radius = parameters?.radius ?? null
   if (!Object.is(radius, again.applied.radius))
@@ -235,12 +234,12 @@ export class Ages {
     this.#starts++
   }
 
-  /** The ages of the inputs of this merge, in their order; its own update's is 0. */
+  /** The ages of the inputs of this merge, in their order; its own update's is 0 unless it says otherwise. */
   merged({ author: self, study, inputs, aside }: RecordedMerge): AgeRange[] {
     const state = this.#studies.get(study) ?? { merges: 0, openSince: 0, openStarts: 0 }
     const left = aside.filter(({ reason }) => reason !== 'outlying') // known as well, and growing old
     const ages = [...inputs, ...left].map(({ author, round, digest }): AgeRange => {
-      if (author === self) return { counted: 0, most: 0 }
+      if (author === self) return { counted: 0, most: Number.POSITIVE_INFINITY } // who was away says how old it took its own to be
       const update = `${round} ${digest}`
       let named = this.#named.get(`${study} ${author}`)
       if (named?.update !== update) {

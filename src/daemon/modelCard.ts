@@ -1,6 +1,7 @@
 /** A model's card, built from what the members' logs declare: nobody writes it, so nobody can embellish it. */
 import { setImmediate } from 'node:timers/promises'
-import { sharedParameters } from '../config/study.ts'
+import { NOT_COVERED } from '../config/describe.ts'
+import { type Study, sharedParameters } from '../config/study.ts'
 import { toHex } from '../core/bytes.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { readBody } from '../governance/kinds.ts'
@@ -63,7 +64,7 @@ export async function modelCard(daemon: Daemon, held: HeldModel): Promise<ModelC
       sites: sites.flatMap((site) => site.metrics(daemon) ?? []),
       records: sites.flatMap((site) => site.records(daemon)),
     },
-    privacy: { claims: sites.flatMap((site) => site.privacy(daemon) ?? []), notCovered: NOT_COVERED },
+    privacy: { claims: sites.flatMap((site) => site.privacy(daemon) ?? []), notCovered: notCovered(study) },
     uses: { entries: uses, leftOut },
     limits: LIMITS_SAID,
     verify: {
@@ -80,17 +81,18 @@ const OUT_OF_SCOPE = [
   'Any purpose but the one that the members accepted.',
 ]
 
-const NOT_COVERED = [
-  'A site without a figure here trained without differential privacy: its updates may tell of its patients.',
-  'Counts, sums and sums of squares of training rows, sent once for the scaling, have no noise.',
-  'Evaluations of held-out patients, and the numbers of rows, have no noise.',
-]
-
 const LIMITS_SAID = [
   'Everything here is what the members declared in their logs. The logs prove who declared it and when, not that it is true.',
   'Each site measured on its own held-out patients, with its own private output bias; nobody pooled them.',
   'A model predicts for the time and the practice in which it was trained.',
 ]
+
+/** What leaves beside what a claim is about, or beside nothing. */
+function notCovered({ privacy }: Study): readonly string[] {
+  return privacy === null
+    ? ['Updates, statistics and figures left without added noise: they may tell of patients.']
+    : [`Not covered by ε: ${NOT_COVERED.join('; ')}.`]
+}
 
 /** What one member's log says of a study. */
 class Site {

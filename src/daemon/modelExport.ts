@@ -3,14 +3,14 @@ import { designColumns } from '../config/study.ts'
 import { fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { DEVIATIONS_MAX } from '../data/design.ts'
-import { describeModel } from '../learn/portable/description.ts'
+import { type Described, describeModel } from '../learn/portable/description.ts'
 import { MODEL_FORMATS, type ModelFormat, modelFiles } from '../learn/portable/modelFiles.ts'
 import type { Daemon } from './daemon.ts'
 import type { ModelExportReport } from './modelApi.ts'
 import { type HeldModel, recordUse, requireUsable, withdrawalOf, withdrawalReport } from './models.ts'
 
 /**
- * What the operator asked for. `sharedOnly` leaves the private head and the refit at home; `forensic` exports a withdrawn model all the same, to
+ * What the operator asked for. `sharedOnly` leaves the private head, the refit and own means and deviations at home; `forensic` exports a withdrawn model all the same, to
  * look into what went wrong: the file says so.
  */
 export interface ExportRequest {
@@ -27,12 +27,13 @@ export async function exportModel(
 ): Promise<ModelExportReport> {
   const { sharedOnly, forensic } = request
   const format = formatOf(request.format)
-  const { state, digest, rounds, weights, calibration, scaling } = model
+  const { state, digest, rounds, weights, calibration } = model
+  const scaling = scalingOf(model, sharedOnly)
   if (!forensic) await requireUsable(daemon, model)
   const withdrawn = await withdrawalOf(daemon, state, { author: daemon.home.key.id, model: digest })
   const description = describeModel(
     {
-      ...{ id: state.id, study: state.study, scaling: { digest: state.scaling.digest, scaling }, digest, rounds },
+      ...{ id: state.id, study: state.study, scaling, digest, rounds },
       clipDeviations: DEVIATIONS_MAX,
       head: state.study.local.head === 'none' ? 'shared' : sharedOnly ? 'none' : 'own',
       calibration: sharedOnly ? null : calibration,
@@ -47,9 +48,17 @@ export async function exportModel(
     model: fromHex(digest),
     format: withdrawn === null ? format : `${format}.withdrawn`,
     withHead: !sharedOnly && weights.head.length > 0,
+    ...(scaling.by === 'own' ? { withScaling: true } : {}),
   })
   const content = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
   return { description, files: files.map(({ name, bytes }) => ({ name, content: content(bytes) })) }
+}
+
+/** Means and deviations of its own rows tell of a hospital's patients: where others may read the file the consortium's stand in for them. */
+function scalingOf({ state, scaling }: HeldModel, sharedOnly: boolean): Described['scaling'] {
+  const { digest, scaling: everywhere } = state.scaling
+  if (state.study.local.normalisation === 'consortium') return { digest, scaling: everywhere, by: 'consortium' }
+  return sharedOnly ? { digest, scaling: everywhere, by: 'stand-in' } : { digest, scaling, by: 'own' }
 }
 
 function saying({ model, by, reason, entry }: ReturnType<typeof withdrawalReport>): string {

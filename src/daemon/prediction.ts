@@ -33,9 +33,7 @@ export async function predictFile(daemon: Daemon, model: HeldModel, request: Pre
     yield* out
     await scan // a fault of the table comes out here, and leaves no file
     const { minimumCohort } = state.study
-    const { rows, warned, withoutPrediction } = tally
-    const counts =
-      rows < minimumCohort ? { rows: null, warned: null, withoutPrediction: null } : { rows, warned, withoutPrediction }
+    const counts = countsTold(tally, minimumCohort)
     await recordUse(daemon, state, 'model.used', { round: rounds - 1, model: fromHex(digest), ...counts })
   }
   scan.catch(() => out.end())
@@ -49,6 +47,26 @@ export async function predictFile(daemon: Daemon, model: HeldModel, request: Pre
     rowsWithoutPrediction: tally.withoutPrediction,
     warnings: tally.byFeature(),
   }
+}
+
+/** Rows of one run; those without a prediction are among the warned. */
+export interface UseCounts {
+  readonly rows: number
+  readonly warned: number
+  readonly withoutPrediction: number
+}
+
+/** What the log may take of them: null where it would show some rows, but fewer than the cohort, by a count or by the difference of two. */
+export function countsTold(
+  { rows, warned, withoutPrediction }: UseCounts,
+  cohort: number,
+): { readonly [K in keyof UseCounts]: number | null } {
+  const isSmall = (count: number): boolean => count > 0 && count < cohort
+  if (rows < cohort) return { rows: null, warned: null, withoutPrediction: null }
+  const told = (count: number): number | null => (isSmall(count) || isSmall(rows - count) ? null : count)
+  const shown = told(warned)
+  const hidden = shown !== null && isSmall(warned - withoutPrediction)
+  return { rows, warned: shown, withoutPrediction: hidden ? null : told(withoutPrediction) }
 }
 
 async function writeRows(model: HeldModel, request: PredictRequest, tally: Tally, out: PassThrough): Promise<void> {

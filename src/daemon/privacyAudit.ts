@@ -5,12 +5,13 @@ import type { StudyId } from '../core/ids.ts'
 import type { PrivacyClaim } from '../core/privacy.ts'
 import { designMatrix } from '../data/design.ts'
 import type { StudyState } from '../governance/studies.ts'
-import type { AttackResult } from '../learn/privacy/audit.ts'
+import { attackFigures } from '../learn/privacy/audit.ts'
 import { type AuditResult, attack } from '../learn/privacy/shadows.ts'
 import { WorkerLearner } from '../learn/workerLearner.ts'
 import { FENCED } from '../node/boot.ts'
 import { privateTraining } from '../training/privateTraining.ts'
 import type { Daemon } from './daemon.ts'
+import { privacyClaim } from './privacyClaims.ts'
 import { Turns } from './turns.ts'
 
 /** What an audit found, and what the study claims. */
@@ -42,10 +43,10 @@ async function audit(daemon: Daemon, state: StudyState): Promise<AuditReport> {
     throw new ConsiliumError({ code: 'model-missing', message })
   }
   const dataset = await daemon.dataset(state.id)
-  const of = (rows: Uint32Array) => designMatrix(study, dataset, rows, scaling.scaling)
+  const own = await daemon.models.scaling({ ...state, scaling })
+  const of = (rows: Uint32Array) => designMatrix(study, dataset, rows, own)
   const [members, others] = [of(dataset.trainRows), of(dataset.testRows)]
   requireCohort(Math.min(members.rows, others.rows), study.minimumCohort)
-  const run = daemon.machine.view().studies.find((one) => one.state.id === id)?.run
   const given = { rows: members.rows, spent: [], roundsMax: 0, epsilonMax: null }
   const privacy = study.privacy === null ? null : privateTraining(study.privacy, given)
   const learner = new WorkerLearner({ backend: daemon.home.config.learner.backend })
@@ -54,12 +55,13 @@ async function audit(daemon: Daemon, state: StudyState): Promise<AuditReport> {
     const audited = { study: id, model, training, weights: found.weights, members, others, privacy }
     const result = await attack(learner, audited)
     const { round, digest } = found
+    const { claim } = await privacyClaim(daemon, daemon.home.key.id, id) // from the log: an ended study is not run any more
     const report = {
       study: id,
       name: study.name,
       round: round + 1,
       model: digest,
-      claim: run?.privacy ?? null,
+      claim,
       ...result,
     }
     const whole = { ...report, members: members.rows, others: others.rows }
@@ -85,13 +87,8 @@ async function record(
 ) {
   const { writer } = daemon
   if (writer === null) throw new ConsiliumError(FENCED)
-  const attacks = [bodyOf('loss', loss), bodyOf('calibrated-loss', calibrated)]
-  const body = { round, model: fromHex(model), members, others, shadows, attacks }
+  const attacks = [attackFigures('loss', loss), attackFigures('calibrated-loss', calibrated)]
+  const body = { round: round - 1, model: fromHex(model), members, others, shadows, attacks }
   writer.record('audited', [{ kind: 'privacy.audited', study, timeMs: Date.now(), refs: [], body }], new Map())
   await writer.flush()
-}
-
-function bodyOf(name: string, { auc, found10, found1, epsilonLow }: AttackResult) {
-  const share = ({ value, low, high }: AttackResult['auc']): [number, number, number] => [value, low, high]
-  return { attack: name, auc: share(auc), found10: share(found10), found1: share(found1), epsilonLow }
 }

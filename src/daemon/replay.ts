@@ -15,12 +15,12 @@ import {
   Ages,
   formFault,
   type MergeVerdict,
-  type RecordedInput,
-  type RecordedMerge,
   readMerge,
   recompute,
   type TrainedFact,
 } from './mergeVerdict.ts'
+import { PartAges } from './partialVerdict.ts'
+import type { RecordedInput, RecordedMerge, RecordedPart } from './recordedMerge.ts'
 
 const ENTRIES_AT_A_TIME = 200 // read from the store in one call; each is decoded by itself
 const TURN_MS = 4 // then the event loop gets its turn; the largest merge, 1 ms, may follow twice: 6 ms, and on a slow machine below 20
@@ -78,13 +78,17 @@ export class Replay {
 
   async #replay(member: MemberId, size: number): Promise<ReplayReport> {
     const tally = new Tally(member, this.#parts.nameOf)
-    const ages = new Ages()
+    const [ages, partAges] = [new Ages(), new PartAges()]
     for await (const entry of this.#entries(member, size)) {
       if (entry.kind === 'node.started') ages.started()
       if (entry.kind !== 'round.merged') continue
       const merge = readMerge(entry)
       if ('verdict' in merge) tally.add(entry.seq, 0, merge)
-      else tally.add(entry.seq, merge.round, await this.#verdict(merge, ages.merged(merge)))
+      else {
+        const [aged, older] = [ages.merged(merge), partAges.merged(merge)]
+        const verdict = older === null ? await this.#verdict(merge, aged) : tooOld(older, this.#parts.nameOf)
+        tally.add(entry.seq, merge.round, verdict)
+      }
     }
     return tally.report()
   }
@@ -93,21 +97,27 @@ export class Replay {
     const study = this.#parts.study(merge.study)
     const fault = formFault(merge, study)
     if (fault !== null || study === null) return fault ?? { verdict: 'not-checkable', reason: 'study-unknown' }
-    const weights = await this.#weightsOf(merge, sharedParameters(study))
-    const missing = merge.inputs.filter((_, i) => weights[i] === null).map(({ author }) => author)
+    const updates = merge.parts?.updates ?? []
+    const named = [...merge.inputs, ...updates]
+    const weights = await this.#weightsOf(merge.study, named, sharedParameters(study))
+    const missing = [...new Set(named.flatMap(({ author }, i) => (weights[i] === null ? [author] : [])))]
     if (missing.length > 0) return { verdict: 'inputs-missing', of: missing }
-    const known = merge.inputs.map((input, i) => ({
-      ...input,
-      trained: this.#trained.get(`${merge.study} ${input.author} ${input.digest}`) ?? [],
-      age: ages[i] as AgeRange,
+    const knownOf = ({ author, digest }: RecordedInput, i: number) => ({
+      trained: this.#trained.get(`${merge.study} ${author} ${digest}`) ?? [],
       weights: weights[i] as Float32Array,
-    }))
+    })
+    const inputs = merge.inputs.map((one, i) => ({ ...one, ...knownOf(one, i), age: ages[i] as AgeRange }))
+    const parts = updates.map((one, i) => ({ ...one, ...knownOf(one, merge.inputs.length + i) }))
     await this.#rest()
-    return recompute(merge, known, study.merge, this.#parts.nameOf)
+    return recompute(merge, inputs, parts, study, this.#parts.nameOf)
   }
 
   /** In the order of the inputs; null where one is not here, or is of another shape. */
-  async #weightsOf({ study, inputs }: RecordedMerge, parameters: number): Promise<(Float32Array | null)[]> {
+  async #weightsOf(
+    study: StudyId,
+    inputs: readonly RecordedInput[],
+    parameters: number,
+  ): Promise<(Float32Array | null)[]> {
     const found: (Float32Array | null)[] = []
     for (const input of inputs) {
       const weights = await this.#load(study, input)
@@ -152,6 +162,11 @@ export class Replay {
       throw new ConsiliumError({ code: 'replay-broken-off', message: 'nobody waits for it any more' })
     this.#turnMs = performance.now()
   }
+}
+
+function tooOld({ author, age }: RecordedPart, nameOf: (member: MemberId) => string): MergeVerdict {
+  const what = `parts of the update of ${nameOf(author)} are told to be ${age} merges old, more than this log shows`
+  return { verdict: 'differs', what }
 }
 
 const SAME_MAX = 8 // rounds in which one author trained the same update, the newest: a model that no longer moves

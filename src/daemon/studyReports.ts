@@ -11,15 +11,17 @@ import { findStudy } from './studyReference.ts'
 export async function studyReport(daemon: Daemon, reader: LogReader, ref: string): Promise<Report> {
   const { id, study, proposedBy, proposedAtMs } = findStudy(daemon, ref)
   const nameOf = daemon.nameOf.bind(daemon)
-  const fold = new ReportFold({ id, terms: study, proposedBy, proposedAtMs, nameOf })
+  const { members } = daemon.home.membership.roll
+  const fold = new ReportFold({ id, terms: study, proposedBy, proposedAtMs, members, nameOf })
   for await (const entry of reader.scan(daemon.logs.authors())) fold.add(entry)
   const { key, consortium } = daemon.home
-  return fold.report({
+  const made = {
     atMs: Date.now(),
     by: daemon.nameOf(key.id),
     software: VERSION,
     founding: consortium.founding,
-  })
+  }
+  return fold.report(made, (await daemon.lineage.current()).of(id))
 }
 
 /** Asks the machine for an evaluation now; its entries come when it is done. Errors: `model-missing`, those of `findStudy`. */

@@ -9,10 +9,11 @@ import type { StudyState } from '../governance/studies.ts'
 import type { Learner } from '../learn/learner.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
+import type { AloneProgress } from '../training/alone.ts'
 import type { AskPermitted } from '../training/openRequest.ts'
 import type { ProgressStore } from '../training/roundTraining.ts'
 import type { StoredCheckpoint } from '../training/storedCheckpoint.ts'
-import { type Job, Trainer } from '../training/trainer.ts'
+import { type Job, Trainer, type TrainerParts } from '../training/trainer.ts'
 import type { WeightStore } from '../training/weightStore.ts'
 import type { InputStore } from './inputStore.ts'
 import type { LineageReader } from './lineageReader.ts'
@@ -69,8 +70,9 @@ export class StudyWork {
       const said = sayable(error)
       this.#failures.set(study, `${code}: ${said}`)
       this.#parts.log('warn', 'learner-failed', { study, code, error: said })
-      const round = 'round' in action ? action.round : 0
-      this.#parts.feed({ type: 'learner-failed', study, round, code })
+      if (action.type === 'measure' || action.type === 'cross')
+        return this.#parts.feed({ type: 'measuring-failed', study, what: action.type, code })
+      this.#parts.feed({ type: 'learner-failed', study, round: 'round' in action ? action.round : 0, code })
     }
   }
 
@@ -101,6 +103,7 @@ export interface TrainerMaking {
   readonly learner: Learner
   readonly weights: WeightStore
   readonly inputs: Pick<InputStore, 'read'>
+  readonly partsOf: TrainerParts['partsOf']
   readonly loadDataset: (id: StudyId) => Promise<Dataset>
   readonly permitted: AskPermitted
   readonly studyState: (id: StudyId) => StudyState
@@ -108,6 +111,7 @@ export interface TrainerMaking {
   readonly stored: readonly StoredCheckpoint[]
   readonly epsilonMax: number | null
   readonly progress: ProgressStore
+  readonly alone: AloneProgress
 }
 
 /** The trainer of one daemon, with chance for the salts of its private heads. */

@@ -6,6 +6,8 @@ import { LIMITS } from '../core/limits.ts'
 import { CODING, decodePayload, encodeFloat32, type WeightFormat } from '../gossip/coding/coding.ts'
 import { encodeNewest, encodeOne, FETCH } from '../gossip/fetchWire.ts'
 import { HeldPayload } from '../gossip/heldPayload.ts'
+import { payloadId } from '../gossip/manifest.ts'
+import { type Parts, readParts } from '../gossip/partial.ts'
 import type { Shelf } from '../gossip/shelf.ts'
 import {
   decodeUpdate,
@@ -59,7 +61,7 @@ export class UpdateFetcher {
   readonly #parts: UpdateFetcherParts
   /** Announcements that were accepted, by the digest of their weights, until they are fetched. */
   readonly #expected = new Map<Digest, Expected>()
-  readonly #running = new Map<string, AbortController>()
+  readonly #running = new Map<string, { readonly control: AbortController; readonly update: Update }>()
 
   constructor(parts: UpdateFetcherParts) {
     this.#parts = parts
@@ -74,12 +76,12 @@ export class UpdateFetcher {
   async fetch(action: FetchAction, stopping: AbortSignal): Promise<void> {
     const { type: _, ...wanted } = action
     const key = `${action.study} ${action.author}`
-    this.#running.get(key)?.abort()
+    this.#running.get(key)?.control.abort()
     const expected = this.#expected.get(action.digest)
     this.#expected.delete(action.digest)
     if (expected === undefined) return
     const control = new AbortController()
-    this.#running.set(key, control)
+    this.#running.set(key, { control, update: expected.update })
     try {
       this.#parts.arrived(await this.#fetched(expected, AbortSignal.any([control.signal, stopping])))
     } catch (error) {
@@ -89,8 +91,17 @@ export class UpdateFetcher {
       const [code, blame] = [known ? error.code : 'fetch-failed', known && error.blame === 'reject']
       this.#parts.feed({ type: 'fetch-failed', ...wanted, code, blame })
     } finally {
-      if (this.#running.get(key) === control) this.#running.delete(key)
+      if (this.#running.get(key)?.control === control) this.#running.delete(key)
     }
+  }
+
+  /** What can be read now of an update that is being fetched; null where nothing can. */
+  partsOf(study: StudyId, author: MemberId, digest: Digest): Parts | null {
+    const { shelf, formatOf } = this.#parts
+    const { header, body } = this.#running.get(`${study} ${author}`)?.update ?? {}
+    if (header?.digest !== digest || body?.manifest == null) return null
+    const [payload, format] = [shelf.payload(payloadId(body.manifest)), formatOf(study)]
+    return payload === null || format === null ? null : readParts(header, payload, format)
   }
 
   /** Takes every message that is newer than what is here; whoever sends one with a forged signature is to blame. Feeds `updates-told`. */

@@ -39,7 +39,7 @@ export class UpdateServer {
 
   async *#newest(request: Uint8Array): AsyncIterable<Uint8Array> {
     const { study, known } = decodeNewest(request)
-    for (const { header, message } of this.#shelf.newest(study))
+    for (const { header, message } of this.#shelf.current(study))
       if (header.round > (known.get(header.author) ?? -1)) yield message
   }
 

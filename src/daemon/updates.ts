@@ -1,7 +1,8 @@
 /** Everything about updates that is neither decided by the machine nor carried by gossip: what is kept to be served, and what is fetched. */
 import { verify } from '../core/ed25519.ts'
-import type { MemberId, StudyId } from '../core/ids.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { allows, CODING, decodePayload, isDelta, type WeightFormat } from '../gossip/coding/coding.ts'
+import type { Parts } from '../gossip/partial.ts'
 import { Shelf } from '../gossip/shelf.ts'
 import { inspectWeights, type Update, type UpdateHeader, unread } from '../gossip/update.ts'
 import type { Transport } from '../net/transport.ts'
@@ -100,6 +101,11 @@ export class Updates {
     this.#fetcher.expect(update, message)
   }
 
+  /** As `UpdateFetcher.partsOf`. */
+  partsOf(study: StudyId, author: MemberId, digest: Digest): Parts | null {
+    return this.#fetcher.partsOf(study, author, digest)
+  }
+
   /** Keeps what was accepted, or is the own, to be served. */
   keep({ update, message, weights, payload }: Arrival): void {
     const { header } = update
@@ -111,6 +117,11 @@ export class Updates {
   /** Refused: what was fetched of it is served no more. */
   refuse({ payload }: Arrival): void {
     if (payload !== null) this.#shelf.end(payload.id)
+  }
+
+  /** The machine merges these no more: others are not told of them either. */
+  retire({ study, digests }: Extract<Action, { type: 'forget' }>): void {
+    this.#shelf.retire(study, digests, this.#parts.self)
   }
 
   /** Carries out what the machine wants of updates. */

@@ -4,7 +4,7 @@ import { toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import { readBody } from '../governance/kinds.ts'
-import { keyOf, type Made, WITHDRAWAL_REASONS } from '../governance/withdrawals.ts'
+import { binderOfAll, keyOf, type Made, WITHDRAWAL_REASONS } from '../governance/withdrawals.ts'
 import { decodeEntry, glanceAt } from '../ledger/entry.ts'
 import { memberQuorum } from '../ledger/vote.ts'
 import type { Daemon } from './daemon.ts'
@@ -68,11 +68,8 @@ export async function withdrawModel(
 function bindsWhere(daemon: Daemon, state: NamedModel['state'], made: Made): WithdrawReport['binds'] {
   const isIt = (one: Made): boolean => keyOf(one) === keyOf(made)
   const spoken = daemon.machine.view().withdrawals.spoken(state.id).find(isIt)
-  const { reached } = memberQuorum(daemon.home.membership.roll.members)
-  const saying = (withdrawn: boolean): Set<MemberId> =>
-    new Set([...(spoken?.words ?? [])].flatMap(([member, word]) => (word.withdrawn === withdrawn ? [member] : [])))
-  const byAuthor = spoken?.words.get(made.author)?.withdrawn === true
-  const everywhere = !reached(saying(false)) && (byAuthor || reached(saying(true)))
+  const everywhere =
+    spoken !== undefined && binderOfAll(spoken, memberQuorum(daemon.home.membership.roll.members)) !== null
   return { here: bindingOf(daemon, state).some(isIt), everywhere }
 }
 

@@ -19,6 +19,11 @@ export class CatchUp {
     return member
   }
 
+  /** Whether an answer is waited for. */
+  get isAsking(): boolean {
+    return this.#asking !== null
+  }
+
   /** It has told, or could not. */
   told(member: MemberId): void {
     if (this.#asking === member) this.#asking = null

@@ -42,6 +42,16 @@ export function dealSeed(study: StudyId, epoch: Digest, scaling: Digest, period:
   return taggedDigest('cells', fromHex(study), fromHex(epoch), fromHex(scaling), utf8(String(period)))
 }
 
+/**
+ * Whether an update counts in a merge at a node that meets others in a cell: its author meets there too, or it was heard since the last
+ * merge. Who has been dealt elsewhere can't be heard again, so that its update would only grow old, and rules that count heads give an old
+ * update a full voice: a merge would take two or three cells in place of one, most of them as they were rounds ago. What a cell learnt comes
+ * along in the models of those who were dealt from it.
+ */
+export function countsInCell(isMate: boolean, ageRounds: number): boolean {
+  return isMate || ageRounds === 0
+}
+
 /** Whether so many members of a study meet in cells. */
 export function meetInCells(takingPart: number, rules: CellRules | null): rules is CellRules {
   return rules !== null && takingPart > rules.above

@@ -32,7 +32,7 @@ export interface MergeInput<A extends AuthorId = MemberId, R = Digest> {
   readonly round: number
   readonly digest: R
   readonly examples: number
-  /** Own merges since this update was heard: 0 the first time. */
+  /** Own merges since this update was heard: 0 the first time. Of the own one 0, or the most that there is (`Rounds.publish`). */
   readonly ageRounds: number
 }
 

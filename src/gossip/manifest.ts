@@ -15,11 +15,17 @@ export interface Manifest {
 /** The longest payload: of float32, the longest coding. */
 export const PAYLOAD_BYTES_MAX = LIMITS.modelBytesMax
 
-/** Cuts a payload: the smallest chunks, in powers of two, of which there are not too many. */
+/** How long the chunks of a payload are: the smallest power of two that gives not too many of them. */
+export function chunkBytesOf(payloadBytes: number): number {
+  let chunkBytes: number = LIMITS.chunkBytesMin
+  while (Math.ceil(payloadBytes / chunkBytes) > LIMITS.chunksMax) chunkBytes *= 2
+  return chunkBytes
+}
+
+/** Cuts a payload. */
 export function manifestOf(payload: Uint8Array): Manifest {
   invariant(payload.length > 0 && payload.length <= PAYLOAD_BYTES_MAX, `a payload of ${payload.length} bytes`)
-  let chunkBytes: number = LIMITS.chunkBytesMin
-  while (Math.ceil(payload.length / chunkBytes) > LIMITS.chunksMax) chunkBytes *= 2
+  const chunkBytes = chunkBytesOf(payload.length)
   const chunks: Digest[] = []
   for (let at = 0; at < payload.length; at += chunkBytes)
     chunks.push(chunkDigest(payload.subarray(at, at + chunkBytes)))

@@ -61,6 +61,8 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
   #own: OwnUpdate<R> | null = null
   #inputs: readonly MergeInput<A, R>[] = NO_INPUTS
   #merged: R | null = null
+  /** The next round need not wait: this one came to nothing, or went out from a model older than what is still merged. */
+  #atOnce = false
 
   constructor(self: A, heldMax?: number) {
     this.#self = self
@@ -122,20 +124,22 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
     this.#phase = 'resting'
   }
 
-  /** The learner is ready, and a round had been trained before a stop: `publish` comes next. */
-  resume(now: number, base: R, parents: readonly R[], own: OwnUpdate<R>): void {
+  /** The learner is ready, and a round had been trained before a stop: `publish` comes next, and the next round at once, as after any start. */
+  resume(base: R, parents: readonly R[], own: OwnUpdate<R>): void {
     this.#base = base
     this.#merged = null
     this.#parents.length = 0
     this.#parents.push(...parents)
     this.#own = own
-    this.#startedMs = now
     this.#phase = 'recording'
   }
 
-  /** When the next round may start, by the shortest time between rounds. */
+  /**
+   * When the next round may start, by the shortest time between rounds. After one that came to nothing it may at once, and after one that began
+   * from an outdated model: what went out then is to be replaced before the others merge it.
+   */
   dueMs(periodMs: number): number {
-    return this.#startedMs + periodMs
+    return this.#atOnce ? this.#startedMs : this.#startedMs + periodMs
   }
 
   /** When a failed learner is tried again; null where it has not failed. */
@@ -147,6 +151,7 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
   start(now: number): void {
     this.#phase = 'training'
     this.#startedMs = now
+    this.#atOnce = false
   }
 
   /** What training gave is to be recorded: `record` where that is allowed now, `drop` where not. */
@@ -161,22 +166,26 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
 
   drop(): void {
     this.#phase = 'resting'
+    this.#atOnce = true
   }
 
   /**
    * The record is durable. The update goes out, and is merged with what is held now and `mayMerge` allows: the `inputs`. Weights that are too
-   * old are let go.
+   * old are let go. Where most others are more than `ageRoundsMax` rounds ahead, the node was away, and its own update counts as old as an update can be.
    */
   publish(
     ageRoundsMax: number,
     letGo?: (weights: R) => void,
-    mayMerge: ((author: A, weights: R) => boolean) | null = null,
+    mayMerge: ((input: MergeInput<A, R>) => boolean) | null = null,
   ): Publication<R> {
     const { base, own } = { base: this.#base, own: this.#own }
     invariant(own !== null && base !== null, 'published what was recorded')
     const mine = { author: this.#self, round: this.#round, digest: own.update, examples: own.examples, ageRounds: 0 }
     const inputs = this.#exchange.inputs(mine, ageRoundsMax, letGo)
-    this.#inputs = mayMerge === null ? inputs : inputs.filter((one) => one === mine || mayMerge(one.author, one.digest))
+    this.#inputs = mayMerge === null ? inputs : inputs.filter((one) => one === mine || mayMerge(one))
+    this.#atOnce = this.#next() - this.#round - 1 > ageRoundsMax
+    if (this.#atOnce)
+      this.#inputs = this.#inputs.map((one) => (one === mine ? { ...mine, ageRounds: ageRoundsMax } : one))
     this.#phase = 'merging'
     return { round: this.#round, base, parents: this.#parents, own }
   }
@@ -215,6 +224,7 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
     this.#round = Math.min(next, count - 1)
     this.#exchange.shift(own + 1, this.#round)
     this.#phase = 'resting'
+    this.#atOnce &&= this.#round > own + 1 // not where it stayed with its own after all
     return this.#round > own + 1 ? { ended: false, caughtUpTo: this.#round } : GOES_ON
   }
 
@@ -226,6 +236,7 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
   failed(now: number, round: number): boolean {
     if (!LEARNING.has(this.#phase) || (this.#phase !== 'opening' && round !== this.#round)) return false
     this.#phase = 'failed'
+    this.#atOnce = true
     this.#retryAtMs = now + RETRY_MS
     return true
   }

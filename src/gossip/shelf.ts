@@ -19,6 +19,8 @@ export interface Shelved {
 interface Place {
   newest: Shelved
   keyframe: Shelved | null
+  /** The newest is too old to be merged here. */
+  retired: boolean
 }
 
 /** One per node; what takes too much memory gives way, the oldest first. */
@@ -40,7 +42,7 @@ export class Shelf {
     const newest = isNewest ? shelved : place.newest
     const keyframe = shelved.keyframe === null ? (place?.keyframe ?? null) : shelved
     this.#places.delete(key)
-    this.#places.set(key, { newest, keyframe })
+    this.#places.set(key, { newest, keyframe, retired: isNewest ? false : place.retired })
     this.#tidy()
   }
 
@@ -59,6 +61,21 @@ export class Shelf {
   /** The newest updates of a study by round, for all authors. */
   newest(study: StudyId): Shelved[] {
     return [...this.#places.values()].flatMap(({ newest }) => (newest.header.study === study ? [newest] : []))
+  }
+
+  /** What another is told of: of who has been away for long, nothing, for to who hears it now its update would be as good as new. */
+  current(study: StudyId): Shelved[] {
+    return [...this.#places.values()].flatMap(({ newest, retired }) =>
+      newest.header.study === study && !retired ? [newest] : [],
+    )
+  }
+
+  /** These weights are merged no more. They are still found by name, and known of. */
+  retire(study: StudyId, digests: readonly Digest[], self: MemberId): void {
+    for (const place of this.#places.values()) {
+      const { header } = place.newest
+      if (header.study === study && header.author !== self && digests.includes(header.digest)) place.retired = true
+    }
   }
 
   /** A payload that is being fetched is served from its first chunk on. */

@@ -30,7 +30,7 @@ export interface UpdateClaims {
   readonly scaling: Digest
   /** Digest of the shared weights that training started from. */
   readonly base: Digest
-  /** Digests of the updates that were merged into `base`, in the order of the merge; empty at round 0. */
+  /** Digests of the updates that were merged into `base` in whole, in the order of the merge; empty at round 0. */
   readonly parents: readonly Digest[]
   /** Digest of the shared weights carried here, after decoding. */
   readonly digest: Digest

@@ -1,5 +1,6 @@
 /** Every entry kind that this version interprets: one row each, with its body's strict schema. */
 import * as v from 'valibot'
+import { STUDY_BOUNDS } from '../config/studySchema.ts'
 import type { Cbor } from '../core/cbor.ts'
 import { LIMITS } from '../core/limits.ts'
 import { NAME_LENGTH_MAX } from '../ledger/founding.ts'
@@ -9,15 +10,24 @@ const bytes = (accepts: (length: number) => boolean) =>
 const bytes16 = bytes((length) => length === 16)
 const bytes32 = bytes((length) => length === 32)
 const bytes64 = bytes((length) => length === 64)
+const chunkBits = bytes((length) => length > 0 && length <= LIMITS.chunksMax / 8)
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const real = v.pipe(v.number(), v.finite())
 const share = v.pipe(real, v.minValue(0), v.maxValue(1))
-/** What an update says of its privacy: a multiplier of 0 would be no noise. */
+const STEPS_MAX = STUDY_BOUNDS.localEpochsMax * LIMITS.datasetRowsMax // of one round: every row a batch
+/** Within what a study may ask for: the accountant computes with these wherever somebody looks at a log. */
+const sampleRate = v.pipe(real, v.minValue(1 / LIMITS.datasetRowsMax), v.maxValue(1))
+const noiseMultiplier = v.pipe(
+  real,
+  v.minValue(STUDY_BOUNDS.noiseMultiplierMin),
+  v.maxValue(STUDY_BOUNDS.noiseMultiplierMax),
+)
+/** What an update says of its privacy. */
 const claim = v.strictObject({
   epsilon: v.pipe(real, v.minValue(0)),
-  delta: share,
-  sampleRate: share,
-  noiseMultiplier: v.pipe(real, v.gtValue(0)),
+  delta: v.pipe(real, v.minValue(STUDY_BOUNDS.deltaMin), v.ltValue(1)),
+  sampleRate,
+  noiseMultiplier,
 })
 const interval = v.strictTuple([share, share, share])
 /** A word from a closed vocabulary of ours, never free text. */
@@ -112,9 +122,9 @@ export const KINDS = {
   /** What training of this round took: steps of DP-SGD. The budget goes by these. */
   'privacy.spent': v.strictObject({
     round: count,
-    steps: count,
-    sampleRate: share,
-    noiseMultiplier: v.pipe(real, v.gtValue(0)),
+    steps: v.pipe(count, v.maxValue(STEPS_MAX)),
+    sampleRate,
+    noiseMultiplier,
   }),
   /**
    * An attack on its author's own model of that round: how well rows that were trained on are told from held-out ones. Each share with its
@@ -155,6 +165,17 @@ export const KINDS = {
     ),
     /** Who was set aside: author, the author's round, update digest, reason. Those `outlying` are among the inputs, the others are not. */
     aside: v.optional(v.array(v.strictTuple([bytes32, count, bytes32, v.picklist(ASIDE_REASONS)]))),
+    /**
+     * Where parts were merged of updates that were still on their way, in place of the older ones of their authors: author, the author's round,
+     * update digest, coefficient, age, and the chunks that were here, a bit each; and by what: inputs, weights of the model that so many
+     * inputs had, rule, attackers borne, mixing.
+     */
+    partial: v.optional(
+      v.strictObject({
+        updates: v.array(v.strictTuple([bytes32, count, bytes32, share, count, chunkBits])),
+        rules: v.array(v.strictTuple([count, count, code, count, v.boolean()])),
+      }),
+    ),
   }),
   /** Measures are null where the held-out patients are fewer than the study's minimum cohort. */
   'round.evaluated': v.strictObject({
@@ -228,9 +249,18 @@ export const KINDS = {
   'model.withdrawn': v.strictObject({ author: bytes32, model: bytes32, reason: code }),
   /** Its author takes its own word back, or says against another's withdrawal that the model may be used. */
   'model.restored': v.strictObject({ author: bytes32, model: bytes32 }),
-  /** A file was written that anybody may take along; `withHead`: the hospital's private output bias is in it. */
-  'model.exported': v.strictObject({ round: count, model: bytes32, format: code, withHead: v.boolean() }),
-  /** Predictions of one run: rows, those with a warning, those without a prediction; null where the rows are fewer than the minimum cohort. */
+  /**
+   * A file was written that anybody may take along; `withHead`: the hospital's private output bias is in it; `withScaling`: so are means and
+   * deviations of its own rows.
+   */
+  'model.exported': v.strictObject({
+    round: count,
+    model: bytes32,
+    format: code,
+    withHead: v.boolean(),
+    withScaling: v.optional(v.boolean()),
+  }),
+  /** Predictions of one run: rows, those with a warning, those without a prediction; null where it would tell of fewer rows than the minimum cohort. */
   'model.used': v.strictObject({
     round: count,
     model: bytes32,

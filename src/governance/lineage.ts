@@ -21,6 +21,7 @@ export interface MadeModel extends Made {
 export type Standing = number | 'none' | 'unknown'
 
 const NOT_TOLD = -1
+const NO_RUN = -1
 
 /** One study's. The first thing that a log says of a model counts; a second making of the same weights adds its inputs. */
 export class Lineage {
@@ -31,11 +32,14 @@ export class Lineage {
   readonly #seq = new Ints()
   readonly #round = new Ints()
   readonly #making = new Ints()
-  readonly #inputsAt = new Ints()
-  readonly #inputCount = new Ints()
+  /** The run of inputs that was told last. */
+  readonly #lastRun = new Ints()
   readonly #digests: Digest[] = []
-  /** Inputs of all models, one run each. */
+  /** Inputs of all models. Each making adds one run, and knows the one before: so a model that is told of again and again costs no copies. */
   readonly #inputs = new Ints()
+  readonly #runAt = new Ints()
+  readonly #runCount = new Ints()
+  readonly #runBefore = new Ints()
   /** By author: a map of the engine's own, for who writes digests into a log can choose them. */
   readonly #places: Map<Digest, number>[] = []
   /** Of each author, the newest model that it merged. */
@@ -54,14 +58,11 @@ export class Lineage {
       this.#seq.set(at, seq)
       this.#round.set(at, round)
       this.#making.set(at, making === 'merged' ? 1 : 0)
-      this.#keepInputs(at, given)
     } else {
       // weights merged alone are those that were trained; the newer making is what people look for
       this.#making.set(at, making === 'merged' ? 1 : this.#making.at(at))
-      const before = this.#inputsOf(at)
-      const more = given.filter((input) => !before.includes(input))
-      if (more.length > 0) this.#keepInputs(at, [...before, ...more])
     }
+    this.#keepInputs(at, given)
     if (making === 'merged') this.#newest.set(author, at)
   }
 
@@ -174,20 +175,29 @@ export class Lineage {
   }
 
   #eachEdge(visit: (at: number, input: number) => void): void {
-    for (let at = 0; at < this.size; at++) {
-      const start = this.#inputsAt.at(at)
-      for (let i = start; i < start + this.#inputCount.at(at); i++) visit(at, this.#inputs.at(i))
-    }
+    for (let at = 0; at < this.size; at++) this.#eachInput(at, (input) => visit(at, input))
   }
 
   #inputsOf(at: number): number[] {
-    const start = this.#inputsAt.at(at)
-    return Array.from({ length: this.#inputCount.at(at) }, (_, i) => this.#inputs.at(start + i))
+    const inputs = new Set<number>()
+    this.#eachInput(at, (input) => inputs.add(input))
+    return [...inputs]
+  }
+
+  /** Those told of last come first; one that was told of twice comes twice. */
+  #eachInput(at: number, visit: (input: number) => void): void {
+    for (let run = this.#lastRun.at(at); run !== NO_RUN; run = this.#runBefore.at(run)) {
+      const start = this.#runAt.at(run)
+      for (let i = start; i < start + this.#runCount.at(run); i++) visit(this.#inputs.at(i))
+    }
   }
 
   #keepInputs(at: number, inputs: readonly number[]): void {
-    this.#inputsAt.set(at, this.#inputs.length)
-    this.#inputCount.set(at, inputs.length)
+    if (inputs.length === 0) return
+    this.#runAt.push(this.#inputs.length)
+    this.#runCount.push(inputs.length)
+    this.#runBefore.push(this.#lastRun.at(at))
+    this.#lastRun.set(at, this.#runAt.length - 1)
     for (const input of inputs) this.#inputs.push(input)
   }
 
@@ -220,7 +230,8 @@ export class Lineage {
     places.set(model, at)
     this.#author.push(number)
     this.#seq.push(NOT_TOLD)
-    for (const list of [this.#round, this.#making, this.#inputsAt, this.#inputCount]) list.push(0)
+    this.#lastRun.push(NO_RUN)
+    for (const list of [this.#round, this.#making]) list.push(0)
     return at
   }
 

@@ -19,7 +19,7 @@ export class Lineages {
   take(author: MemberId, raws: readonly Uint8Array[]): void {
     for (const raw of raws) {
       const { kind } = glanceAt(raw)
-      if (kind === 'round.trained' || kind === 'round.merged') this.#tell(decodeEntry(raw))
+      if (kind === 'round.trained' || kind === 'round.merged') this.tell(decodeEntry(raw))
     }
     this.#read.set(author, this.readOf(author) + raws.length)
   }
@@ -36,7 +36,8 @@ export class Lineages {
     return [...this.#studies.keys()]
   }
 
-  #tell({ kind, study, author, seq, body }: Entry): void {
+  /** One entry of a log, after those before it. */
+  tell({ kind, study, author, seq, body }: Pick<Entry, 'kind' | 'study' | 'author' | 'seq' | 'body'>): void {
     if (study === null) return
     if (kind === 'round.trained') {
       const trained = readBody('round.trained', body)
@@ -47,7 +48,7 @@ export class Lineages {
     }
     const merged = readBody('round.merged', body)
     if (merged === null) return
-    const inputs = merged.inputs.map(([member, , update]) => {
+    const inputs = [...merged.inputs, ...(merged.partial?.updates ?? [])].map(([member, , update]) => {
       return { author: toHex(member) as MemberId, model: toHex(update) as Digest }
     })
     const model = toHex(merged.result) as Digest

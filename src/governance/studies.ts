@@ -77,8 +77,8 @@ type Want = StudyId | `${StudyId} ${MemberId}`
 export class Studies {
   readonly withdrawals = new Withdrawals()
   readonly #studies = new Map<StudyId, StudyState>()
-  /** Facts by what they wait for, each list in the order of arrival. */
-  readonly #waiting = new Map<Want, Fact[]>()
+  /** Facts by what they wait for, and there by what they speak of, in the order of arrival. */
+  readonly #waiting = new Map<Want, Map<string, Fact>>()
   // what is looked at is bounded by author and in the order of its log, so that all nodes look at the same, whatever they heard first
   readonly #proposed = new Quota<MemberId, StudyId>(LIMITS.studiesPerMemberMax)
   readonly #mentioned = new Quota<MemberId, StudyId>(LIMITS.studiesMentionedMax)
@@ -118,15 +118,17 @@ export class Studies {
   #take(fact: Fact): void {
     const wanted = this.#apply(fact)
     if (wanted === null) return
-    const list = this.#waiting.get(wanted) ?? []
-    this.#waiting.set(wanted, KEPT_ALL.has(fact.kind) ? [...list, fact] : replaced(list, fact))
+    const facts = this.#waiting.get(wanted) ?? new Map<string, Fact>()
+    const subject = subjectOf(fact)
+    facts.delete(subject) // to stand last
+    this.#waiting.set(wanted, facts.set(subject, fact))
   }
 
   /** What was wanted is here: the facts that waited for it go on, or wait for the next thing that they lack. */
   #arrived(want: Want): void {
-    const list = this.#waiting.get(want) ?? []
+    const facts = this.#waiting.get(want)
     this.#waiting.delete(want)
-    for (const fact of list) this.#take(fact)
+    for (const fact of facts?.values() ?? []) this.#take(fact)
   }
 
   #propose(fact: Fact): void {
@@ -197,10 +199,10 @@ const COSTLY = new Set(['study.statistics', 'study.scaling'])
 const KEPT_ALL = new Set([...COSTLY, 'privacy.spent'])
 const ATTEMPTS_MAX = 8 // of each of these by one member for one study: an honest node makes one at each start before it is frozen
 
-/** `list` with `fact` in the place of an earlier one by the same author that says the same or the opposite. */
-function replaced(list: readonly Fact[], fact: Fact): Fact[] {
-  const topic = ({ kind, author }: Fact): string => `${author} ${kind === 'study.resumed' ? 'study.paused' : kind}`
-  return [...list.filter((one) => topic(one) !== topic(fact)), fact]
+/** What a waiting fact takes the place of another by: its author said the same or the opposite before. */
+function subjectOf({ kind, author, seq }: Fact): string {
+  if (KEPT_ALL.has(kind)) return `${author} ${kind} ${seq}`
+  return `${author} ${kind === 'study.resumed' ? 'study.paused' : kind}`
 }
 
 /** The proposal that wins: more contributions, then the lower digest. A total order, so that all who hear both agree. */

@@ -7,7 +7,7 @@
 import { toHex } from '../core/bytes.ts'
 import type { Cbor } from '../core/cbor.ts'
 import { compareIds, type Digest, type MemberId, type StudyId } from '../core/ids.ts'
-import { memberQuorum } from '../ledger/vote.ts'
+import { memberQuorum, type Quorum } from '../ledger/vote.ts'
 import { readBody } from './kinds.ts'
 import { Quota } from './quota.ts'
 
@@ -96,8 +96,9 @@ export class Withdrawals {
     const models = this.#spoken.get(study)
     if (models === undefined) return NONE
     const found: Withdrawn[] = []
+    const quorum = memberQuorum(members)
     for (const spoken of models.values()) {
-      const by = binder(spoken, self, members)
+      const by = binder(spoken, self, quorum)
       const word = by === null ? undefined : spoken.words.get(by)
       if (by === null || word?.reason == null) continue
       const { author, model } = spoken
@@ -117,12 +118,16 @@ export function keyOf({ author, model }: Made): string {
   return `${author} ${model}`
 }
 
-/** Whose word makes the withdrawal bind here; null where it does not. The own operator is obeyed first, then a quorum, then the author. */
-function binder({ author, words }: Spoken, self: MemberId, members: readonly MemberId[]): MemberId | null {
-  if (words.get(self)?.withdrawn === true) return self
+/** Whose word makes the withdrawal bind here; null where it does not. The own operator is obeyed first, then what binds all. */
+function binder(spoken: Spoken, self: MemberId, quorum: Quorum): MemberId | null {
+  return spoken.words.get(self)?.withdrawn === true ? self : binderOfAll(spoken, quorum)
+}
+
+/** Whose word makes it bind every member whose own people said nothing; null where none does. A quorum is obeyed before the author. */
+export function binderOfAll({ author, words }: Spoken, { voters, reached }: Quorum): MemberId | null {
+  if (words.size === 1 && voters.length > 1) return words.get(author)?.withdrawn === true ? author : null // one voice is no quorum
   const saying = (withdrawn: boolean): Set<MemberId> =>
-    new Set(members.filter((member) => words.get(member)?.withdrawn === withdrawn))
-  const { reached } = memberQuorum(members)
+    new Set(voters.filter((member) => words.get(member)?.withdrawn === withdrawn))
   if (reached(saying(false))) return null
   if (words.get(author)?.withdrawn === true) return author
   const against = saying(true)

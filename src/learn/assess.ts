@@ -1,6 +1,7 @@
 /** A finished model on one hospital's held-out rows: measures with intervals, what joining gained, the calibration curve, and groups of patients. */
 import { invariant } from '../core/errors.ts'
 import type { Estimate, Evaluation, GroupFigures, Measures } from '../core/evaluation.ts'
+import { classesShow } from '../core/metrics.ts'
 import type { Rng } from '../core/rng.ts'
 import { type MeanColumn, pairedBootstrap } from './bootstrap.ts'
 import { calibrationCurve, calibrationFit } from './calibration.ts'
@@ -34,14 +35,14 @@ export async function assess(judged: Judged, options: AssessOptions): Promise<Ev
   const { cohort, threshold } = options
   if (labels.length < cohort) return null
   const models = alone === null ? [shared] : [shared, alone]
-  const { measures, lossGain } = await measuresOf(models, labels, options)
+  const positives = labels.reduce((sum, label) => sum + label, 0)
+  const shows = classesShow({ examples: labels.length, positives }, cohort)
+  const { measures, lossGain } = await measuresOf(models, labels, { ...options, shows })
   const [of, ofAlone] = measures
   invariant(of !== undefined, 'the shared model is measured')
-  const positives = labels.reduce((sum, label) => sum + label, 0)
-  const classesShow = Math.min(positives, labels.length - positives) >= cohort
   const called = (label: number): number =>
     labels.reduce((sum, one, row) => sum + (one === label && probability(shared[row] as number) > threshold ? 1 : 0), 0)
-  const aucGain = alone === null ? null : aucDifference(shared, alone, labels)
+  const aucGain = alone === null || !shows ? null : aucDifference(shared, alone, labels)
   const groups: GroupFigures[] = []
   for (const [by, grouping] of groupings.entries()) {
     await options.breathe()
@@ -49,23 +50,23 @@ export async function assess(judged: Judged, options: AssessOptions): Promise<Ev
   }
   return {
     examples: labels.length,
-    positives: classesShow ? positives : null,
+    positives: shows ? positives : null,
     shared: of,
     alone: ofAlone ?? null,
     aucGain,
     lossGain,
-    truePositiveRate: classesShow ? wilson(called(1), positives) : null,
-    falsePositiveRate: classesShow ? wilson(called(0), labels.length - positives) : null,
+    truePositiveRate: shows ? wilson(called(1), positives) : null,
+    falsePositiveRate: shows ? wilson(called(0), labels.length - positives) : null,
     bins: calibrationCurve(shared, labels, cohort),
     groups,
   }
 }
 
-/** All models on the same resamples, so that the difference of the first two is paired. */
+/** What is of either class alone where `shows`, else null. All models on the same resamples, so that the difference of the first two is paired. */
 async function measuresOf(
   models: readonly ArrayLike<number>[],
   labels: Uint8Array,
-  { rng, breathe }: AssessOptions,
+  { rng, breathe, shows }: AssessOptions & { readonly shows: boolean },
 ): Promise<{ measures: Measures[]; lossGain: Estimate | null }> {
   const columns = models.map((logits) => columnsOf(logits, labels))
   const [first, second] = columns
@@ -82,9 +83,9 @@ async function measuresOf(
     await breathe()
     const at = i * COLUMNS
     const mean = (value: number, column: number): Estimate => [value, ...(spans.means[at + column] as Span)]
-    const auc = aucEstimate(logits, labels)
+    const auc = shows ? aucEstimate(logits, labels) : null
     await breathe()
-    const { slope, intercept } = calibrationFit(logits, labels)
+    const { slope, intercept } = shows ? calibrationFit(logits, labels) : { slope: null, intercept: null }
     await breathe()
     measures.push({
       auc,

@@ -1,27 +1,33 @@
 /** Whether predicted probabilities come true: a curve over bins, and Cox's slope and intercept. */
 import { invariant } from '../core/errors.ts'
 import type { CalibrationBin, Estimate } from '../core/evaluation.ts'
+import { classesShow } from '../core/metrics.ts'
 import { Z_95 } from './delong.ts'
 import { probability } from './model.ts'
 
 const BINS_MAX = 10 // deciles of predicted risk, as clinical papers draw them
 
 /**
- * Rows in order of their prediction, in at most ten bins of about as many rows each and never fewer than `rowsMin`; equal predictions stay
- * together. Of each bin rows, mean prediction and observed rate. Empty where there are fewer than `rowsMin` rows.
+ * Rows in order of their prediction, in at most ten bins of at least a tenth each; equal predictions stay together. A bin takes in more until
+ * it has `cohort` rows of either class, for its rate would tell how many of a few patients are ill; so there are as many bins as can be. Of each
+ * rows, mean prediction and observed rate. Empty where all rows have fewer of a class.
  */
-export function calibrationCurve(logits: ArrayLike<number>, labels: Uint8Array, rowsMin: number): CalibrationBin[] {
-  const rows = labels.length
+export function calibrationCurve(logits: ArrayLike<number>, labels: Uint8Array, cohort: number): CalibrationBin[] {
+  const examples = labels.length
   const order = Uint32Array.from(labels, (_, i) => i).sort((a, b) => (logits[a] as number) - (logits[b] as number))
-  const wanted = Math.max(rowsMin, Math.ceil(rows / BINS_MAX))
-  const bins: [rows: number, predicted: number, observed: number][] = []
-  for (let from = 0; from < rows; ) {
-    let to = Math.min(rows, from + wanted)
-    if (rows - to < rowsMin) to = rows // what is left would be too small a bin
-    while (to < rows && logits[order[to] as number] === logits[order[to - 1] as number]) to++
-    if (rows - to < rowsMin) to = rows
-    if (to - from >= rowsMin) bins.push(binOf(logits, labels, order.subarray(from, to)))
-    from = to
+  const wanted = Math.ceil(examples / BINS_MAX)
+  const bins: CalibrationBin[] = []
+  let rest = { examples, positives: labels.reduce((sum, label) => sum + label, 0) }
+  for (let from = 0, at = 0, positives = 0; classesShow(rest, cohort); at++) {
+    positives += labels[order[at] as number] as number
+    const to = at + 1
+    const isTied = logits[order[to] as number] === logits[order[at] as number]
+    const isFull = to - from >= wanted && classesShow({ examples: to - from, positives }, cohort)
+    if (to < examples && (isTied || !isFull)) continue
+    const after = { examples: examples - to, positives: rest.positives - positives }
+    const isLast = !classesShow(after, cohort) // what is left would be too small a bin
+    bins.push(binOf(logits, labels, order.subarray(from, isLast ? examples : to)))
+    ;[rest, from, positives] = [after, to, 0]
   }
   return bins
 }

@@ -127,6 +127,11 @@ export type Action =
       readonly own: MemberId
       readonly base: Digest
       readonly inputs: readonly MergeInput[]
+      /**
+       * Of others, ascending by author, where there are any: updates that are being fetched. Those parts of them that are here are merged in
+       * place of the older update of their author; absent where nothing is on its way.
+       */
+      readonly partial?: readonly MergeInput[]
     }
   | { readonly type: 'evaluate'; readonly permit: Permit; readonly round: number; readonly model: Digest }
   /** Look up in the logs that are stored here which of `subjects` descend from which of `models`; report `traced`. */

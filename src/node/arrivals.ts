@@ -8,10 +8,19 @@ import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { Announced } from '../gossip/announced.ts'
 import { CatchUp } from '../gossip/catchUp.ts'
 import type { UpdateTopic } from '../gossip/cells.ts'
-import { type Exchange, type Expectation, type Judgement, UPDATE_CONTRADICTS } from '../gossip/exchange.ts'
+import {
+  type Exchange,
+  type Expectation,
+  type Held,
+  type Judgement,
+  type MergeInput,
+  UPDATE_CONTRADICTS,
+} from '../gossip/exchange.ts'
 import type { Phase } from '../gossip/phase.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
+import type { CellTopics } from './cellTopics.ts'
 import type { Context } from './context.ts'
+import type { HeldUpdate } from './descent.ts'
 import type { NodeEvent } from './events.ts'
 import { writingFault } from './expectation.ts'
 import type { Rejections } from './rejections.ts'
@@ -98,6 +107,7 @@ export class Arrivals {
   readonly #study: StudyId
   readonly #announced = new Announced()
   readonly #catchUp = new CatchUp()
+  #waitsUntilMs = 0
   readonly #failed = new Map<string, number>()
 
   constructor(study: StudyId) {
@@ -118,6 +128,22 @@ export class Arrivals {
     this.#announced.settle(author, digest)
   }
 
+  /** Those on their way of which parts may be merged now, ascending by author: of who meets here, as far as `mayMerge` allows. */
+  partial(
+    ageRoundsMax: number,
+    meeting: Pick<CellTopics, 'isMate'>,
+    mayMerge: ((update: HeldUpdate) => boolean) | null,
+  ): MergeInput[] {
+    if (this.#announced.size === 0) return []
+    const all = this.#announced.partial(ageRoundsMax)
+    return all.filter((one) => meeting.isMate(one.author) && (mayMerge?.(one) ?? true))
+  }
+
+  /** Parts of these went into a merge. */
+  merged(taken: readonly Held[]): void {
+    for (const { author, digest } of taken) this.#announced.merged(author, digest)
+  }
+
   failed(context: Context, { study, author, round, digest, code }: Of<'fetch-failed'>): void {
     if (!this.#announced.settle(author, digest)) return
     this.#failed.set(code, (this.#failed.get(code) ?? 0) + 1)
@@ -129,6 +155,16 @@ export class Arrivals {
     if (!CATCHING_UP.has(phase)) return
     const peer = this.#catchUp.next(connected)
     if (peer !== null) context.out.push({ type: 'ask-updates', study: this.#study, peer })
+  }
+
+  /** After a start the first round waits so long for what others tell. */
+  waitUntilMs(timeMs: number): void {
+    this.#waitsUntilMs = timeMs
+  }
+
+  /** Until when a round is to wait: while somebody is being asked, or something of what was told is on its way. */
+  get hearsUntilMs(): number {
+    return this.#catchUp.isAsking || this.#announced.size > 0 ? this.#waitsUntilMs : 0
   }
 
   told(from: MemberId): void {

@@ -6,8 +6,16 @@
  */
 import { cellPeriodMs } from '../config/cells.ts'
 import { compareIds, type Digest, type MemberId, type StudyId } from '../core/ids.ts'
-import { type CellName, Deal, dealSeed, meetInCells, SEATS_BESIDE, type UpdateTopic } from '../gossip/cells.ts'
-import { Exchange, type Expectation, type Judgement } from '../gossip/exchange.ts'
+import {
+  type CellName,
+  countsInCell,
+  Deal,
+  dealSeed,
+  meetInCells,
+  SEATS_BESIDE,
+  type UpdateTopic,
+} from '../gossip/cells.ts'
+import { Exchange, type Expectation, type Judgement, type MergeInput } from '../gossip/exchange.ts'
 import type { Rounds } from '../gossip/rounds.ts'
 import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import type { Permit } from '../governance/permit.ts'
@@ -96,21 +104,32 @@ export class CellTopics {
     return rounds.judge(header, facts, expected, place === this.#behind ? this.#leftRound : undefined)
   }
 
+  /** Which of the updates held count in a merge now; null: all that are not too old. `besides`: what else decides. */
+  mayMerge(besides: ((input: MergeInput) => boolean) | null): ((input: MergeInput) => boolean) | null {
+    const now = this.#now
+    if (now === null || now.deal === null) return besides
+    return (input) => countsInCell(isMateIn(now, input.author), input.ageRounds) && besides?.(input) !== false
+  }
+
   /** Why what `author` announces is not fetched; null where it may be. */
   refuses(author: MemberId, name: UpdateTopic): Judgement | null {
     const place = this.#placeOf(author, name)
     return place === LEFT || place === ELSEWHERE ? place : null
   }
 
+  /** Whether what `author` says counts now, wherever it came. */
+  isMate(author: MemberId): boolean {
+    return this.#now !== null && this.#placeOf(author, 'fetched') === this.#now
+  }
+
   /** Where an update that came on this topic counts, or the first place that its author is dealt to. */
   #placeOf(author: MemberId, name: UpdateTopic): Place | typeof LEFT | typeof ELSEWHERE {
-    const isMate = ({ name, deal, members }: Place): boolean =>
-      name === null || deal?.isIn(placeOf(members, author), name.cell, SEATS_BESIDE) === true
     const [now, behind, ahead] = [this.#now, this.#behind, this.#ahead]
-    if (name === 'fetched') return [now, behind, ahead].find((one) => one !== null && isMate(one)) ?? ELSEWHERE
+    if (name === 'fetched')
+      return [now, behind, ahead].find((one) => one !== null && isMateIn(one, author)) ?? ELSEWHERE
     const place = [now, ahead, behind].find((one) => one !== null && keyOf(one.name) === keyOf(name))
     if (place === undefined || place === null) return LEFT
-    return isMate(place) ? place : ELSEWHERE
+    return isMateIn(place, author) ? place : ELSEWHERE
   }
 
   /** Own rounds were renumbered: ages stay what they were. */
@@ -195,6 +214,11 @@ function isSame(one: Basis, other: Basis | null): boolean {
     one.epoch === other.epoch &&
     one.scaling === other.scaling
   )
+}
+
+/** Whether a member is dealt to a place, or to the seats beside it. */
+function isMateIn({ name, deal, members }: Place, member: MemberId): boolean {
+  return name === null || deal?.isIn(placeOf(members, member), name.cell, SEATS_BESIDE) === true
 }
 
 /** Where a member stands in the sorted list; past its end where it does not. */

@@ -6,7 +6,7 @@ import type { Context } from './context.ts'
 export class Company {
   #alone = false
 
-  /** Called once a round with the number of other members in its merge. */
+  /** Called once a round with the number of other members whose updates are here, or on their way. */
   note(context: Context, study: StudyId, round: number, others: number): void {
     const alone = others === 0
     if (alone === this.#alone) return

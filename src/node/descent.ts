@@ -57,11 +57,11 @@ export class Descent {
   }
 
   /** Whether an update may go into a merge now; null where no withdrawal binds, so that all may. */
-  mayMerge(): ((author: MemberId, digest: Digest) => boolean) | null {
+  mayMerge(): ((update: HeldUpdate) => boolean) | null {
     if (this.#asked === null) return null
     const { subjects, standings } = this.#asked
     const free = new Set(subjects.filter((_, i) => standings?.[i] === 'none').map(keyOf))
-    return (author, digest) => free.has(keyOf({ author, model: digest }))
+    return ({ author, digest }) => free.has(keyOf({ author, model: digest }))
   }
 
   #ask(

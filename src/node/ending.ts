@@ -1,4 +1,6 @@
 /** When a study is over before its last round, at its time or when most of its members say that it is enough; and what this node says of its end. */
+import type { Study } from '../config/study.ts'
+import type { LocalFigures } from '../core/figures.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Context } from './context.ts'
@@ -23,9 +25,15 @@ export function whyOver(
 ): 'time' | 'agreed' | null {
   const deadlineMs = deadlineOf(state)
   if (deadlineMs !== null && now >= deadlineMs) return 'time'
+  if (state.enough.size === 0) return null
   const taking = [...state.bound].filter(isMember)
   const enough = taking.filter((member) => state.enough.has(member))
   return 2 * enough.length > taking.length ? 'agreed' : null
+}
+
+/** Whether a node may say by itself that its model stands still: in a private study ε does not cover what rows that train would say by that. */
+export function mayVote({ privacy }: Pick<Study, 'privacy'>, { apart }: Pick<LocalFigures, 'apart'>): boolean {
+  return privacy === null || apart
 }
 
 /** One per study run. */

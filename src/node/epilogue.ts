@@ -23,7 +23,7 @@ export interface Ended {
   readonly model: Digest | null
   /** The scaling that the model belongs to. */
   readonly scaling: Digest | null
-  readonly others: readonly Held[]
+  readonly others: () => readonly Held[]
   readonly leave: () => Permit | null
   readonly consulting: Pick<Consulting, 'isFresh' | 'use'>
 }
@@ -81,8 +81,8 @@ export class Epilogue {
   }
 
   /** Between two rounds it is known whose rows may be used: what was asked for meanwhile begins. */
-  roundBegins(permit: Permit, others: readonly Held[]): void {
-    for (const work of this.#waiting) this.#begin(work, permit, others)
+  roundBegins(permit: Permit, { others }: Pick<Ended, 'others'>): void {
+    for (const work of this.#waiting) if (!this.#working.has(work)) this.#begin(work, permit, others)
     this.#waiting.clear()
   }
 
@@ -164,10 +164,10 @@ export class Epilogue {
     this.#context.tell('warn', 'study-not-evaluated', { study: this.#id, code, triedAgain: false })
   }
 
-  #begin(work: Work, permit: Permit, others: readonly Held[]): void {
+  #begin(work: Work, permit: Permit, others: () => readonly Held[]): void {
     this.#working.add(work)
     if (work === 'measure') return void this.#context.out.push({ type: 'measure', permit })
-    this.#context.out.push({ type: 'cross', permit, others: others.slice(0, OTHERS_MAX) })
+    this.#context.out.push({ type: 'cross', permit, others: others().slice(0, OTHERS_MAX) })
   }
 
   #isDue(work: Work, state: StudyState, model: Digest | null): boolean {

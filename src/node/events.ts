@@ -50,6 +50,18 @@ export interface SetAside {
   readonly reason: AsideReason
 }
 
+/** Of a merge into which parts of updates went. */
+export interface MergedParts {
+  /** Ascending by author; `chunks` is the bitfield of those that were here, of which there is one at least. */
+  readonly updates: readonly {
+    readonly author: MemberId
+    readonly coefficient: number
+    readonly chunks: Uint8Array
+  }[]
+  /** By number of inputs, ascending: what so many weights of the model were merged by. */
+  readonly rules: readonly (Omit<MergedBy, 'radius'> & { readonly inputs: number; readonly weights: number })[]
+}
+
 /** A number that a shell chose to match an answer to its question. */
 export type Ticket = number
 
@@ -221,6 +233,8 @@ export type NodeEvent =
       readonly by: MergedBy
       /** Those left out, and those of the inputs that the rule sets aside. */
       readonly aside: readonly SetAside[]
+      /** Absent where all inputs were whole. */
+      readonly parts?: MergedParts
     }
   | {
       readonly type: 'evaluated'

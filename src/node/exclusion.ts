@@ -28,7 +28,11 @@ export function exclusionRefusal(
   isExcluded: boolean,
 ): { code: string; message: string } | null {
   const words: readonly string[] = excluded ? EXCLUSION_REASONS : READMISSION_REASONS
-  if (!words.includes(reason)) return no('exclusion-reason', `--reason: ${words.join(', ')} are allowed`)
+  if (!words.includes(reason))
+    return no(
+      'exclusion-reason',
+      `--reason: ${JSON.stringify(reason.slice(0, 40))} given; ${words.join(', ')} are allowed`,
+    )
   if (member === self) return no('exclusion-self', 'this hospital cannot exclude itself: pause the study instead')
   if (excluded && !accepted.has(member))
     return no('exclusion-member', 'this member does not take part in the study, so nothing of it is merged')

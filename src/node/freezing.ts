@@ -3,7 +3,7 @@ import { fromHex } from '../core/bytes.ts'
 import { betterScaling, proposalFrom, type StudyState } from '../governance/studies.ts'
 import type { Context } from './context.ts'
 
-const HEARING_MS = 10_000 // after a start: time to hear what the others froze meanwhile
+export const HEARING_MS = 10_000 // after a start: time to hear what the others froze or trained meanwhile
 
 /** One per study run. The deadline counts from the entry with this node's own statistics, so that restarts do not put it off. */
 export class Freezing {

@@ -3,7 +3,7 @@ import { toldCount } from '../config/consent.ts'
 import { fromHex } from '../core/bytes.ts'
 import { invariant } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
-import type { Metrics } from '../core/metrics.ts'
+import { classesShow, type Metrics } from '../core/metrics.ts'
 import type { PrivacyClaim } from '../core/privacy.ts'
 import type { MergeInput } from '../gossip/exchange.ts'
 import type { AsideReason, Body } from '../governance/kinds.ts'
@@ -12,6 +12,7 @@ import type { StudyState } from '../governance/studies.ts'
 import type { Draft } from './actions.ts'
 import type { Context } from './context.ts'
 import type { BoundDataset, NodeEvent } from './events.ts'
+import type { Considered } from './merging.ts'
 import type { StandingState } from './standing.ts'
 
 /** A table was bound; with its statistics where the scaling is not frozen yet. */
@@ -66,18 +67,18 @@ function claimOrLoss(loss: number, privacy: PrivacyClaim | null) {
 /** A merge and how good its result is; `last` where it ends the study. */
 export interface MergedFacts {
   readonly outcome: Extract<NodeEvent, { type: 'merged' }>
-  readonly taken: readonly MergeInput[]
-  /** Those that were left out too. */
-  readonly known: readonly MergeInput[]
+  readonly inputs: readonly MergeInput[]
+  readonly considered: Considered
   readonly metrics: Metrics
   readonly standing: StandingState
   readonly last: boolean
 }
 
-/** Measures as entries have them; nothing of fewer held-out patients than the minimum cohort. */
+/** Measures as entries have them; nothing of fewer held-out patients than the minimum cohort, and no AUC of fewer of a class. */
 function measuresOf({ study }: StudyState, metrics: Metrics) {
-  const { auc, accuracy, logLoss, brier, calibrationError } = metrics
+  const { accuracy, logLoss, brier, calibrationError } = metrics
   const examples = toldCount(study, metrics.examples)
+  const auc = classesShow(metrics, study.minimumCohort) ? metrics.auc : null
   return examples >= study.minimumCohort
     ? { examples, auc, accuracy, logLoss, brier, calibrationError }
     : { examples: null, auc: null, accuracy: null, logLoss: null, brier: null, calibrationError: null }
@@ -129,28 +130,44 @@ export function mergedDrafts(context: Context, state: StudyState, facts: MergedF
   ]
 }
 
-/** Of the plain mean neither parameters nor, where nobody was, who was set aside. */
-function mergedBody({ outcome, taken, known }: MergedFacts, self: MemberId): Body<'round.merged'> {
+/** Of the plain mean of whole updates, the own one new, no parameters; where nobody was, not who was set aside. */
+function mergedBody({ outcome, inputs, considered }: MergedFacts, self: MemberId): Body<'round.merged'> {
   const { round, result, by, coefficients } = outcome
-  const inputs = taken.map(({ author, round, digest }, i): [Uint8Array, number, Uint8Array, number] => {
-    return [fromHex(author), round, fromHex(digest), coefficients[i] as number]
-  })
   const reasons = new Map(outcome.aside.map(({ author, reason }) => [author, reason]))
-  const aside = known.flatMap(({ author, round, digest }): [Uint8Array, number, Uint8Array, AsideReason][] => {
-    const reason = reasons.get(author)
-    return reason === undefined ? [] : [[fromHex(author), round, fromHex(digest), reason]]
-  })
-  const own = taken.find(({ author }) => author === self)
+  const aside = considered.known.flatMap(
+    ({ author, round, digest }): [Uint8Array, number, Uint8Array, AsideReason][] => {
+      const reason = reasons.get(author)
+      return reason === undefined ? [] : [[fromHex(author), round, fromHex(digest), reason]]
+    },
+  )
+  const own = inputs.find(({ author }) => author === self)
   const { rule, nearest, faulty, radius } = by
   const centre = radius === null || own === undefined ? null : fromHex(own.digest)
-  const ages = taken.map(({ ageRounds }) => ageRounds)
+  const ages = inputs.map(({ ageRounds }) => ageRounds)
+  const partial = partialBody(outcome, considered)
   return {
     round,
     rule,
-    inputs,
+    inputs: inputs.map(({ author, round, digest }, i) => {
+      return [fromHex(author), round, fromHex(digest), coefficients[i] as number]
+    }),
     result: fromHex(result),
-    ...(rule === 'mean' && !nearest ? {} : { parameters: { faulty, nearest, radius, centre, ages } }),
+    ...(rule === 'mean' && !nearest && partial === null && own?.ageRounds === 0
+      ? {}
+      : { parameters: { faulty, nearest, radius, centre, ages } }),
     ...(aside.length === 0 ? {} : { aside }),
+    ...(partial === null ? {} : { partial }),
+  }
+}
+
+/** Null where all that was merged was whole. */
+function partialBody({ parts }: MergedFacts['outcome'], { taken }: Considered): Body<'round.merged'>['partial'] | null {
+  if (parts === undefined) return null
+  return {
+    updates: taken.map(({ author, round, digest, coefficient, ageRounds, chunks }) => {
+      return [fromHex(author), round, fromHex(digest), coefficient, ageRounds, chunks]
+    }),
+    rules: parts.rules.map(({ inputs, weights, rule, faulty, nearest }) => [inputs, weights, rule, faulty, nearest]),
   }
 }
 

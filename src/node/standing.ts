@@ -17,8 +17,8 @@ export interface Assessed {
 export interface StandingState {
   readonly newest: Assessed
   readonly best: Assessed
-  /** The last round that improved on all before it by the study's δ, and its validation loss. */
-  readonly gain: { readonly round: number; readonly validationLoss: number }
+  /** The validation loss that improved on all before it by the study's δ last, and how many merges came after it. */
+  readonly gain: { readonly validationLoss: number; readonly mergesSince: number }
   /** Of the newest personal model. */
   readonly personal: Metrics | null
 }
@@ -48,14 +48,14 @@ export class Standing {
     this.#state = {
       newest,
       best: better ? newest : before.best,
-      gain: gained ? { round, validationLoss } : before.gain,
+      gain: gained ? { validationLoss, mergesSince: 0 } : { ...before.gain, mergesSince: before.gain.mergesSince + 1 },
       personal,
     }
   }
 
-  /** Whether the validation loss has not fallen by δ in the last `rounds` rounds. */
+  /** Whether the validation loss has not fallen by δ in the last `rounds` merges: a node that was away skips rounds, in which it saw nothing. */
   isPlateau(rounds: number): boolean {
     const state = this.#state
-    return state !== null && state.newest.round - state.gain.round >= rounds
+    return state !== null && state.gain.mergesSince >= rounds
   }
 }

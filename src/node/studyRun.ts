@@ -17,11 +17,11 @@ import { CellTopics } from './cellTopics.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { claimsOf } from './claims.ts'
 import type { Context } from './context.ts'
-import { deadlineOf, Ending } from './ending.ts'
+import { deadlineOf, Ending, mayVote } from './ending.ts'
 import { Epilogue, newestOf } from './epilogue.ts'
 import type { BoundDataset, NodeEvent } from './events.ts'
 import { expectationOf, writingFault } from './expectation.ts'
-import { Freezing } from './freezing.ts'
+import { Freezing, HEARING_MS } from './freezing.ts'
 import { Keeping } from './keeping.ts'
 import { Leave } from './leave.ts'
 import { Merging, type Outcome } from './merging.ts'
@@ -54,8 +54,7 @@ export class StudyRun {
   readonly #budget = new PrivacyBudget()
   readonly epilogue: Epilogue
   readonly arrivals: Arrivals
-  /** The newest round that went out before a start whose folder did not know of it; −1 where none. */
-  #published = -1
+  #published = -1 // the newest round that went out before a start whose folder did not know of it
 
   constructor(id: StudyId, context: Context) {
     this.id = id
@@ -158,12 +157,13 @@ export class StudyRun {
     this.#budget.opened(roundsWithin ?? null)
     this.#keeping.add(base)
     const { checkpoint } = this.#progress
+    if (checkpoint !== null) this.arrivals.waitUntilMs(this.#context.now + HEARING_MS)
     const stale = checkpoint === null || checkpoint.round < this.#published
     if (!stale && checkpoint.stage === 'trained' && checkpoint.scaling === scaling && !this.#afresh) {
       const { shared, examples, parents, head } = checkpoint
       this.#progress.trained(head)
       this.#budget.recall(checkpoint.privacy ?? null)
-      this.#rounds.resume(this.#context.now, checkpoint.base, parents, { update: shared, examples })
+      this.#rounds.resume(checkpoint.base, parents, { update: shared, examples })
       return this.#publishAndMerge()
     }
     this.#rounds.begin(Math.max((checkpoint?.round ?? -1) + 1, this.#published + 1), base)
@@ -211,6 +211,7 @@ export class StudyRun {
     const permit = this.#permit
     if (permit === null || !this.merging.finish(outcome, (without) => this.#rounds.mergedInto(round, result, without)))
       return
+    this.arrivals.merged(this.merging.considered.taken)
     this.#keeping.add(result)
     this.#context.out.push({ type: 'evaluate', permit, round, model: result })
   }
@@ -218,12 +219,12 @@ export class StudyRun {
   evaluated(round: number, model: Digest, metrics: Metrics, local: LocalFigures): void {
     if (!this.#rounds.evaluated(round, model)) return
     const state = this.#context.studies.get(this.id)
-    const { outcome, known } = this.merging
+    const { outcome, considered } = this.merging
     invariant(state !== undefined && outcome !== null && this.#permit !== null, 'evaluated what was merged')
     const { plateau } = state.study.end
     const standing = this.#progress.evaluated(round, model, metrics, local, plateau?.delta ?? 0)
     const last = this.#rounds.isLast(state.study.rounds.count)
-    const facts = { outcome, known, taken: this.#rounds.inputs, metrics, standing, last }
+    const facts = { outcome, inputs: this.#rounds.inputs, considered, metrics, standing, last }
     this.#context.out.push({
       type: 'record',
       tag: `merged:${this.id}`,
@@ -231,7 +232,8 @@ export class StudyRun {
       checkpoint: this.#checkpointOf(last ? 'ended' : 'merged', this.#permit.scaling, model),
     })
     this.merging.count(outcome)
-    if (plateau !== null && !last && this.#progress.isPlateau(plateau.rounds)) this.ending.sayEnough('plateau')
+    const stands = plateau !== null && !last && this.#progress.isPlateau(plateau.rounds)
+    if (stands && mayVote(state.study, local)) this.ending.sayEnough('plateau')
   }
 
   /** What an operator asks for at any time; false where there is no model to evaluate, or no leave. */
@@ -245,7 +247,7 @@ export class StudyRun {
     if (this.leaves.consulting.failed(code)) return
     if (this.#rounds.phase === 'ended') return this.epilogue.openingFailed(code)
     if (!this.#rounds.failed(this.#context.now, round)) return
-    this.#afresh = code === TRAINING_DIVERGED
+    this.#afresh ||= code === TRAINING_DIVERGED // until it has trained, whatever else fails
     this.#context.tell('warn', 'study-failed', { study: this.id, round: this.#rounds.round, code, retryInMs: RETRY_MS })
   }
 
@@ -273,14 +275,10 @@ export class StudyRun {
     return {
       model: this.#rounds.base,
       scaling: this.#progress.checkpoint?.scaling ?? null,
-      others: this.#others(),
+      others: () => newestOf(this.#progress.checkpoint?.others ?? [], this.#rounds.exchange.held),
       leave: () => this.#leave(this.#context.studies.get(this.id)),
       consulting: this.leaves.consulting,
     }
-  }
-
-  #others() {
-    return newestOf(this.#progress.checkpoint?.others ?? [], this.#rounds.exchange.held)
   }
 
   /** Frozen already: open. Everybody's statistics here, or the deadline past: freeze. */
@@ -325,7 +323,7 @@ export class StudyRun {
     if (!this.leaves.consulting.isFresh(state, leave, spent)) return
     this.leaves.consulting.use()
     this.#permit = leave
-    this.epilogue.roundBegins(leave, this.#others())
+    this.epilogue.roundBegins(leave, this.#ended())
     this.#rounds.start(this.#context.now)
     const { round, base } = this.#rounds
     this.#context.out.push({ type: 'train', permit: leave, round, base, ...spent })
@@ -354,13 +352,15 @@ export class StudyRun {
     const leave = this.#leave(state)
     if (leave === null || state === undefined) return this.#rounds.wait('withheld')
     if (leave.scaling !== this.#permit.scaling) return this.#open(state) // what was trained belongs to a scaling that is no more
-    const published = this.#rounds.publish(state.study.merge.ageRoundsMax, undefined, this.leaves.mayMerge())
+    const { ageRoundsMax } = state.study.merge
+    const allowed = this.leaves.mayMerge()
+    const published = this.#rounds.publish(ageRoundsMax, undefined, this.#topics.mayMerge(allowed))
     const { round, base } = published
     const terms = { scaling: this.#permit.scaling, parameters: this.#parameters, privacy: this.#budget.claim }
     const claims = claimsOf(this.#context.self, this.id, published, terms)
     this.#context.out.push({ type: 'publish-update', permit: this.#permit, claims })
-    const inputs = this.merging.begin(round, this.#rounds.inputs)
-    this.#context.out.push({ type: 'merge', permit: this.#permit, round, own: this.#context.self, base, inputs })
+    const partial = this.arrivals.partial(ageRoundsMax, this.#topics, allowed)
+    this.merging.begin({ permit: this.#permit, round, base }, this.#rounds.inputs, partial)
   }
 
   #completeRound(): void {
@@ -382,7 +382,8 @@ export class StudyRun {
   }
 
   #dueMs(state: StudyState): number {
-    return this.#rounds.dueMs(state.study.rounds.periodSeconds * 1000)
+    const dueMs = this.#rounds.dueMs(state.study.rounds.periodSeconds * 1000)
+    return Math.max(dueMs, this.arrivals.hearsUntilMs)
   }
 
   #checkpointOf(stage: Checkpoint['stage'], scaling: Digest, shared: Digest): Checkpoint {

@@ -2,14 +2,12 @@
 import type { Study } from '../config/study.ts'
 import { groupNames } from '../config/subgroups.ts'
 import { toHex } from '../core/bytes.ts'
-import type { Cbor } from '../core/cbor.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { type Body, isKind, type Kind, readBody } from '../governance/kinds.ts'
-import type { Entry } from '../ledger/entry.ts'
-import type { CurvePoint, MemberReport, Report } from './report.ts'
-
-/** What of an entry a report reads. */
-export type ReportEntry = Pick<Entry, 'author' | 'timeMs' | 'kind' | 'study' | 'body'>
+import type { Lineage } from '../governance/lineage.ts'
+import type { WordFact } from '../governance/withdrawals.ts'
+import { ModelFold } from './models.ts'
+import type { AuditFigures, CurvePoint, MemberReport, Report } from './report.ts'
 
 /** Which study a report is of, and who is called what. */
 export interface ReportSubject {
@@ -17,15 +15,21 @@ export interface ReportSubject {
   readonly terms: Study
   readonly proposedBy: MemberId
   readonly proposedAtMs: number
+  /** Who the members are now: a quorum of them may withdraw and restore. */
+  readonly members: readonly MemberId[]
   readonly nameOf: (member: MemberId) => string
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-type Draft = Mutable<Omit<MemberReport, 'rounds' | 'curve' | 'aside' | 'others' | 'takenByOthers'>> & {
+type Draft = Mutable<
+  Omit<MemberReport, 'rounds' | 'curve' | 'aside' | 'audits' | 'excluded' | 'others' | 'takenByOthers'>
+> & {
   readonly rounds: Mutable<MemberReport['rounds']>
   inputs: number
   readonly curve: Curve
   readonly aside: Map<string, { author: string; reason: string; merges: number }>
+  readonly excluded: Map<string, { reason: string; atMs: number }>
+  readonly audits: AuditFigures[]
   readonly others: Record<string, number>
 }
 
@@ -34,55 +38,60 @@ export class ReportFold {
   readonly #subject: ReportSubject
   readonly #members = new Map<MemberId, Draft>()
   readonly #taken = new Map<string, number>()
+  readonly #models: ModelFold
 
   constructor(subject: ReportSubject) {
     this.#subject = subject
+    this.#models = new ModelFold(subject)
   }
 
   /** Entries of other studies, and those whose body is gone or does not fit, change nothing. */
-  add({ author, timeMs, kind, study, body }: ReportEntry): void {
+  add(entry: WordFact): void {
+    const { author, timeMs, kind, study, body } = entry
     if (study !== this.#subject.id) return
     const draft = this.#of(author)
+    if (this.#models.add(entry)) return
     if (isKind(kind)) {
       const read = READERS[kind] as ((draft: Draft, body: never, timeMs: number) => void) | undefined
       const fits = read === undefined ? null : readBody(kind, body)
       if (fits !== null) read?.(draft, fits as never, timeMs)
-      if (kind === 'round.merged' && fits !== null) this.#merged(author, draft, fits as Body<'round.merged'>, body)
+      if (kind === 'round.merged' && fits !== null) this.#merged(author, draft, fits as Body<'round.merged'>)
       if (read !== undefined || SILENT.has(kind)) return
     }
     draft.others[kind] = (draft.others[kind] ?? 0) + 1
   }
 
-  report(made: Report['made']): Report {
+  /** `lineage` is the study's, as far as the same logs tell it. */
+  report(made: Report['made'], lineage: Lineage): Report {
     const { id, terms, proposedBy, proposedAtMs, nameOf } = this.#subject
     const members = [...this.#members].map(([member, draft]) => this.#member(member, draft))
     members.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.member < b.member ? -1 : 1))
     const groups = terms.report.subgroups.map((subgroup) => groupNames(terms.features, subgroup))
     const study = { id, proposedBy: nameOf(proposedBy), proposedAtMs, terms, groups }
-    return { kind: 'consilium-study-report', format: 1, made, study, members }
+    return { kind: 'consilium-study-report', format: 1, made, study, members, ...this.#models.result(lineage) }
   }
 
-  #member(member: MemberId, { inputs, curve, aside, ...draft }: Draft): MemberReport {
+  #member(member: MemberId, { inputs, curve, aside, excluded, ...draft }: Draft): MemberReport {
     const { rounds } = draft
+    const named = ([key, word]: [string, { reason: string; atMs: number }]) => {
+      return { author: this.#subject.nameOf(key as MemberId), ...word }
+    }
     return {
       ...draft,
       rounds: { ...rounds, inputsMean: rounds.merged === 0 ? null : inputs / rounds.merged },
       curve: curve.points,
       aside: [...aside.values()],
+      excluded: [...excluded].map(named),
       takenByOthers: this.#taken.get(member) ?? 0,
     }
   }
 
-  /** `aside` is read from the body as it is: versions that know of no robust rule write none. */
-  #merged(author: MemberId, draft: Draft, { inputs }: Body<'round.merged'>, body: Cbor | null): void {
+  #merged(author: MemberId, draft: Draft, { inputs, aside = [] }: Body<'round.merged'>): void {
     for (const [member] of inputs) {
       const taken = toHex(member)
       if (taken !== author) this.#taken.set(taken, (this.#taken.get(taken) ?? 0) + 1)
     }
-    const list = (body as { readonly aside?: Cbor } | null)?.aside
-    for (const item of Array.isArray(list) ? list : []) {
-      const [member, , , reason] = Array.isArray(item) ? (item as Cbor[]) : []
-      if (!(member instanceof Uint8Array) || typeof reason !== 'string') continue
+    for (const [member, , , reason] of aside) {
       const name = this.#subject.nameOf(toHex(member) as MemberId)
       const known = draft.aside.get(`${name} ${reason}`) ?? { author: name, reason, merges: 0 }
       known.merges++
@@ -101,7 +110,12 @@ export class ReportFold {
 }
 
 /** Kinds whose being there says no more than others do. */
-const SILENT: ReadonlySet<string> = new Set<Kind>(['study.proposed', 'study.scaling', 'round.published'])
+const SILENT: ReadonlySet<string> = new Set<Kind>([
+  'study.proposed',
+  'study.scaling',
+  'round.published',
+  'privacy.spent',
+])
 
 const READERS: { readonly [K in Kind]?: (draft: Draft, body: Body<K>, timeMs: number) => void } = {
   'study.accepted': (draft, _, timeMs) => {
@@ -118,7 +132,7 @@ const READERS: { readonly [K in Kind]?: (draft: Draft, body: Body<K>, timeMs: nu
     draft.rounds.trained++
     draft.rounds.firstAtMs ??= timeMs
     draft.rounds.lastAtMs = timeMs
-    draft.privacy = claimOf(body) ?? draft.privacy
+    draft.privacy = body.privacy ?? draft.privacy
   },
   'round.merged': (draft, { rule, inputs }) => {
     draft.rounds.merged++
@@ -141,18 +155,26 @@ const READERS: { readonly [K in Kind]?: (draft: Draft, body: Body<K>, timeMs: nu
     }))
     draft.crossed = { round: round + 1, atMs, examples, sites: read }
   },
+  'study.calibrated': (draft, { round, model, ...refit }, atMs) => {
+    draft.calibrated = { round: round + 1, model: toHex(model), atMs, ...refit }
+  },
+  'round.personal': (draft, { round, examples, auc, logLoss, calibrationError }) => {
+    draft.personal = { round: round + 1, examples, auc, logLoss, calibrationError }
+  },
+  'study.excluded': (draft, { member, reason }, atMs) => {
+    draft.excluded.set(toHex(member), { reason, atMs })
+  },
+  'study.readmitted': (draft, { member }) => {
+    draft.excluded.delete(toHex(member))
+  },
+  'privacy.audited': (draft, { round, model, ...figures }, atMs) => {
+    const claimed = draft.privacy && { epsilon: draft.privacy.epsilon, delta: draft.privacy.delta }
+    draft.audits.push({ round: round + 1, model: toHex(model), atMs, ...figures, claimed })
+    if (draft.audits.length > AUDITS_MAX) draft.audits.shift()
+  },
 }
 
-/** Read as it is, for bodies of versions without private studies have none. */
-function claimOf(body: object): MemberReport['privacy'] {
-  const claim = (body as { readonly privacy?: unknown }).privacy as
-    | Partial<NonNullable<MemberReport['privacy']>>
-    | undefined
-  if (claim === undefined || claim === null) return null
-  const { epsilon, delta, sampleRate, noiseMultiplier } = claim
-  const all = [epsilon, delta, sampleRate, noiseMultiplier]
-  return all.every((value) => typeof value === 'number') ? (claim as NonNullable<MemberReport['privacy']>) : null
-}
+const AUDITS_MAX = 20 // each takes minutes of a hospital's machine: more is no audit
 
 const POINTS_MAX = 400 // of a curve: more share a pixel
 
@@ -185,7 +207,11 @@ function empty(member: MemberId, name: string): Draft {
     curve: new Curve(),
     measured: null,
     crossed: null,
+    calibrated: null,
+    personal: null,
     aside: new Map(),
+    excluded: new Map(),
+    audits: [],
     privacy: null,
     others: {},
   }

@@ -19,6 +19,9 @@ export interface Report {
   }
   /** By name; who accepted the study, or spoke of it in another way. */
   readonly members: readonly MemberReport[]
+  /** Models that were written to files, predicted with, explained, withdrawn or restored, the last touched first; `modelsLeftOut` more are not shown. */
+  readonly models: readonly ReportedModel[]
+  readonly modelsLeftOut: number
 }
 
 /** One member as its own log tells of it. Everything is declared by the member; null stands for what it has not told. */
@@ -60,8 +63,27 @@ export interface MemberReport {
       readonly update: string
     })[]
   } | null
+  /** What it keeps of an ended study, exports and predicts with: the best of its rounds by its own validation patients, with its refit. */
+  readonly calibrated: {
+    readonly round: number
+    readonly model: string
+    readonly atMs: number
+    /** logit ← slope · logit + intercept, fitted on `rows` validation patients, null where fewer than the minimum cohort; 1 and 0 on 0 where nothing was fitted. */
+    readonly slope: number
+    readonly intercept: number
+    readonly rows: number | null
+    /** On held-out patients before and after; null where those are too few. */
+    readonly logLoss: readonly [before: number, after: number] | null
+    readonly calibrationError: readonly [before: number, after: number] | null
+  } | null
+  /** Its newest personal model, on the same held-out patients; null where the study asks for none. Measures as in `curve`. */
+  readonly personal:
+    | ({ readonly examples: number | null; readonly calibrationError: number | null } & CurvePoint)
+    | null
   /** Whose updates its merges set aside: how often, for what. */
   readonly aside: readonly { readonly author: string; readonly reason: string; readonly merges: number }[]
+  /** Whose updates its operator keeps out now, and why. */
+  readonly excluded: readonly { readonly author: string; readonly reason: string; readonly atMs: number }[]
   /** Merges of other members that took an update of this one. */
   readonly takenByOthers: number
   /** What its newest private update says that it has spent. */
@@ -71,8 +93,79 @@ export interface MemberReport {
     readonly sampleRate: number
     readonly noiseMultiplier: number
   } | null
-  /** Other entries about the study, counted by kind: audits, exports, predictions, exclusions. */
+  /** Membership inference against its own model, the newest audits last. */
+  readonly audits: readonly AuditFigures[]
+  /** Other entries about the study, counted by kind. */
   readonly others: Readonly<Record<string, number>>
+}
+
+/** One attack on a hospital's own model with its own rows; shares with their 95 % intervals. */
+export interface AttackFigures {
+  /** `loss`, or `calibrated-loss`: against models that were trained without the row. */
+  readonly attack: string
+  /** Chance that a row that was trained on looks more so than one that was not; ½ is guessing. */
+  readonly auc: Estimate
+  /** Share of trained-on rows that are named where a tenth, or a hundredth, of the others are named wrongly. */
+  readonly found10: Estimate
+  readonly found1: Estimate
+  /** Training was not more private than this, with 95 % confidence; 0 where the attack shows nothing. */
+  readonly epsilonLow: number
+}
+
+/** `members` rows were trained on and `others` held out; both were attacked. */
+export interface AuditFigures {
+  readonly round: number
+  readonly model: string
+  readonly atMs: number
+  readonly members: number
+  readonly others: number
+  /** Models trained for the second attack. */
+  readonly shadows: number
+  readonly attacks: readonly AttackFigures[]
+  /** What the hospital's updates claimed when it was audited; null in a study without privacy. */
+  readonly claimed: { readonly epsilon: number; readonly delta: number } | null
+}
+
+/** What became of one model, as the logs tell. A file that was written can be taken anywhere; of that no log tells. */
+export interface ReportedModel {
+  readonly model: string
+  /** Who made it, and exported, used and explained it. */
+  readonly author: string
+  readonly name: string
+  /** Null where no log here tells how it was made. */
+  readonly making: 'trained' | 'merged' | null
+  readonly rounds: number | null
+  /** By form: how many files, with or without the hospital's private output bias. */
+  readonly exports: readonly {
+    readonly format: string
+    readonly withHead: boolean
+    readonly files: number
+    readonly firstAtMs: number
+    readonly lastAtMs: number
+  }[]
+  /** Patients of all runs but `runsWithheld`, whose patients were fewer than the minimum cohort. */
+  readonly predictions: {
+    readonly runs: number
+    readonly runsWithheld: number
+    readonly patients: number
+    readonly warned: number
+    readonly withoutPrediction: number
+    readonly lastAtMs: number
+  } | null
+  readonly explanations: { readonly runs: number; readonly lastAtMs: number } | null
+  /** All that was said of it: each member's newest word. */
+  readonly words: readonly {
+    readonly name: string
+    readonly withdrawn: boolean
+    readonly reason: string | null
+    readonly atMs: number
+  }[]
+  /** The withdrawal that binds every member; null where none does. */
+  readonly withdrawn: { readonly by: string; readonly reason: string; readonly atMs: number } | null
+  /** Digest of another model that is withdrawn from everybody, of which this one was made. */
+  readonly descendsFrom: string | null
+  /** What was made of it, where anything was said of it; else null. */
+  readonly descendants: { readonly models: number; readonly members: readonly string[] } | null
 }
 
 /** After `round` rounds; null where it was withheld. */

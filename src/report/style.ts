@@ -52,7 +52,9 @@ svg .curve{fill:none;stroke-width:1.9;stroke-linejoin:round;stroke-linecap:round
 .tall{max-height:560px;overflow-y:auto}
 table{border-collapse:collapse;width:100%;font-size:13.5px}
 th,td{text-align:left;padding:6px 12px;border-bottom:1px solid var(--grid);white-space:nowrap}
-td.wrap{white-space:normal;min-width:24ch}
+td.wrap{white-space:normal;min-width:24ch}td small{display:block;color:var(--soft);font-size:12px}
+.sites td:first-child,.sites th:first-child{position:sticky;left:0;background:var(--card);white-space:normal;min-width:11ch;max-width:24ch}.sites th:first-child{z-index:2}
+.prose td{white-space:normal;min-width:11ch;vertical-align:top}.prose small{max-width:46ch}.prose code{white-space:nowrap}
 tbody tr:last-child td{border-bottom:0}tbody tr:hover{background:var(--mark)}
 th{color:var(--soft);font-weight:600;font-size:12.5px;position:sticky;top:0;background:var(--card);z-index:1}
 .n{text-align:right;font-variant-numeric:tabular-nums}
@@ -73,8 +75,8 @@ footer{color:var(--soft);font-size:13px;padding-top:28px;padding-bottom:40px}
 .heat td{border:1px solid var(--card)}.heat td.own{outline:2px solid var(--soft);outline-offset:-2px}.heat th[scope=row]{position:sticky;left:0}
 .h0{background:#1765ad10}.h1{background:#1765ad1e}.h2{background:#1765ad2e}.h3{background:#1765ad40}.h4{background:#1765ad52}.h5{background:#1765ad66}.h6{background:#1765ad7a}.h7{background:#1765ad90}
 ul.card{margin:0;padding:12px 14px 12px 32px}ul.card li{margin:4px 0;max-width:95ch}
-ul.plain{margin:10px 0 0;padding-left:20px;color:var(--soft)}
-figure+.scroll,.by+.scroll{margin-top:12px}h3.by{margin:16px 0 6px}
-@media (max-width:560px){.wide text{font-size:17px}header,main,footer{padding-left:12px;padding-right:12px}header{padding-top:20px}h1{font-size:21px}th,td{padding:6px 9px}.tiles{grid-template-columns:repeat(2,1fr)}}
+ul.plain{margin:10px 0 0;max-width:95ch;font-size:13.5px;padding-left:20px;color:var(--soft)}
+figure+.scroll,.by+.scroll,.card+.scroll{margin-top:12px}h3.by{margin:16px 0 6px}
+@media (max-width:560px){.wide text{font-size:17px}header,main,footer{padding-left:12px;padding-right:12px}header{padding-top:20px}h1{font-size:21px}th,td{padding:6px 9px}.tiles{grid-template-columns:repeat(2,1fr)}.tile:last-child:nth-child(odd){grid-column:span 2}}
 @media print{body{background:#fff}figure,.card{break-inside:avoid}.tall{max-height:none}.scroll{overflow:visible}th,td{padding:3px 6px;font-size:11px}}
 `

@@ -14,7 +14,7 @@ const SLICE = {
   products: 1e8, // weights × rows: a third of a second of TensorFlow.js, a tenth of the kernels'; ten times that on a busy machine
   perTimedRound: 16, // where a round has a time, it is kept to a sixteenth at least
 } as const
-const KEPT = {
+export const KEPT = {
   everyMs: 2_000, // what a kill can cost; shorter rounds are kept by their entries alone
   writingShareMax: 0.02, // of the time: large models are written more seldom
 } as const

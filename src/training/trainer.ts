@@ -3,12 +3,13 @@ import { toldCount } from '../config/consent.ts'
 import { modelOf, type Study } from '../config/study.ts'
 import { floatBytes, taggedDigest } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
-import type { Digest, StudyId } from '../core/ids.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PrivacySteps } from '../core/privacy.ts'
 import type { Scaling } from '../core/statistics.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { CODING, encodeFloat32 } from '../gossip/coding/coding.ts'
+import type { Parts } from '../gossip/partial.ts'
 import { checkTrained } from '../gossip/update.ts'
 import type { TrainResult, Weights } from '../learn/learner.ts'
 import { initialWeights } from '../learn/model.ts'
@@ -16,12 +17,14 @@ import { driftOf, steered, UNSTEERED } from '../learn/steering.ts'
 import type { Action } from '../node/actions.ts'
 import type { Checkpoint } from '../node/checkpoint.ts'
 import type { NodeEvent } from '../node/events.ts'
+import type { AloneParts } from './alone.ts'
 import { assess, type Labels } from './assess.ts'
 import { type CompleteModel, Evaluator } from './evaluator.ts'
 import { type LocalState, NO_LOCAL_STATE } from './localState.ts'
 import { mergeJudged } from './mergeJudged.ts'
 import { type AskPermitted, openRequest, type PermittedTable } from './openRequest.ts'
-import { type RoundParts, trainRound } from './roundTraining.ts'
+import { partsAmong, partsTaken } from './partialInputs.ts'
+import { trainRound } from './roundTraining.ts'
 import type { StoredCheckpoint } from './storedCheckpoint.ts'
 import { UpdateCoder, type Written } from './updateCoder.ts'
 import type { WeightStore } from './weightStore.ts'
@@ -47,7 +50,7 @@ interface Opened {
 }
 
 /** What a trainer works with. `study` is asked for studies with a permit alone; `tell` writes to the log, so no rows and no weights. */
-export interface TrainerParts extends RoundParts {
+export interface TrainerParts extends AloneParts {
   readonly weights: WeightStore
   readonly loadDataset: (study: StudyId) => Promise<Dataset>
   /** Null where no study asks patients. */
@@ -59,6 +62,8 @@ export interface TrainerParts extends RoundParts {
   readonly headSalt: Uint8Array
   /** Weights of an update that are in memory no more, from where they are kept; null where they are lost. */
   readonly kept: (study: StudyId, digest: Digest) => Promise<Float32Array | null>
+  /** What is here, at this moment, of an update that is being fetched; null where nothing can be read of it yet. */
+  readonly partsOf: (study: StudyId, author: MemberId, digest: Digest) => Parts | null
   /** Awaited every few milliseconds of work in this thread. */
   readonly breathe: () => Promise<void>
 }
@@ -83,8 +88,8 @@ export class Trainer {
     this.#parts = parts
     this.#evaluator = new Evaluator({
       ...parts,
+      opened: (study) => this.#openedOf(study),
       model: (study) => this.model(study, 'newest'),
-      dataset: (study) => this.#openedOf(study).dataset,
     })
     for (const one of stored) {
       const { study } = one.checkpoint
@@ -172,7 +177,8 @@ export class Trainer {
     }
   }
 
-  merge({ permit, round, inputs, own, base }: Of<'merge'>): Job {
+  /** The parts of what is on its way are those that are here now. */
+  merge({ permit, round, inputs, partial = [], own, base }: Of<'merge'>): Job {
     const { study } = this.#parts.study(permit.study)
     const { weights } = this.#parts
     const weighed = inputs.map((input) => ({ ...input, weights: weights.get(permit.study, input.digest) }))
@@ -180,8 +186,9 @@ export class Trainer {
     invariant(mine !== undefined, 'the own update is merged')
     const reference = weights.has(permit.study, base) ? weights.get(permit.study, base) : mine.weights // lost with a stop
     const { head } = this.#privateOf(permit.study)
-    const labels = this.#opened.get(permit.study)?.labels.validation ?? null
-    const merging = { rule: study.merge, inputs: weighed, own, reference, labels }
+    const labels = this.#judging(permit.study, study)
+    const parts = partsAmong(partial, ({ author, digest }) => this.#parts.partsOf(permit.study, author, digest))
+    const merging = { rule: study.merge, inputs: weighed, partial: parts, own, reference, labels }
     const logits = (shared: Float32Array) => this.#parts.learner.logits(permit.study, { shared, head }, 'validation')
     return async () => {
       const { merged, left } = await mergeJudged(merging, logits)
@@ -189,7 +196,8 @@ export class Trainer {
       const result = weights.put(permit.study, merged.weights)
       const { coefficients, applied: by } = merged
       const aside = [...left, ...merged.outlying.map((author) => ({ author, reason: 'outlying' as const }))]
-      return { type: 'merged', study: permit.study, round, result, coefficients, by, aside }
+      const event = { type: 'merged', study: permit.study, round, result, coefficients, by, aside } as const
+      return merged.partial.length === 0 ? event : { ...event, parts: partsTaken(merged, parts) }
     }
   }
 
@@ -260,6 +268,12 @@ export class Trainer {
     const update = this.#parts.weights.get(study, made.update)
     const next = steered(training, steering, { ...made, update, merged })
     this.#private.set(study, { ...own, local: { ...own.local, steering: next, steeredRound: round } })
+  }
+
+  /** Labels of the rows that a merge is judged on. What is taken shows in the log, which ε does not cover: of a private study no row that trains. */
+  #judging(id: StudyId, { privacy }: Study): Uint8Array | null {
+    const labels = this.#opened.get(id)?.labels
+    return labels === undefined || (privacy !== null && !labels.apart) ? null : labels.validation
   }
 
   /** A checkpoint with its numbers, taken now, to be kept together with the entries that tell of it. */

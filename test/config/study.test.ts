@@ -229,6 +229,11 @@ it('privacy that is none is refused, and why', () => {
   complaint('clipNorm: 0', /privacy\.clipNorm: 0 was given, a number from 0\.0001 to 1000/)
   complaint('delta: 0.5', /privacy\.delta: 0\.5 was given, auto or a number from 1e-10 to 0\.01/)
   complaint('delta: never', /privacy\.delta: "never" was given, auto or/)
+  const own = `${PRIVATE('')}local: { normalisation: own }\n`
+  assert.throws(
+    () => parseStudy(own, 'a.yaml'),
+    (error: Error) => /local\.normalisation: own was given in a private study: one row moves/.test(error.message),
+  )
   const many = `${PRIVATE('delta: 0.01').replace(/minimumCohort: \d+/, 'minimumCohort: 100')}`
   const text = many.includes('minimumCohort: 100') ? many : `${many}minimumCohort: 100\n`
   assert.throws(

@@ -78,7 +78,10 @@ it('one of six turns its updates around: the honest ones lose less than .01 of A
     const say = (...args: string[]) => consilium(['study', ...args, '--home', north.home])
     const wrong = await say('exclude', study, LIAR, '--reason', 'because')
     assert.is(wrong.code, 1)
-    assert.match(wrong.err, /--reason: outlying, data-quality, attack-suspected, agreed-with-member are allowed/)
+    assert.match(
+      wrong.err,
+      /--reason: "because" given; outlying, data-quality, attack-suspected, agreed-with-member are allowed/,
+    )
     assert.is((await say('exclude', study, LIAR, '--reason', 'attack-suspected')).code, 0)
     await until(10_000, 'the exclusion to be durable', async () =>
       ((await north.status())?.studies[0]?.excluded ?? []).includes(LIAR),

@@ -1,6 +1,6 @@
 /** Real daemons in child processes, compiled code, temporary folders: what the end-to-end tests share. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -107,6 +107,15 @@ export async function consortium(folder: string, names: readonly string[]): Prom
   await writeFile(file, (await foundConsortium('Test consortium', cards)).text)
   for (const node of nodes) await acceptConsortium(node.home, file)
   return nodes
+}
+
+/** Has `node` train with this learner, and say more in its log, from its next start on. */
+export async function fixBackend({ home }: TestNode, backend: string): Promise<void> {
+  const { config } = homePaths(home)
+  const text = await readFile(config, 'utf8')
+  if (!text.includes('backend: auto') || !text.includes('level: info'))
+    throw new Error(`${config} is written otherwise`)
+  await writeFile(config, text.replace('backend: auto', `backend: ${backend}`).replace('level: info', 'level: debug'))
 }
 
 /** A study of two numbers and a category that a table made by `patients` can be learnt from. */

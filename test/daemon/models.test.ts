@@ -8,6 +8,7 @@ import type { ModelCard } from '../../src/daemon/modelCardApi.ts'
 import type { ModelReport } from '../../src/daemon/modelReport.ts'
 import { probability } from '../../src/learn/model.ts'
 import { readModelFile } from '../../src/learn/portable/modelFiles.ts'
+import type { Report } from '../../src/report/report.ts'
 import {
   bind,
   consilium,
@@ -144,9 +145,18 @@ it('a model is shown, exported, used and explained; each leaves an entry, and th
 
     const log = await run(north, 'log', 'ls', '--kind', 'model', '--member', 'north')
     for (const kind of ['model.exported', 'model.used', 'model.explained']) assert.ok(log.includes(kind), kind)
+    const { models } = await json<Report>(north, 'study', 'report', study)
+    assert.equal(
+      models.map(({ model, name, rounds }) => [model, name, rounds]),
+      [[held.digest, 'north', lines.find(({ held }) => held)?.rounds]],
+    )
+    assert.equal(
+      models[0]?.exports.map(({ format, withHead, files }) => `${format} ${withHead} ${files}`),
+      ['safetensors true 1', 'tfjs false 1', 'json true 1'],
+    )
     const used = await north.client.get<{ entries: { body: unknown }[] }>('/v1/log?kind=model.used')
     const round = held.round - 1
-    assert.equal(used.entries[0]?.body, { round, model: held.digest, rows: 6, warned: 4, withoutPrediction: 1 })
+    assert.equal(used.entries[0]?.body, { round, model: held.digest, rows: 6, warned: null, withoutPrediction: null })
 
     await run(north, 'model', 'card', 'Test study', '--out', join(folder, 'card.html'))
     const html = await readFile(join(folder, 'card.html'), 'utf8')

@@ -6,6 +6,7 @@ import type { CheckedClaim } from '../../src/cli/studyPrivacy.ts'
 import type { StudyReport } from '../../src/daemon/api.ts'
 import { homePaths } from '../../src/daemon/home.ts'
 import type { AuditReport } from '../../src/daemon/privacyAudit.ts'
+import type { Report } from '../../src/report/report.ts'
 import {
   bind,
   consilium,
@@ -74,6 +75,11 @@ it('updates carry noise and entries ε, training stops at the study’s budget o
     }
     const entries = await consilium(['log', 'ls', '--kind', 'privacy.audited', '--home', north.home])
     assert.match(entries.out, /privacy\.audited/)
+    const { members } = await asked<Report>(north, 'study', 'report', study)
+    const [told] = members.find(({ name }) => name === 'north')?.audits ?? []
+    assert.equal([told?.round, told?.model, told?.shadows], [audit.round, audit.model, audit.shadows])
+    assert.equal(told?.claimed, { epsilon: audit.claim?.epsilon, delta: audit.claim?.delta })
+    assert.is(told?.attacks[1]?.auc[0], audit.calibrated.auc.value)
   }))
 
 it.run()

@@ -1,5 +1,4 @@
 /** Real daemons: killed in the middle of a long round, one goes on there; operators end a study; what a hospital keeps is shown. */
-import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -7,7 +6,6 @@ import { parseStudy } from '../../src/config/study.ts'
 import { weightsDigest } from '../../src/core/digest.ts'
 import type { Digest, StudyId } from '../../src/core/ids.ts'
 import type { EntryReport } from '../../src/daemon/api.ts'
-import { homePaths } from '../../src/daemon/home.ts'
 import type { ModelReport } from '../../src/daemon/modelReport.ts'
 import { bindTable } from '../../src/data/bind.ts'
 import { designMatrix } from '../../src/data/design.ts'
@@ -19,6 +17,7 @@ import {
   bind,
   consilium,
   consortium,
+  fixBackend,
   inFolder,
   patients,
   propose,
@@ -37,12 +36,6 @@ const longText = (rounds: number): string =>
   studyText({ rounds, periodSeconds: 0.2 })
     .replace('model: { kind: logistic }', MODEL)
     .replace(/training: .*/, LONG)
-
-async function fixBackend({ home }: TestNode, backend: string): Promise<void> {
-  const { config } = homePaths(home)
-  const text = await readFile(config, 'utf8')
-  await writeFile(config, text.replace('backend: auto', `backend: ${backend}`).replace('level: info', 'level: debug'))
-}
 
 async function entriesOf(node: TestNode, kind: string): Promise<{ readonly [field: string]: unknown }[]> {
   const query = `/v1/log?member=${node.name}&kind=${kind}&limit=10000`

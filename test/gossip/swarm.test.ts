@@ -110,7 +110,9 @@ it('each chunk is given out once before any twice; what did not arrive is given 
 
 it('of each author the newest announcement is fetched, once', () => {
   const announced = new Announced()
-  const of = (round: number, label = `${round}`) => ({ author: ADA.member, round, digest: digestOf(label) })
+  const of = (round: number, label = `${round}`) => {
+    return { author: ADA.member, round, digest: digestOf(label), examples: 30, reference: null }
+  }
   const reasonOf = (round: number, label?: string): string => {
     const judgement = announced.take(of(round, label))
     return judgement.verdict === 'accept' ? 'accept' : judgement.reason

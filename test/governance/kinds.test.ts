@@ -16,7 +16,7 @@ const GENERAL: Readonly<Record<string, readonly Cbor[]>> = {
   logLoss: [0.5, -1, Number.MAX_SAFE_INTEGER + 1],
   auc: [0.5],
   sampleRate: [0.5],
-  noiseMultiplier: [0.5, Number.MAX_SAFE_INTEGER + 1],
+  noiseMultiplier: [0.5],
   accuracy: [0.5],
   calibrationError: [0.5],
   document: [B31],
@@ -126,6 +126,22 @@ it('a field named like a part of every object is a field too much', () => {
   for (const field of ['toString', 'constructor', 'hasOwnProperty', '__proto__']) {
     const body = JSON.parse(`{ "${field}": "Mrs. Smith" }`) as Cbor
     assert.is(readBody('study.accepted', body), null, field)
+  }
+})
+
+it('what no accountant computes with is no privacy: noise, rates and δ stay within what a study may ask for', () => {
+  const trained = SOUND['round.trained'] as unknown as Record<string, Cbor>
+  const claim = { epsilon: 1.5, delta: 1e-5, sampleRate: 0.25, noiseMultiplier: 3 }
+  const spent = SOUND['privacy.spent'] as unknown as Record<string, Cbor>
+  assert.ok(readBody('round.trained', { ...trained, privacy: claim }) !== null)
+  const absurd = { sampleRate: [0, 1e-9, 1.5], noiseMultiplier: [1e-9, 1e300], delta: [0, 1, 1e-12], steps: [2 ** 40] }
+  for (const [field, values] of Object.entries(absurd)) {
+    for (const value of values) {
+      const asClaim = readBody('round.trained', { ...trained, privacy: { ...claim, [field]: value } })
+      if (field !== 'steps') assert.is(asClaim, null, `${field} ${value}`)
+      if (field !== 'delta')
+        assert.is(readBody('privacy.spent', { ...spent, [field]: value }), null, `${field} ${value}`)
+    }
   }
 })
 

@@ -51,6 +51,20 @@ it('a model descends from what went into what went into it, and from nothing els
   )
 })
 
+it('a model that its author tells of again and again costs what its entries cost', () => {
+  const lineage = new Lineage()
+  const before = process.memoryUsage().arrayBuffers
+  const [what, entries] = [made(ADA, 'flood'), 5_000]
+  for (let i = 0; i < entries; i++)
+    lineage.tell({ ...what, making: 'trained', round: i, seq: i }, [
+      made(ADA, `base ${i}`),
+      made(ADA, `base ${i >> 1}`),
+    ])
+  assert.ok(process.memoryUsage().arrayBuffers - before < 400 * entries, 'some dozens of bytes each, grown by doubling')
+  assert.is(lineage.ancestry(what).inputs.length, entries)
+  assert.is(lineage.standings([what], [made(ADA, 'base 7')])[0], 0)
+})
+
 it('a model of which no log tells is unknown, named or not; the same weights of another member are another model', () => {
   const lineage = lineageOf(TOLD)
   assert.equal(lineage.standings([made(ADA, 'first'), made(BOB, 'nowhere'), made(CLEO, 'A0')], [made(ADA, 'A0')]), [

@@ -65,10 +65,18 @@ it('without a model trained alone there is nothing to gain', async () => {
   assert.equal([found?.alone, found?.aucGain, found?.lossGain], [null, null, null])
 })
 
-it('where a class is smaller than the cohort, neither its size nor rates are told', async () => {
+it('where a class is smaller than the cohort nothing tells its size or its ranks, of either model', async () => {
   const found = await assess(judged(45), options(16)) // 15 of 45 are positive
-  assert.equal([found?.positives, found?.truePositiveRate, found?.falsePositiveRate], [null, null, null])
-  assert.is((await assess(judged(45), options(15)))?.positives, 15)
+  const rates = [found?.positives, found?.truePositiveRate, found?.falsePositiveRate, found?.aucGain]
+  assert.equal(rates, [null, null, null, null])
+  assert.equal(found?.bins, [])
+  for (const model of [found?.shared, found?.alone]) {
+    assert.equal([model?.auc, model?.calibrationSlope, model?.calibrationIntercept], [null, null, null])
+    assert.ok(model?.logLoss[0])
+  }
+  const shown = await assess(judged(45), options(15))
+  assert.equal([shown?.positives, shown?.bins.length], [15, 1])
+  assert.ok(shown?.aucGain && shown.shared.auc && shown.alone?.calibrationSlope)
 })
 
 it('the same input and chance give the same figures, and it lets others work in between', async () => {

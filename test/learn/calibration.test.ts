@@ -91,15 +91,16 @@ it('logits of ±800 give finite figures or none', () => {
 
 const scored = fc.array(fc.tuple(fc.integer({ min: -9, max: 9 }), fc.integer({ min: 0, max: 1 })), { maxLength: 200 })
 
-it('no bin is smaller than the cohort, all rows are in one, equal predictions are together, and ten are the most', () => {
+it('no bin has fewer of either class than the cohort, all rows are in one, equal predictions are together, and ten are the most', () => {
   fc.assert(
     fc.property(scored, fc.integer({ min: 5, max: 30 }), (rows, cohort) => {
       const logits = rows.map(([z]) => z / 3)
       const labels = Uint8Array.from(rows, ([, y]) => y)
       const bins = calibrationCurve(logits, labels, cohort)
-      if (rows.length < cohort) return assert.equal(bins, [])
-      assert.ok(bins.length <= 10)
-      assert.ok(bins.every(([n]) => n >= cohort))
+      const ill = labels.reduce((sum, y) => sum + y, 0)
+      if (Math.min(ill, rows.length - ill) < cohort) return assert.equal(bins, [])
+      assert.ok(bins.length >= 1 && bins.length <= 10)
+      for (const [n, , observed] of bins) assert.ok(Math.min(n * observed, n * (1 - observed)) > cohort - 1e-9)
       assert.is(
         bins.reduce((sum, [n]) => sum + n, 0),
         rows.length,
@@ -113,6 +114,25 @@ it('no bin is smaller than the cohort, all rows are in one, equal predictions ar
       assert.ok(bins.every(([, p], i) => i === 0 || p > ((bins[i - 1] as (typeof bins)[0])[1] as number)))
     }),
   )
+})
+
+it('a bin takes in more rows until both classes have the cohort’s size, and no more than that', () => {
+  const labels = Uint8Array.from({ length: 120 }, (_, row) => (row < 60 ? (row % 10 === 0 ? 1 : 0) : row % 2))
+  const logits = labels.map((_, row) => row)
+  const rows = calibrationCurve(logits, labels, 6).map(([n, , observed]) => [n, Math.round(n * observed)])
+  assert.equal(rows, [
+    [51, 6],
+    [21, 6],
+    [12, 6],
+    [12, 6],
+    [12, 6],
+    [12, 6],
+  ])
+  assert.equal(
+    calibrationCurve(logits, labels, 36).map(([n]) => n),
+    [120],
+  )
+  assert.equal(calibrationCurve(logits, labels, 37), [])
 })
 
 it.run()

@@ -287,6 +287,29 @@ it('who turns its update around is set aside by the default, and who is a little
   assert.equal(outlying, [liar.author])
 })
 
+it('the parts of a linear rule give its result, also where the models were mixed', () => {
+  const linear = ['mean', 'clipped-mean', 'geometric-median', 'krum', 'multi-krum', 'centred-clipping'] as const
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...linear),
+      fc.boolean(),
+      fc.integer({ min: 6, max: 13 }),
+      fc.nat(999),
+      (name, nearest, count, seed) => {
+        const inputs = inputsOf(count, 19, seed, 3)
+        const { weights, coefficients, authors } = mergeUpdates(rule(name, { nearest }), inputs, OWN)
+        for (let i = 0; i < weights.length; i++) {
+          const sum = authors.reduce((all, author, m) => {
+            const of = inputs.find((input) => input.author === author) as MergeInput
+            return all + (coefficients[m] as number) * (of.weights[i] as number)
+          }, 0)
+          assert.ok(Math.abs(sum - (weights[i] as number)) < 1e-5, `${sum} against ${weights[i]}`)
+        }
+      },
+    ),
+  )
+})
+
 it('golden: the bytes of fixed merges never change', () => {
   const found = ALL.map((how) => {
     const { weights, applied, coefficients } = mergeUpdates(how, inputsOf(12, 700, 9), OWN)
@@ -306,13 +329,13 @@ const GOLDEN: readonly string[] = [
   'multi-krum 943d82c080f9dfdf 902ad470',
   'centred-clipping fc74902a600b4f5f 125ecb8a',
   'mean nnm af19492352a94c26 ee65402f',
-  'clipped-mean nnm 6d0d5de77e8f24ab e1ef33ea',
+  'clipped-mean nnm 6d0d5de77e8f24ab 3613e11e',
   'trimmed-mean nnm d7ffdece18ee992a 7850e489',
   'median nnm d07fad6992574aa9 a37567b6',
   'geometric-median nnm 7adc42e8d80e0e4b 42b83f03',
   'krum nnm 70fc9b5953c795de 902ad470',
   'multi-krum nnm 5b80fc54973985df 10d70b54',
-  'centred-clipping nnm e7654a7c237f4ef9 419b79a4',
+  'centred-clipping nnm e7654a7c237f4ef9 b4304f80',
 ]
 
 it.run()

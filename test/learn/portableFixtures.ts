@@ -29,7 +29,7 @@ export function described(
   weights: Weights,
   more: Partial<Parameters<typeof describeModel>[0]> = {},
 ): ModelDescription {
-  const scaling = { digest: digestOf('scaling'), scaling: SCALING }
+  const scaling = { digest: digestOf('scaling'), scaling: SCALING, by: 'consortium' as const }
   const digest = weightsDigest(weights.shared)
   const id = studyIdOf(studyDocument(study))
   return describeModel(

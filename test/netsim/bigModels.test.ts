@@ -39,6 +39,13 @@ for (const seed of [1, 2, 3]) {
   })
 }
 
+it('over uplinks that need longer than a round what has come is merged, and every merge equals its recomputation', async () => {
+  const network = { uplinkMbit: 0.8 }
+  const result = await runOf({ ...BIG, network, study: studyWith({ kind: 'int8' }) }, {})
+  assert.is(brokenIn(result), null)
+  assert.ok(inputsOf(result) < NODES - 2, `${inputsOf(result)} whole inputs of the last merges`)
+})
+
 it('top-k deltas are read against keyframes, and take less', async () => {
   const spec = { kind: 'top-k', share: 0.05, keyframeRounds: 4 } as const
   const [whole, sparse] = await Promise.all([

@@ -183,14 +183,13 @@ it('five members of a study of cells above forty say and do what they did before
 
 const CROWD: Partial<ScenarioInput> = {
   nodes: { count: 96 },
-  // what a robust rule makes of fewer inputs is another question
   study: {
-    merge: { rule: 'mean' },
     rounds: { count: 24, periodSeconds: 1 },
     cells: { above: 40, size: 16, periodSeconds: 4 },
   },
   ledger: 'off',
 }
+const AUC_LOST_MAX = 0.003 // by the default rule; where what former mates said still counted, a flood lost 0.013
 for (const mode of ['mesh', 'flood', 'fanout'] as const) {
   it(`a crowd in cells, by ${mode}: the same checks hold, and a node merges what its cell says`, async () => {
     const result = await runScenario({ ...CROWD, gossip: { mode, fanout: 4 } })
@@ -201,7 +200,7 @@ for (const mode of ['mesh', 'flood', 'fanout'] as const) {
     assert.ok(cells !== undefined && all !== undefined)
     if (mode !== 'fanout')
       assert.ok(cells.bytesSent < 0.45 * all.bytesSent, `${cells.bytesSent} of ${all.bytesSent} bytes`)
-    assert.ok((cells.auc ?? 0) > (all.auc ?? 1) - 0.01, `AUC ${cells.auc} in cells, ${all.auc} with all`)
+    assert.ok((cells.auc ?? 0) > (all.auc ?? 1) - AUC_LOST_MAX, `AUC ${cells.auc} in cells, ${all.auc} with all`)
     assert.ok((cells.consensusDistance ?? 9) < 1, `models are ${cells.consensusDistance} apart`)
   })
 }

@@ -33,7 +33,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'nodes come and go, lose their disks, and are cut off',
-    '68eba71fae589bca31d72cb46248b3fbd8b1147d643b011943e65533acf7fa5c',
+    '6b6b7cc93e292c150844c15ddb17b15cb8c8436387df6a0977e2aac01b7c0b41',
     {
       nodes: { count: 40, availability: churn, disk: 'lost', speed: { kind: 'log-normal', medianMs: 200, sigma: 1 } },
       gossip: { mode: 'fanout', fanout: 3, heldMax: 5 },

@@ -36,6 +36,7 @@ export async function crowdMerges({ study, members, trainRows, orders }: OtherRu
     sharedHeads: false,
     heldMax: LIMITS.membersMax,
     trainMs: (node) => (table.mergesMs[node]?.[(merges[node] as number)++] ?? Number.NaN) - clock.elapsedMs,
+    mayMerge: null,
     spread: (update, to) => {
       for (const [node, heardMs] of table.heardMs.entries()) {
         const atMs = heardMs.get(`${members[update.author]} ${update.round}`)

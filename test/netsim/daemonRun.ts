@@ -1,19 +1,28 @@
 /** One study in real daemons on loopback, and everything that netsim needs to run it again: keys, tables, recordings and logs. */
-import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import type { Founders } from '../../netsim/members/identity.ts'
 import type { Step } from '../../netsim/members/trace.ts'
 import { parseStudy, type Study } from '../../src/config/study.ts'
 import { compareIds, type Digest, type MemberId, type StudyId } from '../../src/core/ids.ts'
-import { homePaths, openHome } from '../../src/daemon/home.ts'
+import { openHome } from '../../src/daemon/home.ts'
 import { actionsDigest, recorded } from '../../src/daemon/recorder.ts'
 import { bindTable } from '../../src/data/bind.ts'
 import type { Dataset } from '../../src/data/dataset.ts'
 import { readTableFile } from '../../src/data/table.ts'
 import { Machine } from '../../src/node/machine.ts'
 import { LevelStore } from '../../src/store/levelStore.ts'
-import { bind, consortium, inFolder, patients, propose, signing, type TestNode, until } from '../daemon/kit.ts'
+import {
+  bind,
+  consortium,
+  fixBackend,
+  inFolder,
+  patients,
+  propose,
+  signing,
+  type TestNode,
+  until,
+} from '../daemon/kit.ts'
 import { roundOf } from '../daemon/recoveryKit.ts'
 
 /** One daemon after its end. */
@@ -63,14 +72,8 @@ export async function runDaemons(text: string, backend: 'cpu' | 'wasm'): Promise
   return run
 }
 
-const recordingOf = (folder: string, { name }: TestNode): string => join(folder, `${name}.recording`)
-
-async function fixBackend({ home }: TestNode, backend: string): Promise<void> {
-  const { config } = homePaths(home)
-  const text = await readFile(config, 'utf8')
-  assert.match(text, 'backend: auto')
-  await writeFile(config, text.replace('backend: auto', `backend: ${backend}`))
-}
+/** Where the recording of a node is, that it is started with. */
+export const recordingOf = (folder: string, { name }: TestNode): string => join(folder, `${name}.recording`)
 
 /** The last node hears nothing, and says nothing, until the others have gone on without it for some rounds. */
 async function fallBehind([north, south, east]: [TestNode, TestNode, TestNode], last: number): Promise<void> {
@@ -83,7 +86,13 @@ async function fallBehind([north, south, east]: [TestNode, TestNode, TestNode], 
   east.process?.kill('SIGCONT')
 }
 
-async function readRun(folder: string, nodes: readonly TestNode[], study: Study, id: StudyId): Promise<DaemonRun> {
+/** Of daemons that have ended and were recorded: what one of their studies was, with the tables that they bound. */
+export async function readRun(
+  folder: string,
+  nodes: readonly TestNode[],
+  study: Study,
+  id: StudyId,
+): Promise<DaemonRun> {
   const homes = await Promise.all(nodes.map(({ home }) => openHome(home)))
   const [first] = homes
   assert.ok(first)
@@ -92,7 +101,9 @@ async function readRun(folder: string, nodes: readonly TestNode[], study: Study,
       const { key, paths } = homes[i] as typeof first
       const { dataset } = await bindTable(study, await readTableFile(join(folder, `${node.name}.csv`)))
       const steps = await replayed(recordingOf(folder, node))
-      const bound = steps.flatMap(({ event }) => (event.type === 'study-bind' ? event.dataset : []))
+      const bound = steps.flatMap(({ event }) =>
+        event.type === 'study-bind' && event.dataset.study === id ? event.dataset : [],
+      )
       assert.is(bound.length, 1)
       const { commitment } = bound[0] as (typeof bound)[number]
       return { member: key.id, table: dataset, commitment, raws: await ownLog(paths.database, key.id), steps }
@@ -115,7 +126,8 @@ async function replayed(path: string): Promise<Pick<Step, 'event' | 'actions'>[]
   return steps
 }
 
-async function ownLog(database: string, self: MemberId): Promise<Uint8Array[]> {
+/** The entries of its own log, of a daemon that has ended. */
+export async function ownLog(database: string, self: MemberId): Promise<Uint8Array[]> {
   const store = await LevelStore.open(database, { self })
   try {
     const { size } = store.signed

@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '137c9fc0f60d2dd928f2d2ee11062c2d6f41fb017749b92c27ff2228d31995d7', {}],
+  ['over links', '91eab28c3296051a8621339d17d8be32ac4028357922bd3263d2769899c3f380', {}],
   [
     'over gossipsub, under losses',
-    '8683d394aab1f77ae10066912bb044877cecc240c378788f7afc0e34e17bc2d3',
+    '8af7ed0ab2f8a59e571af0bfbd7903c3b71ca6272d3a3a079b8e9e34f478af83',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    '149b8eff0f3cdf80ff703023ddf9e8d2d6d4339a17d72992614d664a9954fda5',
+    'c041ac4f4cff158129a2e409723e79ce7361bc0fdb52211afade3540c3e579cb',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    '444399bcaea2b78350aed558009830d9eec32a67f2e91eea2d04408198ac6294',
+    'fb8b30150083b4854d2dacc0ac603f7ebb23e7f446c7bac30d7ba7f35223e16a',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]

@@ -150,6 +150,12 @@ const FAULTS: readonly [claim: string, text: string, ...says: string[]][] = [
   ],
   ['a crash of nobody', `${BASE}crashes: [{ node: 7, atSeconds: 3, downSeconds: 4 }]`, 'crashes[0].node', '0 to 6'],
   ['finality without a ledger', `${BASE}ledger: off\nliveness: { finalSeconds: 9 }`, 'liveness.finalSeconds'],
+  [
+    'own statistics where training is private',
+    `${BASE}study: { privacy: { noiseMultiplier: 8, epsilonMax: 6 }, local: { normalisation: own } }`,
+    'study.local.normalisation',
+    'private study',
+  ],
   ['too many samples', `${BASE}report: { everySeconds: 0.001 }`, 'report.everySeconds', '20000'],
 ]
 for (const [claim, text, ...says] of FAULTS) {

@@ -146,6 +146,7 @@ it('a crowd announces every update when its round is planned, so that those of a
     sharedHeads: false,
     heldMax: 10,
     trainMs: (node) => 20 + node,
+    mayMerge: null,
     spread: (update) => crowd.flights.fly(update, (update.author + 1) % nodes, 10),
     publisher: () => null,
     digestOf: (slot) => fleet.digest(slot),

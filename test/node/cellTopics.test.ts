@@ -177,6 +177,34 @@ it('what is said in the last cell after it was left is as old as what was heard 
   assert.is(one.rounds.exchange.size, 0, 'no update keeps the last cell alive')
 })
 
+it('who was dealt elsewhere counts in one more merge, and a mate until its update is too old', () => {
+  const all = everybody(0)
+  const one = first(all)
+  const mates = matesOf(one, all)
+  for (const mate of mates) one.hears(mate.self, one.publish, 3)
+  for (let round = 7; round < 10; round++) assert.is(counting(one).size, 6, 'mates, however old')
+  for (const mate of mates) one.hears(mate.self, one.publish, 8)
+  one.at(PERIOD_MS)
+  const still = mates.map(({ self }) => self).filter((mate) => isBeside(one, mate))
+  assert.ok(still.length < mates.length)
+  assert.equal(counting(one), new Set([one.self, ...mates.map(({ self }) => self)]), 'heard since the last merge')
+  assert.equal(counting(one), new Set([one.self, ...still]))
+  const fresh = first(all.filter((other) => !mates.includes(other) && other !== one && isBeside(one, other.self)))
+  one.hears(fresh.self, one.publish, 9)
+  for (let round = 12; round < 15; round++) assert.ok(counting(one).has(fresh.self), 'a mate of now')
+})
+
+it('where all meet, and of what a withdrawal leaves out, cells change nothing', () => {
+  const [apart, whole] = [new Follower(first(MEMBERS)).at(0), new Follower(first(MEMBERS), MEMBERS, null).at(0)]
+  const mate = first(matesOf(apart, everybody(0)))
+  const input = { author: mate.self, round: 3, digest: digestOf('update'), examples: 9, ageRounds: 2 }
+  const never = (): boolean => false
+  assert.is(whole.topics.mayMerge(null), null)
+  assert.is(whole.topics.mayMerge(never), never)
+  assert.is(apart.topics.mayMerge(null)?.(input), true)
+  assert.is(apart.topics.mayMerge(never)?.(input), false)
+})
+
 it('rounds that are skipped do not make the last cell younger', () => {
   const one = new Follower(first(MEMBERS))
   const last = bitOn(one, 0)
@@ -282,11 +310,22 @@ it('of members of the next cell the newest update is kept, its weights too, unti
   assert.equal(one.topics.held, [])
 })
 
+/** Whether others sit in the cell where a node is now, or on the two seats beside it. */
+const isBeside = (one: Follower, other: MemberId): boolean => one.topics.refuses(other, one.publish) === null
+
+/** One whole round of a node; gives whose updates counted in its merge. */
+function counting(one: Follower): Set<MemberId> {
+  return new Set(complete(one.rounds, one.topics.mayMerge(null)).map(({ author }) => author))
+}
+
 /** One whole round of a node; gives its inputs. */
-function complete(rounds: Rounds): ReturnType<typeof rounds.exchange.inputs> {
+function complete(
+  rounds: Rounds,
+  mayMerge: ReturnType<CellTopics['mayMerge']> = null,
+): ReturnType<typeof rounds.exchange.inputs> {
   rounds.start(0)
   rounds.record(ownUpdate(rounds))
-  rounds.publish(8)
+  rounds.publish(8, undefined, mayMerge)
   const inputs = [...rounds.inputs]
   rounds.mergedInto(rounds.round, digestOf('merged'))
   rounds.evaluated(rounds.round, digestOf('merged'))

@@ -54,7 +54,16 @@ it('where no rows are apart the best model is the newest: training rows would ch
   for (const [round, loss] of [0.7, 0.3, 0.6].entries())
     standing.note(round, `model ${round}` as Digest, METRICS, figures(loss, false), 0.01)
   assert.is(standing.state?.best.model, 'model 2')
-  assert.is(standing.state?.gain.round, 1)
+  assert.equal(standing.state?.gain, { validationLoss: 0.3, mergesSince: 1 })
+})
+
+it('a node that was away for fifty rounds has not seen fifty merges without a gain', () => {
+  const standing = new Standing()
+  for (const round of [10, 60, 61]) standing.note(round, `model ${round}` as Digest, METRICS, figures(0.5), 0.01)
+  assert.equal(
+    [2, 3].map((merges) => standing.isPlateau(merges)),
+    [true, false],
+  )
 })
 
 it('the best model is that of least validation loss, the newest of equals; a gain below δ is none', () => {
@@ -68,7 +77,7 @@ it('the best model is that of least validation loss, the newest of equals; a gai
   })
   assert.is(standing.state?.best.model, 'model 5')
   assert.is(standing.state?.newest.model, 'model 6')
-  assert.equal(standing.state?.gain, { round: 1, validationLoss: 0.6 })
+  assert.equal(standing.state?.gain, { validationLoss: 0.6, mergesSince: 5 })
   assert.equal(plateaus, [false, false, false, false, false, true, true])
   const restored = new Standing()
   restored.restore(structuredClone(standing.state))

@@ -3,6 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { checkRounds, Rules } from '../../netsim/checkers/rules.ts'
 import type { Fault } from '../../netsim/members/fault.ts'
+import { LinearLearner } from '../../netsim/members/linearLearner.ts'
 import { runStudy, type StudyOptions, type StudyResult } from '../../netsim/members/run.ts'
 import type { Step } from '../../netsim/members/trace.ts'
 import { seededFill } from '../../netsim/privacy.ts'
@@ -140,6 +141,21 @@ it('a round that a pause makes worthless is paid for with the next one, for the 
   const spent = bodiesOf(result, 0, 'privacy.spent').length
   assert.is(rounds, trainings - 1, 'one was dropped')
   assert.is(spent, trainings, 'and counts')
+})
+
+it('no node says that its model stands still where the rows that train would say it: that would be told, and ε does not cover it', async () => {
+  const end = 'end: { plateau: { rounds: 2, delta: 1 } }'
+  for (const [more, words] of [
+    [`${PRIVACY}\n${end}`, 0],
+    [end, 1],
+  ] as const) {
+    const study = studyOf(8, more)
+    const learner = study.privacy === null ? () => new LinearLearner() : undefined
+    const { result } = await run(6, { study, ...(learner === undefined ? {} : { learner }) })
+    const rounds = bodiesOf(result, 0, 'round.merged').length
+    assert.ok(rounds > 2, `${rounds} rounds`)
+    assert.is(bodiesOf(result, 0, 'study.enough').length, words)
+  }
 })
 
 it('another table changes q, and what was spent on the one before still counts', async () => {

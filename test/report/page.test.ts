@@ -1,42 +1,14 @@
 /** The fold from entries to a report, and its page: complete, inert, and without what was withheld. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { parseStudy, studyDocument, studyIdOf } from '../../src/config/study.ts'
 import { fromHex } from '../../src/core/bytes.ts'
 import type { Cbor } from '../../src/core/cbor.ts'
-import type { MemberId, StudyId } from '../../src/core/ids.ts'
-import { ReportFold } from '../../src/report/fold.ts'
+import type { StudyId } from '../../src/core/ids.ts'
 import { reportPage } from '../../src/report/page.ts'
-import type { Report } from '../../src/report/report.ts'
 import { SOUND } from '../governance/sound.ts'
+import { ADA, BEN, CEM, CLAIM, fold, type Told, trained } from './kit.ts'
 
 const it = suite('study report page')
-
-const TERMS = parseStudy(
-  `name: '<script>alert(1)</script> & more'
-purpose: to be looked at
-label: { name: ill, positive: 'yes', negative: 'no' }
-features:
-  - { name: age, kind: number }
-  - { name: sex, kind: category, levels: [f, m] }
-report: { subgroups: [{ feature: sex }] }
-`,
-  'page.yaml',
-)
-const ID = studyIdOf(studyDocument(TERMS))
-const [ADA, BEN] = ['a', 'b'].map((digit) => digit.repeat(64)) as [MemberId, MemberId]
-const NAMES = new Map([
-  [ADA, 'Ada "North" <b>'],
-  [BEN, 'Ben'],
-])
-
-function fold(entries: readonly (readonly [MemberId, string, Cbor | null, StudyId?])[]): Report {
-  const nameOf = (member: MemberId) => NAMES.get(member) ?? member
-  const all = new ReportFold({ id: ID, terms: TERMS, proposedBy: ADA, proposedAtMs: 1_790_000_000_000, nameOf })
-  for (const [i, [author, kind, body, study]] of entries.entries())
-    all.add({ author, kind, body, study: study ?? ID, timeMs: 1_790_000_000_000 + i * 60_000 })
-  return all.report({ atMs: 1_790_001_000_000, by: 'Ben', software: '0.1.0', founding: 'c'.repeat(64) })
-}
 
 const measured = SOUND['study.measured'] as unknown as Record<string, Cbor>
 const crossed = {
@@ -54,7 +26,7 @@ const merged = {
   result: new Uint8Array(32),
 } as Cbor
 
-const ENTRIES: readonly (readonly [MemberId, string, Cbor | null, StudyId?])[] = [
+const ENTRIES: readonly Told[] = [
   [ADA, 'study.accepted', {}],
   [BEN, 'study.accepted', {}],
   [ADA, 'dataset.bound', bound],
@@ -89,7 +61,7 @@ it('each entry goes to the member that wrote it; the newest evaluation counts, a
 })
 
 it('a body that does not fit, or is gone, leaves the rest as it is', () => {
-  const bad: typeof ENTRIES = [
+  const bad: readonly Told[] = [
     [ADA, 'study.measured', { ...measured, evaluation: { examples: 4 } }],
     [ADA, 'study.crossed', null],
     [ADA, 'dataset.bound', [1, 2]],
@@ -97,15 +69,35 @@ it('a body that does not fit, or is gone, leaves the rest as it is', () => {
   assert.equal(fold([...ENTRIES, ...bad]), fold(ENTRIES))
 })
 
-it('who was set aside and what was spent is read where entries say so, though this version writes neither', () => {
-  const aside = [[fromHex(BEN), 3, new Uint8Array(32), 'outlying']]
+it('who was set aside is counted by whom and for what, and who is excluded stands until readmitted', () => {
+  const aside = (reason: string, round: number) => [fromHex(BEN), round, new Uint8Array(32), reason] as Cbor
   const { members } = fold([
     [BEN, 'study.accepted', {}],
-    [ADA, 'round.merged', merged],
-    [ADA, 'round.merged', { ...(merged as object), aside } as Cbor],
+    [ADA, 'round.merged', { ...(merged as object), aside: [aside('outlying', 3)] } as Cbor],
+    [ADA, 'round.merged', { ...(merged as object), aside: [aside('outlying', 4), aside('worsens', 2)] } as Cbor],
+    [ADA, 'round.merged', { ...(merged as object), aside: [aside('because', 5)] } as Cbor],
+    [ADA, 'study.excluded', { member: fromHex(BEN), reason: 'data-quality' }],
+    [ADA, 'study.excluded', { member: fromHex(CEM), reason: 'attack-suspected' }],
+    [ADA, 'study.readmitted', { member: fromHex(BEN), reason: 'repaired' }],
   ])
-  const known = members[0]?.aside
-  assert.ok(known?.length === 0 || JSON.stringify(known) === '[{"author":"Ben","reason":"outlying","merges":1}]')
+  assert.equal(members[0]?.aside, [
+    { author: 'Ben', reason: 'outlying', merges: 2 },
+    { author: 'Ben', reason: 'worsens', merges: 1 },
+  ])
+  assert.is(members[0]?.rounds.merged, 2, 'a body with a reason that is none tells nothing')
+  assert.equal(members[0]?.excluded, [{ author: 'Cem', reason: 'attack-suspected', atMs: 1_790_000_300_000 }])
+})
+
+it('what was spent is what the newest private update says, and a claim that does not fit takes its entry with it', () => {
+  const { members } = fold([
+    [ADA, 'round.trained', trained({ ...CLAIM, epsilon: 0.7 })],
+    [ADA, 'round.trained', trained(CLAIM)],
+    [ADA, 'round.trained', trained({ ...CLAIM, epsilon: 9, noiseMultiplier: 0 })],
+    [BEN, 'round.trained', SOUND['round.trained'] as Cbor],
+  ])
+  assert.equal(members[0]?.privacy, CLAIM)
+  assert.is(members[0]?.rounds.trained, 2)
+  assert.is(members[1]?.privacy, null)
 })
 
 it('a long study keeps a few hundred points of a curve, from its first to near its last', () => {
@@ -130,7 +122,11 @@ it('the page is inert: what members wrote is text, and nothing is loaded or run'
 
 it('the page shows figures with intervals, what is withheld and why, and what it cannot say', () => {
   const html = reportPage(fold(ENTRIES))
-  for (const what of [/0\.800 \(0\.700–0\.900\)/, /\+0\.050 \(−0\.020 to 0\.120\)/, /no clear difference/])
+  for (const what of [
+    /0\.800 <small>\(0\.700–0\.900\)/,
+    /\+0\.050 <small>\(−0\.020 to 0\.120\)/,
+    /no clear difference/,
+  ])
     assert.match(html, what)
   assert.match(html, /<b>Ben<\/b> withheld: fewer held-out patients than the minimum cohort/)
   assert.match(html, /not a medical device/)

@@ -33,7 +33,7 @@ const STORED: StoredCheckpoint = {
     standing: {
       newest: assessed(7, 'shared'),
       best: assessed(3, 'best'),
-      gain: { round: 3, validationLoss: 0.53125 },
+      gain: { validationLoss: 0.53125, mergesSince: 4 },
       personal: METRICS,
     },
   },
@@ -61,7 +61,7 @@ it('is read back as it was written, to the bit', () => {
 
 it('without what a study does not ask for, and where the newest model is the best, is read back too', () => {
   const newest = assessed(7, 'shared')
-  const standing = { newest, best: newest, gain: { round: 7, validationLoss: 0.6 }, personal: null }
+  const standing = { newest, best: newest, gain: { validationLoss: 0.6, mergesSince: 0 }, personal: null }
   const { shared, head } = STORED
   const plain = {
     ...STORED,

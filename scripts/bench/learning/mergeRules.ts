@@ -1,8 +1,8 @@
 /** Benchmark: the merge rules of 32 models of a million parameters, against a sort at each coordinate and against a plain copy. */
-import { Rng } from '../../../src/core/rng.ts'
 import { KernelArithmetic } from '../../../src/learn/merge/kernelArithmetic.ts'
 import { apply, type MergeRule } from '../../../src/learn/merge/rule.ts'
 import { atLeast, type Figure, median } from '../figures.ts'
+import { randomModels } from '../models.ts'
 
 const MODELS = 32
 const PARAMETERS = 1_000_000
@@ -12,7 +12,7 @@ const TARGETS = { trimmed: 10, nearest: 3, copy: 0.7 } as const // times as fast
 
 /** Three figures, medians of interleaved runs. */
 export async function bench(): Promise<Figure[]> {
-  const models = makeModels()
+  const models = randomModels(MODELS, PARAMETERS, 'merge rules')
   const copies = models.map(() => new Float32Array(PARAMETERS))
   const arithmetic = new KernelArithmetic()
   const shares = models.map(() => 1 / MODELS)
@@ -86,16 +86,4 @@ function sortedTrimmedMean(models: readonly Float32Array[], trimmed: number): Fl
     out[i] = sum / (models.length - 2 * trimmed)
   }
   return out
-}
-
-function makeModels(): Float32Array[] {
-  const rng = Rng.from('bench', 'merge rules')
-  const pool = Float32Array.from({ length: PARAMETERS }, () => rng.float() - 0.5)
-  return Array.from({ length: MODELS }, (_, m) => {
-    const model = new Float32Array(PARAMETERS)
-    const from = m * 9_973 // each model is the same pool turned by another amount: a second to make, not half a minute
-    model.set(pool.subarray(from))
-    model.set(pool.subarray(0, from), PARAMETERS - from)
-    return model
-  })
 }

@@ -9,20 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-faults = 0
-worst = {}
-
-
-def near(what, ours, theirs, tolerance):
-    """Compares element by element, relative to the size of theirs where that is above 1."""
-    global faults
-    ours, theirs = np.atleast_1d(ours).astype(float), np.atleast_1d(theirs).astype(float)
-    gap = float(np.max(np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))))
-    worst[what] = max(worst.get(what, 0.0), gap)
-    if not gap <= tolerance:
-        print(f"{what}: {ours} here, {theirs} by scikit-learn")
-        faults += 1
-
+from comparison import end, near
 
 def calibration_error(labels, chances):
     """Ten bins of equal width; each bin's gap, weighed by its rows."""
@@ -56,5 +43,4 @@ x = np.array(fit["x"]).reshape(len(y), fit["columns"])
 model = LogisticRegression(C=1 / (fit["l2"] * len(y)), tol=1e-10, max_iter=10_000).fit(x, y)
 near("logistic regression", [*fit["coefficients"], fit["intercept"]], [*model.coef_[0], *model.intercept_], 1e-4)
 
-print("largest gaps: " + ", ".join(f"{what} {gap:.0e}" for what, gap in worst.items()))
-sys.exit(1 if faults else 0)
+end()

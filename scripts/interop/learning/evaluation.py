@@ -8,19 +8,9 @@ from scipy.optimize import minimize
 from scipy.stats import binomtest, norm
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-faults = 0
-worst = {}
+from comparison import end, near
+
 Z = norm.ppf(0.975)
-
-
-def near(what, ours, theirs, tolerance):
-    global faults
-    ours, theirs = np.atleast_1d(ours).astype(float), np.atleast_1d(theirs).astype(float)
-    gap = float(np.max(np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))))
-    worst[what] = max(worst.get(what, 0.0), gap)
-    if not gap <= tolerance:
-        print(f"{what}: {ours} here, {theirs} there")
-        faults += 1
 
 
 def delong(labels, scores):
@@ -70,5 +60,4 @@ for one in given["shares"]:
     interval = binomtest(one["count"], one["of"]).proportion_ci(0.95, method="wilson")
     near("Wilson", one["wilson"][1:], [interval.low, interval.high], 1e-12)
 
-print("largest gaps: " + ", ".join(f"{what} {gap:.0e}" for what, gap in worst.items()))
-sys.exit(1 if faults else 0)
+end()

@@ -1,9 +1,10 @@
 /** The codings of an update's weights, by number: what a study allows, how long a payload may be, and how it is read. */
 import { bytesFloat, bytesUnder } from '../../core/digest.ts'
 import { invariant } from '../../core/errors.ts'
+import type { Range } from '../../core/ranges.ts'
 import { payloadFault } from './fault.ts'
-import { decodeFloat16, FLOAT16_BYTES } from './float16.ts'
-import { decodeInt8, int8Bytes } from './int8.ts'
+import { decodeFloat16, FLOAT16_BYTES, readFloat16 } from './float16.ts'
+import { decodeInt8, int8Bytes, readInt8 } from './int8.ts'
 import { decodeTopK, topKBytesMax, topKCount } from './topK.ts'
 
 /** As a message names them; a number is never used for something else. */
@@ -80,6 +81,27 @@ export function decodePayload(
       invariant(reference?.length === parameters, 'a delta is read against weights of its model')
       return decodeTopK(payload, reference, countMax(format))
   }
+}
+
+/** How an update is written whose weights are all in it: of deltas the keyframe. */
+export function wholeCoding({ kind }: CodingSpec): Exclude<CodingNumber, typeof CODING.topK> {
+  return kind === 'top-k' ? CODING.float16 : CODING[kind]
+}
+
+/**
+ * The same of a payload of which only some is here, all of whose weights are in it: what is outside of `ranges` is of no meaning. The bytes of
+ * the ranges are here, and those that all others are read with (`parts.ts`). Float32 stays in the payload's memory. Error, blaming the author:
+ * `payload-range`.
+ */
+export function decodeRanges(payload: Uint8Array, format: WeightFormat, ranges: readonly Range[]): Float32Array {
+  const { coding, parameters, tensors } = format
+  const written = wholeCoding(coding)
+  if (written === CODING.float32) return decodeFloat32(payload, parameters)
+  const out = new Float32Array(parameters)
+  for (const range of ranges)
+    if (written === CODING.int8) readInt8(out, payload, tensors, range)
+    else readFloat16(out, payload, range)
+  return out
 }
 
 /** The same memory. */

@@ -2,6 +2,7 @@
  * IEEE 754 binary16: two bytes a weight, little-endian, rounded to nearest, ties to even. Off by at most 2⁻¹¹ of the weight, and by 2⁻²⁵
  * where it is below 2⁻¹⁴; what is above 65,504 becomes infinite, which nobody accepts.
  */
+import type { Range } from '../../core/ranges.ts'
 import { payloadFault } from './fault.ts'
 
 export const FLOAT16_BYTES = 2
@@ -62,8 +63,13 @@ export function decodeFloat16(payload: Uint8Array, parameters: number): Float32A
   if (payload.length !== parameters * FLOAT16_BYTES)
     throw payloadFault('payload-length', `${payload.length} bytes of float16 for ${parameters} weights`)
   const out = new Float32Array(parameters)
-  for (let i = 0; i < parameters; i++) out[i] = finiteAt(payload, i * FLOAT16_BYTES)
+  readFloat16(out, payload, [0, parameters])
   return out
+}
+
+/** Reads a range of the weights to its place in `out`; the rest of the payload may be anything. Error: `payload-range`. */
+export function readFloat16(out: Float32Array, payload: Uint8Array, [from, to]: Range): void {
+  for (let i = from; i < to; i++) out[i] = finiteAt(payload, i * FLOAT16_BYTES)
 }
 
 /** The float16 at byte `at`. Error: `payload-range`. */

@@ -3,6 +3,7 @@
  * 2017, with the largest weight for the norm). Payload: the scales, little-endian float32, then one signed byte, −127 to 127, for each
  * weight. Off by less than one scale, the 127th part of the tensor's largest weight; where that is below 2·10⁻⁴³, all become 0.
  */
+import type { Range } from '../../core/ranges.ts'
 import type { Rng } from '../../core/rng.ts'
 import { payloadFault } from './fault.ts'
 
@@ -11,7 +12,7 @@ const SCALE_BYTES = 4
 
 /** How long a payload is. */
 export function int8Bytes(tensors: readonly number[]): number {
-  return tensors.reduce((sum, length) => sum + length, SCALE_BYTES * tensors.length)
+  return tensors.reduce((sum, length) => sum + length, int8HeadBytes(tensors))
 }
 
 /** `tensors`: their lengths, in the order of the weights; `rng` draws the rounding, once for each weight that is not 0. */
@@ -34,18 +35,32 @@ export function decodeInt8(payload: Uint8Array, tensors: readonly number[]): Flo
   const bytes = int8Bytes(tensors)
   if (payload.length !== bytes)
     throw payloadFault('payload-length', `${payload.length} bytes of int8, ${bytes} are what these tensors take`)
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
   const out = new Float32Array(bytes - tensors.length * SCALE_BYTES)
+  readInt8(out, payload, tensors, [0, out.length])
+  return out
+}
+
+/**
+ * Reads a range of the weights to its place in `out`. Of the payload the scales must be there and the bytes of the range; the rest may be
+ * anything. Error: `payload-range`.
+ */
+export function readInt8(out: Float32Array, payload: Uint8Array, tensors: readonly number[], [from, to]: Range): void {
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
+  const head = int8HeadBytes(tensors)
   let at = 0
   for (const [tensor, length] of tensors.entries()) {
     const scale = view.getFloat32(tensor * SCALE_BYTES, true)
     if (!(scale >= 0 && Number.isFinite(scale)) || Object.is(scale, -0))
       throw payloadFault('payload-range', `the scale of tensor ${tensor} is ${scale}`)
-    const from = tensors.length * SCALE_BYTES + at
-    for (let i = 0; i < length; i++) out[at + i] = scale * levelAt(view, from + i, scale)
+    const end = Math.min(to, at + length)
+    for (let i = Math.max(from, at); i < end; i++) out[i] = scale * levelAt(view, head + i, scale)
     at += length
   }
-  return out
+}
+
+/** Where the weights begin: behind the scales. */
+export function int8HeadBytes(tensors: readonly number[]): number {
+  return SCALE_BYTES * tensors.length
 }
 
 /** Rounded up with the chance that is its fraction; in range whatever the rounding of the scale was. */

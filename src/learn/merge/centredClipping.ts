@@ -15,8 +15,7 @@ const STEPS = 3 // Karimireddy et al. take one to five; from an own model that h
  */
 export function centredClipping(input: RuleInput): RuleOutcome {
   const { own, clipRadius } = input
-  const vectors = [...vectorsOf(input)]
-  vectors[own] = input.models[own] as Float32Array
+  const vectors = vectorsOf(input)
   const n = vectors.length
   let centre: Float32Array = (vectors[own] as Float32Array).slice()
   const distances = vectors.map((vector) => distance(vector, centre))

@@ -12,8 +12,7 @@ import { type RuleInput, type RuleOutcome, vectorsOf } from './ruleInput.ts'
  */
 export function clippedMean(input: RuleInput): RuleOutcome {
   const { own, shares, clipRadius, arithmetic } = input
-  const vectors = [...vectorsOf(input)]
-  vectors[own] = input.models[own] as Float32Array // the centre is the model itself, which nobody else has a hand in
+  const vectors = vectorsOf(input)
   const clipped = clip(vectors, own, clipRadius)
   const drawn = shares.map((share, m) => share * (clipped.factors[m] as number))
   let others = 0

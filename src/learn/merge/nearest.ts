@@ -55,6 +55,11 @@ export function mix(models: Vectors, { neighbours, count }: Mixing, at: number, 
   }
 }
 
+/** Model `m` stays as it is: all its neighbours are itself, and the mean of one number many times over is that number. */
+export function leaveUnmixed({ neighbours, count }: Mixing, m: number): void {
+  neighbours.fill(m, m * count, (m + 1) * count)
+}
+
 /** All mixed models, in as much memory as the models take. */
 export function mixed(models: Vectors, mixing: Mixing): Float32Array[] {
   const rows = models.map((model) => new Float32Array(model.length))

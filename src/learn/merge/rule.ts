@@ -8,7 +8,7 @@ import { geometricMedian } from './geometricMedian.ts'
 import { mergeArithmetic } from './kernelArithmetic.ts'
 import { krum, multiKrum } from './krum.ts'
 import { coordinateMedian } from './median.ts'
-import { type Mixing, nearestMixing, unmixed } from './nearest.ts'
+import { leaveUnmixed, type Mixing, nearestMixing, unmixed } from './nearest.ts'
 import { type RuleInput, type RuleOutcome, vectorsOf } from './ruleInput.ts'
 import { trimmedMean } from './trimmedMean.ts'
 import { type Counting, coefficients, type MergeFacts } from './weighting.ts'
@@ -96,6 +96,8 @@ export function apply(
   const { rule: name, nearest, faulty } = resolve(rule, models.length)
   const mixing: Mixing | null =
     nearest && faulty > 0 ? nearestMixing(arithmetic.squaredDistances(models), models.length, faulty) : null
+  const row: RuleRow = RULES[name]
+  if (row.centres === true && mixing !== null) leaveUnmixed(mixing, own)
   const { clipRadius } = rule
   const input: RuleInput = { models, own, shares, faulty, clipRadius, mixing, arithmetic }
   const outcome = RULES[name].merge(input)
@@ -129,17 +131,19 @@ interface RuleRow {
   /** Whether claimed examples and staleness count. */
   readonly weighs: boolean
   readonly faultyMax: (inputs: number) => number
+  /** Whether the own model is its centre: then it stays itself, so that nobody else has a hand in it. */
+  readonly centres?: true
 }
 
 const RULES = {
   mean: { merge: mean, weighs: true, faultyMax: minority },
-  'clipped-mean': { merge: clippedMean, weighs: true, faultyMax: minority },
+  'clipped-mean': { merge: clippedMean, weighs: true, faultyMax: minority, centres: true },
   'trimmed-mean': { merge: trimmedMean, weighs: false, faultyMax: minority },
   median: { merge: coordinateMedian, weighs: false, faultyMax: minority },
   'geometric-median': { merge: geometricMedian, weighs: false, faultyMax: minority },
   krum: { merge: krum, weighs: false, faultyMax: (inputs) => Math.floor((inputs - 3) / 2) },
   'multi-krum': { merge: multiKrum, weighs: false, faultyMax: (inputs) => Math.floor((inputs - 3) / 2) },
-  'centred-clipping': { merge: centredClipping, weighs: false, faultyMax: minority },
+  'centred-clipping': { merge: centredClipping, weighs: false, faultyMax: minority, centres: true },
 } as const satisfies Record<string, RuleRow>
 
 /** False for a rule that this version cannot recompute. */

@@ -1,8 +1,9 @@
 /** The second line behind a merge rule: a merge that is worse on the hospital's own rows than what its round began with is not taken as it is. */
-import type { MemberId } from '../../core/ids.ts'
+import { compareIds, type MemberId } from '../../core/ids.ts'
 import type { MergeArithmetic } from './arithmetic.ts'
 import { distance } from './distances.ts'
-import { type Merged, type MergeInput, type MergeRule, mergeUpdates } from './rule.ts'
+import { mergeInParts, type PartialInput, type PartlyMerged } from './inParts.ts'
+import type { MergeInput, MergeRule } from './rule.ts'
 
 export const VETO = {
   rowsMin: 20, // on fewer rows a mean loss says nothing: no veto
@@ -15,7 +16,7 @@ export type VetoReason = 'worsens' | 'worsens-together'
 
 /** What is merged after all, and what was left out. */
 export interface Judged {
-  readonly merged: Merged
+  readonly merged: PartlyMerged
   readonly left: readonly { readonly author: MemberId; readonly reason: VetoReason }[]
 }
 
@@ -23,6 +24,7 @@ export interface Judged {
 export interface VetoCase {
   readonly rule: MergeRule
   readonly inputs: readonly MergeInput[]
+  readonly partial?: readonly PartialInput[]
   readonly own: MemberId
   readonly reference: Float32Array
   readonly toleranceNats: number
@@ -37,29 +39,54 @@ export interface VetoCase {
  * the tolerance in each round: this is the line behind the rule, not the rule.
  */
 export function* judgedMerge(given: VetoCase): Generator<Float32Array, Judged, Float64Array> {
-  const { inputs, own, reference } = given
-  const merge = (some: readonly MergeInput[]): Merged => mergeUpdates(given.rule, some, own, given.arithmetic)
-  const merged = merge(inputs)
-  if (inputs.length === 1) return { merged, left: [] }
+  const { inputs, partial = [], own, reference } = given
+  const merge = (among: (author: MemberId) => boolean): PartlyMerged => {
+    const some = <Input extends MergeInput>(all: readonly Input[]) => all.filter(({ author }) => among(author))
+    return mergeInParts(given.rule, some(inputs), some(partial), own, given.arithmetic)
+  }
+  const merged = merge(() => true)
+  const others = othersIn(given)
+  if (others.length === 0) return { merged, left: [] }
   const before = (yield reference).slice()
   const worsens = (after: Float64Array): boolean => isWorse(before, after, given.toleranceNats)
   if (!worsens(yield merged.weights)) return { merged, left: [] }
   const bad = new Set<MemberId>()
-  for (const input of strongest(inputs, merged, own)) if (worsens(yield input.weights)) bad.add(input.author)
-  const rest = inputs.filter(({ author }) => !bad.has(author))
-  const left =
-    (reason: VetoReason) =>
-    ({ author }: MergeInput) => ({ author, reason })
+  for (const { author, weights } of strongest(others, merged, given)) if (worsens(yield weights())) bad.add(author)
+  const left = (author: MemberId, reason: VetoReason) => ({ author, reason })
   if (bad.size > 0) {
-    const again = merge(rest)
-    const without = inputs.filter(({ author }) => bad.has(author)).map(left('worsens'))
-    if (rest.length === 1 || !worsens(yield again.weights)) return { merged: again, left: without }
+    const again = merge((author) => !bad.has(author))
+    const without = others.flatMap(({ author }) => (bad.has(author) ? [left(author, 'worsens')] : []))
+    if (bad.size === others.length || !worsens(yield again.weights)) return { merged: again, left: without }
   }
-  const others = inputs.filter(({ author }) => author !== own)
   return {
-    merged: merge(inputs.filter(({ author }) => author === own)),
-    left: others.map((input) => left(bad.has(input.author) ? 'worsens' : 'worsens-together')(input)),
+    merged: merge((author) => author === own),
+    left: others.map(({ author }) => left(author, bad.has(author) ? 'worsens' : 'worsens-together')),
   }
+}
+
+/** Another member's update as a model of its own. */
+interface Other {
+  readonly author: MemberId
+  readonly weights: () => Float32Array
+}
+
+/** In the order of the inputs, then those of whom only parts are here: these lie over the older update, or else over the own one. */
+function othersIn({ inputs, partial = [], own }: VetoCase): Other[] {
+  const parts = new Map(partial.map((input) => [input.author, input]))
+  const mine = inputs.find(({ author }) => author === own) as MergeInput
+  const whole = inputs.filter(({ author }) => author !== own)
+  const known = new Set(whole.map(({ author }) => author))
+  const news = partial.filter(({ author }) => !known.has(author)).map((input) => ({ ...input, weights: mine.weights }))
+  return [...whole, ...news].map(({ author, weights }) => {
+    const newer = parts.get(author)
+    return { author, weights: () => (newer === undefined ? weights : laidOver(weights, newer)) }
+  })
+}
+
+function laidOver(weights: Float32Array, { weights: newer, ranges }: PartialInput): Float32Array {
+  const out = weights.slice()
+  for (const [from, to] of ranges) out.set(newer.subarray(from, to), from)
+  return out
 }
 
 /** Whether losses are higher by more than `toleranceNats` in the mean, and by more than chance: paired, row by row. */
@@ -79,15 +106,18 @@ export function isWorse(before: Float64Array, after: Float64Array, toleranceNats
 }
 
 /** Those of the others that draw the merge the most: part in it times distance from the own update; of equal ones the earlier. */
-function strongest(inputs: readonly MergeInput[], { authors, coefficients }: Merged, own: MemberId): MergeInput[] {
-  const of = new Map(inputs.map((input) => [input.author, input]))
-  const mine = (of.get(own) as MergeInput).weights
-  const pulls = authors.flatMap((author, i) => {
-    const input = of.get(author) as MergeInput
-    return author === own ? [] : [{ input, pull: (coefficients[i] as number) * distance(input.weights, mine) }]
-  })
-  return pulls
+function strongest(
+  others: readonly Other[],
+  { authors, coefficients, partial }: PartlyMerged,
+  { inputs, own }: VetoCase,
+): Other[] {
+  const shares = new Map(authors.map((author, i) => [author, coefficients[i] as number]))
+  for (const { author, coefficient } of partial) shares.set(author, (shares.get(author) ?? 0) + coefficient)
+  const mine = (inputs.find(({ author }) => author === own) as MergeInput).weights
+  return [...others]
+    .sort((a, b) => compareIds(a.author, b.author))
+    .map((other) => ({ other, pull: (shares.get(other.author) as number) * distance(other.weights(), mine) }))
     .sort((a, b) => b.pull - a.pull)
     .slice(0, VETO.triedMax)
-    .map(({ input }) => input)
+    .map(({ other }) => other)
 }

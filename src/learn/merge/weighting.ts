@@ -22,7 +22,7 @@ export interface MergeFacts<A extends string | number = MemberId> {
   readonly author: A
   /** Rows it was trained on, as claimed; a positive integer. */
   readonly examples: number
-  /** Its staleness: how often the receiver has merged since it was heard; 0 for the own one. */
+  /** Its staleness: how often the receiver has merged since it was heard; of the own one 0, but after an absence. */
   readonly ageRounds: number
 }
 

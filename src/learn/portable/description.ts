@@ -41,7 +41,7 @@ export interface ModelDescription {
   readonly notice: string
   readonly study: { readonly id: StudyId; readonly name: string; readonly purpose: string }
   readonly label: Study['label']
-  /** `digest` covers the shared weights; `rounds` went into them; `scaling` is the digest of means and deviations, as the logs name it. */
+  /** `digest` covers the shared weights; `rounds` went into them; `scaling` is the digest of the consortium's means and deviations, as the logs name it. */
   readonly model: {
     readonly digest: Digest
     readonly rounds: number
@@ -52,6 +52,8 @@ export interface ModelDescription {
   /** Columns of the input, in this order. */
   readonly inputs: {
     readonly columns: number
+    /** Whose means and deviations those of the features are; absent where all hospitals have the consortium's. */
+    readonly scaledBy?: Exclude<ScaledBy, 'consortium'>
     readonly clipDeviations: number
     readonly features: readonly (NumberInput | CategoryInput)[]
   }
@@ -63,11 +65,17 @@ export interface ModelDescription {
   readonly withdrawn: string | null
 }
 
+/**
+ * `own`: by the training rows of the hospital that exported the model, for its own use. `stand-in`: the consortium's, where each hospital that
+ * trained the model had its own, as whoever uses it should.
+ */
+export type ScaledBy = 'consortium' | 'own' | 'stand-in'
+
 /** What a description is made of. */
 export interface Described {
   readonly id: StudyId
   readonly study: Study
-  readonly scaling: { readonly digest: Digest; readonly scaling: Scaling }
+  readonly scaling: { readonly digest: Digest; readonly scaling: Scaling; readonly by: ScaledBy }
   readonly clipDeviations: number
   readonly digest: Digest
   readonly rounds: number
@@ -96,7 +104,12 @@ export function describeModel(given: Described, columns: number): ModelDescripti
     study: { id, name, purpose },
     label,
     model: { digest, rounds, kind: model.kind, hidden, scaling: scaling.digest },
-    inputs: { columns, clipDeviations, features: study.features.map(inputOf) },
+    inputs: {
+      columns,
+      ...(scaling.by === 'consortium' ? {} : { scaledBy: scaling.by }),
+      clipDeviations,
+      features: study.features.map(inputOf),
+    },
     head,
     calibration,
     output: `logit; probability of "${label.positive}" = 1 / (1 + exp(−z)), z = ${calibration === null ? 'logit' : 'calibration.slope · logit + calibration.intercept'}`,

@@ -118,7 +118,7 @@ function split(bytes: Uint8Array, refuse: Refuse): { header: Record<string, unkn
   if (bytes.length < LENGTH_BYTES) return refuse(`${bytes.length} bytes, at least ${LENGTH_BYTES} are expected`)
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)
   if (length > BigInt(HEADER_BYTES_MAX))
-    return refuse(`a header of ${length} bytes, at most ${HEADER_BYTES_MAX} are allowed`)
+    return refuse(`a header of ${length} bytes, at most ${HEADER_BYTES_MAX} are allowed: is it a safetensors file?`)
   const end = LENGTH_BYTES + Number(length)
   if (end > bytes.length) return refuse(`a header of ${length} bytes, but ${bytes.length - LENGTH_BYTES} follow`)
   const head = bytes.subarray(LENGTH_BYTES, end)

@@ -40,6 +40,12 @@ export function judgeAttack(scores: Scores, delta: number): AttackResult {
   }
 }
 
+/** As entries and reports have it: each share as value, low, high. */
+export function attackFigures(attack: string, { auc, found10, found1, epsilonLow }: AttackResult) {
+  const estimate = ({ value, low, high }: Share): [number, number, number] => [value, low, high]
+  return { attack, auc: estimate(auc), found10: estimate(found10), found1: estimate(found1), epsilonLow }
+}
+
 function aucOf({ members, others }: Scores): Share {
   const sorted = Float64Array.from(others).sort()
   let wins = 0

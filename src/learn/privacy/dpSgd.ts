@@ -45,10 +45,10 @@ export function trainPrivately(
   chance: Chance,
 ): PrivateRoundResult {
   const { sampleRate, steps } = stepsOfRound(training, mechanism.noiseMultiplier, rows.rows)
-  const { shared } = parameterCount(model, rows.columns)
-  const parameters = new Float64Array(shared + 1)
+  const { shared, head } = parameterCount(model, rows.columns)
+  const parameters = new Float64Array(shared + head)
   parameters.set(base.shared)
-  parameters[shared] = base.head[0] as number
+  parameters.set(base.head, shared)
   const gradients = new ClippedGradients(model, rows.columns)
   const kernels = kernelsOf(model, rows.columns)
   const optimiser = training.optimiser === 'adam' ? new Adam(parameters.length, adam) : null

@@ -24,10 +24,14 @@ interface Window {
 
 const GRID_SHARE = 0.012 // of one step's deviation: splitting masses between neighbours adds 3e-5 to the variance, 1.5e-5 to ε
 const GRID_POINTS_MAX = 2 ** 21 // half a second and 64 MB; beyond it the grid is coarser, and ε a little larger
+const GRID_PLACES_MIN = 16 // of one step's losses
 const CUT_SHARE = 1e-6 // of δ: what may lie beyond the ends of the grid, and as much beyond the window
 const ROUNDING_PER_STEP = 1e-15 // phases of the transform have errors of 1e-16, which as many steps multiply; times ten
 
-/** A tight ε for `delta` after all of `spent`, above the true one by less than 1e-4 of it. 0 where nothing was spent. */
+/**
+ * A tight ε for `delta` after all of `spent`, above the true one by less than 1e-4 of it; 0 where nothing was spent. Infinity where the steps
+ * are too many, or too unlike each other, for one grid.
+ */
 export function epsilonByPld(spent: readonly PrivacySteps[], delta: number): number {
   const used = spent.filter(({ steps }) => steps > 0)
   if (used.length === 0) return 0
@@ -41,8 +45,13 @@ function epsilonOf(direction: Direction, spent: readonly PrivacySteps[], delta: 
   const cut = CUT_SHARE * delta
   const deviations = spent.map((one) => deviationOf(direction, one))
   const spread = Math.sqrt(spent.reduce((sum, one, i) => sum + one.steps * (deviations[i] as number) ** 2, 0))
-  let grid = GRID_SHARE * Math.min(...deviations)
-  for (;;) {
+  const ranges = spent.map((one) => {
+    const [low, high] = lossesOf(direction, one, cut / steps)
+    return high - low
+  })
+  let grid = Math.max(GRID_SHARE * Math.min(...deviations), Math.max(...ranges) / GRID_POINTS_MAX)
+  // beyond that a step's losses fall on few places, and what is counted upwards is more than what is lost
+  while (grid <= Math.min(...ranges) / GRID_PLACES_MIN) {
     const parts = spent.map((one) => discretised(direction, one, grid, cut / steps))
     const window = windowOf(parts, spent, { grid, spread, cut })
     if (window.size <= GRID_POINTS_MAX) {
@@ -51,6 +60,7 @@ function epsilonOf(direction: Direction, spent: readonly PrivacySteps[], delta: 
     }
     grid *= (1.01 * window.size) / GRID_POINTS_MAX
   }
+  return Number.POSITIVE_INFINITY
 }
 
 /** log(1 − q + q·exp((2x − 1) / 2σ²)): the loss where x comes out, noise included; the row adds 1 if it is drawn. */
@@ -65,6 +75,14 @@ function outcomeAt({ sampleRate: q, noiseMultiplier: sigma }: PrivacySteps, loss
   return excess <= 0 ? Number.NEGATIVE_INFINITY : sigma * sigma * (q === 1 ? loss : Math.log(excess / q)) + 0.5
 }
 
+/** The least and the greatest loss of one step, but for what has less than `cut` of a chance. */
+function lossesOf(direction: Direction, one: PrivacySteps, cut: number): readonly [low: number, high: number] {
+  const sign = direction === 'remove' ? 1 : -1
+  const reach = quantileAbove(cut / 2) * one.noiseMultiplier
+  const ends = [-reach, reach + (direction === 'remove' ? 1 : 0)].map((x) => sign * lossAt(one, x))
+  return [Math.min(...ends), Math.max(...ends)]
+}
+
 /**
  * One step. What both distributions give to an interval of losses goes to its two ends so that both are kept: the privacy profile δ(ε) is
  * then the line in e^ε through points of the true one, which is below it. Masses of intervals are computed as such, where differences of
@@ -73,10 +91,9 @@ function outcomeAt({ sampleRate: q, noiseMultiplier: sigma }: PrivacySteps, loss
 function discretised(direction: Direction, one: PrivacySteps, grid: number, cut: number): Losses {
   const { sampleRate: q, noiseMultiplier: sigma } = one
   const sign = direction === 'remove' ? 1 : -1
-  const reach = quantileAbove(cut / 2) * sigma
-  const ends = [-reach, reach + (direction === 'remove' ? 1 : 0)].map((x) => sign * lossAt(one, x))
-  const first = Math.floor(Math.min(...ends) / grid)
-  const intervals = Math.ceil(Math.max(...ends) / grid) - first
+  const [low, high] = lossesOf(direction, one, cut)
+  const first = Math.floor(low / grid)
+  const intervals = Math.ceil(high / grid) - first
   const mass = new Float64Array(intervals + 1)
   const gap = -Math.expm1(-grid)
   const start = outcomeAt(one, sign * first * grid)

@@ -91,7 +91,8 @@ export class PrivateLearner implements Learner {
     if (optimiser.length === 0) return null
     if (training.optimiser === 'sgd')
       throw learnerError('learner-state', 'SGD keeps no state between rounds; give an empty one')
-    return decodeState(optimiser, parameterCount(model, train.columns).shared + 1)
+    const { shared, head } = parameterCount(model, train.columns)
+    return decodeState(optimiser, shared + head)
   }
 
   #request(study: StudyId): PrivateRequest {

@@ -174,4 +174,10 @@ function near(value: number, expected: number, tolerance: number): void {
   assert.ok(gap <= tolerance, `${value} is not ${expected} to ${tolerance}`)
 }
 
+it('steps that no grid can hold have no ε by PLD, and still one by RDP', () => {
+  const rare = [{ sampleRate: 2e-7, noiseMultiplier: 0.5, steps: 1e12 }]
+  assert.is(epsilonByPld(rare, 1e-10), Number.POSITIVE_INFINITY)
+  assert.ok(epsilonOf(rare, 1e-10) < 100)
+})
+
 it.run()

@@ -278,4 +278,16 @@ function near(values: Float64Array, expected: Float64Array, tolerance: number): 
   })
 }
 
+it('where the output bias is shared it trains with the rest, and there is no head', () => {
+  const model: ModelSpec = { kind: 'logistic', head: 'none' }
+  const matrix = rowsOf(60, 4)
+  const base = initialWeights(model, 4, SEED)
+  const training = { localEpochs: 3, batchRows: 16, learningRate: 0.05, l2: 0.01, optimiser: 'adam' } as const
+  const mechanism = { noiseMultiplier: 2, clipNorm: 1 }
+  const { weights } = trainPrivately({ model, training, mechanism, rows: matrix }, base, null, seeded('no head'))
+  assert.is(weights.shared.length, parameterCount(model, 4).shared)
+  assert.is(weights.head.length, 0)
+  assert.ok(weights.shared.every((one) => Number.isFinite(one) && one !== 0))
+})
+
 it.run()
