@@ -16,7 +16,8 @@ export const PERMIT = {
   study: STUDY,
   dataset: 'da7a'.padEnd(64, '1') as Digest,
   scaling: '5ca1'.padEnd(64, '2') as Digest,
-} as Permit
+  consent: null,
+} as unknown as Permit
 
 /** Which rows it was asked logits of, and what it was asked to train. */
 export class NotingLearner implements Learner {
