@@ -267,6 +267,8 @@ export class NodeShell implements Port {
         return this.#learning.work(action)
       case 'publish-update':
         return this.#publishing.update(action.claims)
+      case 'withhold':
+        return this.updates.withhold(action)
       case 'fetch-update':
         return this.updates.fetch(action)
       case 'ask-updates':

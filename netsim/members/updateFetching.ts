@@ -3,7 +3,6 @@
  * bytes themselves are shared by all nodes, so that only what each has is kept.
  */
 import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
-import { LIMITS } from '../../src/core/limits.ts'
 import type { Rng } from '../../src/core/rng.ts'
 import { Bitfield } from '../../src/gossip/bitfield.ts'
 import { isDelta, type WeightFormat } from '../../src/gossip/coding/coding.ts'
@@ -12,6 +11,8 @@ import { isBounded, type Parts, partsHere } from '../../src/gossip/partial.ts'
 import { Ration } from '../../src/gossip/ration.ts'
 import { type ChunkRequest, Swarm } from '../../src/gossip/swarm.ts'
 import type { UpdateHeader } from '../../src/gossip/update.ts'
+import { Waiters } from '../../src/gossip/waiters.ts'
+import { Withheld, type Withholding } from '../../src/gossip/withheld.ts'
 import type { Action } from '../../src/node/actions.ts'
 import type { NodeEvent } from '../../src/node/events.ts'
 import type { Clock } from '../clock.ts'
@@ -45,8 +46,11 @@ export interface UpdateFetchingParts {
 
 /** What is here of one payload. */
 interface Holding {
+  readonly chunkBytes: number
   readonly have: Bitfield
   readonly ration: Ration
+  /** The updates here that name it. */
+  readonly named: UpdateHeader[]
 }
 
 /** One per start of a node. */
@@ -62,7 +66,10 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   readonly #holdings = new Map<Digest, Holding>()
   /** Accepted announcements, until they are fetched or a newer one takes their place. */
   readonly #expected = new Map<string, Sent>()
-  readonly #sents = new Map<Digest, Sent>()
+  /** What was wanted last of each author of a study. */
+  readonly #running = new Map<string, Sent>()
+  readonly #waiters = new Waiters<Sent>()
+  readonly #withheld = new Withheld()
   #wakes = 0
 
   constructor(parts: UpdateFetchingParts) {
@@ -79,6 +86,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   expect(sent: Sent): void {
     const { study, author } = sent.update.header
     this.#expected.set(keyOf(study, author), sent)
+    const before = this.#running.get(keyOf(study, author))?.update.body.manifest
+    if (before != null) this.#swarm.hurry(payloadId(before))
   }
 
   /** Accepted, or its own. */
@@ -88,7 +97,7 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     this.#retired.delete(this.#newest.get(key)?.update.header.digest as Digest)
     this.#newest.set(key, sent)
     if (!isDelta(header.coding)) this.#keyframes.set(key, header.digest)
-    if (body.manifest !== null) this.#hold(body.manifest, true)
+    if (body.manifest !== null) this.#hold(body.manifest, true).named.push(header)
   }
 
   /** Nobody is told of these any more. */
@@ -104,14 +113,34 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     const sent = this.#expected.get(keyOf(study, author))
     if (sent?.update.header.digest !== digest) return
     const { header, body } = sent.update
-    for (const [id, other] of this.#sents) if (other.update.header.author === author && other !== sent) this.#end(id)
+    this.#leave(keyOf(study, author))
+    this.#running.set(keyOf(study, author), sent)
     const { manifest } = body
     if (manifest === null) return this.#fetchKeyframe(sent)
     const id = payloadId(manifest)
-    this.#sents.set(id, sent)
-    this.#swarm.want(id, header.author, this.#hold(manifest, false).have, this.#now)
-    for (const peer of this.#parts.network.peersOf(this.#parts.node)) this.#listen(peer, id)
+    const { have } = this.#hold(manifest, false)
+    if (have.isFull) return this.#fetchKeyframe(sent)
+    const isFirst = this.#waiters.join(id, sent)
+    this.#swarm.want(id, header.author, have, this.#now)
+    if (isFirst) for (const peer of this.#parts.network.peersOf(this.#parts.node)) this.#listen(peer, id)
     this.#advance()
+  }
+
+  /** Those who listen are told. */
+  withhold(withholding: Withholding): void {
+    this.#withheld.set(withholding)
+    for (const [id, { named }] of this.#holdings)
+      if (named.some(({ study }) => study === withholding.study)) this.#tell(id)
+  }
+
+  /** What is fetched there is not wanted any more. */
+  #leave(key: string): void {
+    const sent = this.#running.get(key)
+    this.#running.delete(key)
+    const manifest = sent?.update.body.manifest
+    if (sent === undefined || manifest == null) return
+    const id = payloadId(manifest)
+    if (this.#waiters.leave(id, sent)) this.#end(id)
   }
 
   /** Each message that is newer than what is here comes as if heard. */
@@ -120,11 +149,7 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     const known = new Map([...this.#newest].map(([key, { update }]) => [key, update.header.round]))
     const newer = (port: P): Sent[] =>
       [...port.updates.#newest].flatMap(([key, sent]) =>
-        sent.update.header.study === study &&
-        sent.update.header.round > (known.get(key) ?? -1) &&
-        !port.updates.#retired.has(sent.update.header.digest)
-          ? [sent]
-          : [],
+        port.updates.#isNewer(sent, study, known.get(key) ?? -1) ? [sent] : [],
       )
     const bytesOf = (sents: readonly Sent[]): number => sents.reduce((sum, { bytes }) => sum + bytes, 0)
     network.request(node, identities.members.indexOf(peer), newer as (port: Sharing) => Sent[], bytesOf, (sents) => {
@@ -136,7 +161,7 @@ export class UpdateFetching<P extends Sharing = Sharing> {
 
   /** What can be read now of an update that is being fetched; null where nothing can. */
   partsOf(study: StudyId, author: MemberId, digest: Digest): Parts | null {
-    const sent = this.#expected.get(keyOf(study, author))
+    const sent = this.#running.get(keyOf(study, author))
     const { manifest } = sent?.update.body ?? { manifest: null }
     if (sent?.update.header.digest !== digest || manifest === null) return null
     const holding = this.#holdings.get(payloadId(manifest))
@@ -145,6 +170,11 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     if (here === null) return null
     const parts = { ...here, weights: sent.weights }
     return isBounded(parts) ? parts : null
+  }
+
+  #isNewer({ update: { header } }: Sent, study: StudyId, round: number): boolean {
+    const isTold = !this.#withheld.has(header) && !this.#retired.has(header.digest)
+    return header.study === study && header.round > round && isTold
   }
 
   #isReadable({ study, author, reference }: UpdateHeader): boolean {
@@ -161,7 +191,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     const before = this.#holdings.get(id)
     if (before !== undefined && (!whole || before.have.isFull)) return before
     const have = whole ? Bitfield.full(length) : new Bitfield(length)
-    const holding = { have, ration: before?.ration ?? new Ration(length) }
+    const [ration, named] = [before?.ration ?? new Ration(length), before?.named ?? []]
+    const holding = { chunkBytes: manifest.chunkBytes, have, ration, named }
     this.#holdings.set(id, holding)
     return holding
   }
@@ -169,7 +200,7 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   /** Asks what a peer has, and is told of what comes later. */
   #listen(peer: number, id: Digest): void {
     const { network, node } = this.#parts
-    const held = (port: Sharing): Uint8Array | null => port.updates.#holdings.get(id)?.have.bytes.slice() ?? null
+    const held = (port: Sharing): Uint8Array | null => port.updates.#shown(id)
     network.request(
       node,
       peer,
@@ -217,7 +248,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   #give(id: Digest, wanted: Bitfield, count: number, first: boolean): number[] {
     const holding = this.#holdings.get(id)
     const chunks: number[] = []
-    for (let given = 0; holding !== undefined && given < count; given++) {
+    const isServed = holding !== undefined && !this.#withheld.hasAll(holding.named)
+    for (let given = 0; isServed && given < count; given++) {
       const index = holding.ration.give(holding.have, wanted, first)
       if (index === null) break
       wanted.clear(index)
@@ -231,9 +263,20 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     if (holding === undefined || holding.have.has(index)) return
     holding.have.set(index)
     this.#swarm.received(id, index, this.#now)
+    this.#tell(id)
+  }
+
+  /** What others may be given of it now, as bits; null where it is not here. */
+  #shown(id: Digest): Uint8Array | null {
+    const holding = this.#holdings.get(id)
+    if (holding === undefined) return null
+    return this.#withheld.hasAll(holding.named) ? new Bitfield(holding.have.length).bytes : holding.have.bytes.slice()
+  }
+
+  #tell(id: Digest): void {
     const { network, node } = this.#parts
     for (const peer of network.peersOf(node)) {
-      const tell = (port: Sharing): void => port.updates.#hear(node, id, holding.have.bytes.slice())
+      const tell = (port: Sharing): void => port.updates.#hear(node, id, this.#shown(id))
       network.request(
         node,
         peer,
@@ -245,11 +288,9 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   }
 
   #finish(id: Digest): void {
-    const sent = this.#sents.get(id)
-    if (sent === undefined || !this.#holdings.get(id)?.have.isFull) return
-    this.#sents.delete(id)
+    if (!this.#holdings.get(id)?.have.isFull) return
     this.#swarm.drop(id)
-    this.#fetchKeyframe(sent)
+    for (const sent of this.#waiters.settle(id)) this.#fetchKeyframe(sent)
   }
 
   /** A delta is read against its author's keyframe, which whoever has it sends. */
@@ -260,7 +301,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
     if (reference === null || this.#isReadable(header)) return arrived(sent)
     const peer = network.peersOf(node)[tried]
     if (peer === undefined) return this.#failed(sent, 'keyframe-unserved')
-    const has = (port: Sharing): boolean => port.updates.#isReadable(header)
+    const keyframe = { ...header, digest: reference }
+    const has = ({ updates }: Sharing): boolean => updates.#isReadable(header) && !updates.#withheld.has(keyframe)
     network.request(
       node,
       peer,
@@ -275,9 +317,8 @@ export class UpdateFetching<P extends Sharing = Sharing> {
   }
 
   #fail(id: Digest, code: string): void {
-    const sent = this.#sents.get(id)
     this.#end(id)
-    if (sent !== undefined) this.#failed(sent, code)
+    for (const sent of this.#waiters.settle(id)) this.#failed(sent, code)
   }
 
   #failed({ update }: Sent, code: string): void {
@@ -287,13 +328,11 @@ export class UpdateFetching<P extends Sharing = Sharing> {
 
   #end(id: Digest): void {
     this.#swarm.drop(id)
-    this.#sents.delete(id)
     this.#holdings.delete(id)
   }
 
   #bytesOf(id: Digest, chunks: readonly number[]): number {
-    const chunkBytes = this.#sents.get(id)?.update.body.manifest?.chunkBytes ?? LIMITS.chunkBytesMin
-    return chunks.length * chunkBytes
+    return chunks.length * (this.#holdings.get(id)?.chunkBytes ?? 0)
   }
 }
 

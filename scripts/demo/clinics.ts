@@ -10,7 +10,7 @@ import type { StatusReport } from '../../src/daemon/api.ts'
 import { acceptConsortium, foundConsortium, homePaths, initHome } from '../../src/daemon/home.ts'
 import type { ClinicTable } from './deal.ts'
 
-const READY_MS = 20_000 // five daemons starting at once on two busy cores
+const READY_MS = 60_000 // five daemons starting at once on two cores that other work keeps busy, too
 const STOP_MS = 5_000
 
 export class Clinic {

@@ -16,6 +16,7 @@ import { HeldPayload } from '../gossip/heldPayload.ts'
 import { type Manifest, payloadId } from '../gossip/manifest.ts'
 import type { Shelf } from '../gossip/shelf.ts'
 import { type ChunkRequest, Swarm } from '../gossip/swarm.ts'
+import { Waiters } from '../gossip/waiters.ts'
 import type { Transport } from '../net/transport.ts'
 import type { UpdateServer } from './updateServer.ts'
 
@@ -32,10 +33,16 @@ export interface ChunkLoaderParts {
   readonly onFault: (peer: MemberId, code: string) => void
 }
 
+/** One fetch of one payload, for all who wait for it. */
 interface Load {
   readonly payload: HeldPayload
+  /** Ends its requests. */
   readonly stop: AbortController
-  readonly done: (error: ConsiliumError | null) => void
+}
+
+interface Waiter {
+  readonly resolve: (payload: HeldPayload) => void
+  readonly reject: (error: ConsiliumError) => void
 }
 
 /** One per node. Nothing runs while nothing is fetched. */
@@ -43,13 +50,15 @@ export class ChunkLoader {
   readonly #parts: ChunkLoaderParts
   readonly #swarm: Swarm
   readonly #loads = new Map<Digest, Load>()
+  readonly #waiters = new Waiters<Waiter>()
   /** What each peer that is listened to has told, of payloads that are not wanted yet, too. */
   readonly #told = new Map<MemberId, Map<Digest, Uint8Array>>()
   #listening = manyListeners()
   #isPlanned = false
   #timer: NodeJS.Timeout | null = null
   #awaitedBytes = 0
-  readonly #waiting: (() => void)[] = []
+  /** Those who wait for room. */
+  readonly #queue: (() => void)[] = []
 
   constructor(parts: ChunkLoaderParts) {
     this.#parts = parts
@@ -57,60 +66,81 @@ export class ChunkLoader {
   }
 
   /**
-   * Resolves with the whole payload, which is served from its first chunk on, and then is the caller's to keep or to end. An abort takes
-   * effect at once. Errors: `update-unserved`, `fetch-ended` after an abort.
+   * Resolves with the whole payload, which is served from its first chunk on, and then is the caller's to keep or to end. What is loaded
+   * already is shared. An abort takes effect at once. Errors: `update-unserved`, `fetch-ended` after an abort.
    */
   async load(manifest: Manifest, author: MemberId, signal: AbortSignal): Promise<HeldPayload> {
-    const { shelf } = this.#parts
-    const known = shelf.payload(payloadId(manifest))
-    if (known?.have.isFull) return known
-    await this.#room(manifest.payloadBytes, signal)
-    const payload = HeldPayload.awaited(manifest)
-    shelf.begin(payload)
-    try {
-      await this.#loaded(payload, author, signal)
-      return payload
-    } catch (error) {
-      shelf.end(payload.id)
-      throw error
-    } finally {
-      this.#awaitedBytes -= manifest.payloadBytes
-      for (const wake of this.#waiting.splice(0)) wake()
-    }
-  }
-
-  async #room(bytes: number, signal: AbortSignal): Promise<void> {
-    while (this.#awaitedBytes > 0 && this.#awaitedBytes + bytes > AWAITED_BYTES_MAX) {
+    const id = payloadId(manifest)
+    for (;;) {
       if (signal.aborted) throw ENDED
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve)
-        signal.addEventListener('abort', () => resolve(), { once: true })
-      })
+      const known = this.#parts.shelf.payload(id)
+      if (known?.have.isFull) return known
+      const load = this.#loads.get(id) ?? this.#begin(manifest)
+      if (load !== null) return this.#joined(load, author, signal)
+      await this.#room(signal)
     }
-    if (signal.aborted) throw ENDED
-    this.#awaitedBytes += bytes
   }
 
-  async #loaded(payload: HeldPayload, author: MemberId, signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const { id } = payload
-    const stop = manyListeners()
-    const done: Load['done'] = (error) => {
-      this.#swarm.drop(id)
-      this.#loads.delete(id)
-      stop.abort()
-      if (error === null) resolve()
-      else reject(error)
-      if (this.#loads.size === 0) this.#rest()
+  /** What waits behind it is newer: it goes on only while it makes progress. */
+  hurry(manifest: Manifest): void {
+    this.#swarm.hurry(payloadId(manifest))
+    if (this.#loads.size > 0) this.#plan()
+  }
+
+  /** Null where there is no room. */
+  #begin(manifest: Manifest): Load | null {
+    const { payloadBytes } = manifest
+    if (this.#awaitedBytes > 0 && this.#awaitedBytes + payloadBytes > AWAITED_BYTES_MAX) return null
+    this.#awaitedBytes += payloadBytes
+    const load = { payload: HeldPayload.awaited(manifest), stop: manyListeners() }
+    this.#loads.set(load.payload.id, load)
+    this.#parts.shelf.begin(load.payload)
+    return load
+  }
+
+  /** There may be some now, or it was aborted. */
+  #room(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#queue.push(resolve)
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+  }
+
+  async #joined(load: Load, author: MemberId, signal: AbortSignal): Promise<HeldPayload> {
+    const { promise, ...waiter } = Promise.withResolvers<HeldPayload>()
+    const { id, have } = load.payload
+    const abort = (): void => {
+      waiter.reject(ENDED)
+      if (this.#waiters.leave(id, waiter)) this.#end(load)
     }
-    const abort = (): void => done(ENDED)
     signal.addEventListener('abort', abort, { once: true })
-    this.#loads.set(id, { payload, stop, done })
-    this.#swarm.want(id, author, payload.have, performance.now())
+    this.#waiters.join(id, waiter)
+    this.#swarm.want(id, author, have, performance.now())
     for (const [peer, told] of this.#told) this.#hear(peer, id, told.get(id))
-    if (signal.aborted) abort()
     this.#plan()
-    await promise.finally(() => signal.removeEventListener('abort', abort))
+    return promise.finally(() => signal.removeEventListener('abort', abort))
+  }
+
+  /** All who wait get what came of it. A load that is over already tells nobody: its payload may be loaded anew. */
+  #settle(load: Load, error: ConsiliumError | null): void {
+    const { payload } = load
+    if (this.#loads.get(payload.id) !== load) return
+    for (const waiter of this.#waiters.settle(payload.id)) {
+      if (error === null) waiter.resolve(payload)
+      else waiter.reject(error)
+    }
+    this.#end(load)
+  }
+
+  #end(load: Load): void {
+    const { id, have, manifest } = load.payload
+    this.#swarm.drop(id)
+    this.#loads.delete(id)
+    load.stop.abort()
+    if (!have.isFull) this.#parts.shelf.end(id)
+    if (this.#loads.size === 0) this.#rest()
+    this.#awaitedBytes -= manifest.payloadBytes
+    for (const wake of this.#queue.splice(0)) wake()
   }
 
   /** Asks for whatever can be asked for now, once for all events of this turn. */
@@ -125,7 +155,10 @@ export class ChunkLoader {
 
   #advance(): void {
     const now = performance.now()
-    for (const id of this.#swarm.overdue(now)) this.#loads.get(id)?.done(UNSERVED)
+    for (const id of this.#swarm.overdue(now)) {
+      const load = this.#loads.get(id)
+      if (load !== undefined) this.#settle(load, UNSERVED)
+    }
     if (this.#loads.size === 0) return
     for (const { member, connected } of this.#parts.transport.peers()) {
       if (connected && !this.#told.has(member)) void this.#listen(member, this.#listening.signal)
@@ -173,7 +206,7 @@ export class ChunkLoader {
 
   /** Never throws; ends with one report to the swarm. */
   async #ask(request: ChunkRequest): Promise<void> {
-    const { peer, id } = request
+    const { peer } = request
     let outcome: number | 'wrong' | 'failed' = 0
     try {
       outcome = await this.#take(request)
@@ -182,8 +215,6 @@ export class ChunkLoader {
     }
     if (outcome === 'wrong') this.#parts.onFault(peer, 'chunk-wrong')
     this.#swarm.ended(request, outcome, performance.now())
-    const load = this.#loads.get(id)
-    if (load?.payload.have.isFull) load.done(null)
     this.#plan()
   }
 
@@ -195,6 +226,7 @@ export class ChunkLoader {
     const ask = encodeChunks({ id, wanted, count, first })
     let got = 0
     for await (const frame of this.#parts.transport.request(peer, FETCH.chunks, ask, options)) {
+      if (this.#loads.get(id) !== load) return got
       const { index, chunk } = decodeChunk(frame)
       if (index >= wanted.length || !wanted.has(index) || got === count) return 'wrong'
       const put = payload.put(index, chunk)
@@ -203,7 +235,7 @@ export class ChunkLoader {
       if (put !== 'taken') continue
       this.#swarm.received(id, index, performance.now())
       this.#parts.server.changed(id)
-      if (payload.have.isFull) load.done(null)
+      if (payload.have.isFull) this.#settle(load, null)
     }
     return got
   }

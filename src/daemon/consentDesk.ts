@@ -54,8 +54,15 @@ export class ConsentDesk {
       return { ...held.view, root: state.root, changesAtMs: state.changesAtMs }
     })
 
+  /** The rows of the bound table that may be used at that time: all of them where the study asks nobody. */
+  async dataset(study: StudyId, atMs: number): Promise<Dataset> {
+    if (this.#parts.study(study).consent === null) return (await this.#parts.table(study)).dataset
+    return (await this.permitted({ study, atMs, words: 0 })).dataset
+  }
+
   /** The rows of a table that is about to be bound which patients permit at that time: of these alone are counts and sums told. */
   async permittedOf(study: StudyId, { dataset, records }: BoundSubjects, atMs: number): Promise<Dataset> {
+    if (this.#parts.study(study).consent === null) return dataset
     invariant(records !== null, 'a table of a study that asks patients has their record numbers')
     const set = this.#setOf(study, dataset, records, await this.#parts.vault.admit(records))
     set.update(atMs)

@@ -237,9 +237,8 @@ export class Daemon {
   }
 
   /** The rows that are bound to a study and may be used now. Errors: `dataset-not-bound`, `data-…`, `vault-…`. */
-  async dataset(id: StudyId): Promise<Dataset> {
-    if (this.#studyState(id).study.consent === null) return (await this.#table(id)).dataset
-    return (await this.consent.permitted({ study: id, atMs: Date.now(), words: 0 })).dataset
+  dataset(id: StudyId): Promise<Dataset> {
+    return this.consent.dataset(id, Date.now())
   }
 
   /** Reads and checks a table, then tells the machine. Errors: `data-…`, `study-…`. */
@@ -249,8 +248,7 @@ export class Daemon {
     requireBindable(state, self, this.#machine.view().fence !== null)
     const replaces = state.bound.has(self)
     const contributes = state.scaling === null && !state.statistics.has(self)
-    const permitted = async (table: BoundSubjects): Promise<Dataset> =>
-      state.study.consent === null ? table.dataset : this.consent.permittedOf(id, table, Date.now())
+    const permitted = (table: BoundSubjects): Promise<Dataset> => this.consent.permittedOf(id, table, Date.now())
     const { facts, summary } = await this.#bindingsOf().bind(id, state.study, request, permitted)
     await this.command((ticket) => ({ type: 'study-bind', ticket, dataset: facts }))
     return { summary, replaces, contributes }
@@ -318,6 +316,8 @@ export class Daemon {
         return this.#studyWork.begin(action)
       case 'publish-update':
         return this.#publisher.update(action.claims)
+      case 'withhold':
+        return this.#updates.withhold(action)
       case 'fetch-update':
       case 'ask-updates':
         return this.#tasks.run(action.type, () => this.#updates.carryOut(action, this.#stopping.signal))

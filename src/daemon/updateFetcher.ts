@@ -3,7 +3,14 @@ import { weightsDigest } from '../core/digest.ts'
 import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { CODING, decodePayload, encodeFloat32, type WeightFormat } from '../gossip/coding/coding.ts'
+import {
+  allows,
+  CODING,
+  decodePayload,
+  encodeFloat32,
+  payloadBytes,
+  type WeightFormat,
+} from '../gossip/coding/coding.ts'
 import { encodeNewest, encodeOne, FETCH } from '../gossip/fetchWire.ts'
 import { HeldPayload } from '../gossip/heldPayload.ts'
 import { payloadId } from '../gossip/manifest.ts'
@@ -56,30 +63,33 @@ interface Expected {
 
 type FetchAction = Extract<Action, { type: 'fetch-update' }>
 
-/** One per daemon. At most one fetch for each author of a study: a newer one ends it. */
+/** One per daemon. At most one fetch for each author of a study: the next one ends it. */
 export class UpdateFetcher {
   readonly #parts: UpdateFetcherParts
-  /** Announcements that were accepted, by the digest of their weights, until they are fetched. */
-  readonly #expected = new Map<Digest, Expected>()
+  /** Announcements that were accepted, the newest of each author of a study, until they are fetched. */
+  readonly #expected = new Map<string, Expected>()
   readonly #running = new Map<string, { readonly control: AbortController; readonly update: Update }>()
 
   constructor(parts: UpdateFetcherParts) {
     this.#parts = parts
   }
 
-  /** An announcement was accepted: `fetch` comes next. */
+  /** An announcement was accepted: `fetch` comes next, or when what is being fetched of its author is here. */
   expect(update: Update, message: Uint8Array): void {
-    this.#expected.set(update.header.digest, { update, message })
+    const key = keyOf(update.header)
+    this.#expected.set(key, { update, message })
+    const before = this.#running.get(key)?.update.body.manifest
+    if (before != null) this.#parts.loader.hurry(before)
   }
 
   /** Ends with `arrived`, with a `fetch-failed`, or in silence where a newer update took its place. */
   async fetch(action: FetchAction, stopping: AbortSignal): Promise<void> {
     const { type: _, ...wanted } = action
-    const key = `${action.study} ${action.author}`
+    const key = keyOf(action)
     this.#running.get(key)?.control.abort()
-    const expected = this.#expected.get(action.digest)
-    this.#expected.delete(action.digest)
-    if (expected === undefined) return
+    const expected = this.#expected.get(key)
+    if (expected?.update.header.digest !== action.digest) return
+    this.#expected.delete(key)
     const control = new AbortController()
     this.#running.set(key, { control, update: expected.update })
     try {
@@ -98,7 +108,7 @@ export class UpdateFetcher {
   /** What can be read now of an update that is being fetched; null where nothing can. */
   partsOf(study: StudyId, author: MemberId, digest: Digest): Parts | null {
     const { shelf, formatOf } = this.#parts
-    const { header, body } = this.#running.get(`${study} ${author}`)?.update ?? {}
+    const { header, body } = this.#running.get(keyOf({ study, author }))?.update ?? {}
     if (header?.digest !== digest || body?.manifest == null) return null
     const [payload, format] = [shelf.payload(payloadId(body.manifest)), formatOf(study)]
     return payload === null || format === null ? null : readParts(header, payload, format)
@@ -124,17 +134,26 @@ export class UpdateFetcher {
   }
 
   async #fetched({ update, message }: Expected, signal: AbortSignal): Promise<Arrival> {
-    const { inputs, loader } = this.#parts
-    const { header, body } = update
+    const { inputs } = this.#parts
+    const { header } = update
     const stored = await inputs.read(header.study, header.digest) // it was here before a restart
     if (stored !== null) return { update, message, weights: stored, payload: payloadOf(update, stored) }
     const reference = header.reference === null ? null : await this.#keyframe(header, header.reference, signal)
+    return { update, message, ...(await this.#loaded(update, reference, signal)) }
+  }
+
+  /** Errors: those of `load`, and blaming the author those of `decodePayload`; then nothing of it is left here. */
+  async #loaded(
+    { header, body }: Update,
+    reference: Float32Array | null,
+    signal: AbortSignal,
+  ): Promise<Pick<Arrival, 'weights' | 'payload'>> {
+    const { shelf, loader } = this.#parts
     const payload = body.manifest === null ? null : await loader.load(body.manifest, header.author, signal)
     try {
-      const weights = decodePayload(header.coding, bytesOf(body, payload), this.#format(header), reference)
-      return { update, message, weights, payload }
+      return { payload, weights: decodePayload(header.coding, bytesOf(body, payload), this.#format(header), reference) }
     } catch (error) {
-      if (payload !== null) this.#parts.shelf.end(payload.id)
+      if (payload !== null) shelf.end(payload.id)
       throw error
     }
   }
@@ -161,15 +180,17 @@ export class UpdateFetcher {
     wanted: { readonly study: StudyId; readonly author: MemberId; readonly digest: Digest },
     signal: AbortSignal,
   ): Promise<Float32Array | null> {
-    const { shelf, server, loader } = this.#parts
+    const { shelf, server } = this.#parts
     const found = await this.#messageFrom(peer, wanted, signal)
     if (found === null) return null
     const { update, message } = found
-    const { header, body } = update
-    const payload = body.manifest === null ? null : await loader.load(body.manifest, header.author, signal)
-    const weights = decodePayload(header.coding, bytesOf(body, payload), this.#format(header), null)
-    if (weightsDigest(weights) !== wanted.digest)
+    const { header } = update
+    requireWhole(update, this.#format(header))
+    const { weights, payload } = await this.#loaded(update, null, signal)
+    if (weightsDigest(weights) !== wanted.digest) {
+      if (payload !== null) shelf.end(payload.id)
       throw new ConsiliumError({ code: 'update-digest', message: 'a keyframe of other weights', blame: 'reject' })
+    }
     shelf.put({ message, header, payload, keyframe: weights })
     if (payload !== null) server.changed(payload.id)
     return weights
@@ -217,6 +238,8 @@ export class UpdateFetcher {
   }
 }
 
+const keyOf = ({ study, author }: { study: StudyId; author: MemberId }): string => `${study} ${author}`
+
 const UNASKED = new ConsiliumError({ code: 'update-unasked', message: 'an update nobody asked for', blame: 'reject' })
 
 function bytesOf(body: UpdateBody, fetched: HeldPayload | null): Uint8Array {
@@ -225,8 +248,27 @@ function bytesOf(body: UpdateBody, fetched: HeldPayload | null): Uint8Array {
   return bytes
 }
 
-/** Of float32 the weights are the payload, so that it can be served again. */
+/**
+ * Before anything of a keyframe is fetched: it is written as the study says. Error, blaming the author: `payload-length`; `update-coding`
+ * where the study has none.
+ */
+function requireWhole({ header: { coding }, body }: Update, format: WeightFormat): void {
+  const [bytes] = payloadBytes(coding, format)
+  if (!allows(format.coding, coding))
+    throw new ConsiliumError({ code: 'update-coding', message: 'this study has no keyframes', blame: 'reject' })
+  const told = body.manifest?.payloadBytes ?? bytesOf(body, null).length
+  if (told === bytes) return
+  const message = `a keyframe of ${told} bytes where the study's have ${bytes}`
+  throw new ConsiliumError({ code: 'payload-length', message, blame: 'reject' })
+}
+
+/**
+ * Of float32 the weights are the payload, so that it can be served again. Error, blaming the author, who signed both: `update-digest`, where
+ * its chunks are not of the weights that it names.
+ */
 function payloadOf({ header, body }: Update, weights: Float32Array): HeldPayload | null {
   if (body.manifest === null || header.coding !== CODING.float32) return null
-  return HeldPayload.whole(body.manifest, encodeFloat32(weights))
+  const payload = HeldPayload.checked(body.manifest, encodeFloat32(weights))
+  if (payload !== null) return payload
+  throw new ConsiliumError({ code: 'update-digest', message: 'chunks of other weights', blame: 'reject' })
 }

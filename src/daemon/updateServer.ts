@@ -1,5 +1,6 @@
 /** Answers what other members ask about updates: messages and chunks that are here, and tells them of chunks as they arrive. */
 import type { Digest } from '../core/ids.ts'
+import { Bitfield } from '../gossip/bitfield.ts'
 import {
   type ChunksRequest,
   decodeChunks,
@@ -9,13 +10,14 @@ import {
   encodeHeld,
   FETCH,
 } from '../gossip/fetchWire.ts'
+import type { HeldPayload } from '../gossip/heldPayload.ts'
 import type { Shelf } from '../gossip/shelf.ts'
 import type { Transport } from '../net/transport.ts'
 
 const GATHER_MS = 25 // chunks that come in such a time are told together
 const STILL_HERE_MS = 3_000 // a third of what a receiver waits for a frame
 
-/** One per node. Whoever changes the shelf's payloads calls `changed`. */
+/** One per node. Whoever changes the shelf's payloads, or what of them is withheld, calls `changed`. */
 export class UpdateServer {
   readonly #shelf: Shelf
   /** What each listener was not told yet. */
@@ -32,21 +34,23 @@ export class UpdateServer {
     await transport.handle(FETCH.chunks, (_, request) => this.#chunks(decodeChunks(request)), true)
   }
 
-  /** A payload has come, in whole or by a chunk. */
+  /** A payload has come, in whole or by a chunk; or it is withheld, or not any more. */
   changed(id: Digest): void {
     for (const listener of this.#listeners) listener.tell(id)
   }
 
   async *#newest(request: Uint8Array): AsyncIterable<Uint8Array> {
     const { study, known } = decodeNewest(request)
-    for (const { header, message } of this.#shelf.current(study))
-      if (header.round > (known.get(header.author) ?? -1)) yield message
+    for (const shelved of this.#shelf.current(study)) {
+      const { header, message } = shelved
+      if (header.round > (known.get(header.author) ?? -1) && !this.#shelf.isWithheld(shelved)) yield message
+    }
   }
 
   async *#one(request: Uint8Array): AsyncIterable<Uint8Array> {
     const { study, author, digest } = decodeOne(request)
     const found = this.#shelf.find(study, author, digest)
-    if (found !== null) yield found.message
+    if (found !== null && !this.#shelf.isWithheld(found)) yield found.message
   }
 
   /** Everything that is here, then what changes, until the other side has enough. */
@@ -54,13 +58,13 @@ export class UpdateServer {
     const listener = new Listener()
     this.#listeners.add(listener)
     try {
-      for (const { id, have } of this.#shelf.payloads()) yield encodeHeld(id, have)
+      for (const payload of this.#shelf.payloads()) yield encodeHeld(payload.id, this.#shown(payload))
       while (!signal.aborted) {
         const ids = await listener.wait(signal)
         if (ids === null) yield new Uint8Array(0)
         for (const id of ids ?? []) {
           const payload = this.#shelf.payload(id)
-          if (payload !== null) yield encodeHeld(id, payload.have)
+          if (payload !== null) yield encodeHeld(id, this.#shown(payload))
         }
       }
     } finally {
@@ -68,12 +72,16 @@ export class UpdateServer {
     }
   }
 
+  #shown({ id, have }: HeldPayload): Bitfield {
+    return this.#shelf.isPayloadWithheld(id) ? new Bitfield(have.length) : have
+  }
+
   /** What was given out and not taken is given to somebody else. */
   async *#chunks({ id, wanted, count, first }: ChunksRequest): AsyncIterable<Uint8Array> {
     const payload = this.#shelf.payload(id)
     if (payload === null || wanted.length !== payload.manifest.chunks.length) return
     for (let given = 0; given < count; given++) {
-      const index = payload.give(wanted, first)
+      const index = this.#shelf.isPayloadWithheld(id) ? null : payload.give(wanted, first)
       if (index === null) return
       wanted.clear(index)
       let isTaken = false

@@ -119,6 +119,11 @@ export class Updates {
     if (payload !== null) this.#shelf.end(payload.id)
   }
 
+  /** Serves these no more, from the next chunk on. */
+  withhold(action: Extract<Action, { type: 'withhold' }>): void {
+    for (const id of this.#shelf.withhold(action)) this.#server.changed(id)
+  }
+
   /** The machine merges these no more: others are not told of them either. */
   retire({ study, digests }: Extract<Action, { type: 'forget' }>): void {
     this.#shelf.retire(study, digests, this.#parts.self)

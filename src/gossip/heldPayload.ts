@@ -1,5 +1,6 @@
 /** A payload that is here, in whole or in part: chunks are checked as they come, and served as soon as they are here. */
 import { equalBytes } from '../core/bytes.ts'
+import type { Digest } from '../core/ids.ts'
 import { Bitfield } from './bitfield.ts'
 import { chunkDigest, chunkRange, type Manifest, payloadId } from './manifest.ts'
 import { Ration } from './ration.ts'
@@ -11,6 +12,7 @@ export class HeldPayload {
   readonly bytes: Uint8Array
   readonly have: Bitfield
   readonly #ration: Ration
+  #asked = false
 
   private constructor(manifest: Manifest, bytes: Uint8Array, have: Bitfield) {
     this.id = payloadId(manifest)
@@ -23,6 +25,14 @@ export class HeldPayload {
   /** All of it is here; `bytes` must not change any more. */
   static whole(manifest: Manifest, bytes: Uint8Array): HeldPayload {
     return new HeldPayload(manifest, bytes, Bitfield.full(manifest.chunks.length))
+  }
+
+  /** Bytes that came in another way; null where they are not what the manifest says. */
+  static checked(manifest: Manifest, bytes: Uint8Array): HeldPayload | null {
+    const isChunk = (digest: Digest, i: number): boolean =>
+      chunkDigest(bytes.subarray(...chunkRange(manifest, i))) === digest
+    const isIt = bytes.length === manifest.payloadBytes && manifest.chunks.every(isChunk)
+    return isIt ? HeldPayload.whole(manifest, bytes) : null
   }
 
   /** Nothing of it is here yet. */
@@ -48,7 +58,15 @@ export class HeldPayload {
 
   /** As `Ration.give`. */
   give(wanted: Bitfield, first: boolean): number | null {
+    this.#asked = true
     return this.#ration.give(this.have, wanted, first)
+  }
+
+  /** Whether somebody has asked for any of it since this was called last. */
+  wasAsked(): boolean {
+    const asked = this.#asked
+    this.#asked = false
+    return asked
   }
 
   /** It did not arrive. */

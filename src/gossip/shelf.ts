@@ -1,9 +1,14 @@
-/** The newest update of each author as it was signed, for whoever asks later: messages, coded weights, and the keyframes that deltas are against. */
+/**
+ * The newest update of each author as it was signed, for whoever asks later: messages, coded weights, and the keyframes that deltas are
+ * against; and the coded weights of those before it that are still being fetched.
+ */
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { HeldPayload } from './heldPayload.ts'
 import type { UpdateHeader } from './update.ts'
+import { Withheld, type Withholding } from './withheld.ts'
 
-const SHELF_BYTES_MAX = 1_073_741_824 // of payloads, the own ones too: 40 members' largest models as int8
+const BEFORE_MAX = 3 // of one author: who is slow fetches one of them for several of its rounds, and who is slower another
+const SHELF_BYTES_MAX = 1_073_741_824 // of payloads and keyframes, the own ones too: 40 members' largest models as int8
 
 /** One update that is here in whole. */
 export interface Shelved {
@@ -17,8 +22,10 @@ export interface Shelved {
 }
 
 interface Place {
-  newest: Shelved
-  keyframe: Shelved | null
+  readonly newest: Shelved
+  readonly keyframe: Shelved | null
+  /** With payloads, the newest first: the one before the newest, and those that somebody has asked for since that came. */
+  readonly before: readonly Shelved[]
   /** The newest is too old to be merged here. */
   retired: boolean
 }
@@ -29,6 +36,7 @@ export class Shelf {
   /** By study and author, those put last at the end. */
   readonly #places = new Map<string, Place>()
   readonly #payloads = new Map<Digest, HeldPayload>()
+  readonly #withheld = new Withheld()
 
   constructor(bytesMax: number = SHELF_BYTES_MAX) {
     this.#bytesMax = bytesMax
@@ -40,9 +48,10 @@ export class Shelf {
     const place = this.#places.get(key)
     const isNewest = place === undefined || place.newest.header.round <= shelved.header.round
     const newest = isNewest ? shelved : place.newest
+    const before = isNewest && place !== undefined ? stillWanted(place) : (place?.before ?? [])
     const keyframe = shelved.keyframe === null ? (place?.keyframe ?? null) : shelved
     this.#places.delete(key)
-    this.#places.set(key, { newest, keyframe, retired: isNewest ? false : place.retired })
+    this.#places.set(key, { newest, keyframe, before, retired: isNewest ? false : place.retired })
     this.#tidy()
   }
 
@@ -97,29 +106,76 @@ export class Shelf {
     return [...this.#payloads.values()]
   }
 
+  /** What is served to nobody from here on, in place of what was said of that study before; returns the payloads that this may be about. */
+  withhold(withholding: Withholding): Digest[] {
+    this.#withheld.set(withholding)
+    const all = this.#all().filter(({ header }) => header.study === withholding.study)
+    return all.flatMap(({ payload }) => (payload === null ? [] : [payload.id]))
+  }
+
+  /** Whether an update goes to nobody. */
+  isWithheld({ header }: Shelved): boolean {
+    return this.#withheld.has(header)
+  }
+
+  /** Whether a payload goes to nobody, in whole or in part. */
+  isPayloadWithheld(id: Digest): boolean {
+    return !this.#withheld.isEmpty && this.#withheld.hasAll(this.#naming(id).map(({ header }) => header))
+  }
+
   /** Lets go of what no place refers to, and of the oldest places while there is too much; the one put last stays. */
   #tidy(): void {
     const kept = new Map<Digest, HeldPayload>()
     let bytes = 0
     for (const [key, { newest, keyframe }] of [...this.#places].reverse()) {
-      const own = [newest.payload, keyframe?.payload].filter((payload) => payload != null)
-      const more = own.reduce((sum, payload) => sum + (kept.has(payload.id) ? 0 : payload.bytes.length), 0)
-      if (kept.size > 0 && bytes + more > this.#bytesMax) {
+      const own = new Set(keyframe === null ? [newest] : [newest, keyframe])
+      const more = [...own].reduce((sum, one) => sum + bytesOf(one, kept), 0)
+      if (bytes > 0 && bytes + more > this.#bytesMax) {
         this.#places.delete(key)
         continue
       }
       bytes += more
-      for (const payload of own) kept.set(payload.id, payload)
+      for (const { payload } of own) if (payload !== null) kept.set(payload.id, payload)
+    }
+    for (const [key, place] of [...this.#places].reverse()) {
+      const before = place.before.filter((one) => {
+        const more = bytesOf(one, kept)
+        if (one.payload === null || bytes + more > this.#bytesMax) return false
+        bytes += more
+        return kept.set(one.payload.id, one.payload)
+      })
+      this.#places.set(key, { ...place, before })
     }
     for (const [id, payload] of this.#payloads) if (payload.have.isFull && !kept.has(id)) this.#payloads.delete(id)
     for (const [id, payload] of kept) this.#payloads.set(id, payload)
   }
 
   #holds(id: Digest): boolean {
-    return [...this.#places.values()].some(
-      ({ newest, keyframe }) => newest.payload?.id === id || keyframe?.payload?.id === id,
+    return this.#naming(id).length > 0
+  }
+
+  #naming(id: Digest): Shelved[] {
+    return this.#all().filter(({ payload }) => payload?.id === id)
+  }
+
+  #all(): Shelved[] {
+    return [...this.#places.values()].flatMap(({ newest, keyframe, before }) =>
+      keyframe === null ? [newest, ...before] : [newest, keyframe, ...before],
     )
   }
+}
+
+/** What of a place is kept when a newer update takes the newest's: of keyframes the place has its own. */
+function stillWanted({ newest, before }: Place): Shelved[] {
+  const wanted = [newest, ...before.filter(({ payload }) => payload?.wasAsked())]
+  newest.payload?.wasAsked() // from here on it is asked for by those who fetch what is not the newest any more
+  return wanted.slice(0, BEFORE_MAX).map((one) => ({ ...one, keyframe: null }))
+}
+
+/** What it takes beyond what is `kept` already. */
+function bytesOf({ payload, keyframe }: Shelved, kept: ReadonlyMap<Digest, HeldPayload>): number {
+  const payloadBytes = payload === null || kept.has(payload.id) ? 0 : payload.bytes.length
+  return payloadBytes + (keyframe?.byteLength ?? 0)
 }
 
 const keyOf = (study: StudyId, author: MemberId): string => `${study} ${author}`

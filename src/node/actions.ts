@@ -6,6 +6,7 @@ import type { PrivacySteps } from '../core/privacy.ts'
 import type { CellName } from '../gossip/cells.ts'
 import type { Held, MergeInput } from '../gossip/exchange.ts'
 import type { UpdateClaims } from '../gossip/update.ts'
+import type { Withholding } from '../gossip/withheld.ts'
 import type { Kind } from '../governance/kinds.ts'
 import type { Permit } from '../governance/permit.ts'
 import type { Made } from '../governance/withdrawals.ts'
@@ -110,7 +111,9 @@ export type Action =
     }
   /** The shell, which has the coded weights, adds how they are written. */
   | { readonly type: 'publish-update'; readonly permit: Permit; readonly claims: UpdateClaims }
-  /** Fetch the weights of an announced update from whoever has them, and report `update-heard` or `fetch-failed`; ends what is fetched of an earlier round. */
+  /** From now on serve nobody what this names of a study's updates, and all others again; in place of what was said of that study before. */
+  | ({ readonly type: 'withhold' } & Withholding)
+  /** Fetch the weights of an announced update from whoever has them, and report `update-heard` or `fetch-failed`; ends what else is fetched of its author. */
   | {
       readonly type: 'fetch-update'
       readonly study: StudyId

@@ -75,9 +75,8 @@ export function updateEvent(parts: Parts, event: UpdateEvent): void {
         parts.runs.get(event.header.study)?.judge(event.header, event.facts, event.cell),
       )
     case 'update-announced': {
-      const { study, author, round, digest } = event.header
-      if (settled(parts, event, parts.runs.get(study)?.announced(event)))
-        parts.context.out.push({ type: 'fetch-update', study, author, round, digest })
+      const run = parts.runs.get(event.header.study)
+      if (settled(parts, event, run?.announced(event))) run?.arrivals.accepted(parts.context, event.header)
       return
     }
     case 'fetch-failed':
@@ -123,9 +122,23 @@ export class Arrivals {
     )
   }
 
+  /** It is fetched, at once where nothing else of its author is. */
+  accepted({ out }: Context, { author, round, digest }: UpdateHeader): void {
+    if (this.#announced.isFetching(author, digest))
+      out.push({ type: 'fetch-update', study: this.#study, author, round, digest })
+  }
+
   /** It is here. */
-  arrived(author: MemberId, digest: Digest): void {
+  arrived(context: Context, author: MemberId, digest: Digest): void {
     this.#announced.settle(author, digest)
+    this.#follow(context, author)
+  }
+
+  #follow({ out }: Context, author: MemberId): void {
+    const next = this.#announced.follow(author)
+    if (next === null) return
+    const { round, digest } = next
+    out.push({ type: 'fetch-update', study: this.#study, author, round, digest })
   }
 
   /** Those on their way of which parts may be merged now, ascending by author: of who meets here, as far as `mayMerge` allows. */
@@ -148,6 +161,7 @@ export class Arrivals {
     if (!this.#announced.settle(author, digest)) return
     this.#failed.set(code, (this.#failed.get(code) ?? 0) + 1)
     context.tell('info', 'update-not-fetched', { study, author, round, code })
+    this.#follow(context, author)
   }
 
   /** Asks the connected members for their newest updates, one at a time, while the study runs here. */

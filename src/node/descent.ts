@@ -25,6 +25,9 @@ interface Asked {
   standings: readonly Standing[] | null
 }
 
+/** The code of the refusal to train on from a withdrawn model, or one made of it. */
+export const MODEL_WITHDRAWN = 'model-withdrawn'
+
 const UNREAD: Refusal = {
   code: 'model-lineage-unread',
   message: 'a model of this study was withdrawn, and the logs are being searched for what the own one was made of',
@@ -81,5 +84,5 @@ export class Descent {
 
 function refusalOf({ by, model, reason, seq }: Withdrawn): Refusal {
   const message = `the model here descends from ${model.slice(0, 12)}, withdrawn (${reason}) by entry ${seq} of member ${by.slice(0, 12)}: ask there; a new study starts afresh`
-  return { code: 'model-withdrawn', message }
+  return { code: MODEL_WITHDRAWN, message }
 }

@@ -3,9 +3,10 @@ import type { Digest, StudyId } from '../core/ids.ts'
 import type { Standing } from '../governance/lineage.ts'
 import { type Permit, permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
+import { keyOf } from '../governance/withdrawals.ts'
 import { Consulting } from './consulting.ts'
 import type { Context } from './context.ts'
-import { Descent, type HeldUpdate } from './descent.ts'
+import { Descent, type HeldUpdate, MODEL_WITHDRAWN } from './descent.ts'
 
 /** What leave is asked for. */
 export interface Intent {
@@ -27,6 +28,8 @@ export class Leave {
   /** What the operator asked for last; null before that. */
   #pauseAsked: boolean | null = null
   #refusal: string | null = null
+  /** What the shell was told last that it may not serve. */
+  #withheld = ''
 
   constructor(context: Context, id: StudyId) {
     this.#context = context
@@ -50,6 +53,22 @@ export class Leave {
     const before = this.#pauseAsked ?? this.#context.studies.get(this.#id)?.paused.has(this.#context.self)
     this.#pauseAsked = paused
     return before !== paused
+  }
+
+  /**
+   * Tells the shell what of the updates may not be served, where that has changed: own ones while the operator pauses the study or the own
+   * model descends from a withdrawn one, and withdrawn ones whoever made them.
+   */
+  withhold(): void {
+    const { self, studies, roll, out } = this.#context
+    const isPaused = this.#pauseAsked === true || studies.get(this.#id)?.paused.has(self) === true
+    const authors = isPaused || this.#refusal === MODEL_WITHDRAWN ? [self] : []
+    const binding = studies.withdrawals.binding(this.#id, self, roll.members)
+    const made = binding.map(({ author, model }) => ({ author, model }))
+    const withheld = [...authors, ...made.map(keyOf)].join()
+    if (withheld === this.#withheld) return
+    this.#withheld = withheld
+    out.push({ type: 'withhold', study: this.#id, authors, made })
   }
 
   /** What the logs say of the models that were asked about. */

@@ -344,7 +344,10 @@ export class Machine {
     if (!fence.passed) this.#advanceFence(parts)
     if (this.#stopping === null) reconfiguring.advance(fence.passed, (others) => liveness.admit(others))
     if (fence.passed && this.#stopping === null) {
-      for (const run of runs.values()) run.advance(connected)
+      for (const run of runs.values()) {
+        run.advance(connected)
+        run.leaves.withhold()
+      }
       witnessing.advance(connected.length)
     }
     for (const fetch of replication.due(context.now)) context.out.push({ type: 'replicate', ...fetch })

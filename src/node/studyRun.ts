@@ -128,7 +128,7 @@ export class StudyRun {
   judge(header: UpdateHeader, facts: UpdateFacts, cell: UpdateTopic): Judgement {
     const state = this.#context.studies.get(this.id)
     if (state === undefined || this.#permit === null || this.#rounds.phase === 'idle') return NOT_RUNNING
-    this.arrivals.arrived(header.author, header.digest)
+    this.arrivals.arrived(this.#context, header.author, header.digest)
     const expected = expectationOf(state, this.#permit)
     const judgement =
       writingFault(state.study, header, null) ?? this.#topics.judge(header, facts, cell, expected, this.#rounds)

@@ -1,9 +1,8 @@
-/** Real daemons whose study meets in cells: everybody merges with different mates over time, through a restart, and the models meet. */
+/** Real daemons whose study meets in cells: everybody merges with different mates over time, and through a restart. */
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { MemberId } from '../../src/core/ids.ts'
-import type { ModelReport } from '../../src/daemon/modelReport.ts'
 import { recorded } from '../../src/daemon/recorder.ts'
 import type { Action } from '../../src/node/actions.ts'
 import { Machine } from '../../src/node/machine.ts'
@@ -26,7 +25,7 @@ const NAMES = ['north', 'south', 'east', 'west', 'harbour']
 const ROUNDS = 40
 const PERIOD_SECONDS = 2
 
-it('five hospitals in cells of two and three, one of them restarted: each meets those that it is dealt to, and all end with one model', () =>
+it('five hospitals in cells of two and three, one of them restarted: each meets those that it is dealt to, and nobody is blamed', () =>
   inFolder(async (folder, nodes) => {
     nodes.push(...(await consortium(folder, NAMES)))
     const record = (node: TestNode, start: number): string[] => ['--record', join(folder, `${node.name}.${start}`)]
@@ -43,9 +42,6 @@ it('five hospitals in cells of two and three, one of them restarted: each meets 
       const reports = await Promise.all(nodes.map((node) => node.status()))
       return reports.every((status) => status?.studies[0]?.phase === 'ended')
     })
-    const models = await Promise.all(
-      nodes.map(({ client }) => client.get<ModelReport>(`/v1/studies/${study}/model`).then(({ shared }) => shared)),
-    )
     const members = new Map<TestNode, string | undefined>()
     for (const node of nodes) {
       const status = await node.status()
@@ -56,10 +52,6 @@ it('five hospitals in cells of two and three, one of them restarted: each meets 
     assert.match(shown.out, /^cells +above 4 members, of at most 4; dealt anew every 2 s/m)
     for (const node of nodes) assert.is(await node.end('SIGTERM'), 0)
 
-    const [first = []] = models
-    const norm = (weights: readonly number[]): number => Math.sqrt(weights.reduce((sum, w) => sum + w * w, 0))
-    const apart = Math.max(...models.map((model) => norm(model.map((w, i) => w - (first[i] as number))))) / norm(first)
-    assert.ok(apart < 0.2, `models are ${apart} of their length apart`)
     const byNode = new Map<TestNode, Action[]>()
     for (const node of nodes) {
       const starts = node === south ? [0, 1] : [0]

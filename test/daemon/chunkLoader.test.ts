@@ -4,15 +4,17 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import { LIMITS } from '../../src/core/limits.ts'
-import { FETCH } from '../../src/gossip/fetchWire.ts'
-import { payloadId } from '../../src/gossip/manifest.ts'
-import { keyOf } from '../gossip/fixtures.ts'
+import { encodeNewest, encodeOne, FETCH } from '../../src/gossip/fetchWire.ts'
+import { HeldPayload } from '../../src/gossip/heldPayload.ts'
+import { manifestOf, payloadId } from '../../src/gossip/manifest.ts'
+import { headerOf, keyOf } from '../gossip/fixtures.ts'
 import { until } from '../net/kit.ts'
 import { FOREVER, payloadOf, publish, type Spoil, type SwarmNode, swarmOf } from './swarmKit.ts'
 
 const it = suite('chunk loader')
 const MEMBERS = ['author', 'ben', 'cleo', 'dan', 'eve', 'fay', 'gus'].map((name) => keyOf(name).member)
-const [AUTHOR, BEN] = MEMBERS as [(typeof MEMBERS)[0], (typeof MEMBERS)[0]]
+type Member = (typeof MEMBERS)[number]
+const [AUTHOR, BEN, , , EVE] = MEMBERS as [Member, Member, Member, Member, Member]
 const CHUNKS = 24
 const PAYLOAD = payloadOf((CHUNKS - 1) * LIMITS.chunkBytesMin + 99)
 const codeOf = (work: Promise<unknown>): Promise<string> =>
@@ -115,6 +117,89 @@ it('a fetch that is not wanted any more ends at once, and its chunks are served 
   stop.abort()
   assert.is(await loading, 'fetch-ended')
   assert.is(ben.shelf.payload(payloadId(manifest)), null)
+})
+
+it('who signs a copy of an author’s manifest takes nothing from it: both share one fetch, and either may end without the other', async () => {
+  const { nodes, ready } = swarmOf(MEMBERS.slice(0, 2))
+  await ready
+  const [author, ben] = nodes as [SwarmNode, SwarmNode]
+  const manifest = publish(author, PAYLOAD)
+  const stops = [new AbortController(), new AbortController()] as const
+  const [before, honest, after] = [
+    ben.loader.load(manifest, EVE, stops[0].signal),
+    ben.loader.load(manifest, AUTHOR, FOREVER),
+    ben.loader.load(manifest, EVE, stops[1].signal),
+  ]
+  stops[0].abort()
+  assert.is(await codeOf(before), 'fetch-ended')
+  await until('some of it', () => (ben.shelf.payload(payloadId(manifest))?.have.count ?? 0) > 2)
+  const [shared, copied] = await Promise.all([honest, after])
+  stops[1].abort()
+  assert.is(shared, copied)
+  assert.equal(shared.bytes, PAYLOAD)
+  assert.is(ben.shelf.payload(shared.id), shared)
+  assert.ok(author.chunksOut <= 1.1 * CHUNKS, `${author.chunksOut} of ${CHUNKS}`)
+})
+
+it('copies of a manifest take no room from other payloads', async () => {
+  const { nodes, ready } = swarmOf(MEMBERS.slice(0, 2))
+  await ready
+  const [author, ben] = nodes as [SwarmNode, SwarmNode]
+  const { modelBytesMax, chunkBytesMax, chunksMax } = LIMITS
+  const unserved = {
+    payloadBytes: modelBytesMax,
+    chunkBytes: chunkBytesMax,
+    chunks: Array(chunksMax).fill(payloadId(publish(author, PAYLOAD))),
+  }
+  const stop = new AbortController()
+  const copies = MEMBERS.map((member) => codeOf(ben.loader.load(unserved, member, stop.signal)))
+  const other = payloadOf(3 * LIMITS.chunkBytesMin, 'another')
+  const { bytes } = await ben.loader.load(publish(author, other), AUTHOR, FOREVER)
+  assert.equal(bytes, other)
+  stop.abort()
+  for (const code of await Promise.all(copies)) assert.is(code, 'fetch-ended')
+})
+
+it('what is withheld goes to nobody from the next chunk on, and goes on when it may', async () => {
+  const { nodes, ready } = swarmOf(MEMBERS.slice(0, 2))
+  await ready
+  const [author, ben] = nodes as [SwarmNode, SwarmNode]
+  const manifest = manifestOf(PAYLOAD)
+  const header = headerOf(new Float32Array(3), { author: AUTHOR })
+  const { study, digest } = header
+  const withhold = (authors: readonly Member[], made: readonly { author: Member; model: typeof digest }[]): void => {
+    for (const id of author.shelf.withhold({ study, authors, made })) author.server.changed(id)
+  }
+  const payload = HeldPayload.whole(manifest, PAYLOAD)
+  author.shelf.put({ message: Uint8Array.of(7), header, payload, keyframe: null })
+  const told = async (protocol: string, ask: Uint8Array): Promise<number> => {
+    let frames = 0
+    for await (const _ of ben.transport.request(AUTHOR, protocol, ask, { signal: FOREVER, frameBytesMax: 99 })) frames++
+    return frames
+  }
+  const messages = async (): Promise<number[]> => [
+    await told(FETCH.newest, encodeNewest({ study, known: new Map() })),
+    await told(FETCH.one, encodeOne({ study, author: AUTHOR, digest })),
+  ]
+  assert.equal(await messages(), [1, 1])
+  const loading = ben.loader.load(manifest, AUTHOR, FOREVER)
+  await until('some of it', () => (ben.shelf.payload(payloadId(manifest))?.have.count ?? 0) > 3)
+  withhold([AUTHOR], [])
+  const out = author.chunksOut
+  assert.equal(await messages(), [0, 0])
+  withhold(
+    [],
+    [
+      { author: BEN, model: digest },
+      { author: AUTHOR, model: digest },
+    ],
+  )
+  assert.equal(await messages(), [0, 0])
+  assert.ok(author.shelf.isPayloadWithheld(payload.id))
+  assert.ok(author.chunksOut <= out + 1, `${author.chunksOut - out} chunks went out`)
+  withhold([BEN], [{ author: BEN, model: digest }])
+  assert.equal((await loading).bytes, PAYLOAD)
+  assert.equal(await messages(), [1, 1])
 })
 
 it('what is here in whole is not asked for', async () => {

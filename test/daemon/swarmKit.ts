@@ -17,6 +17,7 @@ export type Spoil = (protocol: string, frame: Uint8Array) => Uint8Array | Promis
 
 export interface SwarmNode {
   readonly member: MemberId
+  readonly transport: Pick<Transport, 'request' | 'peers'>
   readonly shelf: Shelf
   readonly server: UpdateServer
   readonly loader: ChunkLoader
@@ -40,7 +41,7 @@ export function nodeOn(member: MemberId, transport: Pick<Transport, 'request' | 
   const faults: string[] = []
   const onFault = (peer: MemberId, code: string): void => void faults.push(`${peer.slice(0, 4)} ${code}`)
   const node: SwarmNode = {
-    ...{ member, shelf, server, faults, chunksOut: 0, bytesIn: 0 },
+    ...{ member, transport, shelf, server, faults, chunksOut: 0, bytesIn: 0 },
     loader: new ChunkLoader({ transport: counting(transport, () => node), shelf, server, seed: member, onFault }),
   }
   return node

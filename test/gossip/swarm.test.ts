@@ -7,6 +7,7 @@ import { Bitfield } from '../../src/gossip/bitfield.ts'
 import { CatchUp } from '../../src/gossip/catchUp.ts'
 import { Ration } from '../../src/gossip/ration.ts'
 import { type ChunkRequest, SWARM, Swarm } from '../../src/gossip/swarm.ts'
+import { Waiters } from '../../src/gossip/waiters.ts'
 import { ADA, BEN, digestOf, keyOf } from './fixtures.ts'
 
 const it = suite('swarm')
@@ -90,6 +91,106 @@ it('without progress the author is asked by name, and at last it is given up', (
   assert.is(swarm.wakeAtMs(1_000), null)
 })
 
+it('who signed for it as well is asked as an author is, and is nobody’s holder', () => {
+  const { swarm, have } = swarmOf()
+  swarm.heard(BEN.member, ID, Bitfield.full(LENGTH).bytes)
+  assert.ok(
+    to(swarm.next(1_000), ADA).every(({ claimed }) => claimed),
+    'ben has all of it',
+  )
+  const again = swarmOf()
+  again.swarm.heard(BEN.member, ID, Bitfield.full(LENGTH).bytes)
+  again.swarm.want(ID, BEN.member, have, 1_000)
+  const requests = again.swarm.next(1_000)
+  const modes = [ADA, BEN].map((who) => to(requests, who).map(({ first, claimed }) => first && !claimed))
+  assert.equal(modes, [
+    [true, true],
+    [true, true],
+  ])
+  for (const request of to(requests, ADA)) again.swarm.ended(request, 1, 1_000)
+  again.swarm.gone(BEN.member)
+  assert.equal(setIn(to(again.swarm.next(1_000), ADA)[0]?.wanted ?? bitsOf()), ALL)
+})
+
+it('those who wait for one payload do so beside each other: the last one to leave ends it', () => {
+  const waiters = new Waiters<string>()
+  assert.equal([waiters.join(ID, 'a'), waiters.join(ID, 'b'), waiters.join(ID, 'c')], [true, false, false])
+  assert.equal([waiters.leave(ID, 'b'), waiters.leave(ID, 'b')], [false, false])
+  assert.equal(waiters.settle(ID), ['a', 'c'])
+  assert.equal([waiters.leave(ID, 'a'), waiters.settle(ID)], [false, []], 'it is over')
+  waiters.join(ID, 'd')
+  assert.is(waiters.leave(ID, 'd'), true)
+  assert.is(waiters.join(ID, 'e'), true)
+})
+
+/**
+ * Virtual time until all of `length` chunks are here. The author gives one a second and answers at once where it has none to give; who says
+ * that it has all gives one every nine seconds, and keeps what it `took` from the author.
+ */
+function trickled(length: number, took: number): number {
+  const swarm = new Swarm(Rng.from('trickled'))
+  const [have, ration] = [new Bitfield(length), new Ration(length)]
+  const plans: { readonly atMs: number; readonly run: () => void }[] = []
+  let now = 0
+  for (let i = 0; i < took; i++) ration.give(Bitfield.full(length), Bitfield.full(length), true)
+  swarm.want(ID, ADA.member, have, now)
+  for (const { member } of [BEN, ADA]) swarm.heard(member, ID, Bitfield.full(length).bytes)
+  const answer = (request: ChunkRequest, got: number): void => {
+    const isAuthor = request.peer === ADA.member
+    const index =
+      got === request.count ? null : ration.give(Bitfield.full(length), request.wanted, isAuthor && request.first)
+    if (index === null) return swarm.ended(request, got, now)
+    request.wanted.clear(index)
+    plans.push({
+      atMs: now + (isAuthor ? 1_000 : 9_000),
+      run: () => {
+        have.set(index)
+        swarm.received(ID, index, now)
+        answer(request, got + 1)
+      },
+    })
+  }
+  while (!have.isFull) {
+    for (const request of swarm.next(now)) answer(request, 0)
+    plans.sort((a, b) => b.atMs - a.atMs)
+    const wakeMs = swarm.wakeAtMs(now) ?? Number.POSITIVE_INFINITY
+    const plan = (plans.at(-1)?.atMs ?? Number.POSITIVE_INFINITY) <= wakeMs ? plans.pop() : undefined
+    now = plan?.atMs ?? Math.max(wakeMs, now + 1)
+    plan?.run()
+  }
+  return now
+}
+
+it('who says that it has all and gives little holds nobody up, nor who took the chunks and passes them on slowly', () => {
+  const [length, tailMs] = [128, 4 * 9_000] // of what it was asked for at last
+  const seconds = [0, 60, length].map((took) => trickled(length, took) / 1_000)
+  for (const [i, all] of seconds.entries())
+    assert.ok(all * 1_000 <= length * 1_000 + SWARM.patienceMs + tailMs, `case ${i}: ${all} s`)
+})
+
+it('once the author has given out all, it is not asked again until those who have it had their time, whatever trickles in', () => {
+  const { swarm, have } = swarmOf()
+  swarm.heard(BEN.member, ID, Bitfield.full(LENGTH).bytes)
+  const asked = to(swarm.next(1_000), ADA)
+  assert.ok(asked.length > 0 && asked.every(({ first, claimed }) => first && claimed))
+  for (const request of asked) swarm.ended(request, 0, 1_000)
+  assert.equal(to(swarm.next(1_000), ADA), [])
+  const pressAtMs = 1_000 + SWARM.patienceMs
+  have.set(3)
+  swarm.received(ID, 3, pressAtMs - 1)
+  assert.equal([to(swarm.next(pressAtMs - 1), ADA), swarm.wakeAtMs(pressAtMs - 1)], [[], pressAtMs])
+  const pressed = to(swarm.next(pressAtMs), ADA)
+  assert.ok(pressed.length > 0 && pressed.every(({ first }) => !first))
+})
+
+it('a fetch behind which a newer one waits is given up sooner, where nothing comes', () => {
+  const { swarm } = swarmOf()
+  swarm.hurry(ID)
+  swarm.received(ID, 0, 9_000)
+  assert.equal(swarm.overdue(8_999 + SWARM.giveWayMs), [])
+  assert.equal(swarm.overdue(9_000 + SWARM.giveWayMs), [ID])
+})
+
 it('bits that are none of this payload are said to be', () => {
   const { swarm } = swarmOf()
   assert.is(swarm.heard(BEN.member, ID, new Uint8Array(3)), false)
@@ -108,7 +209,7 @@ it('each chunk is given out once before any twice; what did not arrive is given 
   assert.is(ration.give(bitsOf(1), wanted, false), null)
 })
 
-it('of each author the newest announcement is fetched, once', () => {
+it('of each author one announced update is fetched to its end, and the newest behind it, once', () => {
   const announced = new Announced()
   const of = (round: number, label = `${round}`) => {
     return { author: ADA.member, round, digest: digestOf(label), examples: 30, reference: null }
@@ -121,9 +222,17 @@ it('of each author the newest announcement is fetched, once', () => {
     [reasonOf(4), reasonOf(4), reasonOf(4, 'other'), reasonOf(3), reasonOf(6)],
     ['accept', 'update-known', 'update-contradicts', 'update-stale', 'accept'],
   )
-  assert.equal([announced.settle(ADA.member, digestOf('4')), announced.size], [false, 1], 'it was superseded')
-  assert.equal([announced.settle(ADA.member, digestOf('6')), announced.size], [true, 0])
-  assert.is(reasonOf(6), 'accept', 'what could not be fetched may be announced again')
+  assert.equal(
+    [reasonOf(8), reasonOf(6), reasonOf(8, 'other'), reasonOf(4), reasonOf(4, 'other')],
+    ['accept', 'update-stale', 'update-contradicts', 'update-known', 'update-contradicts'],
+  )
+  const fetching = (): boolean[] => ['4', '6', '8'].map((round) => announced.isFetching(ADA.member, digestOf(round)))
+  assert.equal([announced.follow(ADA.member), fetching()], [null, [true, false, false]])
+  assert.equal([announced.settle(ADA.member, digestOf('6')), announced.size], [false, 1], 'it was superseded')
+  assert.equal([announced.settle(ADA.member, digestOf('4')), announced.size], [true, 0])
+  assert.equal([announced.follow(ADA.member)?.round, fetching()], [8, [false, false, true]])
+  assert.equal([announced.settle(ADA.member, digestOf('8')), announced.follow(ADA.member)], [true, null])
+  assert.is(reasonOf(8), 'accept', 'what could not be fetched may be announced again')
 })
 
 it('every connected member is asked once, one after the other, and who comes back again', () => {

@@ -39,8 +39,17 @@ for (const seed of [1, 2, 3]) {
   })
 }
 
+it('where a transfer takes several rounds of its author, updates still arrive and are merged', async () => {
+  const study = { ...studyWith({ kind: 'int8' }), rounds: { count: 16, periodSeconds: 4 } }
+  const result = await runOf({ ...BIG, network: { uplinkMbit: 0.4 }, study }, {})
+  assert.is(brokenIn(result), null)
+  const inputs = result.samples.flatMap(({ inputsMean }) => (inputsMean === null ? [] : [inputsMean]))
+  const mean = inputs.reduce((sum, one) => sum + one, 0) / inputs.length
+  assert.ok(mean > 2, `${mean} inputs of a merge`)
+})
+
 it('over uplinks that need longer than a round what has come is merged, and every merge equals its recomputation', async () => {
-  const network = { uplinkMbit: 0.8 }
+  const network = { uplinkMbit: 0.2 }
   const result = await runOf({ ...BIG, network, study: studyWith({ kind: 'int8' }) }, {})
   assert.is(brokenIn(result), null)
   assert.ok(inputsOf(result) < NODES - 2, `${inputsOf(result)} whole inputs of the last merges`)

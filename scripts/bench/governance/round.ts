@@ -38,7 +38,9 @@ export async function bench(): Promise<Figure[]> {
   const dataset = tableOf()
   const records = Array.from({ length: PATIENTS }, (_, i) => `MRN-${i}`)
   const book = new VaultBook()
-  const keep = (made: readonly Uint8Array[]): void => made.forEach((record) => book.read(record))
+  const keep = (made: readonly Uint8Array[]): void => {
+    for (const record of made) book.read(record)
+  }
   keep(book.admit(records, chance))
   const { consent } = STUDY
   if (consent === null) throw new Error('the study asks patients')
@@ -76,10 +78,15 @@ export async function bench(): Promise<Figure[]> {
   return [under('consent in a round of 100,000 patients', percent, SHARE_MAX, '%', how)]
 }
 
-const SAID = {
-  ...{ decision: 'deny', purposes: 'all', study: 'all', fromMs: null, toMs: null, by: 'subject' },
+const SAID: Omit<ConsentDecision, 'receivedAtMs' | 'effectiveAtMs'> = {
+  decision: 'deny',
+  purposes: 'all',
+  study: 'all',
+  fromMs: null,
+  toMs: null,
+  by: 'subject',
   form: 'in-person',
-} as const
+}
 
 function tableOf(): Dataset {
   const rng = Rng.from('bench', 'consent')
