@@ -42,6 +42,7 @@ export class Learning {
     const trainer: TrainerParts = {
       learner,
       weights,
+      permitted: null, // no patient of a simulation is asked
       loadDataset: async (id) => tables[disk.bindings.get(id)?.version ?? 0] as Dataset,
       study,
       partsOf,
@@ -58,10 +59,12 @@ export class Learning {
   }
 
   /** Does what a permit allows, when all before it is done. */
-  work(action: Of<'open-study' | 'train' | 'merge' | 'evaluate' | 'measure' | 'cross'>): void {
+  work(action: Of<'consult-consent' | 'open-study' | 'train' | 'merge' | 'evaluate' | 'measure' | 'cross'>): void {
     const { timing } = this.#parts
     const { study } = action.permit
     switch (action.type) {
+      case 'consult-consent':
+        return this.#desk.work(study, 0, 0, this.trainer.consult(action))
       case 'open-study':
         return this.#desk.work(study, 0, this.#between(timing.openMs), this.trainer.open(action))
       case 'train':

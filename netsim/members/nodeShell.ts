@@ -257,6 +257,7 @@ export class NodeShell implements Port {
         return this.#publishing.follow(action)
       case 'trace':
         return this.#later(timing.commitMs, () => this.feed(traced(disk, action)))
+      case 'consult-consent':
       case 'open-study':
       case 'train':
       case 'merge':

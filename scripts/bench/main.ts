@@ -23,6 +23,8 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   bundle: () => import('./bundle.ts'),
   'learning-training': () => import('./learning/daemonTraining.ts'),
   'learning-wire': () => import('./learning/bigModels.ts'),
+  'governance-consent': () => import('./governance/consent.ts'),
+  'governance-round': () => import('./governance/round.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')
     return { bench: () => bench({ peers: process.argv.includes('--peers') }) }

@@ -39,6 +39,7 @@ export function initCommand() {
           `  member.key    your private key (mode 0600): back it up, show it to nobody`,
           `  heads.pin     what this key has signed last: never put an older one in its place`,
           `  card.txt      your member card, the line below`,
+          `Beside it lies ${paths.vaultKey}: it opens what patients say, and belongs in no backup of the folder; keep a copy of it elsewhere`,
           '',
           `Member card of ${options.name}, to hand to whoever founds the consortium:`,
           card,

@@ -3,6 +3,8 @@ import { Command } from 'commander'
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
+import { auditCommand } from './audit.ts'
+import { consentCommand, subjectCommand } from './consent.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { logCommand } from './log.ts'
 import { membersCommand } from './members.ts'
@@ -32,6 +34,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     membersCommand(),
     studyCommand(),
     modelCommand(),
+    consentCommand(),
+    subjectCommand(),
+    auditCommand(),
     predictCommand(),
     explainCommand(),
     logCommand(),

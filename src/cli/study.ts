@@ -85,16 +85,21 @@ function bind(): Command {
   )
     .argument('<study>', "digest, at least 6 digits of it, or the study's name")
     .requiredOption('--data <file>', 'CSV file with a header line')
-  return readsTable(bind).action(async (ref: string, options: TableOptions & { readonly data: string }) => {
-    const body = {
-      path: resolve(options.data),
-      columns: options.column,
-      units: options.unit,
-      extra: options.ignoreExtra ? 'ignore' : 'refuse',
-    }
-    const report = await clientOf(options).post<BindReport>(`/v1/studies/${encodeURIComponent(ref)}/bind`, body)
-    outputOf(options).print(report, () => bindLines(options.data, report))
-  })
+  const subject = "the column of the patients' record numbers, where the study asks for their consent"
+  type Options = TableOptions & { readonly data: string; readonly subject?: string }
+  return readsTable(bind)
+    .option('--subject <column>', subject)
+    .action(async (ref: string, options: Options) => {
+      const body = {
+        path: resolve(options.data),
+        columns: options.column,
+        units: options.unit,
+        extra: options.ignoreExtra ? 'ignore' : 'refuse',
+        ...(options.subject === undefined ? {} : { subject: options.subject }),
+      }
+      const report = await clientOf(options).post<BindReport>(`/v1/studies/${encodeURIComponent(ref)}/bind`, body)
+      outputOf(options).print(report, () => bindLines(options.data, report))
+    })
 }
 
 function bindLines(file: string, { study, summary, replaces, contributes }: BindReport): string[] {

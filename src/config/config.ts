@@ -23,6 +23,8 @@ export interface Config {
   /** The hospital's own bound on ε in each private study; null: the study's alone. The stricter one counts. */
   readonly privacy: { readonly epsilonMax: number | null }
   readonly retention: Retention
+  /** The file of the key that opens the vault, outside the data folder; null: beside it. A relative path starts at the data folder. */
+  readonly vault: { readonly keyFile: string | null }
 }
 
 export const DEFAULT_PORT = 4801 // below the ports that Linux and Windows hand out to clients, so nothing takes it by chance
@@ -38,11 +40,13 @@ export const CONFIG_DEFAULTS: Omit<Config, 'name'> = {
   replay: { keepMegabytes: 256 },
   privacy: { epsilonMax: null },
   retention: RETENTION_DEFAULTS,
+  vault: { keyFile: null },
 }
 
 const ADDRESSES_MAX = 64 // a bootstrap list names a few members; the address book learns the others
 const ADDRESS_CHARACTERS_MAX = 400 // a name of 253 characters, port and peer id fit
 const NAME_CHARACTERS_MAX = 80 // one column of the status table
+const PATH_CHARACTERS_MAX = 4_096 // PATH_MAX of Linux
 const KEEP_MEGABYTES_MAX = 4_000 // beyond it the number of files kept (daemon/inputStore.ts) is the bound, not their bytes
 const BACKENDS = ['auto', 'kernels', 'wasm', 'cpu', 'native'] as const
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
@@ -72,6 +76,10 @@ const configSchema = section({
     {},
   ),
   retention: v.optional(retentionSchema, {}),
+  vault: v.optional(
+    section({ keyFile: v.optional(v.nullable(text(PATH_CHARACTERS_MAX)), CONFIG_DEFAULTS.vault.keyFile) }),
+    {},
+  ),
 })
 
 /** Reads config.yaml; `fileName` is named in errors. Errors, one line each: `config-yaml`, `config-invalid`. */
@@ -85,7 +93,10 @@ export function defaultConfigText(
 ): string {
   const listen =
     given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
-  const { announce, bootstrap, mdns, learner, log, replay, privacy, retention } = { ...CONFIG_DEFAULTS, ...given }
+  const { announce, bootstrap, mdns, learner, log, replay, privacy, retention, vault } = {
+    ...CONFIG_DEFAULTS,
+    ...given,
+  }
   return `# Settings of this Consilium node. Restart the daemon after a change. Unknown keys are refused.
 
 # The name on this node's member card, by which the other members know it. Ledger entries carry its key, never this name.
@@ -122,7 +133,13 @@ replay:
 privacy:
   # This hospital's own bound on epsilon in each private study. A study has one too, and the stricter one counts; null leaves it to the study.
   epsilonMax: ${privacy.epsilonMax}
-${retentionText(retention)}`
+${retentionText(retention)}
+vault:
+  # Patients' keys and words are kept in the file "vault" of this folder, sealed with the key in a file outside of it. null: beside this folder,
+  # under its name and ".vault-key". Keep that file out of the backups of this folder: an erasure replaces it, and no older copy of the vault
+  # can be opened then. Without it the vault is lost: keep one copy elsewhere, and renew it after each erasure.
+  keyFile: ${JSON.stringify(vault.keyFile)}
+`
 }
 
 const flow = (items: readonly string[]): string => `[${items.map((item) => JSON.stringify(item)).join(', ')}]`

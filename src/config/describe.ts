@@ -1,5 +1,6 @@
 /** A study in words: what a person reads before accepting it. */
 import { cellPeriodMs } from './cells.ts'
+import { describeConsent } from './consent.ts'
 import { designColumns, type Feature, type Study, type StudyPrivacy, sharedParameters } from './study.ts'
 import { groupNames } from './subgroups.ts'
 
@@ -21,6 +22,7 @@ export function describeStudy(study: Study): string {
     `held out    ${round(study.testShare * 100)} % of each hospital's rows; ${round(study.validationShare * 100)} % of the others validate; minimum cohort ${study.minimumCohort}`,
     ...describePrivacy(study.privacy),
     `report      ${describeReport(study)}`,
+    `patients    ${describeConsent(study.consent)}`,
     `features    ${study.features.length}`,
     ...study.features.map((feature) => `  ${feature.name.padEnd(width)}  ${describeFeature(feature)}`),
   ].join('\n')

@@ -7,6 +7,7 @@ import type { StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { StatisticsRules } from '../core/statistics.ts'
 import { cellsComplaint, type StudyCells } from './cells.ts'
+import { consentComplaint, type StudyConsent } from './consent.ts'
 import { studySchema } from './studySchema.ts'
 import { type Subgroup, subgroupsComplaint } from './subgroups.ts'
 import { type Complaint, oneLine, parseYaml, readValue } from './yaml.ts'
@@ -132,6 +133,8 @@ export interface Study {
     /** Whether each tests the others' newest updates on its own patients. */
     readonly crossSite: boolean
   }
+  /** Null: no patient's word is asked for, or kept. */
+  readonly consent: StudyConsent | null
 }
 
 const FORMAT = 2 // first item of the document: a later format is refused by name instead of being misread
@@ -230,6 +233,7 @@ function complaintOf(study: Study): Complaint | null {
     mergeComplaint(study) ??
     cellsComplaint(study) ??
     privacyComplaint(study) ??
+    consentComplaint(study) ??
     subgroupsComplaint(study.features, study.report.subgroups) ??
     sizeComplaint(study)
   )

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { LIMITS } from '../core/limits.ts'
 import { MAGNITUDE_MAX } from '../core/statistics.ts'
+import { STUDY_CONSENT } from './consent.ts'
 import { GROUPS_MAX } from './subgroups.ts'
 import { alternative, choice, flag, given, list, number, section, text, whole } from './yaml.ts'
 
@@ -305,4 +306,5 @@ export const studySchema = section({
   minimumCohort: STUDY_SCHEMAS.minimumCohort,
   privacy: STUDY_SCHEMAS.privacy,
   report: STUDY_SCHEMAS.report,
+  consent: v.optional(v.nullable(STUDY_CONSENT), null),
 })

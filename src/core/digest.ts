@@ -1,5 +1,5 @@
-/** SHA-256 (FIPS 180-4), synchronous and pure, and the one table of domain tags. */
-import { createHash, hash } from 'node:crypto'
+/** SHA-256 (FIPS 180-4) and HMAC over it, synchronous and pure, and the one table of domain tags. */
+import { createHash, createHmac, hash } from 'node:crypto'
 import { toHex, utf8 } from './bytes.ts'
 import type { Digest } from './ids.ts'
 
@@ -26,6 +26,12 @@ export const DOMAIN = {
   vote: 'consilium/vote/v1',
   change: 'consilium/change/v1',
   cells: 'consilium/cells/v1',
+  consentDecision: 'consilium/consent-decision/v1',
+  consentHistory: 'consilium/consent-history/v1',
+  consentTag: 'consilium/consent-tag/v1',
+  consentLeaf: 'consilium/consent-leaf/v1',
+  vaultKey: 'consilium/vault-key/v1',
+  vaultRecord: 'consilium/vault-record/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN
@@ -86,6 +92,13 @@ export function taggedDigest(domain: Domain, ...parts: readonly Uint8Array[]): D
 /** The same as 32 bytes. */
 export function taggedHash(domain: Domain, ...parts: readonly Uint8Array[]): Uint8Array {
   return sha256(PREFIX[domain], ...parts)
+}
+
+/** HMAC-SHA-256 (RFC 2104) over the concatenation of `parts`; 32 bytes. */
+export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
+  const mac = createHmac('sha256', key)
+  for (const part of parts) mac.update(part)
+  return new Uint8Array(mac.digest())
 }
 
 /** The bytes to sign for `domain`: tag, zero byte, message. */

@@ -16,6 +16,7 @@ import type { LogStore } from '../ledger/store.ts'
 import { FENCED } from '../node/boot.ts'
 import { STUDY_ENDED } from '../node/commands.ts'
 import type { BoundDataset } from '../node/events.ts'
+import type { BoundSubjects } from './consentDesk.ts'
 
 /** What the operator said about the table. */
 export interface BindingRequest {
@@ -24,6 +25,8 @@ export interface BindingRequest {
   readonly columns: Readonly<Record<string, string>>
   readonly units: Readonly<Record<string, string>>
   readonly extra: 'refuse' | 'ignore'
+  /** The column of record numbers, where the study asks patients. */
+  readonly subject?: string
 }
 
 interface StoredBinding extends BindingRequest {
@@ -41,7 +44,7 @@ const PREFIX = 'binding/'
 export class Bindings {
   readonly #store: LogStore
   readonly #bound = new Map<StudyId, StoredBinding>()
-  readonly #datasets = new Map<StudyId, Dataset>()
+  readonly #tables = new Map<StudyId, BoundSubjects>()
 
   private constructor(store: LogStore) {
     this.#store = store
@@ -63,45 +66,48 @@ export class Bindings {
     return [...this.#bound.values()].map((binding) => binding.facts)
   }
 
-  /** Reads, checks and remembers a table. Errors: `data-…` of the readers, in one line that names row and column. */
+  /** Reads, checks and remembers a table; of the rows that `permitted` gives there are statistics. Errors: `data-…` of the readers, in one line that names row and column. */
   async bind(
     id: StudyId,
     study: Study,
     request: BindingRequest,
+    permitted: (table: BoundSubjects) => Promise<Dataset>,
   ): Promise<{ facts: BoundDataset; summary: DatasetSummary }> {
     const salt = new Uint8Array(randomBytes(32))
-    const { dataset, summary, commitment } = await read(study, request, salt)
+    const { summary, commitment, ...table } = await read(study, request, salt)
+    const { dataset } = table
     const { rows, trainRows } = dataset
     const facts = {
       study: id,
       commitment,
       rows,
       trainRows: trainRows.length,
-      statistics: localStatistics(study, dataset),
+      statistics: localStatistics(study, await permitted(table)),
     }
     const stored: StoredBinding = { ...request, salt: toHex(salt), commitment, facts }
     await this.#store.putState(new Map([[`${PREFIX}${id}`, encodeCbor(stored as unknown as Cbor)]]))
     this.#bound.set(id, stored)
-    this.#datasets.set(id, dataset)
+    this.#tables.set(id, table)
     return { facts, summary }
   }
 
   /** The bound rows; read from the file once per start. Errors: `data-…`, `data-changed`. */
-  async dataset(id: StudyId, study: Study): Promise<Dataset> {
-    const held = this.#datasets.get(id)
+  async table(id: StudyId, study: Study): Promise<BoundSubjects> {
+    const held = this.#tables.get(id)
     if (held !== undefined) return held
     const binding = this.#bound.get(id)
     if (binding === undefined)
       throw new ConsiliumError({ code: 'dataset-not-bound', message: `no table is bound to study ${id.slice(0, 12)}` })
-    const { dataset, commitment } = await read(study, binding, fromHex(binding.salt))
+    const { dataset, records, commitment } = await read(study, binding, fromHex(binding.salt))
     if (commitment !== binding.commitment) {
       throw new ConsiliumError({
         code: 'data-changed',
         message: `${binding.path}: the file is not the one that was bound; put it back, or bind it again: consilium study bind ${id.slice(0, 12)} --data ${binding.path}`,
       })
     }
-    this.#datasets.set(id, dataset)
-    return dataset
+    const table = { dataset, records }
+    this.#tables.set(id, table)
+    return table
   }
 }
 
@@ -109,8 +115,8 @@ const BINDING_BYTES_MAX = 4_194_304 // three numbers for each of 10,000 features
 
 async function read(study: Study, request: BindingRequest, salt: Uint8Array) {
   const file = await readTableFile(request.path)
-  const { columns, units, extra } = request
-  const bound = await bindTable(study, file, { columns, units, extra })
+  const { columns, units, extra, subject } = request
+  const bound = await bindTable(study, file, { columns, units, extra, ...(subject === undefined ? {} : { subject }) })
   return { ...bound, commitment: datasetCommitment(file.bytes, salt) }
 }
 

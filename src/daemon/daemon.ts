@@ -1,6 +1,7 @@
 /** One hospital's node: the machine's shell. Events in from network, disk, learner and operator; actions out to them. */
 import { ConsiliumError, exhaustive, invariant, messageOf } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
+import type { Dataset } from '../data/dataset.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Transport, TransportEvents } from '../net/transport.ts'
 import type { Action } from '../node/actions.ts'
@@ -11,6 +12,7 @@ import { WeightStore } from '../training/weightStore.ts'
 import { Bindings, requireBindable } from './bindings.ts'
 import { bootEvent } from './bootEvent.ts'
 import { checkpointState, progressIn, storedCheckpoints } from './checkpointState.ts'
+import { type BoundSubjects, ConsentDesk } from './consentDesk.ts'
 import type { DaemonParts } from './daemonParts.ts'
 import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
@@ -33,6 +35,7 @@ import { Tasks } from './tasks.ts'
 import { Tickets } from './tickets.ts'
 import { transportEvents } from './transportEvents.ts'
 import { formatIn, Updates } from './updates.ts'
+import { type VaultKeeper, vaultOf } from './vaultKeeper.ts'
 import { Witness } from './witness.ts'
 
 const HAND_OVER_MS = 2_500 // a head is announced and its entries fetched in a few round trips; a busy machine takes its time
@@ -66,6 +69,8 @@ export class Daemon {
   readonly #publisher: Publisher
   readonly followers = new Followers()
   readonly lineage = new LineageReader(() => this.logs)
+  readonly vault: VaultKeeper
+  readonly consent: ConsentDesk
   #bindings: Bindings | null = null
   #trainer: Trainer | null = null
   #writer: LedgerWriter | null = null
@@ -119,8 +124,11 @@ export class Daemon {
     this.models = new StudyModels({
       trainer: () => this.#trainer,
       machine: this.#machine,
-      dataset: ({ id, study }) => this.#bindingsOf().dataset(id, study),
+      dataset: ({ id }) => this.dataset(id),
     })
+    const ofStudies = { study: (id: StudyId) => this.#studyState(id).study, table: (id: StudyId) => this.#table(id) }
+    this.vault = vaultOf({ home, store, feed, writer: () => this.writer })
+    this.consent = new ConsentDesk({ self: home.key.id, vault: this.vault, ...ofStudies })
     this.#inbox = new Inbox({
       ...{ topics: this.#publisher.topics, logs, witness, forks: this.forks, epochs: this.#reconfiguration },
       ...{ weights: this.#weights, inputs: parts.inputs, updates: () => this.#updates, feed },
@@ -151,7 +159,8 @@ export class Daemon {
     const stored = await storedCheckpoints(store)
     this.#trainer = makeTrainer({
       ...{ learner, inputs, weights: this.#weights },
-      loadDataset: (id) => this.dataset(id),
+      loadDataset: async (id) => (await this.#table(id)).dataset,
+      permitted: this.consent.permitted,
       partsOf: (...update) => this.#updates.partsOf(...update),
       studyState: (id) => this.#studyState(id),
       tell: log,
@@ -227,9 +236,9 @@ export class Daemon {
     return this.#trainer?.model(id, which) ?? null
   }
 
-  /** The rows that are bound to a study. Errors: `dataset-not-bound`, `data-…`. */
-  dataset(id: StudyId): ReturnType<Bindings['dataset']> {
-    return this.#bindingsOf().dataset(id, this.#studyState(id).study)
+  /** The rows that are bound to a study and may be used now. Errors: `dataset-not-bound`, `data-…`, `vault-…`. */
+  dataset(id: StudyId): Promise<Dataset> {
+    return this.consent.dataset(id, Date.now())
   }
 
   /** Reads and checks a table, then tells the machine. Errors: `data-…`, `study-…`. */
@@ -239,7 +248,8 @@ export class Daemon {
     requireBindable(state, self, this.#machine.view().fence !== null)
     const replaces = state.bound.has(self)
     const contributes = state.scaling === null && !state.statistics.has(self)
-    const { facts, summary } = await this.#bindingsOf().bind(id, state.study, request)
+    const permitted = (table: BoundSubjects): Promise<Dataset> => this.consent.permittedOf(id, table, Date.now())
+    const { facts, summary } = await this.#bindingsOf().bind(id, state.study, request, permitted)
     await this.command((ticket) => ({ type: 'study-bind', ticket, dataset: facts }))
     return { summary, replaces, contributes }
   }
@@ -295,6 +305,7 @@ export class Daemon {
         return this.#tasks.run('disconnect', () => this.transport.disconnect(action.member, action.reason))
       case 'topics':
         return this.#publisher.studies.follow(action)
+      case 'consult-consent':
       case 'open-study':
       case 'trace':
       case 'train':
@@ -357,6 +368,7 @@ export class Daemon {
       await this.transport.stop()
       await this.#parts.learner.close()
       await this.#tasks.drained()
+      await this.vault.close()
     })()
     await Promise.race([work, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())])
     await this.logs.facts.save().catch(() => undefined) // a short cut for the next start; a store that failed takes nothing more
@@ -370,6 +382,10 @@ export class Daemon {
     if (found === undefined)
       throw new ConsiliumError({ code: 'study-unknown', message: `study ${id.slice(0, 12)} is not known here` })
     return found.state
+  }
+
+  #table(id: StudyId): Promise<BoundSubjects> {
+    return this.#bindingsOf().table(id, this.#studyState(id).study)
   }
 
   #bindingsOf(): Bindings {

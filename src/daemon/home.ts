@@ -1,7 +1,8 @@
 /** The data folder of one node: what lies where, and reading it all at start. */
+import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { addressFault, type Config, defaultConfigText, parseConfig } from '../config/config.ts'
 import { fromHex, toHex } from '../core/bytes.ts'
 import { verify } from '../core/ed25519.ts'
@@ -12,6 +13,7 @@ import { acceptanceMessage, foundingOf, readCard, writeCard } from '../governanc
 import { type Epoch, Membership } from '../ledger/epoch.ts'
 import { checkName, fingerprint } from '../ledger/founding.ts'
 import { pinNothing, pinPath } from '../store/headPin.ts'
+import { createVaultKey } from '../store/vaultKey.ts'
 import { type Consortium, parseConsortium, writeConsortium } from './consortiumFile.ts'
 import { exists, readText, requireAbsent, writeAtomically, writeNew } from './files.ts'
 import { createMemberKey, type MemberKey, readMemberKey } from './memberKey.ts'
@@ -25,6 +27,10 @@ export interface HomePaths {
   readonly consortium: string
   readonly acceptance: string
   readonly database: string
+  /** Patients' keys and words, sealed. */
+  readonly vault: string
+  /** What opens it where `config.yaml` names no other file: beside the folder, not in it. */
+  readonly vaultKey: string
   /** The newest own head that was signed; the store keeps it. */
   readonly pin: string
   readonly addressBook: string
@@ -56,6 +62,8 @@ export function homePaths(folder: string): HomePaths {
     consortium: at('consortium.yaml'),
     acceptance: at('acceptance'),
     database: at('database'),
+    vault: at('vault'),
+    vaultKey: `${resolve(folder)}.vault-key`,
     pin: pinPath(at('database')),
     addressBook: at('addresses'),
     inputs: at('inputs'),
@@ -76,6 +84,7 @@ export async function initHome(
   const text = defaultConfigText(options)
   const config = parseConfig(text, paths.config)
   await requireAbsent([paths.key, paths.config, paths.pin]) // before any is made: half a data folder would refuse the next attempt
+  if (!(await exists(paths.vaultKey))) await createVaultKey(paths.vaultKey, new Uint8Array(randomBytes(32))) // of a folder before: it may be what opens a backup
   const key = await createMemberKey(paths.key)
   await pinNothing(paths.pin) // here alone: of any other key nobody knows what it has signed
   await writeNew(paths.config, text, 0o644)
@@ -168,6 +177,17 @@ export function nameIn(
 ): string {
   const proposed = changes.flatMap(({ change }) => change.add).find(({ key }) => key === member)?.name
   return membership.nameOf(member) ?? (proposed === undefined ? member.slice(0, 12) : `${proposed} (no member yet)`)
+}
+
+/** Where the key of the vault lies. Error: `vault-key-inside`, where a backup of the folder would have it. */
+export function vaultKeyOf({ config, paths }: Pick<Home, 'config' | 'paths'>): string {
+  const { keyFile } = config.vault
+  const path = keyFile === null ? paths.vaultKey : resolve(paths.folder, keyFile)
+  if (relative(paths.folder, path).startsWith('..')) return path
+  throw new ConsiliumError({
+    code: 'vault-key-inside',
+    message: `${paths.config}: vault.keyFile: ${path} lies in the data folder, and every backup of that would open the vault; name a file elsewhere`,
+  })
 }
 
 /** Error: `folder-not-writable`. */

@@ -10,6 +10,7 @@ import type { Learner } from '../learn/learner.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
 import type { AloneProgress } from '../training/alone.ts'
+import type { AskPermitted } from '../training/openRequest.ts'
 import type { ProgressStore } from '../training/roundTraining.ts'
 import type { StoredCheckpoint } from '../training/storedCheckpoint.ts'
 import { type Job, Trainer, type TrainerParts } from '../training/trainer.ts'
@@ -19,7 +20,10 @@ import type { LineageReader } from './lineageReader.ts'
 import type { Log } from './log.ts'
 import type { Tasks } from './tasks.ts'
 
-type Asked = Extract<Action, { type: 'open-study' | 'train' | 'merge' | 'evaluate' | 'measure' | 'cross' }>
+type Asked = Extract<
+  Action,
+  { type: 'consult-consent' | 'open-study' | 'train' | 'merge' | 'evaluate' | 'measure' | 'cross' }
+>
 type Tracing = Extract<Action, { type: 'trace' }>
 
 /** What study work needs of the daemon. `trainer` is asked for with the first action, when the daemon has started. */
@@ -68,13 +72,15 @@ export class StudyWork {
       this.#parts.log('warn', 'learner-failed', { study, code, error: said })
       if (action.type === 'measure' || action.type === 'cross')
         return this.#parts.feed({ type: 'measuring-failed', study, what: action.type, code })
-      this.#parts.feed({ type: 'learner-failed', study, round: action.type === 'open-study' ? 0 : action.round, code })
+      this.#parts.feed({ type: 'learner-failed', study, round: 'round' in action ? action.round : 0, code })
     }
   }
 
   #jobOf(action: Asked): Job {
     const trainer = this.#parts.trainer()
     switch (action.type) {
+      case 'consult-consent':
+        return trainer.consult(action)
       case 'open-study':
         return trainer.open(action)
       case 'train':
@@ -99,6 +105,7 @@ export interface TrainerMaking {
   readonly inputs: Pick<InputStore, 'read'>
   readonly partsOf: TrainerParts['partsOf']
   readonly loadDataset: (id: StudyId) => Promise<Dataset>
+  readonly permitted: AskPermitted
   readonly studyState: (id: StudyId) => StudyState
   readonly tell: Log
   readonly stored: readonly StoredCheckpoint[]

@@ -5,7 +5,8 @@ import { type CellReader, featureReader, labelReader } from './cells.ts'
 import { type BindOptions, type ColumnMap, mapColumns } from './columns.ts'
 import type { Dataset } from './dataset.ts'
 import { DataError, quote } from './fault.ts'
-import { stratifiedSplit, validationSplit } from './split.ts'
+import { type Parts, splitRows, splitSubjects } from './split.ts'
+import { SubjectReader } from './subjects.ts'
 import { type DatasetSummary, summarise } from './summary.ts'
 import { scanTable, type TableFile, type TableReader } from './table.ts'
 
@@ -13,6 +14,8 @@ import { scanTable, type TableFile, type TableReader } from './table.ts'
 export interface BoundTable {
   readonly dataset: Dataset
   readonly summary: DatasetSummary
+  /** The patients' record numbers, in the order in which `dataset.subjects` counts them; null where the study asks for none. */
+  readonly records: readonly string[] | null
 }
 
 /**
@@ -20,25 +23,28 @@ export interface BoundTable {
  * Errors: DataError with codes `data-…`, the first fault in the file's order; only its code belongs in a log.
  */
 export async function bindTable(study: Study, file: TableFile, options: BindOptions = {}): Promise<BoundTable> {
+  requireSubject(study, file.name, options)
   const rows = new BoundRows(study, file.name, options)
   await scanTable(file, rows)
   const labels = rows.labels()
   requireCohort(study, labels.length, `${labels.length} rows`, file.name)
   checkClasses(study, labels, file.name)
   const rng = Rng.from('split', studyIdOf(studyDocument(study)), options.seed ?? '')
-  const { testRows, trainRows } = stratifiedSplit(labels, study.testShare, rng)
-  const wanted = { share: study.validationShare, rowsMin: study.minimumCohort }
+  const { subjects } = rows
+  const wanted = { testShare: study.testShare, share: study.validationShare, rowsMin: study.minimumCohort }
+  const parts: Parts =
+    subjects === null ? splitRows(labels, wanted, rng) : splitSubjects(labels, subjects.of(), wanted, rng)
   const dataset: Dataset = {
     rows: labels.length,
     features: study.features.map((feature) => feature.name),
     values: rows.values(),
     labels,
-    testRows,
-    ...validationSplit(labels, trainRows, wanted, rng),
+    ...parts,
+    ...(subjects === null ? {} : { subjects: subjects.of() }),
   }
   const training = dataset.trainRows.length
   requireCohort(study, training, `${training} of ${labels.length} rows would train`, file.name)
-  return { dataset, summary: summarise(study, dataset) }
+  return { dataset, summary: summarise(study, dataset), records: subjects?.records ?? null }
 }
 
 const CELLS_MAX = 1 << 27 // 1 GiB of float64 for one study: beyond it a hospital needs another reader than CSV
@@ -52,10 +58,11 @@ class BoundRows implements TableReader {
   readonly #readLabel: CellReader
   readonly #readers: readonly CellReader[]
   #header: readonly string[] = []
-  #map: ColumnMap = { label: -1, features: [] }
+  #map: ColumnMap = { label: -1, subject: -1, features: [] }
   #values = new Float64Array(CELLS_AT_FIRST)
   #used = 0
   readonly #labels: number[] = []
+  readonly subjects: SubjectReader | null
 
   constructor(study: Study, file: string, options: BindOptions) {
     this.#study = study
@@ -63,6 +70,7 @@ class BoundRows implements TableReader {
     this.#options = options
     this.#readLabel = labelReader(study)
     this.#readers = study.features.map(featureReader)
+    this.subjects = options.subject === undefined ? null : new SubjectReader(file, options.subject)
   }
 
   header(columns: readonly string[]): void {
@@ -72,6 +80,7 @@ class BoundRows implements TableReader {
 
   row(cells: readonly string[], line: number): void {
     this.#reserve(line)
+    this.subjects?.take(cells[this.#map.subject] as string, line)
     const read = (reader: CellReader, column: number): number =>
       reader(cells[column] as string, { file: this.#file, line, column: this.#header[column] as string })
     this.#labels.push(read(this.#readLabel, this.#map.label))
@@ -98,6 +107,16 @@ class BoundRows implements TableReader {
     grown.set(this.#values)
     this.#values = grown
   }
+}
+
+/** Whose word is asked for has to be known, and is not asked for otherwise. */
+function requireSubject({ consent }: Study, file: string, { subject }: BindOptions): void {
+  if ((consent === null) === (subject === undefined)) return
+  const message =
+    consent === null
+      ? `--subject ${quote(subject ?? '')} was given, and the study asks no patient for consent: leave it out`
+      : 'the study asks patients for their consent: name the column of their record numbers with --subject COLUMN'
+  throw new DataError('mapping', file, message)
 }
 
 /** Rows enough to hide in, of those whose number and sums the others are told. */

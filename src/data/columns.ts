@@ -15,11 +15,14 @@ export interface BindOptions {
   readonly seed?: string
   /** Whether the label's column may be missing, as it is where patients are to be predicted; it is not read then. */
   readonly unlabelled?: boolean
+  /** The column of the patients' record numbers, where they are wanted; it is no feature. */
+  readonly subject?: string
 }
 
-/** Positions in a row: of the label (−1 where it may be missing), and of each feature in the study's order. */
+/** Positions in a row: of the label (−1 where it may be missing), of the record number (−1 where it is not wanted), and of each feature in the study's order. */
 export interface ColumnMap {
   readonly label: number
+  readonly subject: number
   readonly features: readonly number[]
 }
 
@@ -53,12 +56,31 @@ export function mapColumns(study: Study, header: readonly string[], file: string
     taken.set(position, name)
     return position
   })
+  const subject = options.subject === undefined ? -1 : subjectColumn(options.subject, columns, taken, file)
   if (options.extra !== 'ignore') checkExtra(columns, taken, names, file)
   const [label, ...features] = positions as [number, ...number[]]
   for (const [i, feature] of study.features.entries()) {
     checkUnit(feature, columns[features[i] as number] as Column, file, options)
   }
-  return { label, features }
+  return { label, subject, features }
+}
+
+/** A feature that is a record number would teach the model who is who. */
+function subjectColumn(given: string, columns: readonly Column[], taken: Map<number, string>, file: string): number {
+  const wanted = given.normalize('NFC')
+  const position = columns.findIndex((column) => column.full === wanted)
+  if (position < 0) {
+    const names = columns.map(({ full }) => full)
+    const message = `the column ${quote(given)}, named with --subject, does not exist${didYouMean(wanted, names)}`
+    throw new DataError('missing-column', file, message)
+  }
+  const feature = taken.get(position)
+  if (feature !== undefined) {
+    const message = `column ${quote(given)} holds ${quote(feature)} and cannot hold the record number too: name the column of record numbers with --subject`
+    throw new DataError('mapping', file, message)
+  }
+  taken.set(position, 'record number')
+  return position
 }
 
 /** A label's column that is there all the same is not one too many; it is not read. */

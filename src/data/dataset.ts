@@ -16,4 +16,6 @@ export interface Dataset {
   /** For choices made here, such as whose update to leave out; empty where they would be fewer than the minimum cohort. */
   readonly validationRows: Uint32Array
   readonly trainRows: Uint32Array
+  /** Which patient each row is of, from 0 in the order in which they come; only where the study asks patients for their word. */
+  readonly subjects?: Uint32Array
 }

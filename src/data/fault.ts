@@ -23,6 +23,7 @@ export type DataCode =
   | 'bad-label'
   | 'missing-label'
   | 'missing-value'
+  | 'missing-subject'
   | 'too-few-rows'
   | 'one-class'
 

@@ -59,7 +59,7 @@ class RawRows implements TableReader {
   readonly #reaches: readonly (readonly [low: number, high: number] | null)[]
   readonly #take: (batch: RawBatch) => Promise<void>
   #header: readonly string[] = []
-  #map: ColumnMap = { label: -1, features: [] }
+  #map: ColumnMap = { label: -1, subject: -1, features: [] }
   #rows: RawRow[] = []
   #values: number[] = []
 

@@ -45,6 +45,38 @@ export function validationSplit(
   return { trainRows: named(trainRows), validationRows: named(testRows) }
 }
 
+/** A table's three parts; rows ascending. */
+export interface Parts extends Split {
+  readonly validationRows: Uint32Array
+}
+
+/** How large they are to be. */
+export interface Wanted {
+  readonly testShare: number
+  /** Of the others, for validation. */
+  readonly share: number
+  readonly rowsMin: number
+}
+
+/** Deals rows. */
+export function splitRows(labels: Uint8Array, wanted: Wanted, rng: Rng): Parts {
+  const { testRows, trainRows } = stratifiedSplit(labels, wanted.testShare, rng)
+  return { testRows, ...validationSplit(labels, trainRows, wanted, rng) }
+}
+
+/** Deals patients, so that no patient trains a model and tests it too; ill is who has a row of the positive class. */
+export function splitSubjects(labels: Uint8Array, subjects: Uint32Array, wanted: Wanted, rng: Rng): Parts {
+  const count = subjects.reduce((most, subject) => Math.max(most, subject + 1), 0)
+  const ill = new Uint8Array(count)
+  for (const [row, subject] of subjects.entries()) if (labels[row] === 1) ill[subject] = 1
+  const dealt = splitRows(ill, wanted, rng)
+  const part = new Uint8Array(count)
+  for (const subject of dealt.testRows) part[subject] = 1
+  for (const subject of dealt.validationRows) part[subject] = 2
+  const of = Uint8Array.from(subjects, (subject) => part[subject] as number)
+  return { trainRows: rowsWhere(of, 0), testRows: rowsWhere(of, 1), validationRows: rowsWhere(of, 2) }
+}
+
 function rowsWhere(marks: Uint8Array, wanted: number): Uint32Array {
   const rows = new Uint32Array(marks.length)
   let count = 0

@@ -102,6 +102,11 @@ export class Rounds<A extends AuthorId = MemberId, R = Digest> {
     this.#phase = phase
   }
 
+  /** What is recorded is not published yet, for something has to be found out first. */
+  withhold(): void {
+    if (this.#phase === 'recording') this.#phase = 'withheld'
+  }
+
   /** The rounds that lie behind are known from before a restart; and, once ended, the last model. */
   recall(round: number, ended: R | null): void {
     this.#round = round

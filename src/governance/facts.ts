@@ -6,7 +6,7 @@ import type { Fact } from './studies.ts'
 
 /**
  * Of other members nothing is read of these; its own tell a node whom it has seen, in which slots it votes, whose log is frozen, which
- * alarms it has recorded, whom its operator excluded, and what privacy its training has cost.
+ * alarms it has recorded, whom its operator excluded, what privacy its training has cost, and how many words of patients it has told of.
  */
 const OWN_ONLY: ReadonlySet<string> = new Set<Kind>([
   'member.seen',
@@ -16,6 +16,7 @@ const OWN_ONLY: ReadonlySet<string> = new Set<Kind>([
   'privacy.spent',
   'study.excluded',
   'study.readmitted',
+  'consent.recorded',
 ])
 const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'member.rejected',
@@ -35,6 +36,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'study.calibrated',
   'operator.pruned',
   'operator.scrubbed',
+  'subject.erased',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

@@ -7,6 +7,7 @@ import { NAME_LENGTH_MAX } from '../ledger/founding.ts'
 
 const bytes = (accepts: (length: number) => boolean) =>
   v.custom<Uint8Array>((given) => given instanceof Uint8Array && accepts(given.length))
+const bytes16 = bytes((length) => length === 16)
 const bytes32 = bytes((length) => length === 32)
 const bytes64 = bytes((length) => length === 64)
 const chunkBits = bytes((length) => length > 0 && length <= LIMITS.chunksMax / 8)
@@ -58,6 +59,10 @@ export type AsideReason = (typeof ASIDE_REASONS)[number]
 /** Why an operator excludes a member's updates, or takes them back in. */
 export const EXCLUSION_REASONS = ['outlying', 'data-quality', 'attack-suspected', 'agreed-with-member'] as const
 export const READMISSION_REASONS = ['explained', 'repaired', 'agreed-with-member', 'entered-by-mistake'] as const
+
+/** Why a hospital forgets a patient. */
+export const ERASURE_REASONS = ['patient-request', 'erasure-order', 'retention-ended', 'entered-by-mistake'] as const
+export const CONSENT_ITEMS_MAX = 500 // of one entry: 27 kB
 
 /**
  * Bodies hold digests, counts, measures and words of closed vocabularies. Free text appears in `study.proposed` (the study's
@@ -111,6 +116,8 @@ export const KINDS = {
     dataset: bytes32,
     /** Of a private study: what its update's header says. */
     privacy: v.optional(claim),
+    /** Of a study that asks patients for their word: the root over how each of them stood. `examples` is rounded down to the minimum cohort then. */
+    consent: v.optional(v.strictObject({ root: bytes32, basis: v.picklist(['opt-in', 'opt-out']) })),
   }),
   /** What training of this round took: steps of DP-SGD. The budget goes by these. */
   'privacy.spent': v.strictObject({
@@ -299,6 +306,16 @@ export const KINDS = {
   'operator.pruned': v.strictObject({ member: bytes32, class: code, before: count, entries: count }),
   /** Its author's node read all logs through: so many entries, of which so many were put back, nodes of the trees among them. */
   'operator.scrubbed': v.strictObject({ entries: count, repaired: count }),
+  /**
+   * What patients of its author said, whatever it was: for each word the patient's tag of that month, and a salted commitment to the decision.
+   * `from`: so many words were recorded before. Tags and commitments mean nothing to who has neither the patient's key nor the vault.
+   */
+  'consent.recorded': v.strictObject({
+    from: count,
+    items: v.pipe(v.array(v.strictTuple([bytes16, bytes32])), v.maxLength(CONSENT_ITEMS_MAX)),
+  }),
+  /** The keys and words of so many patients were destroyed; their tags and commitments can be linked and opened by nobody who has no copy. */
+  'subject.erased': v.strictObject({ subjects: count, reason: v.picklist(ERASURE_REASONS) }),
   /** The author takes back the body of its own entry `seq`, everywhere; `hash` and `refs` name the entry. */
   'operator.redacted': v.strictObject({ seq: count, hash: bytes32, reason: code }),
 } as const

@@ -4,6 +4,15 @@ import type { StudyState } from './studies.ts'
 
 declare const issued: unique symbol
 
+/** What the shell found when it asked whose rows may be used; of a study that asks patients for their word. */
+export interface Consulted {
+  /** Merkle root over how each patient of the table stands. */
+  readonly root: Digest
+  /** Whose rows may train, and how many rows may test. */
+  readonly patients: number
+  readonly testRows: number
+}
+
 /** Made by `permit` alone. */
 export interface Permit {
   readonly study: StudyId
@@ -11,6 +20,8 @@ export interface Permit {
   readonly dataset: Digest
   /** The scaling that inputs are standardised with. */
   readonly scaling: Digest
+  /** Whose word the round rests on: the root over them; null where the study asks for none, or none was asked for yet. */
+  readonly consent: Digest | null
   readonly [issued]: true
 }
 
@@ -31,6 +42,8 @@ export interface Request {
   readonly withdrawn: Refusal | null
   /** How many rounds the privacy budget still allows, where a round is to be trained in a private study; null elsewhere. */
   readonly roundsLeft: number | null
+  /** What patients' words came to when they were last asked for; null before that. */
+  readonly consulted: Consulted | null
 }
 
 /** Evaluates every condition now; a restriction binds as soon as it is known here. */
@@ -41,6 +54,7 @@ export function permit({
   pauseAsked,
   withdrawn,
   roundsLeft,
+  consulted,
 }: Request): { permit: Permit } | { refusal: Refusal } {
   if (study === undefined) return no('study-unknown', 'the study is not known here')
   if (!study.accepted.has(self))
@@ -56,7 +70,22 @@ export function permit({
       'privacy-budget-spent',
       'another round would spend more privacy than the study or this hospital allows: it trains no further here, and goes on hearing, passing on and witnessing what the others do',
     )
-  return { permit: { study: study.id, dataset, scaling: study.scaling.digest } as Permit }
+  const withheld = consulted === null ? null : consentRefusal(study, consulted)
+  if (withheld !== null) return { refusal: withheld }
+  const consent = consulted?.root ?? null
+  return { permit: { study: study.id, dataset, scaling: study.scaling.digest, consent } as Permit }
+}
+
+/** A model of so few would say much of each, and be asked for by nobody. */
+function consentRefusal({ id, study }: StudyState, { patients, testRows }: Consulted): Refusal | null {
+  const { minimumCohort, consent } = study
+  if (patients >= minimumCohort && testRows > 0) return null
+  const found = patients < minimumCohort ? `${patients} patients may train` : 'no row may test'
+  const rule = `consent.basis ${consent?.basis}, minimumCohort ${minimumCohort} of study ${id.slice(0, 12)}`
+  return {
+    code: 'consent-cohort',
+    message: `by what patients said, ${found} here now (${rule}): ask this hospital's consent office, or see consilium consent show`,
+  }
 }
 
 function no(code: string, message: string): { refusal: Refusal } {

@@ -6,8 +6,8 @@ import { isKind, type Kind } from './kinds.ts'
 import type { Refusal } from './permit.ts'
 
 /**
- * `decides`: what `factsOf` reads, so that folds and permits come out the same at every start; never goes. `keeping`: says why the body
- * of another entry is gone; never goes either. The others go with age, where the operator asks for it.
+ * `decides`: what `factsOf` reads, so that folds and permits come out the same at every start; never goes. `keeping`: says why something
+ * is gone; never goes either. The others go with age, where the operator asks for it.
  */
 export type RetentionClass = 'decides' | 'keeping' | PrunableClass
 
@@ -53,6 +53,8 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'round.personal': 'training',
   'alarm.fork': 'decides',
   'alarm.witness': 'decides', // at its author: what evidence was recorded already
+  'consent.recorded': 'decides', // at its author: how many words its vault must have
+  'subject.erased': 'keeping', // says why commitments open no more
   'operator.pruned': 'keeping',
   'operator.scrubbed': 'operation',
   'operator.redacted': 'decides', // each node drops by it, at every start anew
@@ -145,7 +147,7 @@ export function redactionRefusal({
 
 function whyKept(kind: string): string {
   if (!isKind(kind)) return `${kind} is a kind of another version, which may depend on it: redact it with that version`
-  if (classOf(kind) === 'keeping') return `${kind} says why bodies are gone, and stays`
+  if (classOf(kind) === 'keeping') return `${kind} says why something is gone, and stays`
   return `${kind} decides who may do what, at every member and every start, and stays: correct it by a new entry`
 }
 

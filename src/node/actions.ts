@@ -83,6 +83,17 @@ export type Action =
       readonly publish: CellName | null
       readonly listen: readonly (CellName | null)[]
     }
+  /**
+   * Find out whose rows of the bound table may be used at `atMs`, and open the learner on those where they are others than before; report
+   * `consulted` or `learner-failed`. `words`: so many of the own patients' words the own log tells of at least.
+   */
+  | {
+      readonly type: 'consult-consent'
+      readonly permit: Permit
+      readonly atMs: number
+      readonly words: number
+      readonly spent?: readonly PrivacySteps[]
+    }
   /** Opens the learner on the bound table with this scaling. */
   | {
       readonly type: 'open-study'

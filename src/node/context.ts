@@ -17,6 +17,8 @@ export class Context {
   readonly studies: Studies
   out: Action[] = []
   now = 0
+  /** So many words of the own patients the own log tells of. */
+  words = 0
   /** Of the newest epoch; that of the founding is the founding's own. */
   epochDigest: Digest
   /** What waits for the boot fence; null when that is passed. */

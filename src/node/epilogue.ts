@@ -8,6 +8,7 @@ import type { Held } from '../gossip/exchange.ts'
 import { RETRY_MS } from '../gossip/rounds.ts'
 import type { Permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
+import type { Consulting } from './consulting.ts'
 import type { Context } from './context.ts'
 import type { NodeEvent } from './events.ts'
 
@@ -24,6 +25,7 @@ export interface Ended {
   readonly scaling: Digest | null
   readonly others: () => readonly Held[]
   readonly leave: () => Permit | null
+  readonly consulting: Pick<Consulting, 'isFresh' | 'use'>
 }
 
 /** One per study run. */
@@ -38,6 +40,8 @@ export class Epilogue {
   readonly #failures = new Map<Work, number>()
   /** An operator asked for it, whatever was recorded before. */
   readonly #demanded = new Set<Work>()
+  /** The same before the end, of a study that asks patients: until it does so again. */
+  readonly #waiting = new Set<Work>()
   #retryAtMs = 0
   #endedMs: number | null = null
 
@@ -67,12 +71,19 @@ export class Epilogue {
     const leave = ended.leave()
     if (leave === null) return
     if (leave.scaling !== ended.scaling) return this.#giveUp('scaling-replaced')
-    if (this.#rows === 'opening') return
+    if (this.#rows === 'opening' || !ended.consulting.isFresh(state, leave)) return
     if (this.#rows === 'none') {
       this.#rows = 'opening'
       return void this.#context.out.push({ type: 'open-study', permit: leave, start: 'resume' })
     }
+    ended.consulting.use()
     for (const work of due) this.#begin(work, leave, ended.others)
+  }
+
+  /** Between two rounds it is known whose rows may be used: what was asked for meanwhile begins. */
+  roundBegins(permit: Permit, { others }: Pick<Ended, 'others'>): void {
+    for (const work of this.#waiting) if (!this.#working.has(work)) this.#begin(work, permit, others)
+    this.#waiting.clear()
   }
 
   /** An operator asks for it all now: once the study has ended `advance` sees to it, before that the learner must have the rows. */
@@ -83,6 +94,7 @@ export class Epilogue {
     for (const work of wanted) {
       this.#failures.delete(work)
       if (isEnded) this.#demanded.add(work)
+      else if (state.study.consent !== null) this.#waiting.add(work)
       else if (!this.#working.has(work)) this.#begin(work, permit, others)
     }
     return true
@@ -91,6 +103,12 @@ export class Epilogue {
   /** Whether something is still to be done for the end of the study. */
   isPending(state: StudyState, model: Digest | null): boolean {
     return WORKS.some((work) => this.#isWanted(work, state, model) && this.#tries(work) < ATTEMPTS_MAX)
+  }
+
+  /** The same by what is known now. */
+  isAtWork(model: Digest | null): boolean {
+    const state = this.#context.studies.get(this.#id)
+    return state !== undefined && this.isPending(state, model)
   }
 
   /** When `advance` has something to do without any other event. */

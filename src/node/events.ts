@@ -10,6 +10,7 @@ import type { UpdateFacts, UpdateHeader } from '../gossip/update.ts'
 import type { Change } from '../governance/changes.ts'
 import type { AsideReason } from '../governance/kinds.ts'
 import type { Standing } from '../governance/lineage.ts'
+import type { Consulted } from '../governance/permit.ts'
 import type { PublishedRound } from '../governance/published.ts'
 import type { Fact } from '../governance/studies.ts'
 import type { Made } from '../governance/withdrawals.ts'
@@ -243,6 +244,19 @@ export type NodeEvent =
       readonly metrics: Metrics
       readonly local: LocalFigures
     }
+  /** What `consult-consent` asked, of the table with that commitment. */
+  | {
+      readonly type: 'consulted'
+      readonly study: StudyId
+      readonly dataset: Digest
+      readonly consulted: Consulted
+      /** When it changes although nobody says anything; null where it does not. */
+      readonly changesAtMs: number | null
+      /** Of a private study, where other rows were opened: how many rounds its budget still allows with them. */
+      readonly roundsWithin?: number
+    }
+  /** Patients said something, or were forgotten: what was found before may hold no more. */
+  | { readonly type: 'consent-changed' }
   /** What `trace` asked: where each of its subjects stands to its models. `trace` is its number. */
   | {
       readonly type: 'traced'

@@ -5,6 +5,7 @@ import type { StudyRun } from './studyRun.ts'
 
 const TYPES = [
   'opened',
+  'consulted',
   'trained',
   'merged',
   'evaluated',
@@ -28,6 +29,8 @@ export function learned(run: StudyRun | undefined, event: Learned): void {
   switch (event.type) {
     case 'opened':
       return run?.opened(event)
+    case 'consulted':
+      return run?.consulted(event)
     case 'trained':
       return run?.trained(event)
     case 'merged':

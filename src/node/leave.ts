@@ -4,6 +4,7 @@ import type { Standing } from '../governance/lineage.ts'
 import { type Permit, permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { keyOf } from '../governance/withdrawals.ts'
+import { Consulting } from './consulting.ts'
 import type { Context } from './context.ts'
 import { Descent, type HeldUpdate, MODEL_WITHDRAWN } from './descent.ts'
 
@@ -18,10 +19,11 @@ export interface Intent {
   readonly roundsLeft: number | null
 }
 
-/** One per study run. Knows what stands against acting beside the log: a pause just asked for, and a withdrawn model. */
+/** One per study run. Knows what stands against acting beside the log: a pause just asked for, a withdrawn model, patients' words. */
 export class Leave {
   readonly #context: Context
   readonly #id: StudyId
+  readonly consulting: Consulting
   readonly #descent = new Descent()
   /** What the operator asked for last; null before that. */
   #pauseAsked: boolean | null = null
@@ -32,11 +34,18 @@ export class Leave {
   constructor(context: Context, id: StudyId) {
     this.#context = context
     this.#id = id
+    this.consulting = new Consulting(context, id)
   }
 
   /** Why the last leave was refused; null where it was given. */
   get refusal(): string | null {
     return this.#refusal
+  }
+
+  /** When what is due may be gone on with, where it waits for patients' words or is refused by them; null where it does not. */
+  get waitsUntilMs(): number | null {
+    const { waitsUntilMs, changesAtMs } = this.consulting
+    return waitsUntilMs ?? (this.#refusal === null ? null : changesAtMs)
   }
 
   /** The operator's wish: a pause binds at once, its end when it is recorded. Returns whether there is something to record. */
@@ -76,7 +85,16 @@ export class Leave {
   ask(study: StudyState | undefined, { dataset, base, held, roundsLeft }: Intent): Permit | null {
     const { self } = this.#context
     const withdrawn = this.#descent.refusal(this.#context, this.#id, base, held)
-    const decision = permit({ self, study, dataset, pauseAsked: this.#pauseAsked === true, withdrawn, roundsLeft })
+    const consulted = this.consulting.known(dataset)
+    const decision = permit({
+      self,
+      study,
+      dataset,
+      pauseAsked: this.#pauseAsked === true,
+      withdrawn,
+      roundsLeft,
+      consulted,
+    })
     if ('permit' in decision) {
       this.#refusal = null
       return decision.permit

@@ -19,6 +19,7 @@ import { Announcing } from './announcing.ts'
 import { isUpdateEvent, updateEvent } from './arrivals.ts'
 import { type Booted, bootDrafts, FENCED, sizeIn } from './boot.ts'
 import { carryOutStudy, isStudyCommand, type StudyCommand } from './commands.ts'
+import { wordsTold } from './consulting.ts'
 import { Context } from './context.ts'
 import type { LogSize, NodeEvent } from './events.ts'
 import { exclusionOf } from './exclusion.ts'
@@ -117,6 +118,9 @@ export class Machine {
     if (isUpdateEvent(event)) return updateEvent(parts, event)
     switch (event.type) {
       case 'woken':
+        return
+      case 'consent-changed':
+        for (const run of parts.runs.values()) run.leaves.consulting.changed()
         return
       case 'peer-connected':
         return met(parts, event.member)
@@ -313,6 +317,7 @@ export class Machine {
     context.studies.fold(fact)
     parts.reconfiguring.fold(fact)
     if (fact.kind === 'member.accepted') accepted.add(fact.author)
+    if (fact.author === context.self) context.words = Math.max(context.words, wordsTold(fact))
     const exclusion = fact.author === context.self ? exclusionOf(fact) : null
     if (exclusion !== null) this.#run(parts, exclusion.study).merging.exclude(exclusion.member, exclusion.excluded)
     if (fact.author === context.self && fact.kind === 'member.seen') {

@@ -1,10 +1,13 @@
 /** What a study's progress reads like in the log: the drafts of a binding, of a trained update and of a merge. */
+import { toldCount } from '../config/consent.ts'
 import { fromHex } from '../core/bytes.ts'
+import { invariant } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { classesShow, type Metrics } from '../core/metrics.ts'
 import type { PrivacyClaim } from '../core/privacy.ts'
 import type { MergeInput } from '../gossip/exchange.ts'
 import type { AsideReason, Body } from '../governance/kinds.ts'
+import type { Permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
 import type { Draft } from './actions.ts'
 import type { Context } from './context.ts'
@@ -30,19 +33,30 @@ export interface TrainedFacts {
   readonly head: Digest
   readonly examples: number
   readonly loss: number
-  readonly dataset: Digest
   /** Null where the study is not private. */
   readonly privacy: PrivacyClaim | null
 }
 
 /** An update was trained and will be published. */
-export function trainedDrafts(context: Context, id: StudyId, facts: TrainedFacts): Draft[] {
-  const { round, base, update, head, examples, dataset, privacy } = facts
+export function trainedDrafts(context: Context, permit: Permit, facts: TrainedFacts): Draft[] {
+  const { study: id, dataset } = permit
+  const { round, base, update, head, examples, privacy } = facts
   const digests = { base: fromHex(base), update: fromHex(update), head: fromHex(head), dataset: fromHex(dataset) }
   return [
-    context.draft('round.trained', id, { round, examples, ...digests, ...claimOrLoss(facts.loss, privacy) }),
+    context.draft('round.trained', id, {
+      ...{ round, examples, ...digests, ...claimOrLoss(facts.loss, privacy) },
+      ...consentOf(context, permit),
+    }),
     context.draft('round.published', id, { round, update: fromHex(update) }),
   ]
+}
+
+/** What the round rests on, where the study asks patients for their word. */
+function consentOf({ studies }: Context, { study, consent: root }: Permit): Pick<Body<'round.trained'>, 'consent'> {
+  const consent = studies.get(study)?.study.consent ?? null
+  if (consent === null) return {}
+  invariant(root !== null, 'a round of a study that asks patients rests on their word')
+  return { consent: { root: fromHex(root), basis: consent.basis } }
 }
 
 /** The loss on training patients is of their very rows, and ε does not cover it: a private study keeps it at home. */
@@ -62,7 +76,8 @@ export interface MergedFacts {
 
 /** Measures as entries have them; nothing of fewer held-out patients than the minimum cohort, and no AUC of fewer of a class. */
 function measuresOf({ study }: StudyState, metrics: Metrics) {
-  const { examples, accuracy, logLoss, brier, calibrationError } = metrics
+  const { accuracy, logLoss, brier, calibrationError } = metrics
+  const examples = toldCount(study, metrics.examples)
   const auc = classesShow(metrics, study.minimumCohort) ? metrics.auc : null
   return examples >= study.minimumCohort
     ? { examples, auc, accuracy, logLoss, brier, calibrationError }

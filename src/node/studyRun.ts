@@ -117,6 +117,7 @@ export class StudyRun {
     const state = this.#context.studies.get(this.id)
     if (state === undefined) return null
     const { phase, retryAtMs } = this.#rounds
+    if (this.leaves.waitsUntilMs !== null) return this.leaves.waitsUntilMs
     if (phase === 'statistics') return this.#freezing.wakeAtMs()
     if (phase === 'ended' && this.table.bound !== null) return this.epilogue.wakeAtMs(state, this.#rounds.base)
     const atMs = phase === 'resting' ? Math.min(this.#dueMs(state), deadlineOf(state) ?? Infinity) : retryAtMs
@@ -129,8 +130,8 @@ export class StudyRun {
     if (state === undefined || this.#permit === null || this.#rounds.phase === 'idle') return NOT_RUNNING
     this.arrivals.arrived(this.#context, header.author, header.digest)
     const expected = expectationOf(state, this.#permit)
-    const fault = writingFault(state.study, header, null)
-    const judgement = fault ?? this.#topics.judge(header, facts, cell, expected, this.#rounds)
+    const judgement =
+      writingFault(state.study, header, null) ?? this.#topics.judge(header, facts, cell, expected, this.#rounds)
     if (judgement.verdict === 'accept') {
       this.#keeping.add(header.digest)
       this.#release()
@@ -173,8 +174,14 @@ export class StudyRun {
     this.#end(state, scaling, base)
   }
 
-  trained({ round, update, head, examples, loss, privacy }: Of<'trained'>): void {
-    this.#budget.trained(round, privacy ?? null)
+  consulted(event: Of<'consulted'>): void {
+    this.leaves.consulting.consulted(event)
+    if (event.roundsWithin !== undefined) this.#budget.opened(event.roundsWithin)
+  }
+
+  trained(event: Of<'trained'>): void {
+    const { round, update, head, examples } = event
+    this.#budget.trained(round, event.privacy ?? null)
     if (!this.#rounds.isTraining(round)) return
     this.#keeping.add(update)
     const leave = this.#leave(this.#context.studies.get(this.id))
@@ -187,19 +194,11 @@ export class StudyRun {
     this.#rounds.record({ update, examples })
     this.#progress.trained(head)
     this.#afresh = false
-    const { dataset, scaling } = this.#permit // the table that was trained on, though another may be bound by now
-    this.#context.out.push({
-      type: 'record',
-      tag: `trained:${this.id}`,
-      drafts: [
-        ...trainedDrafts(this.#context, this.id, {
-          ...{ round, base, update, head, examples, loss, dataset },
-          privacy: this.#budget.claim,
-        }),
-        ...this.#budget.drafts(this.#context, this.id),
-      ],
-      checkpoint: this.#checkpointOf('trained', scaling, update),
-    })
+    const permit = this.#permit // of the table that was trained on, though another may be bound by now
+    const drafts = trainedDrafts(this.#context, permit, { ...event, base, privacy: this.#budget.claim })
+    drafts.push(...this.#budget.drafts(this.#context, this.id))
+    const checkpoint = this.#checkpointOf('trained', permit.scaling, update)
+    this.#context.out.push({ type: 'record', tag: `trained:${this.id}`, drafts, checkpoint })
   }
 
   committed(tag: string): void {
@@ -245,6 +244,7 @@ export class StudyRun {
   }
 
   failed(round: number, code: string): void {
+    if (this.leaves.consulting.failed(code)) return
     if (this.#rounds.phase === 'ended') return this.epilogue.openingFailed(code)
     if (!this.#rounds.failed(this.#context.now, round)) return
     this.#afresh ||= code === TRAINING_DIVERGED // until it has trained, whatever else fails
@@ -265,25 +265,19 @@ export class StudyRun {
       ...this.merging.view(),
       roundsLeft: this.#budget.roundsLeft,
       privacy: this.#budget.claim,
-      evaluating: this.#isEvaluating(),
+      evaluating: phase === 'ended' && this.table.bound !== null && this.epilogue.isAtWork(base),
       held: exchange.held.map(({ author, round }) => ({ author, round })),
       ...this.arrivals.view(),
     }
   }
 
-  #isEvaluating(): boolean {
-    const state = this.#context.studies.get(this.id)
-    if (state === undefined || this.table.bound === null || this.#rounds.phase !== 'ended') return false
-    return this.epilogue.isPending(state, this.#rounds.base)
-  }
-
   #ended() {
-    const leave = (): Permit | null => this.#leave(this.#context.studies.get(this.id))
     return {
       model: this.#rounds.base,
       scaling: this.#progress.checkpoint?.scaling ?? null,
       others: () => newestOf(this.#progress.checkpoint?.others ?? [], this.#rounds.exchange.held),
-      leave,
+      leave: () => this.#leave(this.#context.studies.get(this.id)),
+      consulting: this.leaves.consulting,
     }
   }
 
@@ -301,6 +295,8 @@ export class StudyRun {
   #open(state: StudyState): void {
     const leave = this.#leave(state)
     if (leave === null) return
+    const spent = this.#budget.spent(this.#context, state)
+    if (!this.leaves.consulting.isFresh(state, leave, spent)) return this.#rounds.withhold()
     const before = this.#permit?.scaling ?? this.#progress.checkpoint?.scaling ?? null
     if (before !== null && before !== leave.scaling) {
       this.#context.tell('info', 'scaling-replaced', { study: this.id, scaling: leave.scaling })
@@ -315,7 +311,7 @@ export class StudyRun {
       type: 'open-study',
       permit: leave,
       start: this.#progress.checkpoint === null || this.#afresh ? 'initial' : 'resume',
-      ...this.#budget.spent(this.#context, state),
+      ...spent,
     })
   }
 
@@ -323,10 +319,13 @@ export class StudyRun {
     const leave = this.#leave(state, this.#budget.roundsLeft)
     if (leave === null) return
     if (leave.scaling !== this.#permit?.scaling || leave.dataset !== this.#permit.dataset) return this.#open(state)
+    const spent = this.#budget.spent(this.#context, state)
+    if (!this.leaves.consulting.isFresh(state, leave, spent)) return
+    this.leaves.consulting.use()
     this.#permit = leave
+    this.epilogue.roundBegins(leave, this.#ended())
     this.#rounds.start(this.#context.now)
     const { round, base } = this.#rounds
-    const spent = this.#budget.spent(this.#context, state)
     this.#context.out.push({ type: 'train', permit: leave, round, base, ...spent })
   }
 

@@ -11,7 +11,7 @@ import type { Held } from '../gossip/exchange.ts'
 import { assess } from '../learn/assess.ts'
 import { aucEstimate } from '../learn/delong.ts'
 import { evaluate } from '../learn/evaluate.ts'
-import type { Weights } from '../learn/learner.ts'
+import type { Learner, Weights } from '../learn/learner.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
 import { type AloneParts, trainAlone } from './alone.ts'
@@ -29,10 +29,9 @@ export interface CompleteModel {
 
 /** What an evaluator works with. */
 export interface EvaluatorParts extends AloneParts {
-  /** What trains a study that is open. */
-  readonly backend: (study: StudyId) => string
   readonly weights: WeightStore
-  readonly loadDataset: (study: StudyId) => Promise<Dataset>
+  /** What trains a study that is open, and the rows that it has. */
+  readonly opened: (study: StudyId) => { readonly backend: string; readonly dataset: Dataset }
   readonly study: (study: StudyId) => { readonly study: Study }
   readonly model: (study: StudyId) => CompleteModel | null
   /** Weights that are in memory no more, from where they are kept; null where they are lost. */
@@ -67,10 +66,11 @@ export class Evaluator {
   }
 
   async #measure({ permit }: Asked, { round, digest, weights }: CompleteModel): Promise<Answer> {
-    const { learner, breathe } = this.#parts
+    const { breathe, opened } = this.#parts
     const id = permit.study
     const { study } = this.#parts.study(id)
-    const dataset = await this.#parts.loadDataset(id)
+    const { dataset } = opened(id)
+    const learner = this.#learnerOf(id)
     const { testRows } = dataset
     const found = { type: 'measured', study: id, round, model: digest } as const
     if (testRows.length < study.minimumCohort) return { ...found, evaluation: null }
@@ -86,16 +86,15 @@ export class Evaluator {
 
   async #alone(
     study: Study,
-    { study: id, dataset: commitment, scaling }: Asked['permit'],
+    { study: id, dataset: commitment, scaling, consent }: Asked['permit'],
     rounds: number,
   ): Promise<Weights> {
-    const { loadDataset, backend } = this.#parts
-    const dataset = await loadDataset(id)
+    const { dataset, backend } = this.#parts.opened(id)
     const validation = Uint8Array.from(dataset.validationRows, (row) => dataset.labels[row] as number)
     const seed = `${id}/${commitment}/alone`
-    const mark = `${seed}/${scaling}/${backend(id)}`
+    const mark = `${seed}/${scaling}/${backend}${consent === null ? '' : `/${consent}`}`
     const given = { rows: dataset.trainRows.length, columns: designColumns(study), validation, seed, mark }
-    return trainAlone(this.#parts, { id, study, rounds, ...given })
+    return trainAlone({ ...this.#parts, learner: this.#learnerOf(id) }, { id, study, rounds, ...given })
   }
 
   async #cross(
@@ -104,7 +103,8 @@ export class Evaluator {
     others: readonly (Held & { weights: Float32Array | null })[],
   ): Promise<Answer> {
     const { minimumCohort } = this.#parts.study(study).study
-    const dataset = await this.#parts.loadDataset(study)
+    const { dataset } = this.#parts.opened(study)
+    const learner = this.#learnerOf(study)
     const labels = Uint8Array.from(dataset.testRows, (row) => dataset.labels[row] as number)
     const found = { type: 'crossed', study, round, model: digest } as const
     if (labels.length < minimumCohort) return { ...found, examples: null, sites: [] }
@@ -112,12 +112,30 @@ export class Evaluator {
     for (const { author, round, digest: update, weights: held } of others) {
       const shared = held ?? (await this.#parts.kept(study, update))
       if (shared === null || shared.length !== weights.shared.length) continue
-      const logits = await this.#parts.learner.logits(study, { shared, head: weights.head }, 'test')
+      const logits = await learner.logits(study, { shared, head: weights.head }, 'test')
       const { accuracy, logLoss, brier, calibrationError, ...classes } = evaluate(logits, labels)
       const auc = classesShow(classes, minimumCohort) ? aucEstimate(logits, labels) : null
       sites.push({ author, round, update, auc, accuracy, logLoss, brier, calibrationError })
     }
     return { ...found, examples: labels.length, sites }
+  }
+
+  /** The learner, for as long as it has the same rows open: figures of others would be of other patients. Error: `rows-changed`. */
+  #learnerOf(study: StudyId): Learner {
+    const { learner, opened } = this.#parts
+    const { dataset } = opened(study)
+    const same = <T>(found: T): T => {
+      if (opened(study).dataset === dataset) return found
+      const message = `study ${study.slice(0, 12)}: other rows may be used by now; evaluate it again`
+      throw new ConsiliumError({ code: 'rows-changed', message })
+    }
+    return {
+      open: (request) => learner.open(request),
+      train: async (request) => same(await learner.train(request)),
+      evaluate: async (id, weights) => same(await learner.evaluate(id, weights)),
+      logits: async (id, weights, rows) => same(await learner.logits(id, weights, rows)),
+      close: () => learner.close(),
+    }
   }
 
   #taken(study: StudyId, held: Held): Held & { weights: Float32Array | null } {

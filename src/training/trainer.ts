@@ -1,13 +1,13 @@
 /** Carries out the machine's study actions for any shell: opens the learner on the hospital's table, trains, merges, evaluates, checkpoints. */
+import { toldCount } from '../config/consent.ts'
 import { modelOf, type Study } from '../config/study.ts'
 import { floatBytes, taggedDigest } from '../core/digest.ts'
 import { ConsiliumError, invariant } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { PrivacySteps } from '../core/privacy.ts'
 import type { Scaling } from '../core/statistics.ts'
 import type { Dataset } from '../data/dataset.ts'
-import { designMatrix } from '../data/design.ts'
-import { scalingHere } from '../data/ownScaling.ts'
 import { CODING, encodeFloat32 } from '../gossip/coding/coding.ts'
 import type { Parts } from '../gossip/partial.ts'
 import { checkTrained } from '../gossip/update.ts'
@@ -22,8 +22,8 @@ import { assess, type Labels } from './assess.ts'
 import { type CompleteModel, Evaluator } from './evaluator.ts'
 import { type LocalState, NO_LOCAL_STATE } from './localState.ts'
 import { mergeJudged } from './mergeJudged.ts'
+import { type AskPermitted, openRequest, type PermittedTable } from './openRequest.ts'
 import { partsAmong, partsTaken } from './partialInputs.ts'
-import { privateTraining } from './privateTraining.ts'
 import { trainRound } from './roundTraining.ts'
 import type { StoredCheckpoint } from './storedCheckpoint.ts'
 import { UpdateCoder, type Written } from './updateCoder.ts'
@@ -44,12 +44,17 @@ interface Opened {
   readonly why: string
   readonly rows: number
   readonly labels: Labels
+  readonly dataset: Dataset
+  /** Whose word it rests on; null where the study asks nobody. */
+  readonly root: Digest | null
 }
 
 /** What a trainer works with. `study` is asked for studies with a permit alone; `tell` writes to the log, so no rows and no weights. */
 export interface TrainerParts extends AloneParts {
   readonly weights: WeightStore
   readonly loadDataset: (study: StudyId) => Promise<Dataset>
+  /** Null where no study asks patients. */
+  readonly permitted: AskPermitted | null
   readonly study: (study: StudyId) => { readonly study: Study; readonly scaling: Scaling }
   /** The hospital's own bound on ε in private studies, or null. */
   readonly epsilonMax: number | null
@@ -74,13 +79,18 @@ export class Trainer {
   readonly #coder = new UpdateCoder()
   readonly #stored = new Map<StudyId, StoredCheckpoint>()
   readonly #opened = new Map<StudyId, Opened>()
+  /** What patients said when they were last asked. */
+  readonly #permitted = new Map<StudyId, Pick<PermittedTable, 'dataset' | 'root'>>()
   /** The newest of each study that is not in the middle of a round. */
   readonly #complete = new Map<StudyId, StoredCheckpoint>()
 
   constructor(parts: TrainerParts, stored: readonly StoredCheckpoint[]) {
     this.#parts = parts
-    const backend = (study: StudyId): string => this.#openedOf(study).backend
-    this.#evaluator = new Evaluator({ ...parts, backend, model: (study) => this.model(study, 'newest') })
+    this.#evaluator = new Evaluator({
+      ...parts,
+      opened: (study) => this.#openedOf(study),
+      model: (study) => this.model(study, 'newest'),
+    })
     for (const one of stored) {
       const { study } = one.checkpoint
       this.#keep(one)
@@ -90,39 +100,38 @@ export class Trainer {
     }
   }
 
+  /** Whose rows may be used now; where they are others than before, and enough, the learner goes on with those. */
+  consult({ permit, atMs, words, spent = [] }: Of<'consult-consent'>): Job {
+    const { study } = permit
+    return async () => {
+      invariant(this.#parts.permitted !== null, 'who asks patients can ask the vault')
+      const { dataset, changesAtMs, ...consulted } = await this.#parts.permitted({ study, atMs, words })
+      this.#permitted.set(study, { dataset, root: consulted.root })
+      const event = { type: 'consulted', study, dataset: permit.dataset, consulted, changesAtMs } as const
+      const opened = this.#opened.get(study)
+      const isEnough = consulted.patients >= this.#parts.study(study).study.minimumCohort && consulted.testRows > 0
+      if (opened === undefined || !isEnough) return event
+      if (opened.dataset === dataset) {
+        this.#opened.set(study, { ...opened, root: consulted.root }) // the same rows, on other words
+        return event
+      }
+      const { roundsWithin } = await this.#openLearner(study, spent)
+      return roundsWithin === undefined ? event : { ...event, roundsWithin }
+    }
+  }
+
   open({ permit, start, spent = [] }: Of<'open-study'>): Job {
-    const { study, scaling } = this.#parts.study(permit.study)
+    const { study } = this.#parts.study(permit.study)
     const model = modelOf(study)
     return async () => {
-      const dataset = await this.#parts.loadDataset(permit.study)
-      const own = scalingHere(study, dataset, scaling)
-      const train = designMatrix(study, dataset, dataset.trainRows, own)
-      const test = designMatrix(study, dataset, dataset.testRows, own)
-      const validating = dataset.validationRows.length > 0
-      const validation = validating ? designMatrix(study, dataset, dataset.validationRows, own) : undefined
-      const parts = validation === undefined ? { train, test } : { train, test, validation }
-      const { epsilonMax } = this.#parts
-      const given = { rows: train.rows, spent, roundsMax: study.rounds.count, epsilonMax }
-      const privacy = study.privacy === null ? {} : { privacy: privateTraining(study.privacy, given) }
-      const opened = { study: permit.study, model, training: study.training, ...parts, ...privacy }
-      const { backend, why, roundsWithin } = await this.#parts.learner.open(opened)
-      invariant((roundsWithin === undefined) === (study.privacy === null), 'a private study has a private learner')
-      const labels = { test: test.y, validation: (validation ?? train).y, apart: validating }
-      this.#opened.set(permit.study, { backend, why, rows: train.rows, labels })
-      const first = initialWeights(model, train.columns, permit.study)
+      const { roundsWithin, columns } = await this.#openLearner(permit.study, spent)
+      const first = initialWeights(model, columns, permit.study)
       const stored = start === 'resume' ? this.#stored.get(permit.study) : undefined
       if (stored === undefined) {
         this.#private.set(permit.study, { head: first.head, optimiser: new Uint8Array(0), local: NO_LOCAL_STATE })
         this.#coder.forget(permit.study)
       }
       const base = this.#parts.weights.put(permit.study, stored?.shared ?? first.shared)
-      const rows = {
-        trainRows: train.rows,
-        validationRows: validation?.rows ?? 0,
-        testRows: test.rows,
-        columns: train.columns,
-      }
-      this.#parts.tell('info', 'study-opened', { study: permit.study, backend, why, ...rows })
       const { study: id, scaling: digest } = permit
       const event = { type: 'opened', study: id, scaling: digest, base, parameters: first.shared.length } as const
       return roundsWithin === undefined ? event : { ...event, roundsWithin }
@@ -137,7 +146,8 @@ export class Trainer {
     const shared = this.#parts.weights.get(study, base)
     const described = this.#parts.study(study).study
     const seed = `${study}/${permit.dataset}/${round}`
-    const { backend, rows } = this.#openedOf(study)
+    const { backend, rows, root } = this.#openedOf(study)
+    invariant(root === permit.consent, 'what trains is what patients permitted')
     // after rounds away from the others what was merged last says nothing of the next step
     const steering = own.local.steeredRound === round - 1 ? own.local.steering : UNSTEERED
     const drift = driftOf(training, steering)
@@ -147,9 +157,12 @@ export class Trainer {
       ...(drift === undefined ? {} : { drift }),
       ...(spent === undefined ? {} : { spent }),
     }
+    const onWhat = root === null ? '' : `/${root}` // what was begun on other patients' words is begun anew
     return async () => {
-      const trained = await trainRound(this.#parts, { request, training, rows, mark: `${seed}/${base}/${backend}` })
-      const { weights, examples, loss, privacy } = trained
+      const mark = `${seed}/${base}/${backend}${onWhat}`
+      const trained = await trainRound(this.#parts, { request, training, rows, mark })
+      const { weights, loss, privacy } = trained
+      const examples = toldCount(described, trained.examples)
       checkTrained(weights.shared, loss)
       const coded = this.#coder.code(study, described, round, weights.shared, seed)
       checkTrained(coded.weights, loss)
@@ -197,6 +210,24 @@ export class Trainer {
       const personal = await this.#personal(study, `${study}/${permit.dataset}/${round}/personal`, weights)
       return { type: 'evaluated', study, round, model, metrics, local: { ...figures, personal } }
     }
+  }
+
+  /** Opens the learner on the rows that may be used: all of the table, or those that patients permitted when they were last asked. */
+  async #openLearner(id: StudyId, spent: readonly PrivacySteps[]) {
+    const { study, scaling } = this.#parts.study(id)
+    const permitted = study.consent === null ? null : this.#permitted.get(id)
+    invariant(permitted !== undefined, 'patients were asked before their rows are opened')
+    const dataset = permitted?.dataset ?? (await this.#parts.loadDataset(id))
+    const { epsilonMax } = this.#parts
+    const request = openRequest({ id, study, scaling, dataset, spent, epsilonMax })
+    const { train, test, validation } = request
+    const { backend, why, roundsWithin } = await this.#parts.learner.open(request)
+    invariant((roundsWithin === undefined) === (study.privacy === null), 'a private study has a private learner')
+    const labels = { test: test.y, validation: (validation ?? train).y, apart: validation !== undefined }
+    this.#opened.set(id, { backend, why, rows: train.rows, labels, dataset, root: permitted?.root ?? null })
+    const rows = { trainRows: train.rows, validationRows: validation?.rows ?? 0, testRows: test.rows }
+    this.#parts.tell('info', 'study-opened', { study: id, backend, why, ...rows, columns: train.columns })
+    return { roundsWithin, columns: train.columns }
   }
 
   /** Of the newest complete model, not of the round that is under way. */

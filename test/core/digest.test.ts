@@ -39,6 +39,15 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   vote: ['consilium/vote/v1', '7fd9aa6416c5c0f6b681562df7510a7bbcb3dcdd98c68c5ce89bc18bef739c6b'],
   change: ['consilium/change/v1', 'ef2d374baab72a87e99195f4d30ad87d12cc29bc04d644912098703ce43d94b1'],
   cells: ['consilium/cells/v1', 'e1f417559b312cd31b0d658738811a9ca59a2b6725681fb1be7dc25e9e813180'],
+  consentDecision: [
+    'consilium/consent-decision/v1',
+    '41e3ea2cedee0ad2275224d035fb8c6bd2de7f3122db0d4259d3d52437fd322a',
+  ],
+  consentHistory: ['consilium/consent-history/v1', 'b69d8abd5aedac0fee572f2a59cb89857aceef83fe73caed3d8f3eb2d141a041'],
+  consentTag: ['consilium/consent-tag/v1', 'db5cd9bb8b59aa4011bcb135a56b699c0fe36d9bac0f2bd61df6f3679ceea3bc'],
+  consentLeaf: ['consilium/consent-leaf/v1', '78b1576c0084200cf9fd51bacb92a6be33b1a1bd1146e506c000b72c77ca8652'],
+  vaultKey: ['consilium/vault-key/v1', '0a97bc4e594a18943622086185de3f675d4d2965061cbe8e74f6a86c70e0c28e'],
+  vaultRecord: ['consilium/vault-record/v1', 'ad72a63838b34e14f174c652443a0c154f55d69c4073d076653ed61a74a60ae9'],
 }
 
 for (const [name, [tag, digest]] of Object.entries(FROZEN)) {

@@ -14,7 +14,16 @@ const SCALING = digestOf('a scaling')
 function request(accepted: MemberId[], paused: MemberId[], scaled: boolean, more: Partial<Request> = {}): Request {
   const scaling = scaled ? { digest: SCALING, scaling: { mean: [], deviation: [] }, contributions: [] } : null
   const study = { id: STUDY, accepted: new Set(accepted), paused: new Set(paused), scaling } as unknown as StudyState
-  return { self: SELF, study, dataset: DATASET, pauseAsked: false, withdrawn: null, roundsLeft: null, ...more }
+  return {
+    self: SELF,
+    study,
+    dataset: DATASET,
+    pauseAsked: false,
+    withdrawn: null,
+    roundsLeft: null,
+    consulted: null,
+    ...more,
+  }
 }
 
 const REFUSED: readonly (readonly [code: string, request: Request, says: RegExp])[] = [
@@ -41,7 +50,33 @@ for (const [code, given, says] of REFUSED) {
 
 it('given, it names the study, the table and the scaling that it is for', () => {
   const answer = permit(request([SELF], [], true))
-  assert.equal(answer, { permit: { study: STUDY, dataset: DATASET, scaling: SCALING } })
+  assert.equal(answer, { permit: { study: STUDY, dataset: DATASET, scaling: SCALING, consent: null } })
+})
+
+const ROOT = digestOf('a root')
+const asking = (patients: number, testRows: number) => {
+  const given = request([SELF], [], true, { consulted: { root: ROOT, patients, testRows } })
+  const study = { minimumCohort: 7, consent: { basis: 'opt-in' } }
+  return permit({ ...given, study: { ...(given.study as StudyState), study } as unknown as StudyState })
+}
+
+it('where patients were asked it names the root over their words, from the minimum cohort up', () => {
+  const answer = asking(7, 2)
+  assert.ok('permit' in answer)
+  assert.is(answer.permit.consent, ROOT)
+})
+
+it('refused: consent-cohort, by which rule, and whom to ask', () => {
+  for (const [patients, testRows, found] of [
+    [6, 2, '6 patients may train'],
+    [9, 0, 'no row may test'],
+  ] as const) {
+    const answer = asking(patients, testRows)
+    assert.ok('refusal' in answer)
+    assert.is(answer.refusal.code, 'consent-cohort')
+    assert.match(answer.refusal.message, new RegExp(`${found} here now \\(consent.basis opt-in, minimumCohort 7`))
+    assert.match(answer.refusal.message, /consent office/)
+  }
 })
 
 it('another member’s pause is theirs alone', () => {

@@ -127,5 +127,7 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'alarm.witness': { author: B32, member: B32, size: 12 },
   'operator.pruned': { member: B32, class: 'training', before: 1_790_000_000_000, entries: 7 },
   'operator.scrubbed': { entries: 41_000, repaired: 3 },
+  'consent.recorded': { from: 41, items: [[new Uint8Array(16).fill(9), B32]] },
+  'subject.erased': { subjects: 3, reason: 'patient-request' },
   'operator.redacted': { seq: 17, hash: B32, reason: 'personal-data' },
 }

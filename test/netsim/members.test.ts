@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '91eab28c3296051a8621339d17d8be32ac4028357922bd3263d2769899c3f380', {}],
+  ['over links', '44d7a98beab510d2470b6e9a4f4cae161266f6dace9c00f5452fe60fd32a6ceb', {}],
   [
     'over gossipsub, under losses',
-    '8af7ed0ab2f8a59e571af0bfbd7903c3b71ca6272d3a3a079b8e9e34f478af83',
+    'ab0243fada0b1d24ce1671475a8f857e0aae2d5caee41d970ba8054172d4d42e',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    'c041ac4f4cff158129a2e409723e79ce7361bc0fdb52211afade3540c3e579cb',
+    '3a970349fdac34913eaf539c6028203f35d3951ef47d679b25d2a4b4fddd89dc',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    'fb8b30150083b4854d2dacc0ac603f7ebb23e7f446c7bac30d7ba7f35223e16a',
+    'c8984e3020e0f3e8ad25348be2ccdb1e8a0fd46f2cd752d691245552db1338c3',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]

@@ -16,7 +16,8 @@ export const PERMIT = {
   study: STUDY,
   dataset: 'da7a'.padEnd(64, '1') as Digest,
   scaling: '5ca1'.padEnd(64, '2') as Digest,
-} as Permit
+  consent: null,
+} as unknown as Permit
 
 /** Which rows it was asked logits of, and what it was asked to train. */
 export class NotingLearner implements Learner {
@@ -56,6 +57,7 @@ export async function opened(study: Study, dataset: Dataset, more: Partial<Train
   const parts: TrainerParts = {
     learner,
     weights,
+    permitted: null,
     loadDataset: async () => dataset,
     study: () => ({ study, scaling: { mean: [65, 350], deviation: [14, 140] } }),
     epsilonMax: null,

@@ -1,0 +1,263 @@
+/** consent: grant, deny, revoke, show, import, export; subject: report, erase. Patients' record numbers go to the daemon alone. */
+import { resolve } from 'node:path'
+import { text as readAll } from 'node:stream/consumers'
+import { Command, InvalidArgumentError } from 'commander'
+import { type DuoCode, duoLabel } from '../core/duo.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import type {
+  ErasedReport,
+  PatientReport,
+  SaidReport,
+  SubjectReport,
+  SubjectStudyReport,
+  WordReport,
+} from '../daemon/consentApi.ts'
+import { short, table, utc } from './output.ts'
+import { type Common, clientOf, command, outputOf } from './shared.ts'
+
+type Saying = Common & {
+  readonly subject: string
+  readonly study?: string
+  readonly purpose?: readonly string[]
+  readonly from?: number
+  readonly to?: number
+  readonly effective?: number
+  readonly by: string
+  readonly speaker?: string
+  readonly form?: string
+}
+
+const FILE = { import: 'a Consent, a list, a Bundle, or NDJSON', export: 'JSON, made new' } as const
+const SUBJECT = 'record number; "-" reads it from standard input, so that no shell keeps it'
+
+/** The group `consent`; all of it asks the running daemon. Errors: `consent-…`, `subject-…`, `vault-…`. */
+export function consentCommand(): Command {
+  const consent = new Command('consent').description(
+    'record what patients say about the use of their records, and what follows',
+  )
+  for (const sub of [say('grant'), say('deny'), say('revoke'), show(), importing(), exporting()])
+    consent.addCommand(sub)
+  return consent
+}
+
+/** The group `subject`. Errors: `subject-…`, `vault-…`. */
+export function subjectCommand(): Command {
+  const subject = new Command('subject').description('what became of one patient’s records here')
+  for (const sub of [report(), erase()]) subject.addCommand(sub)
+  return subject
+}
+
+const VERBS = {
+  grant: 'record that a patient agrees; it counts from the next round on',
+  deny: 'record that a patient refuses; it binds the next round here, whoever else can be reached',
+  revoke: 'record that a patient takes back what was agreed to; it binds the next round here, as a denial does',
+} as const
+
+function say(verb: keyof typeof VERBS): Command {
+  return command(verb, VERBS[verb], `echo 4711 | consilium consent ${verb} --subject - --purpose DUO:0000006`)
+    .requiredOption('--subject <id>', SUBJECT)
+    .option(
+      '--study <study>',
+      'one study alone: digest, at least 6 digits of it, or its name; all where it is left out',
+    )
+    .option('--purpose <code...>', 'codes of the Data Use Ontology; all purposes where it is left out')
+    .option('--from <date>', 'the period in which it holds begins then: 2026-11-22 or 2026-11-22T10:00Z', date)
+    .option('--to <date>', 'and ends before then', date)
+    .option('--effective <date>', 'when it takes effect, where that is not now', date)
+    .option('--by <who>', 'subject, proxy or guardian', 'subject')
+    .option('--speaker <text>', 'who the proxy or guardian is; it stays in the vault')
+    .option('--form <code>', 'what it was given on: a word of your own list', 'in-person')
+    .action(async ({ home, json, subject, purpose, ...options }: Saying) => {
+      const body = {
+        ...options,
+        decision: verb === 'grant' ? 'permit' : 'deny',
+        subject: await recordOf(subject),
+        ...(purpose === undefined ? {} : { purposes: purpose }),
+      }
+      const report = await clientOf({ home, json }).post<SaidReport>('/v1/consent', body)
+      outputOf({ home, json }).print(report, () => saidLines(verb, report))
+    })
+}
+
+function show(): Command {
+  return command(
+    'show',
+    'show what a patient said, and what holds now in each study',
+    'echo 4711 | consilium consent show --subject -',
+  )
+    .requiredOption('--subject <id>', SUBJECT)
+    .action(async (options: Common & { subject: string }) => {
+      const report = await clientOf(options).post<PatientReport>('/v1/consent/show', {
+        subject: await recordOf(options.subject),
+      })
+      outputOf(options).print(report, () => patientLines(report))
+    })
+}
+
+function report(): Command {
+  return command(
+    'report',
+    'tell a patient who used the records here, when, for what, and which models came of it',
+    'echo 4711 | consilium subject report -',
+  )
+    .argument('<id>', SUBJECT)
+    .action(async (id: string, options: Common) => {
+      const found = await clientOf(options).post<SubjectReport>('/v1/subjects/report', { subject: await recordOf(id) })
+      outputOf(options).print(found, () => reportLines(found))
+    })
+}
+
+const MODELS_SHOWN = 5 // the newest; --json has all
+
+function reportLines({ hospital, words, studies }: SubjectReport): string[] {
+  return [
+    `What ${hospital} declares of this patient's records, ${utc(Date.now())}`,
+    '',
+    ...wordsTable(words),
+    ...studies.flatMap((study) => ['', ...studyLines(study)]),
+    '',
+    'A revocation ends the use from the next round on; what a model has learnt before stays in it.',
+  ]
+}
+
+function studyLines({
+  study,
+  name,
+  purpose,
+  purposes,
+  basis,
+  permittedNow,
+  rounds,
+  models,
+}: SubjectStudyReport): string[] {
+  const uses = purposes.map((code) => duoLabel(code as DuoCode)).join('; ')
+  const [first, last] = [rounds[0], rounds.at(-1)]
+  return [
+    `"${name}" (${short(study)}): ${purpose}; used for ${uses}; ${basis}; ${permittedNow ? 'may use the records now' : 'may not use the records now'}`,
+    first === undefined || last === undefined
+      ? '  no round used them'
+      : `  ${rounds.length} rounds used them, from ${utc(first.timeMs)} (${first.entry}) to ${utc(last.timeMs)} (${last.entry})`,
+    ...(models.length === 0 ? [] : [`  ${models.length} merged models descend from those rounds; the newest:`]),
+    ...models
+      .slice(-MODELS_SHOWN)
+      .map(({ member, round, model, entry }) => `    ${short(model)}  round ${round + 1} at ${member} (${entry})`),
+  ]
+}
+
+function importing(): Command {
+  return command(
+    'import',
+    'record what patients said in FHIR Consent resources (R4 or R5): all of the file, or nothing',
+    'consilium consent import consents.ndjson',
+  )
+    .argument('<file>', FILE.import)
+    .action(async (file: string, options: Common) => {
+      const report = await clientOf(options).post<{ consents: number; patients: number }>('/v1/consent/import', {
+        path: resolve(file),
+      })
+      outputOf(options).print(report, () => [
+        `Recorded ${report.consents} consents of ${report.patients} patients. The next round here goes by them.`,
+      ])
+    })
+}
+
+function exporting(): Command {
+  return command(
+    'export',
+    "write every patient's words as a Bundle of FHIR R4; it has record numbers",
+    'consilium consent export consents.json',
+  )
+    .argument('<file>', FILE.export)
+    .action(async (file: string, options: Common) => {
+      const report = await clientOf(options).post<{ consents: number }>('/v1/consent/export', { path: resolve(file) })
+      outputOf(options).print(report, () => [
+        `Wrote ${report.consents} consents to ${file}. Whoever reads it learns who said what.`,
+      ])
+    })
+}
+
+function erase(): Command {
+  return command(
+    'erase',
+    "destroy a patient's key and words for good; the rows are not used any more, and no older copy of the vault opens",
+    'echo 4711 | consilium subject erase - --reason patient-request',
+  )
+    .argument('<id...>', SUBJECT)
+    .requiredOption('--reason <code>', 'patient-request, erasure-order, retention-ended or entered-by-mistake')
+    .action(async (ids: string[], options: Common & { reason: string }) => {
+      const subjects = ids.includes('-') ? await Promise.all(ids.map(recordOf)) : ids
+      const report = await clientOf(options).post<ErasedReport>('/v1/subjects/erase', {
+        subjects,
+        reason: options.reason,
+      })
+      outputOf(options).print(report, () => [
+        `Erased: the keys and words of ${report.subjects} ${report.subjects === 1 ? 'patient' : 'patients'} are destroyed. What the log has of them can be opened and linked by nobody who holds no copy.`,
+        'The key of the vault was replaced: back it up again. Models that had learnt from the rows are what they were: see consilium subject report, before.',
+      ])
+    })
+}
+
+/** `-`: the first line of standard input. Error: `subject-missing`. */
+export async function recordOf(given: string): Promise<string> {
+  if (given !== '-') return given
+  const [line = ''] = (await readAll(process.stdin)).split(/\r?\n/)
+  if (line.trim() !== '') return line.trim()
+  throw new ConsiliumError({
+    code: 'subject-missing',
+    message: 'standard input has no record number in its first line',
+  })
+}
+
+function date(given: string): number {
+  const shape = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d))?$/
+  const ms = shape.test(given) ? Date.parse(given) : Number.NaN
+  if (Number.isNaN(ms) || ms < 0)
+    throw new InvalidArgumentError('2026-11-22 (its beginning, UTC) or 2026-11-22T10:00Z is expected.')
+  return ms
+}
+
+function saidLines(verb: string, said: SaidReport): string[] {
+  const { study, effectiveAtMs, receivedAtMs } = said
+  const what = `${said.purposes === null ? 'all purposes' : said.purposes.join(', ')}, ${study === null ? 'all studies' : `study ${short(study)}`}`
+  const when = effectiveAtMs === receivedAtMs ? 'from now on' : `from ${utc(effectiveAtMs)} on`
+  const word = { grant: 'Granted', deny: 'Denied', revoke: 'Revoked' }[verb]
+  return [
+    `${word}: ${what}, ${when}. The next round here goes by it. The log has a sealed word that tells neither who nor what.`,
+  ]
+}
+
+/** A patient's words as a table. */
+export function wordsTable(words: readonly WordReport[]): string[] {
+  if (words.length === 0) return ['Said nothing yet.']
+  return table(
+    ['', 'said', 'purposes', 'study', 'holds', 'by', 'received', 'effective', 'form'],
+    words.map((word, i) => [
+      String(i + 1),
+      word.decision,
+      word.purposes === null ? 'all' : word.purposes.map((code) => duoLabel(code as DuoCode)).join('; '),
+      word.study === null ? 'all' : short(word.study),
+      periodOf(word),
+      word.speaker === null ? word.by : `${word.by}: ${word.speaker}`,
+      utc(word.receivedAtMs),
+      utc(word.effectiveAtMs),
+      word.form,
+    ]),
+  )
+}
+
+function periodOf({ fromMs, toMs }: WordReport): string {
+  if (fromMs === null && toMs === null) return 'always'
+  return [...(fromMs === null ? [] : [`from ${utc(fromMs)}`]), ...(toMs === null ? [] : [`before ${utc(toMs)}`])].join(
+    ' ',
+  )
+}
+
+function patientLines({ words, studies }: PatientReport): string[] {
+  const rows = studies.map(({ study, name, basis, permitted, rule }) => [
+    short(study),
+    name,
+    permitted ? 'may use the rows' : 'may not use the rows',
+    rule === null ? `nothing said: ${basis}` : `word ${rule + 1}`,
+  ])
+  return [...wordsTable(words), '', ...table(['study', 'name', 'now', 'because'], rows)]
+}

@@ -1,0 +1,97 @@
+/** What the control API answers about patients, as the command line reads it. Record numbers come in, and go out to nobody. */
+
+/** `POST /v1/consent`. */
+export interface SaidReport {
+  readonly decision: 'permit' | 'deny'
+  readonly study: string | null
+  readonly purposes: readonly string[] | null
+  readonly receivedAtMs: number
+  readonly effectiveAtMs: number
+}
+
+/** One word of a patient. Times in milliseconds since 1970. */
+export interface WordReport extends SaidReport {
+  readonly by: string
+  readonly speaker: string | null
+  readonly fromMs: number | null
+  readonly toMs: number | null
+  readonly form: string
+  readonly commitment: string
+}
+
+/** `POST /v1/consent/show`. */
+export interface PatientReport {
+  /** In the order in which they were recorded. */
+  readonly words: readonly WordReport[]
+  /** What holds now, in each study that asks patients. `rule`: the place of the word that it rests on; null where it is the basis. */
+  readonly studies: readonly {
+    readonly study: string
+    readonly name: string
+    readonly basis: string
+    readonly permitted: boolean
+    readonly rule: number | null
+  }[]
+}
+
+/** `POST /v1/subjects/report`. */
+export interface SubjectReport {
+  readonly hospital: string
+  readonly words: readonly WordReport[]
+  readonly studies: readonly SubjectStudyReport[]
+}
+
+/** Where one study used a patient's rows. */
+export interface SubjectStudyReport {
+  readonly study: string
+  readonly name: string
+  readonly purpose: string
+  readonly purposes: readonly string[]
+  readonly basis: string
+  readonly permittedNow: boolean
+  /** Rounds of this hospital that rest on a set in which the patient was permitted, oldest first. */
+  readonly rounds: readonly {
+    readonly round: number
+    readonly timeMs: number
+    readonly entry: string
+    readonly update: string
+    readonly rows: number
+  }[]
+  /** Models of any member that descend from those rounds: as declared by their makers. Using stops with a revocation; what a model has learnt stays. */
+  readonly models: readonly {
+    readonly member: string
+    readonly round: number
+    readonly model: string
+    readonly entry: string
+  }[]
+}
+
+/** `POST /v1/subjects/erase`. */
+export interface ErasedReport {
+  readonly subjects: number
+  readonly reason: string
+}
+
+/** `POST /v1/audit/round` and `/v1/audit/check`. */
+export interface AuditReport {
+  readonly entry: string
+  readonly member: string
+  readonly study: string
+  readonly round: number
+  readonly timeMs: number
+  readonly basis: string
+  /** The root in the entry, and the one that the patients' leaves give. */
+  readonly declared: string
+  readonly root: string
+  /** Patients in the set; those of them who may be used, and their rows. */
+  readonly patients: number
+  readonly permitted: number
+  readonly rows: number
+  /** Words that say no, of patients in the set. */
+  readonly denials: number
+  /** Words that the log had told of before the round, and those of them that nothing opens. */
+  readonly recorded: number
+  readonly unopened: number
+  readonly erased: number
+  /** What does not fit; empty where everything does. */
+  readonly faults: readonly string[]
+}

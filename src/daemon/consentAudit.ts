@@ -1,0 +1,191 @@
+/** `consilium audit round`: whose word a round rested on, made again from the vault, and opened to an auditor who knows nobody. */
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import * as v from 'valibot'
+import { fromHex, toHex } from '../core/bytes.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import { leafContext, leafSecrets } from '../governance/consentLeaf.ts'
+import {
+  checkOpening,
+  type Declared,
+  FORMAT,
+  type OpenedLeaf,
+  type OpenedWord,
+  type Opening,
+  openingLines,
+} from '../governance/consentOpening.ts'
+import { type Body, readBody } from '../governance/kinds.ts'
+import type { BareLeaf, Stand } from '../governance/roundSets.ts'
+import type { VaultBook, Word } from '../governance/vaultBook.ts'
+import type { Entry } from '../ledger/entry.ts'
+import type { AuditReport } from './consentApi.ts'
+import type { Daemon } from './daemon.ts'
+import { entriesOf } from './entriesOf.ts'
+import { writeNewFrom } from './files.ts'
+import { LogReader } from './logReader.ts'
+import { refOf } from './models.ts'
+import { asksNobody } from './wordReports.ts'
+
+type Trained = Body<'round.trained'>
+
+/** A round's entry, and what its author's log had said by then. */
+interface Round {
+  readonly entry: Entry
+  readonly body: Trained & { readonly consent: NonNullable<Trained['consent']> }
+  readonly declared: Declared
+}
+
+/** Makes the set of an own round again; with `path` what an auditor checks is written there. Errors: `audit-…`, `entry-unknown`, `vault-…`, `file-exists`. */
+export async function auditRound(daemon: Daemon, ref: string, path: string | null): Promise<AuditReport> {
+  const round = await roundOf(daemon, ref)
+  const { entry, declared } = round
+  if (entry.author !== daemon.home.key.id)
+    throw fault(
+      'audit-foreign',
+      `${ref}: its author alone holds the vault that this round rests on: ask ${daemon.nameOf(entry.author)} for "consilium audit round --open"`,
+    )
+  const opening = openingOf(daemon, await daemon.vault.book(), declared)
+  if (path !== null) {
+    const header = { study: declared.study.id, member: entry.author, seq: entry.seq, hash: entry.hash }
+    const lines = async function* (): AsyncIterable<string> {
+      for (const line of openingLines(opening, header)) yield `${line}\n`
+    }
+    await writeNewFrom(path, lines(), 0o600)
+  }
+  return reportOf(daemon, round, opening)
+}
+
+/** Checks what another member, or this one, opened, against its log as it is stored here. Errors: `audit-…`, `file-missing`. */
+export async function checkOpened(daemon: Daemon, path: string): Promise<AuditReport> {
+  const { header, opening } = await readOpening(path)
+  const round = await roundOf(daemon, `${header.member}/${header.seq}`)
+  if (round.entry.hash !== header.hash)
+    throw fault(
+      'audit-other-entry',
+      `${path}: it is of entry ${header.hash.slice(0, 12)}, and the log here has another in its place`,
+    )
+  return reportOf(daemon, round, opening)
+}
+
+function reportOf(daemon: Daemon, { entry, body, declared }: Round, opening: Opening): AuditReport {
+  const { study } = declared
+  return {
+    entry: refOf(daemon, entry.author, entry.seq),
+    member: daemon.nameOf(entry.author),
+    study: study.id,
+    round: body.round,
+    timeMs: entry.timeMs,
+    basis: body.consent.basis,
+    declared: declared.root,
+    recorded: declared.commitments.length,
+    ...checkOpening(opening, declared),
+  }
+}
+
+/** What was recorded before the round began counts: up to its author's newest merge of the study before it. */
+async function roundOf(daemon: Daemon, ref: string): Promise<Round> {
+  const entry = await new LogReader(daemon).find(ref)
+  const body = entry.kind === 'round.trained' ? readBody('round.trained', entry.body) : null
+  if (body === null || entry.study === null) throw fault('audit-no-round', `${ref}: no entry of kind round.trained`)
+  const consent = daemon.machine.study(entry.study)?.consent ?? null
+  if (consent === null || body.consent === undefined) throw asksNobody(entry.study)
+  const commitments: string[] = []
+  let before: string[] = []
+  for await (const one of entriesOf(daemon.logs, entry.author, ['consent.recorded', 'round.merged'], entry.seq)) {
+    const told = one.kind === 'consent.recorded' ? readBody('consent.recorded', one.body) : null
+    for (const [, commitment] of told?.items ?? []) commitments.push(toHex(commitment))
+    if (one.kind === 'round.merged' && one.study === entry.study) before = [...commitments]
+  }
+  const root = toHex(body.consent.root) as Digest
+  const declared = { study: { id: entry.study, consent }, root, commitments: before }
+  return { entry, body: { ...body, consent: body.consent }, declared }
+}
+
+function openingOf(daemon: Daemon, book: VaultBook, { study, root }: Declared): Opening {
+  const stands = book.sets.at(study.id, root)
+  const atMs = book.sets.of(study.id).findLast((set) => set.root === root)?.atMs
+  if (stands === null || atMs === undefined)
+    throw fault(
+      'audit-set-missing',
+      'the vault does not know the set that this round rests on: it is another vault, or an older copy',
+    )
+  const context = leafContext(study.id, daemon.home.key.id)
+  const leaves: OpenedLeaf[] = []
+  const bare: BareLeaf[] = []
+  for (const [number, stand] of stands) {
+    const subject = book.bearing(number)
+    if ('leaf' in stand || subject === undefined) bare.push(stand as BareLeaf)
+    else
+      leaves.push({
+        ...leafSecrets(subject.key, context),
+        ...(stand as Stand),
+        words: subject.words.slice(0, (stand as Stand).words),
+      })
+  }
+  const elsewhere: Word[] = [...book.subjects()].flatMap(({ number, words }) => (stands.has(number) ? [] : words))
+  return { atMs, leaves, bare, elsewhere }
+}
+
+const hex = (bytes?: number) =>
+  v.pipe(
+    v.string(),
+    v.regex(bytes === undefined ? /^(?:[0-9a-f]{2})+$/ : new RegExp(`^[0-9a-f]{${2 * bytes}}$`)),
+    v.transform(fromHex),
+  )
+const words = v.array(
+  v.pipe(
+    v.strictTuple([hex(32), hex()]),
+    v.transform(([salt, bytes]): OpenedWord => ({ salt, bytes })),
+  ),
+)
+const HEADER = v.strictObject({
+  format: v.literal(FORMAT),
+  study: v.string(),
+  member: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  seq: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  hash: v.string(),
+  atMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+})
+const LINE = v.union([
+  v.strictObject({
+    tag: hex(16),
+    salt: hex(16),
+    permitted: v.boolean(),
+    rows: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+    words,
+  }),
+  v.strictObject({ tag: hex(16), leaf: hex(32) }),
+  v.strictObject({ elsewhere: words }),
+])
+
+async function readOpening(path: string) {
+  let header: v.InferOutput<typeof HEADER> | null = null
+  const [leaves, bare, elsewhere]: [OpenedLeaf[], BareLeaf[], OpenedWord[]] = [[], [], []]
+  let line = 0
+  try {
+    for await (const text of createInterface({ input: createReadStream(path) })) {
+      line++
+      const value: unknown = JSON.parse(text)
+      if (header === null) {
+        header = v.parse(HEADER, value)
+        continue
+      }
+      const one = v.parse(LINE, value)
+      if ('elsewhere' in one) elsewhere.push(...one.elsewhere)
+      else if ('leaf' in one) bare.push(one)
+      else leaves.push(one)
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw fault('file-missing', `${path}: there is no such file; check the path`)
+    throw fault('audit-file', `${path}: line ${line}: is no line of what "consilium audit round --open" writes`)
+  }
+  if (header === null) throw fault('audit-file', `${path}: the file is empty`)
+  return {
+    header: header as typeof header & { member: MemberId; study: StudyId },
+    opening: { atMs: header.atMs, leaves, bare, elsewhere },
+  }
+}
+
+const fault = (code: string, message: string): ConsiliumError => new ConsiliumError({ code, message })

@@ -1,0 +1,266 @@
+/**
+ * A hospital's vault on the disk: records, each sealed with AES-256-GCM under a random data key, which the secret in the key file wraps.
+ * It only grows, until something is to be forgotten: then it is written anew under a new data key and a new secret, and the old ones are
+ * destroyed, so that no old copy of it can be read.
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { crc32 } from 'node:zlib'
+import { equalBytes } from '../core/bytes.ts'
+import { taggedMessage } from '../core/digest.ts'
+import { ConsiliumError, invariant } from '../core/errors.ts'
+import { createVaultKey, readVaultKey, replaceVaultKey, syncFolder } from './vaultKey.ts'
+
+const MAGIC = Buffer.from('CVLT\x01\0\0\0', 'latin1') // the fifth byte is the version
+const ID_BYTES = 16
+const KEY_BYTES = 32
+const NONCE_BYTES = 12 // random: 2^32 records of one key have two alike with a chance below 2^-32 (NIST SP 800-38D §8.3)
+const TAG_BYTES = 16
+const HEADER_BYTES = MAGIC.length + ID_BYTES + NONCE_BYTES + KEY_BYTES + TAG_BYTES
+const HEAD_BYTES = 8 // of a record: its sealed length and a CRC-32 of that, for a wrong length would read as a record cut short
+
+/** Where a vault lies, and its key file outside the data folder. `chance` gives so many random bytes. */
+export interface VaultPlace {
+  readonly path: string
+  readonly keyFile: string
+  readonly chance?: (bytes: number) => Uint8Array
+}
+
+interface Keys {
+  readonly id: Uint8Array
+  readonly data: Uint8Array
+}
+
+/** One process at a time. After a write that failed it takes nothing more: what is on the disk is known when it is opened again. */
+export class VaultFile {
+  readonly #place: Required<VaultPlace>
+  #file: FileHandle
+  #keys: Keys
+  #bytes: number
+  #count: number
+  #broken = false
+  #last: Promise<void> = Promise.resolve()
+
+  private constructor(place: Required<VaultPlace>, file: FileHandle, keys: Keys, bytes: number, count: number) {
+    this.#place = place
+    this.#file = file
+    this.#keys = keys
+    this.#bytes = bytes
+    this.#count = count
+  }
+
+  /**
+   * Opens the vault, or makes one where neither it nor its key is there; the records are what was appended, in order. A record that a stop
+   * cut short is dropped. Errors: `vault-key-missing`, `vault-key-wrong`, `vault-key-malformed`, `key-permissions`, `vault-damaged`,
+   * `vault-newer`, `file-not-writable`.
+   */
+  static async open(given: VaultPlace): Promise<{ readonly vault: VaultFile; readonly records: Uint8Array[] }> {
+    const place = { chance: (bytes: number) => new Uint8Array(randomBytes(bytes)), ...given }
+    await rm(`${place.path}.new`, { force: true })
+    const file = await open(place.path, 'r+').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null
+      throw unwritable(place.path, error)
+    })
+    if (file === null) return { vault: await create(place), records: [] }
+    try {
+      return await read(place, file)
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  }
+
+  /** Made by `open` alone. */
+  static of(place: Required<VaultPlace>, file: FileHandle, keys: Keys, bytes: number, count: number): VaultFile {
+    return new VaultFile(place, file, keys, bytes, count)
+  }
+
+  /** Durable when it resolves; calls run one after another. Errors: `vault-broken`, `file-not-writable`. */
+  append(records: readonly Uint8Array[]): Promise<void> {
+    return this.#inTurn(async () => {
+      const sealed = Buffer.concat(records.map((record, i) => this.#seal(record, this.#count + i)))
+      await this.#file.write(sealed, 0, sealed.length, this.#bytes)
+      await this.#file.datasync()
+      this.#bytes += sealed.length
+      this.#count += records.length
+    })
+  }
+
+  /**
+   * Puts `records` in the place of all that there is, and destroys the keys of what there was. Order: the new secret joins the old in the key
+   * file → the new vault takes the old one's name → the old secret goes. A stop in between leaves a vault that one of the two opens.
+   */
+  rewrite(records: readonly Uint8Array[]): Promise<void> {
+    return this.#inTurn(async () => {
+      const { keyFile, path, chance } = this.#place
+      const [old] = (await readVaultKey(keyFile)) ?? []
+      if (old === undefined) throw missing(this.#place)
+      const secret = chance(KEY_BYTES)
+      await replaceVaultKey(keyFile, [old, secret])
+      this.#keys = { id: chance(ID_BYTES), data: chance(KEY_BYTES) }
+      const sealed = records.map((record, i) => this.#seal(record, i))
+      const bytes = Buffer.concat([headerOf(this.#keys, secret, chance), ...sealed])
+      const file = await open(`${path}.new`, 'wx+', 0o600)
+      const before = this.#file
+      this.#file = file
+      await file.write(bytes, 0, bytes.length, 0)
+      await file.datasync()
+      await rename(`${path}.new`, path)
+      await syncFolder(path)
+      await before.close()
+      await replaceVaultKey(keyFile, [secret])
+      this.#bytes = bytes.length
+      this.#count = records.length
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#last.catch(() => undefined)
+    await this.#file.close()
+  }
+
+  #inTurn(write: () => Promise<void>): Promise<void> {
+    const turn = async (): Promise<void> => {
+      if (this.#broken) {
+        const message = `${this.#place.path}: a write to the vault failed before; restart the node, which reads it again`
+        throw new ConsiliumError({ code: 'vault-broken', message })
+      }
+      try {
+        await write()
+      } catch (error) {
+        this.#broken = true
+        throw error instanceof ConsiliumError ? error : unwritable(this.#place.path, error)
+      }
+    }
+    this.#last = this.#last.then(turn, turn)
+    return this.#last
+  }
+
+  #seal(record: Uint8Array, index: number): Buffer {
+    const { id, data } = this.#keys
+    const nonce = this.#place.chance(NONCE_BYTES)
+    const sealed = seal(data, nonce, aadOf(id, index), record)
+    const head = Buffer.alloc(HEAD_BYTES)
+    head.writeUInt32BE(sealed.length)
+    head.writeUInt32BE(crc32(head.subarray(0, 4)), 4)
+    return Buffer.concat([head, nonce, sealed])
+  }
+}
+
+async function create(place: Required<VaultPlace>): Promise<VaultFile> {
+  const { path, keyFile, chance } = place
+  if ((await readVaultKey(keyFile)) === null) await createVaultKey(keyFile, chance(KEY_BYTES))
+  const [secret] = (await readVaultKey(keyFile)) as [Uint8Array]
+  const keys = { id: chance(ID_BYTES), data: chance(KEY_BYTES) }
+  const header = headerOf(keys, secret, chance)
+  try {
+    const file = await open(`${path}.new`, 'wx+', 0o600)
+    await file.write(header, 0, header.length, 0)
+    await file.datasync()
+    await rename(`${path}.new`, path)
+    await syncFolder(path)
+    return VaultFile.of(place, file, keys, header.length, 0)
+  } catch (error) {
+    throw unwritable(path, error)
+  }
+}
+
+async function read(
+  place: Required<VaultPlace>,
+  file: FileHandle,
+): Promise<{ readonly vault: VaultFile; readonly records: Uint8Array[] }> {
+  const secrets = await readVaultKey(place.keyFile)
+  if (secrets === null) throw missing(place)
+  const bytes = await file.readFile()
+  const { keys, secret } = openHeader(place, bytes, secrets)
+  if (secrets.length > 1) await replaceVaultKey(place.keyFile, [secret])
+  const records: Uint8Array[] = []
+  let at = HEADER_BYTES
+  while (at + HEAD_BYTES <= bytes.length) {
+    const length = bytes.readUInt32BE(at)
+    if (crc32(bytes.subarray(at, at + 4)) !== bytes.readUInt32BE(at + 4)) throw damaged(place.path, records.length)
+    const end = at + HEAD_BYTES + NONCE_BYTES + length
+    if (end > bytes.length) break // a stop cut it short: nobody was told that it is stored
+    const nonce = bytes.subarray(at + HEAD_BYTES, at + HEAD_BYTES + NONCE_BYTES)
+    const record = unseal(keys.data, nonce, aadOf(keys.id, records.length), bytes.subarray(end - length, end))
+    if (record === null) throw damaged(place.path, records.length)
+    records.push(record)
+    at = end
+  }
+  if (at < bytes.length) await file.truncate(at)
+  return { vault: VaultFile.of(place, file, keys, at, records.length), records }
+}
+
+/** magic ‖ id ‖ nonce ‖ the data key, sealed under the secret. */
+function headerOf({ id, data }: Keys, secret: Uint8Array, chance: (bytes: number) => Uint8Array): Buffer {
+  const nonce = chance(NONCE_BYTES)
+  return Buffer.concat([
+    MAGIC,
+    id,
+    nonce,
+    seal(secret, nonce, taggedMessage('vaultKey', Buffer.concat([MAGIC, id])), data),
+  ])
+}
+
+function openHeader(
+  { path, keyFile }: VaultPlace,
+  bytes: Buffer,
+  secrets: readonly Uint8Array[],
+): { readonly keys: Keys; readonly secret: Uint8Array } {
+  if (bytes.length < HEADER_BYTES || !equalBytes(bytes.subarray(0, 4), MAGIC.subarray(0, 4))) throw damaged(path, 0)
+  if (!equalBytes(bytes.subarray(0, MAGIC.length), MAGIC)) {
+    const message = `${path}: a vault of version ${bytes[4]}; this version reads ${MAGIC[4]}: run the newer Consilium again`
+    throw new ConsiliumError({ code: 'vault-newer', message })
+  }
+  const id = new Uint8Array(bytes.subarray(MAGIC.length, MAGIC.length + ID_BYTES))
+  const nonce = bytes.subarray(MAGIC.length + ID_BYTES, MAGIC.length + ID_BYTES + NONCE_BYTES)
+  const sealed = bytes.subarray(MAGIC.length + ID_BYTES + NONCE_BYTES, HEADER_BYTES)
+  const aad = taggedMessage('vaultKey', Buffer.concat([MAGIC, id]))
+  for (const secret of secrets) {
+    const data = unseal(secret, nonce, aad, sealed)
+    if (data !== null) return { keys: { id, data }, secret }
+  }
+  const message = `${keyFile}: does not open the vault ${path}; put the vault and the key that belong together there: after an erasure an older copy of either is of no use`
+  throw new ConsiliumError({ code: 'vault-key-wrong', message })
+}
+
+/** Its place among the records is sealed with each, so that none can be swapped, repeated or taken from another vault. */
+function aadOf(id: Uint8Array, index: number): Uint8Array {
+  const place = Buffer.alloc(8)
+  place.writeBigUInt64BE(BigInt(index))
+  return taggedMessage('vaultRecord', Buffer.concat([MAGIC, id, place]))
+}
+
+function seal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, content: Uint8Array): Buffer {
+  invariant(key.length === KEY_BYTES, 'keys of AES-256 are 32 bytes')
+  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(aad)
+  return Buffer.concat([cipher.update(content), cipher.final(), cipher.getAuthTag()])
+}
+
+/** Null where key, place or bytes are not those that were sealed. */
+function unseal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array | null {
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(aad)
+  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES))
+  const content = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES))
+  try {
+    return new Uint8Array(Buffer.concat([content, decipher.final()]))
+  } catch {
+    return null
+  }
+}
+
+function missing({ path, keyFile }: VaultPlace): ConsiliumError {
+  const message = `${keyFile}: there is no vault key, and the vault ${path} cannot be opened without it; put the file back from where this hospital keeps its copy, or name it in config.yaml (vault.keyFile)`
+  return new ConsiliumError({ code: 'vault-key-missing', message })
+}
+
+function damaged(path: string, record: number): ConsiliumError {
+  const message = `${path}: record ${record} of the vault is not what was written; restore the newest backup of this file, made after the last erasure`
+  return new ConsiliumError({ code: 'vault-damaged', message })
+}
+
+function unwritable(path: string, cause: unknown): ConsiliumError {
+  const code = (cause as NodeJS.ErrnoException).code ?? String(cause)
+  const message = `${path}: cannot be read or written (${code}); check the disk, who owns the folder and its permissions`
+  return new ConsiliumError({ code: 'file-not-writable', message, cause })
+}

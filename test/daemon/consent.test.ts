@@ -1,0 +1,80 @@
+/** Patients' words at real daemons: what they bind, what is told of them, what a kill or an erasure leaves. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { asking, bindTo, entries, recordOf, rootsOfNext, rounds, said, withRecords } from './consentKit.ts'
+import { consilium, consortium, inFolder, propose, startAll, type TestNode, until } from './kit.ts'
+
+const it = suite('consent')
+
+const runOf = async (node: TestNode) => (await node.status())?.studies[0]
+
+it('a revocation binds the next round while the node is cut off from all others, and a new start changes nothing', () =>
+  inFolder(async (folder, nodes) => {
+    nodes.push(...(await consortium(folder, ['north', 'south'])))
+    const [north, south] = nodes as [TestNode, TestNode]
+    await startAll(nodes)
+    const study = await propose(folder, nodes, asking('opt-out'))
+    for (const [i, node] of nodes.entries()) await bindTo(folder, node, study, withRecords(node.name, 120, i + 1))
+    const before = new Set(await rootsOfNext(north, 3))
+    assert.is(before.size, 1, 'nobody said anything: one root')
+    await south.end('SIGKILL')
+    await until(
+      30_000,
+      'north to be alone',
+      async () => (await north.status())?.peers.every(({ connected }) => !connected) ?? false,
+    )
+    await said(north, 'revoke', recordOf('north', 12))
+    const [first, ...later] = await rootsOfNext(north, 3) // the first may have begun before
+    assert.not.ok(
+      later.some((root) => before.has(root)),
+      `${first} ${later}`,
+    )
+    assert.is(new Set(later).size, 1)
+    const told = await entries(north, 'consent.recorded')
+    assert.is(told.length, 1)
+
+    const audited = await consilium([
+      'consent',
+      'show',
+      '--subject',
+      recordOf('north', 12),
+      '--home',
+      north.home,
+      '--json',
+    ])
+    const shown = JSON.parse(audited.out) as { studies: { permitted: boolean; rule: number }[]; words: unknown[] }
+    assert.equal([shown.studies[0]?.permitted, shown.studies[0]?.rule, shown.words.length], [false, 0, 1])
+
+    await north.end('SIGTERM')
+    await startAll(nodes) // a start without the other would wait at its fence
+    const [again] = await rootsOfNext(north, 1)
+    assert.is(again, later[0])
+    assert.is((await entries(north, 'consent.recorded')).length, 1, 'told once')
+  }))
+
+it('an opt-in study trains nobody before enough patients agreed, says why, and begins by itself when they have', () =>
+  inFolder(async (folder, nodes) => {
+    nodes.push(...(await consortium(folder, ['north', 'south'])))
+    const [north] = nodes as [TestNode]
+    await startAll(nodes)
+    const study = await propose(folder, nodes, asking('opt-in'))
+    await bindTo(folder, north, study, withRecords('north', 40, 3))
+    await until(20_000, 'the refusal', async () => (await runOf(north))?.refusal === 'consent-cohort')
+    for (let row = 0; row < 24; row++) {
+      const subject = recordOf('north', row)
+      await north.client.post('/v1/consent', { subject, decision: 'permit', by: 'subject' })
+    }
+    await until(30_000, 'rounds', async () => (await rounds(north)).length >= 2)
+    const { refusal, failure } = (await runOf(north)) as { refusal: string | null; failure: string | null }
+    assert.equal([refusal, failure], [null, null])
+    for (const { body } of await rounds(north)) {
+      assert.is(body.examples % 5, 0, 'told as a multiple of the minimum cohort')
+      assert.ok(body.examples <= 24)
+      assert.is(body.consent?.basis, 'opt-in')
+    }
+    for (let row = 0; row < 24; row++)
+      await north.client.post('/v1/consent', { subject: recordOf('north', row), decision: 'deny', by: 'subject' })
+    await until(20_000, 'the refusal again', async () => (await runOf(north))?.refusal === 'consent-cohort')
+  }))
+
+it.run()

@@ -1,0 +1,153 @@
+/** The vault and the log together: words are told once, in parts of an entry; an older vault is refused; what was erased is told too. */
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { toHex } from '../../src/core/bytes.ts'
+import type { LedgerWriter } from '../../src/daemon/ledgerWriter.ts'
+import { VaultKeeper } from '../../src/daemon/vaultKeeper.ts'
+import type { ConsentDecision } from '../../src/governance/consent.ts'
+import { readBody } from '../../src/governance/kinds.ts'
+import type { Draft } from '../../src/node/actions.ts'
+import { keyOf } from '../gossip/fixtures.ts'
+
+const it = suite('vault keeper')
+
+const NO: ConsentDecision = {
+  ...{ decision: 'deny', purposes: 'all', study: 'all', fromMs: null, toMs: null, by: 'subject' },
+  ...{ receivedAtMs: 900, effectiveAtMs: 900, form: 'in-person' },
+}
+
+/** A node's folder: what its log and its database have. */
+class Node {
+  readonly drafts: Draft[] = []
+  state = new Map<string, Uint8Array | null>()
+  changes = 0
+  signs = true
+  readonly #folder: string
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  readonly path = (name = 'vault'): string => join(this.#folder, name)
+
+  open(): VaultKeeper {
+    const record = (_: string, drafts: readonly Draft[], state: ReadonlyMap<string, Uint8Array | null>) => {
+      this.drafts.push(...drafts)
+      for (const [key, value] of state) this.state.set(key, value)
+    }
+    return new VaultKeeper({
+      place: { path: this.path(), keyFile: this.path('key') },
+      self: keyOf('self').member,
+      store: { getState: async (key) => this.state.get(key) ?? undefined },
+      writer: () => (this.signs ? ({ record } as unknown as LedgerWriter) : null),
+      changed: () => this.changes++,
+    })
+  }
+
+  /** [from, number of items] of each entry that tells of words. */
+  told(): [number, number][] {
+    return this.drafts.flatMap(({ kind, body }) => {
+      const told = kind === 'consent.recorded' ? readBody(kind, body) : null
+      return told === null ? [] : [[told.from, told.items.length] as [number, number]]
+    })
+  }
+}
+
+async function inFolder(use: (node: Node) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'consilium-keeper-'))
+  try {
+    await use(new Node(folder))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const wordsOf = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => ({ record: `R-${from + i}`, decision: NO, speaker: null }))
+
+it('words are told in entries of at most 500, once, and not again after a start', () =>
+  inFolder(async (node) => {
+    const vault = node.open()
+    await vault.say(wordsOf(0, 2))
+    await vault.say(wordsOf(1, 1_003))
+    assert.equal(node.told(), [
+      [0, 2],
+      [2, 500],
+      [502, 500],
+      [1_002, 3],
+    ])
+    assert.is(node.changes, 2)
+    await vault.close()
+    const again = node.open()
+    assert.is((await again.book()).words, 1_005)
+    assert.is(node.told().length, 4)
+    await again.close()
+  }))
+
+it('what is said while nothing may be signed binds at once, and is told later', () =>
+  inFolder(async (node) => {
+    node.signs = false
+    const vault = node.open()
+    await vault.say(wordsOf(0, 3))
+    assert.is(node.changes, 1)
+    await vault.close()
+    node.signs = true
+    const again = node.open()
+    await again.book()
+    assert.equal(node.told(), [[0, 3]])
+    await again.close()
+  }))
+
+it('where the database is lost the own log says what was told', () =>
+  inFolder(async (node) => {
+    const vault = node.open()
+    await vault.say(wordsOf(0, 3))
+    await vault.close()
+    node.state = new Map()
+    const again = node.open()
+    await again.book(3)
+    assert.equal(node.told(), [[0, 3]])
+    await again.close()
+  }))
+
+it('an older copy of the vault, in which revocations are lost, is refused', () =>
+  inFolder(async (node) => {
+    const vault = node.open()
+    await vault.say(wordsOf(0, 3))
+    await copyFile(node.path(), node.path('older'))
+    await vault.say(wordsOf(3, 1))
+    await vault.close()
+    await copyFile(node.path('older'), node.path())
+    const again = node.open()
+    const error = await again.book(4).catch((error: { code?: string; message: string }) => error)
+    assert.ok('code' in error)
+    assert.is(error.code, 'vault-older')
+    assert.match(error.message, /tells of 4 words of patients, and this vault has 3/)
+    await again.close()
+  }))
+
+it('an erasure is told with its reason and number alone; the same word never comes twice, nor a tag in two months', () =>
+  inFolder(async (node) => {
+    const vault = node.open()
+    await vault.say(wordsOf(0, 4))
+    await vault.say(wordsOf(0, 1))
+    const items = node.drafts.flatMap(({ body }) => (body as unknown as { items: [Uint8Array, Uint8Array][] }).items)
+    assert.is(new Set(items.map(([, commitment]) => toHex(commitment))).size, 5)
+    assert.is(new Set(items.map(([tag]) => toHex(tag))).size, 4, 'one patient, one month: one tag')
+    await vault.forget(['R-1', 'R-3'], 'erasure-order', 4_000)
+    const last = node.drafts.at(-1)
+    assert.equal(
+      [last?.kind, last?.study, last?.body],
+      ['subject.erased', null, { subjects: 2, reason: 'erasure-order' }],
+    )
+    const error = await vault.say(wordsOf(3, 1)).catch((error: { code?: string }) => error)
+    assert.is((error as { code?: string }).code, 'subject-forgotten')
+    await vault.say(wordsOf(4, 1))
+    assert.equal(node.told().at(-1), [5, 1])
+    await vault.close()
+  }))
+
+it.run()
