@@ -13,6 +13,7 @@ export interface DesignMatrix {
   readonly y: Uint8Array
 }
 
+const ROWS_AT_A_TIME = 128 // column by column over rows that stay in the fastest cache
 export const DEVIATIONS_MAX = 8 // farther out is a slip of the pen or another unit; one such cell must not steer a whole hospital's update
 
 /**
@@ -35,6 +36,19 @@ export interface DesignTarget {
 
 /** Writes the design matrix of `rows`, in that order, into `target`; `values` is row-major, one column per feature. */
 export function fillDesign(
+  features: readonly Feature[],
+  values: Float64Array | Float32Array,
+  rows: Uint32Array,
+  scaling: Scaling,
+  target: DesignTarget,
+): void {
+  for (let from = 0; from < rows.length; from += ROWS_AT_A_TIME) {
+    const some = rows.subarray(from, from + ROWS_AT_A_TIME)
+    fillRows(features, values, some, scaling, { ...target, at: target.at + from * target.columns })
+  }
+}
+
+function fillRows(
   features: readonly Feature[],
   values: Float64Array | Float32Array,
   rows: Uint32Array,
