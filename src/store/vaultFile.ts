@@ -79,7 +79,7 @@ export class VaultFile {
   append(records: readonly Uint8Array[]): Promise<void> {
     return this.#inTurn(async () => {
       const sealed = Buffer.concat(records.map((record, i) => this.#seal(record, this.#count + i)))
-      await this.#file.write(sealed, 0, sealed.length, this.#bytes)
+      await writeAll(this.#file, sealed, this.#bytes)
       await this.#file.datasync()
       this.#bytes += sealed.length
       this.#count += records.length
@@ -103,7 +103,7 @@ export class VaultFile {
       const file = await open(`${path}.new`, 'wx+', 0o600)
       const before = this.#file
       this.#file = file
-      await file.write(bytes, 0, bytes.length, 0)
+      await writeAll(file, bytes, 0)
       await file.datasync()
       await rename(`${path}.new`, path)
       await syncFolder(path)
@@ -155,7 +155,7 @@ async function create(place: Required<VaultPlace>): Promise<VaultFile> {
   const header = headerOf(keys, secret, chance)
   try {
     const file = await open(`${path}.new`, 'wx+', 0o600)
-    await file.write(header, 0, header.length, 0)
+    await writeAll(file, header, 0)
     await file.datasync()
     await rename(`${path}.new`, path)
     await syncFolder(path)
@@ -189,6 +189,14 @@ async function read(
   }
   if (at < bytes.length) await file.truncate(at)
   return { vault: VaultFile.of(place, file, keys, at, records.length), records }
+}
+
+/** A disk that fills up takes some of the bytes first, without an error. */
+async function writeAll(file: FileHandle, bytes: Uint8Array, from: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, from + done)
+    done += bytesWritten
+  }
 }
 
 /** magic ‖ id ‖ nonce ‖ the data key, sealed under the secret. */

@@ -1,5 +1,5 @@
 /** The vault on the disk: what it gives back, what it refuses, and what an erasure leaves. Real files. */
-import { chmod, copyFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -43,6 +43,23 @@ const refusedWith = async (code: string, act: () => Promise<unknown>): Promise<s
   assert.is(error?.code, code, error?.message ?? 'nothing was refused')
   return error?.message ?? ''
 }
+
+it('a disk that takes a few bytes at a time, as one that fills up does, loses none of a record', () =>
+  inFolder(async (place, folder) => {
+    const probe = await open(join(folder, 'probe'), 'w')
+    const files = Object.getPrototypeOf(probe) as { write: (...given: unknown[]) => Promise<unknown> }
+    await probe.close()
+    const { write } = files
+    files.write = function few(bytes, from, length, at) {
+      return write.call(this, bytes, from, Math.min(7, length as number), at)
+    }
+    try {
+      await filled(place)
+    } finally {
+      files.write = write
+    }
+    assert.equal(await contents(place), RECORDS)
+  }))
 
 it('gives back what was appended, in order, after each start', () =>
   inFolder(async (place) => {
