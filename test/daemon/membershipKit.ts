@@ -42,7 +42,7 @@ export async function approved(nodes: readonly TestNode[], change: string): Prom
 export async function epochIs(nodes: readonly TestNode[], epoch: number): Promise<void> {
   // where who is gone was to propose, the others wait for it, and then again in the next round
   for (const node of nodes)
-    await until(300_000, `epoch ${epoch} at ${node.name}`, async () => (await membersAt(node)).epoch === epoch)
+    await until(200_000, `epoch ${epoch} at ${node.name}`, async () => (await membersAt(node)).epoch === epoch)
 }
 
 export const headsAt = async (node: TestNode): Promise<readonly HeadReport[]> =>
