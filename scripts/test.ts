@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import { type Ending, readTotals, type Totals } from './uvuTotals.ts'
 
 const LIMITS = {
-  jobs: 3, // of the smallest machine that we promise, with two cores: many files wait for daemons; CONSILIUM_TEST_JOBS changes it
+  jobs: 2, // the smallest machine that we promise has two cores; CONSILIUM_TEST_JOBS changes it
   jobsMax: 64, // beyond it a slip of the finger starves the machine
   deadlineMs: 300_000, // the slowest file takes some 100 s on two busy cores; CONSILIUM_TEST_DEADLINE_MS changes it
   longDeadlineMs: 1_800_000, // long tests run soaks of many minutes
