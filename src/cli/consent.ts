@@ -227,7 +227,7 @@ function saidLines(verb: string, said: SaidReport): string[] {
 }
 
 /** A patient's words as a table. */
-export function wordsTable(words: readonly WordReport[]): string[] {
+function wordsTable(words: readonly WordReport[]): string[] {
   if (words.length === 0) return ['Said nothing yet.']
   return table(
     ['', 'said', 'purposes', 'study', 'holds', 'by', 'received', 'effective', 'form'],

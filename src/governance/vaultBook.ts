@@ -62,7 +62,7 @@ interface Mutable {
   history: Uint8Array
 }
 
-export const VAULT_RECORD_BYTES_MAX = 16_777_216 // the rows of a million patients in one set, at 11 bytes each
+const VAULT_RECORD_BYTES_MAX = 16_777_216 // the rows of a million patients in one set, at 11 bytes each
 const SUBJECTS_PER_RECORD = 1_000 // so that a table of a hundred thousand patients is a hundred records
 const MARK_BYTES = 16
 

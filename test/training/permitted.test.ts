@@ -6,12 +6,10 @@ import type { Digest } from '../../src/core/ids.ts'
 import { permittedRows } from '../../src/data/subjects.ts'
 import type { OpenRequest } from '../../src/learn/learner.ts'
 import type { PermittedTable } from '../../src/training/openRequest.ts'
-import { NO_PROGRESS } from '../../src/training/roundTraining.ts'
 import { Trainer } from '../../src/training/trainer.ts'
-import { WeightStore } from '../../src/training/weightStore.ts'
 import { digestOf } from '../gossip/fixtures.ts'
 import { studyOf, tableOf } from '../node/clinics.ts'
-import { PERMIT } from './trainerKit.ts'
+import { PERMIT, trainerParts } from './trainerKit.ts'
 
 const it = suite('permitted rows')
 
@@ -30,22 +28,7 @@ class OpenedLearner extends LinearLearner {
 function trainer() {
   const learner = new OpenedLearner()
   let said: PermittedTable | null = null
-  const made = new Trainer(
-    {
-      ...{ learner, weights: new WeightStore(), epsilonMax: null, headSalt: new Uint8Array(0) },
-      loadDataset: () => Promise.reject(new Error('all rows are nobody’s to use')),
-      permitted: async () => said as PermittedTable,
-      study: () => ({ study: ASKING, scaling: { mean: [65, 350], deviation: [14, 140] } }),
-      kept: async () => null,
-      partsOf: () => null,
-      breathe: async () => undefined,
-      tell: () => undefined,
-      progress: NO_PROGRESS,
-      alone: { rounds: NO_PROGRESS, within: NO_PROGRESS },
-      stopwatch: () => () => 0,
-    },
-    [],
-  )
+  const made = new Trainer(trainerParts(ASKING, learner, { permitted: async () => said as PermittedTable }), [])
   /** The first `refusing` patients of those who train say no. */
   const say = (root: string, refusing: number): void => {
     const permitted = new Uint8Array(60).fill(1)

@@ -50,18 +50,12 @@ export function withValidation(dataset: Dataset, rows: number): Dataset {
   return { ...dataset, trainRows: trainRows.slice(0, -rows), validationRows: trainRows.slice(-rows) }
 }
 
-/** An opened study at one hospital. */
-export async function opened(study: Study, dataset: Dataset, more: Partial<TrainerParts> = {}) {
-  const learner = new NotingLearner(study.privacy === null ? new LinearLearner() : new PrivateLearner(seededFill(1, 0)))
-  const weights = new WeightStore()
-  const parts: TrainerParts = {
-    learner,
-    weights,
-    permitted: null,
-    loadDataset: async () => dataset,
+/** What a trainer works with where nothing is stored; `more` in its place. */
+export function trainerParts(study: Study, learner: Learner, more: Partial<TrainerParts>): TrainerParts {
+  return {
+    ...{ learner, weights: new WeightStore(), permitted: null, epsilonMax: null, headSalt: new Uint8Array(0) },
+    loadDataset: () => Promise.reject(new Error('all rows are nobody’s to use')),
     study: () => ({ study, scaling: { mean: [65, 350], deviation: [14, 140] } }),
-    epsilonMax: null,
-    headSalt: new Uint8Array(0),
     kept: async () => null,
     partsOf: () => null,
     breathe: async () => undefined,
@@ -71,6 +65,13 @@ export async function opened(study: Study, dataset: Dataset, more: Partial<Train
     stopwatch: () => () => 0,
     ...more,
   }
+}
+
+/** An opened study at one hospital. */
+export async function opened(study: Study, dataset: Dataset, more: Partial<TrainerParts> = {}) {
+  const learner = new NotingLearner(study.privacy === null ? new LinearLearner() : new PrivateLearner(seededFill(1, 0)))
+  const weights = new WeightStore()
+  const parts = trainerParts(study, learner, { weights, loadDataset: async () => dataset, ...more })
   const trainer = new Trainer(parts, [])
   await trainer.open({ type: 'open-study', permit: PERMIT, start: 'initial' })()
   return { trainer, learner, weights }
