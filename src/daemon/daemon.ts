@@ -1,5 +1,5 @@
 /** One hospital's node: the machine's shell. Events in from network, disk, learner and operator; actions out to them. */
-import { ConsiliumError, exhaustive, invariant, messageOf } from '../core/errors.ts'
+import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import type { Dataset } from '../data/dataset.ts'
 import type { StudyState } from '../governance/studies.ts'
@@ -11,13 +11,13 @@ import type { Trainer } from '../training/trainer.ts'
 import { WeightStore } from '../training/weightStore.ts'
 import { Bindings, requireBindable } from './bindings.ts'
 import { bootEvent } from './bootEvent.ts'
+import { carryOut, type Hands } from './carryOut.ts'
 import { checkpointState, progressIn, storedCheckpoints } from './checkpointState.ts'
 import { type BoundSubjects, ConsentDesk } from './consentDesk.ts'
 import type { DaemonParts } from './daemonParts.ts'
 import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
 import { Forks } from './forks.ts'
-import { haltedBecause } from './halted.ts'
 import { type Home, nameIn } from './home.ts'
 import { Inbox } from './inbox.ts'
 import { Keeper } from './keeper.ts'
@@ -38,7 +38,6 @@ import { formatIn, Updates } from './updates.ts'
 import { type VaultKeeper, vaultOf } from './vaultKeeper.ts'
 import { Witness } from './witness.ts'
 
-const HAND_OVER_MS = 2_500 // a head is announced and its entries fetched in a few round trips; a busy machine takes its time
 const STOP_MS = 2_000 // of the 5 s that a stop may take; what is not done by then is done again at the next start
 
 /** One node. `start` once; it owns its parts, and closes transport, learner, store and recorder at its end. */
@@ -75,6 +74,7 @@ export class Daemon {
   #trainer: Trainer | null = null
   #writer: LedgerWriter | null = null
   readonly keeper = new Keeper(this)
+  readonly #hands: Hands
   #finish: (error: unknown) => void = () => undefined
   /** Settles when the node has stopped; rejects where it had to. */
   readonly done: Promise<void>
@@ -84,7 +84,7 @@ export class Daemon {
     this.#parts = parts
     this.#driver = new Driver(
       this.#machine,
-      (action) => this.#carryOut(action),
+      (action) => carryOut(action, this.#hands),
       parts.recorder,
       (error) => this.#fail(error),
     )
@@ -138,6 +138,7 @@ export class Daemon {
       formatOf: (study) => formatIn(this.#machine, study),
       heard: (author, make) => this.#inbox.hear(this.#tickets.next(), author, make),
     })
+    this.#hands = this.#handsOf()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.done = promise
     this.#finish = (error) => (error === null ? resolve() : reject(error))
@@ -260,6 +261,31 @@ export class Daemon {
     await this.#writer?.flush()
   }
 
+  #handsOf(): Hands {
+    return {
+      ...{ publisher: this.#publisher, replicator: this.#replicator, reconfiguration: this.#reconfiguration },
+      ...{
+        witness: this.witness,
+        forks: this.forks,
+        inbox: this.#inbox,
+        studyWork: this.#studyWork,
+        updates: this.#updates,
+      },
+      ...{
+        logs: this.logs,
+        log: this.#parts.log,
+        weights: this.#weights,
+        tickets: this.#tickets,
+        tasks: this.#tasks,
+        transport: this.transport,
+      },
+      ...{ stopping: this.#stopping.signal, forgetSigned: this.#parts.forgetSigned },
+      record: (action) => this.#record(action),
+      fail: (error) => this.#fail(error),
+      stopped: () => void this.#close(null),
+    }
+  }
+
   #transportEvents(): TransportEvents {
     const { log } = this.#parts
     return transportEvents({
@@ -269,74 +295,6 @@ export class Daemon {
       take: ({ topic, author, from, data }) => this.#inbox.take(this.#tickets.next(), topic, author, from, data),
       isClosing: () => this.#closing,
     })
-  }
-
-  #carryOut(action: Action): void {
-    switch (action.type) {
-      case 'record':
-        return this.#record(action)
-      case 'announce-head':
-        return this.#publisher.head(this.logs.note(this.logs.self))
-      case 'forget-signed':
-        return this.#tasks.run('forget-signed', () => this.#parts.forgetSigned())
-      case 'ask-cosign':
-        return this.#replicator.askCosign(this.#publisher.witness)
-      case 'cosign':
-        return this.#tasks.run('cosign', () => this.#replicator.cosign(action.log))
-      case 'announce-cosigned':
-        return this.witness.tell(action.logs, this.#publisher.witness)
-      case 'keep-final':
-        return this.#tasks.run('keep-final', () => this.#replicator.keepFinal(action.log))
-      case 'ask-heads':
-        return this.#tasks.run('ask-heads', () => this.#replicator.askHeads(action.peer, this.#stopping.signal))
-      case 'replicate':
-        return this.#tasks.run('replicate', () => this.#replicator.fetch(action, this.#stopping.signal))
-      case 'keep-fork':
-        return this.#tasks.run('keep-fork', () => this.forks.keep(action.author, action.size))
-      case 'examine-fork':
-        return this.#tasks.run('examine-fork', () => this.#replicator.examine(action, this.#stopping.signal))
-      case 'admit':
-      case 'open-slot':
-      case 'vote':
-        return this.#tasks.run(action.type, () => this.#reconfiguration.carryOut(action))
-      case 'verdict':
-        return this.#inbox.settle(action.ticket, action.verdict)
-      case 'disconnect':
-        return this.#tasks.run('disconnect', () => this.transport.disconnect(action.member, action.reason))
-      case 'topics':
-        return this.#publisher.studies.follow(action)
-      case 'consult-consent':
-      case 'open-study':
-      case 'trace':
-      case 'train':
-      case 'merge':
-      case 'evaluate':
-      case 'measure':
-      case 'cross':
-        return this.#studyWork.begin(action)
-      case 'publish-update':
-        return this.#publisher.update(action.claims)
-      case 'withhold':
-        return this.#updates.withhold(action)
-      case 'fetch-update':
-      case 'ask-updates':
-        return this.#tasks.run(action.type, () => this.#updates.carryOut(action, this.#stopping.signal))
-      case 'forget':
-        this.#updates.retire(action)
-        return this.#weights.forget(action.study, action.digests)
-      case 'answer':
-        return this.#tickets.answer(action.ticket, action.error)
-      case 'tell':
-        return this.#parts.log(action.level, action.event, action.facts)
-      case 'halt':
-        return this.#fail(haltedBecause(action.code))
-      case 'stopped':
-        return void this.logs.handedOver(HAND_OVER_MS).then(() => this.#close(null))
-      case 'wake':
-        return // kept by the driver
-      default:
-        exhaustive(action)
-    }
   }
 
   #record(action: Extract<Action, { type: 'record' }>): void {

@@ -1,6 +1,7 @@
 /** A `round.merged` entry as `log verify --replay` reads it. */
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
-import type { AsideReason, Body } from '../governance/kinds.ts'
+import type { AsideReason } from '../governance/kinds/rounds.ts'
+import type { Body } from '../governance/kinds.ts'
 import type { RuleInParts } from '../learn/merge/inParts.ts'
 
 /** All of one. */

@@ -47,8 +47,8 @@ export function factsOf(entries: readonly Entry[], self: MemberId): Fact[] {
   return entries
     .filter((entry) => isRead(entry, self))
     .map((entry) => {
-      const { author, seq, hash, timeMs, kind, study, refs, body } = entry
-      return { author, seq, hash, timeMs, kind, study, refs, body }
+      const { author, seq, hash, timeMs, lamport, kind, study, refs, body } = entry
+      return { author, seq, hash, timeMs, lamport, kind, study, refs, body }
     })
 }
 

@@ -1,60 +1,9 @@
 /** Every entry kind that this version interprets: one row each, with its body's strict schema. */
 import * as v from 'valibot'
-import { STUDY_BOUNDS } from '../config/studySchema.ts'
 import type { Cbor } from '../core/cbor.ts'
 import { LIMITS } from '../core/limits.ts'
-import { NAME_LENGTH_MAX } from '../ledger/founding.ts'
-
-const bytes = (accepts: (length: number) => boolean) =>
-  v.custom<Uint8Array>((given) => given instanceof Uint8Array && accepts(given.length))
-const bytes16 = bytes((length) => length === 16)
-const bytes32 = bytes((length) => length === 32)
-const bytes64 = bytes((length) => length === 64)
-const chunkBits = bytes((length) => length > 0 && length <= LIMITS.chunksMax / 8)
-const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
-const real = v.pipe(v.number(), v.finite())
-const share = v.pipe(real, v.minValue(0), v.maxValue(1))
-const STEPS_MAX = STUDY_BOUNDS.localEpochsMax * LIMITS.datasetRowsMax // of one round: every row a batch
-/** Within what a study may ask for: the accountant computes with these wherever somebody looks at a log. */
-const sampleRate = v.pipe(real, v.minValue(1 / LIMITS.datasetRowsMax), v.maxValue(1))
-const noiseMultiplier = v.pipe(
-  real,
-  v.minValue(STUDY_BOUNDS.noiseMultiplierMin),
-  v.maxValue(STUDY_BOUNDS.noiseMultiplierMax),
-)
-/** What an update says of its privacy. */
-const claim = v.strictObject({
-  epsilon: v.pipe(real, v.minValue(0)),
-  delta: v.pipe(real, v.minValue(STUDY_BOUNDS.deltaMin), v.ltValue(1)),
-  sampleRate,
-  noiseMultiplier,
-})
-const interval = v.strictTuple([share, share, share])
-/** A word from a closed vocabulary of ours, never free text. */
-const code = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9.-]{0,63}$/))
-/** A hospital's name, as on its card. */
-const hospital = v.pipe(v.string(), v.minLength(1), v.maxBytes(NAME_LENGTH_MAX))
-/** A figure with the ends of its interval. */
-const estimate = (value: v.GenericSchema<number>) => v.strictTuple([value, v.nullable(value), v.nullable(value)])
-const measures = v.strictObject({
-  auc: v.nullable(estimate(share)),
-  accuracy: estimate(share),
-  logLoss: estimate(real),
-  brier: estimate(share),
-  calibrationError: estimate(share),
-  calibrationSlope: v.nullable(estimate(real)),
-  calibrationIntercept: v.nullable(estimate(real)),
-})
-const version = v.pipe(v.string(), v.regex(/^[0-9A-Za-z.+-]{1,32}$/))
-
-/** Why a merge did not take an update, or hardly: what stands in `round.merged` and where people read of it. */
-export const ASIDE_REASONS = [
-  'outlying', // the rule gives it less than half of the part that it would have in the mean
-  'worsens', // on the own rows it is worse than what the round began with, by itself
-  'worsens-together', // it is one of several whose merge is worse on the own rows
-  'excluded', // the operator excluded its author
-] as const
-export type AsideReason = (typeof ASIDE_REASONS)[number]
+import { bytes, bytes16, bytes32, bytes64, code, count, hospital, real, version } from './kinds/fields.ts'
+import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
 
 /** Why an operator excludes a member's updates, or takes them back in. */
 export const EXCLUSION_REASONS = ['outlying', 'data-quality', 'attack-suspected', 'agreed-with-member'] as const
@@ -105,146 +54,7 @@ export const KINDS = {
   'study.enough': v.strictObject({ reason: code }),
   /** `commitment` is a salted digest of the table; the salt stays at the hospital. */
   'dataset.bound': v.strictObject({ rows: count, trainRows: count, commitment: bytes32 }),
-  'round.trained': v.strictObject({
-    round: count,
-    base: bytes32,
-    update: bytes32,
-    head: bytes32,
-    examples: count,
-    /** Null in a private study: what training saw there is not told. */
-    loss: v.nullable(real),
-    dataset: bytes32,
-    /** Of a private study: what its update's header says. */
-    privacy: v.optional(claim),
-    /** Of a study that asks patients for their word: the root over how each of them stood. `examples` is rounded down to the minimum cohort then. */
-    consent: v.optional(v.strictObject({ root: bytes32, basis: v.picklist(['opt-in', 'opt-out']) })),
-  }),
-  /** What training of this round took: steps of DP-SGD. The budget goes by these. */
-  'privacy.spent': v.strictObject({
-    round: count,
-    steps: v.pipe(count, v.maxValue(STEPS_MAX)),
-    sampleRate,
-    noiseMultiplier,
-  }),
-  /**
-   * An attack on its author's own model of that round: how well rows that were trained on are told from held-out ones. Each share with its
-   * 95 % interval: value, low, high.
-   */
-  'privacy.audited': v.strictObject({
-    round: count,
-    model: bytes32,
-    members: count,
-    others: count,
-    shadows: count,
-    attacks: v.array(
-      v.strictObject({
-        attack: code,
-        auc: interval,
-        found10: interval,
-        found1: interval,
-        epsilonLow: v.pipe(real, v.minValue(0)),
-      }),
-    ),
-  }),
-  'round.published': v.strictObject({ round: count, update: bytes32 }),
-  'round.merged': v.strictObject({
-    round: count,
-    rule: code,
-    /** In the order of the merge, own update included: author, the author's round, update digest, coefficient. */
-    inputs: v.array(v.strictTuple([bytes32, count, bytes32, share])),
-    result: bytes32,
-    /** Of a robust rule, as applied: attackers borne, mixing, what was clipped to around the update of digest `centre`, ages of the inputs. */
-    parameters: v.optional(
-      v.strictObject({
-        faulty: count,
-        nearest: v.boolean(),
-        radius: v.nullable(v.pipe(real, v.minValue(0))),
-        centre: v.nullable(bytes32),
-        ages: v.array(count),
-      }),
-    ),
-    /** Who was set aside: author, the author's round, update digest, reason. Those `outlying` are among the inputs, the others are not. */
-    aside: v.optional(v.array(v.strictTuple([bytes32, count, bytes32, v.picklist(ASIDE_REASONS)]))),
-    /**
-     * Where parts were merged of updates that were still on their way, in place of the older ones of their authors: author, the author's round,
-     * update digest, coefficient, age, and the chunks that were here, a bit each; and by what: inputs, weights of the model that so many
-     * inputs had, rule, attackers borne, mixing.
-     */
-    partial: v.optional(
-      v.strictObject({
-        updates: v.array(v.strictTuple([bytes32, count, bytes32, share, count, chunkBits])),
-        rules: v.array(v.strictTuple([count, count, code, count, v.boolean()])),
-      }),
-    ),
-  }),
-  /** Measures are null where the held-out patients are fewer than the study's minimum cohort. */
-  'round.evaluated': v.strictObject({
-    round: count,
-    model: bytes32,
-    examples: v.nullable(count),
-    auc: v.nullable(share),
-    accuracy: v.nullable(share),
-    logLoss: v.nullable(real),
-    calibrationError: v.nullable(share),
-    brier: v.optional(v.nullable(share)),
-  }),
-  /**
-   * Its author's newest complete model on its own held-out patients (`core/evaluation.ts`), declared by the author; `model` is the digest of
-   * the shared weights. All else is null where the held-out patients are fewer than the study's minimum cohort.
-   */
-  'study.measured': v.strictObject({
-    round: count,
-    model: bytes32,
-    evaluation: v.nullable(
-      v.strictObject({
-        examples: count,
-        positives: v.nullable(count),
-        shared: measures,
-        alone: v.nullable(measures),
-        aucGain: v.nullable(estimate(real)),
-        lossGain: v.nullable(estimate(real)),
-        truePositiveRate: v.nullable(estimate(share)),
-        falsePositiveRate: v.nullable(estimate(share)),
-        bins: v.array(v.strictTuple([count, share, share])),
-        groups: v.array(
-          v.strictObject({
-            by: count,
-            group: count,
-            examples: v.nullable(count),
-            accuracy: v.nullable(share),
-            logLoss: v.nullable(real),
-            brier: v.nullable(share),
-            positives: v.nullable(count),
-            auc: v.nullable(estimate(share)),
-            predicted: v.nullable(share),
-            truePositiveRate: v.nullable(share),
-            falsePositiveRate: v.nullable(share),
-          }),
-        ),
-      }),
-    ),
-  }),
-  /**
-   * Other members' newest updates that its author holds, each with the author's private head of `model`, on the author's held-out patients.
-   * `examples` is null, and `sites` empty, where those are fewer than the study's minimum cohort.
-   */
-  'study.crossed': v.strictObject({
-    round: count,
-    model: bytes32,
-    examples: v.nullable(count),
-    sites: v.array(
-      v.strictObject({
-        author: bytes32,
-        round: count,
-        update: bytes32,
-        auc: v.nullable(estimate(share)),
-        accuracy: share,
-        logLoss: real,
-        brier: share,
-        calibrationError: share,
-      }),
-    ),
-  }),
+  ...ROUND_KINDS,
   /** The model of that digest, as `author` made it, is not to be used, and nothing is to be trained on from it; `refs` cite the entry that made it. */
   'model.withdrawn': v.strictObject({ author: bytes32, model: bytes32, reason: code }),
   /** Its author takes its own word back, or says against another's withdrawal that the model may be used. */
@@ -275,29 +85,6 @@ export const KINDS = {
   'study.readmitted': v.strictObject({ member: bytes32, reason: v.picklist(READMISSION_REASONS) }),
   /** So many merges in a row of its author's node set updates of `member` aside: for a person to look at. */
   'alarm.outlier': v.strictObject({ member: bytes32, reason: v.picklist(ASIDE_REASONS), merges: count }),
-  /** The author's personal model after the merge of `round`, on the same patients; measures as in `round.evaluated`. */
-  'round.personal': v.strictObject({
-    round: count,
-    examples: v.nullable(count),
-    auc: v.nullable(share),
-    accuracy: v.nullable(share),
-    logLoss: v.nullable(real),
-    calibrationError: v.nullable(share),
-    brier: v.optional(v.nullable(share)),
-  }),
-  /**
-   * What its author keeps of a study that ended: the merged model of `round`, the best on its own validation patients, with its calibration
-   * (logit ← slope · logit + intercept, fitted on `rows` of them; 1 and 0 on 0 where they are too few), and what that does to held-out patients.
-   */
-  'study.calibrated': v.strictObject({
-    round: count,
-    model: bytes32,
-    slope: v.pipe(real, v.minValue(0)),
-    intercept: real,
-    rows: v.nullable(count),
-    logLoss: v.nullable(v.strictTuple([real, real])),
-    calibrationError: v.nullable(v.strictTuple([share, share])),
-  }),
   /** `member` signed conflicting heads of its log, which differ within the first `size` entries. */
   'alarm.fork': v.strictObject({ member: bytes32, size: count }),
   /** `member` cosigned two roots of `size` entries of `author`'s log. */

@@ -26,6 +26,8 @@ export interface Fact {
   readonly seq: number
   readonly hash: Digest
   readonly timeMs: number
+  /** Lamport time of the entry. */
+  readonly lamport: number
   readonly kind: string
   readonly study: StudyId | null
   readonly refs: readonly (readonly [MemberId, number, Digest])[]

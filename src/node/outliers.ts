@@ -1,7 +1,7 @@
 /** Whose updates this node's merges set aside again and again: counted for people, and said once in the log for each time that it begins. */
 import { fromHex } from '../core/bytes.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
-import type { AsideReason } from '../governance/kinds.ts'
+import type { AsideReason } from '../governance/kinds/rounds.ts'
 import type { Context } from './context.ts'
 import type { SetAside } from './events.ts'
 

@@ -1,6 +1,6 @@
 /** Figures of a study's report as people read them, and the sentences that go with them. */
 import type { Estimate } from '../core/evaluation.ts'
-import type { AsideReason } from '../governance/kinds.ts'
+import type { AsideReason } from '../governance/kinds/rounds.ts'
 import type { WITHDRAWAL_REASONS } from '../governance/withdrawals.ts'
 import { type AuditFigures, direction, type MemberReport, type Report } from './report.ts'
 

@@ -26,7 +26,7 @@ const SWAP = changeOf(3, [FAY, EVE], [DAN.key])
 const LATER = changeOf(4, [FAY], [])
 
 const factOf = (author: MemberId, kind: string, body: Cbor): Fact => {
-  return { author, seq: 0, hash: digestOf('entry'), timeMs: 0, kind, study: null, refs: [], body }
+  return { author, seq: 0, hash: digestOf('entry'), timeMs: 0, lamport: 0, kind, study: null, refs: [], body }
 }
 const proposed = ({ key }: Named, change: Change): Fact => factOf(key, 'epoch.proposed', changeBody(change) as Cbor)
 const said = ({ key }: Named, change: Pick<Change, 'id' | 'epoch'>, yes = true): Fact =>

@@ -32,7 +32,7 @@ function logOf(
 ): Fact[] {
   return entries.map(([kind, body, more], seq) => {
     const hash = digestOf(`${author} ${seq}`)
-    return { author, seq, hash, timeMs: 1_000 + seq, kind, study: STUDY, refs: [], body, ...more }
+    return { author, seq, hash, timeMs: 1_000 + seq, lamport: 0, kind, study: STUDY, refs: [], body, ...more }
   })
 }
 

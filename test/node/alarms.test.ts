@@ -51,7 +51,7 @@ function told(
   body: Body<'alarm.fork'> | Body<'alarm.witness'>,
   author = SELF,
 ): Fact {
-  const fact = { author, seq: 0, hash: digestOf(kind), timeMs: 1, study: null, refs: [] }
+  const fact = { author, seq: 0, hash: digestOf(kind), timeMs: 1, lamport: 0, study: null, refs: [] }
   return { ...fact, kind, body: body as unknown as Fact['body'] }
 }
 

@@ -91,7 +91,7 @@ it('after a failure it waits before it asks again, unless somebody speaks', () =
 })
 
 it('an entry tells of all words before it and its own', () => {
-  const fact = { author: keyOf('self').member, seq: 3, hash: TABLE, timeMs: 1, study: null, refs: [] }
+  const fact = { author: keyOf('self').member, seq: 3, hash: TABLE, timeMs: 1, lamport: 0, study: null, refs: [] }
   const body = SOUND['consent.recorded'] as never
   assert.is(wordsTold({ ...fact, kind: 'consent.recorded', body }), 42)
   assert.is(wordsTold({ ...fact, kind: 'node.stopped', body: { reason: 'x' } }), 0)

@@ -26,7 +26,17 @@ export const headOf = ({ key }: Named, size: number): LogState => {
 export const FOUNDING_CALL: RollCall = { number: 0, members: keysOf(FOUR), pins: [] }
 
 export const factOf = ({ key }: Named, kind: string, body: Cbor): Fact => {
-  return { author: key, seq: 0, hash: digestOf('entry'), timeMs: START_MS, kind, study: null, refs: [], body }
+  return {
+    author: key,
+    seq: 0,
+    hash: digestOf('entry'),
+    timeMs: START_MS,
+    lamport: 0,
+    kind,
+    study: null,
+    refs: [],
+    body,
+  }
 }
 export const proposed = (author: Named, change: Change): Fact =>
   factOf(author, 'epoch.proposed', changeBody(change) as Cbor)

@@ -18,7 +18,7 @@ const [SELF, ADA] = ['self', 'ada'].map((name) => keyOf(name).member) as [Member
 function stateOf(contributedMs: number, deadlineSeconds: number, more: readonly MemberId[] = []): StudyState {
   const studies = new Studies()
   studies.fold({
-    ...{ author: SELF, seq: 0, hash: digestOf('proposed'), timeMs: START_MS, refs: [] },
+    ...{ author: SELF, seq: 0, hash: digestOf('proposed'), timeMs: START_MS, lamport: 0, refs: [] },
     ...{ kind: 'study.proposed', study: ID, body: { document: DOCUMENT } },
   })
   const state = studies.get(ID) as StudyState

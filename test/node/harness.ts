@@ -255,7 +255,7 @@ export class Harness {
   #append(author: MemberId, { kind, study, timeMs, refs, body }: Draft): Fact {
     const seq = this.#sizes.get(author) ?? 0
     this.#sizes.set(author, seq + 1)
-    const fact = { author, seq, hash: digestOf(`entry ${author} ${seq}`), timeMs, kind, study, refs, body }
+    const fact = { author, seq, hash: digestOf(`entry ${author} ${seq}`), timeMs, lamport: 0, kind, study, refs, body }
     this.#facts.push(fact)
     return fact
   }

@@ -527,7 +527,17 @@ function withStudies(members: number, bound: number): { machine: Machine; unboun
   const append = (author: MemberId, kind: string, study: StudyId, body: Cbor): void => {
     const seq = seqs.get(author) ?? 0
     seqs.set(author, seq + 1)
-    facts.push({ author, seq, hash: digestOf(`${author} ${seq}`), timeMs: 1_000, kind, study, refs: [], body })
+    facts.push({
+      author,
+      seq,
+      hash: digestOf(`${author} ${seq}`),
+      timeMs: 1_000,
+      lamport: 0,
+      kind,
+      study,
+      refs: [],
+      body,
+    })
   }
   const ids: StudyId[] = []
   for (const author of authors) {

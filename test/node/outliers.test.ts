@@ -85,7 +85,7 @@ it('a word is refused for a reason that is none, for oneself, for who takes no p
 it('what is written is what is read back, whichever of the two it is', () => {
   for (const excluded of [true, false]) {
     const draft = exclusionDraft(command(BEN, excluded, excluded ? 'outlying' : 'explained'), contextOf())
-    const fact = { ...draft, author: SELF, seq: 4, hash: digestOf('entry') }
+    const fact = { ...draft, author: SELF, seq: 4, lamport: 0, hash: digestOf('entry') }
     assert.equal(exclusionOf(fact), { study: ID, member: BEN, excluded })
     assert.ok(readBody(draft.kind, draft.body))
   }
