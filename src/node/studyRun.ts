@@ -334,7 +334,8 @@ export class StudyRun {
     const dataset = this.table.bound?.commitment ?? null
     const base = this.#rounds.base ?? this.#progress.checkpoint?.shared ?? null
     const held = () => this.#rounds.exchange.held
-    return this.leaves.ask(state, { dataset, base, held, roundsLeft })
+    const facts = { round: this.#rounds.round, epsilon: this.#budget.epsilon, rows: this.table.rows }
+    return this.leaves.ask(state, { dataset, base, held, roundsLeft, facts })
   }
 
   /** Between two rounds: the newest merge is the last. */
