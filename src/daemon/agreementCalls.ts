@@ -300,9 +300,21 @@ async function record(daemon: Daemon, draft: Pick<Draft, 'kind' | 'body'> & Part
 function saidOf(daemon: Daemon, id: AgreementId): AgreementSaid {
   const state = daemon.machine.view().agreements.get(id)
   if (state === undefined) throw refused('agreement-unknown', `agreement ${id.slice(0, 12)} could not be read back`)
-  const { size } = daemon.logs.sizeOf(daemon.home.key.id)
-  const entry = size === 0 ? null : refOf(daemon, daemon.home.key.id, size - 1)
+  const entry = newestOf(daemon, state)
   return { agreement: id, name: state.agreement.name, status: standingAt(daemon, state).status, entry }
+}
+
+/** The newest own entry about it. */
+function newestOf(daemon: Daemon, { said }: AgreementState): string | null {
+  const self = daemon.home.key.id
+  const places = [
+    said.proposals.get(self),
+    said.words.get(self)?.at(-1)?.place,
+    said.ends.get(self)?.place,
+    said.events.get(self)?.at(-1),
+  ]
+  const seqs = places.flatMap((place) => (place === undefined ? [] : [place.seq]))
+  return seqs.length === 0 ? null : refOf(daemon, self, Math.max(...seqs))
 }
 
 function oneOf<const W extends readonly string[]>(body: Body, field: string, words: W): W[number] {

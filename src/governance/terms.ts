@@ -183,7 +183,7 @@ function partiesVerdict(standing: AgreementStanding, { self }: Act): ClauseVerdi
       `${names(lacking, name)} signed, and not enough members have cosigned that yet`
     return { ...verdict('parties', 'agreement-pending', says, lacking[0]?.place ?? null), ask: [] }
   }
-  const says = (name: NameOf): string => `${names(silent, name)} has not signed it`
+  const says = (name: NameOf): string => `${names(silent, name)} ${silent.length === 1 ? 'has' : 'have'} not signed it`
   return { ...verdict('parties', 'agreement-unsigned', says), ask: silent.map(({ member }) => member) }
 }
 

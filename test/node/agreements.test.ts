@@ -67,7 +67,7 @@ it('unsigned it trains nobody and says whose signature lacks; signed but not fin
   assert.match(
     String(first?.message),
     new RegExp(
-      `agreement ${id.slice(0, 12)} .*clause parties: ${SELF.slice(0, 12)}, ${ADA.slice(0, 12)} has not signed`,
+      `agreement ${id.slice(0, 12)} .*clause parties: ${SELF.slice(0, 12)}, ${ADA.slice(0, 12)} have not signed`,
     ),
   )
   assert.match(String(first?.message), new RegExp(`entry ${SELF.slice(0, 12)}/\\d+: ask`))
