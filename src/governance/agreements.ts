@@ -165,10 +165,9 @@ export class Agreements {
     const said = this.#saidOf(id)
     const { author } = fact
     if (kind === 'agreement.event') {
-      const events = said.events.get(author) ?? []
-      const event = (body as { event: string }).event
-      if (events.length < EVENTS_MAX && isLater(events.at(-1), fact))
-        said.events.set(author, [...events, { ...placeOf(fact), event }])
+      const { event } = body as { event: string }
+      const events = listOf(said.events, author)
+      if (events.length < EVENTS_MAX && isLater(events.at(-1), fact)) events.push({ ...placeOf(fact), event })
     } else if (kind === 'agreement.ended') {
       const { reason } = body as { reason: string }
       if (!said.ends.has(author)) said.ends.set(author, { place: placeOf(fact), reason })
@@ -193,13 +192,20 @@ const NONE: readonly AgreementState[] = []
 const isLater = (last: { readonly seq: number } | undefined, { seq }: AgreementFact): boolean =>
   last === undefined || last.seq < seq
 
+/** What a member has said so far, to be grown. */
+function listOf<T>(lists: Map<MemberId, T[]>, member: MemberId): T[] {
+  const list = lists.get(member) ?? []
+  if (list.length === 0) lists.set(member, list)
+  return list
+}
+
 /** The first word of each kind in a row: saying it again changes nothing, and takes no room. */
 function noteWord({ words }: Said, fact: AgreementFact, clause: AgreementClause | null): void {
-  const list = words.get(fact.author) ?? []
+  const list = listOf(words, fact.author)
   const last = list.at(-1)
   const isSame = last !== undefined && (last.clause === null) === (clause === null)
   if (isSame || !isLater(last?.place, fact) || (clause === null && list.length >= WORDS_MAX)) return
-  words.set(fact.author, [...list, { place: placeOf(fact), clause }])
+  list.push({ place: placeOf(fact), clause })
 }
 
 function placeOf({ author, seq, hash, lamport }: AgreementFact): Place {

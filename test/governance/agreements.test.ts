@@ -341,7 +341,7 @@ it('ten thousand deliveries in random orders give one state hash for each cut', 
   const rng = Rng.from('test', seed)
   const found = new Set<string>()
   for (let world = 0; world < 20; world++) {
-    const logs = logsOf(rng, world % 4 === 0 ? TRIO : [FLOW]) // to read three documents takes most of the time
+    const logs = logsOf(rng, world % 4 === 0 ? TRIO : [OURS]) // to read three documents takes most of the time
     const cut = cutAt(
       Object.fromEntries(AUTHORS.map((author) => [author, rng.below(12)])),
       Object.fromEntries(AUTHORS.map((author) => [author, 12 + rng.below(4)])),
