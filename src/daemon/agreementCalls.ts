@@ -10,7 +10,7 @@ import { compileGuard, guardComplaint } from '../governance/guards.ts'
 import { AGREEMENT_CLAUSES, ENDING_REASONS } from '../governance/kinds/agreements.ts'
 import type { Kind } from '../governance/kinds.ts'
 import { lintText } from '../governance/privacyLint.ts'
-import { clausesOf, guardInputs, underAgreements } from '../governance/terms.ts'
+import { binds, clausesOf, guardInputs, underAgreements } from '../governance/terms.ts'
 import { mayBring } from '../governance/workflow.ts'
 import type { Draft } from '../node/actions.ts'
 import { FENCED } from '../node/boot.ts'
@@ -191,7 +191,7 @@ function check(daemon: Daemon, body: Body): CheckReport {
   const tables = shown.map(({ state, standing }) => ({
     agreement: state.id,
     name: state.agreement.name,
-    status: tried === null ? standing.status : 'tried, as if signed',
+    status: tried !== null ? 'tried, as if signed' : statusShown(standing.status, binds(state, act)),
     clauses: clausesOf(state, standing, act).map((one) => clauseReport(daemon, one)),
   }))
   const dryAllows = tables.every(({ clauses }) => clauses.every(({ allows }) => allows))
@@ -203,6 +203,11 @@ function check(daemon: Daemon, body: Body): CheckReport {
     inputs: shownInputs(guardInputs(act, expiryOf(shown.map(({ state }) => state)))),
   }
 }
+
+const statusShown = (status: string, binding: boolean): string =>
+  binding
+    ? status
+    : `${status}; it binds nobody here, for no word of this hospital or of who proposed the study is in it`
 
 function studyOf(daemon: Daemon, { study }: Body, tried: Agreement | null) {
   if (typeof study === 'string') return findStudy(daemon, study)

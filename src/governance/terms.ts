@@ -94,10 +94,11 @@ const isParty = ({ agreement }: AgreementState, member: MemberId): boolean =>
   agreement.parties.some((one) => one.member === member)
 
 /**
- * Whether it binds this hospital without its config saying so: its own people have proposed it or said a word, or who proposed the study did.
- * Else any member could stop any other by a proposal.
+ * Whether it binds this hospital: its config asks for agreements, its own people have proposed this one or said a word, or who proposed the
+ * study did. Else any member could stop any other by a proposal.
  */
-function binds({ said }: AgreementState, { self, study }: Act): boolean {
+export function binds({ said }: AgreementState, { self, study, required }: Act): boolean {
+  if (required) return true
   return said.proposals.has(self) || said.proposals.has(study.proposedBy) || said.words.has(self) || said.ends.has(self)
 }
 
@@ -282,7 +283,7 @@ function guardVerdicts({ agreement, guards }: AgreementState, act: Act): ClauseV
 
 /** What guards may ask about, of one act. */
 export function guardInputs(act: Act, expires: number): GuardInputs {
-  const { self, study: state, action, round, rows, epsilon, nowMs } = act
+  const { self, study: state, action, round, rows, nowMs } = act
   const { study, id, bound } = state
   const band = rows - (rows % study.minimumCohort)
   return {
@@ -290,9 +291,15 @@ export function guardInputs(act: Act, expires: number): GuardInputs {
     ...{ round: BigInt(round), rounds: BigInt(study.rounds.count), rowsBand: BigInt(band) },
     members: [...bound].sort(),
     purposes: study.consent?.purposes ?? [],
-    epsilonSpentMilli: BigInt(Math.ceil(epsilon * 1_000)),
+    epsilonSpentMilli: BigInt(Math.ceil(epsilonSpent(act) * 1_000)),
     epsilonMaxMilli: BigInt(Math.ceil((study.privacy?.epsilonMax ?? 0) * 1_000)),
     minimumCohort: BigInt(study.minimumCohort),
     daysToExpiry: BigInt(Math.floor((expires - nowMs) / DAY_MS)),
   }
+}
+
+/** Where the log says that something was spent, and not what it comes to, all that the study allows: no more was ever trained. */
+function epsilonSpent({ self, study: { study, spent }, epsilon }: Act): number {
+  const isTold = epsilon > 0 || study.privacy === null || (spent.get(self)?.steps.length ?? 0) === 0
+  return isTold ? epsilon : (study.privacy?.epsilonMax ?? 0)
 }

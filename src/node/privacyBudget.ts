@@ -36,7 +36,7 @@ export class PrivacyBudget {
     this.#roundsLeft = roundsWithin
   }
 
-  /** Of an update that was trained before a stop. */
+  /** Of the newest update before a stop. */
   recall(claim: PrivacyClaim | null): void {
     this.#claim = claim
   }

@@ -78,6 +78,7 @@ export class StudyRun {
     const ended = this.#context.studies.get(this.id)?.ended.has(this.#context.self)
     if (ended) this.#rounds.wait('ended') // also where its checkpoint was lost
     if (checkpoint === null) return
+    this.#budget.recall(checkpoint.privacy ?? null)
     this.#rounds.recall(checkpoint.round, checkpoint.stage === 'ended' ? checkpoint.shared : null)
   }
 
@@ -162,7 +163,6 @@ export class StudyRun {
     if (!stale && checkpoint.stage === 'trained' && checkpoint.scaling === scaling && !this.#afresh) {
       const { shared, examples, parents, head } = checkpoint
       this.#progress.trained(head)
-      this.#budget.recall(checkpoint.privacy ?? null)
       this.#rounds.resume(checkpoint.base, parents, { update: shared, examples })
       return this.#publishAndMerge()
     }
