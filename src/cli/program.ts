@@ -5,6 +5,7 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
 import { auditCommand } from './audit.ts'
 import { consentCommand, subjectCommand } from './consent.ts'
+import { datasetCommand } from './dataset.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { logCommand } from './log.ts'
 import { membersCommand } from './members.ts'
@@ -32,6 +33,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     statusCommand(),
     doctorCommand(),
     membersCommand(),
+    datasetCommand(),
     studyCommand(),
     modelCommand(),
     consentCommand(),

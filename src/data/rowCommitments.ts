@@ -42,14 +42,18 @@ export interface RowScanOptions {
   readonly keyColumn: string | null
   /** Units by column, where the header does not say them. */
   readonly units?: Readonly<Record<string, string>>
-  /** Names of the columns of an earlier registration: where the table has the same ones, their order counts, not the file's. */
-  readonly order?: readonly string[]
+  /** Of an earlier registration: where the table has the same columns, their order counts, not the file's; units are as they were. */
+  readonly before?: readonly RegisteredColumn[]
+  /** A key column that the table does not have is no fault: its rows have no keys then. */
+  readonly lenient?: boolean
 }
 
 /** What a scan found besides the rows. */
 export interface ScannedColumns {
   /** In the order that the commitments go by. */
   readonly columns: readonly RegisteredColumn[]
+  /** As its header has it. */
+  readonly keyColumn: string | null
   readonly rows: number
 }
 
@@ -64,12 +68,14 @@ export async function scanRows(
 ): Promise<ScannedColumns> {
   const scan = new RowScan(file.name, options, take)
   await scanTable(file, scan)
-  return { columns: scan.columns(), rows: scan.rows }
+  return { columns: scan.columns(), keyColumn: scan.keyColumn, rows: scan.rows }
 }
+
+const NOTHING = new Uint8Array(0)
 
 /** A keyed commitment to anything else of a dataset: its file, its query, where it comes from. */
 export function datasetSecretHash(secret: Uint8Array, domain: Domain, content: Uint8Array): Uint8Array {
-  return hmacSha256(secret, taggedMessage(domain, content))
+  return hmacSha256(secret, taggedMessage(domain, NOTHING), content) // without a copy: a file may have 2 GiB
 }
 
 /** A keyed commitment to names, units and kinds. */
@@ -95,6 +101,7 @@ class RowScan implements TableReader {
   #keyPlace = -1
   #buffer = Buffer.alloc(0)
   #rowsAt = 0
+  keyColumn: string | null = null
   rows = 0
 
   constructor(file: string, options: RowScanOptions, take: (row: CommittedRow) => void) {
@@ -104,17 +111,20 @@ class RowScan implements TableReader {
   }
 
   header(names: readonly string[]): void {
-    const { order, keyColumn, units = {}, secret } = this.#options
+    const { before = [], keyColumn, units = {}, secret, lenient } = this.#options
+    const order = before.map(({ name }) => name)
     const nameless = names.indexOf('')
     if (nameless >= 0)
       throw new DataError('header', this.#file, `column ${nameless + 1} has no name: name it, or leave it out`, 1)
-    const same = order !== undefined && order.length === names.length && order.every((name) => names.includes(name))
+    const same = order.length === names.length && order.every((name) => names.includes(name))
     this.#places = (same ? order : names).map((name) => names.indexOf(name))
     this.#header = this.#places.map((place) => names[place] as string)
-    this.#units = this.#header.map((name) => unitOf(name, units))
+    this.#units = this.#header.map((name) => unitOf(name, units, before))
     this.#kinds = this.#header.map(() => 'empty')
     for (const name of Object.keys(units)) this.#find(name, '--unit')
-    this.#keyPlace = keyColumn === null ? -1 : (this.#places[this.#find(keyColumn, '--key-column')] as number)
+    const keyed = keyColumn === null || (lenient === true && !names.includes(keyColumn)) ? null : keyColumn
+    this.#keyPlace = keyed === null ? -1 : (this.#places[this.#find(keyed, '--key-column')] as number)
+    this.keyColumn = keyed === null ? null : (names[this.#keyPlace] as string)
     const prefix = taggedMessage(
       'datasetRow',
       datasetSecretHash(secret, 'datasetHeader', encodeCbor([...this.#header])),
@@ -173,10 +183,11 @@ class RowScan implements TableReader {
   }
 }
 
-function unitOf(header: string, units: Readonly<Record<string, string>>): string {
+function unitOf(header: string, units: Readonly<Record<string, string>>, before: readonly RegisteredColumn[]): string {
   const { full, name, unit } = readColumn(header)
   const given = [full, name].find((key) => Object.hasOwn(units, key))
-  return (given === undefined ? unit : (units[given] as string)) || '1'
+  if (given !== undefined) return units[given] || '1'
+  return unit || before.find((column) => column.name === header)?.unit || '1'
 }
 
 function keyHash(secret: Uint8Array, text: string): Uint8Array {
