@@ -98,7 +98,7 @@ function verdictLines(verdict: DatasetVerdict): string[] {
     .map((row) => [row.what, String(row.line ?? '–'), String(row.registeredLine ?? '–'), row.key ?? '–'])
   const more = changed + added + removed - cells.length
   return [
-    `${title}: DIFFERENT. ${changed} rows changed, ${added} came, ${removed} went; ${registeredRows} were registered, ${rows} are here.`,
+    `${title}: DIFFERENT. rows changed ${changed}, came ${added}, went ${removed}; ${registeredRows} were registered, ${rows} are here.`,
     ...(columnsGone.length > 0 ? [`Columns that went: ${columnsGone.join(', ')}`] : []),
     ...(columnsCame.length > 0 ? [`Columns that came: ${columnsCame.join(', ')}`] : []),
     ...(movedLine === null ? [] : [`Rows stand in another order, from line ${movedLine} on.`]),

@@ -18,11 +18,11 @@ export async function modelLineage(
 ): Promise<FamilyReport> {
   const { id, study: terms } = findStudy(daemon, study)
   const lineages = await daemon.lineage.current()
-  const { state, made } = namedModel(daemon, lineages, model ?? id, { update: false, member })
-  if (state.id !== id) {
-    const message = `--model ${model}: is a model of study "${state.study.name}", not of "${terms.name}"`
+  if (model !== null && (!/^[0-9a-f]{8,64}$/.test(model) || lineages.of(id).withDigits(model).length === 0)) {
+    const message = `--model: "${model.slice(0, 80)}" was given, and no log here tells of such a model of "${terms.name}"; 8 to 64 digits of its digest are expected: consilium model ls`
     throw new ConsiliumError({ code: 'model-unknown', message })
   }
+  const { made } = namedModel(daemon, lineages, model ?? id, { update: false, member })
   const tree = new FamilyTree(id, made, lineages.of(id).behind(made))
   for (const author of daemon.logs.authors()) {
     const { size } = daemon.logs.sizeOf(author)

@@ -152,7 +152,7 @@ function tableLine({ commitment, boundEntry, version, registration, rounds }: Ho
   const trained = `${bound}: ${spanWords(rounds)}`
   if (version === null) return `table ${commitment.slice(0, 12)}, no registered version, ${trained}`
   if (registration === null)
-    return `dataset version ${version.slice(0, 12)}, WHOSE REGISTRATION IS NOT HERE, ${trained}`
+    return `dataset version ${version.slice(0, 12)}, whose registration is not here, ${trained}`
   const { dataset, number, rows, source, entry } = registration
   const which = number === null ? version.slice(0, 12) : `${number} (${version.slice(0, 12)})`
   return `dataset ${dataset.slice(0, 12)} version ${which}, ${rows} rows or more, ${source}, registered in ${entry}, ${trained}`
