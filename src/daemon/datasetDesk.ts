@@ -10,6 +10,7 @@ import {
   type CommittedRow,
   datasetSecretHash,
   KEY_HASH_BYTES,
+  type RegisteredColumn,
   ROW_BYTES,
   scanRows,
   schemaCommitment,
@@ -19,7 +20,7 @@ import { readTableFile, type TableFile } from '../data/table.ts'
 import { ROWS_BAND, toldRows } from '../governance/datasets.ts'
 import { type DatasetSource, PUBLISHED } from '../governance/kinds/datasets.ts'
 import { type Body, type Kind, readBody } from '../governance/kinds.ts'
-import { lintText } from '../governance/privacyLint.ts'
+import { type Finding, lintText } from '../governance/privacyLint.ts'
 import type { Ref } from '../ledger/entry.ts'
 import { Frontier, leafHash } from '../ledger/merkle.ts'
 import { FENCED } from '../node/boot.ts'
@@ -296,15 +297,17 @@ function draftOf(version: DatasetVersion): Body<'dataset.registered'> {
 
 function publishedOf(columns: DatasetVersion['columns']): NonNullable<Body<'dataset.registered'>['published']> {
   const { columnsMax, nameBytesMax, unitBytesMax } = PUBLISHED
-  const isLong = ({ name, unit }: (typeof columns)[number]): boolean =>
+  const isLong = ({ name, unit }: RegisteredColumn): boolean =>
     Buffer.byteLength(name) > nameBytesMax || Buffer.byteLength(unit) > unitBytesMax
   if (columns.length > columnsMax || columns.some(isLong)) {
     const message = `--publish-schema: at most ${columnsMax} columns with names of ${nameBytesMax} bytes and units of ${unitBytesMax} fit an entry: leave it out`
     throw new ConsiliumError({ code: 'dataset-schema', message })
   }
-  const found = lintText(columns.map(({ name, unit }) => [name, unit]))
-  if (found === null) return columns.map(({ name, unit, kind }) => [name, unit, kind])
-  const message = `--publish-schema: column ${found.path} holds what looks like ${found.what}, and an entry is copied to every member for good: rename it, or leave the option out`
+  const finding = (column: RegisteredColumn): Finding | null => lintText([column.name, column.unit])
+  const at = columns.findIndex((column) => finding(column) !== null)
+  if (at < 0) return columns.map(({ name, unit, kind }) => [name, unit, kind])
+  const found = finding(columns[at] as RegisteredColumn) as Finding
+  const message = `--publish-schema: column ${at + 1} holds what looks like ${found.what}, and an entry is copied to every member for good: rename it, or leave the option out`
   throw new ConsiliumError({ code: 'dataset-personal-data', message })
 }
 

@@ -5,6 +5,7 @@ import { esc } from './html.ts'
 const ROW = 64 // height of a hospital's row
 const LEFT = 330 // what its name and tables take
 const STEP = 84 // from round to round
+const COLUMNS_MAX = 12 // what a page is wide
 const TOP = 74
 const TABLES_SHOWN = 2
 const NAME_CHARACTERS = 30
@@ -18,80 +19,107 @@ interface Point {
   readonly y: number
 }
 
-/** The hospitals one below the other with their tables; the last rounds from left to right; an edge is as wide as its coefficient. */
+/** Where things stand: a hospital's row, and from right to left its own rounds, for their numbers differ from hospital to hospital. */
+class Grid {
+  readonly #rows = new Map<string, { readonly row: number; last: number }>()
+  readonly columns: number
+
+  constructor({ hospitals, recent, round, by }: FamilyReport) {
+    for (const [row, { name }] of hospitals.entries()) this.#rows.set(name, { row, last: 0 })
+    const told = recent.flatMap(({ name, round, inputs }) => [{ name, round }, ...inputs])
+    for (const one of [{ name: by, round }, ...told]) {
+      const found = this.#rows.get(one.name)
+      if (found !== undefined) found.last = Math.max(found.last, one.round)
+    }
+    const spans = told.map((one) => (this.#rows.get(one.name)?.last ?? one.round) - one.round + 1)
+    this.columns = Math.min(COLUMNS_MAX, Math.max(1, ...spans))
+  }
+
+  /** Null where there is no room. */
+  update(name: string, round: number): Point | null {
+    const found = this.#rows.get(name)
+    const column = found === undefined ? -1 : this.columns - 1 - (found.last - round)
+    if (found === undefined || column < 0) return null
+    return { x: LEFT + column * STEP + 14, y: TOP + found.row * ROW + ROW / 2 }
+  }
+
+  merge(name: string, round: number): Point | null {
+    const found = this.update(name, round)
+    return found && { x: found.x + STEP / 2, y: found.y }
+  }
+}
+
+/** The hospitals one below the other with their tables; their last rounds from left to right; an edge is as wide as its coefficient. */
 export function familySvg(report: FamilyReport): string {
-  const { hospitals, recent, model, making, by, round, studyName, withdrawn } = report
-  const names = hospitals.map(({ name }) => name)
-  const rounds = [...new Set(recent.flatMap((merge) => [merge.round, ...merge.inputs.map((one) => one.round)]))]
-  const [first, last] = [Math.min(round, ...rounds), Math.max(round, ...rounds)]
-  const width = LEFT + (last - first + 1) * STEP + 30
-  const height = TOP + names.length * ROW + 46
-  const updateAt = (name: string, of: number): Point => {
-    return { x: LEFT + (of - first) * STEP + 14, y: TOP + names.indexOf(name) * ROW + ROW / 2 }
-  }
-  const mergeAt = (name: string, of: number): Point => {
-    const { x, y } = updateAt(name, of)
-    return { x: x + STEP / 2, y }
-  }
-  const shown = recent.filter(({ name }) => names.includes(name))
-  const taken = new Set(withdrawn.map((one) => `${one.of} ${one.model}`))
-  const edges = shown.flatMap((merge) =>
-    merge.inputs
-      .filter(({ name }) => names.includes(name))
-      .map(({ name, round, coefficient }) =>
-        edge(
-          updateAt(name, round),
-          mergeAt(merge.name, merge.round),
-          coefficient,
-          `${name} × ${coefficient.toFixed(3)}`,
-        ),
-      ),
-  )
-  const bases = shown
-    .filter(({ round }) => round < last)
-    .map(({ name, round }) => {
-      const [from, to] = [mergeAt(name, round), updateAt(name, round + 1)]
-      return `<path class="own" d="M${from.x} ${from.y}L${to.x} ${to.y}"/>`
-    })
-  const updates = new Map(
-    shown.flatMap(({ inputs }) => inputs.map((one) => [`${one.name} ${one.update}`, one] as const)),
-  )
-  const dots = [...updates]
-    .filter(([, { name }]) => names.includes(name))
-    .map(([key, { name, round, update }]) =>
-      dot(
-        updateAt(name, round),
-        taken.has(key) ? 'gone' : 'update',
-        `update ${update.slice(0, 12)} of ${name}, round ${round}`,
-      ),
-    )
-  const merges = shown.map(({ name, round, model: result, entry, rule }) => {
-    const isIt = result === model && name === by
-    const look = taken.has(`${name} ${result}`) ? 'gone' : isIt ? 'it' : 'merge'
-    return dot(
-      mergeAt(name, round),
-      look,
-      `model ${result.slice(0, 12)}: ${rule} by ${name}, round ${round} (${entry})`,
-    )
-  })
+  const { hospitals, model, making, by, round, studyName, merges } = report
+  const grid = new Grid(report)
+  const width = LEFT + grid.columns * STEP + 30
+  const height = TOP + hospitals.length * ROW + 46
   const title = `${model.slice(0, 12)}, ${making} by ${by} in round ${round} of "${studyName}"`
   return `<?xml version="1.0" encoding="UTF-8"?>
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${esc(`Family tree of model ${title}`)}">
 <style>${STYLE}</style>
 <text class="title" x="14" y="26">${esc(title)}</text>
-<text class="soft" x="14" y="44">as declared by the hospitals in their logs; ${report.merges} merges in all, those of the last rounds are drawn; an edge is as wide as its coefficient</text>
-${roundLabels(first, last)}
+<text class="soft" x="14" y="44">as declared by the hospitals in their logs; ${merges} merges in all, the last rounds are drawn</text>
+<text class="soft" x="14" y="60">numbers are rounds; an edge is as wide as its coefficient</text>
 ${hospitals.map((hospital, i) => rowOf(hospital, i, width)).join('\n')}
-${[...bases, ...edges, ...dots, ...merges].join('\n')}
-<circle class="update" cx="20" cy="${height - 18}" r="5"/><text class="soft" x="30" y="${height - 14}">update</text><circle class="merge" cx="90" cy="${height - 18}" r="6"/><text class="soft" x="102" y="${height - 14}">merge</text><circle class="it" cx="160" cy="${height - 18}" r="6"/><text class="soft" x="172" y="${height - 14}">the model</text><circle class="gone" cx="250" cy="${height - 18}" r="6"/><text class="soft" x="262" y="${height - 14}">taken back</text>
+${[...baseLines(report, grid), ...inputEdges(report, grid), ...updateDots(report, grid), ...mergeDots(report, grid)].join('\n')}
+${LEGEND.map(([look, words], i) => `<circle class="${look}" cx="${20 + i * 90}" cy="${height - 18}" r="5"/><text class="soft" x="${30 + i * 90}" y="${height - 14}">${words}</text>`).join('')}
 </svg>
 `
 }
 
-function roundLabels(first: number, last: number): string {
-  return Array.from({ length: last - first + 1 }, (_, i) => {
-    return `<text class="soft" x="${LEFT + i * STEP + 14}" y="${TOP - 6}" text-anchor="middle">round ${first + i}</text>`
-  }).join('')
+const LEGEND = [
+  ['update', 'update'],
+  ['merge', 'merge'],
+  ['it', 'the model'],
+  ['gone', 'taken back'],
+] as const
+
+/** From a merge to what was trained on it. */
+function baseLines({ recent }: FamilyReport, grid: Grid): string[] {
+  return recent.flatMap(({ name, round }) => {
+    const [from, to] = [grid.merge(name, round), grid.update(name, round + 1)]
+    return from === null || to === null ? [] : [`<path class="own" d="M${from.x} ${from.y}L${to.x} ${to.y}"/>`]
+  })
+}
+
+function inputEdges({ recent }: FamilyReport, grid: Grid): string[] {
+  return recent.flatMap((merge) =>
+    merge.inputs.flatMap(({ name, round, coefficient }) => {
+      const [from, to] = [grid.update(name, round), grid.merge(merge.name, merge.round)]
+      if (from === null || to === null) return []
+      const middle = (from.x + to.x) / 2
+      const path = `M${from.x} ${from.y}C${middle} ${from.y} ${middle} ${to.y} ${to.x} ${to.y}`
+      const title = esc(`${name}, round ${round} × ${coefficient.toFixed(3)}`)
+      return [
+        `<path class="edge" d="${path}" stroke-width="${(0.6 + coefficient * 5).toFixed(2)}" opacity="0.55"><title>${title}</title></path>`,
+      ]
+    }),
+  )
+}
+
+function updateDots({ recent, withdrawn }: FamilyReport, grid: Grid): string[] {
+  const updates = new Map(
+    recent.flatMap(({ inputs }) => inputs.map((one) => [`${one.name} ${one.update}`, one] as const)),
+  )
+  return [...updates.values()].flatMap(({ name, round, update }) => {
+    const isGone = withdrawn.some((one) => one.of === name && one.model === update)
+    const title = `update ${update.slice(0, 12)} of ${name}, round ${round}`
+    return dot(grid.update(name, round), isGone ? 'gone' : 'update', title, String(round))
+  })
+}
+
+function mergeDots({ recent, withdrawn, model, by }: FamilyReport, grid: Grid): string[] {
+  return recent.flatMap(({ name, round, model: result, entry, rule }) => {
+    const isGone = withdrawn.some((one) => one.of === name && one.model === result)
+    const look = isGone ? 'gone' : result === model && name === by ? 'it' : 'merge'
+    return dot(
+      grid.merge(name, round),
+      look,
+      `model ${result.slice(0, 12)}: ${rule} by ${name}, round ${round} (${entry})`,
+    )
+  })
 }
 
 function rowOf({ name, share, tables }: FamilyReport['hospitals'][number], i: number, width: number): string {
@@ -111,14 +139,13 @@ function rowOf({ name, share, tables }: FamilyReport['hospitals'][number], i: nu
   return `<line class="line" x1="0" x2="${width}" y1="${y}" y2="${y}"/><text x="14" y="${y + 21}">${esc(shown)} · ${(share * 100).toFixed(1)} %</text>${texts.join('')}`
 }
 
-function edge(from: Point, to: Point, coefficient: number, title: string): string {
-  const middle = (from.x + to.x) / 2
-  const path = `M${from.x} ${from.y}C${middle} ${from.y} ${middle} ${to.y} ${to.x} ${to.y}`
-  return `<path class="edge" d="${path}" stroke-width="${(0.6 + coefficient * 5).toFixed(2)}" opacity="0.55"><title>${esc(title)}</title></path>`
-}
-
-function dot({ x, y }: Point, look: string, title: string): string {
-  return `<circle class="${look}" cx="${x}" cy="${y}" r="${look === 'update' ? 5 : 6}"><title>${esc(title)}</title></circle>`
+function dot(at: Point | null, look: string, title: string, label = ''): string[] {
+  if (at === null) return []
+  const { x, y } = at
+  const text = label === '' ? '' : `<text class="soft" x="${x}" y="${y - 10}" text-anchor="middle">${label}</text>`
+  return [
+    `${text}<circle class="${look}" cx="${x}" cy="${y}" r="${look === 'update' ? 5 : 6}"><title>${esc(title)}</title></circle>`,
+  ]
 }
 
 /** A graph for `dot`: datasets, hospitals, updates of the last rounds, merges. */
