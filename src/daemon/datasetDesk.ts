@@ -89,7 +89,7 @@ export class DatasetDesk {
    * Commits to a table, and says so in the log. Errors: `dataset-name`, `dataset-unchanged`, `dataset-schema`, `dataset-personal-data`,
    * `boot-fence`, `fhir-…`, `file-…`, those of `scanRows`.
    */
-  register(request: RegisterRequest): Promise<Registered> {
+  async register(request: RegisterRequest): Promise<Registered> {
     const { name } = request
     if (!DATASET_NAME.test(name)) {
       const message = `--name: ${JSON.stringify(name.slice(0, 80))} was given, up to 64 small letters, digits, ".", "-" and "_" are allowed, such as stroke-2026`
