@@ -19,7 +19,7 @@ const SLACK_MEMBERS_MIN = 4 // below it the quorum is everybody; LEDGER §1.3
  * Errors: `bad-root`, `file-missing`, `file-unreadable`, `bundle-gzip`, and the first fault under its own code.
  */
 export async function verifyBundle(file: string, root: string | undefined, options: Common): Promise<void> {
-  const verdict = await judge(file, root === undefined ? null : parseRoot(root))
+  const verdict = await judgeBundle(file, root === undefined ? null : parseRoot(root))
   const to = outputOf(options)
   if (verdict.verdict === 'wrong') {
     if (options.json) to.print(verdict, () => [])
@@ -30,13 +30,23 @@ export async function verifyBundle(file: string, root: string | undefined, optio
   if (verdict.verdict === 'consistent') process.exitCode = EXIT_UNCHECKED
 }
 
-/** Reads the file once, in pieces, plain or gzipped. */
-async function judge(file: string, root: string | null): Promise<BundleVerdict> {
+/**
+ * Reads the file once, in pieces, plain or gzipped; `good` is given each line that holds. Errors: `file-missing`, `file-unreadable`,
+ * `bundle-gzip`.
+ */
+export async function judgeBundle(
+  file: string,
+  root: string | null,
+  good: (line: Uint8Array) => void = () => undefined,
+): Promise<BundleVerdict> {
   const verifier = new BundleVerifier(root)
   const lines = new LineSplitter()
   const take = async (chunks: AsyncIterable<Uint8Array>): Promise<BundleVerdict> => {
     for await (const chunk of chunks) {
-      for (const line of lines.split(chunk)) if (!verifier.push(line)) return verifier.finish(lines.rest)
+      for (const line of lines.split(chunk)) {
+        if (!verifier.push(line)) return verifier.finish(lines.rest)
+        good(line)
+      }
     }
     return verifier.finish(lines.rest)
   }

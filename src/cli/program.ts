@@ -6,6 +6,7 @@ import type { ErrorReport } from '../daemon/api.ts'
 import { agreementCommand } from './agreement.ts'
 import { auditCommand } from './audit.ts'
 import { consentCommand, subjectCommand } from './consent.ts'
+import { datasetCommand } from './dataset.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { logCommand } from './log.ts'
 import { membersCommand } from './members.ts'
@@ -33,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     statusCommand(),
     doctorCommand(),
     membersCommand(),
+    datasetCommand(),
     studyCommand(),
     modelCommand(),
     consentCommand(),

@@ -14,6 +14,7 @@ import { cellHint } from './cellHint.ts'
 import { consentCalls } from './consentCalls.ts'
 import type { Route, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
+import { datasetCalls } from './datasetCalls.ts'
 import { examine } from './doctor.ts'
 import { Exporter } from './exporter.ts'
 import { ForkReports } from './forkReports.ts'
@@ -92,6 +93,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...modelCalls(daemon),
     ...consentCalls(daemon),
     ...agreementCalls(daemon),
+    ...datasetCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),

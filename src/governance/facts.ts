@@ -38,6 +38,8 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'operator.scrubbed',
   'subject.erased',
   'agreement.denied',
+  'dataset.registered',
+  'dataset.verified',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

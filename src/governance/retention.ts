@@ -34,6 +34,8 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'study.enough': 'decides',
   'study.calibrated': 'training',
   'dataset.bound': 'decides',
+  'dataset.registered': 'training', // says what rounds rest on
+  'dataset.verified': 'training',
   'round.trained': 'training',
   'round.published': 'training',
   'privacy.audited': 'training',

@@ -18,8 +18,10 @@ import type { StandingState } from './standing.ts'
 
 /** A table was bound; with its statistics where the scaling is not frozen yet. */
 export function bindingDrafts(context: Context, id: StudyId, dataset: BoundDataset, contribute: boolean): Draft[] {
-  const { rows, trainRows, commitment, statistics } = dataset
-  const drafts = [context.draft('dataset.bound', id, { rows, trainRows, commitment: fromHex(commitment) })]
+  const { rows, trainRows, commitment, statistics, registered } = dataset
+  const version = registered === undefined ? {} : { version: fromHex(registered.version) }
+  const bound = { rows, trainRows, commitment: fromHex(commitment), ...version }
+  const drafts = [context.draft('dataset.bound', id, bound, registered === undefined ? [] : [registered.entry])]
   if (!contribute) return drafts
   const { count, sum, sumOfSquares } = statistics
   const body = { rows: trainRows, count: [...count], sum: [...sum], sumOfSquares: [...sumOfSquares] }

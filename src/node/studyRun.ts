@@ -101,10 +101,11 @@ export class StudyRun {
       return this.epilogue.advance(state, this.#ended())
     }
     if (this.#permit !== null) this.#topics.follow(this.#context, state, this.#permit, this.#rounds)
+    const replaced = this.table.bound.commitment !== this.#permit?.dataset // what failed with the table before need not wait
     if (phase === 'idle' || phase === 'statistics') this.#freezeOrOpen(state)
     else if (phase === 'resting' && this.ending.isOver(state)) this.#endEarly(state)
     else if (phase === 'resting' && this.#context.now >= this.#dueMs(state)) this.#startRound(state)
-    else if (phase === 'failed' && this.#context.now >= (retryAtMs ?? 0)) this.#open(state)
+    else if (phase === 'failed' && (replaced || this.#context.now >= (retryAtMs ?? 0))) this.#open(state)
     else if (phase === 'withheld') this.#publishAndMerge()
   }
 

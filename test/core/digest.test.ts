@@ -50,6 +50,13 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   agreements: ['consilium/agreements/v1', 'fa2fa80cb86517ee23d9f1af669afee1dba0bb1582cbdafb3a6b8b88471c3dbb'],
   vaultKey: ['consilium/vault-key/v1', '0a97bc4e594a18943622086185de3f675d4d2965061cbe8e74f6a86c70e0c28e'],
   vaultRecord: ['consilium/vault-record/v1', 'ad72a63838b34e14f174c652443a0c154f55d69c4073d076653ed61a74a60ae9'],
+  datasetRow: ['consilium/dataset-row/v1', '8b1051bbaff7be3fb845529682c458f32facfddc6c4ec178a2f813379e4aa96a'],
+  datasetKey: ['consilium/dataset-key/v1', '7f45646998b84a7df8b9f92b81ede6cb7dbe8d019e8db008b4372cb7da99770d'],
+  datasetHeader: ['consilium/dataset-header/v1', '3c1adac66fdada059c7107ddc1a1508b6a749345808d42c93bfc89b2822ac85d'],
+  datasetSchema: ['consilium/dataset-schema/v1', '868939bf2d1ce968fcdea5bf84c58359753f1654411c5c55a8f181bb80a94699'],
+  datasetFile: ['consilium/dataset-file/v1', '498774f324fea7293e933eb9fefa259c92a5a744930cecfbf5fe68c74077adc7'],
+  datasetQuery: ['consilium/dataset-query/v1', '5eb2c60a01ebd9e6f27856c0a0006e7f739f26497d27cc823d3a8ed75c77e231'],
+  datasetOrigin: ['consilium/dataset-origin/v1', '46c80037706b128739ec48110276f30cf0f70f80ebed39462b283ec177376800'],
 }
 
 for (const [name, [tag, digest]] of Object.entries(FROZEN)) {

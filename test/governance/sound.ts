@@ -24,6 +24,18 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'study.ended': { rounds: 36, model: B32 },
   'study.enough': { reason: 'plateau' },
   'dataset.bound': { rows: 117, trainRows: 88, commitment: B32 },
+  'dataset.registered': {
+    dataset: B32,
+    version: B32,
+    previous: null,
+    rows: 110,
+    columns: 31,
+    schema: B32,
+    source: 'ehr',
+    query: B32,
+    provenance: null,
+  },
+  'dataset.verified': { dataset: B32, version: B32, changed: null, added: 0, removed: 20, moved: false },
   'round.trained': { round: 0, base: B32, update: B32, head: B32, examples: 88, loss: 0.61, dataset: B32 },
   'privacy.audited': {
     round: 4,
