@@ -30,6 +30,7 @@ export const DOMAIN = {
   consentHistory: 'consilium/consent-history/v1',
   consentTag: 'consilium/consent-tag/v1',
   consentLeaf: 'consilium/consent-leaf/v1',
+  subjectKey: 'consilium/subject-key/v1',
   vaultKey: 'consilium/vault-key/v1',
   vaultRecord: 'consilium/vault-record/v1',
 } as const

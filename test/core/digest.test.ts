@@ -46,6 +46,7 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   consentHistory: ['consilium/consent-history/v1', 'b69d8abd5aedac0fee572f2a59cb89857aceef83fe73caed3d8f3eb2d141a041'],
   consentTag: ['consilium/consent-tag/v1', 'db5cd9bb8b59aa4011bcb135a56b699c0fe36d9bac0f2bd61df6f3679ceea3bc'],
   consentLeaf: ['consilium/consent-leaf/v1', '78b1576c0084200cf9fd51bacb92a6be33b1a1bd1146e506c000b72c77ca8652'],
+  subjectKey: ['consilium/subject-key/v1', '9567d27e93f839e839167e487697971f43624bc5731df9142d40886f66c16203'],
   vaultKey: ['consilium/vault-key/v1', '0a97bc4e594a18943622086185de3f675d4d2965061cbe8e74f6a86c70e0c28e'],
   vaultRecord: ['consilium/vault-record/v1', 'ad72a63838b34e14f174c652443a0c154f55d69c4073d076653ed61a74a60ae9'],
 }
