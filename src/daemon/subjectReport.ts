@@ -1,35 +1,36 @@
 /** `consilium subject report`: who used a patient's records here, when, for what, and which models came of it, by the logs. */
-import { toHex } from '../core/bytes.ts'
-import type { Digest, MemberId, StudyId } from '../core/ids.ts'
-import { readBody } from '../governance/kinds.ts'
+import type { Digest, StudyId } from '../core/ids.ts'
 import type { MadeModel } from '../governance/lineage.ts'
-import type { Stand } from '../governance/roundSets.ts'
-import type { VaultSubject } from '../governance/vaultBook.ts'
+import type { OwnRounds } from '../governance/ownRounds.ts'
+import type { VaultBook, VaultSubject } from '../governance/vaultBook.ts'
 import { keyOf } from '../governance/withdrawals.ts'
 import type { SubjectReport, SubjectStudyReport } from './consentApi.ts'
 import type { Daemon } from './daemon.ts'
-import { entriesOf } from './entriesOf.ts'
 import { refOf } from './models.ts'
 import { knownIn } from './vaultKeeper.ts'
 import { askingStudies, standings, wordReports } from './wordReports.ts'
 
 type Round = SubjectStudyReport['rounds'][number]
 
+/** What a report works with. */
+type Reported = Pick<Daemon, 'vault' | 'ownLog' | 'lineage' | 'machine' | 'home' | 'nameOf'>
+
 /** Errors: `subject-unknown`, `subject-forgotten`, `vault-…`. */
-export async function subjectReport(daemon: Daemon, record: string): Promise<SubjectReport> {
+export async function subjectReport(daemon: Reported, record: string): Promise<SubjectReport> {
   const book = await daemon.vault.book()
   const subject = knownIn(book, record)
-  const stands = new Map<StudyId, ReadonlyMap<Digest, Stand>>()
-  for (const { id } of askingStudies(daemon)) stands.set(id, book.sets.standsOf(id, subject.number))
-  const rounds = await roundsWith(daemon, stands)
+  const own = await daemon.ownLog.rounds()
   const studies = await Promise.all(
-    askingStudies(daemon).map((asking) => studyReport(daemon, asking, subject, rounds.get(asking.id) ?? [])),
+    askingStudies(daemon).map((asking) => {
+      const rounds = roundsWith(daemon, own, usedSets(book, subject, asking.id), asking.id)
+      return studyReport(daemon, asking, subject, rounds)
+    }),
   )
-  return { hospital: daemon.nameOf(daemon.home.key.id), words: wordReports(subject), studies }
+  return { hospital: daemon.nameOf(daemon.home.key.id), words: wordReports(daemon, subject, own), studies }
 }
 
 async function studyReport(
-  daemon: Daemon,
+  daemon: Reported,
   { id, study }: ReturnType<typeof askingStudies>[number],
   subject: VaultSubject,
   rounds: readonly Round[],
@@ -41,38 +42,30 @@ async function studyReport(
   return { ...about, permittedNow: now?.permitted ?? false, rounds, models }
 }
 
-/** Own rounds whose set had the patient. */
-async function roundsWith(
-  daemon: Daemon,
-  stands: ReadonlyMap<StudyId, ReadonlyMap<Digest, Stand>>,
-): Promise<Map<StudyId, Round[]>> {
-  const self = daemon.home.key.id
-  const found = new Map<StudyId, Round[]>()
-  for await (const { study, body, seq, timeMs } of entriesOf(daemon.logs, self, ['round.trained'])) {
-    const trained = study === null ? null : readBody('round.trained', body)
-    if (study === null || trained?.consent === undefined) continue
-    const stand = stands.get(study)?.get(toHex(trained.consent.root) as Digest)
-    if (stand === undefined || !stand.permitted || stand.rows === 0) continue
-    const round = {
-      round: trained.round,
-      timeMs,
-      entry: refOf(daemon, self, seq),
-      update: toHex(trained.update),
-      rows: stand.rows,
-    }
-    found.set(study, [...(found.get(study) ?? []), round])
-  }
+/** Roots of the sets in which the patient's rows were permitted, with how many rows. */
+function usedSets(book: VaultBook, { number }: VaultSubject, study: StudyId): Map<Digest, number> {
+  const used = new Map<Digest, number>()
+  for (const [root, { permitted, rows }] of book.sets.standsOf(study, number))
+    if (permitted && rows > 0) used.set(root, rows)
+  return used
+}
+
+/** Own rounds that rest on one of those sets, oldest first. */
+function roundsWith(daemon: Reported, own: OwnRounds, used: ReadonlyMap<Digest, number>, study: StudyId): Round[] {
+  const found = [...used].flatMap(([root, rows]) => own.on(study, root).map((round) => ({ ...round, rows })))
   return found
+    .sort((a, b) => a.seq - b.seq)
+    .map(({ seq, ...round }) => ({ ...round, entry: refOf(daemon, daemon.home.key.id, seq) }))
 }
 
 /** Everything that was made of the updates of those rounds, at any member whose log is here. */
 async function modelsWith(
-  daemon: Daemon,
+  daemon: Reported,
   study: StudyId,
   rounds: readonly Round[],
 ): Promise<SubjectStudyReport['models']> {
   const lineage = (await daemon.lineage.current()).of(study)
-  const author: MemberId = daemon.home.key.id
+  const author = daemon.home.key.id
   const all = new Map<string, MadeModel>()
   for (const { update } of rounds) {
     const made = { author, model: update as Digest }
