@@ -41,6 +41,9 @@ export type ReceiptStatus = 'given' | 'refused' | 'withdrawn' | 'revoked' | 'exp
 
 type Json = { readonly [key: string]: unknown }
 
+const TIME = { '@type': 'http://www.w3.org/2001/XMLSchema#dateTime' } as const
+const IRI = { '@type': '@id' } as const
+
 const CONTEXT = {
   dpv: 'https://w3id.org/dpv#',
   pd: 'https://w3id.org/dpv/pd#',
@@ -51,6 +54,14 @@ const CONTEXT = {
   schema: 'https://schema.org/',
   obo: 'http://purl.obolibrary.org/obo/',
   consilium: 'urn:consilium:',
+  'dct:conformsTo': IRI,
+  'dct:audience': IRI,
+  'dct:created': TIME,
+  'dcat:startDate': TIME,
+  'dcat:endDate': TIME,
+  'dpv:hasRelationWithDataSubject': IRI,
+  'dpv:isIndicatedAtTime': TIME,
+  'consilium:effectiveAt': TIME,
 } as const
 
 const PROFILE = 'https://w3id.org/dpv/schema/dpv-27560#'
@@ -135,7 +146,8 @@ function recordOf(facts: ReceiptFacts, word: ReceiptWord, status: ReceiptStatus)
     'dpv:hasDataSubject': { '@id': `consilium:subject:${facts.subject}`, '@type': 'dpv:Patient' },
     'dpv:hasDataController': controllerOf(facts),
     ...(jurisdictions.length === 0 ? {} : { 'dpv:hasJurisdiction': jurisdictions.map((one) => ({ '@id': one })) }),
-    'dpv:hasProcess': about.length === 0 ? [processOf(decision, null)] : about.map((one) => processOf(decision, one)),
+    ...purposesOf(decision.purposes === 'all' ? [] : decision.purposes),
+    'dpv:hasProcess': about.map(processOf),
     'dpv:hasDuration': durationOf(decision),
     'dpv:hasConsentControl': { '@type': 'dpv:WithdrawConsent', 'dpv:isExercisedAt': facts.hospital.name },
     'dpv:hasConsentStatus': statusOf(word, status),
@@ -162,19 +174,26 @@ function statusOf({ decision, speaker }: ReceiptWord, status: ReceiptStatus): Js
   }
 }
 
-/** Use of the records in one study; without one, what the word itself names. */
-function processOf({ purposes }: ConsentDecision, study: ReceiptStudy | null): Json {
-  const codes = study?.consent.purposes ?? (purposes === 'all' ? [] : purposes)
-  const conditions = codes.filter((code) => !isUse(code))
+/** Use of the records in one study. */
+function processOf({ id, name, purpose, consent }: ReceiptStudy): Json {
   return {
+    '@id': `consilium:study:${id}`,
     '@type': 'dpv:Process',
-    ...(study === null ? {} : { '@id': `consilium:study:${study.id}`, 'dct:title': study.name }),
-    ...(study === null ? {} : { 'dct:description': study.purpose }),
-    'dpv:hasPurpose': codes.length === 0 ? [{ '@id': 'dpv:Purpose' }] : codes.filter(isUse).map(termOf),
-    ...(conditions.length === 0 ? {} : { 'dpv:hasContext': conditions.map(termOf) }),
+    'dct:title': name,
+    'dct:description': purpose,
+    ...purposesOf(consent.purposes),
     'dpv:hasProcessing': [{ '@id': 'dpv:Use' }, { '@id': 'dpv:Analyse' }],
     'dpv:hasPersonalData': { '@id': 'pd:MedicalHealth' },
-    ...(study === null ? {} : { 'dpv:hasLegalBasis': basisOf(study.consent) }),
+    'dpv:hasLegalBasis': basisOf(consent),
+  }
+}
+
+/** Kinds of use, and the conditions that restrict them; no code stands for every purpose. */
+function purposesOf(codes: readonly DuoCode[]): Json {
+  const conditions = codes.filter((code) => !isUse(code))
+  return {
+    'dpv:hasPurpose': codes.length === 0 ? [{ '@id': 'dpv:Purpose' }] : codes.filter(isUse).map(termOf),
+    ...(conditions.length === 0 ? {} : { 'dpv:hasContext': conditions.map(termOf) }),
   }
 }
 
