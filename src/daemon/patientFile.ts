@@ -8,14 +8,17 @@ import type { Daemon } from './daemon.ts'
 import { knownIn } from './vaultKeeper.ts'
 import { askingStudies } from './wordReports.ts'
 
+/** What these work with. */
+type Handing = Pick<Daemon, 'vault' | 'ownLog' | 'machine' | 'home'>
+
 /** Errors: `subject-unknown`, `subject-forgotten`, `vault-…`. */
-export async function subjectKey(daemon: Daemon, record: string): Promise<SubjectKeyReport> {
+export async function subjectKey(daemon: Handing, record: string): Promise<SubjectKeyReport> {
   const { key } = knownIn(await daemon.vault.book(), record)
   return { key: formatSubjectKey(key), ...fromWhom(daemon) }
 }
 
 /** Openings of all sets that own rounds rest on and in which the patient was. Errors: those of `subjectKey`. */
-export async function patientFile(daemon: Daemon, record: string): Promise<PatientFile> {
+export async function patientFile(daemon: Handing, record: string): Promise<PatientFile> {
   const book = await daemon.vault.book()
   const subject = knownIn(book, record)
   const own = await daemon.ownLog.rounds()
@@ -30,7 +33,7 @@ export async function patientFile(daemon: Daemon, record: string): Promise<Patie
   return { format: 'consilium-patient/1', made, member: hospital, ...fromWhom(daemon), words, studies }
 }
 
-function fromWhom({ home }: Daemon): Omit<SubjectKeyReport, 'key'> {
+function fromWhom({ home }: Handing): Omit<SubjectKeyReport, 'key'> {
   const { name, founding } = home.consortium
   return { hospital: home.config.name, consortium: name, fingerprint: fingerprint(founding) }
 }
