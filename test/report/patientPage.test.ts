@@ -14,6 +14,7 @@ import {
   CONSORTIUM,
   daemonOf,
   hexOf,
+  IGNORING,
   kept,
   mary,
   maryWithRoot,
@@ -49,6 +50,7 @@ interface Answer {
     readonly models: readonly { readonly name: string; readonly result: string }[]
     readonly done: readonly { readonly what: string; readonly model: string }[]
     readonly unknown: number
+    readonly without: number
   }[]
   readonly faults: readonly string[]
 }
@@ -78,7 +80,7 @@ it('a patient finds what was said, which rounds used the records, for what, and 
     'in November and in December, under tags that have nothing in common',
   )
   const [one] = used as [Answer['used'][0]]
-  assert.is(one.study.name, 'Heart failure')
+  assert.equal([one.study.name, one.without, one.unknown], ['Heart failure', 1, 0])
   assert.equal(
     one.rounds.map(({ round, rows }) => [round, rows]),
     [
@@ -197,6 +199,14 @@ it('a round that rests on fewer words than the log had told of before it is name
     `${late.faults}`,
   )
   assert.is(late.used[0]?.rounds.length, 3)
+})
+
+it('a round that goes on with a patient who had said no is named', async () => {
+  const log = maryWithRoot(IGNORING)
+  const file = await patientFile(daemonOf(log), PATIENT)
+  const { faults } = await read({ bundle: utf8(bundleLines(() => true, log).join('')), file })
+  assert.is(faults.length, 1)
+  assert.match(faults[0] as string, /Round 4 .* your words say no, and the hospital's set has yes/)
 })
 
 it('a bundle that was touched is refused, and so is one of another consortium', async () => {

@@ -59,11 +59,11 @@ function say(record: string, more: Partial<ConsentDecision>, speaker: string | n
 
 const stands = new Map<number, Stand>()
 
-/** Keeps how everybody stands now, as the desk does before a round. */
-function keepSet(atMs: number): Digest {
+/** Keeps how everybody stands now, as the desk does before a round; `ignoring`: as a desk would that goes on with who said no. */
+function keepSet(atMs: number, ignoring = false): Digest {
   const changes = new Map<number, Stand>()
   for (const { number, words, decisions } of kept.book.subjects()) {
-    const permitted = decisions.at(-1)?.decision === 'permit'
+    const permitted = ignoring || decisions.at(-1)?.decision === 'permit'
     changes.set(number, { permitted, rows: 1 + (number % 3), words: words.length })
   }
   for (const [number, stand] of changes) stands.set(number, stand)
@@ -174,6 +174,9 @@ function cologneLog(): EntryDraft[] {
 const MARY_DRAFTS = maryLog()
 export const mary = logWith(MARY, MARY_DRAFTS)
 
+/** Of a set that goes on with who said no. */
+export const IGNORING = keepSet(DECEMBER_MS + 2 * HOUR_MS, true)
+
 /** St. Mary's log, had its last round rested on that root. */
 export function maryWithRoot(root: Digest): Log {
   const last = MARY_DRAFTS.findLastIndex(({ kind }) => kind === 'round.trained')
@@ -199,9 +202,9 @@ export function bundleLines(takes: (seq: number) => boolean = () => true, log: L
 }
 
 /** St. Mary's daemon, as far as patients ask it. */
-export function daemonOf(): Daemon {
+export function daemonOf(log: Log = mary): Daemon {
   const own = new OwnRounds()
-  own.take(mary.raws)
+  own.take(log.raws)
   const state = { id: STUDY_ID, study: STUDY }
   const daemon = {
     vault: { book: async () => kept.book },
