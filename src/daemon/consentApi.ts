@@ -119,7 +119,7 @@ export interface ErasedReport {
   readonly reason: string
 }
 
-/** `POST /v1/audit/round` and `/v1/audit/check`. */
+/** `POST /v1/audit/round` and `/v1/audit/check`; and what is found offline, in a bundle. */
 export interface AuditReport {
   readonly entry: string
   readonly member: string
@@ -139,7 +139,11 @@ export interface AuditReport {
   /** Words that the log had told of before the round, and those of them that nothing opens. */
   readonly recorded: number
   readonly unopened: number
+  /** Words that the log told of before the round, in entries that are not in the bundle that is checked against. */
+  readonly missing: number
   readonly erased: number
+  /** How sure the round's entry is. */
+  readonly state: string
   /** What does not fit; empty where everything does. */
   readonly faults: readonly string[]
 }

@@ -13,6 +13,7 @@ import { leafAt, rootOver } from '../../src/governance/consentSet.ts'
 import { OwnRounds } from '../../src/governance/ownRounds.ts'
 import type { Stand } from '../../src/governance/roundSets.ts'
 import type { VaultSubject } from '../../src/governance/vaultBook.ts'
+import type { BundleFilter } from '../../src/ledger/bundle.ts'
 import type { EntryDraft } from '../../src/ledger/chain.ts'
 import { digestOf } from '../gossip/fixtures.ts'
 import { Kept } from '../governance/keptBook.ts'
@@ -190,15 +191,20 @@ export function maryWithRoot(root: Digest): Log {
 const cologne = logWith(COLOGNE, cologneLog())
 
 /** Lines of a bundle of both logs, with those entries of St. Mary's alone for which `takes` is true. */
-export function bundleLines(takes: (seq: number) => boolean = () => true, log: Log = mary): string[] {
+export function bundleLines(
+  takes: (seq: number) => boolean = () => true,
+  log: Log = mary,
+  filter: Partial<BundleFilter> = {},
+): string[] {
   const all = (of: Log, head: number, wanted: (seq: number) => boolean) =>
     of.raws.flatMap((_, seq) => (wanted(seq) ? [entryFor(of, head, seq, of.raws.length)] : []))
-  return linesOf(CONSORTIUM, [
+  const parts = [
     cosigned(CONSORTIUM, log, log.raws.length, othersThan(CONSORTIUM, log)),
     cosigned(CONSORTIUM, cologne, cologne.raws.length, othersThan(CONSORTIUM, cologne)),
     ...all(log, 0, takes),
     ...all(cologne, 1, () => true),
-  ])
+  ]
+  return linesOf(CONSORTIUM, parts, filter)
 }
 
 /** St. Mary's daemon, as far as patients ask it. */
