@@ -1,9 +1,7 @@
 /** `consilium subject report`: who used a patient's records here, when, for what, and which models came of it, by the logs. */
-import type { Digest, StudyId } from '../core/ids.ts'
-import type { MadeModel } from '../governance/lineage.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { OwnRounds } from '../governance/ownRounds.ts'
 import type { VaultBook, VaultSubject } from '../governance/vaultBook.ts'
-import { keyOf } from '../governance/withdrawals.ts'
 import type { SubjectReport, SubjectStudyReport } from './consentApi.ts'
 import type { Daemon } from './daemon.ts'
 import { refOf } from './models.ts'
@@ -52,10 +50,9 @@ function usedSets(book: VaultBook, { number }: VaultSubject, study: StudyId): Ma
 
 /** Own rounds that rest on one of those sets, oldest first. */
 function roundsWith(daemon: Reported, own: OwnRounds, used: ReadonlyMap<Digest, number>, study: StudyId): Round[] {
+  const ref = refOf(daemon, daemon.home.key.id, 0).slice(0, -1) // once: there may be hundreds of thousands
   const found = [...used].flatMap(([root, rows]) => own.on(study, root).map((round) => ({ ...round, rows })))
-  return found
-    .sort((a, b) => a.seq - b.seq)
-    .map(({ seq, ...round }) => ({ ...round, entry: refOf(daemon, daemon.home.key.id, seq) }))
+  return found.sort((a, b) => a.seq - b.seq).map(({ seq, ...round }) => ({ ...round, entry: `${ref}${seq}` }))
 }
 
 /** Everything that was made of the updates of those rounds, at any member whose log is here. */
@@ -65,21 +62,12 @@ async function modelsWith(
   rounds: readonly Round[],
 ): Promise<SubjectStudyReport['models']> {
   const lineage = (await daemon.lineage.current()).of(study)
-  const author = daemon.home.key.id
-  const all = new Map<string, MadeModel>()
-  for (const { update } of rounds) {
-    const made = { author, model: update as Digest }
-    if (all.has(keyOf(made))) continue // of an earlier round, and so is all that was made of it
-    const found = lineage.find(made)
-    if (found === null) continue
-    for (const model of [found, ...lineage.descendants(made)]) all.set(keyOf(model), model)
-  }
-  return [...all.values()]
-    .filter(({ making }) => making === 'merged')
-    .map(({ author, model, round, seq }) => ({
-      member: daemon.nameOf(author),
-      round,
-      model,
-      entry: refOf(daemon, author, seq),
-    }))
+  const self = daemon.home.key.id
+  const names = new Map<MemberId, readonly [name: string, ref: string]>()
+  return lineage.mergedFrom(rounds.map(({ update }) => ({ author: self, model: update as Digest }))).map((made) => {
+    const { author, model, round, seq } = made
+    const [member, ref] = names.get(author) ?? [daemon.nameOf(author), refOf(daemon, author, 0).slice(0, -1)]
+    names.set(author, [member, ref])
+    return { member, round, model, entry: `${ref}${seq}` }
+  })
 }
