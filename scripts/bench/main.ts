@@ -27,6 +27,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   'governance-round': () => import('./governance/round.ts'),
   'governance-agreements': () => import('./governance/agreements.ts'),
   'governance-datasets': () => import('./governance/datasets.ts'),
+  'governance-subject': () => import('./governance/subject.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')
     return { bench: () => bench({ peers: process.argv.includes('--peers') }) }

@@ -97,16 +97,16 @@ def is_name(value):
     if type(value) is not str or value.strip() != value or not 0 < len(value.encode()) <= NAME_MAX: return False
     return all(unicodedata.category(c) not in ("Cc", "Cf", "Co", "Zl", "Zp") and c not in BLANKS for c in value)
 BYTES, HASH, ONE, COUNT, TIME = of(bytes), of(bytes, 32), count(1, 1), count(), count(0, TIME_MAX)
-MEMBERS, PLACES, KIND = [(is_name, HASH)], [(HASH, COUNT, HASH)], r"(?=.{1,64}$)[a-z]+(\.[a-z-]+)"
+MEMBERS, PLACES, KIND = [(is_name, HASH)], [(HASH, COUNT, HASH)], r"(?=[^,]{1,64}(,|$))[a-z]+(\.[a-z-]+)"
 RECORD, EPOCH = (BYTES, count(0, ROUND_MAX), [(HASH, of(bytes, 64))]), (ONE, COUNT, HASH, MEMBERS, PLACES)
 HEADER = (ONE, HASH, COUNT, HASH, TIME, text(KIND + "+"), or_null(HASH), PLACES, count(1), HASH)
 FORK = (BYTES, BYTES, COUNT, HASH, [HASH], HASH, [HASH])  # or the first two
 BLANKS, MAGIC, HEX = "\u115f\u1160\u3164\uffa0", b'{"format":"consilium-bundle/1",', "[0-9a-f]{64}"
-B64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+B64, KINDS = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", f"{KIND}*(,{KIND}*){{0,15}}"
 MADE = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
 FILTER = {"members": or_null(lambda keys: fits(keys, [text(HEX)]) and ascending(keys) and keys != []),
-          "kind": or_null(text(KIND + "*")), "study": or_null(text(HEX)), "since": or_null(TIME),
-          "until": or_null(TIME), "state": or_null(text("final|pending|disputed"))}
+          "kind": or_null(lambda it: text(KINDS)(it) and ascending(it.split(","))), "study": or_null(text(HEX)),
+          "since": or_null(TIME), "until": or_null(TIME), "state": or_null(text("final|pending|disputed"))}
 LINES = {  # in the order in which they may come
     "founding": {"format": of(str), "made": text(MADE), "by": text(HEX), "founding": is_base64, "filter": FILTER},
     "epoch": {"epoch": is_base64}, "head": {"head": text("[ !#-\\[\\]-~\n\u2014]*")}, "fork": {"fork": is_base64},
@@ -248,8 +248,8 @@ class Bundle:
     def takes(self, entry, state):
         members, kind, study, since, until, wanted = self.filter.values()
         return (entry.author.hex() in (members or [entry.author.hex()]) and study in (None, entry.study)
-                and f"{entry.kind}.".startswith(f"{kind or entry.kind}.") and wanted in (None, state)
-                and (since or 0) <= entry.time < (TIME_MAX + 1 if until is None else until))
+                and any(f"{entry.kind}.".startswith(f"{one}.") for one in (kind or entry.kind).split(","))
+                and wanted in (None, state) and (since or 0) <= entry.time < (TIME_MAX + 1 if until is None else until))
     def end(self, line):
         counts = [len(self.heads), self.forks, self.entries]
         need([*line.values()][:3] == counts, "other numbers of lines were found", "bundle-count")

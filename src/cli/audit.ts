@@ -1,7 +1,11 @@
 /** audit: round, check. On whose word a round rested, and that everybody's was obeyed. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
+import { ConsiliumError } from '../core/errors.ts'
 import type { AuditReport } from '../daemon/consentApi.ts'
+import { parseRoot } from '../ledger/bundleVerdict.ts'
+import { auditBundle, type OfflineAudit } from './auditBundle.ts'
+import { EXIT_UNCHECKED } from './logBundle.ts'
 import { short, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
@@ -29,24 +33,55 @@ function round(): Command {
 function check(): Command {
   return command(
     'check',
-    "check a file that a hospital opened, against that hospital's log as this node has it",
-    'consilium audit check round-412.jsonl',
+    "check a file that a hospital opened, against that hospital's log as this node has it, or as a bundle has it",
+    'consilium audit check round-412.jsonl --bundle patients.bundle --root "08fc c65f 7636 …"',
   )
     .argument('<file>', 'what "consilium audit round --open" wrote')
-    .action(async (file: string, options: Common) => {
-      told(options, await clientOf(options).post<AuditReport>('/v1/audit/check', { path: resolve(file) }))
+    .option(
+      '--bundle <file>',
+      'check it with no node and no network: what "consilium subject bundle" wrote, at any member',
+    )
+    .option('--root <fingerprint>', "with --bundle: the consortium's fingerprint, got another way")
+    .action(async (file: string, { bundle, root, ...common }: Common & { bundle?: string; root?: string }) => {
+      if (bundle === undefined) {
+        requireNoRoot(root)
+        return told(common, await clientOf(common).post<AuditReport>('/v1/audit/check', { path: resolve(file) }))
+      }
+      const { report, facts } = await auditBundle(file, bundle, root === undefined ? null : parseRoot(root))
+      if (facts.verdict === 'consistent') process.exitCode = EXIT_UNCHECKED
+      told(common, report, bundleLines(bundle, facts))
     })
 }
 
-function told(options: Common, report: AuditReport): void {
-  outputOf(options).print(report, () => auditLines(report))
+/** Error: `bad-root`. */
+function requireNoRoot(root: string | undefined): void {
+  if (root === undefined) return
+  const message = '--root: it says which consortium a bundle has to be of: give --bundle with it, or leave it out'
+  throw new ConsiliumError({ code: 'bad-root', message })
+}
+
+function bundleLines(file: string, { verdict, consortium, made }: OfflineAudit['facts']): string[] {
+  const { name, fingerprint } = consortium
+  return [
+    `Against ${file}, exported ${made.replace('T', ' ').replace('Z', ' UTC')} as it says: every line of it holds; ${
+      verdict === 'good'
+        ? `it is of ${name}, which --root names.`
+        : `identity not checked: compare ${fingerprint} with a fingerprint that you got another way.`
+    }`,
+    'That it leaves out no entry cannot be seen in it, beyond the count of words that the entries themselves keep.',
+  ]
+}
+
+function told(options: Common, report: AuditReport, more: readonly string[] = []): void {
+  outputOf(options).print(report, () => [...auditLines(report), ...more])
   if (report.faults.length > 0) process.exitCode = 1
 }
 
 function auditLines(report: AuditReport): string[] {
-  const { entry, member, study, basis, patients, permitted, rows, denials, recorded, unopened, erased, faults } = report
+  const { entry, member, study, basis, patients, permitted, rows, denials, recorded, unopened, erased, faults, state } =
+    report
   return [
-    `Round ${report.round + 1} of study ${short(study)} at ${member}, ${utc(report.timeMs)} (${entry}), ${basis}:`,
+    `Round ${report.round + 1} of study ${short(study)} at ${member}, ${utc(report.timeMs)} (${entry}, ${state}), ${basis}:`,
     `  root in the entry   ${report.declared}`,
     `  root made again     ${report.root}`,
     `  ${patients} patients in the set, ${permitted} of them permitted, with ${rows} rows; ${erased} were erased since and cannot be opened`,

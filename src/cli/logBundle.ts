@@ -6,11 +6,12 @@ import { createGunzip } from 'node:zlib'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { type BundleFilter, LineSplitter } from '../ledger/bundle.ts'
 import { type BundledLog, type BundleFacts, type BundleVerdict, parseRoot } from '../ledger/bundleVerdict.ts'
-import { BundleVerifier } from '../ledger/bundleVerify.ts'
+import { BundleVerifier, type SeenEntry } from '../ledger/bundleVerify.ts'
 import { table, utc } from './output.ts'
 import { type Common, outputOf } from './shared.ts'
 
-const EXIT_UNCHECKED = 3 // neither good nor wrong: nobody said which consortium it has to be of
+/** Exit code: neither good nor wrong. */
+export const EXIT_UNCHECKED = 3 // nobody said which consortium it has to be of
 const SLACK_MEMBERS_MIN = 4 // below it the quorum is everybody; LEDGER §1.3
 
 /**
@@ -23,29 +24,26 @@ export async function verifyBundle(file: string, root: string | undefined, optio
   const to = outputOf(options)
   if (verdict.verdict === 'wrong') {
     if (options.json) to.print(verdict, () => [])
-    const { code, line, message } = verdict.fault
-    throw new ConsiliumError({ code, message: `${file}: wrong at line ${line}: ${message}` })
+    throw wrongBundle(file, verdict)
   }
   to.print(verdict, () => reportLines(file, verdict))
   if (verdict.verdict === 'consistent') process.exitCode = EXIT_UNCHECKED
 }
 
-/**
- * Reads the file once, in pieces, plain or gzipped; `good` is given each line that holds. Errors: `file-missing`, `file-unreadable`,
- * `bundle-gzip`.
- */
-export async function judgeBundle(
-  file: string,
-  root: string | null,
-  good: (line: Uint8Array) => void = () => undefined,
-): Promise<BundleVerdict> {
-  const verifier = new BundleVerifier(root)
+/** The first fault, under its own code. */
+export function wrongBundle(file: string, { fault }: Extract<BundleVerdict, { verdict: 'wrong' }>): ConsiliumError {
+  const { code, line, message } = fault
+  return new ConsiliumError({ code, message: `${file}: wrong at line ${line}: ${message}` })
+}
+
+/** Reads the file once, in pieces, plain or gzipped. Errors: `file-missing`, `file-unreadable`, `bundle-gzip`. */
+export async function judgeBundle(file: string, root: string | null, see?: SeenEntry): Promise<BundleVerdict> {
+  const verifier = new BundleVerifier(root, see)
   const lines = new LineSplitter()
   const take = async (chunks: AsyncIterable<Uint8Array>): Promise<BundleVerdict> => {
     for await (const chunk of chunks) {
       for (const line of lines.split(chunk)) {
         if (!verifier.push(line)) return verifier.finish(lines.rest)
-        good(line)
       }
     }
     return verifier.finish(lines.rest)

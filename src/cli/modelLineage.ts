@@ -8,12 +8,11 @@ import { FamilyTree, isOfFamily } from '../governance/familyTree.ts'
 import { readBody } from '../governance/kinds.ts'
 import type { MadeModel } from '../governance/lineage.ts'
 import { Lineages } from '../governance/lineages.ts'
-import { parseLine } from '../ledger/bundle.ts'
 import { type BundleVerdict, parseRoot } from '../ledger/bundleVerdict.ts'
-import { decodeEntry, type Entry, glanceAt } from '../ledger/entry.ts'
+import type { Entry } from '../ledger/entry.ts'
 import { type FamilyReport, familyLines, familyReport } from '../report/family.ts'
 import { familyDot, familySvg } from '../report/familyDrawing.ts'
-import { judgeBundle } from './logBundle.ts'
+import { judgeBundle, wrongBundle } from './logBundle.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
 interface Asked extends Common {
@@ -80,10 +79,10 @@ async function readBundle(ref: string, asked: Asked): Promise<FamilyReport> {
   const root = asked.root === undefined ? null : parseRoot(asked.root)
   const lineages = new Lineages()
   const studies = new Map<StudyId, string>()
-  const verdict = await eachEntry(file, root, (raw) => {
-    const { kind, study } = glanceAt(raw)
-    if (kind === 'study.proposed') noteStudy(studies, decodeEntry(raw))
-    else if (study !== null && (kind === 'round.trained' || kind === 'round.merged')) lineages.tell(decodeEntry(raw))
+  const verdict = await eachEntry(file, root, (entry) => {
+    const { kind, study } = entry
+    if (kind === 'study.proposed') noteStudy(studies, entry)
+    else if (study !== null && (kind === 'round.trained' || kind === 'round.merged')) lineages.tell(entry)
   })
   const names = new Map(verdict.logs.map(({ member, name }) => [member, name]))
   const nameOf = (member: MemberId): string => names.get(member) || member.slice(0, 12)
@@ -96,8 +95,8 @@ async function readBundle(ref: string, asked: Asked): Promise<FamilyReport> {
     nameOf,
   )
   const tree = new FamilyTree(id, made, lineages.of(id).behind(made))
-  await eachEntry(file, root, (raw) => {
-    if (isOfFamily(glanceAt(raw), id)) tree.take(decodeEntry(raw))
+  await eachEntry(file, root, (entry) => {
+    if (isOfFamily(entry, id)) tree.take(entry)
   })
   const refOf = (member: MemberId, seq: number): string => `${nameOf(member).replaceAll(/\s+/g, '')}/${seq}`
   return familyReport(tree.family(), { study: id, studyName: studies.get(id) ?? '', nameOf, refOf })
@@ -106,14 +105,10 @@ async function readBundle(ref: string, asked: Asked): Promise<FamilyReport> {
 type Good = Extract<BundleVerdict, { verdict: 'good' | 'consistent' }>
 
 /** Error: the first fault of the bundle. */
-async function eachEntry(file: string, root: string | null, take: (raw: Uint8Array) => void): Promise<Good> {
-  const verdict = await judgeBundle(file, root, (bytes) => {
-    const line = parseLine(bytes)
-    if (line.type === 'entry') take(line.raw)
-  })
-  if (verdict.verdict !== 'wrong') return verdict
-  const { code, line, message } = verdict.fault
-  throw new ConsiliumError({ code, message: `${file}: wrong at line ${line}: ${message}` })
+async function eachEntry(file: string, root: string | null, take: (entry: Entry) => void): Promise<Good> {
+  const verdict = await judgeBundle(file, root, take)
+  if (verdict.verdict === 'wrong') throw wrongBundle(file, verdict)
+  return verdict
 }
 
 function noteStudy(studies: Map<StudyId, string>, { study, body }: Entry): void {

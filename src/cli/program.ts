@@ -5,7 +5,7 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
 import { agreementCommand } from './agreement.ts'
 import { auditCommand } from './audit.ts'
-import { consentCommand, subjectCommand } from './consent.ts'
+import { consentCommand } from './consent.ts'
 import { datasetCommand } from './dataset.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { logCommand } from './log.ts'
@@ -14,6 +14,7 @@ import { modelCommand } from './model.ts'
 import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
 import { explainCommand, predictCommand } from './predict.ts'
 import { studyCommand } from './study.ts'
+import { subjectCommand } from './subject.ts'
 
 /** Runs one command; `argv` is `process.argv`. Never throws: an error sets `process.exitCode`; a wrong option ends the process (commander). */
 export async function main(argv: readonly string[]): Promise<void> {

@@ -25,6 +25,7 @@ import { Keeper } from './keeper.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
 import { LineageReader } from './lineageReader.ts'
 import { Logs } from './logs.ts'
+import { OwnLog } from './ownLog.ts'
 import { Publisher } from './publisher.ts'
 import { Reconfiguration } from './reconfiguration.ts'
 import { Replicator } from './replicator.ts'
@@ -69,6 +70,7 @@ export class Daemon {
   readonly #publisher: Publisher
   readonly followers = new Followers()
   readonly lineage = new LineageReader(() => this.logs)
+  readonly ownLog = new OwnLog(() => this.logs)
   readonly vault: VaultKeeper
   readonly consent: ConsentDesk
   #bindings: Bindings | null = null

@@ -179,7 +179,7 @@ export function withdrawalReport(daemon: Daemon, { author, model, by, reason, se
 }
 
 /** MEMBER/NUMBER, as `consilium log show` takes it. */
-export function refOf(daemon: Daemon, member: MemberId, seq: number): string {
+export function refOf(daemon: Pick<Daemon, 'nameOf'>, member: MemberId, seq: number): string {
   return `${squeeze(daemon.nameOf(member))}/${seq}`
 }
 

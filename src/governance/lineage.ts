@@ -149,6 +149,12 @@ export class Lineage {
     return this.#where((at) => at !== self && from[at] === 0)
   }
 
+  /** What was merged of any of `roots`, those among them that were merged themselves included, in the order in which it was named. */
+  mergedFrom(roots: readonly Made[]): MadeModel[] {
+    const from = this.#reach(roots)
+    return this.#where((at) => from[at] !== -1 && this.#making.at(at) === 1)
+  }
+
   /** For each model the number of a root that it descends from, −1 for none: breadth first along the inputs turned round. */
   #reach(roots: readonly Made[]): Int32Array {
     const from = new Int32Array(this.size).fill(-1)
