@@ -32,6 +32,11 @@ export const DOMAIN = {
   consentLeaf: 'consilium/consent-leaf/v1',
   vaultKey: 'consilium/vault-key/v1',
   vaultRecord: 'consilium/vault-record/v1',
+  person: 'consilium/person/v1',
+  personCard: 'consilium/person-card/v1',
+  personKey: 'consilium/person-key/v1',
+  personRequest: 'consilium/person-request/v1',
+  signOff: 'consilium/sign-off/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

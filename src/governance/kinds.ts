@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import type { Cbor } from '../core/cbor.ts'
 import { LIMITS } from '../core/limits.ts'
 import { bytes, bytes16, bytes32, bytes64, code, count, hospital, real, version } from './kinds/fields.ts'
+import { PEOPLE_KINDS } from './kinds/people.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
 
 /** Why an operator excludes a member's updates, or takes them back in. */
@@ -55,6 +56,7 @@ export const KINDS = {
   /** `commitment` is a salted digest of the table; the salt stays at the hospital. */
   'dataset.bound': v.strictObject({ rows: count, trainRows: count, commitment: bytes32 }),
   ...ROUND_KINDS,
+  ...PEOPLE_KINDS,
   /** The model of that digest, as `author` made it, is not to be used, and nothing is to be trained on from it; `refs` cite the entry that made it. */
   'model.withdrawn': v.strictObject({ author: bytes32, model: bytes32, reason: code }),
   /** Its author takes its own word back, or says against another's withdrawal that the model may be used. */

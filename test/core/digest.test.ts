@@ -48,6 +48,11 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   consentLeaf: ['consilium/consent-leaf/v1', '78b1576c0084200cf9fd51bacb92a6be33b1a1bd1146e506c000b72c77ca8652'],
   vaultKey: ['consilium/vault-key/v1', '0a97bc4e594a18943622086185de3f675d4d2965061cbe8e74f6a86c70e0c28e'],
   vaultRecord: ['consilium/vault-record/v1', 'ad72a63838b34e14f174c652443a0c154f55d69c4073d076653ed61a74a60ae9'],
+  person: ['consilium/person/v1', 'd30c234cbe7a83c2108eb17de4cbdb99a55e84a742f7bee0382c89b9e065c751'],
+  personCard: ['consilium/person-card/v1', '3c066d0c34bed209174821ec98f2a4c8552fa6c6ea7b7d9d9f4ba884c5c19d4c'],
+  personKey: ['consilium/person-key/v1', '0e176d2c28d178848511fc47bf52ccaa1a0d5fbab044cb0f3c1eae395adb9437'],
+  personRequest: ['consilium/person-request/v1', '4763a2c0ed1e504d56ae70c13e49b18999dd58628665bd3d04d4be9290ea255d'],
+  signOff: ['consilium/sign-off/v1', '153763887a3d7045af723a9fa364c164bbe98f58592a0099d410cddf58d58e0d'],
 }
 
 for (const [name, [tag, digest]] of Object.entries(FROZEN)) {
