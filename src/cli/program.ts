@@ -10,6 +10,7 @@ import { logCommand } from './log.ts'
 import { membersCommand } from './members.ts'
 import { modelCommand } from './model.ts'
 import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
+import { personCommand } from './person.ts'
 import { explainCommand, predictCommand } from './predict.ts'
 import { studyCommand } from './study.ts'
 
@@ -32,6 +33,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     statusCommand(),
     doctorCommand(),
     membersCommand(),
+    personCommand(),
     studyCommand(),
     modelCommand(),
     consentCommand(),

@@ -70,9 +70,9 @@ export class LedgerWriter {
   /** Queues entries, unless one has a body that no entry may have: that is our own bug, and nothing more is written. `committed` reports `tag` when they are durable, together with `state`. */
   record(tag: string, drafts: readonly Draft[], state: ReadonlyMap<string, Uint8Array | null>): void {
     if (this.#failure !== null) return
-    const unfit = unfitness(drafts)
-    if (unfit !== null) return this.#fail(unfit)
     const signOffs = this.#parts.signedFor?.(drafts) ?? []
+    const unfit = unfitness([...drafts, ...signOffs.map(({ draft }) => draft)])
+    if (unfit !== null) return this.#fail(unfit)
     this.#queue.push({ tag, drafts, signOffs, state })
     this.#queued += drafts.length + signOffs.length
     if (this.#queued > QUEUE_MAX)

@@ -6,10 +6,10 @@ import { fromHex, toHex } from '../core/bytes.ts'
 import type { Cbor } from '../core/cbor.ts'
 import { verify } from '../core/ed25519.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
-import { readBody } from './kinds.ts'
 import type { Role } from './kinds/people.ts'
+import { readBody } from './kinds.ts'
 import type { Act } from './roles.ts'
-import { type Asked, requestOf, type SignOff, type Signed, signOffMessage } from './signOff.ts'
+import { type Asked, requestOf, type Signed, type SignOff, signOffMessage } from './signOff.ts'
 
 export const PEOPLE_MAX = 1_000 // since the last reset, those who left among them
 export const SIGN_OFF_MS_MAX = 300_000 // clocks of one machine differ by nothing, a person takes a while at a prompt

@@ -2,8 +2,9 @@
  * What each call of the control API is to the people of a hospital: its name in the log, whose sign-off it needs, and which entries come of
  * it. A call that is not in this table does not compile (`daemon/control.ts`). Calls that only read what every member has (GET) need nobody.
  */
-import type { Kind } from './kinds.ts'
+
 import type { Role } from './kinds/people.ts'
+import type { Kind } from './kinds.ts'
 
 /** A row of the table. */
 export interface Act {

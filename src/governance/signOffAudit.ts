@@ -128,7 +128,8 @@ export class SignOffAudit {
     const parts = this.#parts.get(toHex(request)) ?? 0
     if (part !== parts) return `it is part ${part} of a request that has ${parts} parts so far: a sign-off used twice`
     this.#parts.set(toHex(request), parts + 1)
-    if (Math.abs(entry.timeMs - timeMs) > RECORDED_WITHIN_MS) return 'it was signed more than a day from when it was recorded'
+    if (Math.abs(entry.timeMs - timeMs) > RECORDED_WITHIN_MS)
+      return 'it was signed more than a day from when it was recorded'
     const act = actNamed(action)
     if (act === undefined) return null // an act of another version: who signed is verified, what may come of it is not known here
     if (!person.roles.some((role) => act.roles.includes(role)))
