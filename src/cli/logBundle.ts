@@ -7,6 +7,7 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { type BundleFilter, LineSplitter } from '../ledger/bundle.ts'
 import { type BundledLog, type BundleFacts, type BundleVerdict, parseRoot } from '../ledger/bundleVerdict.ts'
 import { BundleVerifier } from '../ledger/bundleVerify.ts'
+import { type BundledSignOffs, BundleSignOffs, signOffLines } from './bundleSignOffs.ts'
 import { table, utc } from './output.ts'
 import { type Common, outputOf } from './shared.ts'
 
@@ -19,20 +20,22 @@ const SLACK_MEMBERS_MIN = 4 // below it the quorum is everybody; LEDGER §1.3
  * Errors: `bad-root`, `file-missing`, `file-unreadable`, `bundle-gzip`, and the first fault under its own code.
  */
 export async function verifyBundle(file: string, root: string | undefined, options: Common): Promise<void> {
-  const verdict = await judge(file, root === undefined ? null : parseRoot(root))
+  const people = new BundleSignOffs()
+  const verdict = await judge(file, root === undefined ? null : parseRoot(root), people)
   const to = outputOf(options)
   if (verdict.verdict === 'wrong') {
     if (options.json) to.print(verdict, () => [])
     const { code, line, message } = verdict.fault
     throw new ConsiliumError({ code, message: `${file}: wrong at line ${line}: ${message}` })
   }
-  to.print(verdict, () => reportLines(file, verdict))
+  const signOffs = people.found(verdict.logs)
+  to.print({ ...verdict, signOffs }, () => reportLines(file, verdict, signOffs))
   if (verdict.verdict === 'consistent') process.exitCode = EXIT_UNCHECKED
 }
 
 /** Reads the file once, in pieces, plain or gzipped. */
-async function judge(file: string, root: string | null): Promise<BundleVerdict> {
-  const verifier = new BundleVerifier(root)
+async function judge(file: string, root: string | null, people: BundleSignOffs): Promise<BundleVerdict> {
+  const verifier = new BundleVerifier(root, (entry, founding) => people.take(entry, founding))
   const lines = new LineSplitter()
   const take = async (chunks: AsyncIterable<Uint8Array>): Promise<BundleVerdict> => {
     for await (const chunk of chunks) {
@@ -74,7 +77,7 @@ function unreadable(file: string, error: unknown): unknown {
 
 type Found = Extract<BundleVerdict, { verdict: 'good' | 'consistent' }>
 
-function reportLines(file: string, found: Found): string[] {
+function reportLines(file: string, found: Found, signOffs: readonly BundledSignOffs[]): string[] {
   const { consortium, filter, logs } = found
   const { name, epoch, members, quorum } = consortium
   return [
@@ -91,6 +94,7 @@ function reportLines(file: string, found: Found): string[] {
     '',
     ...logTable(logs),
     '',
+    ...signOffLines(signOffs),
     ...noticesOf(found),
     'What no bundle can rule out:',
     ...limitsOf(found).map((line) => `- ${line}`),

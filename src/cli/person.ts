@@ -1,7 +1,7 @@
 /** person: new, enrol, ls, roles, revoke, forget, reset. Who acts for this hospital, each under a name and key of their own. */
 import { Command, Option } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
-import { readText, writeAtomically, writeNew } from '../daemon/files.ts'
+import { readText, requireAbsent, writeAtomically, writeNew } from '../daemon/files.ts'
 import { homePaths, requireWritable } from '../daemon/home.ts'
 import type { ForgottenReport, PeopleReport, PersonReport } from '../daemon/peopleApi.ts'
 import { createPersonKey } from '../daemon/personKey.ts'
@@ -32,6 +32,7 @@ function make(): Command {
     .option('--out <file>', 'where to write the key; the card goes beside it', 'person.key')
     .option('--no-passphrase', 'seal it under nothing: whoever reads the file signs as you')
     .action(async ({ name, out, passphrase, ...options }: Making) => {
+      await requireAbsent([out, `${out}.card`])
       const sealing = { passphrase: passphrase ? await newPassphrase(out, options.passphraseFile) : null }
       const key = await createPersonKey(out, name, sealing)
       const card = writePersonCard(name, key)
@@ -40,7 +41,7 @@ function make(): Command {
         process.stderr.write(`consilium: ${out} is sealed under nothing: whoever reads it signs as you\n`)
       const made = { key: key.member, fingerprint: fingerprint(key.member), file: out, card, cardFile: `${out}.card` }
       outputOf(options).print(made, () => [
-        `Made ${out} (mode 0600): your key. Keep it and its passphrase to yourself; nobody can make either again.`,
+        `Made ${out} (mode 0600): your key. Keep it${passphrase ? ' and its passphrase' : ''} to yourself: nobody else has it, and nobody can make it again.`,
         `Made ${out}.card: your card, the line below, to hand to an approver of your hospital.`,
         card,
         '',

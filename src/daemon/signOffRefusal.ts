@@ -28,7 +28,7 @@ export function refusalOf(
   const holders = holdersOf(act, people, called)
   switch (fault) {
     case 'none':
-      return refused('needed', `${needed}${since}; add --as FILE with the key of ${holders}, or set CONSILIUM_PERSON`)
+      return refused('needed', `${needed}${since}; add --as FILE, or set CONSILIUM_PERSON, with the key of ${holders}`)
     case 'malformed':
       return refused('malformed', `the sign-off is no sign-off of this version; ${needed}: ${holders}`)
     case 'unknown':
@@ -73,7 +73,7 @@ const rolesOf = ({ roles }: Person): string => roles.map((role) => `an ${role}`)
 
 function holdersOf(act: Act, people: People, { nameOf }: Called): string {
   const names = people.having(act.roles).map((person) => nameOf(person))
-  if (names.length === 0) return `one (nobody is enrolled here: "consilium person enrol CARD --role ${act.roles[0]}")`
+  if (names.length === 0) return `one, of whom there is none here: "consilium person enrol CARD --role ${act.roles[0]}"`
   return names.length > SHOWN_MAX
     ? `${names.slice(0, SHOWN_MAX).join(', ')} or ${names.length - SHOWN_MAX} more`
     : names.join(' or ')

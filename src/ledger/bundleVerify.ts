@@ -5,7 +5,7 @@
 import { equalBytes, toHex, utf8 } from '../core/bytes.ts'
 import { Sha256, taggedDigest } from '../core/digest.ts'
 import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
-import { compareIds, type MemberId } from '../core/ids.ts'
+import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
 import {
   BUNDLE_FORMAT,
   BUNDLE_MAGIC,
@@ -43,6 +43,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] }
 /** Push the lines in order until one is refused, then `finish`. */
 export class BundleVerifier {
   readonly #root: string | null
+  readonly #seen: (entry: Entry, founding: Digest) => void
   readonly #hash = new Sha256()
   readonly #heads: KnownHead[] = []
   readonly #logs = new Map<MemberId, Writable<BundledLog>>()
@@ -55,9 +56,10 @@ export class BundleVerifier {
   #lines = 0
   #fault: BundleFault | null = null
 
-  /** `root` is what `parseRoot` gave, or null. */
-  constructor(root: string | null) {
+  /** `root` is what `parseRoot` gave, or null. `seen` hears of each entry that holds, in the order of the file. */
+  constructor(root: string | null, seen: (entry: Entry, founding: Digest) => void = () => undefined) {
     this.#root = root
+    this.#seen = seen
   }
 
   /** The next line, without its newline. False when something is wrong: then stop reading. */
@@ -184,6 +186,7 @@ export class BundleVerifier {
     count(log, entry, state, head)
     this.#lastEntry = entry
     this.#entries++
+    this.#seen(entry, this.#opened().membership.current.founding)
   }
 
   #end({ heads, forks, entries, digest }: BundleEnd): void {

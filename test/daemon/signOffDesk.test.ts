@@ -167,7 +167,7 @@ const REFUSED: readonly [what: string, call: (hall: Hall) => Promise<unknown>, s
   [
     'an act that nobody signed',
     ({ socket }) => new Client('', socket).post('/v1/studies'),
-    /^person-needed: study\.add needs the sign-off of an approver, as every act here since entry North\/2; add --as FILE with the key of Dr\. Ada Lind, or set CONSILIUM_PERSON$/,
+    /^person-needed: study\.add needs the sign-off of an approver, as every act here since entry North\/2; add --as FILE, or set CONSILIUM_PERSON, with the key of Dr\. Ada Lind$/,
   ],
   [
     'an act of an operator that an approver has to sign',
