@@ -56,6 +56,8 @@ function people(): Command {
     })
 }
 
+const RESET = 'who has the data folder declared all enrolments void, and nobody signed for that'
+
 function peopleLines(logs: readonly PeopleAudit[]): string[] {
   const rows = logs.map((log) => [
     log.name,
@@ -65,6 +67,7 @@ function peopleLines(logs: readonly PeopleAudit[]): string[] {
   ])
   return [
     ...table(['log of', 'people sign since', 'people now', 'sign-offs', 'without', 'verdict'], rows, [2, 3, 4]),
+    ...logs.flatMap(({ resets }) => resets.map(({ entry, reason }) => `RESET ${entry}: ${RESET} (${reason})`)),
     ...logs.flatMap(({ faults }) => faults.map(({ entry, what }) => `WRONG ${entry}: ${what}`)),
     '',
     'Each signature was verified under the key that its hospital had enrolled. Who holds a key, and that the entry does what was asked, is as',

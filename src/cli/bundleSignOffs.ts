@@ -18,6 +18,7 @@ export interface BundledSignOffs {
   readonly unsigned: number
   readonly faults: readonly { readonly seq: number; readonly what: string }[]
   readonly moreFaults: number
+  readonly resets: readonly { readonly seq: number; readonly reason: string }[]
 }
 
 /** Takes the entries as they are verified: by author, in each author's order. */
@@ -39,11 +40,23 @@ export class BundleSignOffs {
       const one = this.#audits.get(member)
       if (one?.people !== true) return []
       const checked = one.next === entries
-      const { signOffs, unsigned, faults, dropped } = one.audit.finish()
+      const { signOffs, unsigned, faults, dropped, resets } = one.audit.finish()
       if (!checked)
-        return [{ member, name, checked, requiredSince: null, signOffs: 0, unsigned: 0, faults: [], moreFaults: 0 }]
+        return [
+          {
+            member,
+            name,
+            checked,
+            requiredSince: null,
+            signOffs: 0,
+            unsigned: 0,
+            faults: [],
+            moreFaults: 0,
+            resets: [],
+          },
+        ]
       const requiredSince = one.audit.people.required?.seq ?? null
-      return [{ member, name, checked, requiredSince, signOffs, unsigned, faults, moreFaults: dropped }]
+      return [{ member, name, checked, requiredSince, signOffs, unsigned, faults, moreFaults: dropped, resets }]
     })
   }
 }
@@ -62,6 +75,9 @@ export function signOffLines(found: readonly BundledSignOffs[]): string[] {
   return [
     'People who signed, under the keys that their hospitals enrolled:',
     ...table(['log of', 'people sign since', 'sign-offs', 'without', 'verdict'], rows, [2, 3]),
+    ...found.flatMap(({ name, resets }) =>
+      resets.map(({ seq, reason }) => `RESET ${refOf(name, seq)}: all enrolments were declared void (${reason})`),
+    ),
     ...faults.slice(0, FAULTS_SHOWN).map((line) => `NOT SIGNED FOR ${line}`),
     ...(faults.length > FAULTS_SHOWN ? [`and ${faults.length - FAULTS_SHOWN} more: see --json`] : []),
     '',

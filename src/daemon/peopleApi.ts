@@ -55,4 +55,6 @@ export interface PeopleAudit {
   readonly faults: readonly { readonly entry: string; readonly what: string }[]
   /** Faults beyond those. */
   readonly moreFaults: number
+  /** Where who has that hospital's data folder declared all enrolments void, and why. */
+  readonly resets: readonly { readonly entry: string; readonly reason: string }[]
 }

@@ -47,7 +47,7 @@ async function audit(daemon: Daemon, member: string | null): Promise<{ logs: Peo
 async function auditOf(daemon: Daemon, reader: LogReader, author: MemberId): Promise<PeopleAudit> {
   const audited = new SignOffAudit(daemon.home.consortium.founding)
   for await (const entry of reader.scan([author])) audited.take(entry)
-  const { signOffs, unsigned, faults, dropped } = audited.finish()
+  const { signOffs, unsigned, faults, dropped, resets } = audited.finish()
   const name = daemon.nameOf(author)
   const refOf = (seq: number): string => `${squeeze(name)}/${seq}`
   const { people } = audited
@@ -56,5 +56,6 @@ async function auditOf(daemon: Daemon, reader: LogReader, author: MemberId): Pro
     requiredSince: people.required === null ? null : refOf(people.required.seq),
     enrolled: people.all().filter(({ ended }) => ended === null).length,
     faults: faults.map(({ seq, what }) => ({ entry: refOf(seq), what })),
+    resets: resets.map(({ seq, reason }) => ({ entry: refOf(seq), reason })),
   }
 }

@@ -55,6 +55,7 @@ export class SignOffDesk {
   readonly #nowMs: () => number
   readonly #used = new UsedRequests(REQUESTS_MAX)
   readonly #running = new AsyncLocalStorage<Running>()
+  #calls = 0
 
   constructor(parts: SignOffDeskParts) {
     this.#parts = parts
@@ -72,6 +73,7 @@ export class SignOffDesk {
     const running = await this.#admit(act, asked)
     if (running === null) return answer()
     this.#requireRecord(act)
+    this.#calls++
     return this.#running.run(running, async () => {
       try {
         const answered = await answer()
@@ -79,6 +81,7 @@ export class SignOffDesk {
         return answered
       } finally {
         running.over = true
+        if (--this.#calls === 0) this.#running.disable() // else every promise of the node pays for it, for months
       }
     })
   }

@@ -33,6 +33,17 @@ export interface SignOffFinding {
   readonly what: string
 }
 
+/** Of one log. `dropped`: so many more faults than are told. */
+export interface SignOffFindings {
+  readonly signOffs: number
+  /** Entries that should have a sign-off and have none. */
+  readonly unsigned: number
+  readonly faults: readonly SignOffFinding[]
+  readonly dropped: number
+  /** Where all enrolments were declared void, which nobody signs for. */
+  readonly resets: readonly { readonly seq: number; readonly reason: string }[]
+}
+
 /** Who signed for an entry, and whether that holds. */
 export interface SignedEntry {
   readonly seq: number
@@ -64,6 +75,7 @@ export class SignOffAudit {
   /** Parts there were of each request. */
   readonly #parts = new Map<string, number>()
   readonly #signed = new Map<number, SignedEntry>()
+  readonly #resets: { readonly seq: number; readonly reason: string }[] = []
   #dropped = 0
   #signOffs = 0
   #unsigned = 0
@@ -82,12 +94,21 @@ export class SignOffAudit {
     this.#recent.set(hash, recent)
     if (this.#recent.size > RECENT_MAX) this.#recent.delete(this.#recent.keys().next().value as Digest)
     this.people.fold(entry)
+    if (kind === 'person.reset' && this.#resets.length < FAULTS_MAX)
+      this.#resets.push({ seq, reason: readBody('person.reset', entry.body)?.reason ?? 'unknown' })
   }
 
-  /** Sign-offs, entries that should have one and do not, and what is wrong, in the log's order. Call it once, after the last entry. */
-  finish(): { signOffs: number; unsigned: number; faults: readonly SignOffFinding[]; dropped: number } {
+  /** What was found, in the log's order. Call it once, after the last entry. */
+  finish(): SignOffFindings {
     this.#close()
-    return { signOffs: this.#signOffs, unsigned: this.#unsigned, faults: this.#faults, dropped: this.#dropped }
+    const resets = this.#resets
+    return {
+      resets,
+      signOffs: this.#signOffs,
+      unsigned: this.#unsigned,
+      faults: this.#faults,
+      dropped: this.#dropped,
+    }
   }
 
   /** Who signed for the entry of that number, or which sign-off it is; null where nobody did. */

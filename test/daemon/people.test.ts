@@ -3,8 +3,12 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Client } from '../../src/cli/client.ts'
+import type { SigningKey } from '../../src/core/ed25519.ts'
 import type { EntryDetails, EntryReport } from '../../src/daemon/api.ts'
+import { homePaths } from '../../src/daemon/home.ts'
 import type { PeopleAudit, PeopleReport } from '../../src/daemon/peopleApi.ts'
+import { readPersonKey } from '../../src/daemon/personKey.ts'
 import { asking, recordOf, withRecords } from './consentKit.ts'
 import { consilium, consortium, inFolder, startAll, type TestNode, until } from './kit.ts'
 
@@ -27,7 +31,7 @@ it('an erasure is refused without an approver’s sign-off; signed, every member
     await done('person', 'new', '--name', NAMES[1] as string, '--out', bo, '--no-passphrase')
 
     const at = ['--home', north.home]
-    await done('person', 'enrol', `${bo}.card`, '--role', 'operator', ...at)
+    await north.client.post('/v1/people', { card: await readFile(`${bo}.card`, 'utf8'), roles: ['operator'] })
     await done('person', 'enrol', `${ada}.card`, '--role', 'approver', ...at)
     const asAda = [...at, '--as', ada, '--passphrase-file', words]
     const asBo = [...at, '--as', bo]
@@ -37,16 +41,20 @@ it('an erasure is refused without an approver’s sign-off; signed, every member
     await writeFile(text, asking('opt-out'))
     await writeFile(table, withRecords('north', 60, 1))
     await refused(/study\.add needs the sign-off of an approver.*Ada Quux/, 'study', 'add', text, ...at)
-    await refused(/Bo Quuux is an operator.*needs .*approver: ask Ada Quux/, 'study', 'add', text, ...asBo)
     await done('study', 'add', text, ...asAda)
     const { studies } = await north.client.get<{ studies: { id: string }[] }>('/v1/studies')
     const study = studies[0]?.id ?? ''
     await done('study', 'bind', study, '--data', table, '--subject', 'mrn', ...asBo)
     const erasure = ['subject', 'erase', recordOf('north', 12), '--reason', 'patient-request']
-    await refused(/subject\.erase needs .*approver/, ...erasure, ...asBo)
+    await refused(
+      /Bo Quuux is an operator here.*subject\.erase needs .* an approver: ask Ada Quux/,
+      ...erasure,
+      ...asBo,
+    )
     await done(...erasure, ...asAda)
     const started = await newest(north, 'node.started')
-    await done('log', 'redact', started.ref, '--reason', 'erasure-order', ...asAda)
+    const client = clientOf(north, await readPersonKey(ada, async () => WORDS))
+    await client.post('/v1/log/redact', { ref: started.ref, reason: 'erasure-order' })
 
     for (const [kind, action] of [
       ['subject.erased', 'subject.erase'],
@@ -74,19 +82,19 @@ it('an erasure is refused without an approver’s sign-off; signed, every member
     const { name, checked, signOffs, unsigned } = verified.signOffs[0] as Record<string, unknown>
     assert.equal([name, checked, signOffs, unsigned], ['north', true, 4, 0])
 
-    await lostAndForgotten(north, { ada, bo, words })
+    await lostAndForgotten(north, client, bo)
     await Promise.all(nodes.map((node) => node.end('SIGTERM')))
     for (const node of nodes) assert.equal(await filesWith(node.home, NAMES), [])
   }))
 
 /** Who has the data folder begins anew; all see it, and those of before sign no more. */
-async function lostAndForgotten(north: TestNode, keys: { ada: string; bo: string; words: string }): Promise<void> {
+async function lostAndForgotten(north: TestNode, asAda: Client, bo: string): Promise<void> {
   const at = ['--home', north.home]
-  const asAda = [...at, '--as', keys.ada, '--passphrase-file', keys.words]
-  await refused(/the last approver here/, 'person', 'revoke', 'Ada Quux', '--reason', 'left', ...asAda)
-  await done('person', 'revoke', 'Bo Quuux', '--reason', 'left', ...asAda)
-  await refused(/Bo Quuux acts here no longer since entry north\/\d+ \(left\)/, 'log', 'prune', ...at, '--as', keys.bo)
-  await done('person', 'forget', 'Bo Quuux', ...asAda)
+  const last = asAda.post('/v1/people/revoke', { person: 'Ada Quux', reason: 'left' })
+  assert.match(await last.then(String, String), /the last approver here/)
+  await asAda.post('/v1/people/revoke', { person: 'Bo Quuux', reason: 'left' })
+  await refused(/Bo Quuux acts here no longer since entry north\/\d+ \(left\)/, 'log', 'prune', ...at, '--as', bo)
+  await asAda.post('/v1/people/forget', { person: 'Bo Quuux' })
   const before = await north.client.get<PeopleReport>('/v1/people')
   assert.equal(
     before.people.map((person) => [person.name, person.ended?.reason ?? null]),
@@ -97,10 +105,13 @@ async function lostAndForgotten(north: TestNode, keys: { ada: string; bo: string
   )
   await done('person', 'reset', '--reason', 'key-lost', ...at)
   assert.is((await newest(north, 'person.reset')).kind, 'person.reset')
-  await done('log', 'prune', ...at)
+  await north.client.post('/v1/log/prune')
   const [own] = (await audit(north)).filter(({ name }) => name === 'north')
   assert.equal([own?.requiredSince, own?.faults], [null, []])
 }
+
+const clientOf = ({ home }: TestNode, key: SigningKey): Client =>
+  new Client(home, homePaths(home).socket, async () => key)
 
 async function done(...args: string[]): Promise<void> {
   const { code, err } = await consilium(args)

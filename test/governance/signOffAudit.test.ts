@@ -140,7 +140,7 @@ for (const [what, tell, finds] of WRONG) {
   })
 }
 
-it('before the first approver, and after a reset, nobody has to sign', () => {
+it('before the first approver, and after a reset, which is told, nobody has to sign', () => {
   const story = new Story()
   story.add('study.accepted', {})
   story.enrol('bo', 'operator')
@@ -150,7 +150,10 @@ it('before the first approver, and after a reset, nobody has to sign', () => {
   story.enrol('ada', 'approver')
   const audited = new SignOffAudit(FOUNDING)
   for (const entry of story.entries) audited.take(entry)
-  assert.equal(audited.finish(), { signOffs: 0, unsigned: 0, faults: [], dropped: 0 })
+  assert.equal(audited.finish(), {
+    resets: [{ seq: 3, reason: 'key-lost' }],
+    ...{ signOffs: 0, unsigned: 0, faults: [], dropped: 0 },
+  })
 })
 
 it('what is told is bounded, what is found is not', () => {
