@@ -1,5 +1,6 @@
 /** What opens a person's key: from a file, or typed at the terminal, where it is not shown. */
-import { open, stat } from 'node:fs/promises'
+import { openSync, writeSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { ReadStream } from 'node:tty'
 import { ConsiliumError } from '../core/errors.ts'
 import { readText } from '../daemon/files.ts'
@@ -36,19 +37,25 @@ async function inFile(path: string): Promise<string> {
 }
 
 async function typed(prompt: string, key: string): Promise<string> {
-  const terminal = await open(TERMINAL, 'r+').catch(() => {
-    const message = `${key}: no terminal is here to type its passphrase at; give --passphrase-file FILE, or set CONSILIUM_PASSPHRASE_FILE`
-    throw new ConsiliumError({ code: 'passphrase-missing', message })
-  })
-  const input = new ReadStream(terminal.fd)
+  const terminal = terminalOf(key)
+  const input = new ReadStream(terminal) // which closes it in the end
   try {
-    await terminal.write(prompt)
     input.setRawMode(true)
+    writeSync(terminal, prompt)
     return await lineOf(input)
   } finally {
     input.setRawMode(false)
-    await terminal.write('\n').catch(() => undefined)
+    writeSync(terminal, '\n')
     input.destroy()
+  }
+}
+
+function terminalOf(key: string): number {
+  try {
+    return openSync(TERMINAL, 'r+')
+  } catch {
+    const message = `${key}: no terminal is here to type its passphrase at; give --passphrase-file FILE, or set CONSILIUM_PASSPHRASE_FILE`
+    throw new ConsiliumError({ code: 'passphrase-missing', message })
   }
 }
 

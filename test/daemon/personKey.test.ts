@@ -42,6 +42,14 @@ it('a key that was made is opened by its passphrase, is its owner’s alone, and
     assert.is(await codeOf(createPersonKey(path, 'Dr. Ada Lind', SEALING)), 'file-exists')
   }))
 
+it('a key file of the first version opens for good', () =>
+  inFolder(async (path) => {
+    const golden = new URL('../golden/person-key-v1.txt', import.meta.url)
+    await writeFile(path, await readFile(golden), { mode: 0o600 })
+    const key = await readPersonKey(path, async () => WORDS)
+    assert.is(key.member, '7e43c546c3b932906879f8366db527777047ef7fa5d3bde24c543e80a1abe80d')
+  }))
+
 it('a passphrase is the same whichever way its letters were composed', () =>
   inFolder(async (path) => {
     await createPersonKey(path, 'Åsa', { ...SEALING, passphrase: 'Ångström och fjäll' })
