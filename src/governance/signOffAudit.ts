@@ -141,7 +141,9 @@ export class SignOffAudit {
 
   #faultOf(entry: AuditedEntry, body: Acted, person: Person | undefined): string | null {
     if (person === undefined) return 'nobody is enrolled here under this commitment'
-    if (person.ended !== null) return `that person acts here no longer, since entry ${person.ended.seq}`
+    const { ended } = person
+    const endedByThis = entry.refs.some(([, , hash]) => hash === ended?.hash) // one's own revocation is signed for, too
+    if (ended !== null && !endedByThis) return `that person acts here no longer, since entry ${ended.seq}`
     const { request, action, timeMs, signature, part } = body
     const member = entry.author
     const message = signOffMessage({ founding: this.#founding, member, action, request, timeMs })

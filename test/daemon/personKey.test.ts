@@ -61,6 +61,9 @@ it('an open key needs no passphrase, and asks for none', () =>
     const made = await createPersonKey(path, 'Bo', { passphrase: null })
     const key = await readPersonKey(path, () => Promise.reject(new Error('asked')))
     assert.is(key.member, made.member)
+    const text = await readFile(path, 'utf8')
+    await writeFile(path, text.replace(/seed .{8}/, 'seed 00000000'))
+    assert.is(await codeOf(readPersonKey(path, async () => WORDS)), 'person-key')
   }))
 
 /** Each row breaks one thing in the file. */

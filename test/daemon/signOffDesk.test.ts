@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import '../../src/polyfill.ts'
 import { Client } from '../../src/cli/client.ts'
-import { toHex, utf8 } from '../../src/core/bytes.ts'
+import { fromHex, toHex, utf8 } from '../../src/core/bytes.ts'
 import { sha256 } from '../../src/core/digest.ts'
 import type { SigningKey } from '../../src/core/ed25519.ts'
 import { Control, type Route } from '../../src/daemon/control.ts'
@@ -19,8 +20,9 @@ import { emptyTip } from '../../src/ledger/chain.ts'
 import type { Entry } from '../../src/ledger/entry.ts'
 import type { Draft } from '../../src/node/actions.ts'
 import { MemoryStore } from '../../src/store/memoryStore.ts'
-import { commitmentOf, FOUNDING, personKey, signed } from '../governance/peopleKit.ts'
+import { commitmentOf, FOUNDING, OTHER, personKey, signed } from '../governance/peopleKit.ts'
 import { keyOf } from '../ledger/fixtures.ts'
+import { until } from './kit.ts'
 
 const it = suite('sign-off desk')
 const NODE = keyOf('ada')
@@ -35,6 +37,8 @@ interface Hall {
   /** How many calls were let through. */
   passed: number
   fenced: boolean
+  /** Settles when what calls set going is done. */
+  later(): Promise<void>
   as(name: string): Client
 }
 
@@ -61,13 +65,25 @@ async function inHall(use: (hall: Hall) => Promise<void>, staff = true): Promise
     onFailed: (error) => assert.unreachable(String(error)),
   })
   const as = (name: string): Client => new Client(folder, socket, async (): Promise<SigningKey> => personKey(name))
-  const hall: Hall = { entries, desk, socket, passed: 0, fenced: false, as }
+  const { promise: answered, resolve: go } = Promise.withResolvers<void>()
+  let behind: Promise<void> = Promise.resolve()
+  const later = async (): Promise<void> => {
+    go()
+    await behind
+  }
+  const hall: Hall = { entries, desk, socket, passed: 0, fenced: false, as, later }
   const does = (...drafts: Draft[]): Route => {
     return async ({ body }) => {
       hall.passed++
       if (body.fails === true) throw new Error('ours')
+      if (body.waits === true) await answered
       if (drafts.length > 0) writer.record('act', drafts, new Map())
       await writer.flush()
+      if (body.later === true)
+        behind = answered.then(() => {
+          writer.record('later', drafts, new Map())
+          return writer.flush()
+        })
       return { done: true }
     }
   }
@@ -236,6 +252,41 @@ it('what is looked at is recorded, and what failed is not', () =>
     const told = JSON.stringify(acted?.body)
     assert.match(told, /consent\.show/)
     assert.not.match(told, /4711/)
+  }))
+
+it('what a call sets going is not signed for once it has answered, and two calls at a time are told apart', () =>
+  inHall(async (hall) => {
+    const { as, entries, later } = hall
+    const before = entries.length
+    const waiting = as('ada').post('/v1/studies', { waits: true })
+    await until(5_000, 'that call to run', async () => hall.passed === 1)
+    await as('bo').post('/v1/studies/x/pause', { later: true })
+    await later()
+    await waiting
+    const kinds = entries.slice(before).map(({ kind }) => kind)
+    assert.equal(kinds.toSorted(), [
+      ...['person.acted', 'person.acted', 'study.accepted', 'study.paused', 'study.paused', 'study.proposed'],
+    ])
+    const unsigned = entries.findLast(({ kind }) => kind === 'study.paused')?.seq
+    const audit = new SignOffAudit(FOUNDING)
+    for (const entry of entries) audit.take(entry)
+    const { faults } = audit.finish()
+    assert.equal(
+      faults.map(({ seq }) => seq),
+      [3, 4, unsigned],
+      'nobody signed for what came later',
+    )
+  }))
+
+it('of other hospitals’ people nobody acts here, in whatever order their logs arrive', () =>
+  inHall(async ({ as, desk }) => {
+    const body = { person: commitmentOf('eve'), key: fromHex(personKey('eve').member), roles: ['approver'] }
+    const said = { author: OTHER, seq: 0, hash: toHex(sha256()) as never, timeMs: 1, kind: 'person.enrolled' }
+    desk.note([
+      { ...said, body: body as never },
+      { ...said, kind: 'person.reset', body: { reason: 'key-lost' } },
+    ])
+    assert.match(await refusal(as('eve').post('/v1/studies')), /^person-unknown/)
   }))
 
 it('reading needs nobody, and while nothing may be signed a stop and a patient’s word still pass', () =>

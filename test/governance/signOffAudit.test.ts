@@ -43,6 +43,18 @@ it('a log in which every act was signed for holds, and each entry says by whom',
   assert.is(audited.signedFor(5), null, 'a round is nobody’s act')
 })
 
+it('who ends or renews the own enrolment has signed for that, and for nothing after', () => {
+  const audited = audit((story) => {
+    story.act('ada', 'person.enrol', [story.enrol('cy', 'approver')])
+    story.act('ada', 'person.revoke', [story.revoke('ada')])
+    story.act('ada', 'consent.show', [])
+  })
+  assert.equal(
+    audited.finish().faults.map(({ seq }) => seq),
+    [6],
+  )
+})
+
 /** Each row does one thing wrong, after both were enrolled as entries 0 and 1; what is found, as a pattern. */
 const WRONG: readonly [what: string, tell: (story: Story) => void, finds: RegExp][] = [
   ['an act without a sign-off', (s) => void s.add('study.accepted', {}), /^2: study\.accepted has no sign-off/],
