@@ -1,18 +1,21 @@
-/** audit: round, check. On whose word a round rested, and that everybody's was obeyed. */
+/** audit: round, check, people. On whose word a round rested, that everybody's was obeyed, and who signed for what was done. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { AuditReport } from '../daemon/consentApi.ts'
+import type { PeopleAudit } from '../daemon/peopleApi.ts'
 import { parseRoot } from '../ledger/bundleVerdict.ts'
 import { auditBundle, type OfflineAudit } from './auditBundle.ts'
 import { EXIT_UNCHECKED } from './logBundle.ts'
-import { short, utc } from './output.ts'
+import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
 /** The group `audit`. Exit code 1 where something does not fit. Errors: `audit-…`, `entry-unknown`, `vault-…`. */
 export function auditCommand(): Command {
-  const audit = new Command('audit').description('check that the rounds of a study used nobody who had said no')
-  for (const sub of [round(), check()]) audit.addCommand(sub)
+  const audit = new Command('audit').description(
+    'check that rounds used nobody who had said no, and who signed for what was done',
+  )
+  for (const sub of [round(), check(), people()]) audit.addCommand(sub)
   return audit
 }
 
@@ -69,6 +72,40 @@ function bundleLines(file: string, { verdict, consortium, made }: OfflineAudit['
         : `identity not checked: compare ${fingerprint} with a fingerprint that you got another way.`
     }`,
     'That it leaves out no entry cannot be seen in it, beyond the count of words that the entries themselves keep.',
+  ]
+}
+
+function people(): Command {
+  return command(
+    'people',
+    'check every sign-off in the logs, and that nothing was done without one where people sign',
+    'consilium audit people --member "St. Mary"',
+  )
+    .option('--member <member>', "only this member's log")
+    .action(async (options: Common & { member?: string }) => {
+      const query = options.member === undefined ? '' : `?member=${encodeURIComponent(options.member)}`
+      const { logs } = await clientOf(options).get<{ logs: PeopleAudit[] }>(`/v1/audit/people${query}`)
+      outputOf(options).print(logs, () => peopleLines(logs))
+      if (logs.some(({ faults }) => faults.length > 0)) process.exitCode = 1
+    })
+}
+
+const RESET = 'who has the data folder declared all enrolments void, and nobody signed for that'
+
+function peopleLines(logs: readonly PeopleAudit[]): string[] {
+  const rows = logs.map((log) => [
+    log.name,
+    log.requiredSince ?? 'nobody has to',
+    ...[log.enrolled, log.signOffs, log.unsigned].map(String),
+    log.faults.length === 0 ? 'holds' : `${log.faults.length + log.moreFaults} do not fit`,
+  ])
+  return [
+    ...table(['log of', 'people sign since', 'people now', 'sign-offs', 'without', 'verdict'], rows, [2, 3, 4]),
+    ...logs.flatMap(({ resets }) => resets.map(({ entry, reason }) => `RESET ${entry}: ${RESET} (${reason})`)),
+    ...logs.flatMap(({ faults }) => faults.map(({ entry, what }) => `WRONG ${entry}: ${what}`)),
+    '',
+    'Each signature was verified under the key that its hospital had enrolled. Who holds a key, and that the entry does what was asked, is as',
+    'declared by the hospital.',
   ]
 }
 

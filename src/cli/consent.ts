@@ -55,14 +55,14 @@ function say(verb: keyof typeof VERBS): Command {
     .option('--by <who>', 'subject, proxy, guardian, court or emergency', 'subject')
     .option('--speaker <text>', 'who speaks for the patient; it stays in the vault')
     .option('--form <code>', 'what it was given on: a word of your own list', 'in-person')
-    .action(async ({ home, json, subject, purpose, ...options }: Saying) => {
+    .action(async ({ home, json, as, passphraseFile, subject, purpose, ...options }: Saying) => {
       const body = {
         ...options,
         decision: verb === 'grant' ? 'permit' : 'deny',
         subject: await recordOf(subject),
         ...(purpose === undefined ? {} : { purposes: purpose }),
       }
-      const report = await clientOf({ home, json }).post<SaidReport>('/v1/consent', body)
+      const report = await clientOf({ home, json, as, passphraseFile }).post<SaidReport>('/v1/consent', body)
       outputOf({ home, json }).print(report, () => saidLines(verb, report))
     })
 }

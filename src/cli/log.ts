@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from '../daemon/api.ts'
+import type { SignedForReport } from '../daemon/peopleApi.ts'
 import { verifyBundle } from './logBundle.ts'
 import { exportBundle, proveEntry } from './logExport.ts'
 import { gist, queryOf, withFilter } from './logFilter.ts'
@@ -145,11 +146,19 @@ function detailLines(entry: EntryDetails): string[] {
     `state    ${stateLine(entry)}`,
     `cites    ${entry.refs.join(' ') || '–'}`,
     `cited by ${entry.citedBy.join(' ') || '–'}`,
+    ...(entry.signedFor === null ? [] : [`signed   ${signedLine(entry.signedFor)}`]),
     'body',
     ...JSON.stringify(entry.body, null, 2)
       .split('\n')
       .map((line) => `  ${line}`),
   ]
+}
+
+/** `off by Dr. Ada Lind, person 3f2a91c07d44 (approver): study.accept, …; verified`. */
+function signedLine({ person, name, roles, action, signedAtMs, entry, fault }: SignedForReport): string {
+  const who = person === null ? 'nobody who is enrolled' : `person ${short(person)} (${roles.join(', ')})`
+  const verdict = fault === null ? 'verified under the key that its hospital enrolled' : `DOES NOT HOLD: ${fault}`
+  return `off by ${name === null ? '' : `${name}, `}${who}: ${action}, ${utc(signedAtMs)} (${entry}); ${verdict}`
 }
 
 /** What the state means for this entry. */

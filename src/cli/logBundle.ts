@@ -7,6 +7,7 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { type BundleFilter, LineSplitter } from '../ledger/bundle.ts'
 import { type BundledLog, type BundleFacts, type BundleVerdict, parseRoot } from '../ledger/bundleVerdict.ts'
 import { BundleVerifier, type SeenEntry } from '../ledger/bundleVerify.ts'
+import { type BundledSignOffs, BundleSignOffs, signOffLines } from './bundleSignOffs.ts'
 import { table, utc } from './output.ts'
 import { type Common, outputOf } from './shared.ts'
 
@@ -20,13 +21,16 @@ const SLACK_MEMBERS_MIN = 4 // below it the quorum is everybody; LEDGER §1.3
  * Errors: `bad-root`, `file-missing`, `file-unreadable`, `bundle-gzip`, and the first fault under its own code.
  */
 export async function verifyBundle(file: string, root: string | undefined, options: Common): Promise<void> {
-  const verdict = await judgeBundle(file, root === undefined ? null : parseRoot(root))
+  const people = new BundleSignOffs()
+  const see: SeenEntry = (entry, _, founding) => people.take(entry, founding)
+  const verdict = await judgeBundle(file, root === undefined ? null : parseRoot(root), see)
   const to = outputOf(options)
   if (verdict.verdict === 'wrong') {
     if (options.json) to.print(verdict, () => [])
     throw wrongBundle(file, verdict)
   }
-  to.print(verdict, () => reportLines(file, verdict))
+  const signOffs = people.found(verdict.logs)
+  to.print({ ...verdict, signOffs }, () => reportLines(file, verdict, signOffs))
   if (verdict.verdict === 'consistent') process.exitCode = EXIT_UNCHECKED
 }
 
@@ -82,7 +86,7 @@ function unreadable(file: string, error: unknown): unknown {
 
 type Found = Extract<BundleVerdict, { verdict: 'good' | 'consistent' }>
 
-function reportLines(file: string, found: Found): string[] {
+function reportLines(file: string, found: Found, signOffs: readonly BundledSignOffs[]): string[] {
   const { consortium, filter, logs } = found
   const { name, epoch, members, quorum } = consortium
   return [
@@ -99,6 +103,7 @@ function reportLines(file: string, found: Found): string[] {
     '',
     ...logTable(logs),
     '',
+    ...signOffLines(signOffs),
     ...noticesOf(found),
     'What no bundle can rule out:',
     ...limitsOf(found).map((line) => `- ${line}`),

@@ -12,6 +12,7 @@ import { logCommand } from './log.ts'
 import { membersCommand } from './members.ts'
 import { modelCommand } from './model.ts'
 import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
+import { personCommand } from './person.ts'
 import { explainCommand, predictCommand } from './predict.ts'
 import { studyCommand } from './study.ts'
 import { subjectCommand } from './subject.ts'
@@ -36,6 +37,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     doctorCommand(),
     membersCommand(),
     datasetCommand(),
+    personCommand(),
     studyCommand(),
     modelCommand(),
     consentCommand(),

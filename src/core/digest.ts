@@ -42,6 +42,11 @@ export const DOMAIN = {
   datasetFile: 'consilium/dataset-file/v1',
   datasetQuery: 'consilium/dataset-query/v1',
   datasetOrigin: 'consilium/dataset-origin/v1',
+  person: 'consilium/person/v1',
+  personCard: 'consilium/person-card/v1',
+  personKey: 'consilium/person-key/v1',
+  personRequest: 'consilium/person-request/v1',
+  signOff: 'consilium/sign-off/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

@@ -7,6 +7,7 @@ import type { BundleFilter } from '../ledger/bundle.ts'
 import type { PeerStatus, TransportStats } from '../net/transport.ts'
 import type { FenceView } from '../node/fence.ts'
 import type { StandingReport } from './modelReport.ts'
+import type { SignedForReport } from './peopleApi.ts'
 
 /** `GET /v1/status`. Keys, digests and roots are hex; `process` is the daemon's process id, `memoryBytes` its resident memory. */
 export interface StatusReport {
@@ -127,6 +128,8 @@ export interface EntryDetails extends EntryReport {
   readonly bytes: number
   /** Entries known here that cite this one. */
   readonly citedBy: readonly string[]
+  /** Who signed for it, or which sign-off it is; null where nobody did. */
+  readonly signedFor: SignedForReport | null
   /** When a quorum had seen it: the median of their clocks; null while it is not final. */
   readonly witnessedAtMs: number | null
   /** Names of those who signed the final head that is shown for it, its author apart. */

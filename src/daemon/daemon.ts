@@ -26,6 +26,7 @@ import { LedgerWriter } from './ledgerWriter.ts'
 import { LineageReader } from './lineageReader.ts'
 import { Logs } from './logs.ts'
 import { OwnLog } from './ownLog.ts'
+import { PeopleOffice } from './peopleOffice.ts'
 import { Publisher } from './publisher.ts'
 import { Reconfiguration } from './reconfiguration.ts'
 import { Replicator } from './replicator.ts'
@@ -73,6 +74,7 @@ export class Daemon {
   readonly ownLog = new OwnLog(() => this.logs)
   readonly vault: VaultKeeper
   readonly consent: ConsentDesk
+  readonly people: PeopleOffice
   #bindings: Bindings | null = null
   readonly #intact = (id: StudyId): Promise<void> => this.#bindingsOf().intact(id)
   #trainer: Trainer | null = null
@@ -134,6 +136,7 @@ export class Daemon {
     const ofStudies = { study: (id: StudyId) => this.#studyState(id).study, table: (id: StudyId) => this.#table(id) }
     this.vault = vaultOf({ home, store, feed, writer: () => this.writer })
     this.consent = new ConsentDesk({ self: home.key.id, vault: this.vault, ...ofStudies })
+    this.people = this.#officeOf()
     this.#inbox = new Inbox({
       ...{ topics: this.#publisher.topics, logs, witness, forks: this.forks, epochs: this.#reconfiguration },
       ...{ weights: this.#weights, inputs: parts.inputs, updates: () => this.#updates, feed },
@@ -186,9 +189,11 @@ export class Daemon {
         this.followers.tell(entries)
         this.#driver.feed({ type: 'committed', tags, log: this.logs.sizeOf(home.key.id), facts })
       },
+      signedFor: this.people.signedFor,
       onFailed: (error) => this.#fail(error),
     })
     const facts = await this.logs.readFacts() // before the network: long logs can take a while, and nobody must wait for us
+    this.people.note(facts)
     if (this.#closing) return
     await this.logs.serve()
     await this.#updates.serve()
@@ -268,6 +273,14 @@ export class Daemon {
     await this.#writer?.flush()
   }
 
+  #officeOf(): PeopleOffice {
+    const { home } = this.#parts
+    const hospital = (): string => this.nameOf(home.key.id)
+    const office = new PeopleOffice({ home, startedAtMs: this.startedAtMs, writer: () => this.writer, hospital })
+    this.followers.add((entry) => office.note([entry])) // written here, or fetched back after a loss
+    return office
+  }
+
   #handsOf(): Hands {
     return {
       ...{ publisher: this.#publisher, replicator: this.#replicator, reconfiguration: this.#reconfiguration },
@@ -334,6 +347,7 @@ export class Daemon {
       await this.#parts.learner.close()
       await this.#tasks.drained()
       await this.vault.close()
+      await this.people.close()
     })()
     await Promise.race([work, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())])
     await this.logs.facts.save().catch(() => undefined) // a short cut for the next start; a store that failed takes nothing more

@@ -31,6 +31,10 @@ export interface HomePaths {
   readonly vault: string
   /** What opens it where `config.yaml` names no other file: beside the folder, not in it. */
   readonly vaultKey: string
+  /** Names and salts of those who act for this hospital, sealed; its key lies beside the vault's. */
+  readonly people: string
+  /** Made by who has this folder: all enrolments are to be void. */
+  readonly peopleReset: string
   /** The newest own head that was signed; the store keeps it. */
   readonly pin: string
   readonly addressBook: string
@@ -66,6 +70,8 @@ export function homePaths(folder: string): HomePaths {
     database: at('database'),
     vault: at('vault'),
     vaultKey: `${resolve(folder)}.vault-key`,
+    people: at('people'),
+    peopleReset: at('people-reset'),
     pin: pinPath(at('database')),
     addressBook: at('addresses'),
     inputs: at('inputs'),

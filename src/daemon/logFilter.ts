@@ -6,6 +6,7 @@ import { takesKind } from '../ledger/bundle.ts'
 import type { Glance } from '../ledger/entry.ts'
 import type { EntryState } from './api.ts'
 import type { Daemon } from './daemon.ts'
+import { squeeze } from './squeeze.ts'
 import { studyDigits } from './studyReference.ts'
 
 const LIMIT_MAX = 10_000 // entries in one answer
@@ -81,11 +82,6 @@ export function matches(entry: Glance, { kind, study, sinceMs, state }: LogFilte
   const studyFits = study === null || (entry.study?.startsWith(study) ?? false)
   const stateFits = state === null || (state === 'final') === (is === 'final')
   return kindFits && studyFits && stateFits && (sinceMs === null || entry.timeMs >= sinceMs)
-}
-
-/** A name without spaces, so that a reference is one word. */
-export function squeeze(name: string): string {
-  return name.replaceAll(/\s+/g, '')
 }
 
 /** Kinds, or the first words of kinds, with commas between them. */

@@ -6,12 +6,15 @@ import type { Cbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { isKind, KINDS } from '../governance/kinds.ts'
+import { type SignedEntry, SignOffAudit } from '../governance/signOffAudit.ts'
 import { parseCosigned } from '../ledger/cosignature.ts'
 import { decodeEntry, type Entry, glanceAt } from '../ledger/entry.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from './api.ts'
 import type { Daemon } from './daemon.ts'
-import { type LogFilter, matches, memberOf, readFilter, squeeze, stateOf } from './logFilter.ts'
+import { type LogFilter, matches, memberOf, readFilter, stateOf } from './logFilter.ts'
+import type { SignedForReport } from './peopleApi.ts'
 import { readable } from './readable.ts'
+import { squeeze } from './squeeze.ts'
 import { Verification } from './verification.ts'
 
 const SLICE = 500 // entries read at a time: about 5 ms where all are decoded, 1 ms where none is
@@ -37,13 +40,29 @@ export class LogReader {
   async show(ref: string): Promise<EntryDetails> {
     const entry = await this.find(ref)
     const citedBy: string[] = []
+    const audit = new SignOffAudit(this.#daemon.home.consortium.founding)
     for await (const other of this.scan(this.#daemon.logs.authors())) {
+      if (other.author === entry.author) audit.take(other)
       if (other.refs.some(([, , hash]) => hash === entry.hash)) citedBy.push(this.#ref(other.author, other.seq))
     }
     const { author, seq, prev, lamport, raw } = entry
     const { byS } = await this.#daemon.logs.finalTimes(author, seq + 1)
     const report = { ...this.report(entry), prev: toHex(prev), lamport, bytes: raw.length, citedBy }
-    return { ...report, witnessedAtMs: byS === undefined ? null : byS * 1_000, witnesses: await this.#witnesses(entry) }
+    const signedFor = await this.#signedFor(author, audit.signedFor(seq))
+    const witnessedAtMs = byS === undefined ? null : byS * 1_000
+    return { ...report, signedFor, witnessedAtMs, witnesses: await this.#witnesses(entry) }
+  }
+
+  /** The name where this hospital knows it: of its own people. */
+  async #signedFor(author: MemberId, found: SignedEntry | null): Promise<SignedForReport | null> {
+    if (found === null) return null
+    const { person, action, timeMs, fault } = found
+    const names = author === this.#daemon.home.key.id ? await this.#daemon.people.names() : null
+    return {
+      ...{ person: person?.person ?? null, roles: person?.roles ?? [], action, signedAtMs: timeMs, fault },
+      name: person === null ? null : (names?.get(person.person) ?? null),
+      entry: this.#ref(author, found.seq),
+    }
   }
 
   /** The newest entries, then each that comes. Errors: at once `member-unknown`, `study-unknown`, `study-ambiguous`, `kind-unknown`, `bad-limit`; while it runs `too-many-followers`, `follow-overrun`. */

@@ -13,8 +13,9 @@ import type { LogitRefit } from '../learn/portable/description.ts'
 import type { Draft } from '../node/actions.ts'
 import { FENCED } from '../node/boot.ts'
 import type { Daemon } from './daemon.ts'
-import { memberOf, squeeze } from './logFilter.ts'
+import { memberOf } from './logFilter.ts'
 import type { WithdrawalReport } from './modelApi.ts'
+import { squeeze } from './squeeze.ts'
 import { findStudy } from './studyReference.ts'
 
 const MODEL_DIGITS_MIN = 8

@@ -5,6 +5,7 @@ import { VERSION } from '../config/version.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { lintText } from '../governance/privacyLint.ts'
+import { type ActPattern, isAct } from '../governance/roles.ts'
 import { fingerprint } from '../ledger/founding.ts'
 import { agreementCalls } from './agreementCalls.ts'
 import { requireAgreed } from './agreementDesk.ts'
@@ -25,6 +26,7 @@ import { memberCalls, unanswered } from './memberCalls.ts'
 import { modelCalls } from './modelCalls.ts'
 import { standingReport } from './modelReport.ts'
 import { outlierCalls } from './outlierCalls.ts'
+import { peopleCalls } from './peopleCalls.ts'
 import { auditPrivacy } from './privacyAudit.ts'
 import { privacyClaims } from './privacyClaims.ts'
 import { Replay } from './replay.ts'
@@ -33,14 +35,17 @@ import { evaluateStudy, studyReport } from './studyReports.ts'
 
 const FENCE_WAIT_MS = 8_000 // a start among others passes its fence in a second or two
 const FENCE_LOOK_MS = 50
+const STOP = 'POST /v1/stop'
 
-/** Every call but a stop waits for nothing: before the machine has booted it says so. */
-export function routesOf(daemon: Daemon, inputs: InputStore): Routes {
+/**
+ * Every call but a stop waits for nothing: before the machine has booted it says so. Afterwards what changes anything passes the desk where
+ * people sign.
+ */
+export function routesOf(daemon: Daemon, inputs: InputStore): Readonly<Record<string, Route>> {
   const guarded = Object.entries(callsOf(daemon, inputs)).map(([pattern, route]): [string, Route] => {
     const whenBooted: Route = (call) => {
-      if (pattern === 'POST /v1/stop') return route(call)
-      if (daemon.machine.booted)
-        return pattern.startsWith('POST ') ? onceSigning(daemon, () => route(call)) : route(call)
+      if (daemon.machine.booted) return isAct(pattern) ? pass(daemon, pattern, route, call) : route(call)
+      if (pattern === STOP) return route(call)
       throw new ConsiliumError({
         code: 'daemon-starting',
         message: 'the daemon is still starting; try again in a moment',
@@ -51,11 +56,15 @@ export function routesOf(daemon: Daemon, inputs: InputStore): Routes {
   return Object.fromEntries(guarded)
 }
 
+async function pass(daemon: Daemon, pattern: ActPattern, route: Route, call: Parameters<Route>[0]): Promise<unknown> {
+  if (pattern !== STOP) await signing(daemon)
+  return daemon.people.pass(pattern, call.asked, () => route(call))
+}
+
 /** What is to be recorded waits a moment for the boot fence, so that a command right after a start is not refused; then it is. */
-async function onceSigning(daemon: Daemon, answer: () => ReturnType<Route>): Promise<unknown> {
+async function signing(daemon: Daemon): Promise<void> {
   const until = Date.now() + FENCE_WAIT_MS
   while (daemon.machine.view().fence !== null && Date.now() < until) await setTimeout(FENCE_LOOK_MS)
-  return answer()
 }
 
 function callsOf(daemon: Daemon, inputs: InputStore): Routes {
@@ -94,6 +103,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...consentCalls(daemon),
     ...agreementCalls(daemon),
     ...datasetCalls(daemon),
+    ...peopleCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),

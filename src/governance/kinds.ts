@@ -5,6 +5,7 @@ import { LIMITS } from '../core/limits.ts'
 import { AGREEMENT_KINDS } from './kinds/agreements.ts'
 import { DATASET_KINDS } from './kinds/datasets.ts'
 import { bytes, bytes16, bytes32, bytes64, code, count, hospital, real, version } from './kinds/fields.ts'
+import { PEOPLE_KINDS } from './kinds/people.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
 
 /** Why an operator excludes a member's updates, or takes them back in. */
@@ -58,6 +59,7 @@ export const KINDS = {
   ...DATASET_KINDS,
   ...ROUND_KINDS,
   ...AGREEMENT_KINDS,
+  ...PEOPLE_KINDS,
   /** The model of that digest, as `author` made it, is not to be used, and nothing is to be trained on from it; `refs` cite the entry that made it. */
   'model.withdrawn': v.strictObject({ author: bytes32, model: bytes32, reason: code }),
   /** Its author takes its own word back, or says against another's withdrawal that the model may be used. */

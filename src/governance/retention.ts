@@ -7,7 +7,7 @@ import type { Refusal } from './permit.ts'
 
 /**
  * `decides`: what `factsOf` reads, so that folds and permits come out the same at every start; never goes. `keeping`: says why something
- * is gone; never goes either. The others go with age, where the operator asks for it.
+ * is gone, or who signed for what was done; never goes either. The others go with age, where the operator asks for it.
  */
 export type RetentionClass = 'decides' | 'keeping' | PrunableClass
 
@@ -63,6 +63,10 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'agreement.denied': 'training', // as long as the rounds that were done
   'consent.recorded': 'decides', // at its author: how many words its vault must have
   'subject.erased': 'keeping', // says why commitments open no more
+  'person.enrolled': 'decides', // at its author: whose sign-off counts
+  'person.revoked': 'decides',
+  'person.reset': 'decides',
+  'person.acted': 'keeping', // who signed for what decides, and for what is gone
   'operator.pruned': 'keeping',
   'operator.scrubbed': 'operation',
   'operator.redacted': 'decides', // each node drops by it, at every start anew
@@ -155,7 +159,7 @@ export function redactionRefusal({
 
 function whyKept(kind: string): string {
   if (!isKind(kind)) return `${kind} is a kind of another version, which may depend on it: redact it with that version`
-  if (classOf(kind) === 'keeping') return `${kind} says why something is gone, and stays`
+  if (classOf(kind) === 'keeping') return `${kind} says why something is gone, or who signed for it, and stays`
   return `${kind} decides who may do what, at every member and every start, and stays: correct it by a new entry`
 }
 

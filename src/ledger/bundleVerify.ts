@@ -5,7 +5,7 @@
 import { equalBytes, toHex, utf8 } from '../core/bytes.ts'
 import { Sha256, taggedDigest } from '../core/digest.ts'
 import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
-import { compareIds, type MemberId } from '../core/ids.ts'
+import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
 import {
   BUNDLE_FORMAT,
   BUNDLE_MAGIC,
@@ -42,7 +42,7 @@ interface KnownHead {
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 /** What a verifier tells of an entry that it has found in order; before `finish` nothing is sure of the lines after it. */
-export type SeenEntry = (entry: Entry, state: EntryState) => void
+export type SeenEntry = (entry: Entry, state: EntryState, founding: Digest) => void
 
 /** Push the lines in order until one is refused, then `finish`. */
 export class BundleVerifier {
@@ -190,7 +190,7 @@ export class BundleVerifier {
     count(log, entry, state, head)
     this.#lastEntry = entry
     this.#entries++
-    this.#see(entry, state)
+    this.#see(entry, state, this.#opened().membership.current.founding)
   }
 
   #end({ heads, forks, entries, digest }: BundleEnd): void {

@@ -58,6 +58,11 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   datasetFile: ['consilium/dataset-file/v1', '498774f324fea7293e933eb9fefa259c92a5a744930cecfbf5fe68c74077adc7'],
   datasetQuery: ['consilium/dataset-query/v1', '5eb2c60a01ebd9e6f27856c0a0006e7f739f26497d27cc823d3a8ed75c77e231'],
   datasetOrigin: ['consilium/dataset-origin/v1', '46c80037706b128739ec48110276f30cf0f70f80ebed39462b283ec177376800'],
+  person: ['consilium/person/v1', 'd30c234cbe7a83c2108eb17de4cbdb99a55e84a742f7bee0382c89b9e065c751'],
+  personCard: ['consilium/person-card/v1', '3c066d0c34bed209174821ec98f2a4c8552fa6c6ea7b7d9d9f4ba884c5c19d4c'],
+  personKey: ['consilium/person-key/v1', '0e176d2c28d178848511fc47bf52ccaa1a0d5fbab044cb0f3c1eae395adb9437'],
+  personRequest: ['consilium/person-request/v1', '4763a2c0ed1e504d56ae70c13e49b18999dd58628665bd3d04d4be9290ea255d'],
+  signOff: ['consilium/sign-off/v1', '153763887a3d7045af723a9fa364c164bbe98f58592a0099d410cddf58d58e0d'],
 }
 
 for (const [name, [tag, digest]] of Object.entries(FROZEN)) {

@@ -147,5 +147,16 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'agreement.denied': { agreement: B32, clause: 'guards', reason: 'agreement-guard', action: 'round', guard: 2 },
   'consent.recorded': { from: 41, items: [[new Uint8Array(16).fill(9), B32]] },
   'subject.erased': { subjects: 3, reason: 'patient-request' },
+  'person.enrolled': { person: B32, key: new Uint8Array(32).fill(8), roles: ['approver', 'operator'] },
+  'person.revoked': { person: B32, reason: 'key-stolen' },
+  'person.reset': { reason: 'key-lost' },
+  'person.acted': {
+    person: B32,
+    action: 'study.accept',
+    request: B32,
+    timeMs: 1_790_000_000_000,
+    part: 2,
+    signature: new Uint8Array(64).fill(9),
+  },
   'operator.redacted': { seq: 17, hash: B32, reason: 'personal-data' },
 }
