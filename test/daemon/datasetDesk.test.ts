@@ -6,9 +6,11 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parseStudy, studyDocument, studyIdOf } from '../../src/config/study.ts'
 import { equalBytes, toHex, utf8 } from '../../src/core/bytes.ts'
+import { sha256 } from '../../src/core/digest.ts'
+import type { Digest } from '../../src/core/ids.ts'
 import { Bindings } from '../../src/daemon/bindings.ts'
 import { DatasetDesk, type RegisterRequest } from '../../src/daemon/datasetDesk.ts'
-import { DatasetFiles } from '../../src/daemon/datasetFiles.ts'
+import { DatasetFiles, type DatasetVersion } from '../../src/daemon/datasetFiles.ts'
 import { toldRows } from '../../src/governance/datasets.ts'
 import { readBody } from '../../src/governance/kinds.ts'
 import { bodyFault } from '../../src/governance/privacyLint.ts'
@@ -214,6 +216,32 @@ it('a wrong name, an unknown one, and a file that was tampered with are each ref
     bytes.writeUInt8(bytes.readUInt8(bytes.length - 50) ^ 1, bytes.length - 50)
     await writeFile(file, bytes)
     assert.match(await faultOf(hospital.desk().verify(version, path)), /dataset-damaged .*backup/)
+  }))
+
+it('the file of a version is frozen, byte by byte', () =>
+  atHospital(async ({ folder }) => {
+    const bytes = (first: number, length = 32): Uint8Array => Uint8Array.from({ length }, (_, i) => (first + i) % 256)
+    const version: DatasetVersion = {
+      ...{
+        name: 'stroke',
+        number: 3,
+        dataset: toHex(bytes(1)) as Digest,
+        secret: bytes(2),
+        rows: 2,
+        path: '/data/a.csv',
+      },
+      ...{ version: toHex(bytes(3)) as Digest, previous: toHex(bytes(4)) as Digest, keyColumn: 'id', source: 'ehr' },
+      columns: [{ name: 'id', unit: '1', kind: 'text' }],
+      ...{ file: bytes(5), query: null, published: false, registeredAtMs: 1_790_000_000_000 },
+      origin: { commitment: bytes(6), recordedAtMs: 1_780_000_000_000, targets: 1, organisations: ['North'] },
+    }
+    const manifest = { rows: 2, commitments: bytes(7, 64), keys: bytes(8, 32), lines: Uint32Array.of(2, 70_000) }
+    const files = new DatasetFiles(join(folder, 'datasets'))
+    await files.write(version, manifest)
+    assert.equal(await files.versions('stroke'), [version])
+    assert.equal(await files.manifest(version), manifest)
+    const written = await readFile(join(folder, 'datasets', 'stroke', '3'))
+    assert.is(toHex(sha256(written)), 'f44d9cfebac0814e0ed60ff62f1e00e9ac9c14e40dd82e87c83ecff4fc1e0e4c')
   }))
 
 const STUDY = parseStudy(studyText({ rounds: 5 }), 'test.study.yaml')

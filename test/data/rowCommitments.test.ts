@@ -1,4 +1,5 @@
 /** Keyed commitments to rows, and what differs between a registered table and the one of now. */
+import { createHmac } from 'node:crypto'
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -59,9 +60,30 @@ it('quotes, line ends, a byte order mark, the delimiter and spaces around a cell
 })
 
 it('where one cell ends and the next begins counts, and so do the names of the columns', async () => {
-  const tables = ['a,b\n12,3', 'a,b\n1,23', 'a,b\n123,', 'a,b\n,123', 'a,c\n12,3', 'b,a\n12,3', 'a,b\n12,3 ́']
+  const zeros = '\0'.repeat(4)
+  const tables = [
+    `a,b\n1${zeros},2`,
+    `a,b\n1,${zeros}2`,
+    'a,b\n12,3',
+    'a,b\n1,23',
+    'a,b\n123,',
+    'a,b\n,123',
+    'a,c\n12,3',
+    'b,a\n12,3',
+    'a,b\n12,3 ́',
+  ]
   const found = await Promise.all(tables.map((text) => committed(text)))
   assert.is(new Set(found.map(({ list }) => list[0]?.commitment)).size, tables.length)
+})
+
+it('a commitment is what is written of it: HMAC over domain, commitment to the names, and each cell behind its length', async () => {
+  const mac = (...parts: Uint8Array[]): Uint8Array => createHmac('sha256', SECRET).update(Buffer.concat(parts)).digest()
+  const cell = (text: string): Buffer => Buffer.concat([Buffer.from([0, 0, 0, utf8(text).length]), utf8(text)])
+  const names = mac(utf8('consilium/dataset-header/v1\0'), Uint8Array.of(0x82, 0x62, 0x69, 0x64, 0x61, 0x61))
+  const row = mac(utf8('consilium/dataset-row/v1\0'), names, cell('7'), cell('Zoë'))
+  const key = mac(utf8('consilium/dataset-key/v1\0'), utf8('7')).subarray(0, 16)
+  const { list } = await committed('id,a\n7,Zoë', { keyColumn: 'id' })
+  assert.equal(list, [{ commitment: toHex(row), key: toHex(key), line: 2 }])
 })
 
 it('equal rows of two datasets have nothing in common', async () => {
@@ -90,12 +112,13 @@ it('columns that moved are the same columns: rows go by the order that was regis
 })
 
 it('kinds are what the cells say, units what header, operator or the registration before say', async () => {
-  const { columns } = await committed('n,d,t,e,m [mg/L]\n-1.5e3,2026-11-22,x,,1\n.5,2026-11-22T10:00:00Z,1,,y', {
+  const text = 'n,d,t,e,m [mg/L],x\n-1.5e3,2026-11-22,x,,1,7\n.5,2026-11-22T10:00:00Z,1,,y,2026-11-22'
+  const { columns } = await committed(text, {
     units: { n: 'g', m: 'ng/L' },
     before: [{ name: 'd', unit: 'day', kind: 'text' }],
   })
   const told = columns.map(({ name, unit, kind }) => `${name} ${unit} ${kind}`)
-  assert.equal(told, ['n g number', 'd day date', 't 1 text', 'e 1 empty', 'm [mg/L] ng/L text'])
+  assert.equal(told, ['n g number', 'd day date', 't 1 text', 'e 1 empty', 'm [mg/L] ng/L text', 'x 1 text'])
 })
 
 const code = async (run: Promise<unknown>): Promise<string> => {

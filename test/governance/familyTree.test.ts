@@ -98,6 +98,7 @@ const LOGS: readonly Entry[][] = [
     trained('a2', 2, 'A1', 't2', 70),
     withdrawn(CLEO, 'c0', 'poisoned'),
     ['agreement.signed', { any: 'thing' }, ELSEWHERE],
+    ['agreement.signed', null],
   ]),
   logOf(BOB, [
     bound('tb'),
@@ -176,7 +177,11 @@ it('hospitals, tables, rounds, merges, agreements and words of taking back are t
   )
   assert.equal([merges, rules], [3, [['mean', 3]]])
   assert.equal(recent.map(({ model }) => model).sort(), ['A0', 'A1', 'B0'].map(digestOf).sort())
-  assert.equal(agreements, [{ author: BOB, seq: 3, kind: 'agreement.activated' }])
+  const about = [
+    { author: ADA, seq: 11, kind: 'agreement.signed' },
+    { author: BOB, seq: 3, kind: 'agreement.activated' },
+  ]
+  assert.equal(agreements, ADA < BOB ? about : about.reverse())
   assert.equal(withdrawn, [{ author: BOB, model: digestOf('b0'), by: BOB, reason: 'data-error', seq: 6 }])
 })
 
