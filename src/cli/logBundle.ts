@@ -29,7 +29,7 @@ export async function verifyBundle(file: string, root: string | undefined, optio
     throw new ConsiliumError({ code, message: `${file}: wrong at line ${line}: ${message}` })
   }
   const signOffs = people.found(verdict.logs)
-  to.print({ ...verdict, signOffs }, () => reportLines(file, verdict, signOffs))
+  to.print(signOffs.length === 0 ? verdict : { ...verdict, signOffs }, () => reportLines(file, verdict, signOffs))
   if (verdict.verdict === 'consistent') process.exitCode = EXIT_UNCHECKED
 }
 
