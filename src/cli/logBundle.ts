@@ -30,7 +30,7 @@ export async function verifyBundle(file: string, root: string | undefined, optio
     throw wrongBundle(file, verdict)
   }
   const signOffs = people.found(verdict.logs)
-  to.print({ ...verdict, signOffs }, () => reportLines(file, verdict, signOffs))
+  to.print(signOffs.length === 0 ? verdict : { ...verdict, signOffs }, () => reportLines(file, verdict, signOffs))
   if (verdict.verdict === 'consistent') process.exitCode = EXIT_UNCHECKED
 }
 
