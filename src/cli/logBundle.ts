@@ -42,7 +42,9 @@ export async function judgeBundle(file: string, root: string | null, see?: SeenE
   const lines = new LineSplitter()
   const take = async (chunks: AsyncIterable<Uint8Array>): Promise<BundleVerdict> => {
     for await (const chunk of chunks) {
-      for (const line of lines.split(chunk)) if (!verifier.push(line)) return verifier.finish(lines.rest)
+      for (const line of lines.split(chunk)) {
+        if (!verifier.push(line)) return verifier.finish(lines.rest)
+      }
     }
     return verifier.finish(lines.rest)
   }

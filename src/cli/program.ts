@@ -3,8 +3,10 @@ import { Command } from 'commander'
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
+import { agreementCommand } from './agreement.ts'
 import { auditCommand } from './audit.ts'
 import { consentCommand } from './consent.ts'
+import { datasetCommand } from './dataset.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { logCommand } from './log.ts'
 import { membersCommand } from './members.ts'
@@ -33,10 +35,12 @@ export async function main(argv: readonly string[]): Promise<void> {
     statusCommand(),
     doctorCommand(),
     membersCommand(),
+    datasetCommand(),
     studyCommand(),
     modelCommand(),
     consentCommand(),
     subjectCommand(),
+    agreementCommand(),
     auditCommand(),
     predictCommand(),
     explainCommand(),

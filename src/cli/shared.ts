@@ -71,7 +71,7 @@ export function readsTable(sub: Command): Command {
 }
 
 /** Collects a repeatable `NAME=VALUE` option. Error: commander's `InvalidArgumentError`. */
-function keyValue(given: string, before: Record<string, string>): Record<string, string> {
+export function keyValue(given: string, before: Record<string, string>): Record<string, string> {
   const at = given.indexOf('=')
   if (at < 1) throw new InvalidArgumentError('NAME=VALUE is expected.')
   return { ...before, [given.slice(0, at)]: given.slice(at + 1) }

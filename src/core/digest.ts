@@ -30,9 +30,18 @@ export const DOMAIN = {
   consentHistory: 'consilium/consent-history/v1',
   consentTag: 'consilium/consent-tag/v1',
   consentLeaf: 'consilium/consent-leaf/v1',
+  agreement: 'consilium/agreement/v1',
+  agreements: 'consilium/agreements/v1',
   subjectKey: 'consilium/subject-key/v1',
   vaultKey: 'consilium/vault-key/v1',
   vaultRecord: 'consilium/vault-record/v1',
+  datasetRow: 'consilium/dataset-row/v1',
+  datasetKey: 'consilium/dataset-key/v1',
+  datasetHeader: 'consilium/dataset-header/v1',
+  datasetSchema: 'consilium/dataset-schema/v1',
+  datasetFile: 'consilium/dataset-file/v1',
+  datasetQuery: 'consilium/dataset-query/v1',
+  datasetOrigin: 'consilium/dataset-origin/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

@@ -95,6 +95,8 @@ export interface BindReport {
   readonly replaces: boolean
   /** Its counts and sums go to the others, for scaling; those of a later table do not. */
   readonly contributes: boolean
+  /** The registered version that it is, or null. */
+  readonly version: { readonly name: string; readonly number: number } | null
 }
 
 /**

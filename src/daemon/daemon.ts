@@ -9,12 +9,13 @@ import type { NodeEvent, Ticket } from '../node/events.ts'
 import { Machine } from '../node/machine.ts'
 import type { Trainer } from '../training/trainer.ts'
 import { WeightStore } from '../training/weightStore.ts'
-import { Bindings, requireBindable } from './bindings.ts'
+import { type BindingCounsel, Bindings, requireBindable } from './bindings.ts'
 import { bootEvent } from './bootEvent.ts'
 import { carryOut, type Hands } from './carryOut.ts'
 import { checkpointState, progressIn, storedCheckpoints } from './checkpointState.ts'
 import { type BoundSubjects, ConsentDesk } from './consentDesk.ts'
 import type { DaemonParts } from './daemonParts.ts'
+import { DatasetDesk } from './datasetDesk.ts'
 import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
 import { Forks } from './forks.ts'
@@ -73,9 +74,11 @@ export class Daemon {
   readonly vault: VaultKeeper
   readonly consent: ConsentDesk
   #bindings: Bindings | null = null
+  readonly #intact = (id: StudyId): Promise<void> => this.#bindingsOf().intact(id)
   #trainer: Trainer | null = null
   #writer: LedgerWriter | null = null
   readonly keeper = new Keeper(this)
+  readonly datasets = new DatasetDesk(this)
   readonly #hands: Hands
   #finish: (error: unknown) => void = () => undefined
   /** Settles when the node has stopped; rejects where it had to. */
@@ -122,7 +125,7 @@ export class Daemon {
       onStoreFailed: (error) => this.#fail(error),
     })
     const work = { trainer: () => this.#trainerOf(), tasks: this.#tasks, feed, log, lineage: this.lineage }
-    this.#studyWork = new StudyWork({ ...work, stopping: this.#stopping.signal })
+    this.#studyWork = new StudyWork({ ...work, intact: this.#intact, stopping: this.#stopping.signal })
     this.models = new StudyModels({
       trainer: () => this.#trainer,
       machine: this.#machine,
@@ -252,9 +255,11 @@ export class Daemon {
     const replaces = state.bound.has(self)
     const contributes = state.scaling === null && !state.statistics.has(self)
     const permitted = (table: BoundSubjects): Promise<Dataset> => this.consent.permittedOf(id, table, Date.now())
-    const { facts, summary } = await this.#bindingsOf().bind(id, state.study, request, permitted)
+    const registered: BindingCounsel['registered'] = (file) => this.datasets.registered(file)
+    const bound = await this.#bindingsOf().bind(id, state.study, request, { permitted, registered })
+    const { facts, summary, version } = bound
     await this.command((ticket) => ({ type: 'study-bind', ticket, dataset: facts }))
-    return { summary, replaces, contributes }
+    return { summary, replaces, contributes, version: version && { name: version.name, number: version.number } }
   }
 
   /** Feeds a command and waits for the machine's answer, and for the entries that it wrote. */

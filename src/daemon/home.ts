@@ -36,6 +36,8 @@ export interface HomePaths {
   readonly addressBook: string
   /** Updates of all members, for `log verify --replay`. */
   readonly inputs: string
+  /** Registered versions of the hospital's tables: keyed commitments, no rows. */
+  readonly datasets: string
   readonly socket: string
 }
 
@@ -67,6 +69,7 @@ export function homePaths(folder: string): HomePaths {
     pin: pinPath(at('database')),
     addressBook: at('addresses'),
     inputs: at('inputs'),
+    datasets: at('datasets'),
     socket: at('control.sock'),
   }
 }

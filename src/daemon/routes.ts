@@ -6,12 +6,15 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import { fingerprint } from '../ledger/founding.ts'
+import { agreementCalls } from './agreementCalls.ts'
+import { requireAgreed } from './agreementDesk.ts'
 import type { BindReport, StatusReport, StudyReport } from './api.ts'
 import { text, words } from './bodyFields.ts'
 import { cellHint } from './cellHint.ts'
 import { consentCalls } from './consentCalls.ts'
 import type { Route, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
+import { datasetCalls } from './datasetCalls.ts'
 import { examine } from './doctor.ts'
 import { Exporter } from './exporter.ts'
 import { ForkReports } from './forkReports.ts'
@@ -89,6 +92,8 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...memberCalls(daemon),
     ...modelCalls(daemon),
     ...consentCalls(daemon),
+    ...agreementCalls(daemon),
+    ...datasetCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
@@ -244,6 +249,7 @@ async function bindStudy(daemon: Daemon, ref: string, body: Record<string, unkno
     extra,
     ...(body.subject === undefined ? {} : { subject: text(body, 'subject') }),
   } as const
+  await requireAgreed(daemon, state, 'access')
   return { study: state.id, ...(await daemon.bind(state.id, request)) }
 }
 

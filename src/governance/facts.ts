@@ -37,6 +37,9 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'operator.pruned',
   'operator.scrubbed',
   'subject.erased',
+  'agreement.denied',
+  'dataset.registered',
+  'dataset.verified',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

@@ -78,6 +78,7 @@ export class StudyRun {
     const ended = this.#context.studies.get(this.id)?.ended.has(this.#context.self)
     if (ended) this.#rounds.wait('ended') // also where its checkpoint was lost
     if (checkpoint === null) return
+    this.#budget.recall(checkpoint.privacy ?? null)
     this.#rounds.recall(checkpoint.round, checkpoint.stage === 'ended' ? checkpoint.shared : null)
   }
 
@@ -100,10 +101,11 @@ export class StudyRun {
       return this.epilogue.advance(state, this.#ended())
     }
     if (this.#permit !== null) this.#topics.follow(this.#context, state, this.#permit, this.#rounds)
+    const replaced = this.table.bound.commitment !== this.#permit?.dataset // what failed with the table before need not wait
     if (phase === 'idle' || phase === 'statistics') this.#freezeOrOpen(state)
     else if (phase === 'resting' && this.ending.isOver(state)) this.#endEarly(state)
     else if (phase === 'resting' && this.#context.now >= this.#dueMs(state)) this.#startRound(state)
-    else if (phase === 'failed' && this.#context.now >= (retryAtMs ?? 0)) this.#open(state)
+    else if (phase === 'failed' && (replaced || this.#context.now >= (retryAtMs ?? 0))) this.#open(state)
     else if (phase === 'withheld') this.#publishAndMerge()
   }
 
@@ -162,7 +164,6 @@ export class StudyRun {
     if (!stale && checkpoint.stage === 'trained' && checkpoint.scaling === scaling && !this.#afresh) {
       const { shared, examples, parents, head } = checkpoint
       this.#progress.trained(head)
-      this.#budget.recall(checkpoint.privacy ?? null)
       this.#rounds.resume(checkpoint.base, parents, { update: shared, examples })
       return this.#publishAndMerge()
     }
@@ -334,7 +335,8 @@ export class StudyRun {
     const dataset = this.table.bound?.commitment ?? null
     const base = this.#rounds.base ?? this.#progress.checkpoint?.shared ?? null
     const held = () => this.#rounds.exchange.held
-    return this.leaves.ask(state, { dataset, base, held, roundsLeft })
+    const facts = { round: this.#rounds.round, epsilon: this.#budget.epsilon, rows: this.table.rows }
+    return this.leaves.ask(state, { dataset, base, held, roundsLeft, facts })
   }
 
   /** Between two rounds: the newest merge is the last. */

@@ -46,9 +46,18 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   consentHistory: ['consilium/consent-history/v1', 'b69d8abd5aedac0fee572f2a59cb89857aceef83fe73caed3d8f3eb2d141a041'],
   consentTag: ['consilium/consent-tag/v1', 'db5cd9bb8b59aa4011bcb135a56b699c0fe36d9bac0f2bd61df6f3679ceea3bc'],
   consentLeaf: ['consilium/consent-leaf/v1', '78b1576c0084200cf9fd51bacb92a6be33b1a1bd1146e506c000b72c77ca8652'],
+  agreement: ['consilium/agreement/v1', '7ccebd221025bc063636b0bc4ae15a7510648d93326b79d2a8feb0f1255f745e'],
+  agreements: ['consilium/agreements/v1', 'fa2fa80cb86517ee23d9f1af669afee1dba0bb1582cbdafb3a6b8b88471c3dbb'],
   subjectKey: ['consilium/subject-key/v1', '9567d27e93f839e839167e487697971f43624bc5731df9142d40886f66c16203'],
   vaultKey: ['consilium/vault-key/v1', '0a97bc4e594a18943622086185de3f675d4d2965061cbe8e74f6a86c70e0c28e'],
   vaultRecord: ['consilium/vault-record/v1', 'ad72a63838b34e14f174c652443a0c154f55d69c4073d076653ed61a74a60ae9'],
+  datasetRow: ['consilium/dataset-row/v1', '8b1051bbaff7be3fb845529682c458f32facfddc6c4ec178a2f813379e4aa96a'],
+  datasetKey: ['consilium/dataset-key/v1', '7f45646998b84a7df8b9f92b81ede6cb7dbe8d019e8db008b4372cb7da99770d'],
+  datasetHeader: ['consilium/dataset-header/v1', '3c1adac66fdada059c7107ddc1a1508b6a749345808d42c93bfc89b2822ac85d'],
+  datasetSchema: ['consilium/dataset-schema/v1', '868939bf2d1ce968fcdea5bf84c58359753f1654411c5c55a8f181bb80a94699'],
+  datasetFile: ['consilium/dataset-file/v1', '498774f324fea7293e933eb9fefa259c92a5a744930cecfbf5fe68c74077adc7'],
+  datasetQuery: ['consilium/dataset-query/v1', '5eb2c60a01ebd9e6f27856c0a0006e7f739f26497d27cc823d3a8ed75c77e231'],
+  datasetOrigin: ['consilium/dataset-origin/v1', '46c80037706b128739ec48110276f30cf0f70f80ebed39462b283ec177376800'],
 }
 
 for (const [name, [tag, digest]] of Object.entries(FROZEN)) {
