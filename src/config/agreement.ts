@@ -73,6 +73,8 @@ export interface Agreement {
     readonly shares: readonly { readonly party: MemberId; readonly share: number }[]
   }
   readonly guards: readonly Guard[]
+  /** The engine and the profile that guards are evaluated by. */
+  readonly engine: string
   readonly workflow: Workflow | null
 }
 

@@ -39,6 +39,9 @@ export type Duty = (typeof DUTIES)[number]
 /** By what benefits are shared. What each comes to is computed from the logs; no money moves here. */
 export const SETTLEMENT_RULES = ['none', 'by-examples', 'by-rounds', 'by-marginal-value'] as const
 
+/** By what guards are evaluated: signed with them, so that an audit in ten years reads them by the same rules. */
+const GUARD_ENGINE = 'cel@8.0.0 profile 1'
+
 const B = AGREEMENT_BOUNDS
 const CODE = /^[a-z][a-z0-9-]{0,39}$/
 const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z)?$/
@@ -137,6 +140,7 @@ export const agreementSchema = section({
     ),
     [],
   ),
+  engine: v.optional(choice([GUARD_ENGINE]), GUARD_ENGINE),
   workflow: v.optional(v.nullable(workflow), null),
 })
 

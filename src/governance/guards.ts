@@ -7,9 +7,6 @@ import type { Agreement } from '../config/agreement.ts'
 import { AGREEMENT_BOUNDS } from '../config/agreementSchema.ts'
 import type { Complaint } from '../config/yaml.ts'
 
-/** Named in audits beside a guard's text, so that it is evaluated by the same rules in ten years. */
-export const GUARD_ENGINE = 'cel@8.0.0, profile 1'
-
 type Type = 'int' | 'string' | 'bool' | 'list<int>' | 'list<string>'
 
 /** What a guard may ask about; each is always known. */

@@ -90,6 +90,13 @@ it('who may sign and has not is not covered by the others’ signatures', () => 
   assert.is(refusal(agreed(''), actOf({ self: CLEO })), null, 'and who is no party is not asked')
 })
 
+it('of two that are active it is under the one that it has signed', () => {
+  const { id } = agreementOf('minimumCohort: 9\n')
+  const agreements = agreed('', 'minimumCohort: 9\n')
+  agreements.fold(factAt(BEN, 4, signed(id)))
+  assert.equal(underAgreements(agreements, actOf({ self: BEN })), { agreements: [id] })
+})
+
 it('a refusal tells the rule, the entry and whom to ask', () => {
   const { id } = agreementOf()
   const digits = id.slice(0, 12)

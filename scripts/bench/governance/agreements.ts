@@ -124,6 +124,7 @@ function agreementAt(i: number): Agreement {
     duties: [{ duty: 'report-results', withinDays: 90 }],
     settlement: { rule: 'none', shares: [] },
     guards: [{ name: 'all', on: ['round'], cel: GUARD }],
+    engine: 'cel@8.0.0 profile 1',
     workflow: null,
   }
 }
