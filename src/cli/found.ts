@@ -60,9 +60,17 @@ export function foundCommand() {
   )
     .argument('<cards...>', 'member cards: files that hold one, or the lines themselves')
     .requiredOption('--name <name>', 'name of the consortium')
+    .option(
+      '--observer <card>',
+      'the card of a regulator or a university, whose node witnesses and votes and takes part in no study; may be repeated',
+      (one: string, all: string[]) => [...all, one],
+      [] as string[],
+    )
     .option('-o, --out <file>', 'where to write it', 'consortium.yaml')
-    .action(async (cards: string[], options: Common & { name: string; out: string }) => {
-      const texts = await Promise.all(cards.map(readCardArgument))
+    .action(async (cards: string[], options: Common & { name: string; observer: string[]; out: string }) => {
+      const hospitals = await Promise.all(cards.map(readCardArgument))
+      const observers = await Promise.all(options.observer.map(readCardArgument))
+      const texts = [...hospitals, ...observers.map((one) => ({ ...one, observer: true as const }))]
       const { consortium, text } = await foundConsortium(options.name, texts)
       await writeNew(options.out, text, 0o644)
       const { members, founding } = consortium
@@ -73,8 +81,8 @@ export function foundCommand() {
           : []),
         '',
         ...table(
-          ['member', 'fingerprint of its key', 'addresses'],
-          members.map((member) => [member.name, fingerprint(member.key), member.addresses.join(' ') || '–']),
+          ['member', 'role', 'fingerprint of its key', 'addresses'],
+          members.map((one) => [one.name, roleOf(one), fingerprint(one.key), one.addresses.join(' ') || '–']),
         ),
         '',
         `Fingerprint of the consortium: ${fingerprint(founding)}`,
@@ -104,6 +112,11 @@ export function acceptCommand() {
         'Next: consilium start',
       ])
     })
+}
+
+/** The word for a member's part. */
+export function roleOf({ observer }: { readonly observer?: true }): 'hospital' | 'observer' {
+  return observer ? 'observer' : 'hospital'
 }
 
 /** A card as given to a command: the line itself, or a file that holds it. Errors: those of `readText`. */

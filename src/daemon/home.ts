@@ -9,7 +9,7 @@ import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import type { ChangeState } from '../governance/changes.ts'
-import { acceptanceMessage, foundingOf, readCard, writeCard } from '../governance/founding.ts'
+import { acceptanceMessage, foundingOf, type RoledCard, readCard, writeCard } from '../governance/founding.ts'
 import { type Epoch, Membership } from '../ledger/epoch.ts'
 import { checkName, fingerprint } from '../ledger/founding.ts'
 import { pinNothing, pinPath } from '../store/headPin.ts'
@@ -103,9 +103,11 @@ function requireAddress(address: string, what: string): void {
 /** The consortium file made of cards, each the text itself or a file that holds it. */
 export async function foundConsortium(
   name: string,
-  cards: readonly { text: string; source: string }[],
+  cards: readonly { text: string; source: string; observer?: true }[],
 ): Promise<{ consortium: Consortium; text: string }> {
-  const read = cards.map(({ text, source }) => readCard(text, source, verify))
+  const read = cards.map(({ text, source, observer }): RoledCard => {
+    return { ...readCard(text, source, verify), ...(observer ? { observer } : {}) }
+  })
   for (const [i, { addresses }] of read.entries()) {
     for (const address of addresses) requireAddress(address, `${cards[i]?.source}: this card`)
   }

@@ -3,11 +3,11 @@ import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { type Change, type ChangeState, changeOf, membersAfter, type Named } from '../governance/changes.ts'
+import { type Change, type ChangeState, changeOf, membersAfter } from '../governance/changes.ts'
 import { readCard } from '../governance/founding.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import { epochContent } from '../ledger/epoch.ts'
-import { fingerprint } from '../ledger/founding.ts'
+import { fingerprint, type Member } from '../ledger/founding.ts'
 import type { ChangeReport, MembersReport } from './api.ts'
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
@@ -89,7 +89,7 @@ function changeReport(
 async function propose(daemon: Daemon, cards: readonly string[], removed: readonly string[]): Promise<ChangeReport> {
   const { membership } = daemon.home
   const { current } = membership
-  const add = cards.map((text): Named => {
+  const add = cards.map((text): Member => {
     const { name, key } = readCard(text, 'card', verify)
     return { name, key }
   })

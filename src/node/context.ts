@@ -3,6 +3,7 @@ import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Body, Kind } from '../governance/kinds.ts'
 import type { Studies } from '../governance/studies.ts'
+import { Suspensions } from '../governance/suspensions.ts'
 import type { Roll } from '../ledger/membership.ts'
 import type { Action, Draft } from './actions.ts'
 
@@ -15,6 +16,9 @@ export class Context {
   /** Who takes part, from epoch to epoch. */
   readonly roll: Roll
   readonly studies: Studies
+  readonly suspensions = new Suspensions()
+  /** Of a log so many entries are final here. */
+  finalSize: (author: MemberId) => number = () => 0
   out: Action[] = []
   now = 0
   /** So many words of the own patients the own log tells of. */
@@ -30,6 +34,28 @@ export class Context {
     this.epochDigest = founding
     this.roll = roll
     this.studies = studies
+  }
+
+  /** Members now, sorted by key. */
+  get members(): readonly MemberId[] {
+    return this.roll.members
+  }
+
+  /** Whether this node goes by it that a member's key is not to be trusted. */
+  isSuspended(member: MemberId): boolean {
+    return !this.suspensions.isEmpty && (this.suspensions.of(member, this)?.binds ?? null) !== null
+  }
+
+  /** Those of whom it does, sorted. */
+  suspended(): MemberId[] {
+    return this.suspensions.isEmpty ? [] : this.roll.members.filter((member) => this.isSuspended(member))
+  }
+
+  /** Whether a permission that `author` gives at `seq` of its log counts, as far as its key is concerned. */
+  trusts(author: MemberId, seq: number): boolean {
+    if (this.suspensions.isEmpty) return true
+    const found = this.suspensions.of(author, this)
+    return found === null || found.binds === null || seq < found.size
   }
 
   /** A draft whose body fits its kind's schema at compile time. */

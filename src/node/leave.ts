@@ -7,6 +7,7 @@ import { keyOf } from '../governance/withdrawals.ts'
 import { Consulting } from './consulting.ts'
 import type { Context } from './context.ts'
 import { Descent, type HeldUpdate, MODEL_WITHDRAWN } from './descent.ts'
+import { SUSPENDED } from './suspending.ts'
 
 /** What leave is asked for. */
 export interface Intent {
@@ -57,12 +58,14 @@ export class Leave {
 
   /**
    * Tells the shell what of the updates may not be served, where that has changed: own ones while the operator pauses the study or the own
-   * model descends from a withdrawn one, and withdrawn ones whoever made them.
+   * model descends from a withdrawn one, withdrawn ones whoever made them, and all of members that are suspended.
    */
   withhold(): void {
     const { self, studies, roll, out } = this.#context
     const isPaused = this.#pauseAsked === true || studies.get(this.#id)?.paused.has(self) === true
-    const authors = isPaused || this.#refusal === MODEL_WITHDRAWN ? [self] : []
+    const suspended = this.#context.suspended()
+    const isOwnWithheld = (isPaused || this.#refusal === MODEL_WITHDRAWN) && !suspended.includes(self)
+    const authors = [...(isOwnWithheld ? [self] : []), ...suspended]
     const binding = studies.withdrawals.binding(this.#id, self, roll.members)
     const made = binding.map(({ author, model }) => ({ author, model }))
     const withheld = [...authors, ...made.map(keyOf)].join()
@@ -84,6 +87,10 @@ export class Leave {
   /** The permit, or null with the refusal noted; what is refused is tried again when something changes. */
   ask(study: StudyState | undefined, { dataset, base, held, roundsLeft }: Intent): Permit | null {
     const { self } = this.#context
+    if (this.#context.isSuspended(self)) {
+      this.refuse(SUSPENDED.code, SUSPENDED.message)
+      return null
+    }
     const withdrawn = this.#descent.refusal(this.#context, this.#id, base, held)
     const consulted = this.consulting.known(dataset)
     const decision = permit({
