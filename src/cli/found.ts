@@ -1,6 +1,6 @@
 /** init, found, accept: a node's key and folder, the consortium file, and each founder's signature under it. */
 import { networkInterfaces } from 'node:os'
-import { InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { DEFAULT_PORT } from '../config/config.ts'
 import { readText, writeNew } from '../daemon/files.ts'
 import { acceptConsortium, foundConsortium, initHome } from '../daemon/home.ts'
@@ -10,45 +10,40 @@ import { type Common, command, outputOf } from './shared.ts'
 
 /** `init`: needs no daemon and no network. Errors: those of `initHome`. */
 export function initCommand() {
-  return command(
-    'init',
-    'make key, data folder, commented config and member card',
-    'consilium init --name "St. Mary" --announce /dns4/ml.stmary.example/tcp/4801',
-  )
-    .requiredOption('--name <name>', 'the name that the other hospitals know you by')
-    .option('--port <port>', 'TCP port to listen on', parsePort, DEFAULT_PORT)
-    .option(
-      '--announce <multiaddr>',
-      'address under which the others reach you; may be repeated',
-      (one: string, all: string[]) => [...all, one],
-      [] as string[],
+  return announceOption(
+    command(
+      'init',
+      'make key, data folder, commented config and member card',
+      'consilium init --name "St. Mary" --announce /dns4/ml.stmary.example/tcp/4801',
     )
-    .action(async (options: Common & { name: string; port: number; announce: string[] }) => {
-      const { port } = options
-      const announce = options.announce.length > 0 ? options.announce : localAddresses(port)
-      const { paths, key, card } = await initHome(
-        options.home,
-        { name: options.name, port, announce: options.announce },
-        announce,
-      )
-      outputOf(options).print(
-        { home: paths.folder, member: key.id, fingerprint: fingerprint(key.id), card, addresses: announce },
-        () => [
-          `Made ${paths.folder}`,
-          `  config.yaml   settings, each with its reason; edit it, then "consilium start"`,
-          `  member.key    your private key (mode 0600): back it up, show it to nobody`,
-          `  heads.pin     what this key has signed last: never put an older one in its place`,
-          `  card.txt      your member card, the line below`,
-          `Beside it lies ${paths.vaultKey}: it opens what patients say, and belongs in no backup of the folder; keep a copy of it elsewhere`,
-          '',
-          `Member card of ${options.name}, to hand to whoever founds the consortium:`,
-          card,
-          '',
-          `It says that you can be dialled at: ${announce.join(' ') || '(nowhere: this node only dials out)'}`,
-          `Its fingerprint, to compare by phone: ${fingerprint(key.id)}`,
-        ],
-      )
-    })
+      .requiredOption('--name <name>', 'the name that the other hospitals know you by')
+      .option('--port <port>', 'TCP port to listen on', parsePort, DEFAULT_PORT),
+  ).action(async (options: Common & { name: string; port: number; announce: string[] }) => {
+    const { port } = options
+    const announce = cardAddresses(options.announce, port)
+    const { paths, key, card } = await initHome(
+      options.home,
+      { name: options.name, port, announce: options.announce },
+      announce,
+    )
+    outputOf(options).print(
+      { home: paths.folder, member: key.id, fingerprint: fingerprint(key.id), card, addresses: announce },
+      () => [
+        `Made ${paths.folder}`,
+        `  config.yaml   settings, each with its reason; edit it, then "consilium start"`,
+        `  member.key    your private key (mode 0600): back it up, show it to nobody`,
+        `  heads.pin     what this key has signed last: never put an older one in its place`,
+        `  card.txt      your member card, the line below`,
+        `Beside it lies ${paths.vaultKey}: it opens what patients say, and belongs in no backup of the folder; keep a copy of it elsewhere`,
+        '',
+        `Member card of ${options.name}, to hand to whoever founds the consortium:`,
+        card,
+        '',
+        `It says that you can be dialled at: ${announce.join(' ') || '(nowhere: this node only dials out)'}`,
+        `Its fingerprint, to compare by phone: ${fingerprint(key.id)}`,
+      ],
+    )
+  })
 }
 
 /** `found`: reads cards alone, needs no data folder. Errors: those of `readCard`, `foundingOf`, `readText` and `writeNew`. */
@@ -126,6 +121,21 @@ export async function readCardArgument(argument: string): Promise<{ text: string
     text: await readText(argument, 'card', 'give the file that "consilium init" wrote, or the card\'s line itself'),
     source: argument,
   }
+}
+
+/** Gives a command the option of `init` that says where others reach this node. */
+export function announceOption(sub: Command): Command {
+  return sub.option(
+    '--announce <multiaddr>',
+    'address under which the others reach you; may be repeated',
+    (one: string, all: string[]) => [...all, one],
+    [] as string[],
+  )
+}
+
+/** What a card says of where this node is reached. */
+export function cardAddresses(announce: readonly string[], port: number): readonly string[] {
+  return announce.length > 0 ? announce : localAddresses(port)
 }
 
 /** This machine's addresses that others may reach: what a card says where --announce is not given. */

@@ -6,6 +6,7 @@ import type { ErrorReport } from '../daemon/api.ts'
 import { auditCommand } from './audit.ts'
 import { consentCommand, subjectCommand } from './consent.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
+import { inviteCommand, joinCommand } from './invite.ts'
 import { logCommand } from './log.ts'
 import { membersCommand } from './members.ts'
 import { modelCommand } from './model.ts'
@@ -27,6 +28,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     initCommand(),
     foundCommand(),
     acceptCommand(),
+    inviteCommand(),
+    joinCommand(),
     startCommand(),
     stopCommand(),
     statusCommand(),

@@ -32,6 +32,9 @@ export const DOMAIN = {
   consentLeaf: 'consilium/consent-leaf/v1',
   vaultKey: 'consilium/vault-key/v1',
   vaultRecord: 'consilium/vault-record/v1',
+  ticket: 'consilium/ticket/v1',
+  guest: 'consilium/guest/v1',
+  joining: 'consilium/joining/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

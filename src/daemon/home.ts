@@ -36,6 +36,8 @@ export interface HomePaths {
   readonly addressBook: string
   /** Updates of all members, for `log verify --replay`. */
   readonly inputs: string
+  /** Who was invited; no secret of a ticket. */
+  readonly invitations: string
   readonly socket: string
 }
 
@@ -67,6 +69,7 @@ export function homePaths(folder: string): HomePaths {
     pin: pinPath(at('database')),
     addressBook: at('addresses'),
     inputs: at('inputs'),
+    invitations: at('invitations.json'),
     socket: at('control.sock'),
   }
 }
@@ -122,9 +125,14 @@ export async function foundConsortium(
  * Errors: `consortium-not-member`, `consortium-differs`, `consortium-older`, `acceptance-malformed`.
  */
 export async function acceptConsortium(folder: string, file: string, join = false): Promise<Consortium> {
+  const text = await readText(file, 'consortium file', 'give the file that "consilium found" wrote')
+  return acceptText(folder, text, file, join)
+}
+
+/** The same of a file's text; `file` says where it came from. */
+export async function acceptText(folder: string, text: string, file: string, join: boolean): Promise<Consortium> {
   const paths = homePaths(folder)
   const key = await readMemberKey(paths.key)
-  const text = await readText(file, 'consortium file', 'give the file that "consilium found" wrote')
   const consortium = parseConsortium(text, file)
   if (!join || consortium.membership.roll.isAuthor(key.id)) requireMember(consortium, key, file)
   if (await exists(paths.acceptance)) {

@@ -16,9 +16,11 @@ import { examine } from './doctor.ts'
 import { Exporter } from './exporter.ts'
 import { ForkReports } from './forkReports.ts'
 import type { InputStore } from './inputStore.ts'
+import type { Invitations } from './invitations.ts'
+import { inviteCalls } from './inviteCalls.ts'
 import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
-import { memberCalls, unanswered } from './memberCalls.ts'
+import { memberCalls, suspensions, unanswered } from './memberCalls.ts'
 import { modelCalls } from './modelCalls.ts'
 import { standingReport } from './modelReport.ts'
 import { outlierCalls } from './outlierCalls.ts'
@@ -32,8 +34,9 @@ const FENCE_WAIT_MS = 8_000 // a start among others passes its fence in a second
 const FENCE_LOOK_MS = 50
 
 /** Every call but a stop waits for nothing: before the machine has booted it says so. */
-export function routesOf(daemon: Daemon, inputs: InputStore): Routes {
-  const guarded = Object.entries(callsOf(daemon, inputs)).map(([pattern, route]): [string, Route] => {
+export function routesOf(daemon: Daemon, inputs: InputStore, invitations: Invitations): Routes {
+  const calls = { ...callsOf(daemon, inputs), ...inviteCalls(daemon, invitations) }
+  const guarded = Object.entries(calls).map(([pattern, route]): [string, Route] => {
     const whenBooted: Route = (call) => {
       if (pattern === 'POST /v1/stop') return route(call)
       if (daemon.machine.booted)
@@ -137,7 +140,11 @@ function status(daemon: Daemon): StatusReport {
       members: home.membership.roll.members.length,
       accepted: view.accepted.length,
     },
-    peers: transport.peers().map((peer) => ({ ...peer, name: daemon.nameOf(peer.member) })),
+    peers: transport.peers().map((peer) => ({
+      ...peer,
+      name: daemon.nameOf(peer.member),
+      role: home.membership.roll.isObserver(peer.member) ? ('observer' as const) : ('hospital' as const),
+    })),
     ledger: logs.sizes().map(({ author, size, root }) => ({
       name: daemon.nameOf(author),
       member: author,
@@ -146,6 +153,7 @@ function status(daemon: Daemon): StatusReport {
       forked: forked.has(author),
     })),
     changes: unanswered(daemon),
+    suspensions: suspensions(daemon),
     studies: studies(daemon),
     network: transport.stats(),
     rejections: view.rejections.map(({ member, reason, count }) => ({

@@ -48,6 +48,9 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   consentLeaf: ['consilium/consent-leaf/v1', '78b1576c0084200cf9fd51bacb92a6be33b1a1bd1146e506c000b72c77ca8652'],
   vaultKey: ['consilium/vault-key/v1', '0a97bc4e594a18943622086185de3f675d4d2965061cbe8e74f6a86c70e0c28e'],
   vaultRecord: ['consilium/vault-record/v1', 'ad72a63838b34e14f174c652443a0c154f55d69c4073d076653ed61a74a60ae9'],
+  ticket: ['consilium/ticket/v1', 'da2bd07d13a069f53104a00130342823c14a5efb7dc10925e13a7e28bbfc13e5'],
+  guest: ['consilium/guest/v1', 'ed561cb3dd4a745ad32764de11f3e274a7c61c07496d879198af0d64277905ce'],
+  joining: ['consilium/joining/v1', '86fe4505e178dc3c4c98311cefa6272e16a52d29c039bde4b0c76ce5aa4b7771'],
 }
 
 for (const [name, [tag, digest]] of Object.entries(FROZEN)) {
