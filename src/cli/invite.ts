@@ -1,5 +1,5 @@
 /** invite: tickets for hospitals that are to join; join: what such a hospital does with one. */
-import { InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { DEFAULT_PORT } from '../config/config.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { InvitationReport } from '../daemon/api.ts'
@@ -12,27 +12,27 @@ import { type Common, clientOf, command, outputOf } from './shared.ts'
 
 const DAYS = 7
 
-/** `invite`, with ls, propose and revoke; all of it asks the running daemon. Errors: `invite-…`, `invitation-…`. */
-export function inviteCommand() {
-  const invite = command(
-    'invite',
-    'print a ticket with which one hospital can join',
-    'consilium invite --name "St. Mary"',
-  )
+/** The group `invite`, whose command without a name is `new`; all of it asks the running daemon. Errors: `invite-…`, `invitation-…`. */
+export function inviteCommand(): Command {
+  const group = new Command('invite').description('invite a hospital with a ticket: consilium invite --name "St. Mary"')
+  group.addCommand(invite(), { isDefault: true })
+  for (const sub of [list(), propose(), revoke()]) group.addCommand(sub)
+  return group
+}
+
+function invite(): Command {
+  return command('new', 'print a ticket with which one hospital can join', 'consilium invite --name "St. Mary"')
     .option('--name <name>', 'the hospital that is invited; without it, whoever holds the ticket is')
     .option('--days <days>', 'how long the ticket is good for', days, DAYS)
     .option('--observer', 'it joins as an observer: a regulator or a university, with no part in studies', false)
     .option('--propose', 'propose it to the members as soon as its card is here', false)
     .option('-o, --out <file>', 'write the ticket to a file that only this user may read')
-    .enablePositionalOptions()
     .action(async (options: InviteOptions) => {
       const { name = null, days, observer, propose } = options
       const made = await clientOf(options).post<Made>('/v1/invitations', { name, days, observer, propose })
       if (options.out !== undefined) await writeNew(options.out, `${made.ticket}\n`, 0o600)
       outputOf(options).print(made, () => inviteLines(made, options))
     })
-  for (const sub of [list(), propose(), revoke()]) invite.addCommand(sub)
-  return invite
 }
 
 interface InviteOptions extends Common {

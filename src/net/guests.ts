@@ -1,6 +1,6 @@
 /** Guests: who is no member and holds a ticket comes in for one request, and neither hears nor says anything else. */
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Connection, Stream, StreamHandler } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
@@ -20,13 +20,25 @@ import type { RequestHandler } from './transport.ts'
 const GUEST_MS = 30_000 // a request, and a consortium file on a slow line
 const GUEST_STREAMS_MAX = 2 // one is enough
 
-/** Call when the node has started: of the protocols that libp2p answers by itself, gossip among them, streams of guests are reset. */
-export function keepAmongMembers(node: MemberNode, door: Door): void {
+interface Registered {
+  readonly components: {
+    readonly registrar: { getHandler(protocol: string): { readonly handler: StreamHandler; readonly options: object } }
+  }
+}
+
+/**
+ * Call when the node has started: who opens a stream of what libp2p answers by itself, gossip among it, and is a guest loses the connection.
+ * Handlers are wrapped, for libp2p 3.3 adds one to a protocol's list of middleware with each stream.
+ */
+export async function keepAmongMembers(node: MemberNode, door: Door): Promise<void> {
+  const { registrar } = (node as unknown as Registered).components
   for (const protocol of node.getProtocols()) {
-    node.use(protocol, (stream, connection, next) => {
-      if (door.guest(connection.remotePeer) === undefined) next(stream, connection)
-      else stream.abort(new Error('for members only'))
-    })
+    const { handler, options } = registrar.getHandler(protocol)
+    const guarded: StreamHandler = (stream, connection) => {
+      if (door.guest(connection.remotePeer) === undefined) return handler(stream, connection)
+      connection.abort(new Error('for members only'))
+    }
+    await node.handle(protocol, guarded, { ...options, force: true })
   }
 }
 

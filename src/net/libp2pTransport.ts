@@ -270,7 +270,7 @@ export class Libp2pTransport implements Transport {
     this.#guardGossip(node, self, door, links)
     links.attach()
     await startNode(node, this.#options.listen)
-    keepAmongMembers(node, door)
+    await keepAmongMembers(node, door)
     await links.recall()
     for (const topic of this.#topics) this.#join(node, topic)
     for (const [protocol, handler] of this.#handlers) await this.#answer(node, protocol, handler)
