@@ -108,7 +108,7 @@ function explained(error: unknown, { addresses }: JoinTicket): unknown {
   if (error.code === 'guest-refused')
     return refused(
       'join-refused',
-      `the inviter at ${addresses.join(' or ')} does not take this ticket: it was revoked or has expired there, or was tried again within a second; ask for a new one`,
+      `the inviter at ${addresses.join(' or ')} does not take this ticket: it was revoked or has expired there, or was tried again too soon; ask for a new one`,
     )
   return error
 }

@@ -6,7 +6,7 @@ import { Strangers } from './strangers.ts'
 import type { Tally } from './tally.ts'
 import { WaitingRoom } from './waitingRoom.ts'
 
-const GUEST_EVERY_MS = 1_000 // with GUEST_MS of guests.ts at most thirty connections of one guest
+const GUEST_EVERY_MS = 250 // with GUEST_MS of guests.ts at most 120 connections of one guest
 const GUESTS_MAX = 256 // more than invitations may be open
 
 /** Whom the door tells of strangers, already thinned out. */

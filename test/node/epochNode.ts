@@ -26,10 +26,10 @@ export const headOf = ({ key }: Member, size: number): LogState => {
 }
 export const FOUNDING_CALL: RollCall = { number: 0, members: keysOf(FOUR), pins: [] }
 
-export const factOf = ({ key }: Member, kind: string, body: Cbor): Fact => {
+export const factOf = ({ key }: Member, kind: string, body: Cbor, seq = 0): Fact => {
   return {
     author: key,
-    seq: 0,
+    seq,
     hash: digestOf('entry'),
     timeMs: START_MS,
     lamport: 0,
@@ -114,7 +114,7 @@ export class Node {
   }
 
   /** The code of the answer; null where it is carried out. */
-  command(event: Extract<NodeEvent, { type: 'epoch-propose' | 'epoch-approve' | 'epoch-reject' }>): string | null {
+  command(event: Extract<NodeEvent, { type: `${'epoch' | 'member'}-${string}`; ticket: number }>): string | null {
     const ticket = ++this.#ticket
     const actions = this.machine.step({ ...event, ticket }, this.now)
     this.#out.push(...actions)

@@ -47,7 +47,11 @@ export class Harness {
   #dataset: BoundDataset | null = null
   readonly #sizes = new Map<MemberId, number>()
 
-  constructor() {
+  /** Of the others, who has no part in studies. */
+  readonly #observers: readonly MemberId[]
+
+  constructor(observers: readonly MemberId[] = []) {
+    this.#observers = observers
     this.#boot()
   }
 
@@ -236,7 +240,7 @@ export class Harness {
       type: 'booted',
       self: SELF,
       founding: digestOf('founding'),
-      epochs: [{ number: 0, members: MEMBERS, pins: [] }],
+      epochs: [{ number: 0, members: MEMBERS, pins: [], ...this.#roles() }],
       epochDigest: digestOf('founding'),
       software: '0.0.0',
       logs,
@@ -250,6 +254,10 @@ export class Harness {
       fence: { others: 0, needed: 0, wanted: 0 },
       signed: 0,
     })
+  }
+
+  #roles(): { observers?: readonly MemberId[] } {
+    return this.#observers.length === 0 ? {} : { observers: this.#observers }
   }
 
   #append(author: MemberId, { kind, study, timeMs, refs, body }: Draft): Fact {
