@@ -57,7 +57,11 @@ it('each founding has one encoding, and two hospitals', () => {
     ['one hospital', [2, 'Clinics', rows.filter(([name]) => name === 'Ada' || name === 'Data office')]],
   ]
   for (const [name, value] of faults)
-    assert.is(refusal(() => decodeFounding(encodeCbor(value))), 'founding-malformed', name)
+    assert.is(
+      refusal(() => decodeFounding(encodeCbor(value))),
+      'founding-malformed',
+      name,
+    )
 })
 
 it('a key keeps its role, also when it comes back; a new key may have another', () => {
