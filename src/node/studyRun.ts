@@ -146,12 +146,8 @@ export class StudyRun {
     const { header, cell } = event
     const elsewhere = this.#topics.refuses(header.author, cell)
     if (elsewhere !== null) return elsewhere
-    return this.arrivals.announced(
-      state.study,
-      this.#rounds.exchange,
-      expectationOf(state, this.#permit, this.#context),
-      event,
-    )
+    const expected = expectationOf(state, this.#permit, this.#context)
+    return this.arrivals.announced(state.study, this.#rounds.exchange, expected, event)
   }
 
   opened({ scaling, base, parameters, roundsWithin }: Of<'opened'>): void {
