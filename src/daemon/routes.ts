@@ -6,6 +6,8 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import { fingerprint } from '../ledger/founding.ts'
+import { agreementCalls } from './agreementCalls.ts'
+import { requireAgreed } from './agreementDesk.ts'
 import type { BindReport, StatusReport, StudyReport } from './api.ts'
 import { text, words } from './bodyFields.ts'
 import { cellHint } from './cellHint.ts'
@@ -92,6 +94,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...memberCalls(daemon),
     ...modelCalls(daemon),
     ...consentCalls(daemon),
+    ...agreementCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
@@ -252,6 +255,7 @@ async function bindStudy(daemon: Daemon, ref: string, body: Record<string, unkno
     extra,
     ...(body.subject === undefined ? {} : { subject: text(body, 'subject') }),
   } as const
+  await requireAgreed(daemon, state, 'access')
   return { study: state.id, ...(await daemon.bind(state.id, request)) }
 }
 

@@ -37,6 +37,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'operator.pruned',
   'operator.scrubbed',
   'subject.erased',
+  'agreement.denied',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

@@ -1,6 +1,7 @@
 /** What the parts of the machine share within one step: who we are, what is known, and the list of actions that grows. */
 import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { Cut } from '../governance/agreements.ts'
 import type { Body, Kind } from '../governance/kinds.ts'
 import type { Studies } from '../governance/studies.ts'
 import { Suspensions } from '../governance/suspensions.ts'
@@ -23,6 +24,13 @@ export class Context {
   now = 0
   /** So many words of the own patients the own log tells of. */
   words = 0
+  /** What is final here; all that is known restricts. */
+  readonly cut: Cut = {
+    final: (author) => Math.min(this.finalSize(author), this.#trustedSize(author)),
+    known: () => Number.POSITIVE_INFINITY,
+  }
+  /** No study trains here without an agreement. */
+  agreementsRequired = false
   /** Of the newest epoch; that of the founding is the founding's own. */
   epochDigest: Digest
   /** What waits for the boot fence; null when that is passed. */
@@ -53,9 +61,12 @@ export class Context {
 
   /** Whether a permission that `author` gives at `seq` of its log counts, as far as its key is concerned. */
   trusts(author: MemberId, seq: number): boolean {
-    if (this.suspensions.isEmpty) return true
-    const found = this.suspensions.of(author, this)
-    return found === null || found.binds === null || seq < found.size
+    return seq < this.#trustedSize(author)
+  }
+
+  #trustedSize(author: MemberId): number {
+    const found = this.suspensions.isEmpty ? null : this.suspensions.of(author, this)
+    return found === null || found.binds === null ? Number.POSITIVE_INFINITY : found.size
   }
 
   /** A draft whose body fits its kind's schema at compile time. */

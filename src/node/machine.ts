@@ -92,6 +92,7 @@ export class Machine {
       changes: this.changes,
       withdrawals: context.studies.withdrawals,
       suspensions: context.suspensions.all(context),
+      agreements: context.studies.agreements,
     }
   }
 
@@ -196,6 +197,9 @@ export class Machine {
       seen: new Map(),
     }
     this.#parts = parts
+    const { finality } = parts.witnessing
+    context.finalSize = (author) => finality.final(author)?.size ?? 0
+    context.agreementsRequired = event.agreementsRequired === true
     for (const fact of event.facts) this.#fold(parts, fact)
     for (const state of context.studies.all()) this.#run(parts, state.id)
     for (const log of event.logs) if (log.size > 0) parts.witnessing.stored(log)

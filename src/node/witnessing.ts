@@ -52,7 +52,6 @@ export class Witnessing {
   constructor(context: Context, finals: readonly LogState[]) {
     this.#context = context
     this.#finality = new Finality(context.roll.governing)
-    context.finalSize = (author) => this.#finalSize(author)
     for (const final of finals) this.#finality.noteFinal(final)
   }
 

@@ -38,7 +38,7 @@ const verdictOf = (actions: readonly Action[]): readonly [string, string] => {
 
 /** A study in which all take part, at rest before its first round. */
 function resting(observers: readonly MemberId[] = []): Harness {
-  const world = new Harness(observers)
+  const world = new Harness({}, observers)
   world.command((ticket) => ({ type: 'study-add', ticket, study: ID, document: DOCUMENT }))
   world.commit(10)
   for (const who of OTHERS) world.hearEntry(who, { kind: 'study.accepted', study: ID, body: {} })
@@ -117,7 +117,7 @@ it('what an observer says of a study counts nowhere', () => {
     world.hearEntry(THIRD, { kind, study: ID, body: BODIES[kind] as Cbor })
   const { bound, ended, enough, paused } = world.state as NonNullable<typeof world.state>
   for (const set of [bound, ended, enough, paused]) assert.not.ok(set.has(THIRD))
-  const proposing = new Harness([THIRD])
+  const proposing = new Harness({}, [THIRD])
   proposing.hearEntry(THIRD, { kind: 'study.proposed', study: ID, body: { document: DOCUMENT } })
   assert.is(proposing.state, undefined)
 })
