@@ -8,6 +8,7 @@ import { auditCommand } from './audit.ts'
 import { consentCommand } from './consent.ts'
 import { datasetCommand } from './dataset.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
+import { inviteCommand, joinCommand } from './invite.ts'
 import { logCommand } from './log.ts'
 import { membersCommand } from './members.ts'
 import { modelCommand } from './model.ts'
@@ -31,6 +32,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     initCommand(),
     foundCommand(),
     acceptCommand(),
+    inviteCommand(),
+    joinCommand(),
     startCommand(),
     stopCommand(),
     statusCommand(),

@@ -47,6 +47,9 @@ export const DOMAIN = {
   personKey: 'consilium/person-key/v1',
   personRequest: 'consilium/person-request/v1',
   signOff: 'consilium/sign-off/v1',
+  ticket: 'consilium/ticket/v1',
+  guest: 'consilium/guest/v1',
+  joining: 'consilium/joining/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

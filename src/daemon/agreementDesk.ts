@@ -8,9 +8,13 @@ import type { StudyState } from '../governance/studies.ts'
 import { type Act, type Forbidden, underAgreements } from '../governance/terms.ts'
 import type { Daemon } from './daemon.ts'
 
-/** What is final at this node, and all that is known. */
+/** What is final at this node, of a suspended member no more than what was known of its log; and all that is known. */
 export function cutOf({ machine }: Daemon): Cut {
-  return { final: (author) => machine.finality.final(author)?.size ?? 0, known: () => Number.POSITIVE_INFINITY }
+  const bound = machine.view().suspensions.filter(({ binds }) => binds !== null)
+  const trusted = new Map(bound.map(({ member, size }) => [member, size]))
+  const final = (author: MemberId): number =>
+    Math.min(machine.finality.final(author)?.size ?? 0, trusted.get(author) ?? Number.POSITIVE_INFINITY)
+  return { final, known: () => Number.POSITIVE_INFINITY }
 }
 
 /** An act of this hospital now. */

@@ -31,7 +31,7 @@ export interface StatusReport {
     readonly accepted: number
   }
   /** All members but this one. */
-  readonly peers: readonly (PeerStatus & { readonly name: string })[]
+  readonly peers: readonly (PeerStatus & { readonly name: string; readonly role: Role })[]
   readonly ledger: readonly {
     readonly name: string
     readonly member: string
@@ -41,6 +41,8 @@ export interface StatusReport {
   }[]
   /** Proposed changes of the members on which this hospital has not said yes or no. */
   readonly changes: readonly ChangeReport[]
+  /** Members of whom somebody says that their key is not to be trusted. */
+  readonly suspensions: readonly SuspensionReport[]
   readonly studies: readonly StudyReport[]
   readonly network: TransportStats
   readonly rejections: readonly { readonly name: string; readonly reason: string; readonly count: number }[]
@@ -305,6 +307,7 @@ export interface MembersReport {
   readonly members: readonly {
     readonly name: string
     readonly key: string
+    readonly role: Role
     readonly fingerprint: string
     /** The epoch with which this key became a member's; 0 is the founding. */
     readonly sinceEpoch: number
@@ -315,6 +318,47 @@ export interface MembersReport {
   readonly former: readonly { readonly name: string; readonly key: string; readonly entries: number }[]
   /** Proposed for the next epoch, the most approved first. */
   readonly changes: readonly ChangeReport[]
+  readonly suspensions: readonly SuspensionReport[]
+}
+
+export type Role = 'hospital' | 'observer'
+
+/** A member of whom somebody says that its key is not to be trusted. */
+export interface SuspensionReport {
+  readonly name: string
+  readonly key: string
+  readonly self: boolean
+  /** By whose word this node goes by it: the member's own, this node's, that of `needed` others; null where it does not. */
+  readonly binds: 'own' | 'here' | 'members' | null
+  readonly saidBy: readonly {
+    readonly name: string
+    readonly reason: string
+    readonly entry: number
+    readonly timeMs: number
+  }[]
+  readonly needed: number
+  /** So many others lift what a member said of its own key. */
+  readonly lifting: number
+}
+
+/** One invitation of this node. */
+export interface InvitationReport {
+  readonly id: string
+  /** Who is invited; null where anybody is who holds the ticket. */
+  readonly name: string | null
+  readonly role: Role
+  readonly propose: boolean
+  readonly madeMs: number
+  readonly expiresMs: number
+  /** `held`: somebody came, and this hospital's people have not proposed it yet. */
+  readonly state: 'open' | 'held' | 'proposed' | 'member' | 'revoked' | 'expired'
+  /** Who came with the ticket. */
+  readonly came: {
+    readonly name: string
+    readonly key: string
+    readonly fingerprint: string
+    readonly cameMs: number
+  } | null
 }
 
 /** One proposed change of the members. Members by name. */
@@ -322,7 +366,12 @@ export interface ChangeReport {
   readonly change: string
   /** The epoch that it would begin. */
   readonly epoch: number
-  readonly add: readonly { readonly name: string; readonly key: string; readonly fingerprint: string }[]
+  readonly add: readonly {
+    readonly name: string
+    readonly key: string
+    readonly role: Role
+    readonly fingerprint: string
+  }[]
   readonly remove: readonly { readonly name: string; readonly key: string; readonly fingerprint: string }[]
   readonly proposedBy: readonly string[]
   readonly approvedBy: readonly string[]

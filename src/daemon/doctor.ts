@@ -12,7 +12,7 @@ import type { Daemon } from './daemon.ts'
 import { fenceSentence } from './fenceSentence.ts'
 import { exists } from './files.ts'
 import { homePaths, openHome, requireWritable } from './home.ts'
-import { unanswered } from './memberCalls.ts'
+import { suspensions, unanswered } from './memberCalls.ts'
 import { phaseWord } from './phaseWord.ts'
 import type { RepairDone } from './scrubRecord.ts'
 
@@ -29,6 +29,7 @@ export async function examine(daemon: Daemon): Promise<Finding[]> {
     await load(),
     ...fence(daemon),
     ...members(daemon),
+    ...keys(daemon),
     ...changes(daemon),
     ...studies(daemon),
     readThrough(daemon),
@@ -180,6 +181,17 @@ function studies(daemon: Daemon): Finding[] {
       return [{ check, ok: false, text: `the learner failed and is tried again (${daemon.failure(state.id)})` }]
     if (run.refusal !== null) return [{ check, ok: false, text: `the next round may not start: ${run.refusal}` }]
     return [{ check, ok: true, text: `${phaseWord(run.phase)}, ${run.behind} of ${state.study.rounds.count} rounds` }]
+  })
+}
+
+/** Nothing where no member's key is in doubt. */
+function keys(daemon: Daemon): Finding[] {
+  return suspensions(daemon).map(({ name, binds, saidBy, needed }) => {
+    const says = `${saidBy.map((one) => `${one.name} (${one.reason})`).join(', ')} ${saidBy.length === 1 ? 'says' : 'say'} that its key is not to be trusted`
+    const effect =
+      binds === null ? `here nothing follows yet (${needed} members must say so)` : 'here nothing of it is merged'
+    const text = `${says}: ${effect}; call that hospital, and see "consilium members ls"`
+    return { check: `key of ${name}`, ok: false, text }
   })
 }
 

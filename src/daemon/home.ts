@@ -9,7 +9,7 @@ import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import type { ChangeState } from '../governance/changes.ts'
-import { acceptanceMessage, foundingOf, readCard, writeCard } from '../governance/founding.ts'
+import { acceptanceMessage, foundingOf, type RoledCard, readCard, writeCard } from '../governance/founding.ts'
 import { type Epoch, Membership } from '../ledger/epoch.ts'
 import { checkName, fingerprint } from '../ledger/founding.ts'
 import { pinNothing, pinPath } from '../store/headPin.ts'
@@ -42,6 +42,8 @@ export interface HomePaths {
   readonly inputs: string
   /** Registered versions of the hospital's tables: keyed commitments, no rows. */
   readonly datasets: string
+  /** Who was invited; no secret of a ticket. */
+  readonly invitations: string
   readonly socket: string
 }
 
@@ -76,6 +78,7 @@ export function homePaths(folder: string): HomePaths {
     addressBook: at('addresses'),
     inputs: at('inputs'),
     datasets: at('datasets'),
+    invitations: at('invitations.json'),
     socket: at('control.sock'),
   }
 }
@@ -112,9 +115,11 @@ function requireAddress(address: string, what: string): void {
 /** The consortium file made of cards, each the text itself or a file that holds it. */
 export async function foundConsortium(
   name: string,
-  cards: readonly { text: string; source: string }[],
+  cards: readonly { text: string; source: string; observer?: true }[],
 ): Promise<{ consortium: Consortium; text: string }> {
-  const read = cards.map(({ text, source }) => readCard(text, source, verify))
+  const read = cards.map(({ text, source, observer }): RoledCard => {
+    return { ...readCard(text, source, verify), ...(observer ? { observer } : {}) }
+  })
   for (const [i, { addresses }] of read.entries()) {
     for (const address of addresses) requireAddress(address, `${cards[i]?.source}: this card`)
   }
@@ -129,9 +134,14 @@ export async function foundConsortium(
  * Errors: `consortium-not-member`, `consortium-differs`, `consortium-older`, `acceptance-malformed`.
  */
 export async function acceptConsortium(folder: string, file: string, join = false): Promise<Consortium> {
+  const text = await readText(file, 'consortium file', 'give the file that "consilium found" wrote')
+  return acceptText(folder, text, file, join)
+}
+
+/** The same of a file's text; `file` says where it came from. */
+export async function acceptText(folder: string, text: string, file: string, join: boolean): Promise<Consortium> {
   const paths = homePaths(folder)
   const key = await readMemberKey(paths.key)
-  const text = await readText(file, 'consortium file', 'give the file that "consilium found" wrote')
   const consortium = parseConsortium(text, file)
   if (!join || consortium.membership.roll.isAuthor(key.id)) requireMember(consortium, key, file)
   if (await exists(paths.acceptance)) {

@@ -20,9 +20,11 @@ import { examine } from './doctor.ts'
 import { Exporter } from './exporter.ts'
 import { ForkReports } from './forkReports.ts'
 import type { InputStore } from './inputStore.ts'
+import type { Invitations } from './invitations.ts'
+import { inviteCalls } from './inviteCalls.ts'
 import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
-import { memberCalls, unanswered } from './memberCalls.ts'
+import { memberCalls, suspensions, unanswered } from './memberCalls.ts'
 import { modelCalls } from './modelCalls.ts'
 import { standingReport } from './modelReport.ts'
 import { outlierCalls } from './outlierCalls.ts'
@@ -41,8 +43,13 @@ const STOP = 'POST /v1/stop'
  * Every call but a stop waits for nothing: before the machine has booted it says so. Afterwards what changes anything passes the desk where
  * people sign.
  */
-export function routesOf(daemon: Daemon, inputs: InputStore): Readonly<Record<string, Route>> {
-  const guarded = Object.entries(callsOf(daemon, inputs)).map(([pattern, route]): [string, Route] => {
+export function routesOf(
+  daemon: Daemon,
+  inputs: InputStore,
+  invitations: Invitations,
+): Readonly<Record<string, Route>> {
+  const calls = { ...callsOf(daemon, inputs), ...inviteCalls(daemon, invitations) }
+  const guarded = Object.entries(calls).map(([pattern, route]): [string, Route] => {
     const whenBooted: Route = (call) => {
       if (daemon.machine.booted) return isAct(pattern) ? pass(daemon, pattern, route, call) : route(call)
       if (pattern === STOP) return route(call)
@@ -152,7 +159,11 @@ function status(daemon: Daemon): StatusReport {
       members: home.membership.roll.members.length,
       accepted: view.accepted.length,
     },
-    peers: transport.peers().map((peer) => ({ ...peer, name: daemon.nameOf(peer.member) })),
+    peers: transport.peers().map((peer) => ({
+      ...peer,
+      name: daemon.nameOf(peer.member),
+      role: home.membership.roll.isObserver(peer.member) ? ('observer' as const) : ('hospital' as const),
+    })),
     ledger: logs.sizes().map(({ author, size, root }) => ({
       name: daemon.nameOf(author),
       member: author,
@@ -161,6 +172,7 @@ function status(daemon: Daemon): StatusReport {
       forked: forked.has(author),
     })),
     changes: unanswered(daemon),
+    suspensions: suspensions(daemon),
     studies: studies(daemon),
     network: transport.stats(),
     rejections: view.rejections.map(({ member, reason, count }) => ({

@@ -2,13 +2,16 @@
 import { inspect } from 'node:util'
 import { messageOf } from '../core/errors.ts'
 import { WorkerLearner } from '../learn/workerLearner.ts'
+import type { Member } from '../ledger/founding.ts'
 import { Libp2pTransport } from '../net/libp2pTransport.ts'
 import { LevelStore } from '../store/levelStore.ts'
 import { Control } from './control.ts'
 import { Daemon } from './daemon.ts'
 import { type Home, openHome, requireWritable } from './home.ts'
 import { InputStore } from './inputStore.ts'
+import { Invitations } from './invitations.ts'
 import { type Log, makeLog } from './log.ts'
+import { proposeChange } from './proposing.ts'
 import { Recorder } from './recorder.ts'
 import { Room } from './room.ts'
 import { routesOf } from './routes.ts'
@@ -32,7 +35,10 @@ export async function runDaemon({ home: folder, json, record, trustLedger }: Run
   const recorder = record === null ? null : await openRecorder(record, log)
   const inputs = inputsOf(home, log)
   const daemon = await build(home, log, recorder, trustLedger, inputs)
-  const control = new Control(home.paths.socket, routesOf(daemon, inputs), (event, facts) => log('error', event, facts))
+  const propose = (member: Member) => proposeChange(daemon, [member], [])
+  const invitations = new Invitations({ home, transport: daemon.transport, propose, log })
+  const routes = routesOf(daemon, inputs, invitations)
+  const control = new Control(home.paths.socket, routes, (event, facts) => log('error', event, facts))
   const stop = (signal: NodeJS.Signals): void => void daemon.stop(signal === 'SIGTERM' ? 'sigterm' : 'sigint')
   process.on('SIGTERM', stop).on('SIGINT', stop)
   // a promise that a library dropped must not end a node that runs for months; our own writes are all awaited
@@ -42,6 +48,7 @@ export async function runDaemon({ home: folder, json, record, trustLedger }: Run
     await control.start()
     inputs.start()
     await daemon.start()
+    await invitations.serve()
     await daemon.done
     log('info', 'stopped', {})
   } finally {

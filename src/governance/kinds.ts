@@ -5,6 +5,7 @@ import { LIMITS } from '../core/limits.ts'
 import { AGREEMENT_KINDS } from './kinds/agreements.ts'
 import { DATASET_KINDS } from './kinds/datasets.ts'
 import { bytes, bytes16, bytes32, bytes64, code, count, hospital, real, version } from './kinds/fields.ts'
+import { MEMBER_KINDS } from './kinds/members.ts'
 import { PEOPLE_KINDS } from './kinds/people.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
 
@@ -26,11 +27,16 @@ export const KINDS = {
   'member.seen': v.strictObject({ member: bytes32 }),
   'member.rejected': v.strictObject({ member: bytes32, reason: code }),
   'stranger.rejected': v.strictObject({ connections: count }),
-  /** A change of the members that would begin `epoch`: hospitals that come, by name and key, and keys that go. Its id is `changeOf`'s. */
+  ...MEMBER_KINDS,
+  /**
+   * A change of the members that would begin `epoch`: who comes, by name and key, and keys that go; those of `observers` come as such. Its
+   * id is `changeOf`'s.
+   */
   'epoch.proposed': v.strictObject({
     epoch: count,
     add: v.array(v.strictTuple([hospital, bytes32])),
     remove: v.array(bytes32),
+    observers: v.optional(v.array(bytes32)),
   }),
   /** Its author's people say yes, or no, to the change of that id; the newest word counts. */
   'epoch.approved': v.strictObject({ epoch: count, change: bytes32 }),

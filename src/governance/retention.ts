@@ -17,6 +17,8 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'member.seen': 'decides', // at its author: whom it has met in the last day is read from its own log
   'member.rejected': 'operation',
   'stranger.rejected': 'operation',
+  'member.suspended': 'decides',
+  'member.reinstated': 'decides',
   'epoch.proposed': 'decides',
   'epoch.approved': 'decides',
   'epoch.rejected': 'decides',

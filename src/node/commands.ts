@@ -2,12 +2,14 @@
 import { fromHex } from '../core/bytes.ts'
 import type { StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
+import { OBSERVER_REFUSAL } from '../governance/observers.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { agreedTo } from './agreed.ts'
 import type { Context } from './context.ts'
 import type { NodeEvent } from './events.ts'
 import { exclusionDraft, exclusionRefusal } from './exclusion.ts'
 import type { StudyRun } from './studyRun.ts'
+import { SUSPENDED } from './suspending.ts'
 
 /** The commands about studies. */
 export type StudyCommand = Extract<NodeEvent, { type: `study-${string}` }>
@@ -25,7 +27,9 @@ export function carryOutStudy(
 ): { code: string; message: string } | null {
   const id = event.type === 'study-bind' ? event.dataset.study : event.study
   const state = context.studies.get(id)
-  const error = refusalOf(event.type, state, context, id)
+  const error = context.roll.isObserver(context.self)
+    ? OBSERVER_REFUSAL
+    : (suspendedRefusal(event.type, context) ?? refusalOf(event.type, state, context, id))
   if (error !== null) return error
   if (event.type === 'study-bind') run(id).table.bind(event.dataset)
   else if (event.type === 'study-end') run(id).ending.sayEnough('operator')
@@ -64,10 +68,16 @@ function withdraw(event: Extract<StudyCommand, { type: 'study-withdraw' }>, cont
 /** Why a table is not bound to a study that is over. */
 export const STUDY_ENDED = 'this study has ended here, so nothing trains on another table: propose a new study for it'
 
+const PERMITTING: ReadonlySet<string> = new Set<StudyCommand['type']>(['study-add', 'study-accept', 'study-bind'])
 const NO_MODEL = {
   code: 'model-missing',
   message:
     'this study has no model here that could be evaluated now: it has one after its first round, while it is not paused',
+}
+
+/** What permits anything is not said with a key that is not to be trusted; what restricts is. */
+function suspendedRefusal(command: string, context: Context): typeof SUSPENDED | null {
+  return PERMITTING.has(command) && context.isSuspended(context.self) ? SUSPENDED : null
 }
 
 /** Null where the command may be carried out; `state` is undefined where the study is not known here. */

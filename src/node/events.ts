@@ -320,4 +320,13 @@ export type NodeEvent =
   | { readonly type: 'study-evaluate'; readonly ticket: Ticket; readonly study: StudyId }
   | { readonly type: 'epoch-propose'; readonly ticket: Ticket; readonly change: Change }
   | { readonly type: 'epoch-approve' | 'epoch-reject'; readonly ticket: Ticket; readonly change: Digest }
+  /** `size` entries of the member's log are known to who asks. */
+  | {
+      readonly type: 'member-suspend'
+      readonly ticket: Ticket
+      readonly member: MemberId
+      readonly reason: string
+      readonly size: number
+    }
+  | { readonly type: 'member-reinstate'; readonly ticket: Ticket; readonly member: MemberId; readonly size: number }
   | { readonly type: 'stop'; readonly reason: string }

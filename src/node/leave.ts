@@ -8,6 +8,7 @@ import { type ActFacts, Agreed, OVER } from './agreed.ts'
 import { Consulting } from './consulting.ts'
 import type { Context } from './context.ts'
 import { Descent, type HeldUpdate, MODEL_WITHDRAWN } from './descent.ts'
+import { SUSPENDED } from './suspending.ts'
 
 /** What leave is asked for. */
 export interface Intent {
@@ -64,13 +65,14 @@ export class Leave {
 
   /**
    * Tells the shell what of the updates may not be served, where that has changed: own ones while the operator pauses the study, an agreement
-   * about it is over, or the own model descends from a withdrawn one, and withdrawn ones whoever made them.
+   * about it is over, or the own model descends from a withdrawn one, withdrawn ones whoever made them, and all of members that are suspended.
    */
   withhold(): void {
     const { self, studies, roll, out } = this.#context
     const isPaused = this.#pauseAsked === true || studies.get(this.#id)?.paused.has(self) === true
+    const suspended = this.#context.suspended()
     const isOver = this.#refusal !== null && [MODEL_WITHDRAWN, ...OVER].includes(this.#refusal)
-    const authors = isPaused || isOver ? [self] : []
+    const authors = [...((isPaused || isOver) && !suspended.includes(self) ? [self] : []), ...suspended]
     const binding = studies.withdrawals.binding(this.#id, self, roll.members)
     const made = binding.map(({ author, model }) => ({ author, model }))
     const withheld = [...authors, ...made.map(keyOf)].join()
@@ -92,6 +94,10 @@ export class Leave {
   /** The permit, or null with the refusal noted; what is refused is tried again when something changes. */
   ask(study: StudyState | undefined, { dataset, base, held, roundsLeft, facts }: Intent): Permit | null {
     const { self } = this.#context
+    if (this.#context.isSuspended(self)) {
+      this.refuse(SUSPENDED.code, SUSPENDED.message)
+      return null
+    }
     const withdrawn = this.#descent.refusal(this.#context, this.#id, base, held)
     const consulted = this.consulting.known(dataset)
     const agreed = study === undefined ? null : this.#agreed.ask(study, { dataset, ...facts })

@@ -9,6 +9,7 @@ import type { MemberId, StudyId } from '../core/ids.ts'
 import { Liveness } from '../gossip/liveness.ts'
 import type { ChangeState } from '../governance/changes.ts'
 import { readBody } from '../governance/kinds.ts'
+import { isOfHospitals } from '../governance/observers.ts'
 import { type Fact, Studies } from '../governance/studies.ts'
 import type { Finality } from '../ledger/finality.ts'
 import { Roll } from '../ledger/membership.ts'
@@ -90,6 +91,7 @@ export class Machine {
       epoch: context.roll.number,
       changes: this.changes,
       withdrawals: context.studies.withdrawals,
+      suspensions: context.suspensions.all(context),
       agreements: context.studies.agreements,
     }
   }
@@ -164,6 +166,8 @@ export class Machine {
       case 'epoch-propose':
       case 'epoch-approve':
       case 'epoch-reject':
+      case 'member-suspend':
+      case 'member-reinstate':
         return this.#command(parts, event)
       case 'stop':
         return this.#stop(parts, event.reason)
@@ -194,7 +198,7 @@ export class Machine {
     }
     this.#parts = parts
     const { finality } = parts.witnessing
-    context.cut = { ...context.cut, final: (author) => finality.final(author)?.size ?? 0 }
+    context.finalSize = (author) => finality.final(author)?.size ?? 0
     context.agreementsRequired = event.agreementsRequired === true
     for (const fact of event.facts) this.#fold(parts, fact)
     for (const state of context.studies.all()) this.#run(parts, state.id)
@@ -318,6 +322,7 @@ export class Machine {
 
   #fold(parts: Parts, fact: Fact): void {
     const { context, accepted, seen } = parts
+    if (isOfHospitals(fact.kind) && context.roll.isObserver(fact.author)) return
     context.studies.fold(fact)
     parts.reconfiguring.fold(fact)
     if (fact.kind === 'member.accepted') accepted.add(fact.author)

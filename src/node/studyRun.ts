@@ -131,7 +131,7 @@ export class StudyRun {
     const state = this.#context.studies.get(this.id)
     if (state === undefined || this.#permit === null || this.#rounds.phase === 'idle') return NOT_RUNNING
     this.arrivals.arrived(this.#context, header.author, header.digest)
-    const expected = expectationOf(state, this.#permit)
+    const expected = expectationOf(state, this.#permit, this.#context)
     const judgement =
       writingFault(state.study, header, null) ?? this.#topics.judge(header, facts, cell, expected, this.#rounds)
     if (judgement.verdict === 'accept') {
@@ -148,7 +148,8 @@ export class StudyRun {
     const { header, cell } = event
     const elsewhere = this.#topics.refuses(header.author, cell)
     if (elsewhere !== null) return elsewhere
-    return this.arrivals.announced(state.study, this.#rounds.exchange, expectationOf(state, this.#permit), event)
+    const expected = expectationOf(state, this.#permit, this.#context)
+    return this.arrivals.announced(state.study, this.#rounds.exchange, expected, event)
   }
 
   opened({ scaling, base, parameters, roundsWithin }: Of<'opened'>): void {

@@ -63,6 +63,9 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   personKey: ['consilium/person-key/v1', '0e176d2c28d178848511fc47bf52ccaa1a0d5fbab044cb0f3c1eae395adb9437'],
   personRequest: ['consilium/person-request/v1', '4763a2c0ed1e504d56ae70c13e49b18999dd58628665bd3d04d4be9290ea255d'],
   signOff: ['consilium/sign-off/v1', '153763887a3d7045af723a9fa364c164bbe98f58592a0099d410cddf58d58e0d'],
+  ticket: ['consilium/ticket/v1', 'da2bd07d13a069f53104a00130342823c14a5efb7dc10925e13a7e28bbfc13e5'],
+  guest: ['consilium/guest/v1', 'ed561cb3dd4a745ad32764de11f3e274a7c61c07496d879198af0d64277905ce'],
+  joining: ['consilium/joining/v1', '86fe4505e178dc3c4c98311cefa6272e16a52d29c039bde4b0c76ce5aa4b7771'],
 }
 
 for (const [name, [tag, digest]] of Object.entries(FROZEN)) {

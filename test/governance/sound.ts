@@ -8,6 +8,8 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'member.seen': { member: B32 },
   'member.rejected': { member: B32, reason: 'update-norm' },
   'stranger.rejected': { connections: 3 },
+  'member.suspended': { member: B32, reason: 'key-stolen', size: 17 },
+  'member.reinstated': { member: B32, size: 18 },
   'epoch.proposed': { epoch: 1, add: [['South clinic', B32]], remove: [new Uint8Array(32).fill(8)] },
   'epoch.approved': { epoch: 1, change: B32 },
   'epoch.rejected': { epoch: 1, change: B32 },

@@ -48,9 +48,12 @@ export class Harness {
   readonly #sizes = new Map<MemberId, number>()
 
   readonly #booting: { readonly agreementsRequired?: boolean }
+  /** Of the others, who has no part in studies. */
+  readonly #observers: readonly MemberId[]
 
-  constructor(booting: { readonly agreementsRequired?: boolean } = {}) {
+  constructor(booting: { readonly agreementsRequired?: boolean } = {}, observers: readonly MemberId[] = []) {
     this.#booting = booting
+    this.#observers = observers
     this.#boot()
   }
 
@@ -250,7 +253,7 @@ export class Harness {
       type: 'booted',
       self: SELF,
       founding: digestOf('founding'),
-      epochs: [{ number: 0, members: MEMBERS, pins: [] }],
+      epochs: [{ number: 0, members: MEMBERS, pins: [], ...this.#roles() }],
       epochDigest: digestOf('founding'),
       software: '0.0.0',
       logs,
@@ -265,6 +268,10 @@ export class Harness {
       signed: 0,
       ...this.#booting,
     })
+  }
+
+  #roles(): { observers?: readonly MemberId[] } {
+    return this.#observers.length === 0 ? {} : { observers: this.#observers }
   }
 
   #append(author: MemberId, { kind, study, timeMs, refs, body }: Draft): Fact {

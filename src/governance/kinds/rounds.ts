@@ -23,6 +23,7 @@ export const ASIDE_REASONS = [
   'worsens', // on the own rows it is worse than what the round began with, by itself
   'worsens-together', // it is one of several whose merge is worse on the own rows
   'excluded', // the operator excluded its author
+  'suspended', // its author's key is not to be trusted
 ] as const
 export type AsideReason = (typeof ASIDE_REASONS)[number]
 
