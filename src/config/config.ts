@@ -23,8 +23,10 @@ export interface Config {
   /** The hospital's own bound on ε in each private study; null: the study's alone. The stricter one counts. */
   readonly privacy: { readonly epsilonMax: number | null }
   readonly retention: Retention
-  /** The file of the key that opens the vault, outside the data folder; null: beside it. A relative path starts at the data folder. */
+  /** The file that opens the vault and the node's keys, outside the data folder; null: beside it. A relative path starts at the data folder. */
   readonly vault: { readonly keyFile: string | null }
+  /** A file whose first line opens the node's keys; null: the key file opens them. A relative path starts at the data folder. */
+  readonly keys: { readonly passphraseFile: string | null }
 }
 
 export const DEFAULT_PORT = 4801 // below the ports that Linux and Windows hand out to clients, so nothing takes it by chance
@@ -41,6 +43,7 @@ export const CONFIG_DEFAULTS: Omit<Config, 'name'> = {
   privacy: { epsilonMax: null },
   retention: RETENTION_DEFAULTS,
   vault: { keyFile: null },
+  keys: { passphraseFile: null },
 }
 
 const ADDRESSES_MAX = 64 // a bootstrap list names a few members; the address book learns the others
@@ -80,6 +83,10 @@ const configSchema = section({
     section({ keyFile: v.optional(v.nullable(text(PATH_CHARACTERS_MAX)), CONFIG_DEFAULTS.vault.keyFile) }),
     {},
   ),
+  keys: v.optional(
+    section({ passphraseFile: v.optional(v.nullable(text(PATH_CHARACTERS_MAX)), CONFIG_DEFAULTS.keys.passphraseFile) }),
+    {},
+  ),
 })
 
 /** Reads config.yaml; `fileName` is named in errors. Errors, one line each: `config-yaml`, `config-invalid`. */
@@ -93,7 +100,7 @@ export function defaultConfigText(
 ): string {
   const listen =
     given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
-  const { announce, bootstrap, mdns, learner, log, replay, privacy, retention, vault } = {
+  const { announce, bootstrap, mdns, learner, log, replay, privacy, retention, vault, keys } = {
     ...CONFIG_DEFAULTS,
     ...given,
   }
@@ -135,10 +142,16 @@ privacy:
   epsilonMax: ${privacy.epsilonMax}
 ${retentionText(retention)}
 vault:
-  # Patients' keys and words are kept in the file "vault" of this folder, sealed with the key in a file outside of it. null: beside this folder,
-  # under its name and ".vault-key". Keep that file out of the backups of this folder: an erasure replaces it, and no older copy of the vault
-  # can be opened then. Without it the vault is lost: keep one copy elsewhere, and renew it after each erasure.
+  # Patients' keys and words are kept in the file "vault" of this folder, sealed with a secret in a file outside of it; another secret there seals
+  # member.key and data.key. null: beside this folder, under its name and ".vault-key". Keep that file out of the backups of this folder: an
+  # erasure renews the vault's secret, and no older copy of the vault can be opened then. Without the file the vault is lost, and so are the
+  # keys: keep one copy elsewhere, and renew it after each erasure.
   keyFile: ${JSON.stringify(vault.keyFile)}
+
+keys:
+  # A file outside this folder whose first line is the passphrase that opens member.key and data.key; null: the key file above opens them.
+  # "consilium keys seal --passphrase-file FILE" changes what they are sealed under; then name the same file here.
+  passphraseFile: ${JSON.stringify(keys.passphraseFile)}
 `
 }
 

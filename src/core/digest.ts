@@ -32,6 +32,8 @@ export const DOMAIN = {
   consentLeaf: 'consilium/consent-leaf/v1',
   vaultKey: 'consilium/vault-key/v1',
   vaultRecord: 'consilium/vault-record/v1',
+  sealedKey: 'consilium/sealed-key/v1',
+  sealedState: 'consilium/sealed-state/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

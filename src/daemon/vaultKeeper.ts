@@ -11,8 +11,9 @@ import type { LogStore } from '../ledger/store.ts'
 import type { Draft } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
 import { VaultFile, type VaultPlace } from '../store/vaultFile.ts'
-import { type Home, vaultKeyOf } from './home.ts'
+import type { Home } from './home.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
+import { vaultKeyOf } from './opener.ts'
 import { Turns } from './turns.ts'
 
 /** What a keeper works with. `writer` is null while nothing may be signed: what was said binds here all the same, and is told later. */

@@ -48,6 +48,8 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   consentLeaf: ['consilium/consent-leaf/v1', '78b1576c0084200cf9fd51bacb92a6be33b1a1bd1146e506c000b72c77ca8652'],
   vaultKey: ['consilium/vault-key/v1', '0a97bc4e594a18943622086185de3f675d4d2965061cbe8e74f6a86c70e0c28e'],
   vaultRecord: ['consilium/vault-record/v1', 'ad72a63838b34e14f174c652443a0c154f55d69c4073d076653ed61a74a60ae9'],
+  sealedKey: ['consilium/sealed-key/v1', 'cd8f53158e274f03ffadceaecc3378e5b4ba8efc425936da5724175c293c7179'],
+  sealedState: ['consilium/sealed-state/v1', '02d4444407bfe45e4726df22b7e385639b2bda04a40a3b05da8a5fa9251afaa7'],
 }
 
 for (const [name, [tag, digest]] of Object.entries(FROZEN)) {
