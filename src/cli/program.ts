@@ -6,6 +6,7 @@ import type { ErrorReport } from '../daemon/api.ts'
 import { auditCommand } from './audit.ts'
 import { consentCommand, subjectCommand } from './consent.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
+import { keysCommand } from './keys.ts'
 import { logCommand } from './log.ts'
 import { membersCommand } from './members.ts'
 import { modelCommand } from './model.ts'
@@ -31,6 +32,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     stopCommand(),
     statusCommand(),
     doctorCommand(),
+    keysCommand(),
     membersCommand(),
     studyCommand(),
     modelCommand(),

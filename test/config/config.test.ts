@@ -31,6 +31,7 @@ it('every setting survives being written and read, whatever the name looks like'
     replay: { keepMegabytes: 0 },
     privacy: { epsilonMax: 2.5 },
     retention: { training: { keepDays: 4_000 }, operation: { keepDays: 'unlimited' }, legalHold: [DIGEST] },
+    keys: { passphraseFile: '/run/secrets/consilium' },
     vault: { keyFile: '/srv/keys/st mary.key' },
   } as const
   assert.equal(parseConfig(defaultConfigText(config), 'c.yaml'), config)
