@@ -4,6 +4,7 @@ import { VERSION } from '../config/version.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
 import { auditCommand } from './audit.ts'
+import { backupCommand, restoreCommand } from './backup.ts'
 import { consentCommand, subjectCommand } from './consent.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { keysCommand } from './keys.ts'
@@ -33,6 +34,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     statusCommand(),
     doctorCommand(),
     keysCommand(),
+    backupCommand(),
+    restoreCommand(),
     membersCommand(),
     studyCommand(),
     modelCommand(),

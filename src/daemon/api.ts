@@ -251,6 +251,23 @@ export interface PruneReport {
   }[]
 }
 
+/** `POST /v1/backup`, and the same of a node that is stopped. `recorded`: the log tells of it now; else after the next start. */
+export interface BackupReport {
+  readonly path: string
+  readonly entries: number
+  readonly recorded: boolean
+}
+
+/** What `consilium restore` made. `keys`, `vault`: `opened` by the key file that is there, `none`, or why not. */
+export interface RestoreReport {
+  readonly home: string
+  readonly member: string
+  readonly madeAtMs: number
+  readonly entries: number
+  readonly keys: string
+  readonly vault: string
+}
+
 /** `POST /v1/log/redact`: the entry whose body is gone. */
 export interface RedactReport {
   readonly member: string

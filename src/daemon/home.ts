@@ -37,6 +37,8 @@ export interface HomePaths {
   readonly addressBook: string
   /** Updates of all members, for `log verify --replay`. */
   readonly inputs: string
+  /** What was done to the folder while no node ran, until the log tells of it. */
+  readonly untold: string
   readonly socket: string
 }
 
@@ -71,6 +73,7 @@ export function homePaths(folder: string): HomePaths {
     pin: pinPath(at('database')),
     addressBook: at('addresses'),
     inputs: at('inputs'),
+    untold: at('untold'),
     socket: at('control.sock'),
   }
 }

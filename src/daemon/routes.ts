@@ -7,6 +7,7 @@ import type { MemberId, StudyId } from '../core/ids.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import { fingerprint } from '../ledger/founding.ts'
 import type { BindReport, StatusReport, StudyReport } from './api.ts'
+import { backupCalls } from './backupCalls.ts'
 import { text, words } from './bodyFields.ts'
 import { cellHint } from './cellHint.ts'
 import { consentCalls } from './consentCalls.ts'
@@ -89,6 +90,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...memberCalls(daemon),
     ...modelCalls(daemon),
     ...consentCalls(daemon),
+    ...backupCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),

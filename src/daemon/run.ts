@@ -103,6 +103,7 @@ async function build(
   return new Daemon({
     home,
     store,
+    rows: () => level.rows(),
     signed: level.signed.size,
     forgetSigned: () => level.forgetSigned(),
     log,

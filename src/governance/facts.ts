@@ -37,6 +37,9 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'operator.pruned',
   'operator.scrubbed',
   'subject.erased',
+  'operator.backup',
+  'operator.restored',
+  'operator.corrected',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

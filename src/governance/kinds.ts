@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import type { Cbor } from '../core/cbor.ts'
 import { LIMITS } from '../core/limits.ts'
 import { bytes, bytes16, bytes32, bytes64, code, count, hospital, real, version } from './kinds/fields.ts'
+import { KEEPING_KINDS } from './kinds/keeping.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
 
 /** Why an operator excludes a member's updates, or takes them back in. */
@@ -105,6 +106,7 @@ export const KINDS = {
   'subject.erased': v.strictObject({ subjects: count, reason: v.picklist(ERASURE_REASONS) }),
   /** The author takes back the body of its own entry `seq`, everywhere; `hash` and `refs` name the entry. */
   'operator.redacted': v.strictObject({ seq: count, hash: bytes32, reason: code }),
+  ...KEEPING_KINDS,
 } as const
 
 export type Kind = keyof typeof KINDS

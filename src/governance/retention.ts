@@ -57,6 +57,9 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'subject.erased': 'keeping', // says why commitments open no more
   'operator.pruned': 'keeping',
   'operator.scrubbed': 'operation',
+  'operator.backup': 'operation',
+  'operator.restored': 'operation',
+  'operator.corrected': 'keeping', // the entry that it corrects would be read without it
   'operator.redacted': 'decides', // each node drops by it, at every start anew
 }
 

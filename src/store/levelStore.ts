@@ -44,7 +44,8 @@ export interface LevelStoreOptions {
   readonly hooks?: WriteHooks
 }
 
-const LEVEL_OPTIONS = {
+/** How every database is opened and made. */
+export const LEVEL_OPTIONS = {
   keyEncoding: 'view',
   valueEncoding: 'view',
   writeBufferSize: 64 * 1024 * 1024, // 2.5 times the rate of the 4 MiB default; LEDGER §3.1

@@ -129,5 +129,8 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'operator.scrubbed': { entries: 41_000, repaired: 3 },
   'consent.recorded': { from: 41, items: [[new Uint8Array(16).fill(9), B32]] },
   'subject.erased': { subjects: 3, reason: 'patient-request' },
+  'operator.backup': { entries: 9_000 },
+  'operator.restored': { made: 1_790_000_000_000, entries: 9_000 },
+  'operator.corrected': { seq: 17, hash: B32, reason: 'wrong-value' },
   'operator.redacted': { seq: 17, hash: B32, reason: 'personal-data' },
 }
