@@ -19,7 +19,7 @@ export function backupCommand(): Command {
     .action(async (options: Common & { out: string }) => {
       const report = await backUp(options, resolve(options.out))
       outputOf(options).print(report, () => [
-        `Wrote ${report.path}: database with ${report.entries} entries, vault, sealed keys, settings.`,
+        `Wrote ${report.path}: database with ${report.entries} entries, sealed keys, settings, and the vault where there is one.`,
         'It opens with the key file alone, which is not in it; after an erasure the vault in it opens no more: make a new backup then.',
         ...(report.recorded ? [] : ['The log of this node tells of it after its next start.']),
       ])
@@ -53,7 +53,11 @@ function restoreLines({ home, madeAtMs, entries, keys, vault }: RestoreReport): 
   return [
     `Made ${home} from a backup of ${utc(madeAtMs)}, with ${entries} entries of all logs.`,
     keys === 'opened' ? 'keys   open' : `keys   LOOK ${keys}`,
-    vault === 'opened' ? 'vault  opens' : vault === 'none' ? 'vault  none was backed up' : `vault  LOOK ${vault}`,
+    vault === 'opened'
+      ? 'vault  opens'
+      : vault === 'none'
+        ? 'vault  none was backed up'
+        : `vault  LOOK ${vault}: whom an erasure destroyed stays unknown, and only a backup made after it has a vault that opens`,
     `Next: consilium start --home ${home}`,
     'It first asks the others what they hold of its log, and fetches what it signed since. Never run it while the node that it was made of runs.',
   ]

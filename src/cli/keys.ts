@@ -101,7 +101,7 @@ function reportLines({ member, memberKey, dataKey, keyFile, vault, passphraseFil
 
 const SAYS: Readonly<Record<Sealing, string>> = {
   plain: 'NOT sealed: run "consilium keys seal"',
-  none: 'not there: run "consilium keys seal"',
+  none: 'not there: put it back from a backup; in a folder of an older version, "consilium keys seal" makes it',
   'key-file': 'sealed under the key file',
   passphrase: 'sealed under a passphrase',
 }

@@ -94,7 +94,7 @@ export class Backups {
   /** Whether it could be recorded; if not, the next start does. */
   async #tell(done: readonly Untold[]): Promise<boolean> {
     const writer = this.#parts.writer()
-    const newest = done.findLast(({ kind }) => kind === 'operator.backup')
+    const newest = done.at(-1)
     const state = new Map(newest === undefined ? [] : [[NEWEST, encodeCbor([newest.timeMs, newest.entries])]])
     if (writer === null) {
       await this.#parts.store.putState(state)

@@ -6,7 +6,7 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { readKeyFile, replaceSecrets } from '../store/keyFile.ts'
 import { type KeyPurpose, type Opener, sealedUnder } from '../store/sealedKey.ts'
-import { VaultFile } from '../store/vaultFile.ts'
+import { requireOpening, VaultFile } from '../store/vaultFile.ts'
 import type { Finding } from './api.ts'
 import { exists, readText } from './files.ts'
 import { type HomePaths, homePaths, readConfig } from './home.ts'
@@ -64,11 +64,13 @@ export async function rotateKeys(folder: string): Promise<KeysReport> {
   const { paths } = place
   const keyFile = vaultKeyOf(place)
   await completeKeyFile(keyFile)
+  const hasVault = await exists(paths.vault)
+  if (hasVault) await requireOpening({ path: paths.vault, keyFile }) // before anything is changed
   await settle(place, keyFile)
   const [secret] = (await readKeyFile(keyFile))?.node ?? []
   if (secret !== undefined) await replaceSecrets(keyFile, 'node', [secret, new Uint8Array(randomBytes(32))])
   await settle(place, keyFile)
-  if (await exists(paths.vault)) {
+  if (hasVault) {
     const { vault, records } = await VaultFile.open({ path: paths.vault, keyFile })
     try {
       await vault.rewrite(records)
@@ -86,10 +88,7 @@ export async function keyFindings(place: Place): Promise<Finding[]> {
   try {
     const opener = await openerOf(place)
     const path = vaultKeyOf(place)
-    if ((await readKeyFile(path)) === null) {
-      const text = `${path}: there is no key file, and the vault of patients' words opens with it alone: put it back`
-      return [{ check, ok: false, text }]
-    }
+    if (await exists(paths.vault)) await requireOpening({ path: paths.vault, keyFile: path })
     const plain = []
     for (const key of [paths.key, paths.dataKey]) if (!SEALED.has(await sealingOf(key))) plain.push(key)
     if (plain.length === 0) {

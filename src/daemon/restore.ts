@@ -9,7 +9,7 @@ import type { MemberId } from '../core/ids.ts'
 import { type BackupAbout, type BackupPart, readBackup } from '../store/backupFile.ts'
 import { fillDatabase } from '../store/databaseFill.ts'
 import { LevelStore } from '../store/levelStore.ts'
-import { VaultFile } from '../store/vaultFile.ts'
+import { requireOpening } from '../store/vaultFile.ts'
 import type { RestoreReport } from './api.ts'
 import { BACKED_UP, leaveUntold } from './backup.ts'
 import { exists, writeAtomically } from './files.ts'
@@ -71,10 +71,7 @@ async function openedIn(paths: HomePaths): Promise<Pick<RestoreReport, 'keys' | 
   const place = { config, paths }
   const keys = await fault(() => readMemberKey(paths.key, () => openerOf(place)))
   const isThere = await exists(paths.vault)
-  const vault = await fault(async () => {
-    const { vault } = await VaultFile.open({ path: paths.vault, keyFile: vaultKeyOf(place) })
-    await vault.close()
-  }, isThere)
+  const vault = await fault(() => requireOpening({ path: paths.vault, keyFile: vaultKeyOf(place) }), isThere)
   return { keys: keys ?? 'opened', vault: isThere ? (vault ?? 'opened') : 'none' }
 }
 

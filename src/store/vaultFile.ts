@@ -145,6 +145,22 @@ export class VaultFile {
   }
 }
 
+/** Whether the key file opens the vault, by its header alone: the records are not read. Errors: those of `VaultFile.open`. */
+export async function requireOpening(place: VaultPlace): Promise<void> {
+  const secrets = (await readKeyFile(place.keyFile))?.vault
+  if (secrets === undefined) throw missing(place)
+  const bytes = Buffer.alloc(HEADER_BYTES)
+  const file = await open(place.path, 'r').catch((error: unknown) => {
+    throw unwritable(place.path, error)
+  })
+  try {
+    const { bytesRead } = await file.read(bytes, 0, HEADER_BYTES, 0)
+    openHeader(place, bytes.subarray(0, bytesRead), secrets)
+  } finally {
+    await file.close()
+  }
+}
+
 async function create(place: Required<VaultPlace>): Promise<VaultFile> {
   const { path, keyFile, chance } = place
   if ((await readKeyFile(keyFile)) === null) await createKeyFile(keyFile, { node: [], vault: [chance(KEY_BYTES)] })
