@@ -125,6 +125,14 @@ export interface EntryDetails extends EntryReport {
   readonly bytes: number
   /** Entries known here that cite this one. */
   readonly citedBy: readonly string[]
+  /** What its author says of it since: it was redacted, or corrected by another entry. */
+  readonly remarks: readonly {
+    readonly ref: string
+    readonly kind: 'redacted' | 'corrected'
+    readonly timeMs: number
+    readonly reason: string
+    readonly by: string | null
+  }[]
   /** When a quorum had seen it: the median of their clocks; null while it is not final. */
   readonly witnessedAtMs: number | null
   /** Names of those who signed the final head that is shown for it, its author apart. */
@@ -275,6 +283,28 @@ export interface RedactReport {
   readonly kind: string
   readonly hash: string
   readonly reason: string
+}
+
+/** `POST /v1/log/correct`: the entry that is wrong, and the number of the one that holds. */
+export interface CorrectReport {
+  readonly member: string
+  readonly seq: number
+  readonly kind: string
+  readonly by: number
+  readonly reason: string
+}
+
+/** `GET /v1/log/redactions`, one each: what was taken back, by whom, when and why, and whether its body is gone here. */
+export interface RedactionReport {
+  readonly ref: string
+  readonly name: string
+  readonly timeMs: number
+  readonly reason: string
+  readonly of: string
+  readonly kind: string
+  readonly gone: boolean
+  /** Whether something is told in its place. */
+  readonly instead: boolean
 }
 
 /** `GET /v1/log/export`: the lines of a bundle, each with its newline, and last what is in it; without that it is not whole. */

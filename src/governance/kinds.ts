@@ -14,6 +14,8 @@ export const READMISSION_REASONS = ['explained', 'repaired', 'agreed-with-member
 export const ERASURE_REASONS = ['patient-request', 'erasure-order', 'retention-ended', 'entered-by-mistake'] as const
 export const CONSENT_ITEMS_MAX = 500 // of one entry: 27 kB
 
+const studyDocument = bytes((length) => length <= LIMITS.studyBytesMax)
+
 /**
  * Bodies hold digests, counts, measures and words of closed vocabularies. Free text appears in `study.proposed` (the study's
  * description, written to be read by all) and as the hospitals' names of `epoch.proposed`. No names of people, no record numbers, no addresses.
@@ -38,7 +40,7 @@ export const KINDS = {
   'epoch.begun': v.strictObject({ epoch: count, digest: bytes32 }),
   'node.started': v.strictObject({ software: version }),
   'node.stopped': v.strictObject({ reason: code }),
-  'study.proposed': v.strictObject({ document: bytes((length) => length <= LIMITS.studyBytesMax) }),
+  'study.proposed': v.strictObject({ document: studyDocument }),
   'study.accepted': v.strictObject({}),
   'study.paused': v.strictObject({}),
   'study.resumed': v.strictObject({}),
@@ -104,8 +106,16 @@ export const KINDS = {
   }),
   /** The keys and words of so many patients were destroyed; their tags and commitments can be linked and opened by nobody who has no copy. */
   'subject.erased': v.strictObject({ subjects: count, reason: v.picklist(ERASURE_REASONS) }),
-  /** The author takes back the body of its own entry `seq`, everywhere; `hash` and `refs` name the entry. */
-  'operator.redacted': v.strictObject({ seq: count, hash: bytes32, reason: code }),
+  /**
+   * The author takes back the body of its own entry `seq`, everywhere; `hash` and `refs` name the entry. `instead`: of a proposal the same
+   * study with another name or purpose, for nodes to go by, and when it was proposed.
+   */
+  'operator.redacted': v.strictObject({
+    seq: count,
+    hash: bytes32,
+    reason: code,
+    instead: v.optional(v.strictObject({ document: studyDocument, proposed: count })),
+  }),
   ...KEEPING_KINDS,
 } as const
 
