@@ -91,8 +91,10 @@ export class Redactions {
     const [raw] = await this.#parts.store.entries(redaction.author, redaction.seq, redaction.seq + 1)
     const entry = decodeOrNull(raw)
     if (entry === null || entry.hash !== redaction.hash || entry.study !== fact.study) return false
-    if (entry.kind !== 'study.proposed' || entry.timeMs !== redaction.instead?.proposedAtMs) return false
-    return entry.body === null || saysTheSame(entry, redaction.instead)
+    if (entry.kind !== 'study.proposed') return false
+    return entry.body === null
+      ? entry.timeMs === redaction.instead?.proposedAtMs
+      : saysTheSame(entry, redaction.instead)
   }
 
   /** Drops bodies where they are stored here and may go; gives how many did. Errors: those of the store. */
@@ -137,10 +139,11 @@ function redactionsIn(facts: readonly Fact[]): Redaction[] {
 }
 
 /** Whether an entry proposes what `instead` tells, but for its texts. */
-function saysTheSame({ body, study }: Entry, instead: Redaction['instead'] | null = null): boolean {
+function saysTheSame({ body, study, timeMs }: Entry, instead: Redaction['instead'] | null = null): boolean {
   const document = readBody('study.proposed', body)?.document
   const proposed = document === undefined || taggedDigest('study', document) !== study ? null : studyIn(document)
-  return proposed !== null && instead !== null && sameButText(proposed, instead.study)
+  if (proposed === null || instead === null || instead.proposedAtMs !== timeMs) return false
+  return sameButText(proposed, instead.study)
 }
 
 function decodeOrNull(raw: Uint8Array | undefined): Entry | null {

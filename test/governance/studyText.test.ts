@@ -80,7 +80,7 @@ it('all orders in which the logs arrive give the same words, of several redactio
       const order = turns.flatMap((turn) => left[turn]?.shift() ?? [])
       assert.equal(stateAfter([...order, ...left.flat()]), expected)
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   )
 })
 
