@@ -29,7 +29,7 @@ export interface SealedOptions {
 
 /** The bytes of one state: magic, nonce, content and tag; its name is sealed with it. */
 export function sealState(key: Uint8Array, name: string, value: Uint8Array, nonce: Uint8Array): Uint8Array {
-  return Buffer.concat([MAGIC, nonce, seal(key, nonce, aadOf(name), value)])
+  return seal(key, nonce, aadOf(name), value, [MAGIC, nonce]) // one copy of what may be many megabytes
 }
 
 /** The key that seals state, of a folder's data key. */

@@ -9,7 +9,7 @@ import { keyFindings, rotateKeys, sealKeys, showKeys } from '../../src/daemon/fo
 import { homePaths, initHome, readConfig } from '../../src/daemon/home.ts'
 import { readDataKey, readMemberKey } from '../../src/daemon/memberKey.ts'
 import { openerOf } from '../../src/daemon/opener.ts'
-import { readKeyFile } from '../../src/store/keyFile.ts'
+import { type KeySecrets, readKeyFile } from '../../src/store/keyFile.ts'
 import { VaultFile } from '../../src/store/vaultFile.ts'
 
 const it = suite('keys of a folder')
@@ -52,7 +52,7 @@ async function older(home: string): Promise<void> {
   const { paths } = await initHome(home, NAMED, [])
   await writeFile(paths.key, PLAIN)
   await rm(paths.dataKey)
-  const { vault } = (await readKeyFile(paths.vaultKey)) as { vault: Uint8Array[] }
+  const { vault } = (await readKeyFile(paths.vaultKey)) as KeySecrets
   await writeFile(paths.vaultKey, `consilium vault key v1\n${Buffer.from(vault[0] as Uint8Array).toString('hex')}\n`)
 }
 
@@ -60,7 +60,7 @@ it('init seals both keys; no byte of either, and none of the key file, is in the
   inFolder(async (home) => {
     const { key, paths } = await initHome(home, NAMED, [])
     const [, data] = await keysIn(home)
-    const secrets = (await readKeyFile(paths.vaultKey)) as { node: Uint8Array[]; vault: Uint8Array[] }
+    const secrets = (await readKeyFile(paths.vaultKey)) as KeySecrets
     const hidden = [key.seed, Buffer.from(data as string, 'hex'), ...secrets.node, ...secrets.vault]
     const texts = hidden.flatMap((one) => [
       Buffer.from(one),
