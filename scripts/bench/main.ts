@@ -26,6 +26,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   'governance-consent': () => import('./governance/consent.ts'),
   'governance-round': () => import('./governance/round.ts'),
   'governance-sealing': () => import('./governance/sealing.ts'),
+  'governance-agreements': () => import('./governance/agreements.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')
     return { bench: () => bench({ peers: process.argv.includes('--peers') }) }

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
+import { agreementCommand } from './agreement.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand, restoreCommand } from './backup.ts'
 import { consentCommand, subjectCommand } from './consent.ts'
@@ -41,6 +42,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     modelCommand(),
     consentCommand(),
     subjectCommand(),
+    agreementCommand(),
     auditCommand(),
     predictCommand(),
     explainCommand(),

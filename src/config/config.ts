@@ -22,6 +22,8 @@ export interface Config {
   readonly replay: { readonly keepMegabytes: number }
   /** The hospital's own bound on ε in each private study; null: the study's alone. The stricter one counts. */
   readonly privacy: { readonly epsilonMax: number | null }
+  /** Whether no study trains here without an active agreement that names it. */
+  readonly agreements: { readonly required: boolean }
   readonly retention: Retention
   /** The file that opens the vault and the node's keys, outside the data folder; null: beside it. A relative path starts at the data folder. */
   readonly vault: { readonly keyFile: string | null }
@@ -41,6 +43,7 @@ export const CONFIG_DEFAULTS: Omit<Config, 'name'> = {
   log: { level: 'info' },
   replay: { keepMegabytes: 256 },
   privacy: { epsilonMax: null },
+  agreements: { required: false },
   retention: RETENTION_DEFAULTS,
   vault: { keyFile: null },
   keys: { passphraseFile: null },
@@ -78,6 +81,7 @@ const configSchema = section({
     }),
     {},
   ),
+  agreements: v.optional(section({ required: v.optional(flag(), CONFIG_DEFAULTS.agreements.required) }), {}),
   retention: v.optional(retentionSchema, {}),
   vault: v.optional(
     section({ keyFile: v.optional(v.nullable(text(PATH_CHARACTERS_MAX)), CONFIG_DEFAULTS.vault.keyFile) }),
@@ -100,7 +104,7 @@ export function defaultConfigText(
 ): string {
   const listen =
     given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
-  const { announce, bootstrap, mdns, learner, log, replay, privacy, retention, vault, keys } = {
+  const { announce, bootstrap, mdns, learner, log, replay, privacy, agreements, retention, vault, keys } = {
     ...CONFIG_DEFAULTS,
     ...given,
   }
@@ -140,6 +144,11 @@ replay:
 privacy:
   # This hospital's own bound on epsilon in each private study. A study has one too, and the stricter one counts; null leaves it to the study.
   epsilonMax: ${privacy.epsilonMax}
+
+agreements:
+  # true: no study trains here, no table is bound and no model leaves without an agreement that names the study and that all who must have
+  # signed. false: where this hospital or the study's proposer has proposed one, it is kept to all the same.
+  required: ${agreements.required}
 ${retentionText(retention)}
 vault:
   # Patients' keys and words are kept in the file "vault" of this folder, sealed with a secret in a file outside of it; another secret there seals

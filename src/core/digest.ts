@@ -30,6 +30,8 @@ export const DOMAIN = {
   consentHistory: 'consilium/consent-history/v1',
   consentTag: 'consilium/consent-tag/v1',
   consentLeaf: 'consilium/consent-leaf/v1',
+  agreement: 'consilium/agreement/v1',
+  agreements: 'consilium/agreements/v1',
   vaultKey: 'consilium/vault-key/v1',
   vaultRecord: 'consilium/vault-record/v1',
   sealedKey: 'consilium/sealed-key/v1',

@@ -6,6 +6,8 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import { fingerprint } from '../ledger/founding.ts'
+import { agreementCalls } from './agreementCalls.ts'
+import { requireAgreed } from './agreementDesk.ts'
 import type { BindReport, StatusReport, StudyReport } from './api.ts'
 import { backupCalls } from './backupCalls.ts'
 import { text, words } from './bodyFields.ts'
@@ -91,6 +93,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...modelCalls(daemon),
     ...consentCalls(daemon),
     ...backupCalls(daemon),
+    ...agreementCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
@@ -260,6 +263,7 @@ async function bindStudy(daemon: Daemon, ref: string, body: Record<string, unkno
     extra,
     ...(body.subject === undefined ? {} : { subject: text(body, 'subject') }),
   } as const
+  await requireAgreed(daemon, state, 'access')
   return { study: state.id, ...(await daemon.bind(state.id, request)) }
 }
 

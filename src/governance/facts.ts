@@ -40,6 +40,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'operator.backup',
   'operator.restored',
   'operator.corrected',
+  'agreement.denied',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

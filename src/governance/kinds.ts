@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import type { Cbor } from '../core/cbor.ts'
 import { LIMITS } from '../core/limits.ts'
+import { AGREEMENT_KINDS } from './kinds/agreements.ts'
 import { bytes, bytes16, bytes32, bytes64, code, count, hospital, real, version } from './kinds/fields.ts'
 import { KEEPING_KINDS } from './kinds/keeping.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
@@ -17,8 +18,8 @@ export const CONSENT_ITEMS_MAX = 500 // of one entry: 27 kB
 const studyDocument = bytes((length) => length <= LIMITS.studyBytesMax)
 
 /**
- * Bodies hold digests, counts, measures and words of closed vocabularies. Free text appears in `study.proposed` (the study's
- * description, written to be read by all) and as the hospitals' names of `epoch.proposed`. No names of people, no record numbers, no addresses.
+ * Bodies hold digests, counts, measures and words of closed vocabularies. Free text appears in `study.proposed` and `agreement.proposed`
+ * (descriptions, written to be read by all) and as the hospitals' names of `epoch.proposed`. No names of people, no record numbers, no addresses.
  */
 export const KINDS = {
   'member.accepted': v.strictObject({ epoch: count, founding: bytes32, signature: bytes64 }),
@@ -58,6 +59,7 @@ export const KINDS = {
   /** `commitment` is a salted digest of the table; the salt stays at the hospital. */
   'dataset.bound': v.strictObject({ rows: count, trainRows: count, commitment: bytes32 }),
   ...ROUND_KINDS,
+  ...AGREEMENT_KINDS,
   /** The model of that digest, as `author` made it, is not to be used, and nothing is to be trained on from it; `refs` cite the entry that made it. */
   'model.withdrawn': v.strictObject({ author: bytes32, model: bytes32, reason: code }),
   /** Its author takes its own word back, or says against another's withdrawal that the model may be used. */

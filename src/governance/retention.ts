@@ -54,6 +54,12 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'round.personal': 'training',
   'alarm.fork': 'decides',
   'alarm.witness': 'decides', // at its author: what evidence was recorded already
+  'agreement.proposed': 'decides',
+  'agreement.signed': 'decides',
+  'agreement.refused': 'decides',
+  'agreement.ended': 'decides',
+  'agreement.event': 'decides',
+  'agreement.denied': 'training', // as long as the rounds that were done
   'consent.recorded': 'decides', // at its author: how many words its vault must have
   'subject.erased': 'keeping', // says why commitments open no more
   'operator.pruned': 'keeping',

@@ -16,6 +16,7 @@ import {
   type Scaling,
 } from '../core/statistics.ts'
 import { REFS_MAX } from '../ledger/entry.ts'
+import { Agreements } from './agreements.ts'
 import { readBody } from './kinds.ts'
 import { Quota } from './quota.ts'
 import { isBefore, type Place, retoldIn, sameButText, studyIn, withTextsOf } from './studyText.ts'
@@ -83,6 +84,7 @@ type Want = StudyId | `${StudyId} ${MemberId}`
 /** Studies by digest; what arrives before its study is kept until the study is here. */
 export class Studies {
   readonly withdrawals = new Withdrawals()
+  readonly agreements = new Agreements()
   readonly #studies = new Map<StudyId, StudyState>()
   /** Facts by what they wait for, and there by what they speak of, in the order of arrival. */
   readonly #waiting = new Map<Want, Map<string, Fact>>()
@@ -111,7 +113,7 @@ export class Studies {
 
   /** Folds one entry in; kinds that do not concern studies change nothing. */
   fold(fact: Fact): void {
-    if (this.withdrawals.fold(fact)) return
+    if (this.withdrawals.fold(fact) || this.agreements.fold(fact)) return
     if (fact.kind === 'study.proposed') this.#propose(fact)
     else if (fact.kind === 'operator.redacted') this.#retell(fact)
     else if (INTERPRETED.has(fact.kind) && this.#isLookedAt(fact)) this.#take(fact)

@@ -3,6 +3,7 @@ import { fromHex } from '../core/bytes.ts'
 import type { StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { StudyState } from '../governance/studies.ts'
+import { agreedTo } from './agreed.ts'
 import type { Context } from './context.ts'
 import type { NodeEvent } from './events.ts'
 import { exclusionDraft, exclusionRefusal } from './exclusion.ts'
@@ -73,9 +74,10 @@ const NO_MODEL = {
 function refusalOf(
   command: string,
   state: StudyState | undefined,
-  { self, studies }: Context,
+  context: Context,
   id: StudyId,
 ): { code: string; message: string } | null {
+  const { self, studies } = context
   if (command === 'study-add') {
     if (state !== undefined || studies.mayPropose(self)) return null
     const message = `this hospital has proposed ${LIMITS.studiesPerMemberMax} studies, and no more are followed: let another member propose it`
@@ -104,6 +106,10 @@ function refusalOf(
   }
   if (command === 'study-bind' && state.ended.has(self)) {
     return { code: 'study-ended', message: STUDY_ENDED }
+  }
+  if (command === 'study-bind') {
+    const agreed = agreedTo(context, state, 'access', { dataset: null, round: 0, epsilon: 0, rows: 0 })
+    if ('forbidden' in agreed) return agreed.forbidden
   }
   if (command === 'study-end' && !state.bound.has(self)) {
     const message =

@@ -1,6 +1,7 @@
 /** What the parts of the machine share within one step: who we are, what is known, and the list of actions that grows. */
 import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { Cut } from '../governance/agreements.ts'
 import type { Body, Kind } from '../governance/kinds.ts'
 import type { Studies } from '../governance/studies.ts'
 import type { Roll } from '../ledger/membership.ts'
@@ -19,6 +20,10 @@ export class Context {
   now = 0
   /** So many words of the own patients the own log tells of. */
   words = 0
+  /** What is final here; all that is known restricts. */
+  cut: Cut = { final: () => 0, known: () => Number.POSITIVE_INFINITY }
+  /** No study trains here without an agreement. */
+  agreementsRequired = false
   /** Of the newest epoch; that of the founding is the founding's own. */
   epochDigest: Digest
   /** What waits for the boot fence; null when that is passed. */

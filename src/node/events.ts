@@ -92,6 +92,8 @@ export type NodeEvent =
       readonly fence: FenceNeeds
       /** Own entries that this key has signed, by the head pin: more than are stored where the database is older. */
       readonly signed: number
+      /** By this hospital's config: no study trains here without an agreement. */
+      readonly agreementsRequired?: boolean
     }
   | { readonly type: 'woken' }
   | { readonly type: 'peer-connected'; readonly member: MemberId }

@@ -91,6 +91,7 @@ export class Machine {
       epoch: context.roll.number,
       changes: this.changes,
       withdrawals: context.studies.withdrawals,
+      agreements: context.studies.agreements,
     }
   }
 
@@ -193,6 +194,9 @@ export class Machine {
       seen: new Map(),
     }
     this.#parts = parts
+    const { finality } = parts.witnessing
+    context.cut = { ...context.cut, final: (author) => finality.final(author)?.size ?? 0 }
+    context.agreementsRequired = event.agreementsRequired === true
     for (const fact of event.facts) this.#fold(parts, fact)
     for (const state of context.studies.all()) this.#run(parts, state.id)
     for (const log of event.logs) if (log.size > 0) parts.witnessing.stored(log)

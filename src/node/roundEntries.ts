@@ -47,6 +47,7 @@ export function trainedDrafts(context: Context, permit: Permit, facts: TrainedFa
     context.draft('round.trained', id, {
       ...{ round, examples, ...digests, ...claimOrLoss(facts.loss, privacy) },
       ...consentOf(context, permit),
+      ...(permit.agreements === undefined ? {} : { agreements: permit.agreements.map(fromHex) }),
     }),
     context.draft('round.published', id, { round, update: fromHex(update) }),
   ]

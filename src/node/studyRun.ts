@@ -78,6 +78,7 @@ export class StudyRun {
     const ended = this.#context.studies.get(this.id)?.ended.has(this.#context.self)
     if (ended) this.#rounds.wait('ended') // also where its checkpoint was lost
     if (checkpoint === null) return
+    this.#budget.recall(checkpoint.privacy ?? null)
     this.#rounds.recall(checkpoint.round, checkpoint.stage === 'ended' ? checkpoint.shared : null)
   }
 
@@ -162,7 +163,6 @@ export class StudyRun {
     if (!stale && checkpoint.stage === 'trained' && checkpoint.scaling === scaling && !this.#afresh) {
       const { shared, examples, parents, head } = checkpoint
       this.#progress.trained(head)
-      this.#budget.recall(checkpoint.privacy ?? null)
       this.#rounds.resume(checkpoint.base, parents, { update: shared, examples })
       return this.#publishAndMerge()
     }
@@ -334,7 +334,8 @@ export class StudyRun {
     const dataset = this.table.bound?.commitment ?? null
     const base = this.#rounds.base ?? this.#progress.checkpoint?.shared ?? null
     const held = () => this.#rounds.exchange.held
-    return this.leaves.ask(state, { dataset, base, held, roundsLeft })
+    const facts = { round: this.#rounds.round, epsilon: this.#budget.epsilon, rows: this.table.rows }
+    return this.leaves.ask(state, { dataset, base, held, roundsLeft, facts })
   }
 
   /** Between two rounds: the newest merge is the last. */

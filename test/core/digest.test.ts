@@ -46,6 +46,8 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   consentHistory: ['consilium/consent-history/v1', 'b69d8abd5aedac0fee572f2a59cb89857aceef83fe73caed3d8f3eb2d141a041'],
   consentTag: ['consilium/consent-tag/v1', 'db5cd9bb8b59aa4011bcb135a56b699c0fe36d9bac0f2bd61df6f3679ceea3bc'],
   consentLeaf: ['consilium/consent-leaf/v1', '78b1576c0084200cf9fd51bacb92a6be33b1a1bd1146e506c000b72c77ca8652'],
+  agreement: ['consilium/agreement/v1', '7ccebd221025bc063636b0bc4ae15a7510648d93326b79d2a8feb0f1255f745e'],
+  agreements: ['consilium/agreements/v1', 'fa2fa80cb86517ee23d9f1af669afee1dba0bb1582cbdafb3a6b8b88471c3dbb'],
   vaultKey: ['consilium/vault-key/v1', '0a97bc4e594a18943622086185de3f675d4d2965061cbe8e74f6a86c70e0c28e'],
   vaultRecord: ['consilium/vault-record/v1', 'ad72a63838b34e14f174c652443a0c154f55d69c4073d076653ed61a74a60ae9'],
   sealedKey: ['consilium/sealed-key/v1', 'cd8f53158e274f03ffadceaecc3378e5b4ba8efc425936da5724175c293c7179'],

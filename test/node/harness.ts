@@ -47,7 +47,10 @@ export class Harness {
   #dataset: BoundDataset | null = null
   readonly #sizes = new Map<MemberId, number>()
 
-  constructor() {
+  readonly #booting: { readonly agreementsRequired?: boolean }
+
+  constructor(booting: { readonly agreementsRequired?: boolean } = {}) {
+    this.#booting = booting
     this.#boot()
   }
 
@@ -152,6 +155,17 @@ export class Harness {
     this.feed({ type: 'replicated', log: this.#sizeOf(author), from: author, facts: [fact], published: [] })
   }
 
+  /** The shell records an own entry beside the machine, and tells of it when it is durable. */
+  say(draft: Omit<Draft, 'timeMs' | 'refs'>): void {
+    const fact = this.#append(SELF, { timeMs: this.now, refs: [], ...draft })
+    this.feed({ type: 'committed', log: this.#sizeOf(SELF), tags: [], facts: [fact] })
+  }
+
+  /** All that is known of a log has become final. */
+  makeFinal(author: MemberId): readonly Action[] {
+    return this.feed({ type: 'final-kept', log: this.#sizeOf(author) })
+  }
+
   hearUpdate(author: MemberId, more: Partial<UpdateHeader> = {}, facts: Partial<UpdateFacts> = {}): readonly Action[] {
     const header: UpdateHeader = {
       study: ID,
@@ -249,6 +263,7 @@ export class Harness {
       cosigners: [],
       fence: { others: 0, needed: 0, wanted: 0 },
       signed: 0,
+      ...this.#booting,
     })
   }
 

@@ -35,6 +35,8 @@ features: [${Array.from({ length: COLUMNS }, (_, i) => `{ name: f${i}, kind: num
   'bench.yaml',
 )
 
+const NONE = { table: null, before: null, spent: [], epsilonMax: null }
+
 /** Weights and both moments of an MLP with 830,000 parameters, as they are stored after each round. */
 export async function bench(): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), 'consilium-bench-'))
@@ -77,7 +79,7 @@ async function puts(
 async function train(): Promise<number> {
   const learner = new KernelLearner()
   const scaling = { mean: new Array<number>(COLUMNS).fill(0), deviation: new Array<number>(COLUMNS).fill(1) }
-  await learner.open(openRequest({ id: ID, study: STUDY, scaling, dataset: tableOf(), spent: [], epsilonMax: null }))
+  await learner.open(openRequest({ id: ID, study: STUDY, scaling, dataset: tableOf(), ...NONE }))
   const base = initialWeights(STUDY.model, COLUMNS, ID)
   const times: number[] = []
   for (let round = 0; round < 3; round++) {
