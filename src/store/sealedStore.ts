@@ -79,10 +79,9 @@ export class SealedStore implements LogStore {
     return store
   }
 
-  /** After a stop in between, the next start does it all again. */
+  /** After a stop in between, the next start does it all again. What was plain lies in tables since the database was opened, apart from what is written now. */
   async #sealAll(): Promise<void> {
     const plain = await this.#below.listState('')
-    if (plain.length > 0) await this.#below.compactState() // or old and new would come into one table
     for (const [name, value] of plain)
       if (!isSealed(value)) await this.#below.putState(new Map([[name, this.#seal(name, value)]]))
     if (plain.length > 0) await this.#below.compactState()
