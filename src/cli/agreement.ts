@@ -15,8 +15,9 @@ import {
   timeText,
 } from '../config/agreementText.ts'
 import type { AgreementLine, AgreementReport, AgreementSaid, CheckReport } from '../daemon/agreementApi.ts'
-import type { MembersReport, StudyReport } from '../daemon/api.ts'
+import type { StudyReport } from '../daemon/api.ts'
 import { readText, writeNew } from '../daemon/files.ts'
+import type { MembersReport } from '../daemon/membersApi.ts'
 import { guardComplaint } from '../governance/guards.ts'
 import { AGREEMENT_CLAUSES, ENDING_REASONS } from '../governance/kinds/agreements.ts'
 import { short, table } from './output.ts'

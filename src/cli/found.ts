@@ -1,5 +1,6 @@
 /** init, found, accept: a node's key and folder, the consortium file, and each founder's signature under it. */
 import { networkInterfaces } from 'node:os'
+import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { DEFAULT_PORT } from '../config/config.ts'
 import { readText, writeNew } from '../daemon/files.ts'
@@ -7,6 +8,13 @@ import { acceptConsortium, foundConsortium, initHome } from '../daemon/home.ts'
 import { fingerprint, quorum } from '../ledger/founding.ts'
 import { table } from './output.ts'
 import { type Common, command, outputOf } from './shared.ts'
+
+interface InitOptions extends Common {
+  readonly name: string
+  readonly port: number
+  readonly announce: string[]
+  readonly nodePassphraseFile?: string
+}
 
 /** `init`: needs no daemon and no network. Errors: those of `initHome`. */
 export function initCommand() {
@@ -17,13 +25,18 @@ export function initCommand() {
       'consilium init --name "St. Mary" --announce /dns4/ml.stmary.example/tcp/4801',
     )
       .requiredOption('--name <name>', 'the name that the other hospitals know you by')
-      .option('--port <port>', 'TCP port to listen on', parsePort, DEFAULT_PORT),
-  ).action(async (options: Common & { name: string; port: number; announce: string[] }) => {
-    const { port } = options
+      .option('--port <port>', 'TCP port to listen on', parsePort, DEFAULT_PORT)
+      .option(
+        '--node-passphrase-file <file>',
+        'seal the keys under the passphrase in its first line, and not under the key file alone; it stays where it is',
+      ),
+  ).action(async (options: InitOptions) => {
+    const { port, nodePassphraseFile } = options
+    const sealing = nodePassphraseFile === undefined ? {} : { passphraseFile: resolve(nodePassphraseFile) }
     const announce = cardAddresses(options.announce, port)
     const { paths, key, card } = await initHome(
       options.home,
-      { name: options.name, port, announce: options.announce },
+      { name: options.name, port, announce: options.announce, ...sealing },
       announce,
     )
     outputOf(options).print(
@@ -31,10 +44,14 @@ export function initCommand() {
       () => [
         `Made ${paths.folder}`,
         `  config.yaml   settings, each with its reason; edit it, then "consilium start"`,
-        `  member.key    your private key (mode 0600): back it up, show it to nobody`,
+        `  member.key    your private key, sealed`,
+        `  data.key      what seals the models and bindings in database/, sealed itself`,
         `  heads.pin     what this key has signed last: never put an older one in its place`,
         `  card.txt      your member card, the line below`,
-        `Beside it lies ${paths.vaultKey}: it opens what patients say, and belongs in no backup of the folder; keep a copy of it elsewhere`,
+        `Beside it lies ${paths.vaultKey}: it opens ${nodePassphraseFile === undefined ? 'the keys, and ' : ''}what patients say, and belongs in no backup of the folder; keep a copy of it elsewhere`,
+        ...(nodePassphraseFile === undefined
+          ? []
+          : [`The passphrase in ${sealing.passphraseFile} opens the keys at each start`]),
         '',
         `Member card of ${options.name}, to hand to whoever founds the consortium:`,
         card,

@@ -2,9 +2,9 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { DEFAULT_PORT } from '../config/config.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import type { InvitationReport } from '../daemon/api.ts'
 import { exists, readText, writeNew } from '../daemon/files.ts'
-import { homePaths, initHome } from '../daemon/home.ts'
+import { homePaths, initHome, ownKey } from '../daemon/home.ts'
+import type { InvitationReport } from '../daemon/membersApi.ts'
 import { fingerprint } from '../ledger/founding.ts'
 import { announceOption, cardAddresses, parsePort } from './found.ts'
 import { table, utc } from './output.ts'
@@ -165,8 +165,7 @@ async function madeHome(
   invited: string | null,
 ): Promise<{ made: boolean; folder: string; key: string }> {
   const paths = homePaths(home)
-  const { readMemberKey } = await import('../daemon/memberKey.ts')
-  if (await exists(paths.key)) return { made: false, folder: paths.folder, key: (await readMemberKey(paths.key)).id }
+  if (await exists(paths.key)) return { made: false, folder: paths.folder, key: (await ownKey(paths)).id }
   const called = name ?? invited
   if (called === null)
     throw new ConsiliumError({

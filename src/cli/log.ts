@@ -6,7 +6,7 @@ import type { SignedForReport } from '../daemon/peopleApi.ts'
 import { verifyBundle } from './logBundle.ts'
 import { exportBundle, proveEntry } from './logExport.ts'
 import { gist, queryOf, withFilter } from './logFilter.ts'
-import { prune, redact } from './logKeeping.ts'
+import { correct, prune, redact, redactions } from './logKeeping.ts'
 import { replayMerges } from './logReplay.ts'
 import { reportCommands } from './logReports.ts'
 import { short, table, utc } from './output.ts'
@@ -20,7 +20,7 @@ interface Filter extends Common {
 export function logCommand(): Command {
   const log = new Command('log').description('read, verify and keep the logs of all members')
   const reading = [list(), show(), tail(), verify(), exportBundle(), proveEntry(), ...reportCommands()]
-  for (const sub of [...reading, prune(), redact()]) log.addCommand(sub)
+  for (const sub of [...reading, prune(), redact(), redactions(), correct()]) log.addCommand(sub)
   return log
 }
 
@@ -147,6 +147,10 @@ function detailLines(entry: EntryDetails): string[] {
     `cites    ${entry.refs.join(' ') || '–'}`,
     `cited by ${entry.citedBy.join(' ') || '–'}`,
     ...(entry.signedFor === null ? [] : [`signed   ${signedLine(entry.signedFor)}`]),
+    ...entry.remarks.map(
+      ({ ref, kind, by, reason, timeMs }) =>
+        `${kind === 'redacted' ? 'REDACTED' : 'CORRECTED'} ${by === null ? 'by its author' : `by ${by}`}, ${utc(timeMs)}: ${reason} (${ref})`,
+    ),
     'body',
     ...JSON.stringify(entry.body, null, 2)
       .split('\n')

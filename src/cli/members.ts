@@ -1,9 +1,9 @@
 /** members: ls, add, remove, replace, approve, reject, suspend, reinstate. */
 import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
-import type { ChangeReport, InvitationReport, MembersReport, SuspensionReport } from '../daemon/api.ts'
 import { changeSentence } from '../daemon/changeSentence.ts'
 import { homePaths } from '../daemon/home.ts'
+import type { ChangeReport, InvitationReport, MembersReport, SuspensionReport } from '../daemon/membersApi.ts'
 import { quorum } from '../ledger/founding.ts'
 import { readCardArgument } from './found.ts'
 import { short, table } from './output.ts'

@@ -5,10 +5,12 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
 import { agreementCommand } from './agreement.ts'
 import { auditCommand } from './audit.ts'
+import { backupCommand, restoreCommand } from './backup.ts'
 import { consentCommand } from './consent.ts'
 import { datasetCommand } from './dataset.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { inviteCommand, joinCommand } from './invite.ts'
+import { keysCommand } from './keys.ts'
 import { logCommand } from './log.ts'
 import { membersCommand } from './members.ts'
 import { modelCommand } from './model.ts'
@@ -38,6 +40,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     stopCommand(),
     statusCommand(),
     doctorCommand(),
+    keysCommand(),
+    backupCommand(),
+    restoreCommand(),
     membersCommand(),
     datasetCommand(),
     personCommand(),

@@ -25,10 +25,12 @@ export interface Config {
   /** Whether no study trains here without an active agreement that names it. */
   readonly agreements: { readonly required: boolean }
   readonly retention: Retention
-  /** The file of the key that opens the vault, outside the data folder; null: beside it. A relative path starts at the data folder. */
+  /** The file that opens the vault and the node's keys, outside the data folder; null: beside it. A relative path starts at the data folder. */
   readonly vault: { readonly keyFile: string | null }
   /** Whether a table must be a registered version to be bound to a study. */
   readonly datasets: { readonly registered: 'optional' | 'required' }
+  /** A file whose first line opens the node's keys; null: the key file opens them. A relative path starts at the data folder. */
+  readonly keys: { readonly passphraseFile: string | null }
 }
 
 export const DEFAULT_PORT = 4801 // below the ports that Linux and Windows hand out to clients, so nothing takes it by chance
@@ -47,6 +49,7 @@ export const CONFIG_DEFAULTS: Omit<Config, 'name'> = {
   retention: RETENTION_DEFAULTS,
   vault: { keyFile: null },
   datasets: { registered: 'optional' },
+  keys: { passphraseFile: null },
 }
 
 const ADDRESSES_MAX = 64 // a bootstrap list names a few members; the address book learns the others
@@ -92,6 +95,10 @@ const configSchema = section({
     section({ registered: v.optional(choice(REGISTERED), CONFIG_DEFAULTS.datasets.registered) }),
     {},
   ),
+  keys: v.optional(
+    section({ passphraseFile: v.optional(v.nullable(text(PATH_CHARACTERS_MAX)), CONFIG_DEFAULTS.keys.passphraseFile) }),
+    {},
+  ),
 })
 
 /** Reads config.yaml; `fileName` is named in errors. Errors, one line each: `config-yaml`, `config-invalid`. */
@@ -105,7 +112,7 @@ export function defaultConfigText(
 ): string {
   const listen =
     given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
-  const { announce, bootstrap, mdns, learner, log, replay, privacy, agreements, retention, vault, datasets } = {
+  const { announce, bootstrap, mdns, learner, log, replay, privacy, agreements, retention, vault, datasets, keys } = {
     ...CONFIG_DEFAULTS,
     ...given,
   }
@@ -152,14 +159,20 @@ agreements:
   required: ${agreements.required}
 ${retentionText(retention)}
 vault:
-  # Patients' keys and words are kept in the file "vault" of this folder, sealed with the key in a file outside of it. null: beside this folder,
-  # under its name and ".vault-key". Keep that file out of the backups of this folder: an erasure replaces it, and no older copy of the vault
-  # can be opened then. Without it the vault is lost: keep one copy elsewhere, and renew it after each erasure.
+  # Patients' keys and words are kept in the file "vault" of this folder, sealed with a secret in a file outside of it; another secret there seals
+  # member.key and data.key. null: beside this folder, under its name and ".vault-key". Keep that file out of the backups of this folder: an
+  # erasure renews the vault's secret, and no older copy of the vault can be opened then. Without the file the vault is lost, and so are the
+  # keys: keep one copy elsewhere, and renew it after each erasure.
   keyFile: ${JSON.stringify(vault.keyFile)}
 
 datasets:
   # required: a table is bound to a study only where "consilium dataset register" has registered exactly that file; optional: others are bound too.
   registered: ${datasets.registered}
+
+keys:
+  # A file outside this folder whose first line is the passphrase that opens member.key and data.key; null: the key file above opens them.
+  # "consilium keys seal --node-passphrase-file FILE" changes what they are sealed under; then name the same file here.
+  passphraseFile: ${JSON.stringify(keys.passphraseFile)}
 `
 }
 

@@ -50,6 +50,8 @@ export const DOMAIN = {
   ticket: 'consilium/ticket/v1',
   guest: 'consilium/guest/v1',
   joining: 'consilium/joining/v1',
+  sealedKey: 'consilium/sealed-key/v1',
+  sealedState: 'consilium/sealed-state/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

@@ -6,6 +6,7 @@ import type { DatasetSummary } from '../data/summary.ts'
 import type { BundleFilter } from '../ledger/bundle.ts'
 import type { PeerStatus, TransportStats } from '../net/transport.ts'
 import type { FenceView } from '../node/fence.ts'
+import type { ChangeReport, Role, SuspensionReport } from './membersApi.ts'
 import type { StandingReport } from './modelReport.ts'
 import type { SignedForReport } from './peopleApi.ts'
 
@@ -132,6 +133,14 @@ export interface EntryDetails extends EntryReport {
   readonly citedBy: readonly string[]
   /** Who signed for it, or which sign-off it is; null where nobody did. */
   readonly signedFor: SignedForReport | null
+  /** What its author says of it since: it was redacted, or corrected by another entry. */
+  readonly remarks: readonly {
+    readonly ref: string
+    readonly kind: 'redacted' | 'corrected'
+    readonly timeMs: number
+    readonly reason: string
+    readonly by: string | null
+  }[]
   /** When a quorum had seen it: the median of their clocks; null while it is not final. */
   readonly witnessedAtMs: number | null
   /** Names of those who signed the final head that is shown for it, its author apart. */
@@ -258,6 +267,23 @@ export interface PruneReport {
   }[]
 }
 
+/** `POST /v1/backup`, and the same of a node that is stopped. `recorded`: the log tells of it now; else after the next start. */
+export interface BackupReport {
+  readonly path: string
+  readonly entries: number
+  readonly recorded: boolean
+}
+
+/** What `consilium restore` made. `keys`, `vault`: `opened` by the key file that is there, `none`, or why not. */
+export interface RestoreReport {
+  readonly home: string
+  readonly member: string
+  readonly madeAtMs: number
+  readonly entries: number
+  readonly keys: string
+  readonly vault: string
+}
+
 /** `POST /v1/log/redact`: the entry whose body is gone. */
 export interface RedactReport {
   readonly member: string
@@ -265,6 +291,28 @@ export interface RedactReport {
   readonly kind: string
   readonly hash: string
   readonly reason: string
+}
+
+/** `POST /v1/log/correct`: the entry that is wrong, and the number of the one that holds. */
+export interface CorrectReport {
+  readonly member: string
+  readonly seq: number
+  readonly kind: string
+  readonly by: number
+  readonly reason: string
+}
+
+/** `GET /v1/log/redactions`, one each: what was taken back, by whom, when and why, and whether its body is gone here. */
+export interface RedactionReport {
+  readonly ref: string
+  readonly name: string
+  readonly timeMs: number
+  readonly reason: string
+  readonly of: string
+  readonly kind: string
+  readonly gone: boolean
+  /** Whether something is told in its place. */
+  readonly instead: boolean
 }
 
 /** `GET /v1/log/export`: the lines of a bundle, each with its newline, and last what is in it; without that it is not whole. */
@@ -296,88 +344,4 @@ export interface ProofReport {
   readonly proof: string
   /** The entry's header, whose hash is the leaf that is proven, in base64. */
   readonly header: string
-}
-
-/** `GET /v1/members`. Keys are hex. */
-export interface MembersReport {
-  readonly consortium: string
-  readonly epoch: number
-  /** Signatures of members that make a head final. */
-  readonly quorum: number
-  readonly members: readonly {
-    readonly name: string
-    readonly key: string
-    readonly role: Role
-    readonly fingerprint: string
-    /** The epoch with which this key became a member's; 0 is the founding. */
-    readonly sinceEpoch: number
-    readonly self: boolean
-    readonly connected: boolean
-  }[]
-  /** Keys of members that left, and how many entries of their logs count. */
-  readonly former: readonly { readonly name: string; readonly key: string; readonly entries: number }[]
-  /** Proposed for the next epoch, the most approved first. */
-  readonly changes: readonly ChangeReport[]
-  readonly suspensions: readonly SuspensionReport[]
-}
-
-export type Role = 'hospital' | 'observer'
-
-/** A member of whom somebody says that its key is not to be trusted. */
-export interface SuspensionReport {
-  readonly name: string
-  readonly key: string
-  readonly self: boolean
-  /** By whose word this node goes by it: the member's own, this node's, that of `needed` others; null where it does not. */
-  readonly binds: 'own' | 'here' | 'members' | null
-  readonly saidBy: readonly {
-    readonly name: string
-    readonly reason: string
-    readonly entry: number
-    readonly timeMs: number
-  }[]
-  readonly needed: number
-  /** So many others lift what a member said of its own key. */
-  readonly lifting: number
-}
-
-/** One invitation of this node. */
-export interface InvitationReport {
-  readonly id: string
-  /** Who is invited; null where anybody is who holds the ticket. */
-  readonly name: string | null
-  readonly role: Role
-  readonly propose: boolean
-  readonly madeMs: number
-  readonly expiresMs: number
-  /** `held`: somebody came, and this hospital's people have not proposed it yet. */
-  readonly state: 'open' | 'held' | 'proposed' | 'member' | 'revoked' | 'expired'
-  /** Who came with the ticket. */
-  readonly came: {
-    readonly name: string
-    readonly key: string
-    readonly fingerprint: string
-    readonly cameMs: number
-  } | null
-}
-
-/** One proposed change of the members. Members by name. */
-export interface ChangeReport {
-  readonly change: string
-  /** The epoch that it would begin. */
-  readonly epoch: number
-  readonly add: readonly {
-    readonly name: string
-    readonly key: string
-    readonly role: Role
-    readonly fingerprint: string
-  }[]
-  readonly remove: readonly { readonly name: string; readonly key: string; readonly fingerprint: string }[]
-  readonly proposedBy: readonly string[]
-  readonly approvedBy: readonly string[]
-  readonly rejectedBy: readonly string[]
-  /** Approvals with which the nodes begin to vote. */
-  readonly needed: number
-  readonly membersAfter: number
-  readonly voting: boolean
 }

@@ -1,5 +1,5 @@
 /** A proposed change of the members in a sentence for people. */
-import type { ChangeReport } from './api.ts'
+import type { ChangeReport } from './membersApi.ts'
 
 /** Who comes and who goes, with which epoch. */
 export function changeSentence({ add, remove, epoch }: Pick<ChangeReport, 'add' | 'remove' | 'epoch'>): string {

@@ -9,6 +9,7 @@ import type { NodeEvent, Ticket } from '../node/events.ts'
 import { Machine } from '../node/machine.ts'
 import type { Trainer } from '../training/trainer.ts'
 import { WeightStore } from '../training/weightStore.ts'
+import { Backups } from './backup.ts'
 import { type BindingCounsel, Bindings, requireBindable } from './bindings.ts'
 import { bootEvent } from './bootEvent.ts'
 import { carryOut, type Hands } from './carryOut.ts'
@@ -75,6 +76,7 @@ export class Daemon {
   readonly vault: VaultKeeper
   readonly consent: ConsentDesk
   readonly people: PeopleOffice
+  readonly backups: Backups
   #bindings: Bindings | null = null
   readonly #intact = (id: StudyId): Promise<void> => this.#bindingsOf().intact(id)
   #trainer: Trainer | null = null
@@ -137,6 +139,7 @@ export class Daemon {
     this.vault = vaultOf({ home, store, feed, writer: () => this.writer })
     this.consent = new ConsentDesk({ self: home.key.id, vault: this.vault, ...ofStudies })
     this.people = this.#officeOf()
+    this.backups = new Backups({ ...parts, vault: () => this.vault.copy(), writer: () => this.writer })
     this.#inbox = new Inbox({
       ...{ topics: this.#publisher.topics, logs, witness, forks: this.forks, epochs: this.#reconfiguration },
       ...{ weights: this.#weights, inputs: parts.inputs, updates: () => this.#updates, feed },
@@ -187,6 +190,7 @@ export class Daemon {
         const facts = this.logs.committed(tip, head.note, entries)
         if (this.logs.facts.saveIsDue) this.#tasks.run('save-bookmarks', () => this.logs.facts.save())
         this.followers.tell(entries)
+        this.#tasks.run('tell-untold', () => this.backups.tellUntold())
         this.#driver.feed({ type: 'committed', tags, log: this.logs.sizeOf(home.key.id), facts })
       },
       signedFor: this.people.signedFor,

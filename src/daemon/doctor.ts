@@ -11,6 +11,7 @@ import { requireSocketPath } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { fenceSentence } from './fenceSentence.ts'
 import { exists } from './files.ts'
+import { keyFindings } from './folderKeys.ts'
 import { homePaths, openHome, requireWritable } from './home.ts'
 import { suspensions, unanswered } from './memberCalls.ts'
 import { phaseWord } from './phaseWord.ts'
@@ -25,6 +26,8 @@ export async function examine(daemon: Daemon): Promise<Finding[]> {
   return [
     await clock(daemon),
     await disk(daemon.home.paths.folder),
+    ...(await keyFindings(daemon.home)),
+    await daemon.backups.finding(),
     ports(daemon),
     await load(),
     ...fence(daemon),
@@ -46,7 +49,8 @@ export async function examineStopped(folder: string): Promise<Finding[]> {
     text: `not running; start it with "consilium start --home ${paths.folder}"`,
   }
   try {
-    const { config, consortium, key } = await openHome(folder)
+    const home = await openHome(folder)
+    const { config, consortium, key } = home
     await requireWritable(paths.folder)
     requireSocketPath(paths.socket)
     if (await exists(paths.database)) await requireCurrent(paths.database)
@@ -54,7 +58,12 @@ export async function examineStopped(folder: string): Promise<Finding[]> {
     if (pin === undefined) throw pinMissing(paths.pin, 'a start would be refused')
     await pin.close()
     const text = `${paths.folder}: ${config.name}, key ${key.id.slice(0, 16)}…, member of "${consortium.name}"; the ledger itself is checked at a start`
-    const findings: Finding[] = [daemon, { check: 'data folder', ok: true, text }, await disk(paths.folder)]
+    const findings: Finding[] = [
+      daemon,
+      { check: 'data folder', ok: true, text },
+      await disk(paths.folder),
+      ...(await keyFindings(home)),
+    ]
     for (const address of config.listen) findings.push(await portOf(address)) // one after the other: they may be the same port
     return findings
   } catch (error) {

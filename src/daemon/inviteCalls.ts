@@ -1,11 +1,11 @@
 /** The calls about invitations. */
 import { ConsiliumError } from '../core/errors.ts'
 import { fingerprint } from '../ledger/founding.ts'
-import type { InvitationReport } from './api.ts'
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { type Invitation, isOpen } from './invitationBook.ts'
 import type { InvitationRequest, Invitations } from './invitations.ts'
+import type { InvitationReport } from './membersApi.ts'
 
 /** Routes of the control API. */
 export function inviteCalls(daemon: Daemon, invitations: Invitations): Routes {

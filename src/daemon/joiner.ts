@@ -7,9 +7,8 @@ import { fingerprint } from '../ledger/founding.ts'
 import { askAsGuest } from '../net/guests.ts'
 import { type Consortium, parseConsortium, writeConsortium } from './consortiumFile.ts'
 import { exists, readText } from './files.ts'
-import { acceptText, homePaths } from './home.ts'
+import { acceptText, homePaths, ownKey } from './home.ts'
 import { JOIN, JOIN_FRAME_BYTES } from './invitations.ts'
-import { readMemberKey } from './memberKey.ts'
 
 const FILE_BYTES_MAX = 67_108_864 // a hundred epochs of 1,000 members
 const JOIN_MS = 60_000
@@ -44,7 +43,7 @@ export async function joinByTicket(
   ticket: JoinTicket,
 ): Promise<{ outcome: JoinOutcome; consortium: Consortium }> {
   const paths = homePaths(folder)
-  const key = await readMemberKey(paths.key)
+  const key = await ownKey(paths)
   const card = (await readText(paths.card, 'member card', 'run "consilium init" in a new folder')).trim()
   const { founding, inviter, addresses } = ticket
   const signature = key.signing.sign(joiningMessage(founding, inviter, guestOf(ticket), card))

@@ -5,11 +5,12 @@ import { toHex } from '../core/bytes.ts'
 import type { Cbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
-import { isKind, KINDS } from '../governance/kinds.ts'
+import { remarkOn } from '../governance/correction.ts'
+import { isKind, KINDS, readBody } from '../governance/kinds.ts'
 import { type SignedEntry, SignOffAudit } from '../governance/signOffAudit.ts'
 import { parseCosigned } from '../ledger/cosignature.ts'
 import { decodeEntry, type Entry, glanceAt } from '../ledger/entry.ts'
-import type { EntryDetails, EntryReport, VerifyReport } from './api.ts'
+import type { EntryDetails, EntryReport, RedactionReport, VerifyReport } from './api.ts'
 import type { Daemon } from './daemon.ts'
 import { type LogFilter, matches, memberOf, readFilter, stateOf } from './logFilter.ts'
 import type { SignedForReport } from './peopleApi.ts'
@@ -40,14 +41,17 @@ export class LogReader {
   async show(ref: string): Promise<EntryDetails> {
     const entry = await this.find(ref)
     const citedBy: string[] = []
+    const remarks: EntryDetails['remarks'][number][] = []
     const audit = new SignOffAudit(this.#daemon.home.consortium.founding)
     for await (const other of this.scan(this.#daemon.logs.authors())) {
       if (other.author === entry.author) audit.take(other)
-      if (other.refs.some(([, , hash]) => hash === entry.hash)) citedBy.push(this.#ref(other.author, other.seq))
+      if (!other.refs.some(([, , hash]) => hash === entry.hash)) continue
+      citedBy.push(this.#ref(other.author, other.seq))
+      remarks.push(...this.#remarksOf(other, entry))
     }
     const { author, seq, prev, lamport, raw } = entry
     const { byS } = await this.#daemon.logs.finalTimes(author, seq + 1)
-    const report = { ...this.report(entry), prev: toHex(prev), lamport, bytes: raw.length, citedBy }
+    const report = { ...this.report(entry), prev: toHex(prev), lamport, bytes: raw.length, citedBy, remarks }
     const signedFor = await this.#signedFor(author, audit.signedFor(seq))
     const witnessedAtMs = byS === undefined ? null : byS * 1_000
     return { ...report, signedFor, witnessedAtMs, witnesses: await this.#witnesses(entry) }
@@ -63,6 +67,32 @@ export class LogReader {
       name: person === null ? null : (names?.get(person.person) ?? null),
       entry: this.#ref(author, found.seq),
     }
+  }
+
+  #remarksOf(other: Entry, { author, hash }: Entry): EntryDetails['remarks'][number][] {
+    const remark = remarkOn(other)
+    if (remark === null || other.author !== author || other.refs[0]?.[2] !== hash) return []
+    const [, by] = other.refs
+    const what = { kind: remark.kind, reason: remark.reason, timeMs: other.timeMs }
+    return [{ ...what, ref: this.#ref(author, other.seq), by: by === undefined ? null : this.#ref(by[0], by[1]) }]
+  }
+
+  /** All redactions that are known here, in all logs. */
+  async redactions(): Promise<{ redactions: RedactionReport[] }> {
+    const found: RedactionReport[] = []
+    for await (const entry of this.scan(this.#daemon.logs.authors())) {
+      const body = entry.kind === 'operator.redacted' ? readBody('operator.redacted', entry.body) : null
+      if (body === null) continue
+      const { author, seq, timeMs } = entry
+      const [raw] = await this.#daemon.logs.entries(author, body.seq, body.seq + 1)
+      const target = raw === undefined ? null : decodeEntry(raw)
+      found.push({
+        ...{ ref: this.#ref(author, seq), name: this.#daemon.nameOf(author), timeMs, reason: body.reason },
+        ...{ of: this.#ref(author, body.seq), kind: target?.kind ?? '–', gone: target?.body === null },
+        instead: body.instead !== undefined,
+      })
+    }
+    return { redactions: found.sort((a, b) => a.timeMs - b.timeMs) }
   }
 
   /** The newest entries, then each that comes. Errors: at once `member-unknown`, `study-unknown`, `study-ambiguous`, `kind-unknown`, `bad-limit`; while it runs `too-many-followers`, `follow-overrun`. */

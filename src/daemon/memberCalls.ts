@@ -5,11 +5,11 @@ import type { MemberId } from '../core/ids.ts'
 import { readCard } from '../governance/founding.ts'
 import { type Suspension, suspendingQuorum } from '../governance/suspensions.ts'
 import { fingerprint, type Member } from '../ledger/founding.ts'
-import type { ChangeReport, MembersReport, SuspensionReport } from './api.ts'
 import { text } from './bodyFields.ts'
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { memberOf } from './logFilter.ts'
+import type { ChangeReport, MembersReport, SuspensionReport } from './membersApi.ts'
 import { changeReport, proposeChange, requireSound } from './proposing.ts'
 
 const CHANGE_DIGITS_MIN = 6

@@ -6,8 +6,8 @@ import { type Change, type ChangeState, changeOf, membersAfter } from '../govern
 import { lintText } from '../governance/privacyLint.ts'
 import { epochContent } from '../ledger/epoch.ts'
 import { fingerprint, type Member } from '../ledger/founding.ts'
-import type { ChangeReport } from './api.ts'
 import type { Daemon } from './daemon.ts'
+import type { ChangeReport } from './membersApi.ts'
 
 const SIGNATURE_BYTES = 101 // key and signature, with their CBOR heads
 

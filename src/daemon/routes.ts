@@ -10,6 +10,7 @@ import { fingerprint } from '../ledger/founding.ts'
 import { agreementCalls } from './agreementCalls.ts'
 import { requireAgreed } from './agreementDesk.ts'
 import type { BindReport, StatusReport, StudyReport } from './api.ts'
+import { backupCalls } from './backupCalls.ts'
 import { text, words } from './bodyFields.ts'
 import { cellHint } from './cellHint.ts'
 import { consentCalls } from './consentCalls.ts'
@@ -108,6 +109,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...memberCalls(daemon),
     ...modelCalls(daemon),
     ...consentCalls(daemon),
+    ...backupCalls(daemon),
     ...agreementCalls(daemon),
     ...datasetCalls(daemon),
     ...peopleCalls(daemon),
@@ -131,9 +133,23 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
       return new Replay({ logs: daemon.logs, inputs, study, nameOf }, signal).run(members)
     },
     'POST /v1/log/prune': ({ body }) => daemon.keeper.prune(body.dryRun === true),
+    'GET /v1/log/redactions': () => reader.redactions(),
     'POST /v1/log/redact': async ({ body }) =>
-      daemon.keeper.redact(await reader.find(text(body, 'ref')), text(body, 'reason')),
+      daemon.keeper.redact(await reader.find(text(body, 'ref')), text(body, 'reason'), insteadIn(body)),
+    'POST /v1/log/correct': async ({ body }) => {
+      const [entry, by] = [await reader.find(text(body, 'ref')), await reader.find(text(body, 'with'))]
+      return daemon.keeper.correct(entry, by, text(body, 'reason'))
+    },
   }
+}
+
+/** The description that is told in the place of a redacted one; it is copied to all, as that was. Errors: those of `studyFromDocument`, `study-personal-data`. */
+function insteadIn(body: Record<string, unknown>): Uint8Array | null {
+  if (body.document === undefined) return null
+  const document = new Uint8Array(Buffer.from(text(body, 'document'), 'base64'))
+  const described = studyFromDocument(document)
+  if (body.acceptText !== true) requireNoPersonalData(described)
+  return document
 }
 
 function status(daemon: Daemon): StatusReport {

@@ -3,8 +3,10 @@ import { inspect } from 'node:util'
 import { messageOf } from '../core/errors.ts'
 import { WorkerLearner } from '../learn/workerLearner.ts'
 import type { Member } from '../ledger/founding.ts'
+import type { LogStore } from '../ledger/store.ts'
 import { Libp2pTransport } from '../net/libp2pTransport.ts'
 import { LevelStore } from '../store/levelStore.ts'
+import { requireUnsealed, SealedStore } from '../store/sealedStore.ts'
 import { Control } from './control.ts'
 import { Daemon } from './daemon.ts'
 import { type Home, openHome, requireWritable } from './home.ts'
@@ -79,6 +81,19 @@ function lossOf(state: string): string {
   return 'this study begins anew here, and catches up with the others'
 }
 
+/** State is sealed where the folder has the key to it. Errors: `data-key-missing`, `data-key-wrong`. */
+async function sealedIn(level: LevelStore, home: Home, onStateDamaged: (state: string) => void): Promise<LogStore> {
+  const { dataKey, paths } = home
+  try {
+    if (dataKey !== null) return await SealedStore.open(level, dataKey, paths.dataKey, { onStateDamaged })
+    await requireUnsealed(level, paths.dataKey)
+    return level
+  } catch (error) {
+    await level.close()
+    throw error
+  }
+}
+
 async function build(
   home: Home,
   log: Log,
@@ -87,17 +102,17 @@ async function build(
   inputs: InputStore,
 ): Promise<Daemon> {
   const { paths, config, consortium, key } = home
-  const store = await LevelStore.open(paths.database, {
-    self: key.id,
-    pin: trustLedger ? 'trust' : 'check',
-    onStateDamaged: (state) => log('error', 'state-damaged', { state, means: lossOf(state) }),
-  })
+  const onStateDamaged = (state: string): void => log('error', 'state-damaged', { state, means: lossOf(state) })
+  const pin = trustLedger ? 'trust' : 'check'
+  const level = await LevelStore.open(paths.database, { self: key.id, pin, onStateDamaged })
+  const store = await sealedIn(level, home, onStateDamaged)
   const members = consortium.members.map(({ key: id, addresses }) => ({ id, addresses }))
   return new Daemon({
     home,
     store,
-    signed: store.signed.size,
-    forgetSigned: () => store.forgetSigned(),
+    rows: () => level.rows(),
+    signed: level.signed.size,
+    forgetSigned: () => level.forgetSigned(),
     log,
     recorder,
     inputs,

@@ -5,6 +5,7 @@ import { LIMITS } from '../core/limits.ts'
 import { AGREEMENT_KINDS } from './kinds/agreements.ts'
 import { DATASET_KINDS } from './kinds/datasets.ts'
 import { bytes, bytes16, bytes32, bytes64, code, count, hospital, real, version } from './kinds/fields.ts'
+import { KEEPING_KINDS } from './kinds/keeping.ts'
 import { MEMBER_KINDS } from './kinds/members.ts'
 import { PEOPLE_KINDS } from './kinds/people.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
@@ -16,6 +17,8 @@ export const READMISSION_REASONS = ['explained', 'repaired', 'agreed-with-member
 /** Why a hospital forgets a patient. */
 export const ERASURE_REASONS = ['patient-request', 'erasure-order', 'retention-ended', 'entered-by-mistake'] as const
 export const CONSENT_ITEMS_MAX = 500 // of one entry: 27 kB
+
+const studyDocument = bytes((length) => length <= LIMITS.studyBytesMax)
 
 /**
  * Bodies hold digests, counts, measures and words of closed vocabularies. Free text appears in `study.proposed` and `agreement.proposed`
@@ -47,7 +50,7 @@ export const KINDS = {
   'epoch.begun': v.strictObject({ epoch: count, digest: bytes32 }),
   'node.started': v.strictObject({ software: version }),
   'node.stopped': v.strictObject({ reason: code }),
-  'study.proposed': v.strictObject({ document: bytes((length) => length <= LIMITS.studyBytesMax) }),
+  'study.proposed': v.strictObject({ document: studyDocument }),
   'study.accepted': v.strictObject({}),
   'study.paused': v.strictObject({}),
   'study.resumed': v.strictObject({}),
@@ -114,8 +117,17 @@ export const KINDS = {
   }),
   /** The keys and words of so many patients were destroyed; their tags and commitments can be linked and opened by nobody who has no copy. */
   'subject.erased': v.strictObject({ subjects: count, reason: v.picklist(ERASURE_REASONS) }),
-  /** The author takes back the body of its own entry `seq`, everywhere; `hash` and `refs` name the entry. */
-  'operator.redacted': v.strictObject({ seq: count, hash: bytes32, reason: code }),
+  /**
+   * The author takes back the body of its own entry `seq`, everywhere; `hash` and `refs` name the entry. `instead`: of a proposal the same
+   * study with another name or purpose, for nodes to go by, and when it was proposed.
+   */
+  'operator.redacted': v.strictObject({
+    seq: count,
+    hash: bytes32,
+    reason: code,
+    instead: v.optional(v.strictObject({ document: studyDocument, proposed: count })),
+  }),
+  ...KEEPING_KINDS,
 } as const
 
 export type Kind = keyof typeof KINDS

@@ -67,6 +67,8 @@ export const ACTS = {
   'POST /v1/subjects/erase': act('subject.erase', DECIDES, ['subject.erased']),
   'POST /v1/audit/round': act('audit.round', LOOKS, []),
   'POST /v1/audit/check': act('audit.check', LOOKS, []),
+  'POST /v1/backup': act('backup.make', RUNS, ['operator.backup']),
+  'POST /v1/log/correct': act('log.correct', DECIDES, ['operator.corrected']),
   'POST /v1/log/prune': act('log.prune', RUNS, ['operator.pruned']),
   'POST /v1/log/redact': act('log.redact', DECIDES, ['operator.redacted']),
   'POST /v1/people': act('person.enrol', DECIDES, ['person.enrolled']),

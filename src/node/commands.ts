@@ -103,6 +103,11 @@ function refusalOf(
     const message = `this hospital has taken part in ${LIMITS.studiesMentionedMax} studies, and no more are followed`
     return { code: 'studies-full', message }
   }
+  if (command === 'study-accept' && !state.whole && !state.accepted.has(self)) {
+    const message =
+      'its description was redacted, and what is left of it cannot be compared with the digest: have it proposed anew, without what was taken back'
+    return { code: 'study-redacted', message }
+  }
   if (command === 'study-bind' && !state.accepted.has(self)) {
     return {
       code: 'study-not-accepted',

@@ -48,6 +48,7 @@ interface Parts {
   readonly seen: Map<MemberId, number>
 }
 
+const BEGINS_STUDY: ReadonlySet<string> = new Set(['study.proposed', 'operator.redacted'])
 const WAKE_MS_MIN = 20 // a wish that cannot be met yet must not spin
 
 /** One node. The first event is `booted`, and comes once; the same events at the same times give the same actions. */
@@ -333,7 +334,7 @@ export class Machine {
       const body = readBody('member.seen', fact.body)
       if (body !== null) seen.set(toHex(body.member) as MemberId, fact.timeMs)
     }
-    if (fact.kind === 'study.proposed' && fact.study !== null && context.studies.get(fact.study) !== undefined)
+    if (BEGINS_STUDY.has(fact.kind) && fact.study !== null && context.studies.get(fact.study) !== undefined)
       this.#run(parts, fact.study)
   }
 

@@ -66,6 +66,8 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   ticket: ['consilium/ticket/v1', 'da2bd07d13a069f53104a00130342823c14a5efb7dc10925e13a7e28bbfc13e5'],
   guest: ['consilium/guest/v1', 'ed561cb3dd4a745ad32764de11f3e274a7c61c07496d879198af0d64277905ce'],
   joining: ['consilium/joining/v1', '86fe4505e178dc3c4c98311cefa6272e16a52d29c039bde4b0c76ce5aa4b7771'],
+  sealedKey: ['consilium/sealed-key/v1', 'cd8f53158e274f03ffadceaecc3378e5b4ba8efc425936da5724175c293c7179'],
+  sealedState: ['consilium/sealed-state/v1', '02d4444407bfe45e4726df22b7e385639b2bda04a40a3b05da8a5fa9251afaa7'],
 }
 
 for (const [name, [tag, digest]] of Object.entries(FROZEN)) {

@@ -160,5 +160,8 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
     part: 2,
     signature: new Uint8Array(64).fill(9),
   },
+  'operator.backup': { entries: 9_000 },
+  'operator.restored': { made: 1_790_000_000_000, entries: 9_000 },
+  'operator.corrected': { seq: 17, hash: B32, reason: 'wrong-value' },
   'operator.redacted': { seq: 17, hash: B32, reason: 'personal-data' },
 }
