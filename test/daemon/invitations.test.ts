@@ -61,7 +61,7 @@ class Inviter {
     const signature = key.sign(joiningMessage(ticket.founding, ticket.inviter, guest, card))
     const frames: Uint8Array[] = []
     const request = encodeCbor([1, card, signature])
-    const answer = this.#handler?.(guest, request, new AbortController().signal) 
+    const answer = this.#handler?.(guest, request, new AbortController().signal)
     for await (const frame of answer ?? []) frames.push(frame)
     const [, outcome, code] = decodeCbor(frames[0] as Uint8Array) as [number, string, string]
     assert.is(frames.length, code === '' ? 2 : 1, 'the consortium file goes to who is taken alone')
