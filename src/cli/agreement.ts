@@ -39,7 +39,7 @@ export function agreementCommand(): Command {
 function create(): Command {
   return command(
     'new',
-    'write a commented agreement between all members, to be edited',
+    'write a commented agreement between all hospitals, to be edited',
     'consilium agreement new memory.agreement.yaml --study 5f1e09ab34cd --expires 2027-12-31',
   )
     .argument('<file>', 'made new')
@@ -55,11 +55,12 @@ function create(): Command {
         studies.push({ name: report.name, id: report.id })
       }
       const { name, expires } = options
-      const text = agreementTemplate({ name, parties: members, studies, expires })
+      const parties = members.filter(({ role }) => role === 'hospital') // an observer's signature counts nowhere
+      const text = agreementTemplate({ name, parties, studies, expires })
       parseAgreement(text, '--expires', readingOf(members)) // a date that is none is refused before anything is written
       await writeNew(file, text, 0o644)
-      outputOf(options).print({ file, parties: members.length, studies: studies.length }, () => [
-        `Wrote ${file}: ${members.length} parties, ${studies.length} ${studies.length === 1 ? 'study' : 'studies'}. Edit it, try it, then propose it:`,
+      outputOf(options).print({ file, parties: parties.length, studies: studies.length }, () => [
+        `Wrote ${file}: ${parties.length} parties, ${studies.length} ${studies.length === 1 ? 'study' : 'studies'}. Edit it, try it, then propose it:`,
         `  consilium agreement test ${file}`,
         `  consilium agreement propose ${file}`,
       ])

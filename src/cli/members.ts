@@ -81,7 +81,7 @@ function say(word: 'approve' | 'reject'): Command {
 function suspend(): Command {
   return command(
     'suspend',
-    "say that a member's key is not to be trusted: at once here, everywhere once more than a third say so",
+    "say that a member's key is not to be trusted: at once here, everywhere once a third of the members say so",
     'consilium members suspend "West clinic" --reason key-stolen',
   )
     .argument('<member>', 'its name, or at least 6 digits of its key; of this hospital itself it binds everybody')

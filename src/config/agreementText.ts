@@ -113,7 +113,7 @@ export interface TemplateFacts {
   readonly expires: string
 }
 
-/** A commented file that reads as it is: all members are parties, nothing is asked beyond what every study keeps to. */
+/** A commented file that reads as it is: all who are given are parties, nothing is asked beyond what every study keeps to. */
 export function agreementTemplate({ name, parties, studies, expires }: TemplateFacts): string {
   const quoted = (text: string): string => JSON.stringify(text)
   return `# A data-sharing agreement. Every member keeps a copy for good: no names of people, no record numbers. Unknown keys are refused.

@@ -23,11 +23,12 @@ export const JOIN_FRAME_BYTES = 65_536
 const DAY_MS = 24 * 3_600_000
 const DAYS_MAX = 90 // a ticket that lies about for longer is forgotten
 
-/** What they work with. `propose` records the change that lets a member in, with this node's yes. */
+/** What they work with. `propose` records the change that lets a member in, with this node's yes; `signs`: whether people sign for that here. */
 export interface InvitationsParts {
-  readonly home: Home
+  readonly home: Pick<Home, 'consortium' | 'key' | 'membership' | 'paths'>
   readonly transport: Pick<Transport, 'addresses' | 'welcome'>
   readonly propose: (member: Member) => Promise<unknown>
+  readonly signs: () => boolean
   readonly log: Log
 }
 
@@ -66,7 +67,12 @@ export class Invitations {
 
   /** A new one, with its ticket, which is shown once. Errors: `invite-…`, `bad-name`, `invitations-full`. */
   async invite(request: InvitationRequest): Promise<{ ticket: string; invitation: Invitation }> {
-    const { home } = this.#parts
+    const { home, signs } = this.#parts
+    if (request.propose && signs())
+      throw refused(
+        'invite-propose',
+        'people sign for what this hospital proposes, and nobody can for a card that is not here yet: leave out --propose, and when somebody has come run "consilium invite propose"',
+      )
     const ticket = this.#ticketFor(request, Date.now())
     const { name, observer, expiresMs } = ticket
     const guest = guestOf(ticket)
@@ -131,7 +137,7 @@ export class Invitations {
 
   /** `proposed`, `held` for this hospital's people, or `member` where it is one by now. */
   async #take(guest: MemberId, request: Uint8Array): Promise<string> {
-    const { home, propose, log } = this.#parts
+    const { home, propose, signs, log } = this.#parts
     const card = cardIn(request, guest, home)
     const invitation = await this.#change((book) => {
       const open = book.of(guest, Date.now())
@@ -144,7 +150,7 @@ export class Invitations {
     if (roll.isMember(card.key)) return 'member'
     if (roll.isAuthor(card.key))
       throw refused('ticket-former', "this key was a member's, and none comes back: make a new one")
-    if (!invitation.propose) return 'held'
+    if (!invitation.propose || signs()) return 'held' // somebody may have been enrolled since it was given
     await propose(memberOf(invitation, card))
     return 'proposed'
   }
@@ -172,7 +178,7 @@ interface CardIn {
 }
 
 /** CBOR of [1, card, signature]. Errors: `join-malformed`, those of `readCard`, `member-personal-data`. */
-function cardIn(request: Uint8Array, guest: MemberId, { key, membership }: Home): CardIn {
+function cardIn(request: Uint8Array, guest: MemberId, { key, membership }: InvitationsParts['home']): CardIn {
   const value = decodeCbor(request, LIMITS.requestBytesMax)
   const [version, text, signature, ...more] = Array.isArray(value) ? value : []
   if (version !== 1 || typeof text !== 'string' || !(signature instanceof Uint8Array) || more.length > 0)

@@ -4,8 +4,9 @@ import { type Study, studyDocument, studyFromDocument, studyIdOf } from '../conf
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
+import { isForHospitals, OBSERVER_REFUSAL } from '../governance/observers.ts'
 import { lintText } from '../governance/privacyLint.ts'
-import { type ActPattern, isAct } from '../governance/roles.ts'
+import { ACTS, type ActPattern, isAct } from '../governance/roles.ts'
 import { fingerprint } from '../ledger/founding.ts'
 import { agreementCalls } from './agreementCalls.ts'
 import { requireAgreed } from './agreementDesk.ts'
@@ -65,6 +66,8 @@ export function routesOf(
 }
 
 async function pass(daemon: Daemon, pattern: ActPattern, route: Route, call: Parameters<Route>[0]): Promise<unknown> {
+  const { membership, key } = daemon.home
+  if (membership.roll.isObserver(key.id) && isForHospitals(ACTS[pattern])) throw new ConsiliumError(OBSERVER_REFUSAL)
   if (pattern !== STOP) await signing(daemon)
   return daemon.people.pass(pattern, call.asked, () => route(call))
 }
@@ -103,8 +106,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'GET /v1/studies/:/privacy': ({ parts }) => privacyClaims(daemon, findStudy(daemon, parts[0] ?? '').id),
     'POST /v1/studies/:/audit-privacy': ({ parts }) => auditPrivacy(daemon, findStudy(daemon, parts[0] ?? '')),
     'POST /v1/studies/:/end': ({ parts }) => endStudy(daemon, parts[0] ?? ''),
-    'GET /v1/studies/:/model': ({ parts, query }) =>
-      daemon.models.report(findStudy(daemon, parts[0] ?? ''), query.get('newest') !== null),
+    'GET /v1/studies/:/model': ({ parts, query }) => numbers(daemon, parts[0] ?? '', query.get('newest') !== null),
     ...outlierCalls(daemon),
     ...memberCalls(daemon),
     ...modelCalls(daemon),
@@ -141,6 +143,18 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
       return daemon.keeper.correct(entry, by, text(body, 'reason'))
     },
   }
+}
+
+/** A model with the private head, which no log has: where people sign, or agreements are asked, it leaves by an export alone. */
+async function numbers(daemon: Daemon, ref: string, newest: boolean): ReturnType<Daemon['models']['report']> {
+  const state = findStudy(daemon, ref)
+  if (daemon.people.people.required !== null) {
+    const message =
+      'a model leaves with the sign-off of an approver, where people sign: run "consilium model export" with --as FILE'
+    throw new ConsiliumError({ code: 'person-needed', message })
+  }
+  await requireAgreed(daemon, state, 'export')
+  return daemon.models.report(state, newest)
 }
 
 /** The description that is told in the place of a redacted one; it is copied to all, as that was. Errors: those of `studyFromDocument`, `study-personal-data`. */

@@ -38,7 +38,8 @@ export async function runDaemon({ home: folder, json, record, trustLedger }: Run
   const inputs = inputsOf(home, log)
   const daemon = await build(home, log, recorder, trustLedger, inputs)
   const propose = (member: Member) => proposeChange(daemon, [member], [])
-  const invitations = new Invitations({ home, transport: daemon.transport, propose, log })
+  const signs = (): boolean => daemon.people.people.required !== null
+  const invitations = new Invitations({ home, transport: daemon.transport, propose, signs, log })
   const routes = routesOf(daemon, inputs, invitations)
   const control = new Control(home.paths.socket, routes, (event, facts) => log('error', event, facts))
   const stop = (signal: NodeJS.Signals): void => void daemon.stop(signal === 'SIGTERM' ? 'sigterm' : 'sigint')

@@ -12,9 +12,11 @@ import type { LogStore } from '../ledger/store.ts'
 import type { Draft } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
 import { VaultFile, type VaultPlace } from '../store/vaultFile.ts'
+import { entriesOf } from './entriesOf.ts'
 import { exists } from './files.ts'
 import type { Home } from './home.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
+import type { Logs } from './logs.ts'
 import { vaultKeyOf } from './opener.ts'
 import { Turns } from './turns.ts'
 
@@ -24,6 +26,8 @@ export interface VaultKeeperParts {
   readonly self: MemberId
   readonly store: Pick<LogStore, 'getState'>
   readonly writer: () => LedgerWriter | null
+  /** So many erasures the own log tells of. */
+  readonly erasuresTold: () => Promise<number>
   /** Somebody spoke, or was forgotten. */
   readonly changed: () => void
 }
@@ -31,8 +35,10 @@ export interface VaultKeeperParts {
 interface Opened {
   readonly vault: VaultFile
   book: VaultBook
-  /** Words and erasures that the log tells of, or is about to. */
-  told: { words: number; erasures: number }
+  /** Words and erasures that the log tells of, or is about to; null where the log has to be asked, for the database is new. */
+  told: { words: number; erasures: number | null }
+  /** Erasures that the vault had when it was opened: of others the log cannot have told. */
+  readonly erasuresThen: number
 }
 
 const TOLD = 'consent/told'
@@ -59,6 +65,10 @@ export class VaultKeeper {
       throw new ConsiliumError({ code: 'vault-older', message })
     }
     opened.told = { ...opened.told, words: Math.max(opened.told.words, words) } // the log knows, where the database is lost
+    if (opened.told.erasures === null && this.#parts.writer() !== null) {
+      const erasures = await this.#parts.erasuresTold() // the own log is here: what may be signed rests on all of it
+      opened.told = { ...opened.told, erasures: opened.told.erasures ?? Math.min(erasures, opened.erasuresThen) }
+    }
     this.#tell(opened)
     return opened.book
   }
@@ -93,6 +103,7 @@ export class VaultKeeper {
 
   /** Destroys the keys and words of these patients, with all that they were sealed under. Errors: `subject-unknown`, `subject-forgotten`. */
   async forget(records: readonly string[], reason: string, atMs: number): Promise<void> {
+    await this.book() // what is told already is known from here on
     await this.#turns.run('vault', async () => {
       const opened = await this.#opened()
       const gone = [...new Set(records)].map((record) => knownIn(opened.book, record))
@@ -103,6 +114,7 @@ export class VaultKeeper {
       const left = opened.book.without(gone, { reason, atMs }, leaf, () => random(KEY_BYTES))
       await opened.vault.rewrite(left)
       opened.book = bookOf(left)
+      this.#tell(opened) // before anybody else looks: it is told as what who asked for it has signed for
     })
     this.#parts.changed()
     await this.book()
@@ -130,33 +142,43 @@ export class VaultKeeper {
   async #open(): Promise<Opened> {
     const { vault, records } = await VaultFile.open(this.#parts.place)
     const kept = await this.#parts.store.getState(TOLD)
-    const [words, erasures] = kept === undefined ? [0, 0] : (decodeCbor(kept) as [number, number])
-    return { vault, book: bookOf(records), told: { words, erasures } }
+    const [words, erasures] = kept === undefined ? [0, null] : (decodeCbor(kept) as [number, number])
+    const book = bookOf(records)
+    return { vault, book, told: { words, erasures }, erasuresThen: book.erasures.length }
   }
 
   /** Words and erasures that the log does not tell of yet; how far that has come is stored in one batch with the entries. */
   #tell(opened: Opened): void {
     const { book, told } = opened
     const writer = this.#parts.writer()
+    const known = told.erasures
+    if (writer === null || known === null) return
     const words = book.words > told.words ? book.wordsFrom(told.words) : []
-    const erasures = book.erasures.filter(({ number }) => number >= told.erasures)
-    if (writer === null || (words.length === 0 && erasures.length === 0)) return
+    const erasures = book.erasures.filter(({ number }) => number >= known)
+    if (words.length === 0 && erasures.length === 0) return
     const timeMs = Date.now()
     const drafts = [...wordDrafts(words, this.#parts.self, timeMs), ...erasures.map((one) => erasedDraft(one, timeMs))]
-    opened.told = { words: book.words, erasures: told.erasures + erasures.length }
-    const state = encodeCbor([opened.told.words, opened.told.erasures])
+    opened.told = { words: book.words, erasures: known + erasures.length }
+    const state = encodeCbor([book.words, known + erasures.length])
     writer.record('consent', drafts, new Map([[TOLD, state]]))
   }
 }
 
 /** The vault of a node; `feed` takes the machine's events. Error: `vault-key-inside`. */
-export function vaultOf({ home, store, feed, writer }: VaultOf): VaultKeeper {
+export function vaultOf({ home, store, logs, feed, writer }: VaultOf): VaultKeeper {
   const place = { path: home.paths.vault, keyFile: vaultKeyOf(home) }
-  return new VaultKeeper({ place, self: home.key.id, store, writer, changed: () => feed({ type: 'consent-changed' }) })
+  const self = home.key.id
+  const erasuresTold = async (): Promise<number> => {
+    let told = 0
+    for await (const _ of entriesOf(logs, self, ['subject.erased'])) told++
+    return told
+  }
+  return new VaultKeeper({ place, self, store, writer, erasuresTold, changed: () => feed({ type: 'consent-changed' }) })
 }
 
 type VaultOf = Pick<VaultKeeperParts, 'store' | 'writer'> & {
   readonly home: Pick<Home, 'config' | 'paths' | 'key'>
+  readonly logs: Pick<Logs, 'sizeOf' | 'entries'>
   readonly feed: (event: NodeEvent) => void
 }
 

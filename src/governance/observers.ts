@@ -2,8 +2,9 @@
  * What an observer has no part in. Its node replicates, witnesses and votes, and its people approve changes of the members, suspend, and
  * take models back, as any member's may; what hospitals do in studies is theirs.
  */
+import type { Act } from './roles.ts'
 
-/** Families of kinds that count of hospitals alone: whoever reads such an entry of an observer passes it over. */
+/** Families of kinds that count of hospitals alone: nodes pass such an entry of an observer over, reports may show it as declared. */
 const OF_HOSPITALS: ReadonlySet<string> = new Set(['study', 'dataset', 'round', 'privacy', 'agreement'])
 
 /** Why an observer may not, for whoever asks. */
@@ -12,6 +13,11 @@ export const OBSERVER_REFUSAL = {
   message:
     'this member is an observer: it witnesses, votes and verifies, and takes part in no study and no agreement; ask a hospital',
 } as const
+
+/** Whether an act leads to such entries, so that an observer's node refuses it. */
+export function isForHospitals({ leads }: Act): boolean {
+  return leads.some(isOfHospitals)
+}
 
 /** Whether an entry of this kind counts of a hospital alone. */
 export function isOfHospitals(kind: string): boolean {

@@ -82,13 +82,14 @@ function act(action: string, roles: readonly Role[], leads: readonly Kind[]): Ac
   return { action, roles, leads }
 }
 
-/** Kinds that a node also writes unasked: at its stop, after a pruning of its own, or where it tells later what was said before. */
+/** Kinds that a node also writes unasked: at its stop, after a pruning of its own, or where it tells later what was said or done before. */
 const UNASKED: ReadonlySet<Kind> = new Set<Kind>([
   'node.stopped',
   'dataset.bound',
   'study.statistics',
   'study.enough',
   'operator.pruned',
+  'operator.backup',
   'consent.recorded',
 ])
 

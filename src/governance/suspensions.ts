@@ -1,7 +1,7 @@
 /**
  * Members whose keys are not to be trusted, as a fold over `member.suspended` and `member.reinstated` that gives the same state in whatever
  * order logs arrive. Of its own key a member's word binds everybody: whoever holds the key may say stop. Of another's it binds its own node,
- * and everybody once more than a third of the members say so, one honest member among them at least. A suspension binds as soon as it is
+ * and everybody once a third of the members say so: while fewer than a third lie, one of them is honest. A suspension binds as soon as it is
  * known; a way back counts when its entry is final.
  */
 import { fromHex, toHex } from '../core/bytes.ts'
@@ -53,7 +53,7 @@ interface Pair {
   lifts: { readonly seq: number; readonly size: number } | null
 }
 
-/** Says so many others beside this one that a member is suspended: more than a third, so that one of them is honest. */
+/** So many others have to say so: a third of the members, rounded up. */
 export function suspendingQuorum(members: number): number {
   return Math.floor((members - 1) / 3) + 1
 }

@@ -6,8 +6,10 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { signingKey } from '../../src/core/ed25519.ts'
+import type { Digest } from '../../src/core/ids.ts'
 import type { ErrorReport, Finding } from '../../src/daemon/api.ts'
 import { writeCard } from '../../src/governance/founding.ts'
+import { type JoinTicket, writeTicket } from '../../src/governance/ticket.ts'
 import {
   consilium,
   consortium,
@@ -373,6 +375,29 @@ it('a study file and a table with a fault are refused by name and place, and a B
     await one.start()
     await until(20_000, 'the other table to be told of', async () => (await failure()).includes('bind it again'))
     assert.not.match(`${one.log}${await failure()}`, /Jane/, 'a header may be a row of a table without one')
+  }))
+
+it('a ticket that has expired, or is of another consortium, is refused before anything is made or anybody dialled', () =>
+  inFolder(async (folder, nodes) => {
+    const key = signingKey(new Uint8Array(32).fill(7))
+    const ticket: JoinTicket = {
+      ...{ consortium: 'Clinics', founding: 'ab'.repeat(32) as Digest, epoch: 0, inviter: key.member },
+      ...{ addresses: ['/ip4/127.0.0.1/tcp/1'], name: 'St. Mary', observer: false, secret: new Uint8Array(32) },
+      expiresMs: Date.parse('2026-01-02T03:04Z'),
+    }
+    const file = join(folder, 'ticket.txt')
+    await writeFile(file, `${writeTicket(ticket, key.sign)}\n`)
+    const home = join(folder, 'mary')
+    refused(
+      await consilium(['join', file, '--home', home]),
+      'ticket.txt: the ticket was good until 2026-01-02T03:04 UTC',
+      'ask for a new one',
+    )
+    assert.not.ok((await readdir(folder)).includes('mary'), 'no folder, and no key')
+    nodes.push(...(await consortium(folder, ['one', 'two'])))
+    const [one] = nodes as [TestNode, TestNode]
+    const fresh = writeTicket({ ...ticket, expiresMs: Date.now() + 60_000 }, key.sign)
+    refused(await consilium(['join', fresh, '--home', one.home]), 'is of "Clinics"', 'use another --home')
   }))
 
 it('every command has --help with an example, and unknown options are refused', async () => {

@@ -116,6 +116,31 @@ it('a passphrase opens what was sealed under it, the key file does not, and back
     )
   }))
 
+it('a vault goes on under a new key: its key file lies where the new folder looks before init, which keeps it', () =>
+  inFolder(async (home, folder) => {
+    const { paths: old } = await initHome(home, NAMED, [])
+    const { vault } = await VaultFile.open({ path: old.vault, keyFile: old.vaultKey })
+    await vault.append([utf8('a patient')])
+    await vault.close()
+    const saved = await Promise.all([old.vault, old.vaultKey].map((path) => readFile(path)))
+    const lay = async (path: string, bytes: Buffer): Promise<void> => writeFile(path, bytes, { mode: 0o600 })
+    const next = homePaths(join(folder, 'next'))
+    await lay(next.vaultKey, saved[1] as Buffer)
+    await initHome(next.folder, NAMED, [])
+    await lay(next.vault, saved[0] as Buffer)
+    assert.not.equal(await keysIn(next.folder), await keysIn(home))
+    const opened = await VaultFile.open({ path: next.vault, keyFile: next.vaultKey })
+    assert.equal(opened.records, [utf8('a patient')])
+    await opened.vault.close()
+    const late = await initHome(join(folder, 'late'), NAMED, [])
+    await lay(late.paths.vaultKey, saved[1] as Buffer)
+    assert.is(
+      await codeOf(keysIn(late.paths.folder)),
+      'node-key-wrong',
+      'laid there after init, it locks the new key out',
+    )
+  }))
+
 it('a rotation leaves the keys as they were, and what was copied before opens no more with the new key file', () =>
   inFolder(async (home, folder) => {
     const { paths } = await initHome(home, NAMED, [])

@@ -45,6 +45,12 @@ it('an erasure is refused without an approver’s sign-off; signed, every member
     const { studies } = await north.client.get<{ studies: { id: string }[] }>('/v1/studies')
     const study = studies[0]?.id ?? ''
     await done('study', 'bind', study, '--data', table, '--subject', 'mrn', ...asBo)
+    const model = await north.client.get(`/v1/studies/${study}/model`).catch((error) => error)
+    assert.is(model.code, 'person-needed', 'a model with its private head leaves by an export alone')
+    const inviting = await clientOf(north, await readPersonKey(ada, async () => WORDS))
+      .post('/v1/invitations', { name: null, days: 1, observer: false, propose: true })
+      .catch((error) => error)
+    assert.is(inviting.code, 'invite-propose')
     const erasure = ['subject', 'erase', recordOf('north', 12), '--reason', 'patient-request']
     await refused(
       /Bo Quuux is an operator here.*subject\.erase needs .* an approver: ask Ada Quux/,

@@ -43,8 +43,14 @@ class Node {
       self: keyOf('self').member,
       store: { getState: async (key) => this.state.get(key) ?? undefined },
       writer: () => (this.signs ? ({ record } as unknown as LedgerWriter) : null),
+      erasuresTold: async () => this.erased(),
       changed: () => this.changes++,
     })
+  }
+
+  /** Erasures that its log tells of. */
+  erased(): number {
+    return this.drafts.filter(({ kind }) => kind === 'subject.erased').length
   }
 
   /** [from, number of items] of each entry that tells of words. */
@@ -111,6 +117,27 @@ it('where the database is lost the own log says what was told', () =>
     await again.book(3)
     assert.equal(node.told(), [[0, 3]])
     await again.close()
+  }))
+
+it('where the database is lost an erasure is not told twice, and the next one is told; in a log that has none it is', () =>
+  inFolder(async (node) => {
+    const vault = node.open()
+    await vault.say(wordsOf(0, 4))
+    await vault.forget(['R-1'], 'patient-request', 4_000)
+    await vault.close()
+    node.state = new Map()
+    const again = node.open()
+    await Promise.all([again.book(4), again.book(4)])
+    assert.is(node.erased(), 1)
+    await again.forget(['R-2'], 'patient-request', 5_000)
+    assert.is(node.erased(), 2)
+    await again.close()
+    node.state = new Map()
+    node.drafts.length = 0 // a new key's log
+    const anew = node.open()
+    await anew.forget(['R-3'], 'patient-request', 6_000)
+    assert.is(node.erased(), 3)
+    await anew.close()
   }))
 
 it('an older copy of the vault, in which revocations are lost, is refused', () =>

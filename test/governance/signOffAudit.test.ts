@@ -168,6 +168,15 @@ it('before the first approver, and after a reset, which is told, nobody has to s
   })
 })
 
+it('what a node tells of itself needs nobody: that its folder was backed up while it was stopped, and what it pruned', () => {
+  const { unsigned, faults } = audit((story) => {
+    story.add('operator.backup', { entries: 7 })
+    story.add('operator.restored', { made: 1, entries: 7 })
+    story.add('node.stopped', { reason: 'sigterm' })
+  }).finish()
+  assert.equal([unsigned, faults], [0, []])
+})
+
 it('what is told is bounded, what is found is not', () => {
   const { unsigned, faults, dropped } = audit((story) => {
     for (let i = 0; i < 2_500; i++) story.add('study.paused', {})

@@ -1,9 +1,10 @@
 /** Agreements in the machine: what a study needs one for, and when it stops. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { fromHex } from '../../src/core/bytes.ts'
 import type { AgreementId } from '../../src/core/ids.ts'
 import type { Action } from '../../src/node/actions.ts'
-import { ADA, agreementOf, BEN, ended, refused, resolve, SELF, signed } from '../governance/agreementFixtures.ts'
+import { ADA, agreementOf, BEN, CLEO, ended, refused, resolve, SELF, signed } from '../governance/agreementFixtures.ts'
 import { DOCUMENT, Harness, ID, ROUNDS } from './harness.ts'
 
 const it = suite('agreements in the machine')
@@ -117,6 +118,64 @@ for (const [what, last, code] of [
     )
   })
 }
+
+const suspended = (world: Harness, by: typeof ADA, size: number): void =>
+  world.hearEntry(by, {
+    ...({ kind: 'member.suspended', study: null } as const),
+    body: { member: fromHex(ADA), reason: 'key-stolen', size },
+  })
+
+it('a signature with a key that is not trusted does not count, and one of before does; taken back, it counts', () => {
+  const world = studying(new Harness())
+  const { document, id } = OURS()
+  propose(world, document)
+  hear(world, ADA, { kind: 'agreement.event', body: { agreement: fromHex(id), event: 'report-results' } } as never)
+  say(world, signed(id))
+  hear(world, ADA, signed(id)) // its second entry: who suspends it knew of one
+  for (const one of [SELF, ADA]) world.makeFinal(one)
+  suspended(world, BEN, 1)
+  suspended(world, CLEO, 1)
+  go(world, 8)
+  assert.equal([world.run?.refusal, trained(world)], ['agreement-pending', 0])
+  for (const one of [BEN, CLEO]) {
+    world.hearEntry(one, { kind: 'member.reinstated', study: null, body: { member: fromHex(ADA), size: 2 } })
+    world.makeFinal(one)
+  }
+  go(world, 8)
+  assert.is(world.run?.refusal, null)
+  const known = studying(new Harness())
+  propose(known, document)
+  signBoth(known, id)
+  const before = known.view.logs.find(({ author }) => author === ADA)?.size ?? 0
+  suspended(known, BEN, before)
+  suspended(known, CLEO, before)
+  go(known, 8)
+  assert.is(known.run?.refusal, null)
+  assert.ok(trained(known) > 0, 'signed before anybody mistrusted the key')
+})
+
+it('an end with a key that is not trusted binds all the same', () => {
+  const world = studying(new Harness())
+  const { document, id } = OURS()
+  propose(world, document)
+  signBoth(world, id)
+  suspended(world, BEN, 1)
+  suspended(world, CLEO, 1)
+  hear(world, ADA, ended(id))
+  go(world, 6)
+  assert.equal([world.run?.refusal, trained(world)], ['agreement-ended', 0])
+})
+
+it('an observer’s proposal of an agreement, and its signature, count nowhere', () => {
+  const world = studying(new Harness({}, [ADA]))
+  const { document, id } = OURS()
+  propose(world, document, ADA)
+  assert.is(world.view.agreements.get(id), undefined)
+  propose(world, document)
+  signBoth(world, id)
+  go(world, 6)
+  assert.equal([world.run?.refusal, trained(world)], ['agreement-unsigned', 0])
+})
 
 it('time ends it, and begins it, without any other event', () => {
   const world = studying(new Harness())
