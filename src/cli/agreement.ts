@@ -1,4 +1,4 @@
-/** agreement: new, propose, sign, refuse, end, event, ls, show, check, test. All but the reading of files is asked of the running daemon. */
+/** agreement: new, propose, sign, refuse, end, event, ls, show, check, test, state. All but the reading of files is asked of the running daemon. */
 import { Command } from 'commander'
 import {
   type Agreement,
@@ -14,7 +14,13 @@ import {
   type Naming,
   timeText,
 } from '../config/agreementText.ts'
-import type { AgreementLine, AgreementReport, AgreementSaid, CheckReport } from '../daemon/agreementApi.ts'
+import type {
+  AgreementLine,
+  AgreementReport,
+  AgreementSaid,
+  AgreementStateReport,
+  CheckReport,
+} from '../daemon/agreementApi.ts'
 import type { StudyReport } from '../daemon/api.ts'
 import { readText, writeNew } from '../daemon/files.ts'
 import type { MembersReport } from '../daemon/membersApi.ts'
@@ -31,7 +37,7 @@ export function agreementCommand(): Command {
   const agreement = new Command('agreement').description(
     'agree with other hospitals on what is done with the data, and have it kept while training runs',
   )
-  for (const sub of [create(), propose(), sign(), refuse(), end(), event(), list(), show(), check(), tryOut()])
+  for (const sub of [create(), propose(), sign(), refuse(), end(), event(), list(), show(), check(), tryOut(), state()])
     agreement.addCommand(sub)
   return agreement
 }
@@ -267,6 +273,26 @@ function tryOut(): Command {
       const { action, study } = options
       await printCheck(options, { document, action, ...(study === undefined ? {} : { study }) })
     })
+}
+
+function state(): Command {
+  return command(
+    'state',
+    'print one hash of all that agreements come to by what is final here, to compare with that of another node',
+    'consilium agreement state',
+  ).action(async (options: Common) => {
+    const report = await clientOf(options).get<AgreementStateReport>('/v1/agreement-state')
+    outputOf(options).print(report, () => [
+      `state  ${report.state}`,
+      'over what is final here of each log; a node that has the same numbers has the same hash, and one that has more may',
+      '',
+      ...table(
+        ['log', 'key', 'final'],
+        report.cut.map(({ name, key, final }) => [name, short(key), String(final)]),
+        [2],
+      ),
+    ])
+  })
 }
 
 async function printCheck(options: Common, body: object): Promise<void> {

@@ -77,6 +77,11 @@ function exportLines(file: string, bytes: number, report: ExportReport): string[
           `With ${forks === 1 ? 'evidence' : `${forks} pieces of evidence`} that a key signed two histories: see "consilium log forks".`,
         ]),
     `filter       ${filterWords(report)}`,
+    ...(report.filter.study === null
+      ? []
+      : [
+          'Registrations of tables and words about agreements belong to no study, and are not in it: leave out --study for them.',
+        ]),
     `consortium   ${consortium}`,
     `fingerprint  ${fingerprint}`,
     '',

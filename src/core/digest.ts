@@ -52,6 +52,7 @@ export const DOMAIN = {
   joining: 'consilium/joining/v1',
   sealedKey: 'consilium/sealed-key/v1',
   sealedState: 'consilium/sealed-state/v1',
+  sealedDataset: 'consilium/sealed-dataset/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

@@ -66,6 +66,14 @@ export interface CheckReport {
   readonly inputs: Readonly<Record<string, string | boolean | readonly string[]>>
 }
 
+/** `GET /v1/agreement-state`. Two nodes with the same cut have the same `state`. */
+export interface AgreementStateReport {
+  /** Hex. */
+  readonly state: string
+  /** How many entries of each log are final and read here; by key. */
+  readonly cut: readonly { readonly name: string; readonly key: string; readonly final: number }[]
+}
+
 /** What a word of this hospital has come to. */
 export interface AgreementSaid {
   readonly agreement: string

@@ -10,12 +10,13 @@ import { compileGuard, guardComplaint } from '../governance/guards.ts'
 import { AGREEMENT_CLAUSES, ENDING_REASONS } from '../governance/kinds/agreements.ts'
 import type { Kind } from '../governance/kinds.ts'
 import { lintText } from '../governance/privacyLint.ts'
+import type { StudyState } from '../governance/studies.ts'
 import { binds, clausesOf, guardInputs, underAgreements } from '../governance/terms.ts'
 import { mayBring } from '../governance/workflow.ts'
 import type { Draft } from '../node/actions.ts'
 import { FENCED } from '../node/boot.ts'
 import type { AgreementLine, AgreementReport, AgreementSaid, CheckReport, ClauseReport } from './agreementApi.ts'
-import { actOf, nameIn, standingAt } from './agreementDesk.ts'
+import { actOf, nameIn, standingAt, stateReport } from './agreementDesk.ts'
 import { text } from './bodyFields.ts'
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
@@ -30,6 +31,7 @@ export function agreementCalls(daemon: Daemon): Routes {
   return {
     'GET /v1/agreements': async () => ({ agreements: known(daemon).map((state) => lineOf(daemon, state)) }),
     'GET /v1/agreements/:': async ({ parts }) => report(daemon, findAgreement(daemon, parts[0] ?? '')),
+    'GET /v1/agreement-state': async () => stateReport(daemon.machine, nameIn(daemon)),
     'POST /v1/agreements': ({ body }) => propose(daemon, body),
     'POST /v1/agreements/check': async ({ body }) => check(daemon, body),
     'POST /v1/agreements/:/sign': ({ parts }) => sign(daemon, parts[0] ?? ''),
@@ -182,6 +184,7 @@ function check(daemon: Daemon, body: Body): CheckReport {
   const action = oneOf(body, 'action', AGREEMENT_ACTIONS) as AgreementAction
   const tried = body.document === undefined ? null : given(body)
   const study = studyOf(daemon, body, tried?.agreement ?? null)
+  if (tried !== null) requireAbout(daemon, tried.agreement, study)
   const act = actOf(daemon, study, action)
   const states = daemon.machine.view().agreements.naming(study.id)
   const ours = states.filter(({ agreement }) => agreement.parties.some(({ member }) => member === act.self))
@@ -214,6 +217,15 @@ function studyOf(daemon: Daemon, { study }: Body, tried: Agreement | null) {
   const [first] = tried?.studies ?? []
   if (first !== undefined) return findStudy(daemon, first)
   throw refused('body-malformed', 'study: a string is expected')
+}
+
+/** Of a study that it does not name, or to a hospital that is no party, an agreement says nothing. Errors: `agreement-foreign`, `agreement-study`. */
+function requireAbout(daemon: Daemon, { studies, parties }: Agreement, { id, study }: StudyState): void {
+  if (!studies.includes(id))
+    throw refused('agreement-study', `the agreement does not name study ${id.slice(0, 12)} ("${study.name}"): add it`)
+  if (parties.some(({ member }) => member === daemon.home.key.id)) return
+  const names = parties.map(({ member }) => daemon.nameOf(member)).join(', ')
+  throw refused('agreement-foreign', `the agreement is between ${names}: it says nothing of what this hospital does`)
 }
 
 const expiryOf = (states: readonly AgreementState[]): number =>

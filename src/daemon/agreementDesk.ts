@@ -3,9 +3,11 @@ import type { AgreementAction } from '../config/agreementSchema.ts'
 import { fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
-import { type Cut, standingOf } from '../governance/agreements.ts'
+import { type Agreements, type Cut, cutOfSizes, standingOf, stateHash } from '../governance/agreements.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { type Act, type Forbidden, underAgreements } from '../governance/terms.ts'
+import type { Finality } from '../ledger/finality.ts'
+import type { AgreementStateReport } from './agreementApi.ts'
 import type { Daemon } from './daemon.ts'
 
 /** What is final at this node, of a suspended member no more than what was known of its log; and all that is known. */
@@ -49,6 +51,25 @@ export const nameIn =
 /** Where an agreement stands at this node now. */
 export function standingAt(daemon: Daemon, state: Parameters<typeof standingOf>[0]): ReturnType<typeof standingOf> {
   return standingOf(state, cutOf(daemon), Date.now())
+}
+
+/** What is asked of a machine for its state. */
+interface Read {
+  readonly finality: Pick<Finality, 'final'>
+  view(): {
+    readonly agreements: Agreements
+    readonly logs: readonly { readonly author: MemberId; readonly size: number }[]
+  }
+}
+
+/** Over what is final of each log, as far as it has been read: what two nodes compare. */
+export function stateReport(machine: Read, name: (member: MemberId) => string): AgreementStateReport {
+  const { agreements, logs } = machine.view()
+  const sizes = new Map(
+    logs.map(({ author, size }) => [author, Math.min(size, machine.finality.final(author)?.size ?? 0)]),
+  )
+  const cut = [...sizes].map(([key, final]) => ({ name: name(key), key, final }))
+  return { state: stateHash(agreements, cutOfSizes(sizes)), cut: cut.sort((a, b) => (a.key < b.key ? -1 : 1)) }
 }
 
 /** A node that may not sign yet refuses all the same. */

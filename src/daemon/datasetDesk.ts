@@ -35,6 +35,7 @@ export interface DatasetDeskParts {
   readonly home: {
     readonly paths: { readonly datasets: string }
     readonly key: { readonly id: MemberId }
+    readonly dataKey: Uint8Array | null
     readonly config: { readonly datasets: { readonly registered: 'optional' | 'required' } }
   }
   readonly logs: Pick<Logs, 'sizeOf' | 'entries'>
@@ -82,7 +83,8 @@ export class DatasetDesk {
   }
 
   get #files(): DatasetFiles {
-    return new DatasetFiles(this.#parts.home.paths.datasets)
+    const { paths, dataKey } = this.#parts.home
+    return new DatasetFiles(paths.datasets, dataKey)
   }
 
   /**

@@ -12,6 +12,7 @@ import { LevelStore } from '../store/levelStore.ts'
 import { requireOpening } from '../store/vaultFile.ts'
 import type { RestoreReport } from './api.ts'
 import { BACKED_UP, leaveUntold } from './backup.ts'
+import { isDatasetFile } from './datasetFiles.ts'
 import { exists, writeAtomically } from './files.ts'
 import { type HomePaths, homePaths, readConfig } from './home.ts'
 import { readMemberKey } from './memberKey.ts'
@@ -42,16 +43,15 @@ export async function restoreBackup(file: string, folder: string): Promise<Resto
 
 async function unpack(file: string, { folder, database }: HomePaths): Promise<BackupAbout> {
   let about: BackupAbout | null = null
-  const kept: Extract<BackupPart, { type: 'file' }>[] = []
   const rows = async function* (): AsyncIterable<Extract<BackupPart, { type: 'rows' }>['rows']> {
     for await (const part of readBackup(file)) {
       if (part.type === 'rows') yield part.rows
       else if (part.type === 'about') about = part.about
-      else if (FILES.has(part.name)) kept.push(part)
+      else if (FILES.has(part.name) || isDatasetFile(part.name))
+        await writeAtomically(join(folder, part.name), part.bytes, 0o600)
     }
   }
   await fillDatabase(database, rows())
-  for (const { name, bytes } of kept) await writeAtomically(join(folder, name), bytes, 0o600)
   if (about !== null) return about
   throw new ConsiliumError({ code: 'backup-damaged', message: `${file}: does not say whose backup it is` })
 }

@@ -9,6 +9,7 @@ import { LevelStore } from '../store/levelStore.ts'
 import { requireUnsealed, SealedStore } from '../store/sealedStore.ts'
 import { Control } from './control.ts'
 import { Daemon } from './daemon.ts'
+import { DatasetFiles } from './datasetFiles.ts'
 import { type Home, openHome, requireWritable } from './home.ts'
 import { InputStore } from './inputStore.ts'
 import { Invitations } from './invitations.ts'
@@ -107,6 +108,7 @@ async function build(
   const pin = trustLedger ? 'trust' : 'check'
   const level = await LevelStore.open(paths.database, { self: key.id, pin, onStateDamaged })
   const store = await sealedIn(level, home, onStateDamaged)
+  await new DatasetFiles(paths.datasets, home.dataKey).sealAll()
   const members = consortium.members.map(({ key: id, addresses }) => ({ id, addresses }))
   return new Daemon({
     home,

@@ -111,7 +111,10 @@ class HashIndex {
   readonly #mask: number
   /** By place: the number, plus one, of a hash that belongs there; and of the first equal one that was not taken yet. */
   readonly #slots: Int32Array
+  /** Those behind the last one that was taken of any. */
   readonly #firsts: Int32Array
+  /** Those that were passed over, for others were taken behind them: first and last, by place; each is passed over once. */
+  readonly #passed = new Map<number, { first: number; last: number }>()
   /** The next equal one of each that was not taken yet, plus one. */
   readonly #next: Int32Array
 
@@ -126,17 +129,39 @@ class HashIndex {
     for (let i = count - 1; i >= 0; i--) this.#add(i)
   }
 
-  /** Takes one that equals `hash`: the first behind `last`, else the first; −1 where none is left. */
+  /** Takes one that equals `hash`: the first behind `last`, which never gets smaller, else the first; −1 where none is left. */
   take(hash: Uint8Array, last: number): number {
     const place = this.#place(hash, 0)
-    const first = this.#firsts[place] as number
-    let [before, at] = [0, first]
-    while (at !== 0 && at - 1 <= last) [before, at] = [at, this.#next[at - 1] as number]
-    if (at === 0) [before, at] = [0, first]
-    if (at === 0) return NONE
-    const after = this.#next[at - 1] as number
-    if (before === 0) this.#firsts[place] = after
-    else this.#next[before - 1] = after
+    let at = this.#firsts[place] as number
+    while (at !== 0 && at - 1 <= last) {
+      const next = this.#next[at - 1] as number
+      this.#pass(place, at)
+      at = next
+    }
+    if (at !== 0) {
+      this.#firsts[place] = this.#next[at - 1] as number
+      return at - 1
+    }
+    this.#firsts[place] = 0
+    return this.#takePassed(place)
+  }
+
+  #pass(place: number, at: number): void {
+    const passed = this.#passed.get(place)
+    this.#next[at - 1] = 0
+    if (passed === undefined) this.#passed.set(place, { first: at, last: at })
+    else {
+      this.#next[passed.last - 1] = at
+      passed.last = at
+    }
+  }
+
+  #takePassed(place: number): number {
+    const passed = this.#passed.get(place)
+    if (passed === undefined) return NONE
+    const at = passed.first
+    passed.first = this.#next[at - 1] as number
+    if (passed.first === 0) this.#passed.delete(place)
     return at - 1
   }
 

@@ -81,8 +81,16 @@ interface Said {
   readonly events: Map<MemberId, (EventSaid & Place)[]>
 }
 
+/** One author's words of one agreement; the lists stand in `said` as soon as there is anything in them. */
+interface Voice {
+  readonly said: Said
+  readonly words: PartyWord[]
+  readonly events: (EventSaid & Place)[]
+}
+
 const WORDS_MAX = 16 // signatures and refusals of one party in turn: after so many it may refuse, but sign no more
 const EVENTS_MAX = 64 // of one party in one agreement
+const BEFORE_ALL_MS = -1 // what begins at a date is upcoming then, and nothing has run out
 
 /** All agreements by id. What one member may say is bounded, so memory is bounded by the members. */
 export class Agreements {
@@ -90,7 +98,8 @@ export class Agreements {
   readonly #states = new Map<AgreementId, AgreementState>()
   readonly #byStudy = new Map<StudyId, AgreementState[]>()
   readonly #proposed = new Quota<MemberId, AgreementId>(LIMITS.agreementsPerMemberMax)
-  readonly #mentioned = new Quota<MemberId, AgreementId>(LIMITS.agreementsMentionedMax)
+  /** What each author says of each agreement that it speaks of, the first ones. */
+  readonly #voices = new Map<MemberId, Map<AgreementId, Voice>>()
 
   get(id: AgreementId): AgreementState | undefined {
     return this.#states.get(id)
@@ -112,7 +121,8 @@ export class Agreements {
 
   /** Whether what `author` says of that agreement is still looked at. */
   maySpeakOf(author: MemberId, id: AgreementId): boolean {
-    return this.#mentioned.has(author, id) || !this.#mentioned.isFull(author)
+    const voices = this.#voices.get(author)
+    return voices === undefined || voices.has(id) || voices.size < LIMITS.agreementsMentionedMax
   }
 
   /** Whether the fact was about an agreement. */
@@ -160,21 +170,36 @@ export class Agreements {
   ): void {
     const body = readBody(kind, fact.body)
     if (body === null) return
-    const id = toHex(body.agreement) as AgreementId
-    if (!this.#mentioned.take(fact.author, id)) return
-    const said = this.#saidOf(id)
+    const voice = this.#voiceOf(fact.author, toHex(body.agreement) as AgreementId)
+    if (voice === null) return
+    const { said, events } = voice
     const { author } = fact
     if (kind === 'agreement.event') {
       const { event } = body as { event: string }
-      const events = listOf(said.events, author)
-      if (events.length < EVENTS_MAX && isLater(events.at(-1), fact)) events.push({ ...placeOf(fact), event })
+      if (events.length >= EVENTS_MAX || !isLater(events.at(-1), fact)) return
+      if (events.push({ ...placeOf(fact), event }) === 1) said.events.set(author, events)
     } else if (kind === 'agreement.ended') {
       const { reason } = body as { reason: string }
       if (!said.ends.has(author)) said.ends.set(author, { place: placeOf(fact), reason })
     } else {
       const clause = kind === 'agreement.refused' ? (body as { clause: AgreementClause }).clause : null
-      noteWord(said, fact, clause)
+      noteWord(voice, fact, clause)
     }
+  }
+
+  /** Found at once by its author, for most of what is folded are words of those who spoke before; null beyond the bound. */
+  #voiceOf(author: MemberId, id: AgreementId): Voice | null {
+    let voices = this.#voices.get(author)
+    if (voices === undefined) {
+      voices = new Map()
+      this.#voices.set(author, voices)
+    }
+    const known = voices.get(id)
+    if (known !== undefined) return known
+    if (voices.size >= LIMITS.agreementsMentionedMax) return null
+    const voice: Voice = { said: this.#saidOf(id), words: [], events: [] }
+    voices.set(id, voice)
+    return voice
   }
 
   #saidOf(id: AgreementId): Said {
@@ -192,20 +217,12 @@ const NONE: readonly AgreementState[] = []
 const isLater = (last: { readonly seq: number } | undefined, { seq }: AgreementFact): boolean =>
   last === undefined || last.seq < seq
 
-/** What a member has said so far, to be grown. */
-function listOf<T>(lists: Map<MemberId, T[]>, member: MemberId): T[] {
-  const list = lists.get(member) ?? []
-  if (list.length === 0) lists.set(member, list)
-  return list
-}
-
 /** The first word of each kind in a row: saying it again changes nothing, and takes no room. */
-function noteWord({ words }: Said, fact: AgreementFact, clause: AgreementClause | null): void {
-  const list = listOf(words, fact.author)
-  const last = list.at(-1)
+function noteWord({ said, words }: Voice, fact: AgreementFact, clause: AgreementClause | null): void {
+  const last = words.at(-1)
   const isSame = last !== undefined && (last.clause === null) === (clause === null)
-  if (isSame || !isLater(last?.place, fact) || (clause === null && list.length >= WORDS_MAX)) return
-  list.push({ place: placeOf(fact), clause })
+  if (isSame || !isLater(last?.place, fact) || (clause === null && words.length >= WORDS_MAX)) return
+  if (words.push({ place: placeOf(fact), clause }) === 1) said.words.set(fact.author, words)
 }
 
 function placeOf({ author, seq, hash, lamport }: AgreementFact): Place {
@@ -284,15 +301,21 @@ export function dutiesDone({ agreement, said }: AgreementState): ReadonlyMap<str
   return done
 }
 
+/** Entries below these sizes, to permit and to restrict: what two nodes can compare. */
+export function cutOfSizes(sizes: ReadonlyMap<MemberId, number>): Cut {
+  const size = (author: MemberId): number => sizes.get(author) ?? 0
+  return { final: size, known: size }
+}
+
 /**
- * What all agreements come to over a cut at a time, as one digest: whoever has the same final entries finds the same, in whatever order they
- * came. The time is the caller's: an audit takes one that the cut itself gives.
+ * What all agreements come to over a cut, as one digest: whoever has the same entries finds the same, in whatever order they came. Time is left
+ * out, for beginning and end stand in the documents.
  */
-export function stateHash(agreements: Agreements, cut: Cut, nowMs: number): Digest {
+export function stateHash(agreements: Agreements, cut: Cut): Digest {
   const rows: Cbor[] = []
   for (const state of agreements.all()) {
     if (!isProposed(state, cut)) continue
-    const { status, because, rests, parties, workflow } = standingOf(state, cut, nowMs)
+    const { status, because, rests, parties, workflow } = standingOf(state, cut, BEFORE_ALL_MS)
     const words = parties.map(({ word, place, clause }) => [word, place?.seq ?? null, clause])
     const entry = rests === null ? null : [fromHex(rests.author), rests.seq]
     rows.push([fromHex(state.id), status, because, entry, words, workflow && [workflow.final, workflow.known]])

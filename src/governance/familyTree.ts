@@ -2,8 +2,10 @@
  * What stands behind one model, as its members' logs declare it: hospitals, the versions of their tables, agreements, rounds, merges with
  * their coefficients. A fold over entries that gives the same tree in whatever order logs arrive; each log is given in its own order.
  */
+import { agreementFromDocument, agreementIdOf } from '../config/agreement.ts'
 import { toHex } from '../core/bytes.ts'
-import { compareIds, type Digest, type MemberId, type StudyId } from '../core/ids.ts'
+import { type AgreementId, compareIds, type Digest, type MemberId, type StudyId } from '../core/ids.ts'
+import { LIMITS } from '../core/limits.ts'
 import type { Entry, Glance } from '../ledger/entry.ts'
 import { type Body, readBody } from './kinds.ts'
 import type { MadeModel } from './lineage.ts'
@@ -56,12 +58,23 @@ export interface FamilyMerge {
   readonly inputs: readonly (readonly [author: MemberId, round: number, update: Digest, coefficient: number])[]
 }
 
-/** An entry about an agreement. */
+/** An agreement that rounds behind the model were done under, by what their entries say. */
 export interface FamilyAgreement {
+  readonly agreement: AgreementId
+  /** Null where no proposal of it is here, or none that this version reads. */
+  readonly name: string | null
+  readonly proposals: readonly FamilyPlace[]
+  /** The newest of each who signed, refused or ended it. */
+  readonly words: readonly (FamilyPlace & { readonly word: AgreementWord })[]
+  readonly hospitals: readonly { readonly member: MemberId; readonly rounds: RoundSpan }[]
+}
+
+interface FamilyPlace {
   readonly author: MemberId
   readonly seq: number
-  readonly kind: string
 }
+
+type AgreementWord = (typeof WORDS)[keyof typeof WORDS]
 
 /** A word that takes a model behind it back. */
 export interface FamilyWithdrawal extends Made {
@@ -85,6 +98,13 @@ export interface Family {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 type Registration = NonNullable<FamilyTable['registration']>
 
+interface Agreement {
+  name: string | null
+  readonly proposals: Map<MemberId, FamilyPlace>
+  readonly words: Map<MemberId, FamilyAgreement['words'][number]>
+  readonly rounds: Map<MemberId, Mutable<RoundSpan>>
+}
+
 interface Author {
   readonly registered: Map<Digest, Registration>
   readonly bound: Map<Digest, { readonly seq: number; readonly version: Digest | null }>
@@ -98,7 +118,6 @@ export const RECENT_ROUNDS = 8 // what a drawing has room for
 const RECENT_MERGES_MAX = 512
 const TABLES_MAX = 1_024 // bindings of one hospital in one study that are looked at, the first ones
 const VERSIONS_MAX = 8_192 // registrations of one hospital, as above
-const AGREEMENTS_MAX = 1_024
 const RULES_MAX = 32 // a study has one; what a log may say is bounded
 const KINDS: ReadonlySet<string> = new Set([
   'dataset.bound',
@@ -107,11 +126,17 @@ const KINDS: ReadonlySet<string> = new Set([
   'model.withdrawn',
   'model.restored',
 ])
-const AGREEMENT = 'agreement.' // kinds of any version: which there are is shown, not what they mean
+const WORDS = {
+  'agreement.signed': 'signed',
+  'agreement.refused': 'refused',
+  'agreement.ended': 'ended',
+} as const
+/** Of these none is of a study: what they are about is named by digest. */
+const OF_NO_STUDY: ReadonlySet<string> = new Set(['dataset.registered', 'agreement.proposed', ...Object.keys(WORDS)])
 
 /** Whether the tree of a model of that study has a use for the entry. */
 export function isOfFamily({ kind, study }: Pick<Glance, 'kind' | 'study'>, id: StudyId): boolean {
-  return kind === 'dataset.registered' || (study === id && (KINDS.has(kind) || kind.startsWith(AGREEMENT)))
+  return OF_NO_STUDY.has(kind) || (study === id && KINDS.has(kind))
 }
 
 /** One per question. */
@@ -122,10 +147,11 @@ export class FamilyTree {
   readonly #authors = new Map<MemberId, Author>()
   readonly #rules = new Map<string, number>()
   readonly #recent: FamilyMerge[] = []
-  readonly #agreements: FamilyAgreement[] = []
+  readonly #agreements = new Map<AgreementId, Agreement>()
   readonly #withdrawals = new Withdrawals()
   readonly #bindings = new Quota<MemberId, Digest>(TABLES_MAX)
   readonly #versions = new Quota<MemberId, Digest>(VERSIONS_MAX)
+  readonly #mentioned = new Quota<MemberId, AgreementId>(LIMITS.agreementsMentionedMax)
   #merges = 0
   #coefficients = 0
 
@@ -145,7 +171,8 @@ export class FamilyTree {
     else if (kind === 'dataset.bound') this.#bound(author, seq, readBody(kind, body))
     else if (kind === 'round.trained') this.#trained(author, readBody(kind, body))
     else if (kind === 'round.merged') this.#merged(author, seq, readBody(kind, body))
-    else if (this.#agreements.length < AGREEMENTS_MAX) this.#agreements.push({ author, seq, kind })
+    else if (kind === 'agreement.proposed') this.#proposed(author, seq, readBody(kind, body))
+    else this.#spoke(author, seq, kind as keyof typeof WORDS, body)
   }
 
   /** What was taken so far. */
@@ -166,7 +193,9 @@ export class FamilyTree {
       merges: this.#merges,
       rules: [...this.#rules].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)),
       recent: [...this.#recent].sort((a, b) => a.round - b.round || compareIds(a.author, b.author) || a.seq - b.seq),
-      agreements: [...this.#agreements].sort(bySeq),
+      agreements: [...this.#agreements]
+        .flatMap(([agreement, said]) => (said.rounds.size === 0 ? [] : [agreementOf(agreement, said)]))
+        .sort((a, b) => compareIds(a.agreement, b.agreement)),
       withdrawn: withdrawn.sort((a, b) => compareIds(a.by, b.by) || a.seq - b.seq),
     }
   }
@@ -200,6 +229,34 @@ export class FamilyTree {
     const commitment = toHex(body.dataset) as Digest
     if (own.tables.size < TABLES_MAX || own.tables.has(commitment))
       own.tables.set(commitment, grown(own.tables.get(commitment) ?? null, round))
+    for (const cited of body.agreements ?? []) {
+      const rounds = this.#said(author, toHex(cited) as AgreementId)?.rounds
+      rounds?.set(author, grown(rounds.get(author) ?? null, round))
+    }
+  }
+
+  #proposed(author: MemberId, seq: number, body: Body<'agreement.proposed'> | null): void {
+    if (body === null) return
+    const said = this.#said(author, agreementIdOf(body.document))
+    if (said === null) return
+    if (!said.proposals.has(author)) said.proposals.set(author, { author, seq })
+    said.name ??= nameIn(body.document)
+  }
+
+  #spoke(author: MemberId, seq: number, kind: keyof typeof WORDS, body: Entry['body']): void {
+    const read = readBody(kind, body)
+    const said = read && this.#said(author, toHex(read.agreement) as AgreementId)
+    if (said?.words.get(author)?.word !== 'ended') said?.words.set(author, { author, seq, word: WORDS[kind] }) // an end is for good
+  }
+
+  /** Null where its author speaks of more agreements than are followed. */
+  #said(author: MemberId, id: AgreementId): Agreement | null {
+    if (!this.#mentioned.take(author, id)) return null
+    const known = this.#agreements.get(id)
+    if (known !== undefined) return known
+    const fresh: Agreement = { name: null, proposals: new Map(), words: new Map(), rounds: new Map() }
+    this.#agreements.set(id, fresh)
+    return fresh
   }
 
   #merged(author: MemberId, seq: number, body: Body<'round.merged'> | null): void {
@@ -245,4 +302,21 @@ function grown(span: Mutable<RoundSpan> | null, round: number): Mutable<RoundSpa
   return { first: Math.min(first, round), last: Math.max(last, round), count: count + 1 }
 }
 
-const bySeq = (a: FamilyAgreement, b: FamilyAgreement): number => compareIds(a.author, b.author) || a.seq - b.seq
+function agreementOf(agreement: AgreementId, { name, proposals, words, rounds }: Agreement): FamilyAgreement {
+  const byAuthor = (a: FamilyPlace, b: FamilyPlace): number => compareIds(a.author, b.author)
+  const hospitals = [...rounds].map(([member, span]) => ({ member, rounds: span }))
+  return {
+    ...{ agreement, name },
+    proposals: [...proposals.values()].sort(byAuthor),
+    words: [...words.values()].sort(byAuthor),
+    hospitals: hospitals.sort((a, b) => compareIds(a.member, b.member)),
+  }
+}
+
+function nameIn(document: Uint8Array): string | null {
+  try {
+    return agreementFromDocument(document).name
+  } catch {
+    return null // of another version: it has its digest
+  }
+}

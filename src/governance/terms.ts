@@ -39,6 +39,9 @@ export interface Act {
   readonly required: boolean
 }
 
+/** Who asks, whatever for. */
+type Asking = Pick<Act, 'self' | 'study' | 'nowMs' | 'cut' | 'required'>
+
 /** One clause held against an act. */
 export interface ClauseVerdict {
   readonly clause: AgreementClause
@@ -72,15 +75,9 @@ export function underAgreements(
   act: Act,
   name: NameOf = keyDigits,
 ): { readonly agreements: readonly AgreementId[] } | { readonly forbidden: Forbidden } {
-  const about = agreements.naming(act.study.id)
-  if (about.length === 0 && !act.required) return FREE
-  const ours = about.filter((one) => isParty(one, act.self))
-  if (!act.required && !ours.some((one) => binds(one, act))) return FREE
-  const stood = ours.map((state) => ({ state, standing: standingOf(state, act.cut, act.nowMs) }))
-  const active = stood.filter(({ standing }) => standing.status === 'active' && hasSigned(standing, act.self))
-  const [nearest] = [...stood].sort((a, b) => nearness(a.standing) - nearness(b.standing))
-  if (nearest === undefined) return { forbidden: missing(act) }
-  const all = active.length > 0 ? active : [nearest]
+  const all = governing(agreements, act)
+  if (all === null) return FREE
+  if (all.length === 0) return { forbidden: missing(act) }
   for (const { state, standing } of all) {
     const verdict = clausesOf(state, standing, act).find(({ code }) => code !== null)
     if (verdict !== undefined) return { forbidden: forbidden(state, verdict, act, name) }
@@ -90,6 +87,50 @@ export function underAgreements(
 
 const FREE = { agreements: [] }
 
+/**
+ * Whether what was done in the study under agreements is passed on no more: none is active, and one that this hospital has signed, or the one
+ * that is nearest to permitting anything, was ended, refused or, signed by all who must, has run out. A new proposal does not lift that. By
+ * words and time alone, so that it can be asked after every step.
+ */
+export function areOver(agreements: Agreements, asked: Asking): boolean {
+  const { self } = asked
+  const isOver = ({ standing: { status, parties } }: Stood): boolean =>
+    status === 'ended' ||
+    status === 'refused' ||
+    (status === 'expired' && parties.every((one) => one.word === 'signed' || !mustSign(one, self)))
+  const signed = ({ state }: Stood): boolean =>
+    state.said.words.get(self)?.some(({ clause }) => clause === null) ?? false
+  const stood = stoodHere(agreements, asked) ?? []
+  if (stood.some(({ standing }) => isActive(standing, self))) return false
+  return stood.some((one, i) => isOver(one) && (i === 0 || signed(one)))
+}
+
+interface Stood {
+  readonly state: AgreementState
+  readonly standing: AgreementStanding
+}
+
+/** All that are active here, else the one that is nearest to it, none where none is there; null where none binds. */
+function governing(agreements: Agreements, asked: Asking): readonly Stood[] | null {
+  const stood = stoodHere(agreements, asked)
+  const active = stood?.filter(({ standing }) => isActive(standing, asked.self)) ?? []
+  return active.length > 0 ? active : (stood?.slice(0, 1) ?? null)
+}
+
+/** Those between this hospital and others, the nearest to permitting something first; null where none binds. */
+function stoodHere(agreements: Agreements, asked: Asking): Stood[] | null {
+  const { self, study, required, cut, nowMs } = asked
+  const about = agreements.naming(study.id)
+  if (about.length === 0 && !required) return null
+  const ours = about.filter((one) => isParty(one, self))
+  if (!required && !ours.some((one) => binds(one, asked))) return null
+  const stood = ours.map((state) => ({ state, standing: standingOf(state, cut, nowMs) }))
+  return stood.sort((a, b) => nearness(a.standing) - nearness(b.standing))
+}
+
+const mustSign = ({ member, required }: { member: MemberId; required: boolean }, self: MemberId): boolean =>
+  required || member === self
+
 const isParty = ({ agreement }: AgreementState, member: MemberId): boolean =>
   agreement.parties.some((one) => one.member === member)
 
@@ -97,13 +138,13 @@ const isParty = ({ agreement }: AgreementState, member: MemberId): boolean =>
  * Whether it binds this hospital: its config asks for agreements, its own people have proposed this one or said a word, or who proposed the
  * study did. Else any member could stop any other by a proposal.
  */
-export function binds({ said }: AgreementState, { self, study, required }: Act): boolean {
+export function binds({ said }: AgreementState, { self, study, required }: Asking): boolean {
   if (required) return true
   return said.proposals.has(self) || said.proposals.has(study.proposedBy) || said.words.has(self) || said.ends.has(self)
 }
 
-const hasSigned = ({ parties }: AgreementStanding, self: MemberId): boolean =>
-  parties.some(({ member, word }) => member === self && word === 'signed')
+const isActive = ({ status, parties }: AgreementStanding, self: MemberId): boolean =>
+  status === 'active' && parties.some(({ member, word }) => member === self && word === 'signed')
 
 /** Which of those that permit nothing is told of: the one that is nearest to permitting something. */
 const nearness = ({ status }: AgreementStanding): number =>
@@ -175,7 +216,7 @@ function partiesVerdict(standing: AgreementStanding, { self }: Act): ClauseVerdi
     const says = (name: NameOf): string => `${name(author)} ${status === 'ended' ? 'ended' : 'refused'} it (${because})`
     return { ...verdict('parties', `agreement-${status}`, says, rests), ask: [author] }
   }
-  const needed = parties.filter(({ member, required }) => required || member === self)
+  const needed = parties.filter((one) => mustSign(one, self))
   const lacking = needed.filter(({ word }) => word !== 'signed')
   if (lacking.length === 0) return verdict('parties', null, () => `signed by all ${needed.length} who must`)
   const silent = lacking.filter(({ word }) => word !== 'pending')

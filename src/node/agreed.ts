@@ -3,15 +3,12 @@ import type { AgreementAction } from '../config/agreementSchema.ts'
 import { fromHex } from '../core/bytes.ts'
 import type { StudyId } from '../core/ids.ts'
 import type { StudyState } from '../governance/studies.ts'
-import { type Act, type Forbidden, underAgreements } from '../governance/terms.ts'
+import { type Act, areOver, type Forbidden, underAgreements } from '../governance/terms.ts'
 import type { Draft } from './actions.ts'
 import type { Context } from './context.ts'
 
 /** What a study run knows of the act that is about to be done. */
 export type ActFacts = Pick<Act, 'dataset' | 'round' | 'epsilon' | 'rows'>
-
-/** Agreements that say no for good, or until somebody signs: what was published under them is served no more. */
-export const OVER: readonly string[] = ['agreement-ended', 'agreement-refused', 'agreement-expired']
 
 /** What all agreements say of an act in a study that is known. */
 export function agreedTo(
@@ -42,6 +39,12 @@ export class Agreed {
       this.#context.record('denied', [this.#draft(forbidden)])
     this.#forbidden = forbidden
     return found
+  }
+
+  /** Agreements say no for good, or until somebody signs: what was published under them is served no more, whether a round is due or not. */
+  areOver(study: StudyState): boolean {
+    const { self, now: nowMs, cut, studies, agreementsRequired: required } = this.#context
+    return areOver(studies.agreements, { self, study, nowMs, cut, required })
   }
 
   /** When time alone may lift what was forbidden last; null where it may not. */

@@ -4,7 +4,7 @@ import type { Standing } from '../governance/lineage.ts'
 import { type Permit, permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { keyOf } from '../governance/withdrawals.ts'
-import { type ActFacts, Agreed, OVER } from './agreed.ts'
+import { type ActFacts, Agreed } from './agreed.ts'
 import { Consulting } from './consulting.ts'
 import type { Context } from './context.ts'
 import { Descent, type HeldUpdate, MODEL_WITHDRAWN } from './descent.ts'
@@ -69,9 +69,10 @@ export class Leave {
    */
   withhold(): void {
     const { self, studies, roll, out } = this.#context
-    const isPaused = this.#pauseAsked === true || studies.get(this.#id)?.paused.has(self) === true
+    const study = studies.get(this.#id)
+    const isPaused = this.#pauseAsked === true || study?.paused.has(self) === true
     const suspended = this.#context.suspended()
-    const isOver = this.#refusal !== null && [MODEL_WITHDRAWN, ...OVER].includes(this.#refusal)
+    const isOver = this.#refusal === MODEL_WITHDRAWN || (study !== undefined && this.#agreed.areOver(study))
     const authors = [...((isPaused || isOver) && !suspended.includes(self) ? [self] : []), ...suspended]
     const binding = studies.withdrawals.binding(this.#id, self, roll.members)
     const made = binding.map(({ author, model }) => ({ author, model }))

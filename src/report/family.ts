@@ -47,7 +47,14 @@ export interface FamilyReport {
       readonly coefficient: number
     }[]
   }[]
-  readonly agreements: readonly { readonly name: string; readonly kind: string; readonly entry: string }[]
+  /** Those that rounds behind the model cite. `name` is null where no proposal of it is here. */
+  readonly agreements: readonly {
+    readonly agreement: string
+    readonly name: string | null
+    readonly proposals: readonly { readonly by: string; readonly entry: string }[]
+    readonly words: readonly { readonly by: string; readonly word: string; readonly entry: string }[]
+    readonly hospitals: readonly { readonly name: string; readonly rounds: RoundSpan }[]
+  }[]
   readonly withdrawn: readonly {
     readonly of: string
     readonly model: string
@@ -86,9 +93,12 @@ export function familyReport(family: Family, { study, studyName, nameOf, refOf }
         return { name: nameOf(member), round: of + 1, update, coefficient }
       }),
     })),
-    agreements: family.agreements.map(({ author, kind, seq }) => {
-      return { name: nameOf(author), kind, entry: refOf(author, seq) }
-    }),
+    agreements: family.agreements.map(({ agreement, name, proposals, words, hospitals }) => ({
+      ...{ agreement, name },
+      proposals: proposals.map(({ author, seq }) => ({ by: nameOf(author), entry: refOf(author, seq) })),
+      words: words.map(({ author, seq, word }) => ({ by: nameOf(author), word, entry: refOf(author, seq) })),
+      hospitals: hospitals.map(({ member, rounds }) => ({ name: nameOf(member), rounds: counted(rounds) })),
+    })),
     withdrawn: family.withdrawn.map(({ author, model, by, reason, seq }) => {
       return { of: nameOf(author), model, by: nameOf(by), reason, entry: refOf(by, seq) }
     }),
@@ -104,7 +114,6 @@ function withoutSeq<T extends { readonly seq: number }>({ seq: _, ...rest }: T):
 type Hospital = FamilyReport['hospitals'][number]
 
 const TABLES_SHOWN = 6 // the newest ones; --json has all
-const AGREEMENTS_SHOWN = 12
 
 /** A line each, indented as a tree. */
 export function familyLines(report: FamilyReport): string[] {
@@ -118,12 +127,9 @@ export function familyLines(report: FamilyReport): string[] {
           `${merges} merges: ${report.rules.map(([rule, count]) => (report.rules.length === 1 ? rule : `${rule} ${count}`)).join(', ')}`,
           ...(last === undefined ? [] : [`the last (${last.entry}): ${inputWords(last)}`]),
         ],
-    agreements.length === 0
-      ? ['no agreement is in the logs for this study']
-      : [
-          `${agreements.length} entries about agreements`,
-          ...agreements.slice(-AGREEMENTS_SHOWN).map(({ kind, entry }) => `${kind} (${entry})`),
-        ],
+    ...(agreements.length === 0
+      ? [['no round behind it names an agreement that it was done under']]
+      : agreements.map(agreementBranch)),
     ...withdrawn.map(({ of, model, by, reason, entry }) => [
       `TAKEN BACK by ${by} (${reason}, ${entry}): ${model.slice(0, 12)} of ${of}`,
     ]),
@@ -144,6 +150,22 @@ function branchOf({ name, rounds, examples, share, tables }: Hospital, merges: n
     `${name}: ${spanWords(rounds)}, ${rows} examples each${part}`,
     ...(older > 0 ? [`${older} older tables`] : []),
     ...tables.slice(-TABLES_SHOWN).map(tableLine),
+  ]
+}
+
+function agreementBranch({
+  agreement,
+  name,
+  proposals,
+  words,
+  hospitals,
+}: FamilyReport['agreements'][number]): string[] {
+  const proposed = proposals.map(({ by, entry }) => `proposed by ${by} (${entry})`)
+  return [
+    `agreement ${agreement.slice(0, 12)}${name === null ? ', of which no proposal is here' : ` "${name}"`}`,
+    ...proposed,
+    ...words.map(({ by, word, entry }) => `${word} by ${by} (${entry})`),
+    `done under it: ${hospitals.map(({ name: who, rounds }) => `${who} ${spanWords(rounds)}`).join(', ')}`,
   ]
 }
 

@@ -8,6 +8,7 @@ const STEP = 84 // from round to round
 const COLUMNS_MAX = 12 // what a page is wide
 const TOP = 74
 const TABLES_SHOWN = 2
+const AGREEMENTS_SHOWN = 2
 const NAME_CHARACTERS = 30
 
 const STYLE = `svg{background:#fff}text{font:12px system-ui,sans-serif;fill:#1b2430}.soft{fill:#5b6776;font-size:11px}.title{font-size:15px;font-weight:600}
@@ -61,12 +62,21 @@ export function familySvg(report: FamilyReport): string {
 <style>${STYLE}</style>
 <text class="title" x="14" y="26">${esc(title)}</text>
 <text class="soft" x="14" y="44">as declared by the hospitals in their logs; ${merges} merges in all, the last rounds are drawn</text>
-<text class="soft" x="14" y="60">numbers are rounds; an edge is as wide as its coefficient</text>
+<text class="soft" x="14" y="60">numbers are rounds; an edge is as wide as its coefficient${underText(report)}</text>
 ${hospitals.map((hospital, i) => rowOf(hospital, i, width)).join('\n')}
 ${[...baseLines(report, grid), ...inputEdges(report, grid), ...updateDots(report, grid), ...mergeDots(report, grid)].join('\n')}
 ${LEGEND.map(([look, words], i) => `<circle class="${look}" cx="${20 + i * 90}" cy="${height - 18}" r="5"/><text class="soft" x="${30 + i * 90}" y="${height - 14}">${words}</text>`).join('')}
 </svg>
 `
+}
+
+/** What there is room for. */
+function underText({ agreements }: FamilyReport): string {
+  if (agreements.length === 0) return ''
+  const shown = agreements.slice(0, AGREEMENTS_SHOWN).map(({ agreement }) => agreement.slice(0, 12))
+  const more = agreements.length - shown.length
+  const word = agreements.length === 1 ? 'agreement' : 'agreements'
+  return `; under ${word} ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 const LEGEND = [
@@ -172,9 +182,17 @@ export function familyDot(report: FamilyReport): string {
         ]
       }),
     ),
-    ...agreements.map(
-      ({ kind, entry }) => `  ${text(`agreement ${entry}`)} [shape=note, label=${text(`${kind} ${entry}`)}];`,
-    ),
+    ...agreements.flatMap(({ agreement, name, hospitals: under }) => {
+      const id = text(`agreement ${agreement}`)
+      const label = text(`agreement ${agreement.slice(0, 12)}${name === null ? '' : `\n${name}`}`)
+      return [
+        `  ${id} [shape=note, label=${label}];`,
+        ...under.map((one) => {
+          const edge = text(`rounds ${one.rounds.first} to ${one.rounds.last}`)
+          return `  ${id} -> ${text(`hospital ${one.name}`)} [style=dashed, label=${edge}];`
+        }),
+      ]
+    }),
     ...recent.flatMap((merge) => {
       const id = text(`model ${merge.name} ${merge.model}`)
       const label = `${merge.model.slice(0, 12)}\n${merge.name}, round ${merge.round}`

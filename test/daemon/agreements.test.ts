@@ -48,6 +48,16 @@ it('tables and rounds wait for all signatures, each round names the agreement, a
       ).entries
     for (const node of nodes) await until(30_000, `rounds at ${node.name}`, async () => (await rounds(node)).length > 1)
     assert.equal((await rounds(north))[0]?.body.agreements, [digest])
+    const printed = async (node: TestNode) => (await agreement(node, 'state')).out
+    assert.match(
+      await printed(north),
+      /^state {2}[0-9a-f]{64}\n.*\n\nlog +key +final\n(north|south) +[0-9a-f]{12} +\d+\n/,
+    )
+    const hash = async (node: TestNode) => (await printed(node)).slice(0, 71)
+    await until(20_000, 'one state at both', async () => (await hash(north)) === (await hash(south)))
+    const tree = await run(north, 'model', 'lineage', study.slice(0, 12))
+    assert.match(tree.out, new RegExp(`agreement ${digest.slice(0, 12)} "Data-sharing agreement"`))
+    assert.match(tree.out, /done under it: (north|south) rounds? 1/)
 
     assert.match(
       (await agreement(south, 'end', digest.slice(0, 12), '--reason', 'breach')).out,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { RedactionReport, RestoreReport, StatusReport } from '../../src/daemon/api.ts'
+import { DatasetFiles } from '../../src/daemon/datasetFiles.ts'
 import { homePaths, openHome } from '../../src/daemon/home.ts'
 import { readKeyFile } from '../../src/store/keyFile.ts'
 import { asking, bindTo, entries, recordOf, rootsOfNext, said, withRecords } from './consentKit.ts'
@@ -45,6 +46,8 @@ it('an erased patient and a redacted name come back with no restored backup, and
     await bindTo(folder, north, study, withRecords('north', 120, 1))
     await rootsOfNext(north, 1)
     await said(north, 'revoke', recordOf('north', 12))
+    const table = join(folder, 'north.csv')
+    await done('dataset', 'register', table, '--name', 'wards', '--home', north.home)
     const backup = join(folder, 'backup')
     await done('backup', '--out', backup, '--home', north.home)
 
@@ -57,6 +60,9 @@ it('an erased patient and a redacted name come back with no restored backup, and
     for (const secret of secrets) assert.not.ok(copied.includes(Buffer.from(secret)))
     for (const secret of secrets) assert.not.ok(copied.includes(Buffer.from(secret).toString('hex')))
     assert.not.ok(copied.includes(recordOf('north', 12)))
+    const { datasets } = homePaths(north.home)
+    const [version] = await new DatasetFiles(datasets, dataKey).versions('wards')
+    assert.not.ok(copied.includes(Buffer.from(version?.secret ?? '')))
 
     // erased, and the name taken back while the other is away
     const bundles = ['before', 'after'].map((name) => join(folder, name)) as [string, string]
@@ -93,6 +99,7 @@ it('an erased patient and a redacted name come back with no restored backup, and
     assert.ok((await bytesIn(north.home)).includes(NAME))
     await north.start()
     await signing([north])
+    assert.match(await done('dataset', 'verify', 'wards', '--home', north.home), /the same 120 rows in the same order/)
     await until(60_000, 'the restore to be told', async () => (await entries(north, 'operator.restored')).length === 1)
     const subject = recordOf('north', 12)
     const asked = await north.client.post('/v1/subjects/report', { subject }).catch((error: Error) => error.message)

@@ -10,7 +10,8 @@ import { sha256 } from '../../src/core/digest.ts'
 import type { Digest } from '../../src/core/ids.ts'
 import { Bindings } from '../../src/daemon/bindings.ts'
 import { DatasetDesk, type RegisterRequest } from '../../src/daemon/datasetDesk.ts'
-import { DatasetFiles, type DatasetVersion } from '../../src/daemon/datasetFiles.ts'
+import { DatasetFiles, type DatasetVersion, isDatasetFile } from '../../src/daemon/datasetFiles.ts'
+import type { RowManifest } from '../../src/data/rowDifferences.ts'
 import { toldRows } from '../../src/governance/datasets.ts'
 import { readBody } from '../../src/governance/kinds.ts'
 import { bodyFault } from '../../src/governance/privacyLint.ts'
@@ -24,6 +25,7 @@ import { patients, studyText } from './kit.ts'
 
 const it = suite('dataset desk')
 const ADA = keyOf('ada')
+const DATA_KEY = sha256(utf8('data key'))
 
 /** A hospital: its folder, its log, and the tables that lie there. */
 class Hospital {
@@ -31,6 +33,7 @@ class Hospital {
   readonly raws: Uint8Array[] = []
   registered: 'optional' | 'required' = 'optional'
   signs = true
+  dataKey: Uint8Array | null = DATA_KEY
   /** Entries are lost, as where a stop comes before they are durable. */
   forgets = false
   #tip = emptyTip(ADA.member)
@@ -44,6 +47,7 @@ class Hospital {
     const home = {
       paths: { datasets: join(this.folder, 'datasets') },
       key: { id: ADA.member },
+      dataKey: this.dataKey,
       config: { datasets: { registered: this.registered } },
     }
     const logs = {
@@ -84,6 +88,8 @@ async function atHospital(use: (hospital: Hospital) => Promise<void>): Promise<v
     await rm(folder, { recursive: true, force: true })
   }
 }
+
+const filesAt = ({ folder, dataKey }: Hospital): DatasetFiles => new DatasetFiles(join(folder, 'datasets'), dataKey)
 
 const request = (path: string, more: Partial<RegisterRequest> = {}): RegisterRequest => {
   const nothing = { query: null, provenance: null, source: null, keyColumn: null, units: {}, publish: false }
@@ -126,7 +132,7 @@ it('versions of a name are a chain under one secret, each with the root over its
     assert.ok(equalBytes(bodies[0]?.dataset as Uint8Array, bodies[1]?.dataset as Uint8Array))
     assert.equal(hospital.entries[1]?.refs, [first.entry])
     assert.equal([second.version.number, second.version.keyColumn, second.version.columns[4]?.unit], [2, 'mrn', 'bool'])
-    const { commitments } = await new DatasetFiles(join(hospital.folder, 'datasets')).manifest(second.version)
+    const { commitments } = await filesAt(hospital).manifest(second.version)
     const tree = new Frontier()
     for (let row = 0; row < 149; row++) tree.append(leafHash(commitments.subarray(row * 32, row * 32 + 32)))
     assert.is(toHex(tree.root()), second.version.version)
@@ -218,31 +224,110 @@ it('a wrong name, an unknown one, and a file that was tampered with are each ref
     assert.match(await faultOf(hospital.desk().verify(version, path)), /dataset-damaged .*backup/)
   }))
 
-it('the file of a version is frozen, byte by byte', () =>
-  atHospital(async ({ folder }) => {
-    const bytes = (first: number, length = 32): Uint8Array => Uint8Array.from({ length }, (_, i) => (first + i) % 256)
-    const version: DatasetVersion = {
-      ...{
-        name: 'stroke',
-        number: 3,
-        dataset: toHex(bytes(1)) as Digest,
-        secret: bytes(2),
-        rows: 2,
-        path: '/data/a.csv',
-      },
-      ...{ version: toHex(bytes(3)) as Digest, previous: toHex(bytes(4)) as Digest, keyColumn: 'id', source: 'ehr' },
-      columns: [{ name: 'id', unit: '1', kind: 'text' }],
-      ...{ file: bytes(5), query: null, published: false, registeredAtMs: 1_790_000_000_000 },
-      origin: { commitment: bytes(6), recordedAtMs: 1_780_000_000_000, targets: 1, organisations: ['North'] },
-    }
-    const manifest = { rows: 2, commitments: bytes(7, 64), keys: bytes(8, 32), lines: Uint32Array.of(2, 70_000) }
-    const files = new DatasetFiles(join(folder, 'datasets'))
-    await files.write(version, manifest)
-    assert.equal(await files.versions('stroke'), [version])
-    assert.equal(await files.manifest(version), manifest)
-    const written = await readFile(join(folder, 'datasets', 'stroke', '3'))
-    assert.is(toHex(sha256(written)), 'f44d9cfebac0814e0ed60ff62f1e00e9ac9c14e40dd82e87c83ecff4fc1e0e4c')
+const bytes = (first: number, length = 32): Uint8Array => Uint8Array.from({ length }, (_, i) => (first + i) % 256)
+
+/** A version and its rows. */
+function sample(): { version: DatasetVersion; manifest: RowManifest } {
+  const version: DatasetVersion = {
+    ...{
+      name: 'stroke',
+      number: 3,
+      dataset: toHex(bytes(1)) as Digest,
+      secret: bytes(2),
+      rows: 2,
+      path: '/data/a.csv',
+    },
+    ...{ version: toHex(bytes(3)) as Digest, previous: toHex(bytes(4)) as Digest, keyColumn: 'id', source: 'ehr' },
+    columns: [{ name: 'id', unit: '1', kind: 'text' }],
+    ...{ file: bytes(5), query: null, published: false, registeredAtMs: 1_790_000_000_000 },
+    origin: { commitment: bytes(6), recordedAtMs: 1_780_000_000_000, targets: 1, organisations: ['North'] },
+  }
+  const manifest = { rows: 2, commitments: bytes(7, 64), keys: bytes(8, 32), lines: Uint32Array.of(2, 70_000) }
+  return { version, manifest }
+}
+
+for (const [how, key, digest] of [
+  ['plain', null, 'f44d9cfebac0814e0ed60ff62f1e00e9ac9c14e40dd82e87c83ecff4fc1e0e4c'],
+  ['sealed', DATA_KEY, '32ec3cddd0f5681565b94f9957a79585274160095a7bca08d8435aae48999358'],
+] as const) {
+  it(`the file of a version is frozen, byte by byte: ${how}`, () =>
+    atHospital(async ({ folder }) => {
+      const { version, manifest } = sample()
+      const files = new DatasetFiles(join(folder, 'datasets'), key, (length) => bytes(9, length))
+      await files.write(version, manifest)
+      assert.equal(await files.versions('stroke'), [version])
+      assert.equal(await files.manifest(version), manifest)
+      const written = await readFile(join(folder, 'datasets', 'stroke', '3'))
+      assert.is(toHex(sha256(written)), digest)
+    }))
+}
+
+it('a copied folder tells nothing of a version: secret, commitments, columns and paths are sealed, also what an older version left plain', () =>
+  atHospital(async (hospital) => {
+    const { version, manifest } = sample()
+    const file = join(hospital.folder, 'datasets', 'stroke', '3')
+    const secrets = [version.secret, version.file, manifest.commitments.subarray(0, 32), manifest.keys ?? bytes(0)]
+    const words = ['/data/a.csv', 'North', 'registeredAtMs']
+    const kept = async () => (await readFile(file)).toString('latin1')
+    const told = (text: string): number =>
+      [...secrets.map((one) => Buffer.from(one).toString('latin1')), ...words].filter((one) => text.includes(one))
+        .length
+    await new DatasetFiles(join(hospital.folder, 'datasets'), null).write(version, manifest)
+    assert.is(told(await kept()), secrets.length + words.length, 'the search finds what is there')
+    await filesAt(hospital).sealAll()
+    assert.is(told(await kept()), 0)
+    assert.is((await stat(file)).mode & 0o777, 0o600)
+    assert.equal(await filesAt(hospital).versions('stroke'), [version])
+    assert.equal(await filesAt(hospital).manifest(version), manifest)
+    const sealed = await kept()
+    await filesAt(hospital).sealAll()
+    assert.is(await kept(), sealed, 'once')
   }))
+
+it('a sealed version with any byte altered, cut short, at another place or under another key is refused in a line', () =>
+  atHospital(async (hospital) => {
+    const { version, manifest } = sample()
+    const at = (number: string): string => join(hospital.folder, 'datasets', 'stroke', number)
+    await filesAt(hospital).write(version, manifest)
+    const whole = await readFile(at('3'))
+    const read = async (given = version): Promise<string> => {
+      const heading = await faultOf(filesAt(hospital).versions('stroke'))
+      return heading === 'none' ? faultOf(filesAt(hospital).manifest(given)) : heading
+    }
+    assert.is(await read(), 'none')
+    for (let i = 0; i < whole.length; i++) {
+      const altered = Buffer.from(whole)
+      altered.writeUInt8(altered.readUInt8(i) ^ 1, i)
+      await writeFile(at('3'), altered)
+      assert.match(await read(), /^(dataset-damaged|file-unreadable) /, `byte ${i}`)
+    }
+    for (let length = 0; length < whole.length; length += 7) {
+      await writeFile(at('3'), whole.subarray(0, length))
+      assert.match(await read(), /^dataset-damaged /, `${length} bytes`)
+    }
+    await rm(at('3'))
+    await writeFile(at('4'), whole)
+    assert.match(await read({ ...version, number: 4 }), /^dataset-damaged /)
+    await rm(at('4'))
+    await writeFile(at('3'), whole)
+    hospital.dataKey = sha256(utf8('another key'))
+    assert.match(await read(), /^dataset-damaged .*another data\.key/)
+    hospital.dataKey = null
+    assert.match(await read(), /^dataset-sealed .*data\.key.*registered anew/)
+  }))
+
+it('of a backup only paths of versions are taken for such', () => {
+  const taken = ['datasets/stroke/1', 'datasets/a.b-c_1/999999999']
+  const left = [
+    'datasets/../1',
+    'datasets/stroke/0',
+    'datasets/stroke/1/2',
+    'datasets/stroke',
+    'x/stroke/1',
+    'datasets/a/1.new',
+  ]
+  assert.equal([...taken, ...left].filter(isDatasetFile), taken)
+})
 
 const STUDY = parseStudy(studyText({ rounds: 5 }), 'test.study.yaml')
 const ID = studyIdOf(studyDocument(STUDY))

@@ -214,6 +214,21 @@ it('of equal rows the one that keeps the order stayed', async () => {
   assert.is((await differencesOf('a\np\nq\np', 'a\nq\np\np', null)).movedLine, 4)
 })
 
+it('a hundred thousand equal rows, before which the last row has moved, are found one after the other without a search among them', () => {
+  const rows = 100_001
+  const commitments = new Uint8Array(rows * 32)
+  commitments.fill(7, (rows - 1) * 32)
+  const comparison = new RowComparison({ rows, commitments, keys: null, lines: new Uint32Array(rows) })
+  const take = (fill: number, line: number): void =>
+    comparison.take({ commitment: new Uint8Array(32).fill(fill), key: null, keyText: null, line })
+  const start = performance.now()
+  take(7, 2)
+  for (let line = 3; line < rows + 2; line++) take(0, line)
+  const { changed, added, removed, movedLine } = comparison.differences()
+  assert.equal([changed, added, removed, movedLine], [0, 0, 0, 3])
+  assert.ok(performance.now() - start < 2_000, 'a search among them takes a minute')
+})
+
 it('of several rows with one key those that differ are paired in their order, and what is left over came or went', async () => {
   const before = 'id,v\n1,a\n1,b\n1,c\n2,d'
   const found = await differencesOf(before, 'id,v\n1,b\n1,x\n1,y\n1,z\n2,d', 'id')

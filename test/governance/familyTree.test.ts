@@ -12,6 +12,7 @@ import type { Entry } from '../../src/ledger/entry.ts'
 import { type FamilyReport, familyLines, familyReport } from '../../src/report/family.ts'
 import { familyDot, familySvg } from '../../src/report/familyDrawing.ts'
 import { digestOf, keyOf, STUDY } from '../gossip/fixtures.ts'
+import { agreementOf } from './agreementFixtures.ts'
 
 const it = suite('family tree')
 const [ADA, BOB, CLEO] = ['ada', 'bob', 'cleo'].map((name) => keyOf(name).member) as [MemberId, MemberId, MemberId]
@@ -59,9 +60,30 @@ const bound = (table: string, version?: string): Told => [
   'dataset.bound',
   { rows: 120, trainRows: 80, commitment: B(table), ...(version === undefined ? {} : { version: B(version) }) },
 ]
-const trained = (update: string, round: number, base: string, table: string, examples = 80): Told => [
+const trained = (
+  update: string,
+  round: number,
+  base: string,
+  table: string,
+  examples = 80,
+  under: readonly string[] = [],
+): Told => [
   'round.trained',
-  { round, base: B(base), update: B(update), head: B('head'), examples, loss: 0.5, dataset: B(table) },
+  {
+    ...{ round, base: B(base), update: B(update), head: B('head'), examples, loss: 0.5, dataset: B(table) },
+    ...(under.length === 0 ? {} : { agreements: under.map(fromHex) }),
+  },
+]
+const OURS = agreementOf()
+const ELSE = agreementOf('minimumCohort: 40\n')
+const UNSEEN = digestOf('an agreement whose proposal is not here')
+const about = (word: 'signed' | 'ended' | 'refused', id: string): Told => [
+  `agreement.${word}`,
+  {
+    agreement: fromHex(id),
+    ...(word === 'ended' ? { reason: 'breach' } : word === 'refused' ? { clause: 'privacy' } : {}),
+  },
+  null,
 ]
 const merged = (
   result: string,
@@ -90,25 +112,28 @@ const LOGS: readonly Entry[][] = [
     ]),
     registered('v2', 'v1', 130), // 4
     bound('t2', 'v2'), // 5
-    trained('a1', 1, 'A0', 't2', 91),
+    trained('a1', 1, 'A0', 't2', 91, [OURS.id]),
     merged('A1', 1, [
       [ADA, 1, 'a1', 0.5],
       [BOB, 1, 'b1', 0.5],
     ]), // 7
     trained('a2', 2, 'A1', 't2', 70),
     withdrawn(CLEO, 'c0', 'poisoned'),
-    ['agreement.signed', { any: 'thing' }, ELSEWHERE],
-    ['agreement.signed', null],
+    ['agreement.proposed', { document: OURS.document }, null], // 10
+    about('signed', OURS.id),
+    ['agreement.proposed', { document: ELSE.document }, null],
+    about('refused', OURS.id), // 13
   ]),
   logOf(BOB, [
     bound('tb'),
-    trained('b0', 0, 'first', 'tb', 40),
+    trained('b0', 0, 'first', 'tb', 40, [OURS.id, UNSEEN]),
     merged('B0', 0, [[BOB, 0, 'b0', 1]]),
-    ['agreement.activated', { clause: 7 }], // 3
+    about('ended', OURS.id), // 3
     bound('tc', 'v9'),
-    trained('b1', 1, 'B0', 'tc', 44),
+    trained('b1', 1, 'B0', 'tc', 44, [OURS.id]),
     withdrawn(BOB, 'b0', 'data-error'), // 6
-    trained('b2', 2, 'B0', 'tc', 1_000),
+    trained('b2', 2, 'B0', 'tc', 1_000, [ELSE.id]),
+    about('signed', OURS.id),
   ]),
   logOf(CLEO, [
     bound('tcleo'),
@@ -136,6 +161,9 @@ const reportOf = (family: Family): FamilyReport =>
     nameOf: (member) => NAMES.get(member) as string,
     refOf: (member, seq) => `${[...NAMES.keys()].indexOf(member)}/${seq}`,
   })
+
+const byAuthor = <T extends { author: MemberId }>(list: readonly T[]): T[] =>
+  [...list].sort((a, b) => (a.author < b.author ? -1 : 1))
 
 const sorted = <T extends { member: MemberId }>(list: readonly T[]): T[] =>
   [...list].sort((a, b) => (a.member < b.member ? -1 : 1))
@@ -177,11 +205,20 @@ it('hospitals, tables, rounds, merges, agreements and words of taking back are t
   )
   assert.equal([merges, rules], [3, [['mean', 3]]])
   assert.equal(recent.map(({ model }) => model).sort(), ['A0', 'A1', 'B0'].map(digestOf).sort())
-  const about = [
-    { author: ADA, seq: 11, kind: 'agreement.signed' },
-    { author: BOB, seq: 3, kind: 'agreement.activated' },
-  ]
-  assert.equal(agreements, ADA < BOB ? about : about.reverse())
+  const ours = {
+    ...{ agreement: OURS.id, name: 'Memory clinics', proposals: [{ author: ADA, seq: 10 }] },
+    words: byAuthor([
+      { author: ADA, seq: 13, word: 'refused' },
+      { author: BOB, seq: 3, word: 'ended' }, // for good
+    ]),
+    hospitals: sorted([
+      { member: ADA, rounds: span(1) },
+      { member: BOB, rounds: span(0, 1, 2) },
+    ]),
+  }
+  const unseen = { name: null, proposals: [], words: [], hospitals: [{ member: BOB, rounds: span(0) }] }
+  const both = [ours, { agreement: UNSEEN, ...unseen }]
+  assert.equal(agreements, OURS.id < UNSEEN ? both : both.reverse(), 'none that later rounds alone cite')
   assert.equal(withdrawn, [{ author: BOB, model: digestOf('b0'), by: BOB, reason: 'data-error', seq: 6 }])
 })
 
@@ -214,7 +251,10 @@ it('what does not fit its schema, and what is of another study, tells nothing', 
     ['round.merged', 'text'],
     ['dataset.registered', null, null],
     ['round.trained', { round: -1 }],
-    ['agreement.activated', null, ELSEWHERE],
+    ['agreement.signed', { any: 'thing' }, null],
+    ['agreement.proposed', { document: new Uint8Array(3) }, null],
+    trained('c9', 9, 'C0', 'tcleo', 80, [ELSE.id]),
+    ['round.trained', null, ELSEWHERE],
   ])
   assert.equal(familyOf([...odd, ...LOGS.flat()]), familyOf(LOGS.flat()))
 })
@@ -228,7 +268,9 @@ it('lines say whose registration is missing, who took what back, and that all of
     /no registered version, bound in 1\/0: round 1/,
     /whose registration is not here, bound in 1\/4: round 2/,
     /the last \(0\/7\): St\. "Ada" <1> round 2 × 0\.500 \+ Bob round 2 × 0\.500/,
-    /agreement\.activated \(1\/3\)/,
+    /agreement [0-9a-f]{12} "Memory clinics"\n.*proposed by St\. "Ada" <1> \(0\/10\)/,
+    /ended by Bob \(1\/3\)/,
+    /agreement [0-9a-f]{12}, of which no proposal is here\n.*done under it: Bob round 1/,
     /TAKEN BACK by Bob \(data-error, 1\/6\)/,
     /As declared by the hospitals/,
   ])
@@ -247,6 +289,8 @@ it('drawings have each update and merge once, what was taken back apart, and nam
   assert.match(dot, /"hospital St\. \\"Ada\\" <1>" \[label="St\. \\"Ada\\" <1> · 25\.0 %"\]/)
   assert.match(dot, /\[label="0\.750"\]/)
   assert.is(dot.split('shape=cylinder').length - 1, 4)
+  assert.match(dot, /\[shape=note, label="agreement [0-9a-f]{12}\\nMemory clinics"\]/)
+  assert.match(svg, new RegExp(`under agreement.*${OURS.id.slice(0, 12)}`))
 })
 
 it.run()

@@ -18,15 +18,15 @@ const SMALL: Partial<ScenarioInput> = {
 const run = (more: Partial<ScenarioInput> = {}, options = {}) => runOf({ ...SMALL, ...more }, options)
 
 const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<ScenarioInput>])[] = [
-  ['over links', '44d7a98beab510d2470b6e9a4f4cae161266f6dace9c00f5452fe60fd32a6ceb', {}],
+  ['over links', 'bcd05eefcb14be4c75f114dbd4ebc43c15a29965c0277accf3295e85870cfd71', {}],
   [
     'over gossipsub, under losses',
-    'ab0243fada0b1d24ce1671475a8f857e0aae2d5caee41d970ba8054172d4d42e',
+    '7e9a1ed3a22373ed82e8542a5f59b42b560729d013060b1e83ce3b1f1b78ef5a',
     { gossip: { mode: 'mesh' }, network: { loss: 0.1 } },
   ],
   [
     'links to four others, of nodes that crash and lose a disk',
-    '3a970349fdac34913eaf539c6028203f35d3951ef47d679b25d2a4b4fddd89dc',
+    '671b8336e8f5fd0fbef90428179816738100312a6c20495feb7eae45cd0741b6',
     {
       network: { topology: { kind: 'k-regular', degree: 4 } },
       gossip: { mode: 'mesh' },
@@ -38,7 +38,7 @@ const GOLDEN: readonly (readonly [what: string, trace: string, more: Partial<Sce
   ],
   [
     'the protocol alone, with real signatures',
-    'c8984e3020e0f3e8ad25348be2ccdb1e8a0fd46f2cd752d691245552db1338c3',
+    '26f68fea003cc42db708a645f9bc1d53b07179fdd9ecf190993418ef25bcd2ce',
     { data: { kind: 'none' }, learner: { kind: 'null' }, signatures: 'real' },
   ],
 ]

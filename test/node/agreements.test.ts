@@ -154,6 +154,30 @@ it('a signature with a key that is not trusted does not count, and one of before
   assert.ok(trained(known) > 0, 'signed before anybody mistrusted the key')
 })
 
+it('what was published is served no more when the agreement ends after the study, after a start too, and a new proposal does not lift that', () => {
+  const world = studying(new Harness())
+  const { document, id } = OURS()
+  propose(world, document)
+  signBoth(world, id)
+  assert.ok(world.finish())
+  const withheld = () => actions(world).flatMap((one) => (one.type === 'withhold' ? [one.authors] : []))
+  assert.equal(withheld().at(-1) ?? [], [])
+  hear(world, ADA, ended(id))
+  world.wait(1_000)
+  assert.equal([world.run?.phase, withheld().at(-1)], ['ended', [SELF]])
+  const before = withheld().length
+  world.crash(100)
+  go(world, 3)
+  assert.equal(withheld().slice(before), [[SELF]])
+  const next = OURS('minimumCohort: 6\n')
+  propose(world, next.document)
+  go(world, 3)
+  assert.equal(withheld().at(-1), [SELF])
+  signBoth(world, next.id)
+  go(world, 3)
+  assert.equal(withheld().at(-1), [])
+})
+
 it('an end with a key that is not trusted binds all the same', () => {
   const world = studying(new Harness())
   const { document, id } = OURS()

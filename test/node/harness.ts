@@ -61,6 +61,10 @@ export class Harness {
     return this.#machine.view()
   }
 
+  get machine(): Machine {
+    return this.#machine
+  }
+
   get run() {
     return this.view.studies[0]?.run ?? null
   }

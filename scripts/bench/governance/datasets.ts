@@ -82,6 +82,7 @@ function hospitalIn(folder: string): DatasetDeskParts {
     home: {
       paths: { datasets: join(folder, 'datasets') },
       key: { id: SELF },
+      dataKey: sha256(utf8('data key')),
       config: { datasets: { registered: 'optional' } },
     },
     logs: {
