@@ -39,6 +39,7 @@ export interface SupplyStepReport {
   readonly inError: boolean
 }
 
+/** What is wrong with the way of one thing, and the event before that it does not fit. */
 export interface SupplyFindingReport {
   readonly code: FindingCode
   readonly says: string

@@ -107,9 +107,12 @@ function custodyOf(book: SupplyBook, way: Way, counted: readonly Step[], add: Ad
   for (const { event, within } of counted) {
     const own = within.length === 0
     if (own && isMade(event) && isGoodsOf(book, event.number, way)) {
-      if (made !== null) add('commissioned-twice', event, made)
-      else if (last !== null) add('before-commissioning', last, event)
-      made ??= event
+      if (made !== null) {
+        add('commissioned-twice', event, made)
+        continue // of another thing with the same number: where that is says nothing of this one
+      }
+      if (last !== null) add('before-commissioning', last, event)
+      made = event
     }
     if (ended !== null && !mayFollowEnd(event)) add('after-end', event, ended)
     if (sent !== null && !isOnTheWay(event)) {

@@ -17,6 +17,7 @@ export interface Stay {
   readonly to: EventNumber | null
 }
 
+/** Everything that is told of one thing. */
 export interface Way {
   readonly thing: Thing
   /** In the canonical order. */
