@@ -230,7 +230,8 @@ const eventOf = ({ minute, what, a, b }: { minute: number; what: string; a: numb
     childEPCs: [one],
   })
 }
-const entriesOf = (acts: readonly Parameters<typeof eventOf>[0][] & readonly { author: typeof MAKER }[]) =>
+type Act = Parameters<typeof eventOf>[0] & { readonly author: typeof MAKER }
+const entriesOf = (acts: readonly Act[]) =>
   [MAKER, WARD, CLINIC].map((author) =>
     acts.filter((one) => one.author === author).map((one, seq) => told(author, seq, [eventOf(one)])),
   )
@@ -251,7 +252,7 @@ it('ways, findings and recalls are the same in whatever order the logs arrive', 
     })
   fc.assert(
     fc.property(story, (acts) => {
-      const [a = [], b = [], c = []] = entriesOf(acts as never)
+      const [a = [], b = [], c = []] = entriesOf(acts)
       assert.equal(summary(bookOf([...a, ...b, ...c])), summary(bookOf([...c, ...a, ...b])))
     }),
     { numRuns: 150 },
@@ -261,7 +262,7 @@ it('ways, findings and recalls are the same in whatever order the logs arrive', 
 it('what a recall reaches by making is what a search over all events finds', () => {
   fc.assert(
     fc.property(story, (acts) => {
-      const book = bookOf(entriesOf(acts as never).flat())
+      const book = bookOf(entriesOf(acts).flat())
       const start = readGs1(pack('S0'))
       if (book.thingOf(start) === null) return
       const naive = new Set([start])
