@@ -19,6 +19,7 @@ import { personCommand } from './person.ts'
 import { explainCommand, predictCommand } from './predict.ts'
 import { studyCommand } from './study.ts'
 import { subjectCommand } from './subject.ts'
+import { supplyCommand } from './supply.ts'
 
 /** Runs one command; `argv` is `process.argv`. Never throws: an error sets `process.exitCode`; a wrong option ends the process (commander). */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -50,6 +51,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     modelCommand(),
     consentCommand(),
     subjectCommand(),
+    supplyCommand(),
     agreementCommand(),
     auditCommand(),
     predictCommand(),

@@ -35,6 +35,7 @@ import { Room } from './room.ts'
 import { Scrub } from './scrub.ts'
 import { StudyModels } from './studyModels.ts'
 import { makeTrainer, StudyWork } from './studyWork.ts'
+import { SupplyDesk } from './supplyDesk.ts'
 import { Tasks } from './tasks.ts'
 import { Tickets } from './tickets.ts'
 import { transportEvents } from './transportEvents.ts'
@@ -83,6 +84,7 @@ export class Daemon {
   #writer: LedgerWriter | null = null
   readonly keeper = new Keeper(this)
   readonly datasets = new DatasetDesk(this)
+  readonly supply = new SupplyDesk(this)
   readonly #hands: Hands
   #finish: (error: unknown) => void = () => undefined
   /** Settles when the node has stopped; rejects where it had to. */

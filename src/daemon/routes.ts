@@ -36,6 +36,7 @@ import { privacyClaims } from './privacyClaims.ts'
 import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
 import { evaluateStudy, studyReport } from './studyReports.ts'
+import { supplyCalls } from './supplyCalls.ts'
 
 const FENCE_WAIT_MS = 8_000 // a start among others passes its fence in a second or two
 const FENCE_LOOK_MS = 50
@@ -114,6 +115,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...backupCalls(daemon),
     ...agreementCalls(daemon),
     ...datasetCalls(daemon),
+    ...supplyCalls(daemon),
     ...peopleCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),

@@ -48,6 +48,9 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'dataset.registered',
   'dataset.verified',
   'person.acted',
+  'supply.recorded',
+  'supply.recalled',
+  'supply.lifted',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

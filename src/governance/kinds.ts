@@ -9,6 +9,7 @@ import { KEEPING_KINDS } from './kinds/keeping.ts'
 import { MEMBER_KINDS } from './kinds/members.ts'
 import { PEOPLE_KINDS } from './kinds/people.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
+import { SUPPLY_KINDS } from './kinds/supply.ts'
 
 /** Why an operator excludes a member's updates, or takes them back in. */
 export const EXCLUSION_REASONS = ['outlying', 'data-quality', 'attack-suspected', 'agreed-with-member'] as const
@@ -128,6 +129,7 @@ export const KINDS = {
     instead: v.optional(v.strictObject({ document: studyDocument, proposed: count })),
   }),
   ...KEEPING_KINDS,
+  ...SUPPLY_KINDS,
 } as const
 
 export type Kind = keyof typeof KINDS

@@ -76,6 +76,9 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'operator.restored': 'operation',
   'operator.corrected': 'keeping', // the entry that it corrects would be read without it
   'operator.redacted': 'decides', // each node drops by it, at every start anew
+  'supply.recorded': 'training', // six years at least, as DSCSA has it too: 21 U.S.C. 360eee-1
+  'supply.recalled': 'keeping', // says why goods may not be given out
+  'supply.lifted': 'keeping',
 }
 
 const DAY_MS = 24 * 3_600_000

@@ -2,6 +2,8 @@
 import type { Body, Kind } from '../../src/governance/kinds.ts'
 
 export const B32 = new Uint8Array(32).fill(7)
+const PACK = new TextEncoder().encode('01/09506000134352/21/A7')
+const LOT = new TextEncoder().encode('01/09506000134352/10/L1')
 
 export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'member.accepted': { epoch: 0, founding: B32, signature: new Uint8Array(64) },
@@ -164,4 +166,9 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'operator.restored': { made: 1_790_000_000_000, entries: 9_000 },
   'operator.corrected': { seq: 17, hash: B32, reason: 'wrong-value' },
   'operator.redacted': { seq: 17, hash: B32, reason: 'personal-data' },
+  'supply.recorded': {
+    events: [{ type: 'object', time: 1_790_000_000_000, zone: 60, action: 'observe', items: [PACK] }],
+  },
+  'supply.recalled': { item: LOT, reason: 'contamination', class: 1 },
+  'supply.lifted': { item: LOT, reason: 'investigated' },
 }

@@ -1,0 +1,123 @@
+/** What the control API answers about goods, as the command line reads it: as declared by the members in their logs. */
+import type { FindingCode } from '../governance/supply/findings.ts'
+
+/** `POST /v1/supply/import`. */
+export interface SupplyImportReport {
+  readonly path: string
+  /** Events of the file; those written now; those that this log had before. */
+  readonly events: number
+  readonly recorded: number
+  readonly known: number
+  /** Entries that they were written in: first and last. */
+  readonly entries: readonly string[]
+  /** How many fields of each name stay at the hospital. */
+  readonly leftOut: readonly { readonly field: string; readonly times: number }[]
+  /** Which events are not accepted; the file was not imported then. */
+  readonly faults: readonly { readonly event: number; readonly message: string }[]
+  readonly faultsInAll: number
+  /** Goods received or given out by these events though they are recalled. */
+  readonly warnings: readonly { readonly item: string; readonly recall: SupplyRecallLine }[]
+  readonly dryRun: boolean
+}
+
+/** One event on a way. Temperatures in degrees Celsius. */
+export interface SupplyStepReport {
+  readonly timeMs: number
+  readonly entry: string
+  readonly state: string
+  readonly by: string
+  readonly type: string
+  readonly action: string | null
+  readonly step: string | null
+  readonly disposition: string | null
+  readonly place: string | null
+  readonly destination: string | null
+  readonly low: number | null
+  readonly high: number | null
+  /** What it lay in, from the outermost. */
+  readonly within: readonly string[]
+  readonly inError: boolean
+}
+
+/** What is wrong with the way of one thing, and the event before that it does not fit. */
+export interface SupplyFindingReport {
+  readonly code: FindingCode
+  readonly says: string
+  readonly item: string
+  readonly timeMs: number
+  readonly place: string | null
+  readonly by: string
+  readonly entry: string
+  readonly before: {
+    readonly timeMs: number
+    readonly place: string | null
+    readonly by: string
+    readonly entry: string
+  } | null
+  readonly celsius: number | null
+}
+
+/** Where something is, as far as anybody has said. */
+export interface SupplyStandingReport {
+  readonly state: 'here' | 'under-way' | 'ended' | 'used' | 'unknown'
+  readonly place: string | null
+  readonly towards: string | null
+  readonly sinceMs: number | null
+  readonly by: string | null
+  readonly entry: string | null
+}
+
+/** `GET /v1/supply/trace`. */
+export interface SupplyTraceReport {
+  readonly item: string
+  readonly link: string
+  readonly lots: readonly string[]
+  readonly steps: readonly SupplyStepReport[]
+  readonly standing: SupplyStandingReport
+  readonly inside: readonly string[]
+  readonly madeFrom: readonly string[]
+  readonly madeInto: readonly string[]
+  readonly findings: readonly SupplyFindingReport[]
+  readonly recalls: readonly SupplyRecallLine[]
+  readonly cut: boolean
+  readonly tookMs: number
+}
+
+/** A recall as one member says it. */
+export interface SupplyRecallLine {
+  readonly item: string
+  readonly reason: string
+  readonly class: number
+  readonly by: string
+  readonly entry: string
+  readonly timeMs: number
+  readonly stands: boolean
+  /** The entry that takes it back, and whether it is final. */
+  readonly lifted: { readonly entry: string; readonly final: boolean } | null
+}
+
+/** `GET /v1/supply/recall`: what a recall of this reaches. */
+export interface SupplyScopeReport {
+  readonly item: string
+  readonly recalls: readonly SupplyRecallLine[]
+  readonly reached: readonly {
+    readonly item: string
+    readonly how: 'lot' | 'made' | 'holds'
+    readonly by: string | null
+    readonly inside: readonly string[]
+    readonly standing: SupplyStandingReport
+  }[]
+  readonly reachedInAll: number
+  readonly cut: boolean
+}
+
+/** `GET /v1/supply/check`. */
+export interface SupplyCheckReport {
+  readonly events: number
+  readonly dropped: number
+  readonly items: number
+  readonly findings: readonly SupplyFindingReport[]
+  readonly findingsInAll: number
+  readonly byCode: readonly { readonly code: FindingCode; readonly says: string; readonly count: number }[]
+  readonly tookMs: number
+}

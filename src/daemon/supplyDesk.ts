@@ -1,0 +1,220 @@
+/** Takes in EPCIS events and recalls, and finds in all members' logs where goods are, what is wrong, and what a recall reaches. */
+import { setImmediate } from 'node:timers/promises'
+import { type Cbor, encodeCbor } from '../core/cbor.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import { type Gs1Key, gs1KindOf } from '../core/gs1.ts'
+import type { MemberId } from '../core/ids.ts'
+import { LIMITS } from '../core/limits.ts'
+import { SUPPLY_BOUNDS, type SupplyEvent } from '../governance/kinds/supply.ts'
+import { type Body, type Kind, readBody } from '../governance/kinds.ts'
+import type { SupplyBook, Thing } from '../governance/supply/book.ts'
+import { lotsBehind } from '../governance/supply/recallScope.ts'
+import type { FinalSize, Recall } from '../governance/supply/recalls.ts'
+import { decodeEntry } from '../ledger/entry.ts'
+import { FENCED } from '../node/boot.ts'
+import { entriesOf } from './entriesOf.ts'
+import type { LedgerWriter } from './ledgerWriter.ts'
+import type { Logs } from './logs.ts'
+import { readSupplyFile, type SupplyFile } from './supplyFile.ts'
+import { SupplyReader } from './supplyReader.ts'
+import { Turns } from './turns.ts'
+
+const EVENTS_BYTES_MAX = LIMITS.entryBytesMax - 4_096 // header, salt and citations have room
+const AHEAD_MS = 600_000 // clocks of scanners run ahead by this much; later events have not happened
+const WARNINGS_MAX = 100
+const SLICE = 500 // events compared before the event loop gets its turn
+
+/** What a desk needs of its daemon. `writer` is null until the daemon may sign. */
+export interface SupplyDeskParts {
+  readonly home: { readonly key: { readonly id: MemberId } }
+  readonly logs: Pick<Logs, 'authors' | 'sizeOf' | 'entries'>
+  readonly writer: Pick<LedgerWriter, 'record' | 'flush'> | null
+  readonly machine: { readonly finality: { final(author: MemberId): { readonly size: number } | null | undefined } }
+}
+
+/** What came of an import. `places`: the own entries that were written, first and last. */
+export interface Imported {
+  readonly file: SupplyFile
+  readonly recorded: number
+  readonly known: number
+  readonly places: readonly number[]
+  readonly warnings: readonly { readonly item: Gs1Key; readonly recall: Recall }[]
+}
+
+/** One per daemon. */
+export class SupplyDesk {
+  readonly #parts: SupplyDeskParts
+  readonly #reader: SupplyReader
+  readonly #turns = new Turns<'write'>()
+
+  constructor(parts: SupplyDeskParts) {
+    this.#parts = parts
+    this.#reader = new SupplyReader(() => this.#parts.logs)
+  }
+
+  /** All events and recalls that are known here now. */
+  book(): Promise<SupplyBook> {
+    return this.#reader.current()
+  }
+
+  readonly final: FinalSize = (author) => this.#parts.machine.finality.final(author)?.size ?? 0
+
+  /**
+   * Writes what is new in a file; nothing where an event of it is not accepted, or on a dry run. Durable when it resolves. Errors:
+   * `boot-fence`, those of `readSupplyFile`.
+   */
+  import(path: string, nowMs: number, dryRun: boolean): Promise<Imported> {
+    return this.#turns.run('write', async () => {
+      const file = await readSupplyFile(path, nowMs + AHEAD_MS)
+      const book = await this.book()
+      const news = await this.#newTo(book, file.events)
+      const known = file.events.length - news.length
+      if (dryRun || file.faultsInAll > 0 || news.length === 0)
+        return { file, recorded: 0, known, places: [], warnings: this.#warnings(book, news) }
+      const from = this.#parts.logs.sizeOf(this.#parts.home.key.id).size
+      const bodies = [...batches(news)].map((events): Body<'supply.recorded'> => ({ events }))
+      await this.#record('supply.recorded', bodies, nowMs)
+      const warnings = this.#warnings(await this.book(), news)
+      return { file, recorded: news.length, known, places: await this.#written(from), warnings }
+    })
+  }
+
+  /** Error: `boot-fence`. */
+  recall(body: Body<'supply.recalled'>, nowMs: number): Promise<void> {
+    return this.#turns.run('write', () => this.#record('supply.recalled', [body], nowMs))
+  }
+
+  /** Takes this hospital's own recall back. Errors: `recall-unknown`, `boot-fence`. */
+  lift(body: Body<'supply.lifted'>, nowMs: number): Promise<void> {
+    return this.#turns.run('write', async () => {
+      const item = new TextDecoder().decode(body.item)
+      const own = (await this.book()).recalls.all(this.final).filter((one) => one.author === this.#parts.home.key.id)
+      if (!own.some((one) => one.item === item && one.liftedBy === null)) {
+        const standing = own.filter((one) => one.liftedBy === null).map((one) => one.item)
+        const which = standing.length === 0 ? 'it has none' : `it recalls ${standing.slice(0, 10).join(', ')}`
+        const message = `${item}: this hospital recalls no such lot or product, and each member takes back its own: ${which}`
+        throw new ConsiliumError({ code: 'recall-unknown', message })
+      }
+      await this.#record('supply.lifted', [body], nowMs)
+    })
+  }
+
+  /** Recalls that a thing is reached by, oldest first. */
+  recallsOf(book: SupplyBook, thing: Thing): Recall[] {
+    const found = lotsBehind(book, thing).flatMap((lot) => book.recalls.standing(lot, this.final))
+    return found.filter((one, i) => found.indexOf(one) === i).sort((a, b) => a.timeMs - b.timeMs)
+  }
+
+  async #record(kind: Kind, bodies: readonly Cbor[], timeMs: number): Promise<void> {
+    const { writer } = this.#parts
+    if (writer === null) throw new ConsiliumError(FENCED)
+    const drafts = bodies.map((body) => ({ kind, study: null, timeMs, refs: [], body }))
+    writer.record('supply', drafts, new Map())
+    await writer.flush()
+  }
+
+  async #written(from: number): Promise<number[]> {
+    const seqs: number[] = []
+    const { logs, home } = this.#parts
+    for await (const { seq } of entriesOf(logs, home.key.id, ['supply.recorded'], undefined, from)) seqs.push(seq)
+    return seqs
+  }
+
+  /** Those that neither this hospital's log nor the file had before. */
+  async #newTo(book: SupplyBook, events: readonly SupplyEvent[]): Promise<SupplyEvent[]> {
+    const seen = new Set<string>()
+    const told = new Map<number, readonly SupplyEvent[]>()
+    const news: SupplyEvent[] = []
+    for (const [i, event] of events.entries()) {
+      const digits = digitsOf(event)
+      if (!seen.has(digits) && !(await this.#isKnown(book, event, digits, told))) news.push(event)
+      seen.add(digits)
+      if (i % SLICE === SLICE - 1) await setImmediate()
+    }
+    return news
+  }
+
+  /** The book says where to look, and the entry whether it is the same to the byte. `told`: entries read so far. */
+  async #isKnown(
+    book: SupplyBook,
+    event: SupplyEvent,
+    digits: string,
+    told: Map<number, readonly SupplyEvent[]>,
+  ): Promise<boolean> {
+    const self = this.#parts.home.key.id
+    const key = firstKeyOf(event)
+    const thing = key === null ? null : book.thingOf(key)
+    if (thing === null) return false
+    for (const naming of book.namingsOf(thing)) {
+      const { author, timeMs, seq, nth } = book.at(naming.event)
+      if (author !== self || timeMs !== event.time) continue
+      if (!told.has(seq)) {
+        const [raw] = await this.#parts.logs.entries(self, seq, seq + 1)
+        const body = raw === undefined ? null : readBody('supply.recorded', decodeEntry(raw).body)
+        told.set(seq, body?.events ?? [])
+      }
+      const other = told.get(seq)?.[nth]
+      if (other !== undefined && digitsOf(other) === digits) return true
+    }
+    return false
+  }
+
+  /** Of goods that come in or are given out. */
+  #warnings(book: SupplyBook, events: readonly SupplyEvent[]): Imported['warnings'] {
+    const touched = events.filter(({ step }) => step !== undefined && TOUCHING.has(step))
+    const decoder = new TextDecoder()
+    const keys = new Set(
+      touched.flatMap(({ items = [], amounts = [] }) =>
+        [...items, ...amounts.map(([key]) => key)].map((key) => decoder.decode(key)),
+      ),
+    )
+    const warnings: Imported['warnings'][number][] = []
+    for (const item of keys) {
+      const thing = book.thingOf(item as Gs1Key)
+      const lots = thing === null ? productsOf(item as Gs1Key) : lotsBehind(book, thing)
+      const recall = lots.flatMap((lot) => book.recalls.standing(lot, this.final))[0]
+      if (recall !== undefined && warnings.length < WARNINGS_MAX) warnings.push({ item: item as Gs1Key, recall })
+    }
+    return warnings
+  }
+}
+
+const TOUCHING: ReadonlySet<string> = new Set<NonNullable<SupplyEvent['step']>>([
+  ...(['receiving', 'accepting', 'arriving', 'stocking', 'dispensing', 'retail_selling', 'shipping'] as const),
+])
+
+/** Of goods that no event has named yet: what the key itself says. */
+function productsOf(item: Gs1Key): Gs1Key[] {
+  const kind = gs1KindOf(item)
+  if (kind === 'lgtin' || kind === 'gtin') return [item]
+  return kind === 'sgtin' ? [item.slice(0, 17) as Gs1Key] : []
+}
+
+/** As many to an entry as fit. Error: `epcis-too-large`, of one that fits none. */
+function* batches(events: readonly SupplyEvent[]): Generator<SupplyEvent[]> {
+  let batch: SupplyEvent[] = []
+  let bytes = 0
+  for (const event of events) {
+    const { length } = encodeCbor(event as Cbor)
+    if (length > EVENTS_BYTES_MAX) {
+      const at = new Date(event.time).toISOString()
+      const message = `the event of ${at} takes ${length} bytes, at most ${EVENTS_BYTES_MAX} fit an entry: split its lists`
+      throw new ConsiliumError({ code: 'epcis-too-large', message })
+    }
+    if (batch.length > 0 && (bytes + length > EVENTS_BYTES_MAX || batch.length === SUPPLY_BOUNDS.eventsMax)) {
+      yield batch
+      ;[batch, bytes] = [[], 0]
+    }
+    batch.push(event)
+    bytes += length
+  }
+  if (batch.length > 0) yield batch
+}
+
+const digitsOf = (event: SupplyEvent): string => Buffer.from(encodeCbor(event as Cbor)).toString('base64')
+
+/** The first goods that an event names; null of one that names none. */
+function firstKeyOf({ items, amounts, parent }: SupplyEvent): Gs1Key | null {
+  const named = items?.[0] ?? amounts?.[0]?.[0] ?? parent
+  return named === undefined ? null : (new TextDecoder().decode(named) as Gs1Key)
+}

@@ -1,0 +1,195 @@
+/** What is wrong with the way of a thing, as the members tell it: gaps, duplicates, temperatures, what came after the end. */
+import type { BizStep } from '../../core/cbv.ts'
+import type { Gs1Key } from '../../core/gs1.ts'
+import type { EventNumber, Happening, SupplyBook } from './book.ts'
+import type { Recall } from './recalls.ts'
+import type { Step, Way } from './trace.ts'
+
+/** In the order of how soon a person should look. */
+export const FINDINGS = {
+  'after-end': 'seen again after it was dispensed, destroyed or decommissioned',
+  'commissioned-twice': 'the same serial number was put into the world twice',
+  'two-places': 'at two places within a minute',
+  'recalled-received': 'received after its recall was known',
+  'recalled-dispensed': 'dispensed after its recall was known',
+  'expired-dispensed': 'dispensed after its expiry',
+  excursion: 'too warm or too cold',
+  alarm: 'a sensor raised its alarm',
+  'never-received': 'shipped, and then seen elsewhere without having been received',
+  'never-shipped': 'received, though nobody had shipped it from where it was',
+  moved: 'seen at another member’s place, and nobody had shipped it',
+  'before-commissioning': 'seen before it was commissioned',
+  overdue: 'shipped, and not received since',
+} as const
+export type FindingCode = keyof typeof FINDINGS
+
+/** One finding: at which event, and which one before it it does not fit. */
+export interface Finding {
+  readonly code: FindingCode
+  readonly event: Happening
+  readonly before: Happening | null
+  /** Thousandths of a degree Celsius; null elsewhere. */
+  readonly milliCelsius: number | null
+}
+
+/** What a way is held against. Temperatures are thousandths of a degree Celsius; null is no limit. */
+export interface Limits {
+  readonly low: number | null
+  readonly high: number | null
+  readonly overdueMs: number
+  readonly nowMs: number
+}
+
+/** Where a thing is, as far as anybody has said. */
+export interface Standing {
+  readonly state: 'here' | 'under-way' | 'ended' | 'used' | 'unknown'
+  readonly place: Gs1Key | null
+  /** Of one that is under way. */
+  readonly towards: Gs1Key | null
+  /** The event that says so. */
+  readonly since: Happening | null
+}
+
+const steps = (...names: readonly BizStep[]): ReadonlySet<BizStep | null> => new Set<BizStep | null>(names)
+const SENT = steps('shipping', 'departing', 'consigning')
+const RECEIVED = steps('receiving', 'arriving', 'accepting', 'unloading')
+const ON_THE_WAY = steps('loading', 'transporting', 'staging_outbound', 'sensor_reporting', 'entering_exiting')
+const ENDED = steps('decommissioning', 'destroying', 'killing')
+const GIVEN_OUT = steps('dispensing', 'retail_selling')
+const MAKING = steps('commissioning', 'creating_class_instance')
+const TWO_PLACES_MS = 60_000 // clocks of two members agree to this; goods need longer
+const DAY_MS = 86_400_000
+
+/** Holds one way against what should be. Of the same event told by two members the first counts. */
+export function examine(book: SupplyBook, way: Way, limits: Limits, recalls: readonly Recall[]): Finding[] {
+  const counted = countedOf(book, way)
+  const found: Finding[] = []
+  const add = (
+    code: FindingCode,
+    event: Happening,
+    before: Happening | null = null,
+    milliCelsius: number | null = null,
+  ) => found.push({ code, event, before, milliCelsius })
+  custodyOf(book, way, counted, add)
+  const { since, state } = standingIn(book, way, counted)
+  if (state === 'under-way' && since !== null && limits.nowMs - since.timeMs > limits.overdueMs) add('overdue', since)
+  for (const { event } of counted) {
+    const { low, high, alarm, expires, timeMs } = event
+    if (low !== null && limits.low !== null && low < limits.low) add('excursion', event, null, low)
+    if (high !== null && limits.high !== null && high > limits.high) add('excursion', event, null, high)
+    if (alarm) add('alarm', event, null, high)
+    const known = recalls.find((one) => one.timeMs < timeMs)
+    if (known !== undefined && RECEIVED.has(event.step)) add('recalled-received', event)
+    if (known !== undefined && isGivenOut(event)) add('recalled-dispensed', event)
+    const until = expires ?? expiryOf(counted)
+    if (until !== null && isGivenOut(event) && timeMs >= (until + 1) * DAY_MS) add('expired-dispensed', event)
+  }
+  const order = Object.keys(FINDINGS)
+  return found.sort(
+    (a, b) => order.indexOf(a.code) - order.indexOf(b.code) || book.compare(a.event.number, b.event.number),
+  )
+}
+
+/** Where a thing is now. */
+export function standingOf(book: SupplyBook, way: Way): Standing {
+  return standingIn(book, way, countedOf(book, way))
+}
+
+type Add = (code: FindingCode, event: Happening, before?: Happening | null) => void
+
+/** Who had it, from event to event. Single things only: of a lot there may be any at many places. */
+function custodyOf(book: SupplyBook, way: Way, counted: readonly Step[], add: Add): void {
+  if (!isSingle(book.keyOf(way.thing))) return
+  let made: Happening | null = null
+  let sent: Happening | null = null
+  let ended: Happening | null = null
+  let last: Happening | null = null
+  for (const { event, within } of counted) {
+    const own = within.length === 0
+    if (own && isMade(event) && isGoodsOf(book, event.number, way)) {
+      if (made !== null) {
+        add('commissioned-twice', event, made)
+        continue // of another thing with the same number: where that is says nothing of this one
+      }
+      if (last !== null) add('before-commissioning', last, event)
+      made = event
+    }
+    if (ended !== null && !mayFollowEnd(event)) add('after-end', event, ended)
+    if (sent !== null && !isOnTheWay(event)) {
+      if (!RECEIVED.has(event.step) && event.step !== 'void_shipping' && siteOf(event) !== siteOf(sent))
+        add('never-received', event, sent)
+    } else if (sent === null && last !== null && isElsewhere(event, last)) {
+      if (event.timeMs - last.timeMs < TWO_PLACES_MS) add('two-places', event, last)
+      else if (RECEIVED.has(event.step)) add('never-shipped', event, last)
+      else if (event.author !== last.author) add('moved', event, last)
+    }
+    if (SENT.has(event.step)) sent ??= event
+    else if (sent !== null && !isOnTheWay(event)) sent = null
+    if (own && isEnd(event)) ended ??= event
+    if (siteOf(event) !== null) last = event
+  }
+}
+
+function standingIn(book: SupplyBook, { thing }: Way, counted: readonly Step[]): Standing {
+  let standing: Standing = { state: 'unknown', place: null, towards: null, since: null }
+  for (const { event, within } of counted) {
+    const own = within.length === 0
+    const place = event.location ?? event.readPoint ?? standing.place
+    const used =
+      own && event.type === 'transformation' && book.namedIn(event.number, 0).some((one) => one.thing === thing)
+    if (used && isSingle(book.keyOf(thing))) standing = { state: 'used', place, towards: null, since: event }
+    else if (own && isEnd(event)) standing = { state: 'ended', place, towards: null, since: event }
+    else if (SENT.has(event.step)) standing = { state: 'under-way', place, towards: event.destination, since: event }
+    else if (standing.state === 'under-way' && isOnTheWay(event)) standing = { ...standing, place }
+    else if (place !== null) standing = { state: 'here', place, towards: null, since: event }
+  }
+  return standing
+}
+
+/** What is not in error, and of the same event told twice the first. */
+function countedOf(book: SupplyBook, { steps }: Way): Step[] {
+  const counted: Step[] = []
+  for (const step of steps) {
+    if (step.inError) continue
+    let isAgain = false
+    for (let i = counted.length - 1; i >= 0 && counted[i]?.event.timeMs === step.event.timeMs; i--)
+      isAgain ||= book.isSame((counted[i] as Step).event.number, step.event.number)
+    if (!isAgain) counted.push(step)
+  }
+  return counted
+}
+
+const isSingle = (key: Gs1Key): boolean => !/^01\/\d{14}(?:\/10\/.*)?$/.test(key)
+
+/** A GLN without its extension: doors of one house are one place. */
+const siteOf = ({ location, readPoint }: Happening): string | null => (location ?? readPoint)?.slice(0, 17) ?? null
+
+function isElsewhere(event: Happening, last: Happening): boolean {
+  const [here, there] = [siteOf(event), siteOf(last)]
+  return here !== null && there !== null && here !== there
+}
+
+const isOnTheWay = ({ step }: Happening): boolean => step === null || ON_THE_WAY.has(step) || SENT.has(step)
+
+const isMade = ({ type, action, step }: Happening): boolean =>
+  (type === 'object' && action === 'add') || (type === 'transformation' && !ENDED.has(step)) || MAKING.has(step)
+
+/** Put into the world by it: not the lot that it names, nor an input. */
+function isGoodsOf(book: SupplyBook, event: EventNumber, { thing }: Way): boolean {
+  const made = book.at(event).type === 'transformation' ? 1 : 0
+  return book.namedIn(event).some((one) => one.thing === thing && one.role === made)
+}
+
+const isGivenOut = ({ step, disposition }: Happening): boolean =>
+  GIVEN_OUT.has(step) && disposition !== 'partially_dispensed' && disposition !== 'returned'
+
+const isEnd = (event: Happening): boolean =>
+  ENDED.has(event.step) || (event.type === 'object' && event.action === 'delete') || isGivenOut(event)
+
+/** What was given out may come back, or be destroyed. */
+const mayFollowEnd = ({ step, disposition, action }: Happening): boolean =>
+  ENDED.has(step) || disposition === 'returned' || step === 'sensor_reporting' || action === 'delete'
+
+function expiryOf(counted: readonly Step[]): number | null {
+  return counted.find(({ event }) => event.expires !== null)?.event.expires ?? null
+}

@@ -1,0 +1,143 @@
+/** The way of one thing: its own events, and those of what it lay in meanwhile, box in pallet in truck. */
+import { type EventNumber, type Happening, ROLES, type SupplyBook, type Thing } from './book.ts'
+
+/** One event on the way; `within`: what it happened to, from the outermost, where that was not the thing itself. */
+export interface Step {
+  readonly event: Happening
+  readonly within: readonly Thing[]
+  /** Taken back by a later word of its author: shown, and not counted. */
+  readonly inError: boolean
+}
+
+/** That a thing lay in another, from one event up to another. */
+export interface Stay {
+  readonly container: Thing
+  readonly from: EventNumber
+  /** Null: until now. */
+  readonly to: EventNumber | null
+}
+
+/** Everything that is told of one thing. */
+export interface Way {
+  readonly thing: Thing
+  /** In the canonical order. */
+  readonly steps: readonly Step[]
+  /** What it lies in now, from the innermost. */
+  readonly inside: readonly Thing[]
+  /** What it was made of and what was made of it, one step away each. */
+  readonly madeFrom: readonly Thing[]
+  readonly madeInto: readonly Thing[]
+  /** More events than are followed. */
+  readonly cut: boolean
+}
+
+const DEPTH_MAX = 16 // pack, bundle, case, pallet, container, ship; more is a mistake, or a circle
+const STEPS_MAX = 10_000 // events of one way: nobody reads more, and each takes microseconds
+
+/** All events of a thing's way, in the canonical order. */
+export function wayOf(book: SupplyBook, thing: Thing): Way {
+  const steps = new Map<EventNumber, Step>()
+  const cut = walk(book, { thing, within: [], from: null, to: null }, steps)
+  const made = (role: typeof ROLES.item | typeof ROLES.output, other: typeof role): Thing[] => {
+    const events = book.namingsOf(thing).filter((one) => one.role === role && isMaking(book, one.event))
+    return [...new Set(events.flatMap(({ event }) => book.namedIn(event, other).map((one) => one.thing)))]
+  }
+  return {
+    thing,
+    steps: [...steps.values()].sort((a, b) => book.compare(a.event.number, b.event.number)),
+    inside: containersOf(book, thing),
+    madeFrom: made(ROLES.output, ROLES.item),
+    madeInto: made(ROLES.item, ROLES.output),
+    cut,
+  }
+}
+
+/** Where a thing lay, and when. What is packed elsewhere without being taken out first was taken out. */
+export function staysOf(book: SupplyBook, thing: Thing): Stay[] {
+  const stays: Stay[] = []
+  let open: { container: Thing; from: EventNumber } | null = null
+  const close = (to: EventNumber): void => {
+    if (open !== null) stays.push({ ...open, to: unpackedBefore(book, open, to) ?? to })
+    open = null
+  }
+  for (const { event, role } of book.namingsOf(thing)) {
+    if (role !== ROLES.item || !isPacking(book, event) || book.isInError(event)) continue
+    const [parent] = book.namedIn(event, ROLES.parent)
+    const { action } = book.at(event)
+    if (action === 'delete') close(event)
+    if (action !== 'add' || parent === undefined) continue
+    close(event)
+    open = { container: parent.thing, from: event }
+  }
+  if (open !== null) stays.push({ ...(open as Stay), to: unpackedBefore(book, open, null) })
+  return stays
+}
+
+/** What a thing lies in now, from the innermost. */
+export function containersOf(book: SupplyBook, thing: Thing): Thing[] {
+  const found: Thing[] = []
+  for (let at: Thing | undefined = thing; at !== undefined && found.length < DEPTH_MAX; ) {
+    const last: Stay | undefined = staysOf(book, at).at(-1)
+    at = last?.to === null && !found.includes(last.container) && last.container !== thing ? last.container : undefined
+    if (at !== undefined) found.push(at)
+  }
+  return found
+}
+
+interface Leg {
+  readonly thing: Thing
+  readonly within: readonly Thing[]
+  readonly from: EventNumber | null
+  readonly to: EventNumber | null
+}
+
+/** Adds the events of one leg, then those of what it lay in; true where there are too many. */
+function walk(book: SupplyBook, leg: Leg, steps: Map<EventNumber, Step>): boolean {
+  const { thing, within, from, to } = leg
+  const namings = book.namingsOf(thing)
+  for (const { event, role } of namings) {
+    if (steps.has(event) || !isBetween(book, event, from, to)) continue
+    // that others went into the same box, or came out, is no event of this one
+    if (within.length > 0 && role === ROLES.parent && isPacking(book, event)) continue
+    if (steps.size >= STEPS_MAX) return true
+    steps.set(event, { event: book.at(event), within, inError: book.isInError(event) })
+  }
+  if (within.length >= DEPTH_MAX) return true
+  let cut = false
+  for (const stay of staysOf(book, thing)) {
+    if (within.includes(stay.container) || stay.container === thing) continue
+    const begins = from === null || book.compare(stay.from, from) > 0 ? stay.from : from
+    const ends = stay.to === null || (to !== null && book.compare(to, stay.to) < 0) ? to : stay.to
+    if (ends !== null && book.compare(begins, ends) >= 0) continue
+    cut =
+      walk(book, { thing: stay.container, within: [stay.container, ...within], from: begins, to: ends }, steps) || cut
+  }
+  return cut
+}
+
+function isBetween(book: SupplyBook, event: EventNumber, from: EventNumber | null, to: EventNumber | null): boolean {
+  return (from === null || book.compare(event, from) > 0) && (to === null || book.compare(event, to) < 0)
+}
+
+/** A box is emptied by one event that names what came out, or nothing: then all did. */
+function unpackedBefore(
+  book: SupplyBook,
+  { container, from }: { readonly container: Thing; readonly from: EventNumber },
+  to: EventNumber | null,
+): EventNumber | null {
+  for (const { event, role } of book.namingsOf(container)) {
+    if (role !== ROLES.parent || !isBetween(book, event, from, to) || !isPacking(book, event)) continue
+    const emptied = book.at(event).action === 'delete' && book.namedIn(event, ROLES.item).length === 0
+    if (emptied && !book.isInError(event)) return event
+  }
+  return null
+}
+
+function isPacking(book: SupplyBook, event: EventNumber): boolean {
+  const { type } = book.at(event)
+  return type === 'aggregation' || type === 'association'
+}
+
+function isMaking(book: SupplyBook, event: EventNumber): boolean {
+  return book.at(event).type === 'transformation' && !book.isInError(event)
+}

@@ -1,0 +1,150 @@
+/** Files of EPCIS events taken in over a log: all or nothing, each once, and what of them is recalled. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { utf8 } from '../../src/core/bytes.ts'
+import type { MemberId } from '../../src/core/ids.ts'
+import { SupplyDesk } from '../../src/daemon/supplyDesk.ts'
+import { readBody } from '../../src/governance/kinds.ts'
+import { bodyFault } from '../../src/governance/privacyLint.ts'
+import { emptyTip } from '../../src/ledger/chain.ts'
+import { decodeEntry } from '../../src/ledger/entry.ts'
+import type { Draft } from '../../src/node/actions.ts'
+import { HOSPITAL, LOT, made, PLANT, pack, seen } from '../governance/supply/kit.ts'
+import { commitOf, keyOf } from '../ledger/fixtures.ts'
+
+const it = suite('supply desk')
+const ADA = keyOf('ada')
+const NOW = Date.UTC(2026, 10, 22)
+
+class Hospital {
+  readonly raws: Uint8Array[] = []
+  final = 0
+  #tip = emptyTip(ADA.member)
+
+  desk(signs = true): SupplyDesk {
+    const logs = {
+      authors: () => [ADA.member],
+      sizeOf: (author: MemberId) => ({ author, size: this.raws.length, root: '' as never }),
+      entries: async (_: unknown, from: number, to: number) => this.raws.slice(from, to),
+    }
+    const writer = {
+      record: (_: string, drafts: readonly Draft[]) => this.#append(drafts),
+      flush: async () => undefined,
+    }
+    const machine = { finality: { final: () => ({ size: this.final }) } }
+    return new SupplyDesk({ home: { key: { id: ADA.member } }, logs, writer: signs ? writer : null, machine })
+  }
+
+  #append(drafts: readonly Draft[]): void {
+    for (const { kind, body } of drafts) assert.is(bodyFault(kind, body), null)
+    const { entries, tip } = commitOf(ADA, this.#tip, drafts.length, 'main', drafts)
+    this.raws.push(...entries.map(({ raw }) => raw))
+    this.#tip = tip
+  }
+}
+
+async function inFolder(
+  use: (write: (events: readonly unknown[] | string) => Promise<string>) => Promise<void>,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'consilium-supply-'))
+  let files = 0
+  try {
+    await use(async (events) => {
+      const path = join(folder, `${files++}.ndjson`)
+      await writeFile(path, typeof events === 'string' ? events : events.map((one) => JSON.stringify(one)).join('\n'))
+      return path
+    })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const faultOf = async (run: Promise<unknown>): Promise<string> => {
+  try {
+    await run
+    return 'none'
+  } catch (error) {
+    assert.not.match((error as Error).message, /\n/)
+    return `${(error as { code: string }).code} ${(error as Error).message}`
+  }
+}
+
+it('a file is recorded whole, in entries that fit, and a second time not at all', () =>
+  inFolder(async (write) => {
+    const hospital = new Hospital()
+    const events = Array.from({ length: 1_203 }, (_, i) => seen(i, 'storing', pack(`S${i % 7}`), PLANT))
+    const first = await hospital.desk().import(await write([...events, events[0]]), NOW, false)
+    assert.equal([first.recorded, first.known, first.places.length], [1_203, 1, hospital.raws.length])
+    const bodies = hospital.raws.map((raw) => readBody('supply.recorded', decodeEntry(raw).body))
+    assert.is(
+      bodies.reduce((sum, body) => sum + (body?.events.length ?? 0), 0),
+      1_203,
+    )
+    assert.ok(bodies.length >= 3 && bodies.every((body) => (body?.events.length ?? 501) <= 500))
+    const again = await hospital
+      .desk()
+      .import(await write([...events, seen(5_000, 'storing', pack('S1'), PLANT)]), NOW, false)
+    assert.equal([again.recorded, again.known], [1, 1_203])
+  }))
+
+it('a file with one event that is not accepted records nothing, and names each of them', () =>
+  inFolder(async (write) => {
+    const hospital = new Hospital()
+    const path = await write([
+      made(0, ['A']),
+      { ...made(0, ['B']), action: 'PUT' },
+      seen(0, 'storing', pack('A'), { id: 'geo:1,2' }),
+    ])
+    const { recorded, file } = await hospital.desk().import(path, NOW, false)
+    assert.equal(
+      [recorded, file.faultsInAll, file.faults.map(({ event }) => event), hospital.raws.length],
+      [0, 2, [2, 3], 0],
+    )
+    const future = await hospital.desk().import(await write([made(60 * 24 * 40, ['A'])]), NOW, false)
+    assert.match(future.file.faults[0]?.message ?? '', /has not come yet/)
+    assert.equal((await hospital.desk().import(await write([made(0, ['A'])]), NOW, true)).recorded, 0)
+    assert.is(hospital.raws.length, 0, 'a dry run')
+  }))
+
+it('what is no file of events, and a node that may not sign, are refused in one line', () =>
+  inFolder(async (write) => {
+    const desk = new Hospital().desk()
+    assert.match(await faultOf(desk.import('/nowhere/x.jsonld', NOW, false)), /^file-unreadable .*ENOENT/)
+    assert.match(
+      await faultOf(desk.import(await write(`${JSON.stringify(made(0, ['A']))}\n{"type":`), NOW, false)),
+      /^epcis-document .*line 2/,
+    )
+    assert.match(await faultOf(desk.import(await write('[1]'), NOW, false)), /^epcis-document/)
+    assert.match(
+      await faultOf(new Hospital().desk(false).import(await write([made(0, ['A'])]), NOW, false)),
+      /^boot-fence/,
+    )
+  }))
+
+it('goods that come in while their lot is recalled are named; after a final end of the recall they are not', () =>
+  inFolder(async (write) => {
+    const hospital = new Hospital()
+    const item = utf8(LOT)
+    const receive = (minute: number) => write([seen(minute, 'receiving', pack('A'), HOSPITAL)])
+    await hospital.desk().import(await write([made(0, ['A'])]), NOW, false)
+    await hospital.desk().recall({ item, reason: 'sterility', class: 1 }, NOW)
+    const warned = await hospital.desk().import(await receive(10), NOW, false)
+    assert.equal(
+      warned.warnings.map((one) => [one.item, one.recall.reason]),
+      [['01/09506000134352/21/A', 'sterility']],
+    )
+    assert.is(warned.recorded, 1, 'what happened is recorded all the same')
+    await hospital.desk().lift({ item, reason: 'investigated' }, NOW)
+    assert.is((await hospital.desk().import(await receive(20), NOW, false)).warnings.length, 1, 'pending')
+    hospital.final = hospital.raws.length
+    assert.is((await hospital.desk().import(await receive(30), NOW, false)).warnings.length, 0)
+    assert.match(
+      await faultOf(hospital.desk().lift({ item, reason: 'investigated' }, NOW)),
+      /^recall-unknown .*it has none/,
+    )
+  }))
+
+it.run()
