@@ -50,6 +50,7 @@ export async function auditBundle(path: string, bundle: string, root: string | n
     study: { id: header.study, consent },
     root: toHex(body.consent.root) as Digest,
     commitments: before,
+    forgotten: told.forgotten,
   }
   const found = checkOpening(opening, declared)
   const lost = told.missing === 0 ? [] : [`the bundle lacks entries that tell of ${told.missing} words at least`]
@@ -103,7 +104,7 @@ class Gathered {
   }
 }
 
-const NEEDED = ['consent.recorded', 'round.merged', 'round.trained', 'study.proposed']
+const NEEDED = ['consent.recorded', 'round.merged', 'round.trained', 'study.proposed', 'subject.erased']
 
 /** A filter that leaves words out would let a broken promise pass. Error: `audit-bundle`. */
 function requireKinds(

@@ -78,7 +78,7 @@ function studyLines({
   const [first, last] = [rounds[0], rounds.at(-1)]
   const members = [...new Set(models.map(({ member }) => member))].sort()
   return [
-    `"${name}" (${short(study)}): ${purpose}; used for ${uses}; ${basis}; ${permittedNow ? 'may use the records now' : 'may not use the records now'}`,
+    `"${name}" (${short(study)}): ${purpose.replace(/[\s.;]+$/, '')}; used for ${uses}; ${basis}; ${permittedNow ? 'may use the records now' : 'may not use the records now'}`,
     first === undefined || last === undefined
       ? '  no round used them'
       : `  ${rounds.length} rounds used them, from ${utc(first.timeMs)} (${first.entry}) to ${utc(last.timeMs)} (${last.entry})`,

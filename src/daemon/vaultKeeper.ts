@@ -1,6 +1,7 @@
 /** A daemon's vault: opened when it is first needed, written before anything rests on it; and the entries that tell of it. */
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { equalBytes } from '../core/bytes.ts'
 import { decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
@@ -24,6 +25,8 @@ export interface VaultKeeperParts {
   readonly self: MemberId
   readonly store: Pick<LogStore, 'getState'>
   readonly writer: () => LedgerWriter | null
+  /** What the own log tells of words, as far as it was read: an older or another vault is found by it. */
+  readonly logTells: () => { readonly count: number; readonly newest: Uint8Array | null }
   /** Somebody spoke, or was forgotten. */
   readonly changed: () => void
 }
@@ -53,20 +56,15 @@ export class VaultKeeper {
    * Errors: those of `VaultFile.open`, `vault-older`.
    */
   async book(words = 0): Promise<VaultBook> {
-    const opened = await this.#opened()
-    if (opened.book.words < words) {
-      const message = `${this.#parts.place.path}: the log tells of ${words} words of patients, and this vault has ${opened.book.words}: it is an older copy, whose revocations are lost; put the newest one back, with its key`
-      throw new ConsiliumError({ code: 'vault-older', message })
-    }
-    opened.told = { ...opened.told, words: Math.max(opened.told.words, words) } // the log knows, where the database is lost
+    const opened = await this.#current(words)
     this.#tell(opened)
     return opened.book
   }
 
-  /** Stores what `make` gives and takes it in; returns the book. One at a time. */
+  /** Stores what `make` gives and takes it in; returns the book. One at a time. Errors: those of `book`. */
   write(make: (book: VaultBook) => readonly Uint8Array[]): Promise<VaultBook> {
     return this.#turns.run('vault', async () => {
-      const opened = await this.#opened()
+      const opened = await this.#current()
       const records = make(opened.book)
       if (records.length === 0) return opened.book
       await opened.vault.append(records)
@@ -94,7 +92,7 @@ export class VaultKeeper {
   /** Destroys the keys and words of these patients, with all that they were sealed under. Errors: `subject-unknown`, `subject-forgotten`. */
   async forget(records: readonly string[], reason: string, atMs: number): Promise<void> {
     await this.#turns.run('vault', async () => {
-      const opened = await this.#opened()
+      const opened = await this.#current()
       const gone = [...new Set(records)].map((record) => knownIn(opened.book, record))
       const { self } = this.#parts
       const leaf = (subject: VaultSubject): ReturnType<Parameters<VaultBook['without']>[2]> => {
@@ -116,6 +114,26 @@ export class VaultKeeper {
   async close(): Promise<void> {
     const opened = await this.#opening?.catch(() => null)
     await opened?.vault.close()
+  }
+
+  /** Nothing is written to an older copy either: a word more, and it would count as many as the log tells of. Error: `vault-older`. */
+  async #current(words = 0): Promise<Opened> {
+    const opened = await this.#opened()
+    const { book, told } = opened
+    const { count, newest } = this.#parts.logTells()
+    const least = Math.max(words, count, told.words)
+    const path = this.#parts.place.path
+    if (book.words < least) {
+      const message = `${path}: the log tells of ${least} words of patients, and this vault has ${book.words}: it is an older copy, whose revocations are lost; put the newest one back, with its key`
+      throw new ConsiliumError({ code: 'vault-older', message })
+    }
+    const same = book.word(count - 1)
+    if (newest !== null && same !== undefined && !equalBytes(same.commitment, newest)) {
+      const message = `${path}: word ${count} of patients is another than the one that the log tells of: words were recorded in an older copy of the vault; put the newest one back, with its key`
+      throw new ConsiliumError({ code: 'vault-older', message })
+    }
+    opened.told = { ...told, words: Math.max(told.words, words, count) } // the log knows, where the database is lost
+    return opened
   }
 
   /** Opened anew after a failure, so that a key that was put back serves without a restart. */
@@ -150,12 +168,12 @@ export class VaultKeeper {
 }
 
 /** The vault of a node; `feed` takes the machine's events. Error: `vault-key-inside`. */
-export function vaultOf({ home, store, feed, writer }: VaultOf): VaultKeeper {
+export function vaultOf({ home, feed, ...parts }: VaultOf): VaultKeeper {
   const place = { path: home.paths.vault, keyFile: vaultKeyOf(home) }
-  return new VaultKeeper({ place, self: home.key.id, store, writer, changed: () => feed({ type: 'consent-changed' }) })
+  return new VaultKeeper({ ...parts, place, self: home.key.id, changed: () => feed({ type: 'consent-changed' }) })
 }
 
-type VaultOf = Pick<VaultKeeperParts, 'store' | 'writer'> & {
+type VaultOf = Pick<VaultKeeperParts, 'store' | 'writer' | 'logTells'> & {
   readonly home: Pick<Home, 'config' | 'paths' | 'key'>
   readonly feed: (event: NodeEvent) => void
 }

@@ -10,6 +10,7 @@ export class ToldWords {
   readonly #commitments: string[] = []
   #before = 0
   #missing = 0
+  #forgotten = 0
 
   constructor(study: StudyId) {
     this.#study = study
@@ -17,6 +18,7 @@ export class ToldWords {
 
   take({ kind, study, body }: Pick<Entry, 'kind' | 'study' | 'body'>): void {
     if (kind === 'round.merged' && study === this.#study) this.#before = this.#commitments.length
+    if (kind === 'subject.erased') this.#forgotten += readBody(kind, body)?.subjects ?? 0
     const told = kind === 'consent.recorded' ? readBody(kind, body) : null
     if (told === null) return
     this.#missing = Math.max(this.#missing, told.from - this.#commitments.length)
@@ -26,6 +28,11 @@ export class ToldWords {
   /** Commitments of the words that count. */
   get before(): readonly string[] {
     return this.#commitments.slice(0, this.#before)
+  }
+
+  /** So many patients were forgotten, by all entries taken: an erasure after a round shuts its leaves too. */
+  get forgotten(): number {
+    return this.#forgotten
   }
 
   /** So many words at least stand in entries that were not among those taken. */

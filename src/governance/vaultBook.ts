@@ -70,6 +70,7 @@ const MARK_BYTES = 16
 export class VaultBook {
   readonly #byRecord = new Map<string, Mutable>()
   readonly #byNumber = new Map<number, Mutable>()
+  readonly #words = new Map<number, Word>()
   /** Numbers of those who said something, in the order in which they did. */
   readonly #spoken: number[] = []
   readonly #erasures: Erasure[] = []
@@ -124,6 +125,11 @@ export class VaultBook {
 
   bearing(number: number): VaultSubject | undefined {
     return this.#byNumber.get(number)
+  }
+
+  /** The word of that number; undefined where its patient was forgotten. */
+  word(number: number): Word | undefined {
+    return this.#words.get(number)
   }
 
   /** Whether a patient with this record number was forgotten: the rows are never used again. */
@@ -225,7 +231,9 @@ export class VaultBook {
     invariant(subject !== undefined, 'who speaks is in the vault')
     const commitment = decisionCommitment(salt, bytes)
     const decision = readDecision(bytes)
-    subject.words.push({ number, salt, bytes, commitment, decision, speaker })
+    const word = { number, salt, bytes, commitment, decision, speaker }
+    subject.words.push(word)
+    this.#words.set(number, word)
     subject.decisions.push(decision)
     subject.history = historyOf([commitment], subject.history)
     this.#spoken.push(id)

@@ -20,6 +20,12 @@ export function wordsTold({ kind, body }: Fact): number {
   return told === null ? 0 : told.from + told.items.length
 }
 
+/** The commitment to the newest word that an own entry tells of; null of any other entry. */
+export function newestWord({ kind, body }: Fact): Uint8Array | null {
+  const told = kind === 'consent.recorded' ? readBody('consent.recorded', body) : null
+  return told?.items.at(-1)?.[1] ?? null
+}
+
 /** One per study run. Studies that ask no patient never get here. */
 export class Consulting {
   readonly #context: Context

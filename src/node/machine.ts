@@ -20,7 +20,7 @@ import { Announcing } from './announcing.ts'
 import { isUpdateEvent, updateEvent } from './arrivals.ts'
 import { type Booted, bootDrafts, FENCED, sizeIn } from './boot.ts'
 import { carryOutStudy, isStudyCommand, type StudyCommand } from './commands.ts'
-import { wordsTold } from './consulting.ts'
+import { newestWord, wordsTold } from './consulting.ts'
 import { Context } from './context.ts'
 import type { LogSize, NodeEvent } from './events.ts'
 import { exclusionOf } from './exclusion.ts'
@@ -105,6 +105,12 @@ export class Machine {
   /** Changes of the members that are proposed for the next epoch. */
   get changes(): readonly ChangeState[] {
     return this.#parts?.reconfiguring.view() ?? []
+  }
+
+  /** So many words of patients the own log tells of, and the commitment to the newest. */
+  get wordsTold(): { readonly count: number; readonly newest: Uint8Array | null } {
+    const context = this.#parts?.context
+    return { count: context?.words ?? 0, newest: context?.newestWord ?? null }
   }
 
   /** Which heads are final, and who is known to hold what. */
@@ -327,7 +333,10 @@ export class Machine {
     context.studies.fold(fact)
     parts.reconfiguring.fold(fact)
     if (fact.kind === 'member.accepted') accepted.add(fact.author)
-    if (fact.author === context.self) context.words = Math.max(context.words, wordsTold(fact))
+    if (fact.author === context.self && wordsTold(fact) > context.words) {
+      context.words = wordsTold(fact)
+      context.newestWord = newestWord(fact)
+    }
     const exclusion = fact.author === context.self ? exclusionOf(fact) : null
     if (exclusion !== null) this.#run(parts, exclusion.study).merging.exclude(exclusion.member, exclusion.excluded)
     if (fact.author === context.self && fact.kind === 'member.seen') {

@@ -25,6 +25,8 @@ class Node {
   state = new Map<string, Uint8Array | null>()
   changes = 0
   signs = true
+  /** What the machine has read of the log. */
+  tells: { count: number; newest: Uint8Array | null } = { count: 0, newest: null }
   readonly #folder: string
 
   constructor(folder: string) {
@@ -43,6 +45,7 @@ class Node {
       self: keyOf('self').member,
       store: { getState: async (key) => this.state.get(key) ?? undefined },
       writer: () => (this.signs ? ({ record } as unknown as LedgerWriter) : null),
+      logTells: () => this.tells,
       changed: () => this.changes++,
     })
   }
@@ -126,6 +129,48 @@ it('an older copy of the vault, in which revocations are lost, is refused', () =
     assert.ok('code' in error)
     assert.is(error.code, 'vault-older')
     assert.match(error.message, /tells of 4 words of patients, and this vault has 3/)
+    await again.close()
+  }))
+
+it('nothing is written to an older copy: a word more, and it would pass for the newest with a revocation lost', () =>
+  inFolder(async (node) => {
+    const vault = node.open()
+    await vault.say(wordsOf(0, 3))
+    await copyFile(node.path(), node.path('older'))
+    await vault.say(wordsOf(3, 1))
+    await vault.close()
+    const [revocation] = (node.drafts.at(-1)?.body as unknown as { items: [Uint8Array, Uint8Array][] }).items
+    await copyFile(node.path('older'), node.path())
+    node.state = new Map() // restored as well
+    node.tells = { count: 4, newest: revocation?.[1] ?? null }
+    const codeOf = (work: Promise<unknown>) =>
+      work.then(
+        () => 'done',
+        (error: { code?: string }) => error.code,
+      )
+    const again = node.open()
+    for (const work of [again.say(wordsOf(9, 1)), again.admit(['R-9']), again.forget(['R-1'], 'erasure-order', 1)])
+      assert.is(await codeOf(work), 'vault-older')
+    node.tells = { count: 0, newest: null } // before the log was fetched back
+    await again.say(wordsOf(9, 1))
+    node.tells = { count: 4, newest: revocation?.[1] ?? null }
+    assert.is(await codeOf(again.book(4)), 'vault-older', 'as many words, and others')
+    await again.close()
+  }))
+
+it('where the database is lost no word is told twice, though somebody speaks before any round', () =>
+  inFolder(async (node) => {
+    const vault = node.open()
+    await vault.say(wordsOf(0, 3))
+    await vault.close()
+    node.state = new Map()
+    node.tells = { count: 3, newest: null }
+    const again = node.open()
+    await again.say(wordsOf(3, 1))
+    assert.equal(node.told(), [
+      [0, 3],
+      [3, 1],
+    ])
     await again.close()
   }))
 
