@@ -1,5 +1,5 @@
 /**
- * Backups of a data folder: one file with a copy of the database as it was at one moment, the vault and the settings. What is secret in it lies
+ * Backups of a data folder: one file with a copy of the database as it was at one moment, the vaults, what was registered and the settings. What is secret in it lies
  * sealed, and the key file that opens it is not in it. What was done while nothing could be signed is told at the next start.
  */
 import { readFile, rm } from 'node:fs/promises'
@@ -13,6 +13,7 @@ import { type BackupPart, rowParts, writeBackup } from '../store/backupFile.ts'
 import { LevelStore } from '../store/levelStore.ts'
 import { sealedUnder } from '../store/sealedKey.ts'
 import type { BackupReport, Finding } from './api.ts'
+import { DatasetFiles } from './datasetFiles.ts'
 import { exists, readText, writeAtomically, writeNewFrom } from './files.ts'
 import { type Home, type HomePaths, openHome } from './home.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
@@ -27,7 +28,7 @@ export interface Untold {
   readonly entries: number
 }
 
-/** The files of a data folder that a backup has, beside the database and the vault. */
+/** The files of a data folder that a backup has, beside the database, the registered tables and the vaults. */
 export const BACKED_UP = ['member.key', 'data.key', 'config.yaml', 'consortium.yaml', 'acceptance', 'card.txt'] as const
 const NEWEST = 'backup/newest'
 
@@ -141,7 +142,7 @@ async function writeTo(
 
 /** The vault last: one that is older than the database would have lost words that the log tells of. */
 async function* partsOf(
-  { key, paths }: Home,
+  { key, dataKey, paths }: Home,
   timeMs: number,
   rows: AsyncIterable<Row>,
   vault: () => Promise<Uint8Array | null>,
@@ -152,6 +153,10 @@ async function* partsOf(
     const path = join(paths.folder, name)
     if (await exists(path)) yield { type: 'file', name, bytes: new Uint8Array(await readFile(path)) }
   }
+  const files = new DatasetFiles(paths.datasets, dataKey)
+  for await (const file of files.sealed()) yield { type: 'file', ...file }
+  const people = await vaultIn(paths.people) // a record that is being written while it is read is cut short, and dropped when it is opened
+  if (people !== null) yield { type: 'file', name: 'people', bytes: people }
   const bytes = await vault()
   if (bytes !== null) yield { type: 'file', name: 'vault', bytes }
 }

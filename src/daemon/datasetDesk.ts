@@ -34,6 +34,7 @@ import { Turns } from './turns.ts'
 export interface DatasetDeskParts {
   readonly home: {
     readonly paths: { readonly datasets: string }
+    readonly dataKey: Uint8Array | null
     readonly key: { readonly id: MemberId }
     readonly config: { readonly datasets: { readonly registered: 'optional' | 'required' } }
   }
@@ -82,7 +83,8 @@ export class DatasetDesk {
   }
 
   get #files(): DatasetFiles {
-    return new DatasetFiles(this.#parts.home.paths.datasets)
+    const { paths, dataKey } = this.#parts.home
+    return new DatasetFiles(paths.datasets, dataKey)
   }
 
   /**

@@ -17,7 +17,8 @@ import { type HomePaths, homePaths, readConfig } from './home.ts'
 import { readMemberKey } from './memberKey.ts'
 import { openerOf, vaultKeyOf } from './opener.ts'
 
-const FILES: ReadonlySet<string> = new Set([...BACKED_UP, 'vault'])
+const FILES: ReadonlySet<string> = new Set([...BACKED_UP, 'vault', 'people'])
+const DATASET = /^datasets\/[a-z0-9][a-z0-9._-]{0,63}\/[1-9]\d{0,8}$/
 
 /**
  * Puts what the backup `file` has into the new folder `folder`, all of it or nothing; the key file is not touched. Errors: `folder-not-empty`,
@@ -47,7 +48,7 @@ async function unpack(file: string, { folder, database }: HomePaths): Promise<Ba
     for await (const part of readBackup(file)) {
       if (part.type === 'rows') yield part.rows
       else if (part.type === 'about') about = part.about
-      else if (FILES.has(part.name)) kept.push(part)
+      else if (FILES.has(part.name) || DATASET.test(part.name)) kept.push(part)
     }
   }
   await fillDatabase(database, rows())

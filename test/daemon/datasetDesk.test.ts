@@ -1,5 +1,5 @@
 /** Tables registered and verified over a log: versions in a chain, what is told of them, and bindings that cite them. */
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -24,6 +24,8 @@ import { patients, studyText } from './kit.ts'
 
 const it = suite('dataset desk')
 const ADA = keyOf('ada')
+const DATA_KEY = new Uint8Array(32).fill(5)
+const EMPTY = { commitments: new Uint8Array(0), keys: null, lines: new Uint32Array(0) }
 
 /** A hospital: its folder, its log, and the tables that lie there. */
 class Hospital {
@@ -43,6 +45,7 @@ class Hospital {
   desk(): DatasetDesk {
     const home = {
       paths: { datasets: join(this.folder, 'datasets') },
+      dataKey: DATA_KEY,
       key: { id: ADA.member },
       config: { datasets: { registered: this.registered } },
     }
@@ -126,7 +129,7 @@ it('versions of a name are a chain under one secret, each with the root over its
     assert.ok(equalBytes(bodies[0]?.dataset as Uint8Array, bodies[1]?.dataset as Uint8Array))
     assert.equal(hospital.entries[1]?.refs, [first.entry])
     assert.equal([second.version.number, second.version.keyColumn, second.version.columns[4]?.unit], [2, 'mrn', 'bool'])
-    const { commitments } = await new DatasetFiles(join(hospital.folder, 'datasets')).manifest(second.version)
+    const { commitments } = await new DatasetFiles(join(hospital.folder, 'datasets'), DATA_KEY).manifest(second.version)
     const tree = new Frontier()
     for (let row = 0; row < 149; row++) tree.append(leafHash(commitments.subarray(row * 32, row * 32 + 32)))
     assert.is(toHex(tree.root()), second.version.version)
@@ -236,12 +239,39 @@ it('the file of a version is frozen, byte by byte', () =>
       origin: { commitment: bytes(6), recordedAtMs: 1_780_000_000_000, targets: 1, organisations: ['North'] },
     }
     const manifest = { rows: 2, commitments: bytes(7, 64), keys: bytes(8, 32), lines: Uint32Array.of(2, 70_000) }
-    const files = new DatasetFiles(join(folder, 'datasets'))
+    const files = new DatasetFiles(join(folder, 'datasets'), null)
     await files.write(version, manifest)
     assert.equal(await files.versions('stroke'), [version])
     assert.equal(await files.manifest(version), manifest)
     const written = await readFile(join(folder, 'datasets', 'stroke', '3'))
     assert.is(toHex(sha256(written)), 'f44d9cfebac0814e0ed60ff62f1e00e9ac9c14e40dd82e87c83ecff4fc1e0e4c')
+  }))
+
+it('files are sealed under the data key, each for its place; what lies plain is read, and sealed in a backup', () =>
+  atHospital(async (hospital) => {
+    const path = await hospital.table('a.csv', patients(60, 1))
+    const { version } = await hospital.desk().register(request(path))
+    const folder = join(hospital.folder, 'datasets')
+    const stored = await readFile(join(folder, version.name, '1'))
+    assert.not.ok(stored.includes(Buffer.from(version.secret)))
+    const codeOf = (key: Uint8Array | null, name: string) =>
+      new DatasetFiles(folder, key).versions(name).then(
+        () => 'read',
+        (error: { code?: string }) => error.code,
+      )
+    assert.equal([await codeOf(null, version.name), await codeOf(DATA_KEY.map((byte) => byte + 1), version.name)], Array(2).fill('dataset-damaged'))
+    await mkdir(join(folder, 'other'))
+    await writeFile(join(folder, 'other', '1'), stored)
+    assert.is(await codeOf(DATA_KEY, 'other'), 'dataset-damaged', 'of another place')
+    await rm(join(folder, 'other'), { recursive: true })
+    await new DatasetFiles(folder, null).write({ ...version, number: 2 }, { ...EMPTY, rows: version.rows })
+    const backed = []
+    for await (const { name, bytes } of new DatasetFiles(folder, DATA_KEY).sealed()) {
+      assert.not.ok(Buffer.from(bytes).includes(Buffer.from(version.secret)), name)
+      backed.push(name)
+    }
+    assert.equal(backed, [`datasets/${version.name}/1`, `datasets/${version.name}/2`])
+    assert.is((await new DatasetFiles(folder, DATA_KEY).versions(version.name)).length, 2)
   }))
 
 const STUDY = parseStudy(studyText({ rounds: 5 }), 'test.study.yaml')

@@ -80,7 +80,7 @@ function hospitalIn(folder: string): DatasetDeskParts {
   }
   return {
     home: {
-      paths: { datasets: join(folder, 'datasets') },
+      dataKey: null, paths: { datasets: join(folder, 'datasets') },
       key: { id: SELF },
       config: { datasets: { registered: 'optional' } },
     },
