@@ -26,6 +26,7 @@ import { Keeper } from './keeper.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
 import { LineageReader } from './lineageReader.ts'
 import { Logs } from './logs.ts'
+import { LogTraces } from './logTraces.ts'
 import { OwnLog } from './ownLog.ts'
 import { PeopleOffice } from './peopleOffice.ts'
 import { Publisher } from './publisher.ts'
@@ -71,8 +72,9 @@ export class Daemon {
   readonly #updates: Updates
   readonly #publisher: Publisher
   readonly followers = new Followers()
-  readonly lineage = new LineageReader(() => this.logs)
-  readonly ownLog = new OwnLog(() => this.logs)
+  readonly #traces = new LogTraces(() => ({ logs: this.logs, store: this.#parts.store }))
+  readonly lineage = new LineageReader(this.#traces)
+  readonly ownLog = new OwnLog(this.#traces)
   readonly vault: VaultKeeper
   readonly consent: ConsentDesk
   readonly people: PeopleOffice

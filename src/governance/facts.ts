@@ -41,6 +41,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'operator.pruned',
   'operator.scrubbed',
   'subject.erased',
+  'subject.disclosed',
   'operator.backup',
   'operator.restored',
   'operator.corrected',

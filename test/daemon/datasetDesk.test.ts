@@ -259,7 +259,16 @@ it('files are sealed under the data key, each for its place; what lies plain is 
         () => 'read',
         (error: { code?: string }) => error.code,
       )
-    assert.equal([await codeOf(null, version.name), await codeOf(DATA_KEY.map((byte) => byte + 1), version.name)], Array(2).fill('dataset-damaged'))
+    assert.equal(
+      [
+        await codeOf(null, version.name),
+        await codeOf(
+          DATA_KEY.map((byte) => byte + 1),
+          version.name,
+        ),
+      ],
+      Array(2).fill('dataset-damaged'),
+    )
     await mkdir(join(folder, 'other'))
     await writeFile(join(folder, 'other', '1'), stored)
     assert.is(await codeOf(DATA_KEY, 'other'), 'dataset-damaged', 'of another place')

@@ -80,7 +80,8 @@ function hospitalIn(folder: string): DatasetDeskParts {
   }
   return {
     home: {
-      dataKey: null, paths: { datasets: join(folder, 'datasets') },
+      dataKey: null,
+      paths: { datasets: join(folder, 'datasets') },
       key: { id: SELF },
       config: { datasets: { registered: 'optional' } },
     },
