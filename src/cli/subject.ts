@@ -138,7 +138,15 @@ Fingerprint of the consortium, to compare with what the page shows: ${fingerprin
 }
 
 /** What a patient may ask about, of all members: words, rounds, merges, what was done with models, and what studies are about. */
-const KINDS = ['consent.recorded', 'model', 'round.merged', 'round.trained', 'study.proposed', 'subject.erased']
+const KINDS = [
+  'consent.recorded',
+  'consent.restarted',
+  'model',
+  'round.merged',
+  'round.trained',
+  'study.proposed',
+  'subject.erased',
+]
 
 function bundle(): Command {
   return command(

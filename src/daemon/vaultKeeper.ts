@@ -1,6 +1,6 @@
 /** A daemon's vault: opened when it is first needed, written before anything rests on it; and the entries that tell of it. */
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
 import { equalBytes } from '../core/bytes.ts'
 import { decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
@@ -8,7 +8,7 @@ import type { MemberId } from '../core/ids.ts'
 import { subjectTag } from '../governance/consent.ts'
 import { leafAt } from '../governance/consentSet.ts'
 import { type Body, CONSENT_ITEMS_MAX } from '../governance/kinds.ts'
-import { VaultBook, type VaultSubject, type Word } from '../governance/vaultBook.ts'
+import { type Restart, VaultBook, type VaultSubject, type Word } from '../governance/vaultBook.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Draft } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
@@ -35,7 +35,13 @@ interface Opened {
   readonly vault: VaultFile
   book: VaultBook
   /** Words and erasures that the log tells of, or is about to. */
-  told: { words: number; erasures: number }
+  told: Told
+}
+
+interface Told {
+  readonly words: number
+  readonly erasures: number
+  readonly restarts: number
 }
 
 const TOLD = 'consent/told'
@@ -106,6 +112,37 @@ export class VaultKeeper {
     await this.book()
   }
 
+  /**
+   * Begins anew with an empty vault where the one that is there cannot serve, or none is: everybody is taken to have said no until they are
+   * heard again. The old file stays beside it under another name; gives that, or null. Errors: `vault-opens`, `file-not-writable`.
+   */
+  async restart(reason: string): Promise<{ readonly words: number; readonly kept: string | null }> {
+    const done = await this.#turns.run('vault', async () => {
+      const fault = await this.#current().then(
+        ({ book }) => (book.words === 0 && book.restart === null ? null : 'serves'),
+        (error: unknown) => (isLost(error) ? 'lost' : Promise.reject(error)),
+      )
+      if (fault !== 'lost') {
+        const message = `${this.#parts.place.path}: opens, and has every word that the log tells of: there is nothing to begin anew`
+        throw new ConsiliumError({ code: 'vault-opens', message })
+      }
+      const told = await this.#toldBefore()
+      const words = Math.max(told.words, this.#parts.logTells().count)
+      await (await this.#opening?.catch(() => null))?.vault.close()
+      this.#opening = null
+      const kept = await setAside(this.#parts.place.path)
+      const { vault } = await VaultFile.open(this.#parts.place)
+      const restart = { number: told.restarts, words, reason }
+      const records = VaultBook.restarted(restart, told.erasures, () => random(KEY_BYTES))
+      await vault.append(records)
+      this.#opening = Promise.resolve({ vault, book: bookOf(records), told: { ...told, words } })
+      return { words, kept }
+    })
+    this.#parts.changed()
+    await this.book()
+    return done
+  }
+
   /** The bytes of its file between two writes; null where there is none. */
   copy(): Promise<Uint8Array | null> {
     return this.#turns.run('vault', () => vaultIn(this.#parts.place.path))
@@ -123,8 +160,9 @@ export class VaultKeeper {
     const { count, newest } = this.#parts.logTells()
     const least = Math.max(words, count, told.words)
     const path = this.#parts.place.path
-    if (book.words < least) {
-      const message = `${path}: the log tells of ${least} words of patients, and this vault has ${book.words}: it is an older copy, whose revocations are lost; put the newest one back, with its key`
+    const restarts = (book.restart?.number ?? -1) + 1
+    if (book.words < least || restarts < told.restarts) {
+      const message = `${path}: the log tells of ${least} words of patients, and this vault has ${book.words}: it is an older copy, whose revocations are lost; put the newest one back, with its key, or, where there is none, begin anew: consilium consent restart`
       throw new ConsiliumError({ code: 'vault-older', message })
     }
     const same = book.word(count - 1)
@@ -147,9 +185,13 @@ export class VaultKeeper {
 
   async #open(): Promise<Opened> {
     const { vault, records } = await VaultFile.open(this.#parts.place)
+    return { vault, book: bookOf(records), told: await this.#toldBefore() }
+  }
+
+  async #toldBefore(): Promise<Told> {
     const kept = await this.#parts.store.getState(TOLD)
-    const [words, erasures] = kept === undefined ? [0, 0] : (decodeCbor(kept) as [number, number])
-    return { vault, book: bookOf(records), told: { words, erasures } }
+    const [words = 0, erasures = 0, restarts = 0] = kept === undefined ? [] : (decodeCbor(kept) as number[])
+    return { words, erasures, restarts }
   }
 
   /** Words and erasures that the log does not tell of yet; how far that has come is stored in one batch with the entries. */
@@ -158,11 +200,17 @@ export class VaultKeeper {
     const writer = this.#parts.writer()
     const words = book.words > told.words ? book.wordsFrom(told.words) : []
     const erasures = book.erasures.filter(({ number }) => number >= told.erasures)
-    if (writer === null || (words.length === 0 && erasures.length === 0)) return
+    const restarts = book.restart !== null && book.restart.number >= told.restarts ? [book.restart] : []
+    if (writer === null || words.length + erasures.length + restarts.length === 0) return
     const timeMs = Date.now()
-    const drafts = [...wordDrafts(words, this.#parts.self, timeMs), ...erasures.map((one) => erasedDraft(one, timeMs))]
-    opened.told = { words: book.words, erasures: told.erasures + erasures.length }
-    const state = encodeCbor([opened.told.words, opened.told.erasures])
+    const drafts = [
+      ...restarts.map((one) => restartedDraft(one, timeMs)),
+      ...wordDrafts(words, this.#parts.self, timeMs),
+      ...erasures.map((one) => erasedDraft(one, timeMs)),
+    ]
+    const restarted = restarts.length === 0 ? told.restarts : (restarts[0] as Restart).number + 1
+    opened.told = { words: book.words, erasures: told.erasures + erasures.length, restarts: restarted }
+    const state = encodeCbor([opened.told.words, opened.told.erasures, restarted])
     writer.record('consent', drafts, new Map([[TOLD, state]]))
   }
 }
@@ -195,8 +243,23 @@ function wordDrafts(
   return drafts
 }
 
+function restartedDraft({ words, reason }: Restart, timeMs: number): Draft {
+  return { kind: 'consent.restarted', study: null, timeMs, refs: [], body: { words, reason } }
+}
+
 function erasedDraft({ subjects, reason }: VaultBook['erasures'][number], timeMs: number): Draft {
   return { kind: 'subject.erased', study: null, timeMs, refs: [], body: { subjects, reason } }
+}
+
+const LOST: ReadonlySet<string> = new Set(['vault-key-wrong', 'vault-key-missing', 'vault-older', 'vault-damaged'])
+
+const isLost = (error: unknown): boolean => error instanceof ConsiliumError && LOST.has(error.code)
+
+async function setAside(path: string): Promise<string | null> {
+  if (!(await exists(path))) return null
+  const kept = `${path}.lost-${Date.now()}`
+  await rename(path, kept)
+  return kept
 }
 
 /** The bytes of a vault that nobody writes to; null where there is none. */

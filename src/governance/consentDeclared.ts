@@ -11,6 +11,7 @@ export class ToldWords {
   #before = 0
   #missing = 0
   #forgotten = 0
+  #lost: number | null = null
 
   constructor(study: StudyId) {
     this.#study = study
@@ -18,6 +19,7 @@ export class ToldWords {
 
   take({ kind, study, body }: Pick<Entry, 'kind' | 'study' | 'body'>): void {
     if (kind === 'round.merged' && study === this.#study) this.#before = this.#commitments.length
+    if (kind === 'consent.restarted') this.#lost = this.#commitments.length
     if (kind === 'subject.erased') this.#forgotten += readBody(kind, body)?.subjects ?? 0
     const told = kind === 'consent.recorded' ? readBody(kind, body) : null
     if (told === null) return
@@ -25,9 +27,14 @@ export class ToldWords {
     for (const [, commitment] of told.items) this.#commitments.push(toHex(commitment))
   }
 
-  /** Commitments of the words that count. */
+  /** Commitments of the words that count: those that were lost before it began anew do not. */
   get before(): readonly string[] {
-    return this.#commitments.slice(0, this.#before)
+    return this.#commitments.slice(this.#lost ?? 0, this.#before)
+  }
+
+  /** Whether it began anew to ask everybody, so that no silence is a yes. */
+  get anew(): boolean {
+    return this.#lost !== null
   }
 
   /** So many patients were forgotten, by all entries taken: an erasure after a round shuts its leaves too. */

@@ -42,6 +42,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'operator.scrubbed',
   'subject.erased',
   'subject.disclosed',
+  'consent.restarted',
   'operator.backup',
   'operator.restored',
   'operator.corrected',

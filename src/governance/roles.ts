@@ -61,6 +61,7 @@ export const ACTS = {
   'POST /v1/consent/export': act('consent.export', HANDLES, []),
   'POST /v1/consent/receipt': act('consent.receipt', HANDLES, []),
   'POST /v1/consent/show': act('consent.show', HANDLES, []),
+  'POST /v1/consent/restart': act('consent.restart', DECIDES, ['consent.restarted']),
   'POST /v1/subjects/report': act('subject.report', HANDLES, []),
   'POST /v1/subjects/key': act('subject.key', HANDLES, ['subject.disclosed']),
   'POST /v1/subjects/file': act('subject.file', HANDLES, ['subject.disclosed']),

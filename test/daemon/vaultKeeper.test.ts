@@ -11,6 +11,7 @@ import type { ConsentDecision } from '../../src/governance/consent.ts'
 import { readBody } from '../../src/governance/kinds.ts'
 import type { Draft } from '../../src/node/actions.ts'
 import { keyOf } from '../gossip/fixtures.ts'
+import { STUDY } from '../governance/keptBook.ts'
 
 const it = suite('vault keeper')
 
@@ -194,6 +195,36 @@ it('an erasure is told with its reason and number alone; the same word never com
     await vault.say(wordsOf(4, 1))
     assert.equal(node.told().at(-1), [5, 1])
     await vault.close()
+  }))
+
+it('where the vault is lost it begins anew: told once, silence is no from then on, an erasure keeps that; a vault that serves stays', () =>
+  inFolder(async (node) => {
+    const vault = node.open()
+    await vault.say(wordsOf(0, 3))
+    const refused = await vault.restart('vault-lost').catch((error: { code?: string }) => error)
+    assert.is((refused as { code?: string }).code, 'vault-opens')
+    await vault.close()
+    await rm(node.path())
+    const again = node.open()
+    const missing = await again.book().catch((error: { code?: string; message: string }) => error)
+    assert.match((missing as { message: string }).message, /consilium consent restart/)
+    assert.is((await again.restart('vault-lost')).words, 3)
+    const question = { id: STUDY, consent: { basis: 'opt-out', purposes: ['DUO:0000006'] } } as const
+    assert.is((await again.book()).asked(question).consent.basis, 'opt-in')
+    await again.say(wordsOf(7, 1))
+    await again.forget(['R-7'], 'erasure-order', 1)
+    assert.equal(
+      node.drafts.map(({ kind }) => kind),
+      ['consent.recorded', 'consent.restarted', 'consent.recorded', 'subject.erased'],
+    )
+    assert.equal(node.drafts[1]?.body, { words: 3, reason: 'vault-lost' })
+    assert.equal(node.told().at(-1), [3, 1])
+    await again.close()
+    const third = node.open()
+    const book = await third.book()
+    assert.equal([book.words, book.asked(question).consent.basis], [4, 'opt-in'])
+    assert.is(node.drafts.length, 4, 'told once')
+    await third.close()
   }))
 
 it.run()
