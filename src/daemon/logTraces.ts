@@ -14,10 +14,10 @@ import { decodeTraces, encodeTraces, type Trace, traceOf } from '../governance/t
 import { decodeEntry } from '../ledger/entry.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Logs } from './logs.ts'
+import { STRETCH, stretchOf } from './stretches.ts'
 import { Turns } from './turns.ts'
 
 const SLICE = 200 // entries looked at before the event loop gets its turn: about 5 ms where all are rounds
-const STRETCH = 20_000 // entries kept as one: about 1 MB where each merge has one input; what a start reads again at most, a tenth of a second
 const READER = sha256(utf8(`traces 1 ${VERSION}`)) // what another version read is read again
 const CHECK_BYTES = 32
 
@@ -93,7 +93,7 @@ export class LogTraces {
   /** The stretch that ends before `end`, where it is the one of this log. */
   async #kept(author: MemberId, end: number): Promise<Uint8Array | null> {
     const { logs, store } = this.#parts()
-    const bytes = await store.getState(stateOf(author, end - 1))
+    const bytes = await store.getState(stretchOf(author, end - 1))
     const [last] = bytes === undefined ? [] : await logs.entries(author, end - 1, end)
     if (bytes === undefined || last === undefined) return null
     return equalBytes(bytes.subarray(0, CHECK_BYTES), checkOf(last)) ? bytes.subarray(CHECK_BYTES) : null
@@ -103,17 +103,10 @@ export class LogTraces {
   async #keep(author: MemberId, end: number, last: Uint8Array, traces: readonly Trace[]): Promise<void> {
     const bytes = concat([checkOf(last), encodeTraces(traces)])
     await this.#parts()
-      .store.putState(new Map([[stateOf(author, end - 1), bytes]]))
+      .store.putState(new Map([[stretchOf(author, end - 1), bytes]]))
       .catch(() => undefined)
   }
 }
-
-/** The state to write with bodies that are dropped, so that nothing of them is kept here. */
-export function forgottenTraces(author: MemberId, seqs: readonly number[]): ReadonlyMap<string, null> {
-  return new Map(seqs.map((seq) => [stateOf(author, seq), null]))
-}
-
-const stateOf = (author: MemberId, seq: number): string => `traces/${author}/${Math.floor(seq / STRETCH)}`
 
 /** Links go through all entries before the last, so that its hash says which log it is. */
 const checkOf = (last: Uint8Array): Uint8Array => sha256(READER, decodeEntry(last).leaf)

@@ -5,7 +5,7 @@ import type { MemberId } from '../core/ids.ts'
 import { prunedAs } from '../governance/retention.ts'
 import { decodeEntry } from '../ledger/entry.ts'
 import type { LogStore } from '../ledger/store.ts'
-import { forgottenTraces } from './logTraces.ts'
+import { forgottenTraces } from './stretches.ts'
 
 const SLICE = 100 // entries looked at before the event loop gets its turn: about 2 ms, and later 4 more where all of them go
 const PREFIX = 'pruning/'

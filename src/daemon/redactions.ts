@@ -10,7 +10,7 @@ import type { Fact } from '../governance/studies.ts'
 import { retoldIn, sameButText, studyIn } from '../governance/studyText.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import { DROP_ENTRIES_MAX, type LogStore } from '../ledger/store.ts'
-import { forgottenTraces } from './logTraces.ts'
+import { forgottenTraces } from './stretches.ts'
 
 /** An entry whose body its author takes back. */
 export interface Redaction {

@@ -20,7 +20,7 @@ import { Announcing } from './announcing.ts'
 import { isUpdateEvent, updateEvent } from './arrivals.ts'
 import { type Booted, bootDrafts, FENCED, sizeIn } from './boot.ts'
 import { carryOutStudy, isStudyCommand, type StudyCommand } from './commands.ts'
-import { newestWord, wordsTold } from './consulting.ts'
+import { noteWords } from './consulting.ts'
 import { Context } from './context.ts'
 import type { LogSize, NodeEvent } from './events.ts'
 import { exclusionOf } from './exclusion.ts'
@@ -94,6 +94,7 @@ export class Machine {
       withdrawals: context.studies.withdrawals,
       suspensions: context.suspensions.all(context),
       agreements: context.studies.agreements,
+      words: { count: context.words, newest: context.newestWord },
     }
   }
 
@@ -105,12 +106,6 @@ export class Machine {
   /** Changes of the members that are proposed for the next epoch. */
   get changes(): readonly ChangeState[] {
     return this.#parts?.reconfiguring.view() ?? []
-  }
-
-  /** So many words of patients the own log tells of, and the commitment to the newest. */
-  get wordsTold(): { readonly count: number; readonly newest: Uint8Array | null } {
-    const context = this.#parts?.context
-    return { count: context?.words ?? 0, newest: context?.newestWord ?? null }
   }
 
   /** Which heads are final, and who is known to hold what. */
@@ -333,10 +328,7 @@ export class Machine {
     context.studies.fold(fact)
     parts.reconfiguring.fold(fact)
     if (fact.kind === 'member.accepted') accepted.add(fact.author)
-    if (fact.author === context.self && wordsTold(fact) > context.words) {
-      context.words = wordsTold(fact)
-      context.newestWord = newestWord(fact)
-    }
+    noteWords(context, fact)
     const exclusion = fact.author === context.self ? exclusionOf(fact) : null
     if (exclusion !== null) this.#run(parts, exclusion.study).merging.exclude(exclusion.member, exclusion.excluded)
     if (fact.author === context.self && fact.kind === 'member.seen') {
