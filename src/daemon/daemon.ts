@@ -138,7 +138,7 @@ export class Daemon {
       dataset: ({ id }) => this.dataset(id),
     })
     const ofStudies = { study: (id: StudyId) => this.#studyState(id).study, table: (id: StudyId) => this.#table(id) }
-    this.vault = vaultOf({ home, store, feed, writer: () => this.writer, logTells: () => this.#machine.view().words })
+    this.vault = vaultOf({ home, store, feed, writer: () => this.writer, machine: this.#machine })
     this.consent = new ConsentDesk({ self: home.key.id, vault: this.vault, ...ofStudies })
     this.people = this.#officeOf()
     this.backups = new Backups({ ...parts, vault: () => this.vault.copy(), writer: () => this.writer })

@@ -12,6 +12,7 @@ import { type Restart, VaultBook, type VaultSubject, type Word } from '../govern
 import type { LogStore } from '../ledger/store.ts'
 import type { Draft } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
+import type { Machine } from '../node/machine.ts'
 import { VaultFile, type VaultPlace } from '../store/vaultFile.ts'
 import { exists } from './files.ts'
 import type { Home } from './home.ts'
@@ -216,12 +217,20 @@ export class VaultKeeper {
 }
 
 /** The vault of a node; `feed` takes the machine's events. Error: `vault-key-inside`. */
-export function vaultOf({ home, feed, ...parts }: VaultOf): VaultKeeper {
+export function vaultOf({ home, feed, machine, ...parts }: VaultOf): VaultKeeper {
   const place = { path: home.paths.vault, keyFile: vaultKeyOf(home) }
-  return new VaultKeeper({ ...parts, place, self: home.key.id, changed: () => feed({ type: 'consent-changed' }) })
+  const logTells = () => (machine.booted ? machine.view().words : { count: 0, newest: null })
+  return new VaultKeeper({
+    ...parts,
+    logTells,
+    place,
+    self: home.key.id,
+    changed: () => feed({ type: 'consent-changed' }),
+  })
 }
 
-type VaultOf = Pick<VaultKeeperParts, 'store' | 'writer' | 'logTells'> & {
+type VaultOf = Pick<VaultKeeperParts, 'store' | 'writer'> & {
+  readonly machine: Pick<Machine, 'booted' | 'view'>
   readonly home: Pick<Home, 'config' | 'paths' | 'key'>
   readonly feed: (event: NodeEvent) => void
 }
