@@ -5,6 +5,7 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
 import type { AuditReport } from '../daemon/consentApi.ts'
 import { readOpening } from '../daemon/openingFile.ts'
+import { askedAnew } from '../governance/consent.ts'
 import { ToldWords } from '../governance/consentDeclared.ts'
 import { checkOpening } from '../governance/consentOpening.ts'
 import { readBody } from '../governance/kinds.ts'
@@ -47,9 +48,10 @@ export async function auditBundle(path: string, bundle: string, root: string | n
       `${path}: entry ${header.seq} is no round of a study that asks patients, or the bundle has no study.proposed of it`,
     )
   const declared = {
-    study: { id: header.study, consent },
+    study: gathered.anew ? askedAnew({ id: header.study, consent }) : { id: header.study, consent },
     root: toHex(body.consent.root) as Digest,
     commitments: before,
+    forgotten: told.forgotten,
   }
   const found = checkOpening(opening, declared)
   const lost = told.missing === 0 ? [] : [`the bundle lacks entries that tell of ${told.missing} words at least`]
@@ -75,6 +77,8 @@ class Gathered {
   readonly told: ToldWords
   /** Commitments that had been told when the round began. */
   before: readonly string[] = []
+  /** Whether its author had begun anew to ask everybody by then. */
+  anew = false
   entry: Entry | null = null
   state: EntryState = 'pending'
   consent: ReturnType<typeof studyFromDocument>['consent'] = null
@@ -92,6 +96,7 @@ class Gathered {
       this.entry = entry
       this.state = state
       this.before = this.told.before
+      this.anew = this.told.anew
     }
     this.told.take(entry) // later ones too: each says how many words were told before it
   }
@@ -103,7 +108,14 @@ class Gathered {
   }
 }
 
-const NEEDED = ['consent.recorded', 'round.merged', 'round.trained', 'study.proposed']
+const NEEDED = [
+  'consent.recorded',
+  'consent.restarted',
+  'round.merged',
+  'round.trained',
+  'study.proposed',
+  'subject.erased',
+]
 
 /** A filter that leaves words out would let a broken promise pass. Error: `audit-bundle`. */
 function requireKinds(

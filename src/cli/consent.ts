@@ -4,7 +4,7 @@ import { text as readAll } from 'node:stream/consumers'
 import { Command, InvalidArgumentError } from 'commander'
 import { type DuoCode, duoLabel } from '../core/duo.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import type { PatientReport, ReceiptReport, SaidReport, WordReport } from '../daemon/consentApi.ts'
+import type { PatientReport, ReceiptReport, RestartReport, SaidReport, WordReport } from '../daemon/consentApi.ts'
 import { requireAbsent, writeNew } from '../daemon/files.ts'
 import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
@@ -30,7 +30,7 @@ export function consentCommand(): Command {
   const consent = new Command('consent').description(
     'record what patients say about the use of their records, and what follows',
   )
-  for (const sub of [say('grant'), say('deny'), say('revoke'), show(), receipt(), importing(), exporting()])
+  for (const sub of [say('grant'), say('deny'), say('revoke'), show(), receipt(), importing(), exporting(), restart()])
     consent.addCommand(sub)
   return consent
 }
@@ -102,6 +102,26 @@ function receipt(): Command {
       outputOf(options).print({ ...files, ...told }, () => [
         `Wrote ${files.page}, to read and to print, and ${files.document}, for machines.`,
         `${told.words} ${told.words === 1 ? 'word' : 'words'}, ${told.recorded} of them told in the ledger. Neither file has the record number; both say who spoke.`,
+      ])
+    })
+}
+
+function restart(): Command {
+  return command(
+    'restart',
+    'begin anew where the vault is lost or an older copy: everybody counts as having said no until they are heard again',
+    'consilium consent restart --reason vault-lost',
+  )
+    .requiredOption('--reason <code>', 'vault-lost, key-lost or vault-older')
+    .action(async (options: Common & { reason: string }) => {
+      const report = await clientOf(options).post<RestartReport>('/v1/consent/restart', { reason: options.reason })
+      const { words, kept } = report
+      outputOf(options).print(report, () => [
+        `Begun anew: ${words} words of patients that the log tells of are lost. No rows of a patient are used in any study that asks, opt-out too, until that patient has said yes again.`,
+        'Patients have other keys now, and those who were erased are not known as such any more: do not bind their rows.',
+        ...(kept === null
+          ? []
+          : [`The vault that could not serve is kept as ${kept}; delete it, or keep it until its key is found.`]),
       ])
     })
 }

@@ -78,7 +78,7 @@ function studyLines({
   const [first, last] = [rounds[0], rounds.at(-1)]
   const members = [...new Set(models.map(({ member }) => member))].sort()
   return [
-    `"${name}" (${short(study)}): ${purpose}; used for ${uses}; ${basis}; ${permittedNow ? 'may use the records now' : 'may not use the records now'}`,
+    `"${name}" (${short(study)}): ${purpose.replace(/[\s.;]+$/, '')}; used for ${uses}; ${basis}; ${permittedNow ? 'may use the records now' : 'may not use the records now'}`,
     first === undefined || last === undefined
       ? '  no round used them'
       : `  ${rounds.length} rounds used them, from ${utc(first.timeMs)} (${first.entry}) to ${utc(last.timeMs)} (${last.entry})`,
@@ -138,7 +138,15 @@ Fingerprint of the consortium, to compare with what the page shows: ${fingerprin
 }
 
 /** What a patient may ask about, of all members: words, rounds, merges, what was done with models, and what studies are about. */
-const KINDS = ['consent.recorded', 'model', 'round.merged', 'round.trained', 'study.proposed', 'subject.erased']
+const KINDS = [
+  'consent.recorded',
+  'consent.restarted',
+  'model',
+  'round.merged',
+  'round.trained',
+  'study.proposed',
+  'subject.erased',
+]
 
 function bundle(): Command {
   return command(

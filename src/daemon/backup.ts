@@ -1,5 +1,5 @@
 /**
- * Backups of a data folder: one file with a copy of the database as it was at one moment, the vault, registered versions of tables and the settings. What is secret in it lies
+ * Backups of a data folder: one file with a copy of the database as it was at one moment, the vaults, registered versions of tables and the settings. What is secret in it lies
  * sealed, and the key file that opens it is not in it. What was done while nothing could be signed is told at the next start.
  */
 import { readFile, rm } from 'node:fs/promises'
@@ -28,7 +28,7 @@ export interface Untold {
   readonly entries: number
 }
 
-/** The files of a data folder that a backup has, beside the database and the vault. */
+/** The files of a data folder that a backup has, beside the database, the registered tables and the vaults. */
 export const BACKED_UP = ['member.key', 'data.key', 'config.yaml', 'consortium.yaml', 'acceptance', 'card.txt'] as const
 const NEWEST = 'backup/newest'
 
@@ -157,6 +157,8 @@ async function* partsOf(
   await datasets.sealAll()
   for (const name of await datasets.paths())
     yield { type: 'file', name, bytes: new Uint8Array(await readFile(join(paths.folder, name))) }
+  const people = await vaultIn(paths.people) // a record that is being written while it is read is cut short, and dropped when it is opened
+  if (people !== null) yield { type: 'file', name: 'people', bytes: people }
   const bytes = await vault()
   if (bytes !== null) yield { type: 'file', name: 'vault', bytes }
 }

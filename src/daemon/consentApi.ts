@@ -113,6 +113,13 @@ export interface PatientFile extends Omit<SubjectKeyReport, 'key'> {
   }[]
 }
 
+/** `POST /v1/consent/restart`. `kept`: where the vault that could not serve lies now; null where there was none. */
+export interface RestartReport {
+  readonly words: number
+  readonly kept: string | null
+  readonly reason: string
+}
+
 /** `POST /v1/subjects/erase`. */
 export interface ErasedReport {
   readonly subjects: number

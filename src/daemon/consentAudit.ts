@@ -2,6 +2,7 @@
 import { toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest } from '../core/ids.ts'
+import { askedAnew } from '../governance/consent.ts'
 import { ToldWords } from '../governance/consentDeclared.ts'
 import { leafContext, leafSecrets } from '../governance/consentLeaf.ts'
 import {
@@ -91,10 +92,15 @@ async function roundOf(daemon: Daemon, ref: string): Promise<Round> {
   const consent = daemon.machine.study(entry.study)?.consent ?? null
   if (consent === null || body.consent === undefined) throw asksNobody(entry.study)
   const told = new ToldWords(entry.study)
-  for await (const one of entriesOf(daemon.logs, entry.author, ['consent.recorded', 'round.merged'], entry.seq))
-    told.take(one)
+  const kinds = ['consent.recorded', 'consent.restarted', 'round.merged', 'subject.erased'] as const
+  for await (const one of entriesOf(daemon.logs, entry.author, kinds, entry.seq)) told.take(one)
+  const commitments = told.before
+  const study = { id: entry.study, consent }
+  const asked = told.anew ? askedAnew(study) : study
+  const later = entriesOf(daemon.logs, entry.author, ['subject.erased'], Number.POSITIVE_INFINITY, entry.seq)
+  for await (const one of later) told.take(one)
   const root = toHex(body.consent.root) as Digest
-  const declared = { study: { id: entry.study, consent }, root, commitments: told.before }
+  const declared = { study: asked, root, commitments, forgotten: told.forgotten }
   return { entry, body: { ...body, consent: body.consent }, declared }
 }
 

@@ -2,9 +2,11 @@
 import { DUO_CODES, type DuoCode } from '../core/duo.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { type ConsentDecision, SPEAKERS, type Speaker } from '../governance/consent.ts'
+import { RESTART_REASONS } from '../governance/kinds/keeping.ts'
 import { ERASURE_REASONS } from '../governance/kinds.ts'
+import { FENCED } from '../node/boot.ts'
 import { text } from './bodyFields.ts'
-import type { ErasedReport, PatientReport, SaidReport } from './consentApi.ts'
+import type { ErasedReport, PatientReport, RestartReport, SaidReport } from './consentApi.ts'
 import { auditRound, checkOpened } from './consentAudit.ts'
 import { exportConsents, importConsents } from './consentFiles.ts'
 import type { Routes } from './control.ts'
@@ -28,6 +30,7 @@ export function consentCalls(daemon: Daemon): Routes {
     'POST /v1/consent': ({ body }) => say(daemon, body),
     'POST /v1/consent/import': ({ body }) => importConsents(daemon, text(body, 'path')),
     'POST /v1/consent/export': ({ body }) => exportConsents(daemon, text(body, 'path')),
+    'POST /v1/consent/restart': ({ body }) => restart(daemon, body),
     'POST /v1/consent/show': ({ body }) => show(daemon, record(body)),
     'POST /v1/consent/receipt': ({ body }) => receipt(daemon, record(body)),
     'POST /v1/subjects/report': ({ body }) => subjectReport(daemon, record(body)),
@@ -60,11 +63,20 @@ async function say(daemon: Daemon, body: Body): Promise<SaidReport> {
 }
 
 async function show(daemon: Daemon, given: string): Promise<PatientReport> {
-  const subject = knownIn(await daemon.vault.book(), given)
+  const book = await daemon.vault.book()
+  const subject = knownIn(book, given)
   return {
     words: wordReports(daemon, subject, await daemon.ownLog.rounds()),
-    studies: standings(daemon, subject, Date.now()),
+    studies: standings(daemon, subject, book, Date.now()),
   }
+}
+
+async function restart(daemon: Daemon, body: Body): Promise<RestartReport> {
+  const reason = oneOf(body, 'reason', RESTART_REASONS)
+  if (daemon.writer === null) throw new ConsiliumError(FENCED) // the log says how many words there were
+  const done = await daemon.vault.restart(reason)
+  await daemon.writer.flush()
+  return { ...done, reason }
 }
 
 async function erase(daemon: Daemon, body: Body): Promise<ErasedReport> {

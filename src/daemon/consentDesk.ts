@@ -87,7 +87,7 @@ export class ConsentDesk {
       'the study asks patients, and the table says whose its rows are',
     )
     const table = { records, rows: rowsOfSubjects(subjects, records.length) }
-    return new ConsentSet({ id, consent }, this.#parts.self, table, book)
+    return new ConsentSet(book.asked({ id, consent }), this.#parts.self, table, book)
   }
 
   #viewOf(study: StudyId, dataset: Dataset, { permitted }: ConsentSet): NonNullable<Held['view']> {

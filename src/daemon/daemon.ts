@@ -26,6 +26,7 @@ import { Keeper } from './keeper.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
 import { LineageReader } from './lineageReader.ts'
 import { Logs } from './logs.ts'
+import { LogTraces } from './logTraces.ts'
 import { OwnLog } from './ownLog.ts'
 import { PeopleOffice } from './peopleOffice.ts'
 import { Publisher } from './publisher.ts'
@@ -72,8 +73,9 @@ export class Daemon {
   readonly #updates: Updates
   readonly #publisher: Publisher
   readonly followers = new Followers()
-  readonly lineage = new LineageReader(() => this.logs)
-  readonly ownLog = new OwnLog(() => this.logs)
+  readonly #traces = new LogTraces(() => ({ logs: this.logs, store: this.#parts.store }))
+  readonly lineage = new LineageReader(this.#traces)
+  readonly ownLog = new OwnLog(this.#traces)
   readonly vault: VaultKeeper
   readonly consent: ConsentDesk
   readonly people: PeopleOffice
@@ -138,7 +140,7 @@ export class Daemon {
       dataset: ({ id }) => this.dataset(id),
     })
     const ofStudies = { study: (id: StudyId) => this.#studyState(id).study, table: (id: StudyId) => this.#table(id) }
-    this.vault = vaultOf({ home, store, logs, feed, writer: () => this.writer })
+    this.vault = vaultOf({ home, store, logs, feed, writer: () => this.writer, machine: this.#machine })
     this.consent = new ConsentDesk({ self: home.key.id, vault: this.vault, ...ofStudies })
     this.people = this.#officeOf()
     this.backups = new Backups({ ...parts, vault: () => this.vault.copy(), writer: () => this.writer })

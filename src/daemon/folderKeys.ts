@@ -6,12 +6,12 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { readKeyFile, replaceSecrets } from '../store/keyFile.ts'
 import { type KeyPurpose, type Opener, sealedUnder } from '../store/sealedKey.ts'
-import { requireOpening, VaultFile } from '../store/vaultFile.ts'
+import { requireOpening, VaultFile, type VaultPlace } from '../store/vaultFile.ts'
 import type { Finding } from './api.ts'
 import { exists, readText } from './files.ts'
 import { type HomePaths, homePaths, readConfig } from './home.ts'
 import { createDataKey, readDataKey, readMemberKey, resealKey } from './memberKey.ts'
-import { completeKeyFile, openerOf, readPassphrase, vaultKeyOf } from './opener.ts'
+import { completeKeyFile, openerOf, peopleKeyOf, readPassphrase, vaultKeyOf } from './opener.ts'
 
 /** How a key lies in its file. */
 export type Sealing = 'plain' | 'none' | Opener['by']
@@ -65,20 +65,27 @@ export async function rotateKeys(folder: string): Promise<KeysReport> {
   const keyFile = vaultKeyOf(place)
   await completeKeyFile(keyFile)
   const hasVault = await exists(paths.vault)
+  const people = { path: paths.people, keyFile: peopleKeyOf(keyFile) }
+  const hasPeople = await exists(paths.people)
   if (hasVault) await requireOpening({ path: paths.vault, keyFile }) // before anything is changed
+  if (hasPeople) await requireOpening(people)
   await settle(place, keyFile)
   const [secret] = (await readKeyFile(keyFile))?.node ?? []
   if (secret !== undefined) await replaceSecrets(keyFile, 'node', [secret, new Uint8Array(randomBytes(32))])
   await settle(place, keyFile)
-  if (hasVault) {
-    const { vault, records } = await VaultFile.open({ path: paths.vault, keyFile })
-    try {
-      await vault.rewrite(records)
-    } finally {
-      await vault.close()
-    }
-  }
+  if (hasVault) await renew({ path: paths.vault, keyFile })
+  if (hasPeople) await renew(people)
   return showKeys(folder)
+}
+
+/** The same records under a new key and a new secret. */
+async function renew(place: VaultPlace): Promise<void> {
+  const { vault, records } = await VaultFile.open(place)
+  try {
+    await vault.rewrite(records)
+  } finally {
+    await vault.close()
+  }
 }
 
 /** What a look at a folder finds of its keys: `doctor`. */

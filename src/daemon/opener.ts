@@ -26,6 +26,9 @@ export function vaultKeyOf({ config, paths }: Place): string {
   throw new ConsiliumError({ code: 'vault-key-inside', message })
 }
 
+/** What opens the names of the hospital's people: beside the key file, for what is forgotten of one is kept of the other. */
+export const peopleKeyOf = (keyFile: string): string => `${keyFile}-people`
+
 /** What opens the keys as config.yaml says. Errors: `key-file-missing`, `key-file-older`, those of `readKeyFile` and `readPassphrase`. */
 export async function openerOf(place: Place): Promise<Opener> {
   const { passphraseFile } = place.config.keys

@@ -1,19 +1,23 @@
 /** What a hospital hands to one patient: the own key, and what opens the patient's part of rounds and words, for a page that needs no network. */
 import { toHex } from '../core/bytes.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import type { HANDED } from '../governance/kinds/keeping.ts'
 import { formatSubjectKey } from '../governance/subjectKey.ts'
 import { openingsOf } from '../governance/subjectOpening.ts'
 import { fingerprint } from '../ledger/founding.ts'
+import { FENCED } from '../node/boot.ts'
 import type { PatientFile, SubjectKeyReport } from './consentApi.ts'
 import type { Daemon } from './daemon.ts'
 import { knownIn } from './vaultKeeper.ts'
 import { askingStudies } from './wordReports.ts'
 
 /** What these work with. */
-type Handing = Pick<Daemon, 'vault' | 'ownLog' | 'machine' | 'home'>
+type Handing = Pick<Daemon, 'vault' | 'ownLog' | 'machine' | 'home' | 'writer'>
 
-/** Errors: `subject-unknown`, `subject-forgotten`, `vault-…`. */
+/** What cannot be recorded is not handed out. Errors: `subject-unknown`, `subject-forgotten`, `vault-…`, `boot-fence`. */
 export async function subjectKey(daemon: Handing, record: string): Promise<SubjectKeyReport> {
   const { key } = knownIn(await daemon.vault.book(), record)
+  await tell(daemon, 'key')
   return { key: formatSubjectKey(key), ...fromWhom(daemon) }
 }
 
@@ -29,8 +33,17 @@ export async function patientFile(daemon: Handing, record: string): Promise<Pati
     return { study, openings }
   })
   const words = subject.words.map(({ salt, bytes }) => [toHex(salt), toHex(bytes)] as const)
+  await tell(daemon, 'file')
   const made = new Date().toISOString()
   return { format: 'consilium-patient/1', made, member: hospital, ...fromWhom(daemon), words, studies }
+}
+
+/** An entry says that it is handed out, for one patient, and not for whom. Error: `boot-fence`. */
+async function tell({ writer }: Handing, what: (typeof HANDED)[number]): Promise<void> {
+  if (writer === null) throw new ConsiliumError(FENCED)
+  const body = { what, subjects: 1 }
+  writer.record('subject', [{ kind: 'subject.disclosed', study: null, timeMs: Date.now(), refs: [], body }], new Map())
+  await writer.flush()
 }
 
 function fromWhom({ home }: Handing): Omit<SubjectKeyReport, 'key'> {

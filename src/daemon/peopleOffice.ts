@@ -16,7 +16,7 @@ import type { Signable } from './control.ts'
 import { exists, readText } from './files.ts'
 import type { Home } from './home.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
-import { vaultKeyOf } from './opener.ts'
+import { peopleKeyOf, vaultKeyOf } from './opener.ts'
 import type { PeopleReport, PersonReport } from './peopleApi.ts'
 import { PeopleBook } from './peopleBook.ts'
 import { SignOffDesk } from './signOffDesk.ts'
@@ -45,7 +45,7 @@ export class PeopleOffice {
     const { home, startedAtMs, writer } = parts
     const { people: path } = home.paths
     this.#book = new PeopleBook(
-      () => ({ path, keyFile: `${vaultKeyOf(home)}-people` }),
+      () => ({ path, keyFile: peopleKeyOf(vaultKeyOf(home)) }),
       () => exists(path),
     )
     this.#desk = new SignOffDesk({

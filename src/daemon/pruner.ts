@@ -5,6 +5,7 @@ import type { MemberId } from '../core/ids.ts'
 import { prunedAs } from '../governance/retention.ts'
 import { decodeEntry } from '../ledger/entry.ts'
 import type { LogStore } from '../ledger/store.ts'
+import { forgottenTraces } from './stretches.ts'
 
 const SLICE = 100 // entries looked at before the event loop gets its turn: about 2 ms, and later 4 more where all of them go
 const PREFIX = 'pruning/'
@@ -60,7 +61,14 @@ export class Pruner {
         seqs.push(entry.seq)
       }
       if (!dryRun && seqs.length > 0)
-        await store.dropBodies(member, seqs, new Map([[progressKey(member), encodeProgress(prunedOf(counts, times))]]))
+        await store.dropBodies(
+          member,
+          seqs,
+          new Map([
+            ...forgottenTraces(member, seqs),
+            [progressKey(member), encodeProgress(prunedOf(counts, times))] as const,
+          ]),
+        )
       await rest()
     }
     return prunedOf(counts, times)

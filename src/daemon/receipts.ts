@@ -15,7 +15,8 @@ const NAME_BYTES = 16
 
 /** Errors: `subject-unknown`, `subject-forgotten`, `vault-…`. */
 export async function receipt(daemon: Daemon, record: string): Promise<ReceiptReport> {
-  const subject = knownIn(await daemon.vault.book(), record)
+  const book = await daemon.vault.book()
+  const subject = knownIn(book, record)
   const own = await daemon.ownLog.rounds()
   const words: ReceiptWord[] = []
   for (const { number, decision, speaker, commitment } of subject.words) {
@@ -28,7 +29,7 @@ export async function receipt(daemon: Daemon, record: string): Promise<ReceiptRe
     })
   }
   const madeAtMs = Date.now()
-  const now = new Map(standings(daemon, subject, madeAtMs).map(({ study, permitted }) => [study, permitted]))
+  const now = new Map(standings(daemon, subject, book, madeAtMs).map(({ study, permitted }) => [study, permitted]))
   const { name, founding } = daemon.home.consortium
   const facts: ReceiptFacts = {
     hospital: { name: daemon.home.config.name, member: daemon.home.key.id },

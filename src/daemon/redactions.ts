@@ -10,6 +10,7 @@ import type { Fact } from '../governance/studies.ts'
 import { retoldIn, sameButText, studyIn } from '../governance/studyText.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import { DROP_ENTRIES_MAX, type LogStore } from '../ledger/store.ts'
+import { forgottenTraces } from './stretches.ts'
 
 /** An entry whose body its author takes back. */
 export interface Redaction {
@@ -109,10 +110,14 @@ export class Redactions {
     for (const [author, set] of byAuthor) {
       const seqs = [...set].sort((a, b) => a - b)
       for (let i = 0; i < seqs.length; i += DROP_ENTRIES_MAX)
-        await this.#parts.store.dropBodies(author, seqs.slice(i, i + DROP_ENTRIES_MAX))
+        await this.#dropOf(author, seqs.slice(i, i + DROP_ENTRIES_MAX))
       dropped += seqs.length
     }
     return dropped
+  }
+
+  #dropOf(author: MemberId, seqs: readonly number[]): Promise<void> {
+    return this.#parts.store.dropBodies(author, seqs, forgottenTraces(author, seqs))
   }
 
   /** A redaction of what decides is not obeyed: the others would fold what this node no longer can. */

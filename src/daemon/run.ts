@@ -77,6 +77,7 @@ function openRecorder(path: string, log: Log): Promise<Recorder> {
 function lossOf(state: string): string {
   if (state.startsWith('binding/')) return 'the table of this study has to be bound again'
   if (state.startsWith('facts/')) return 'nothing is lost: this log is read from its beginning'
+  if (state.startsWith('traces/')) return 'nothing is lost: this part of a log is read again'
   if (state.startsWith('progress/')) return 'the round that was under way is trained from its beginning'
   if (state.startsWith('consent/')) return 'what patients said is told in the log once more'
   if (state.startsWith('pruning/')) return 'a pruning that was interrupted is not recorded'

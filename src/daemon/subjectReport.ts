@@ -21,7 +21,7 @@ export async function subjectReport(daemon: Reported, record: string): Promise<S
   const studies = await Promise.all(
     askingStudies(daemon).map((asking) => {
       const rounds = roundsWith(daemon, own, usedSets(book, subject, asking.id), asking.id)
-      return studyReport(daemon, asking, subject, rounds)
+      return studyReport(daemon, asking, { book, subject }, rounds)
     }),
   )
   return { hospital: daemon.nameOf(daemon.home.key.id), words: wordReports(daemon, subject, own), studies }
@@ -30,10 +30,10 @@ export async function subjectReport(daemon: Reported, record: string): Promise<S
 async function studyReport(
   daemon: Reported,
   { id, study }: ReturnType<typeof askingStudies>[number],
-  subject: VaultSubject,
+  { book, subject }: { readonly book: VaultBook; readonly subject: VaultSubject },
   rounds: readonly Round[],
 ): Promise<SubjectStudyReport> {
-  const now = standings(daemon, subject, Date.now()).find((one) => one.study === id)
+  const now = standings(daemon, subject, book, Date.now()).find((one) => one.study === id)
   const { purposes, basis } = study.consent
   const about = { study: id, name: study.name, purpose: study.purpose, purposes, basis }
   const models = rounds.length === 0 ? [] : await modelsWith(daemon, id, rounds)

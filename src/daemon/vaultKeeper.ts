@@ -1,16 +1,18 @@
 /** A daemon's vault: opened when it is first needed, written before anything rests on it; and the entries that tell of it. */
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
+import { equalBytes } from '../core/bytes.ts'
 import { decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { subjectTag } from '../governance/consent.ts'
 import { leafAt } from '../governance/consentSet.ts'
 import { type Body, CONSENT_ITEMS_MAX } from '../governance/kinds.ts'
-import { VaultBook, type VaultSubject, type Word } from '../governance/vaultBook.ts'
+import { type Restart, VaultBook, type VaultSubject, type Word } from '../governance/vaultBook.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Draft } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
+import type { Machine } from '../node/machine.ts'
 import { VaultFile, type VaultPlace } from '../store/vaultFile.ts'
 import { entriesOf } from './entriesOf.ts'
 import { exists } from './files.ts'
@@ -28,6 +30,8 @@ export interface VaultKeeperParts {
   readonly writer: () => LedgerWriter | null
   /** So many erasures the own log tells of. */
   readonly erasuresTold: () => Promise<number>
+  /** What the own log tells of words, as far as it was read: an older or another vault is found by it. */
+  readonly logTells: () => { readonly count: number; readonly newest: Uint8Array | null }
   /** Somebody spoke, or was forgotten. */
   readonly changed: () => void
 }
@@ -35,10 +39,17 @@ export interface VaultKeeperParts {
 interface Opened {
   readonly vault: VaultFile
   book: VaultBook
-  /** Words and erasures that the log tells of, or is about to; null where the log has to be asked, for the database is new. */
-  told: { words: number; erasures: number | null }
+  /** What the log tells of, or is about to. */
+  told: Told
   /** Erasures that the vault had when it was opened: of others the log cannot have told. */
   readonly erasuresThen: number
+}
+
+interface Told {
+  readonly words: number
+  /** Null where the log has to be asked, for the database is new. */
+  readonly erasures: number | null
+  readonly restarts: number
 }
 
 const TOLD = 'consent/told'
@@ -59,12 +70,7 @@ export class VaultKeeper {
    * Errors: those of `VaultFile.open`, `vault-older`.
    */
   async book(words = 0): Promise<VaultBook> {
-    const opened = await this.#opened()
-    if (opened.book.words < words) {
-      const message = `${this.#parts.place.path}: the log tells of ${words} words of patients, and this vault has ${opened.book.words}: it is an older copy, whose revocations are lost; put the newest one back, with its key`
-      throw new ConsiliumError({ code: 'vault-older', message })
-    }
-    opened.told = { ...opened.told, words: Math.max(opened.told.words, words) } // the log knows, where the database is lost
+    const opened = await this.#current(words)
     if (opened.told.erasures === null && this.#parts.writer() !== null) {
       const erasures = await this.#parts.erasuresTold() // the own log is here: what may be signed rests on all of it
       opened.told = { ...opened.told, erasures: opened.told.erasures ?? Math.min(erasures, opened.erasuresThen) }
@@ -73,10 +79,10 @@ export class VaultKeeper {
     return opened.book
   }
 
-  /** Stores what `make` gives and takes it in; returns the book. One at a time. */
+  /** Stores what `make` gives and takes it in; returns the book. One at a time. Errors: those of `book`. */
   write(make: (book: VaultBook) => readonly Uint8Array[]): Promise<VaultBook> {
     return this.#turns.run('vault', async () => {
-      const opened = await this.#opened()
+      const opened = await this.#current()
       const records = make(opened.book)
       if (records.length === 0) return opened.book
       await opened.vault.append(records)
@@ -105,7 +111,7 @@ export class VaultKeeper {
   async forget(records: readonly string[], reason: string, atMs: number): Promise<void> {
     await this.book() // what is told already is known from here on
     await this.#turns.run('vault', async () => {
-      const opened = await this.#opened()
+      const opened = await this.#current()
       const gone = [...new Set(records)].map((record) => knownIn(opened.book, record))
       const { self } = this.#parts
       const leaf = (subject: VaultSubject): ReturnType<Parameters<VaultBook['without']>[2]> => {
@@ -120,6 +126,39 @@ export class VaultKeeper {
     await this.book()
   }
 
+  /**
+   * Begins anew with an empty vault where the one that is there cannot serve, or none is: everybody is taken to have said no until they are
+   * heard again. The old file stays beside it under another name; gives that, or null. Errors: `vault-opens`, `file-not-writable`.
+   */
+  async restart(reason: string): Promise<{ readonly words: number; readonly kept: string | null }> {
+    const done = await this.#turns.run('vault', async () => {
+      const fault = await this.#current().then(
+        ({ book }) => (book.words === 0 && book.restart === null ? null : 'serves'),
+        (error: unknown) => (isLost(error) ? 'lost' : Promise.reject(error)),
+      )
+      if (fault !== 'lost') {
+        const message = `${this.#parts.place.path}: opens, and has every word that the log tells of: there is nothing to begin anew`
+        throw new ConsiliumError({ code: 'vault-opens', message })
+      }
+      const told = await this.#toldBefore()
+      const words = Math.max(told.words, this.#parts.logTells().count)
+      await (await this.#opening?.catch(() => null))?.vault.close()
+      this.#opening = null
+      const kept = await setAside(this.#parts.place.path)
+      const { vault } = await VaultFile.open(this.#parts.place)
+      const restart = { number: told.restarts, words, reason }
+      const erasures = told.erasures ?? (await this.#parts.erasuresTold())
+      const records = VaultBook.restarted(restart, erasures, () => random(KEY_BYTES))
+      await vault.append(records)
+      const opened = { vault, book: bookOf(records), told: { ...told, words, erasures }, erasuresThen: erasures }
+      this.#opening = Promise.resolve(opened)
+      return { words, kept }
+    })
+    this.#parts.changed()
+    await this.book()
+    return done
+  }
+
   /** The bytes of its file between two writes; null where there is none. */
   copy(): Promise<Uint8Array | null> {
     return this.#turns.run('vault', () => vaultIn(this.#parts.place.path))
@@ -128,6 +167,27 @@ export class VaultKeeper {
   async close(): Promise<void> {
     const opened = await this.#opening?.catch(() => null)
     await opened?.vault.close()
+  }
+
+  /** Nothing is written to an older copy either: a word more, and it would count as many as the log tells of. Error: `vault-older`. */
+  async #current(words = 0): Promise<Opened> {
+    const opened = await this.#opened()
+    const { book, told } = opened
+    const { count, newest } = this.#parts.logTells()
+    const least = Math.max(words, count, told.words)
+    const path = this.#parts.place.path
+    const restarts = (book.restart?.number ?? -1) + 1
+    if (book.words < least || restarts < told.restarts) {
+      const message = `${path}: the log tells of ${least} words of patients, and this vault has ${book.words}: it is an older copy, whose revocations are lost; put the newest one back, with its key, or, where there is none, begin anew: consilium consent restart`
+      throw new ConsiliumError({ code: 'vault-older', message })
+    }
+    const same = book.word(count - 1)
+    if (newest !== null && same !== undefined && !equalBytes(same.commitment, newest)) {
+      const message = `${path}: word ${count} of patients is another than the one that the log tells of: words were recorded in an older copy of the vault; put the newest one back, with its key`
+      throw new ConsiliumError({ code: 'vault-older', message })
+    }
+    opened.told = { ...told, words: Math.max(told.words, words, count) } // the log knows, where the database is lost
+    return opened
   }
 
   /** Opened anew after a failure, so that a key that was put back serves without a restart. */
@@ -141,10 +201,14 @@ export class VaultKeeper {
 
   async #open(): Promise<Opened> {
     const { vault, records } = await VaultFile.open(this.#parts.place)
-    const kept = await this.#parts.store.getState(TOLD)
-    const [words, erasures] = kept === undefined ? [0, null] : (decodeCbor(kept) as [number, number])
     const book = bookOf(records)
-    return { vault, book, told: { words, erasures }, erasuresThen: book.erasures.length }
+    return { vault, book, told: await this.#toldBefore(), erasuresThen: book.erasures.length }
+  }
+
+  async #toldBefore(): Promise<Told> {
+    const kept = await this.#parts.store.getState(TOLD)
+    const [words = 0, erasures = null, restarts = 0] = kept === undefined ? [] : (decodeCbor(kept) as number[])
+    return { words, erasures, restarts }
   }
 
   /** Words and erasures that the log does not tell of yet; how far that has come is stored in one batch with the entries. */
@@ -155,28 +219,38 @@ export class VaultKeeper {
     if (writer === null || known === null) return
     const words = book.words > told.words ? book.wordsFrom(told.words) : []
     const erasures = book.erasures.filter(({ number }) => number >= known)
-    if (words.length === 0 && erasures.length === 0) return
+    const restarts = book.restart !== null && book.restart.number >= told.restarts ? [book.restart] : []
+    if (words.length + erasures.length + restarts.length === 0) return
     const timeMs = Date.now()
-    const drafts = [...wordDrafts(words, this.#parts.self, timeMs), ...erasures.map((one) => erasedDraft(one, timeMs))]
-    opened.told = { words: book.words, erasures: known + erasures.length }
-    const state = encodeCbor([book.words, known + erasures.length])
+    const drafts = [
+      ...restarts.map((one) => restartedDraft(one, timeMs)),
+      ...wordDrafts(words, this.#parts.self, timeMs),
+      ...erasures.map((one) => erasedDraft(one, timeMs)),
+    ]
+    const restarted = restarts.length === 0 ? told.restarts : (restarts[0] as Restart).number + 1
+    const erased = known + erasures.length
+    opened.told = { words: book.words, erasures: erased, restarts: restarted }
+    const state = encodeCbor([opened.told.words, erased, restarted])
     writer.record('consent', drafts, new Map([[TOLD, state]]))
   }
 }
 
 /** The vault of a node; `feed` takes the machine's events. Error: `vault-key-inside`. */
-export function vaultOf({ home, store, logs, feed, writer }: VaultOf): VaultKeeper {
+export function vaultOf({ home, logs, feed, machine, ...parts }: VaultOf): VaultKeeper {
   const place = { path: home.paths.vault, keyFile: vaultKeyOf(home) }
   const self = home.key.id
+  const logTells = () => (machine.booted ? machine.view().words : { count: 0, newest: null })
   const erasuresTold = async (): Promise<number> => {
     let told = 0
     for await (const _ of entriesOf(logs, self, ['subject.erased'])) told++
     return told
   }
-  return new VaultKeeper({ place, self, store, writer, erasuresTold, changed: () => feed({ type: 'consent-changed' }) })
+  const changed = () => feed({ type: 'consent-changed' })
+  return new VaultKeeper({ ...parts, place, self, logTells, erasuresTold, changed })
 }
 
 type VaultOf = Pick<VaultKeeperParts, 'store' | 'writer'> & {
+  readonly machine: Pick<Machine, 'booted' | 'view'>
   readonly home: Pick<Home, 'config' | 'paths' | 'key'>
   readonly logs: Pick<Logs, 'sizeOf' | 'entries'>
   readonly feed: (event: NodeEvent) => void
@@ -199,8 +273,23 @@ function wordDrafts(
   return drafts
 }
 
+function restartedDraft({ words, reason }: Restart, timeMs: number): Draft {
+  return { kind: 'consent.restarted', study: null, timeMs, refs: [], body: { words, reason } }
+}
+
 function erasedDraft({ subjects, reason }: VaultBook['erasures'][number], timeMs: number): Draft {
   return { kind: 'subject.erased', study: null, timeMs, refs: [], body: { subjects, reason } }
+}
+
+const LOST: ReadonlySet<string> = new Set(['vault-key-wrong', 'vault-key-missing', 'vault-older', 'vault-damaged'])
+
+const isLost = (error: unknown): boolean => error instanceof ConsiliumError && LOST.has(error.code)
+
+async function setAside(path: string): Promise<string | null> {
+  if (!(await exists(path))) return null
+  const kept = `${path}.lost-${Date.now()}`
+  await rename(path, kept)
+  return kept
 }
 
 /** The bytes of a vault that nobody writes to; null where there is none. */

@@ -4,7 +4,7 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import { type ConsentDecision, consentOf } from '../governance/consent.ts'
 import type { OwnRounds } from '../governance/ownRounds.ts'
-import type { VaultSubject, Word } from '../governance/vaultBook.ts'
+import type { VaultBook, VaultSubject, Word } from '../governance/vaultBook.ts'
 import type { PatientReport, SaidReport, WordReport } from './consentApi.ts'
 import type { Daemon } from './daemon.ts'
 import { refOf } from './models.ts'
@@ -13,10 +13,11 @@ import { refOf } from './models.ts'
 export function standings(
   daemon: Pick<Daemon, 'machine'>,
   { decisions }: VaultSubject,
+  book: Pick<VaultBook, 'asked'>,
   atMs: number,
 ): PatientReport['studies'] {
   return askingStudies(daemon).map(({ id, study }) => {
-    const { permitted, rule } = consentOf(decisions, { id, consent: study.consent }, atMs)
+    const { permitted, rule } = consentOf(decisions, book.asked({ id, consent: study.consent }), atMs)
     const { basis } = study.consent
     return { study: id, name: study.name, basis, permitted, rule: rule === 'basis' ? null : rule }
   })

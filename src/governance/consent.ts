@@ -34,6 +34,11 @@ export interface ConsentQuestion {
   readonly consent: Pick<StudyConsent, 'basis' | 'purposes'>
 }
 
+/** The question where a hospital has lost what its patients said: no word means no, whatever the study's basis is. */
+export function askedAnew<Q extends ConsentQuestion>(question: Q): Q {
+  return { ...question, consent: { ...question.consent, basis: 'opt-in' } }
+}
+
 /** What holds now. `rule` is the place of the decision that it rests on, or the study's basis where none applies. */
 export interface ConsentVerdict {
   readonly permitted: boolean

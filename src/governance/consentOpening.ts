@@ -34,11 +34,15 @@ export interface Opening {
   readonly elsewhere: readonly OpenedWord[]
 }
 
-/** What the log says: the root in the round's entry, and the commitments recorded before the round began. */
+/**
+ * What the log says: the root in the round's entry, the commitments recorded before the round began, and how many patients it says were
+ * forgotten by now: no more leaves than that may stay shut.
+ */
 export interface Declared {
   readonly study: { readonly id: StudyId; readonly consent: StudyConsent }
   readonly root: Digest
   readonly commitments: readonly string[]
+  readonly forgotten: number
 }
 
 /** What an auditor learns. `faults` is empty where everything fits. */
@@ -55,7 +59,7 @@ export interface OpeningVerdict {
 }
 
 /** Checks all of it again. */
-export function checkOpening(opening: Opening, { study, root, commitments }: Declared): OpeningVerdict {
+export function checkOpening(opening: Opening, { study, root, commitments, forgotten }: Declared): OpeningVerdict {
   const { leaves, bare, elsewhere, atMs } = opening
   const faults: string[] = []
   const opened = new Set(elsewhere.map(committed))
@@ -74,8 +78,10 @@ export function checkOpening(opening: Opening, { study, root, commitments }: Dec
   const again = rootOver(all)
   if (again !== root) faults.push(`the leaves give the root ${again}, and the entry has ${root}`)
   if (new Set(all.map(({ tag }) => toHex(tag))).size !== all.length) faults.push('a patient is there twice')
+  if (bare.length > forgotten)
+    faults.push(`${bare.length} patients are shut as forgotten, and the log tells of ${forgotten} who were`)
   const unopened = commitments.filter((commitment) => !opened.has(commitment)).length
-  if (unopened > 0 && bare.length === 0)
+  if (unopened > 0 && forgotten === 0)
     faults.push(`${unopened} words that the log tells of are opened nowhere, and nobody was forgotten`)
   const using = leaves.filter(({ permitted }) => permitted)
   return {

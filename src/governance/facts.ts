@@ -41,6 +41,8 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'operator.pruned',
   'operator.scrubbed',
   'subject.erased',
+  'subject.disclosed',
+  'consent.restarted',
   'operator.backup',
   'operator.restored',
   'operator.corrected',

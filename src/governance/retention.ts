@@ -66,6 +66,8 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'agreement.denied': 'training', // as long as the rounds that were done
   'consent.recorded': 'decides', // at its author: how many words its vault must have
   'subject.erased': 'keeping', // says why commitments open no more
+  'consent.restarted': 'keeping', // says why commitments open no more
+  'subject.disclosed': 'training', // as long as the rounds that it opens
   'person.enrolled': 'decides', // at its author: whose sign-off counts
   'person.revoked': 'decides',
   'person.reset': 'decides',

@@ -7,7 +7,14 @@ import { fromHex, toHex, utf8 } from '../core/bytes.ts'
 import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { hmacSha256 } from '../core/digest.ts'
 import { invariant } from '../core/errors.ts'
-import { type ConsentDecision, decisionBytes, decisionCommitment, readDecision } from './consent.ts'
+import {
+  askedAnew,
+  type ConsentDecision,
+  type ConsentQuestion,
+  decisionBytes,
+  decisionCommitment,
+  readDecision,
+} from './consent.ts'
 import { historyOf, NO_HISTORY } from './consentLeaf.ts'
 import { type ConsentSets, RoundSets } from './roundSets.ts'
 
@@ -46,6 +53,14 @@ export interface Erasure {
   readonly atMs: number
 }
 
+/** The words of before were lost, and everybody is asked anew. */
+export interface Restart {
+  readonly number: number
+  /** So many words were lost. */
+  readonly words: number
+  readonly reason: string
+}
+
 /** What comes after the words and erasures here. */
 interface Next {
   readonly word: number
@@ -70,9 +85,11 @@ const MARK_BYTES = 16
 export class VaultBook {
   readonly #byRecord = new Map<string, Mutable>()
   readonly #byNumber = new Map<number, Mutable>()
+  readonly #words = new Map<number, Word>()
   /** Numbers of those who said something, in the order in which they did. */
   readonly #spoken: number[] = []
   readonly #erasures: Erasure[] = []
+  #restart: Restart | null = null
   readonly #forgotten = new Set<string>()
   #forgetting: Uint8Array | null = null
   readonly #sets = new RoundSets()
@@ -100,6 +117,9 @@ export class VaultBook {
       const [number, subjects, reason, atMs] = fields as [number, number, string, number]
       this.#erasures.push({ number, subjects, reason, atMs })
       this.#next = { ...this.#next, erasure: Math.max(this.#next.erasure, number + 1) }
+    } else if (kind === 'restarted') {
+      const [number, words, reason] = fields as [number, number, string]
+      this.#restart = { number, words, reason }
     } else this.#sets.read(kind, fields)
   }
 
@@ -108,6 +128,10 @@ export class VaultBook {
   }
   get erasures(): readonly Erasure[] {
     return this.#erasures
+  }
+  /** The newest; null where nothing was ever lost. */
+  get restart(): Restart | null {
+    return this.#restart
   }
   get sets(): ConsentSets {
     return this.#sets
@@ -124,6 +148,11 @@ export class VaultBook {
 
   bearing(number: number): VaultSubject | undefined {
     return this.#byNumber.get(number)
+  }
+
+  /** The word of that number; undefined where its patient was forgotten. */
+  word(number: number): Word | undefined {
+    return this.#words.get(number)
   }
 
   /** Whether a patient with this record number was forgotten: the rows are never used again. */
@@ -152,6 +181,17 @@ export class VaultBook {
           : subject.words.filter((one) => one.number >= number).map((word) => ({ subject, word }))
       })
       .sort((a, b) => a.word.number - b.word.number)
+  }
+
+  /** As the words here answer it: after a restart nobody's silence is a yes, for a no may be among what was lost. */
+  asked<Q extends ConsentQuestion>(question: Q): Q {
+    return this.#restart === null ? question : askedAnew(question)
+  }
+
+  /** The records of an empty vault that goes on after what the log tells of. */
+  static restarted(restart: Restart, erasures: number, secret: () => Uint8Array): Uint8Array[] {
+    const { number, words, reason } = restart
+    return [encodeCbor(['begun', words, 0, erasures, secret(), []]), encodeCbor(['restarted', number, words, reason])]
   }
 
   /** The record that makes patients of these record numbers, each with a key; none of those who are there. */
@@ -200,9 +240,12 @@ export class VaultBook {
       .sort((a, b) => a.number - b.number)
       .map(({ number, subject, salt, bytes, speaker }): Cbor[] => [number, subject, salt, bytes, speaker])
     const { word, subject, erasure: number } = this.#next
+    const restart = this.#restart
+    const restarts = restart === null ? [] : [encodeCbor(['restarted', restart.number, restart.words, restart.reason])]
     const erasures = [...this.#erasures, { ...erasure, number, subjects: gone.length }]
     return [
       encodeCbor(['begun', word, subject, number + 1, forgetting, marks]),
+      ...restarts,
       ...inParts(rows, SUBJECTS_PER_RECORD).map((part) => encodeCbor(['subjects', part])),
       ...inParts(words, SUBJECTS_PER_RECORD).map((part) => encodeCbor(['words', part])),
       ...erasures.map((one) => encodeCbor(['erased', one.number, one.subjects, one.reason, one.atMs])),
@@ -225,7 +268,9 @@ export class VaultBook {
     invariant(subject !== undefined, 'who speaks is in the vault')
     const commitment = decisionCommitment(salt, bytes)
     const decision = readDecision(bytes)
-    subject.words.push({ number, salt, bytes, commitment, decision, speaker })
+    const word = { number, salt, bytes, commitment, decision, speaker }
+    subject.words.push(word)
+    this.#words.set(number, word)
     subject.decisions.push(decision)
     subject.history = historyOf([commitment], subject.history)
     this.#spoken.push(id)

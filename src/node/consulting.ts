@@ -20,6 +20,14 @@ export function wordsTold({ kind, body }: Fact): number {
   return told === null ? 0 : told.from + told.items.length
 }
 
+/** Keeps how many words the own log tells of, and the commitment to the newest. */
+export function noteWords(context: Context, fact: Fact): void {
+  const count = fact.author === context.self ? wordsTold(fact) : 0
+  if (count <= context.words) return
+  context.words = count
+  context.newestWord = readBody('consent.recorded', fact.body)?.items.at(-1)?.[1] ?? null
+}
+
 /** One per study run. Studies that ask no patient never get here. */
 export class Consulting {
   readonly #context: Context

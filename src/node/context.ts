@@ -24,6 +24,8 @@ export class Context {
   now = 0
   /** So many words of the own patients the own log tells of. */
   words = 0
+  /** The commitment to the newest of them. */
+  newestWord: Uint8Array | null = null
   /** What is final here; all that is known restricts. */
   readonly cut: Cut = {
     final: (author) => Math.min(this.finalSize(author), this.#trustedSize(author)),

@@ -20,7 +20,7 @@ import { Announcing } from './announcing.ts'
 import { isUpdateEvent, updateEvent } from './arrivals.ts'
 import { type Booted, bootDrafts, FENCED, sizeIn } from './boot.ts'
 import { carryOutStudy, isStudyCommand, type StudyCommand } from './commands.ts'
-import { wordsTold } from './consulting.ts'
+import { noteWords } from './consulting.ts'
 import { Context } from './context.ts'
 import type { LogSize, NodeEvent } from './events.ts'
 import { exclusionOf } from './exclusion.ts'
@@ -94,6 +94,7 @@ export class Machine {
       withdrawals: context.studies.withdrawals,
       suspensions: context.suspensions.all(context),
       agreements: context.studies.agreements,
+      words: { count: context.words, newest: context.newestWord },
     }
   }
 
@@ -327,7 +328,7 @@ export class Machine {
     context.studies.fold(fact)
     parts.reconfiguring.fold(fact)
     if (fact.kind === 'member.accepted') accepted.add(fact.author)
-    if (fact.author === context.self) context.words = Math.max(context.words, wordsTold(fact))
+    noteWords(context, fact)
     const exclusion = fact.author === context.self ? exclusionOf(fact) : null
     if (exclusion !== null) this.#run(parts, exclusion.study).merging.exclude(exclusion.member, exclusion.excluded)
     if (fact.author === context.self && fact.kind === 'member.seen') {

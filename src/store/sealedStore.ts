@@ -32,6 +32,13 @@ export function sealState(key: Uint8Array, name: string, value: Uint8Array, nonc
   return seal(key, nonce, aadOf(name), value, [MAGIC, nonce]) // one copy of what may be many megabytes
 }
 
+/** What `sealState` sealed under that name; null where it is something else. */
+export function openState(key: Uint8Array, name: string, bytes: Uint8Array): Uint8Array | null {
+  const at = MAGIC.length + NONCE_BYTES
+  if (bytes.length < at + TAG_BYTES || !isSealed(bytes)) return null
+  return unseal(key, bytes.subarray(MAGIC.length, at), aadOf(name), bytes.subarray(at))
+}
+
 /** The key that seals state, of a folder's data key. */
 export function stateKeyOf(dataKey: Uint8Array): Uint8Array {
   const info = taggedMessage('sealedState', new Uint8Array(0))
@@ -186,9 +193,7 @@ export class SealedStore implements LogStore {
   }
 
   #unseal(name: string, bytes: Uint8Array): Uint8Array | null {
-    const at = MAGIC.length + NONCE_BYTES
-    if (bytes.length < at + TAG_BYTES || !isSealed(bytes)) return null
-    return unseal(this.#key, bytes.subarray(MAGIC.length, at), aadOf(name), bytes.subarray(at))
+    return openState(this.#key, name, bytes)
   }
 }
 

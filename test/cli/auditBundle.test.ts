@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { auditBundle, type OfflineAudit } from '../../src/cli/auditBundle.ts'
-import { toHex } from '../../src/core/bytes.ts'
+import { fromHex, toHex } from '../../src/core/bytes.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import type { Digest } from '../../src/core/ids.ts'
-import { leafContext, leafSecrets } from '../../src/governance/consentLeaf.ts'
+import { decisionCommitment } from '../../src/governance/consent.ts'
+import { consentLeaf, historyOf, leafContext, leafSecrets } from '../../src/governance/consentLeaf.ts'
 import { openingLines } from '../../src/governance/consentOpening.ts'
 import { readBody } from '../../src/governance/kinds.ts'
 import type { Stand } from '../../src/governance/roundSets.ts'
@@ -98,6 +99,19 @@ it('a round that goes on with who said no, a forged leaf and a patient left out 
   assert.is((await check(forged, bundleLines())).report.faults.length, 2)
   const short = openingOf(LAST).filter((line) => !line.includes('"permitted":false'))
   assert.is((await check(short, bundleLines())).report.faults.length, 2)
+})
+
+it('leaves that are shut as forgotten, where the log tells of no erasure, are named: nobody hides a no behind one', async () => {
+  const shut = openingOf(LAST).map((line) => {
+    const { tag, salt, permitted, rows, words } = JSON.parse(line)
+    if (tag === undefined) return line
+    const own = (words as [string, string][]).map(([one, bytes]) => decisionCommitment(fromHex(one), fromHex(bytes)))
+    const leaf = consentLeaf({ tag: fromHex(tag), salt: fromHex(salt), permitted, rows, history: historyOf(own) })
+    return `${JSON.stringify({ tag, leaf: toHex(leaf) })}\n`
+  })
+  const { report } = await check(shut, bundleLines())
+  assert.equal([report.root, report.erased], [report.declared, 9])
+  assert.ok(report.faults.some((fault) => /9 patients are shut as forgotten, and the log tells of 0/.test(fault)))
 })
 
 it('a bundle that lacks words which the log had told of is named, though each of its lines holds', async () => {

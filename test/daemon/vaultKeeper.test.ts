@@ -11,6 +11,7 @@ import type { ConsentDecision } from '../../src/governance/consent.ts'
 import { readBody } from '../../src/governance/kinds.ts'
 import type { Draft } from '../../src/node/actions.ts'
 import { keyOf } from '../gossip/fixtures.ts'
+import { STUDY } from '../governance/keptBook.ts'
 
 const it = suite('vault keeper')
 
@@ -25,6 +26,8 @@ class Node {
   state = new Map<string, Uint8Array | null>()
   changes = 0
   signs = true
+  /** What the machine has read of the log. */
+  tells: { count: number; newest: Uint8Array | null } = { count: 0, newest: null }
   readonly #folder: string
 
   constructor(folder: string) {
@@ -44,6 +47,7 @@ class Node {
       store: { getState: async (key) => this.state.get(key) ?? undefined },
       writer: () => (this.signs ? ({ record } as unknown as LedgerWriter) : null),
       erasuresTold: async () => this.erased(),
+      logTells: () => this.tells,
       changed: () => this.changes++,
     })
   }
@@ -156,6 +160,49 @@ it('an older copy of the vault, in which revocations are lost, is refused', () =
     await again.close()
   }))
 
+it('nothing is written to an older copy: a word more, and it would pass for the newest with a revocation lost', () =>
+  inFolder(async (node) => {
+    const vault = node.open()
+    await vault.say(wordsOf(0, 3))
+    await copyFile(node.path(), node.path('older'))
+    await vault.say(wordsOf(3, 1))
+    await vault.close()
+    const told = node.drafts.at(-1)?.body as unknown as { items: [Uint8Array, Uint8Array][] } | undefined
+    const newest = told?.items[0]?.[1] ?? null
+    await copyFile(node.path('older'), node.path())
+    node.state = new Map() // restored as well
+    node.tells = { count: 4, newest }
+    const codeOf = (work: Promise<unknown>) =>
+      work.then(
+        () => 'done',
+        (error: { code?: string }) => error.code,
+      )
+    const again = node.open()
+    for (const work of [again.say(wordsOf(9, 1)), again.admit(['R-9']), again.forget(['R-1'], 'erasure-order', 1)])
+      assert.is(await codeOf(work), 'vault-older')
+    node.tells = { count: 0, newest: null } // before the log was fetched back
+    await again.say(wordsOf(9, 1))
+    node.tells = { count: 4, newest }
+    assert.is(await codeOf(again.book(4)), 'vault-older', 'as many words, and others')
+    await again.close()
+  }))
+
+it('where the database is lost no word is told twice, though somebody speaks before any round', () =>
+  inFolder(async (node) => {
+    const vault = node.open()
+    await vault.say(wordsOf(0, 3))
+    await vault.close()
+    node.state = new Map()
+    node.tells = { count: 3, newest: null }
+    const again = node.open()
+    await again.say(wordsOf(3, 1))
+    assert.equal(node.told(), [
+      [0, 3],
+      [3, 1],
+    ])
+    await again.close()
+  }))
+
 it('an erasure is told with its reason and number alone; the same word never comes twice, nor a tag in two months', () =>
   inFolder(async (node) => {
     const vault = node.open()
@@ -175,6 +222,36 @@ it('an erasure is told with its reason and number alone; the same word never com
     await vault.say(wordsOf(4, 1))
     assert.equal(node.told().at(-1), [5, 1])
     await vault.close()
+  }))
+
+it('where the vault is lost it begins anew: told once, silence is no from then on, an erasure keeps that; a vault that serves stays', () =>
+  inFolder(async (node) => {
+    const vault = node.open()
+    await vault.say(wordsOf(0, 3))
+    const refused = await vault.restart('vault-lost').catch((error: { code?: string }) => error)
+    assert.is((refused as { code?: string }).code, 'vault-opens')
+    await vault.close()
+    await rm(node.path())
+    const again = node.open()
+    const missing = await again.book().catch((error: { code?: string; message: string }) => error)
+    assert.match((missing as { message: string }).message, /consilium consent restart/)
+    assert.is((await again.restart('vault-lost')).words, 3)
+    const question = { id: STUDY, consent: { basis: 'opt-out', purposes: ['DUO:0000006'] } } as const
+    assert.is((await again.book()).asked(question).consent.basis, 'opt-in')
+    await again.say(wordsOf(7, 1))
+    await again.forget(['R-7'], 'erasure-order', 1)
+    assert.equal(
+      node.drafts.map(({ kind }) => kind),
+      ['consent.recorded', 'consent.restarted', 'consent.recorded', 'subject.erased'],
+    )
+    assert.equal(node.drafts[1]?.body, { words: 3, reason: 'vault-lost' })
+    assert.equal(node.told().at(-1), [3, 1])
+    await again.close()
+    const third = node.open()
+    const book = await third.book()
+    assert.equal([book.words, book.asked(question).consent.basis], [4, 'opt-in'])
+    assert.is(node.drafts.length, 4, 'told once')
+    await third.close()
   }))
 
 it.run()

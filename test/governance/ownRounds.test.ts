@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert'
 import { fromHex } from '../../src/core/bytes.ts'
 import type { Digest, StudyId } from '../../src/core/ids.ts'
 import { OwnRounds } from '../../src/governance/ownRounds.ts'
+import { decodeTraces, encodeTraces, traceOf } from '../../src/governance/traces.ts'
 import { emptyTip, extend } from '../../src/ledger/chain.ts'
 import { digestOf, keyOf } from '../gossip/fixtures.ts'
 import { B32 } from './sound.ts'
@@ -49,8 +50,11 @@ it('rounds are found by study and root, words by their number, in whatever piece
     fc.property(fc.array(fc.integer({ min: 0, max: 11 }), { maxLength: 4 }), (cuts) => {
       const own = new OwnRounds()
       const ends = [...cuts, 11].sort((a, b) => a - b)
-      for (const [i, end] of ends.entries()) own.take(LOG.slice(i === 0 ? 0 : ends[i - 1], end))
-      assert.is(own.read, 11)
+      for (const [i, end] of ends.entries()) {
+        const traces = LOG.slice(i === 0 ? 0 : ends[i - 1], end).map(traceOf)
+        const kept = encodeTraces(traces.filter((trace) => trace !== null)) // as after a start
+        for (const trace of decodeTraces(kept)) own.take(trace)
+      }
       const seqs = (study: StudyId, root: Digest) => own.on(study, root).map(({ seq, round }) => [seq, round])
       assert.equal(seqs(ONE, RED), [
         [2, 0],
@@ -70,7 +74,7 @@ it('an entry whose body was dropped, or is of another form, tells nothing, and n
   const odd = { ...recorded(0, 1), body: { from: 'zero' } }
   const raws = extend(emptyTip(keyOf('self').member), [odd, recorded(1, 1)], [B32, B32]).raws
   const own = new OwnRounds()
-  own.take(raws)
+  for (const trace of raws.map(traceOf)) if (trace !== null) own.take(trace)
   assert.equal([own.placeOf(0), own.placeOf(1)], [null, 1])
 })
 

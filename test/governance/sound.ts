@@ -150,6 +150,8 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'agreement.event': { agreement: B32, event: 'board-approves' },
   'agreement.denied': { agreement: B32, clause: 'guards', reason: 'agreement-guard', action: 'round', guard: 2 },
   'consent.recorded': { from: 41, items: [[new Uint8Array(16).fill(9), B32]] },
+  'consent.restarted': { words: 41, reason: 'vault-lost' },
+  'subject.disclosed': { what: 'key', subjects: 1 },
   'subject.erased': { subjects: 3, reason: 'patient-request' },
   'person.enrolled': { person: B32, key: new Uint8Array(32).fill(8), roles: ['approver', 'operator'] },
   'person.revoked': { person: B32, reason: 'key-stolen' },

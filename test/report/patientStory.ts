@@ -12,9 +12,11 @@ import { type ConsentDecision, subjectTag } from '../../src/governance/consent.t
 import { leafAt, rootOver } from '../../src/governance/consentSet.ts'
 import { OwnRounds } from '../../src/governance/ownRounds.ts'
 import type { Stand } from '../../src/governance/roundSets.ts'
+import { traceOf } from '../../src/governance/traces.ts'
 import type { VaultSubject } from '../../src/governance/vaultBook.ts'
 import type { BundleFilter } from '../../src/ledger/bundle.ts'
 import type { EntryDraft } from '../../src/ledger/chain.ts'
+import type { Draft } from '../../src/node/actions.ts'
 import { digestOf } from '../gossip/fixtures.ts'
 import { Kept } from '../governance/keptBook.ts'
 import { B32 } from '../governance/sound.ts'
@@ -207,10 +209,13 @@ export function bundleLines(
   return linesOf(CONSORTIUM, parts, filter)
 }
 
-/** St. Mary's daemon, as far as patients ask it. */
-export function daemonOf(log: Log = mary): Daemon {
+/** What St. Mary's log tells of what was handed out. */
+export const handed: Draft[] = []
+
+/** St. Mary's daemon, as far as patients ask it; `signs`: it may write entries. */
+export function daemonOf(log: Log = mary, signs = true): Daemon {
   const own = new OwnRounds()
-  own.take(log.raws)
+  for (const trace of log.raws.map(traceOf)) if (trace !== null) own.take(trace)
   const state = { id: STUDY_ID, study: STUDY }
   const daemon = {
     vault: { book: async () => kept.book },
@@ -222,6 +227,9 @@ export function daemonOf(log: Log = mary): Daemon {
       consortium: { name: CONSORTIUM.founding.name, founding: CONSORTIUM.digest },
     },
     nameOf: () => 'St. Mary',
+    writer: signs
+      ? { record: (_: string, drafts: readonly Draft[]) => handed.push(...drafts), flush: () => null }
+      : null,
   }
   return daemon as unknown as Daemon
 }

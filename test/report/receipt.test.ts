@@ -4,6 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DUO_CODES } from '../../src/core/duo.ts'
 import type { StudyId } from '../../src/core/ids.ts'
+import { patientFile, subjectKey } from '../../src/daemon/patientFile.ts'
 import type { ConsentDecision } from '../../src/governance/consent.ts'
 import { SPEAKERS } from '../../src/governance/consent.ts'
 import {
@@ -15,6 +16,7 @@ import {
 } from '../../src/report/consentReceipt.ts'
 import { receiptPage } from '../../src/report/receiptPage.ts'
 import { digestOf, keyOf } from '../gossip/fixtures.ts'
+import { daemonOf, handed, mary, PATIENT } from './patientStory.ts'
 
 const it = suite('receipt')
 
@@ -135,6 +137,22 @@ it('the page says who spoke, when it was received and takes effect, where the le
   assert.not.match(html, /<script|https?:|src=|href=/)
   assert.ok(html.includes("default-src 'none'"))
   assert.ok(receiptPage({ ...FACTS, words: [], studies: [] }).includes('Nothing was said yet'))
+})
+
+it('a key and a patient file are handed out with an entry of it that names nobody, and not where none can be written', async () => {
+  handed.length = 0
+  await subjectKey(daemonOf(), PATIENT)
+  await patientFile(daemonOf(), PATIENT)
+  assert.equal(
+    handed.map(({ kind, study, refs, body }) => [kind, study, refs, body]),
+    ['key', 'file'].map((what) => ['subject.disclosed', null, [], { what, subjects: 1 }]),
+  )
+  for (const handing of [subjectKey, patientFile]) {
+    const error = await handing(daemonOf(mary, false), PATIENT).catch((error: { code?: string }) => error)
+    assert.is((error as { code?: string }).code, 'boot-fence')
+  }
+  const unknown = await subjectKey(daemonOf(), 'nobody').catch((error: { code?: string }) => error)
+  assert.equal([(unknown as { code?: string }).code, handed.length], ['subject-unknown', 2])
 })
 
 it.run()

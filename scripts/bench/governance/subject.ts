@@ -9,6 +9,7 @@ import { sha256 } from '../../../src/core/digest.ts'
 import { signingKey } from '../../../src/core/ed25519.ts'
 import type { Digest } from '../../../src/core/ids.ts'
 import { LineageReader } from '../../../src/daemon/lineageReader.ts'
+import { LogTraces, type LogTracesParts } from '../../../src/daemon/logTraces.ts'
 import { OwnLog } from '../../../src/daemon/ownLog.ts'
 import { subjectReport } from '../../../src/daemon/subjectReport.ts'
 import type { ConsentDecision } from '../../../src/governance/consent.ts'
@@ -16,7 +17,9 @@ import { VaultBook, type VaultSubject } from '../../../src/governance/vaultBook.
 import { emptyTip, extend, rootAt } from '../../../src/ledger/chain.ts'
 import { glanceAt } from '../../../src/ledger/entry.ts'
 import { signHead } from '../../../src/ledger/head.ts'
+import type { LogStore } from '../../../src/ledger/store.ts'
 import { LevelStore } from '../../../src/store/levelStore.ts'
+import { SealedStore } from '../../../src/store/sealedStore.ts'
 import { type Figure, median, under } from '../figures.ts'
 
 const ENTRIES = 1_000_000
@@ -59,7 +62,8 @@ export async function bench(): Promise<Figure[]> {
       entries: (author: typeof KEY.member, from: number, to: number) => store.entries(author, from, to),
     }
     const scanMs = await time(() => scan(logs))
-    const daemon = daemonOf(book, logs)
+    const sealed = await SealedStore.open(store, bytes('data key'), 'data.key')
+    let daemon = daemonOf(book, logs, sealed)
     let rounds = 0
     const ask = async (): Promise<void> => {
       rounds = (await subjectReport(daemon, RECORD)).studies[0]?.rounds.length ?? 0
@@ -67,11 +71,23 @@ export async function bench(): Promise<Figure[]> {
     const firstMs = await time(ask)
     const after: number[] = []
     for (let i = 0; i < REPORTS; i++) after.push(await time(ask))
+    const started: number[] = []
+    for (let i = 0; i < REPORTS; i++) {
+      daemon = daemonOf(book, logs, sealed)
+      started.push(await time(ask))
+    }
     const reference = `reading the kinds of its ${ENTRIES} entries once takes ${scanMs.toFixed(0)} ms`
     const found = `${rounds} rounds found; ${(scanMs / median(after)).toFixed(1)} × as fast; ${reference}`
     return [
       under('subject report over 1M entries', median(after), REPORT_MS_MAX, 'ms', found),
-      under('the first one after a start, which reads them', firstMs, FIRST_MS_MAX, 'ms', reference),
+      under(
+        'the first one after a start',
+        median(started),
+        REPORT_MS_MAX,
+        'ms',
+        `${(median(started) / scanMs).toFixed(1)} of that`,
+      ),
+      under('the first one ever, which reads them all', firstMs, FIRST_MS_MAX, 'ms', reference),
     ]
   } finally {
     await store.close()
@@ -149,15 +165,14 @@ function bodyOf(which: number, round: number): Cbor {
   return { round, model: update, examples: 20, auc: null, accuracy: 0.5, logLoss: 0.5, calibrationError: 0.25 }
 }
 
-type Logs = ConstructorParameters<typeof LineageReader>[0] extends () => infer L
-  ? L & { readonly self: typeof KEY.member }
-  : never
+type Logs = LogTracesParts['logs']
 
-function daemonOf(book: VaultBook, logs: Logs): Parameters<typeof subjectReport>[0] {
+function daemonOf(book: VaultBook, logs: Logs, store: LogStore): Parameters<typeof subjectReport>[0] {
+  const traces = new LogTraces(() => ({ logs, store }))
   const daemon = {
     vault: { book: async () => book },
-    ownLog: new OwnLog(() => logs),
-    lineage: new LineageReader(() => logs),
+    ownLog: new OwnLog(traces),
+    lineage: new LineageReader(traces),
     machine: { view: () => ({ studies: [{ state: { id: ID, study: STUDY } }] }) },
     home: { key: { id: KEY.member } },
     nameOf: () => 'bench',

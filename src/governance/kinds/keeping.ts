@@ -2,8 +2,14 @@
 import * as v from 'valibot'
 import { bytes32, count } from './fields.ts'
 
+/** What a hospital hands out for a patient: the own key, or the file that opens the patient's part of rounds and words. */
+export const HANDED = ['key', 'file'] as const
+
 /** Why an entry is corrected. */
 export const CORRECTION_REASONS = ['entered-by-mistake', 'wrong-value', 'wrong-person', 'superseded'] as const
+
+/** Why a hospital begins anew to ask its patients. */
+export const RESTART_REASONS = ['vault-lost', 'key-lost', 'vault-older'] as const
 
 /** Nothing that a node does depends on them. */
 export const KEEPING_KINDS = {
@@ -11,6 +17,13 @@ export const KEEPING_KINDS = {
   'operator.backup': v.strictObject({ entries: count }),
   /** Its node goes on from a backup that was made then, in milliseconds, with so many entries of all logs. */
   'operator.restored': v.strictObject({ made: count, entries: count }),
+  /**
+   * The words of patients that its author had told of are lost: so many. From here on it uses nobody's rows who has not said yes since, whatever
+   * a study's basis is.
+   */
+  'consent.restarted': v.strictObject({ words: count, reason: v.picklist(RESTART_REASONS) }),
+  /** It was handed out, for so many patients; to whom is the hospital's to know. */
+  'subject.disclosed': v.strictObject({ what: v.picklist(HANDED), subjects: count }),
   /** What its own entry `seq` says is wrong, and what the other says that `refs` cite holds; `hash` is the leaf of the first. Both stay. */
   'operator.corrected': v.strictObject({ seq: count, hash: bytes32, reason: v.picklist(CORRECTION_REASONS) }),
 } as const
