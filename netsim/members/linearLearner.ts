@@ -5,6 +5,7 @@ import type { StudyId } from '../../src/core/ids.ts'
 import type { Metrics } from '../../src/core/metrics.ts'
 import { Rng } from '../../src/core/rng.ts'
 import { evaluate } from '../../src/learn/evaluate.ts'
+import { withRowsInUse } from '../../src/learn/inUse.ts'
 import {
   type DesignMatrix,
   type Learner,
@@ -24,7 +25,7 @@ export class LinearLearner implements Learner {
   readonly #open = new Map<StudyId, OpenRequest>()
 
   async open(request: OpenRequest): Promise<{ readonly backend: string; readonly why: string }> {
-    this.#open.set(request.study, request)
+    this.#open.set(request.study, withRowsInUse(request))
     return { backend: 'linear', why: 'the simulation asked for it' }
   }
 

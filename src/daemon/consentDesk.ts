@@ -30,7 +30,7 @@ interface Held {
   readonly table: Dataset
   readonly book: VaultBook
   readonly set: ConsentSet
-  view: Omit<PermittedTable, 'root' | 'changesAtMs'> | null
+  view: Omit<PermittedTable, 'root' | 'table' | 'changesAtMs'> | null
 }
 
 /** One per daemon. */
@@ -51,7 +51,7 @@ export class ConsentDesk {
       const state = held.set.update(atMs)
       await this.#keep(study, held.book, state, atMs)
       if (state.moved || held.view === null) held.view = this.#viewOf(study, held.table, held.set)
-      return { ...held.view, root: state.root, changesAtMs: state.changesAtMs }
+      return { ...held.view, table: held.table, root: state.root, changesAtMs: state.changesAtMs }
     })
 
   /** The rows of the bound table that may be used at that time: all of them where the study asks nobody. */

@@ -62,10 +62,23 @@ export interface Permitted {
  */
 export function permittedRows(dataset: Dataset, permitted: Uint8Array, validationMin: number): Permitted {
   const subjects = dataset.subjects ?? new Uint32Array(0)
-  const of = (rows: Uint32Array): Uint32Array => rows.filter((row) => permitted[subjects[row] as number] === 1)
+  const of = (rows: Uint32Array): Uint32Array => {
+    const kept = new Uint32Array(rows.length)
+    let count = 0
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] as number
+      if (permitted[subjects[row] as number] === 1) kept[count++] = row
+    }
+    return kept.slice(0, count)
+  }
   const [trainRows, testRows, validation] = [of(dataset.trainRows), of(dataset.testRows), of(dataset.validationRows)]
   const validationRows = validation.length < validationMin ? new Uint32Array(0) : validation
   const trains = new Uint8Array(permitted.length)
-  for (const row of trainRows) trains[subjects[row] as number] = 1
-  return { dataset: { ...dataset, trainRows, testRows, validationRows }, patients: trains.reduce((a, b) => a + b, 0) }
+  let patients = 0
+  for (let i = 0; i < trainRows.length; i++) {
+    const subject = subjects[trainRows[i] as number] as number
+    if (trains[subject] === 0) patients++
+    trains[subject] = 1
+  }
+  return { dataset: { ...dataset, trainRows, testRows, validationRows }, patients }
 }

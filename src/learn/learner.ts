@@ -56,6 +56,13 @@ export interface Weights {
   readonly head: Float32Array
 }
 
+/** Places in the matrix of each part, ascending. Where no validation rows are in use, the training rows serve. */
+export interface RowsInUse {
+  readonly train: Uint32Array
+  readonly validation: Uint32Array
+  readonly test: Uint32Array
+}
+
 /** A study to train. Opening it again replaces what was open; the rows must not be changed afterwards. */
 export interface OpenRequest {
   readonly study: StudyId
@@ -65,6 +72,8 @@ export interface OpenRequest {
   readonly test: DesignMatrix
   /** Rows for choices made at the hospital itself; absent where the training rows serve. */
   readonly validation?: DesignMatrix
+  /** Of these rows nothing but those in use is trained on or tested with; all where absent. To open the same matrices again for others is cheap. */
+  readonly inUse?: RowsInUse
   /** Present where updates have to be differentially private. */
   readonly privacy?: PrivateTraining
 }

@@ -5,6 +5,7 @@ import type { Metrics } from '../core/metrics.ts'
 import { type Batch, batches } from './batches.ts'
 import { checkFinite, checkMatrices, learnerError } from './checks.ts'
 import { evaluate } from './evaluate.ts'
+import { withRowsInUse } from './inUse.ts'
 import {
   type DesignMatrix,
   type Learner,
@@ -62,8 +63,9 @@ export class TfjsLearner implements Learner {
     this.#choice = options.backend ?? 'auto'
   }
 
-  open(request: OpenRequest): Promise<{ readonly backend: string; readonly why: string }> {
+  open(given: OpenRequest): Promise<{ readonly backend: string; readonly why: string }> {
     return inTurn(async () => {
+      const request = withRowsInUse(given)
       checkMatrices(request)
       const engine = await theEngine()
       const { backend, why } = await choose(engine, this.#choice, (each) => probe(engine, request, each))

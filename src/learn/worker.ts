@@ -16,6 +16,8 @@ export interface WorkerOptions {
 
 export type Call =
   | { readonly kind: 'open'; readonly request: OpenRequest }
+  /** The matrices of before, which are here, with other rows in use. */
+  | { readonly kind: 'reopen'; readonly request: Omit<OpenRequest, 'train' | 'test' | 'validation'> }
   | { readonly kind: 'train'; readonly request: TrainRequest }
   | { readonly kind: 'evaluate'; readonly study: StudyId; readonly weights: Weights }
   | {
@@ -27,6 +29,7 @@ export type Call =
 
 interface Results {
   readonly open: Opened
+  readonly reopen: Opened
   readonly train: TrainResult
   readonly evaluate: Metrics
   readonly logits: Float32Array
@@ -62,10 +65,28 @@ function makeLearner(options: WorkerOptions): Learner {
   return new ByStudy(new ChosenLearner(options), new PrivateLearner())
 }
 
+/** What each study was opened with. */
+const given = new Map<StudyId, OpenRequest>()
+
+function again(request: Omit<OpenRequest, 'train' | 'test' | 'validation'>): OpenRequest {
+  const before = given.get(request.study)
+  invariant(before !== undefined, 'what is opened again was opened here')
+  const { train, test, validation } = before
+  return { ...request, train, test, ...(validation === undefined ? {} : { validation }) }
+}
+
+async function opened(learner: Learner, request: OpenRequest): Promise<Opened> {
+  const result = await learner.open(request)
+  given.set(request.study, request) // the rows that the other side takes to be here
+  return result
+}
+
 function answer(learner: Learner, call: Call): Promise<Results[keyof Results]> {
   switch (call.kind) {
     case 'open':
-      return learner.open(call.request)
+      return opened(learner, call.request)
+    case 'reopen':
+      return opened(learner, again(call.request))
     case 'train':
       return learner.train(call.request)
     case 'evaluate':

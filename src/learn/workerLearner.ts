@@ -5,6 +5,7 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { LearnerChoice } from './chosenLearner.ts'
+import { hasSameRows } from './inUse.ts'
 import type { DesignMatrix, Learner, Opened, OpenRequest, Part, TrainRequest, TrainResult, Weights } from './learner.ts'
 import type { Answer, Call, Question, Result, WorkerOptions } from './worker.ts'
 
@@ -45,7 +46,10 @@ export class WorkerLearner implements Learner {
   }
 
   async open(request: OpenRequest): Promise<Opened> {
-    const opened = await this.#call({ kind: 'open', request })
+    const before = this.#studies.get(request.study)
+    const isHere = before !== undefined && this.#thread !== undefined && hasSameRows(before, request)
+    const { train, test, validation, ...rest } = request
+    const opened = await this.#call(isHere ? { kind: 'reopen', request: rest } : { kind: 'open', request })
     this.#studies.set(request.study, request)
     return opened
   }
@@ -151,9 +155,9 @@ export function spawnThread(options: WorkerOptions): Worker {
 function ownBuffers(call: Call): { readonly call: Call; readonly buffers: ArrayBuffer[] } {
   const buffers: ArrayBuffer[] = []
   const copy = <T>(value: T): T => {
-    if (value instanceof Float32Array || value instanceof Uint8Array) {
-      const own = new (value.constructor === Float32Array ? Float32Array : Uint8Array)(value)
-      buffers.push(own.buffer)
+    if (value instanceof Float32Array || value instanceof Uint8Array || value instanceof Uint32Array) {
+      const own = value.slice()
+      buffers.push(own.buffer as ArrayBuffer)
       return own as T
     }
     if (value === null || typeof value !== 'object' || Array.isArray(value)) return value

@@ -11,7 +11,8 @@ import type { Dataset } from '../data/dataset.ts'
 import { CODING, encodeFloat32 } from '../gossip/coding/coding.ts'
 import type { Parts } from '../gossip/partial.ts'
 import { checkTrained } from '../gossip/update.ts'
-import type { TrainResult, Weights } from '../learn/learner.ts'
+import { labelsInUse } from '../learn/inUse.ts'
+import type { OpenRequest, TrainResult, Weights } from '../learn/learner.ts'
 import { initialWeights } from '../learn/model.ts'
 import { driftOf, steered, UNSTEERED } from '../learn/steering.ts'
 import type { Action } from '../node/actions.ts'
@@ -45,6 +46,10 @@ interface Opened {
   readonly rows: number
   readonly labels: Labels
   readonly dataset: Dataset
+  /** What it was opened with, of which table, and how that was scaled. */
+  readonly request: OpenRequest
+  readonly table: Dataset | null
+  readonly scaling: Scaling
   /** Whose word it rests on; null where the study asks nobody. */
   readonly root: Digest | null
 }
@@ -80,7 +85,7 @@ export class Trainer {
   readonly #stored = new Map<StudyId, StoredCheckpoint>()
   readonly #opened = new Map<StudyId, Opened>()
   /** What patients said when they were last asked. */
-  readonly #permitted = new Map<StudyId, Pick<PermittedTable, 'dataset' | 'root'>>()
+  readonly #permitted = new Map<StudyId, Pick<PermittedTable, 'dataset' | 'table' | 'root'>>()
   /** The newest of each study that is not in the middle of a round. */
   readonly #complete = new Map<StudyId, StoredCheckpoint>()
 
@@ -105,8 +110,8 @@ export class Trainer {
     const { study } = permit
     return async () => {
       invariant(this.#parts.permitted !== null, 'who asks patients can ask the vault')
-      const { dataset, changesAtMs, ...consulted } = await this.#parts.permitted({ study, atMs, words })
-      this.#permitted.set(study, { dataset, root: consulted.root })
+      const { dataset, table, changesAtMs, ...consulted } = await this.#parts.permitted({ study, atMs, words })
+      this.#permitted.set(study, { dataset, table, root: consulted.root })
       const event = { type: 'consulted', study, dataset: permit.dataset, consulted, changesAtMs } as const
       const opened = this.#opened.get(study)
       const isEnough = consulted.patients >= this.#parts.study(study).study.minimumCohort && consulted.testRows > 0
@@ -219,15 +224,20 @@ export class Trainer {
     invariant(permitted !== undefined, 'patients were asked before their rows are opened')
     const dataset = permitted?.dataset ?? (await this.#parts.loadDataset(id))
     const { epsilonMax } = this.#parts
-    const request = openRequest({ id, study, scaling, dataset, spent, epsilonMax })
-    const { train, test, validation } = request
+    const table = permitted?.table ?? null
+    const last = this.#opened.get(id)
+    const before = table !== null && last?.table === table && last.scaling === scaling ? last.request : null
+    const request = openRequest({ id, study, scaling, dataset, table, before, spent, epsilonMax })
     const { backend, why, roundsWithin } = await this.#parts.learner.open(request)
     invariant((roundsWithin === undefined) === (study.privacy === null), 'a private study has a private learner')
-    const labels = { test: test.y, validation: (validation ?? train).y, apart: validation !== undefined }
-    this.#opened.set(id, { backend, why, rows: train.rows, labels, dataset, root: permitted?.root ?? null })
-    const rows = { trainRows: train.rows, validationRows: validation?.rows ?? 0, testRows: test.rows }
-    this.#parts.tell('info', 'study-opened', { study: id, backend, why, ...rows, columns: train.columns })
-    return { roundsWithin, columns: train.columns }
+    const { trainRows, labels } = labelsInUse(request)
+    const of = { dataset, table, scaling, root: permitted?.root ?? null }
+    this.#opened.set(id, { backend, why, rows: trainRows, labels, request, ...of })
+    const { columns } = request.train
+    const validationRows = labels.apart ? labels.validation.length : 0
+    const rows = { trainRows, validationRows, testRows: labels.test.length }
+    this.#parts.tell('info', 'study-opened', { study: id, backend, why, ...rows, columns })
+    return { roundsWithin, columns }
   }
 
   /** Of the newest complete model, not of the round that is under way. */

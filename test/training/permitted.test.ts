@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { LinearLearner } from '../../netsim/members/linearLearner.ts'
 import type { Digest } from '../../src/core/ids.ts'
 import { permittedRows } from '../../src/data/subjects.ts'
-import type { OpenRequest } from '../../src/learn/learner.ts'
+import type { DesignMatrix, OpenRequest } from '../../src/learn/learner.ts'
 import type { PermittedTable } from '../../src/training/openRequest.ts'
 import { Trainer } from '../../src/training/trainer.ts'
 import { digestOf } from '../gossip/fixtures.ts'
@@ -18,9 +18,11 @@ const TABLE = { ...tableOf('clinic', 60), subjects: Uint32Array.from({ length: 6
 
 class OpenedLearner extends LinearLearner {
   readonly rows: number[] = []
+  readonly matrices = new Set<DesignMatrix>()
 
   override async open(request: OpenRequest) {
-    this.rows.push(request.train.rows)
+    this.rows.push(request.inUse?.train.length ?? -1)
+    this.matrices.add(request.train)
     return super.open(request)
   }
 }
@@ -34,7 +36,7 @@ function trainer() {
     const permitted = new Uint8Array(60).fill(1)
     for (const row of TABLE.trainRows.slice(0, refusing)) permitted[row] = 0
     const found = permittedRows(TABLE, permitted, 10)
-    said = { ...found, testRows: found.dataset.testRows.length, root: digestOf(root), changesAtMs: null }
+    said = { ...found, table: TABLE, testRows: found.dataset.testRows.length, root: digestOf(root), changesAtMs: null }
   }
   const again = (root: string): void => {
     said = { ...(said as unknown as PermittedTable), root: digestOf(root) }
@@ -58,6 +60,7 @@ it('opens the rows that are permitted, opens anew where they are others, and onl
   say('three fewer', 3)
   const event = await consult()
   assert.equal(learner.rows, [45, 42])
+  assert.is(learner.matrices.size, 1) // the table is prepared once
   assert.ok(event.type === 'consulted')
   assert.equal(event.consulted, { root: digestOf('three fewer'), patients: 42, testRows: 15 })
 })

@@ -19,6 +19,8 @@ export const PERMIT = {
   consent: null,
 } as unknown as Permit
 
+const SCALING = { mean: [65, 350], deviation: [14, 140] }
+
 /** Which rows it was asked logits of, and what it was asked to train. */
 export class NotingLearner implements Learner {
   readonly parts: (Part | 'other rows')[] = []
@@ -55,7 +57,7 @@ export function trainerParts(study: Study, learner: Learner, more: Partial<Train
   return {
     ...{ learner, weights: new WeightStore(), permitted: null, epsilonMax: null, headSalt: new Uint8Array(0) },
     loadDataset: () => Promise.reject(new Error('all rows are nobody’s to use')),
-    study: () => ({ study, scaling: { mean: [65, 350], deviation: [14, 140] } }),
+    study: () => ({ study, scaling: SCALING }),
     kept: async () => null,
     partsOf: () => null,
     breathe: async () => undefined,

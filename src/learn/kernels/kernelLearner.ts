@@ -6,16 +6,8 @@ import type { Metrics } from '../../core/metrics.ts'
 import { Rng } from '../../core/rng.ts'
 import { checkFinite, checkMatrices, learnerError } from '../checks.ts'
 import { evaluate } from '../evaluate.ts'
-import {
-  type DesignMatrix,
-  type Learner,
-  type OpenRequest,
-  type Part,
-  rowsOf,
-  type TrainRequest,
-  type TrainResult,
-  type Weights,
-} from '../learner.ts'
+import { hasSameRows, labelsAt, validationInUse } from '../inUse.ts'
+import type { DesignMatrix, Learner, OpenRequest, Part, TrainRequest, TrainResult, Weights } from '../learner.ts'
 import { decodeState, encodeState } from '../optimiserState.ts'
 import { outcomeOf, sliceOf, stepsOf } from '../slices.ts'
 import { readAdam, resetAdam, writeAdam } from './adamState.ts'
@@ -24,10 +16,11 @@ import { makePlan, type Plan } from './plan.ts'
 import { DRIFT, PULL_STRENGTH } from './planLayout.ts'
 import { loadRows, type RowBlock } from './rows.ts'
 
-interface Opened {
+interface Opened extends InUse {
   readonly request: OpenRequest
   readonly scope: Scope
   readonly plan: Plan
+  /** All rows that were given, whichever are in use. */
   readonly train: RowBlock
   readonly test: RowBlock
   /** Pointers: the model that is trained, Adam's state, the orders of all epochs, the logits of the test rows. */
@@ -35,6 +28,17 @@ interface Opened {
   readonly adam: number
   readonly orders: number
   readonly logits: number
+}
+
+/** What changes with the rows in use. */
+interface InUse {
+  /** Places of the training rows and of the test rows; null where all are in use. */
+  readonly trainAt: Uint32Array | null
+  readonly testAt: Uint32Array | null
+  readonly trainRows: number
+  readonly testLabels: Uint8Array
+  /** Null where training rows serve. */
+  readonly validation: DesignMatrix | null
 }
 
 /**
@@ -50,6 +54,11 @@ export class KernelLearner implements Learner {
 
   async open(request: OpenRequest): Promise<{ readonly backend: string; readonly why: string }> {
     checkMatrices(request)
+    const before = this.#studies.get(request.study)
+    if (before !== undefined && hasSameRows(before.request, request)) {
+      this.#studies.set(request.study, { ...before, request, ...inUseOf(request) })
+      return { backend: 'kernels', why: 'asked for' }
+    }
     this.forget(request.study)
     const { model, training, train, test } = request
     const scope = new Scope(this.#kernels)
@@ -64,14 +73,15 @@ export class KernelLearner implements Learner {
       adam: scope.alloc(plan.adamBytes),
       orders: scope.alloc(4 * train.rows * training.localEpochs),
       logits: scope.alloc(4 * test.rows),
+      ...inUseOf(request),
     })
     return { backend: 'kernels', why: 'asked for' }
   }
 
   async train(given: TrainRequest): Promise<TrainResult> {
     const opened = this.#opened(given.study)
-    const { request, plan, train, slot, adam, orders } = opened
-    const steps = stepsOf(request.training, train.rows)
+    const { request, plan, train, trainRows, slot, adam, orders } = opened
+    const steps = stepsOf(request.training, trainRows)
     const { first, end, spans } = sliceOf(given, steps)
     this.#steer(opened, given)
     this.#write(opened, given.base)
@@ -82,38 +92,38 @@ export class KernelLearner implements Learner {
       spans.map(({ epoch }) => epoch),
     )
     const { run } = this.#kernels
-    const sum = run.trainSteps(plan.pointer, train.x, train.y, train.rows, slot, adam, orders, first, end)
+    const sum = run.trainSteps(plan.pointer, train.x, train.y, trainRows, slot, adam, orders, first, end)
     const before = spans.length === 1 && spans[0]?.from !== 0 ? (given.from?.lossSum ?? 0) : 0
     const place = { steps: end, lossSum: before + sum }
     const weights = this.#read(opened)
     checkFinite(request, weights.shared)
     checkFinite(request, weights.head)
-    return { weights, optimiser: this.#save(opened), ...outcomeOf(place, request.training, train.rows, steps) }
+    return { weights, optimiser: this.#save(opened), ...outcomeOf(place, request.training, trainRows, steps) }
   }
 
   /** Milliseconds of one training step on the open rows; the weights are drawn by a seed, and the study is as before. */
   probe(study: StudyId, base: Weights, steps: number): number[] {
     const opened = this.#opened(study)
-    const { plan, train, slot, adam, orders } = opened
+    const { plan, train, trainRows, slot, adam, orders } = opened
     this.#steer(opened, {})
     this.#write(opened, base)
     this.#restore(opened, new Uint8Array(0))
     this.#order(opened, 'probe', [0])
     return Array.from({ length: steps }, () => {
       const start = performance.now()
-      this.#kernels.run.trainSteps(plan.pointer, train.x, train.y, train.rows, slot, adam, orders, 0, 1)
+      this.#kernels.run.trainSteps(plan.pointer, train.x, train.y, trainRows, slot, adam, orders, 0, 1)
       return performance.now() - start
     })
   }
 
   async evaluate(study: StudyId, weights: Weights): Promise<Metrics> {
     const opened = this.#opened(study)
-    const { request, plan, test, slot, logits } = opened
+    const { request, plan, test, slot, logits, testAt, testLabels } = opened
     this.#write(opened, weights)
     this.#kernels.run.logits(plan.pointer, test.x, test.rows, slot, logits)
-    const values = this.#kernels.f32.slice(logits / 4, logits / 4 + test.rows)
+    const values = picked(this.#kernels.f32.slice(logits / 4, logits / 4 + test.rows), testAt)
     checkFinite(request, values)
-    return evaluate(values, request.test.y)
+    return evaluate(values, testLabels)
   }
 
   async logits(study: StudyId, weights: Weights, rows: Part | DesignMatrix): Promise<Float32Array> {
@@ -125,7 +135,7 @@ export class KernelLearner implements Learner {
       const block = this.#block(opened, scope, rows)
       const at = scope.alloc(4 * block.rows)
       this.#kernels.run.logits(plan.pointer, block.x, block.rows, slot, at)
-      const values = this.#kernels.f32.slice(at / 4, at / 4 + block.rows)
+      const values = picked(this.#kernels.f32.slice(at / 4, at / 4 + block.rows), placesOf(opened, rows))
       checkFinite(request, values)
       return values
     } finally {
@@ -143,10 +153,11 @@ export class KernelLearner implements Learner {
     this.#studies.delete(study)
   }
 
-  #block({ request, plan, train, test }: Opened, scope: Scope, rows: Part | DesignMatrix): RowBlock {
+  #block({ plan, train, test, validation }: Opened, scope: Scope, rows: Part | DesignMatrix): RowBlock {
     if (rows === 'test') return test
-    if (rows === 'train' || (rows === 'validation' && request.validation === undefined)) return train
-    return loadRows(scope, plan.rowBytes, rows === 'validation' ? rowsOf(request, rows) : rows)
+    if (rows === 'train') return train
+    if (rows !== 'validation') return loadRows(scope, plan.rowBytes, rows)
+    return validation === null ? train : loadRows(scope, plan.rowBytes, validation)
   }
 
   #opened(study: StudyId): Opened {
@@ -183,12 +194,12 @@ export class KernelLearner implements Learner {
   }
 
   /** The orders that `batches` makes of these epochs, one after the other. */
-  #order({ request, orders }: Opened, seed: string, epochs: readonly number[]): void {
-    const { rows } = request.train
-    const order = new Uint32Array(rows)
+  #order({ trainRows, trainAt, orders }: Opened, seed: string, epochs: readonly number[]): void {
+    const order = new Uint32Array(trainRows)
     epochs.forEach((epoch, i) => {
-      for (let row = 0; row < rows; row++) order[row] = row
-      this.#kernels.u32.set(Rng.from(seed, epoch).shuffle(order), orders / 4 + i * rows)
+      if (trainAt !== null) order.set(trainAt)
+      else for (let row = 0; row < trainRows; row++) order[row] = row
+      this.#kernels.u32.set(Rng.from(seed, epoch).shuffle(order), orders / 4 + i * trainRows)
     })
   }
 
@@ -208,4 +219,27 @@ export class KernelLearner implements Learner {
       this.#kernels.run.pack(plan.pointer, plan.spareSlot, to)
     }
   }
+}
+
+function inUseOf(request: OpenRequest): InUse {
+  const { inUse, train, test } = request
+  const validation = validationInUse(request).validation ?? null
+  const testLabels = inUse === undefined ? test.y : labelsAt(test.y, inUse.test)
+  return {
+    ...{ trainAt: inUse?.train ?? null, testAt: inUse?.test ?? null },
+    ...{ trainRows: inUse?.train.length ?? train.rows, testLabels, validation },
+  }
+}
+
+/** Of what the kernels computed for all rows of a block, which are asked for; null: all. */
+function placesOf({ trainAt, testAt, validation }: Opened, rows: Part | DesignMatrix): Uint32Array | null {
+  if (rows === 'test') return testAt
+  return rows === 'train' || (rows === 'validation' && validation === null) ? trainAt : null
+}
+
+function picked(values: Float32Array, places: Uint32Array | null): Float32Array {
+  if (places === null) return values
+  const picked = new Float32Array(places.length)
+  for (let i = 0; i < places.length; i++) picked[i] = values[places[i] as number] as number
+  return picked
 }

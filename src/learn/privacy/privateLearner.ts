@@ -5,6 +5,7 @@ import type { Metrics } from '../../core/metrics.ts'
 import { type PrivacySteps, withSteps } from '../../core/privacy.ts'
 import { checkFinite, checkMatrices, learnerError } from '../checks.ts'
 import { evaluate } from '../evaluate.ts'
+import { withRowsInUse } from '../inUse.ts'
 import {
   type DesignMatrix,
   type Learner,
@@ -38,7 +39,8 @@ export class PrivateLearner implements Learner {
     this.#chance = new Chance(fill)
   }
 
-  async open(request: OpenRequest): Promise<Opened> {
+  async open(given: OpenRequest): Promise<Opened> {
+    const request = withRowsInUse(given)
     checkMatrices(request)
     const { privacy, train, study } = request
     if (privacy === undefined) throw learnerError('privacy-missing', `study ${study} says nothing of privacy`)
