@@ -151,7 +151,7 @@ function checkAnswers(event: NodeEvent, actions: readonly Action[]): void {
   const verdicts = actions.flatMap((action) => (action.type === 'verdict' ? action.ticket : []))
   const answers = actions.flatMap((action) => (action.type === 'answer' ? action.ticket : []))
   const ticket = 'ticket' in event && event.ticket !== null ? [event.ticket] : []
-  const isCommand = event.type.startsWith('study-')
+  const isCommand = /^(study|member|epoch)-/.test(event.type)
   assert.deepEqual(verdicts, isCommand ? [] : ticket, `verdicts on ${event.type}`)
   assert.deepEqual(answers, isCommand ? ticket : [], `answers to ${event.type}`)
 }

@@ -25,6 +25,10 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   'learning-wire': () => import('./learning/bigModels.ts'),
   'governance-consent': () => import('./governance/consent.ts'),
   'governance-round': () => import('./governance/round.ts'),
+  'governance-sealing': () => import('./governance/sealing.ts'),
+  'governance-agreements': () => import('./governance/agreements.ts'),
+  'governance-datasets': () => import('./governance/datasets.ts'),
+  'governance-subject': () => import('./governance/subject.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')
     return { bench: () => bench({ peers: process.argv.includes('--peers') }) }

@@ -1,4 +1,5 @@
 /** `npm run interop [-- name …]`: holds what Consilium writes and computes against other people's implementations. */
+import { checkCel } from './cel.ts'
 import { checkEvaluation } from './evaluation.ts'
 import { checkLearning } from './learning.ts'
 import { checkLedger } from './ledger.ts'
@@ -12,6 +13,7 @@ const CHECKS: Readonly<Record<string, () => Promise<Verdict>>> = {
   safetensors: checkSafetensors,
   privacy: checkPrivacy,
   evaluation: checkEvaluation,
+  cel: checkCel,
 }
 
 const wanted = process.argv.slice(2)

@@ -30,8 +30,7 @@ def point_of(data):  # None where 32 bytes encode none canonically, or one whose
     u, v = (y * y - 1) % P, (D * y * y + 1) % P
     x = u * v**3 * pow(u * v**7, (P - 5) // 8, P) % P
     if v * x * x % P != u: x = x * pow(2, (P - 1) // 4, P) % P
-    x = P - x if x % 2 != sign else x
-    point = x, y, 1, x * y % P
+    point = (x := P - x if x % 2 != sign else x), y, 1, x * y % P
     return None if y >= P or v * x * x % P != u or equal(times(8, point), ZERO) else point
 BASE = point_of((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
 def signed(key, message, signature):  # S B = R + h A, with S < L and neither A nor R of small order
@@ -97,34 +96,38 @@ def is_name(value):
     if type(value) is not str or value.strip() != value or not 0 < len(value.encode()) <= NAME_MAX: return False
     return all(unicodedata.category(c) not in ("Cc", "Cf", "Co", "Zl", "Zp") and c not in BLANKS for c in value)
 BYTES, HASH, ONE, COUNT, TIME = of(bytes), of(bytes, 32), count(1, 1), count(), count(0, TIME_MAX)
-MEMBERS, PLACES, KIND = [(is_name, HASH)], [(HASH, COUNT, HASH)], r"(?=.{1,64}$)[a-z]+(\.[a-z-]+)"
-RECORD, EPOCH = (BYTES, count(0, ROUND_MAX), [(HASH, of(bytes, 64))]), (ONE, COUNT, HASH, MEMBERS, PLACES)
+PLACES, KIND = [(HASH, COUNT, HASH)], r"(?=[^,]{1,64}(,|$))[a-z]+(\.[a-z-]+)"
+MEMBERS = {1: [(is_name, HASH)], 2: [(is_name, HASH, count(0, 1))]}  # version 2 is for lists with an observer, role 1
+RECORD, EPOCH = (BYTES, count(0, ROUND_MAX), [(HASH, of(bytes, 64))]), (count(1, 2), COUNT, HASH, of(list), PLACES)
 HEADER = (ONE, HASH, COUNT, HASH, TIME, text(KIND + "+"), or_null(HASH), PLACES, count(1), HASH)
 FORK = (BYTES, BYTES, COUNT, HASH, [HASH], HASH, [HASH])  # or the first two
 BLANKS, MAGIC, HEX = "\u115f\u1160\u3164\uffa0", b'{"format":"consilium-bundle/1",', "[0-9a-f]{64}"
-B64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+B64, KINDS = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", f"{KIND}*(,{KIND}*){{0,15}}"
 MADE = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
 FILTER = {"members": or_null(lambda keys: fits(keys, [text(HEX)]) and ascending(keys) and keys != []),
-          "kind": or_null(text(KIND + "*")), "study": or_null(text(HEX)), "since": or_null(TIME),
-          "until": or_null(TIME), "state": or_null(text("final|pending|disputed"))}
+          "kind": or_null(lambda it: text(KINDS)(it) and ascending(it.split(","))), "study": or_null(text(HEX)),
+          "since": or_null(TIME), "until": or_null(TIME), "state": or_null(text("final|pending|disputed"))}
 LINES = {  # in the order in which they may come
     "founding": {"format": of(str), "made": text(MADE), "by": text(HEX), "founding": is_base64, "filter": FILTER},
     "epoch": {"epoch": is_base64}, "head": {"head": text("[ !#-\\[\\]-~\n\u2014]*")}, "fork": {"fork": is_base64},
     "entry": {"entry": {"head": COUNT, "seq": COUNT, "raw": is_base64, "proof": [is_base64]}},
     "end": {"end": {"heads": COUNT, "forks": COUNT, "entries": COUNT, "digest": text(HEX)}}}
 # ---------- what the lines carry: epochs, entries with their proofs, signed notes
-Epoch = collections.namedtuple("Epoch", "number digest members pins")  # names by key; size and root by author
+Epoch = collections.namedtuple("Epoch", "number digest members observers pins")  # names by key; size and root by author
 Entry = collections.namedtuple("Entry", "author seq prev time kind study lamport leaf dropped")
 Note = collections.namedtuple("Note", "author size root text lines")  # key, time, signature of each; the author's first
 COUNTS, NO_PIN = "heads size finalSize entries final pending disputed disputedFinal droppedBodies", (0, bytes(32))
-def members_of(rows):
-    need(2 <= len(rows) <= MEMBERS_MAX and ascending([key for _, key in rows]), "not 2 to 1,000 members sorted by key")
-    return {key: name for name, key in rows}
+def members_of(rows, version):  # names by key, and who of them are observers
+    need(fits(rows, MEMBERS[version]) and ascending([row[1] for row in rows]), "not members, sorted by key")
+    names, observers = {row[1]: row[0] for row in rows}, {row[1] for row in rows if row[2:] == [1]}
+    need((version == 2) == bool(observers) and len(observers) + 2 <= len(rows) <= MEMBERS_MAX, "not 2 hospitals")
+    return names, observers
 def epoch_of(record, before, founding):  # signed by a quorum of the members before it, and one of those after it
     content, turn, rows = cbor(record, RECORD, RECORD_MAX)
-    _, number, previous, named, heads = cbor(content, EPOCH, EPOCH_MAX)
+    version, number, previous, named, heads = cbor(content, EPOCH, EPOCH_MAX)
     need(number == before.number + 1 and previous == before.digest, f"epoch {number} does not follow {before.number}")
-    members, digest = members_of(named), sha256(b"consilium/epoch/v1\0", content)
+    (members, observers), digest = members_of(named, version), sha256(b"consilium/epoch/v1\0", content)
+    need(not (observers ^ before.observers) & {*members} & {*before.members, *before.pins}, "a key keeps its role")
     fresh = [point_of(key) for key in members if key not in before.members]
     need(all(point and equal(times(L, point), ZERO) for point in fresh) and len({*members.values()}) == len(members),
          "a new key is not of the group of prime order, or two members have the same name")
@@ -132,7 +135,7 @@ def epoch_of(record, before, founding):  # signed by a quorum of the members bef
     need(ascending(signers) and {*signers} <= {*before.members, *members}, "not signatures of members, sorted by key")
     need(all(len({*signers} & {*side}) >= quorum(side) for side in (before.members, members)), "not a quorum of each")
     need(all(signed(key, vote, signature) for key, signature in rows), "a signature is invalid")
-    return Epoch(number, digest, members, pins_of(heads, before))
+    return Epoch(number, digest, members, before.observers | observers, pins_of(heads, before))
 def pins_of(heads, before):  # how far every log had come when an epoch began
     pins, authors = {author: (size, root) for author, size, root in heads}, sorted({*before.pins, *before.members})
     need([head[0] for head in heads] == authors and len(heads) <= PINS_MAX, "not every log, sorted by author")
@@ -198,9 +201,9 @@ class Bundle:
     def founding(self, line):
         self.made, self.by, founding = line["made"], line["by"], base64.b64decode(line["founding"])
         self.filter = dict(zip(("members", "kind", "study", "sinceMs", "untilMs", "state"), line["filter"].values()))
-        _, self.name, rows = cbor(founding, (ONE, is_name, MEMBERS), FOUNDING_MAX)
+        version, self.name, rows = cbor(founding, (count(1, 2), is_name, of(list)), FOUNDING_MAX)
         self.digest = sha256(b"consilium/founding/v1\0", founding)
-        self.epochs = [Epoch(0, self.digest, members_of(rows), {})]
+        self.epochs = [Epoch(0, self.digest, *members_of(rows, version), {})]
         need(self.digest.hex().startswith(self.root or ""), "it is of another consortium", "bundle-root")
     def epoch(self, record): self.epochs.append(epoch_of(base64.b64decode(record), self.epochs[-1], self.digest))
     def head(self, text):
@@ -235,11 +238,10 @@ class Bundle:
         need(entry[:2] > last[:2], "entries are not sorted", "bundle-order")
         need(under(note, entry.seq, entry.leaf, path), "it is not under the head that it names", "bundle-proof")
         if last.author != entry.author: last = last._replace(seq=-1, lamport=0, leaf=entry.prev)
-        gap, grown = entry.seq - last.seq, entry.lamport - last.lamport
+        gap, grown, split = entry.seq - last.seq, entry.lamport - last.lamport, (log["forkSize"] or math.inf) - 1
         need(gap > 1 or entry.prev == last.leaf, "it does not name the hash of the entry before it", "bundle-link")
         need(gap <= grown <= gap * LAMPORT_LEAP, "its Lamport time does not fit the one before", "bundle-lamport")
-        disputed = bool(log["forkSize"]) and entry.seq >= log["forkSize"] - 1
-        state = "disputed" if disputed else "final" if final else "pending"
+        state = "disputed" if (disputed := entry.seq >= split) else "final" if final else "pending"
         need(self.takes(entry, state), "it is not one that the filter takes", "bundle-filter")
         for key in ["entries", state] + ["droppedBodies"] * entry.dropped + ["disputedFinal"] * (disputed and final):
             log[key] += 1
@@ -248,11 +250,10 @@ class Bundle:
     def takes(self, entry, state):
         members, kind, study, since, until, wanted = self.filter.values()
         return (entry.author.hex() in (members or [entry.author.hex()]) and study in (None, entry.study)
-                and f"{entry.kind}.".startswith(f"{kind or entry.kind}.") and wanted in (None, state)
-                and (since or 0) <= entry.time < (TIME_MAX + 1 if until is None else until))
+                and any(f"{entry.kind}.".startswith(f"{one}.") for one in (kind or entry.kind).split(","))
+                and wanted in (None, state) and (since or 0) <= entry.time < (TIME_MAX + 1 if until is None else until))
     def end(self, line):
-        counts = [len(self.heads), self.forks, self.entries]
-        need([*line.values()][:3] == counts, "other numbers of lines were found", "bundle-count")
+        need([*line.values()][:3] == [len(self.heads), self.forks, self.entries], "other counts", "bundle-count")
         need(line["digest"] == self.hash.hexdigest(), "the digest over all lines before is another", "bundle-digest")
     def name_of(self, key): return next((e.members[key] for e in reversed(self.epochs) if key in e.members), None)
     def log(self, key):
@@ -269,8 +270,7 @@ def verify(file, root=None):  # `good`, `consistent`, or `wrong` with the code, 
     bundle, number, whole = Bundle(root), 0, True
     try:
         while whole:
-            line, number = file.readline(LINE_MAX + 2), number + 1
-            whole = line.endswith(b"\n")
+            number, whole = number + 1, (line := file.readline(LINE_MAX + 2)).endswith(b"\n")
             if bundle.kind == "end" and not line: return bundle.facts()
             bundle.take(number, line[:-1] if whole else line, whole)
     except Wrong as wrong:

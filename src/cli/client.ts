@@ -1,8 +1,16 @@
 /** Talks to the daemon of a data folder over its control socket. */
+import { randomBytes } from 'node:crypto'
 import { request } from 'node:http'
 import { createInterface } from 'node:readline'
+import { utf8 } from '../core/bytes.ts'
+import { sha256 } from '../core/digest.ts'
+import type { SigningKey } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
+import { digest, memberId } from '../core/ids.ts'
 import type { ErrorReport } from '../daemon/api.ts'
+import type { PeopleReport } from '../daemon/peopleApi.ts'
+import { actAt } from '../governance/roles.ts'
+import { requestOf, SALT_BYTES, SIGN_OFF_HEADER, signOffMessage, writeSignOff } from '../governance/signOff.ts'
 
 const ANSWER_BYTES_MAX = 268_435_456 // a model of 10 million numbers as JSON
 
@@ -13,17 +21,36 @@ const ANSWER_BYTES_MAX = 268_435_456 // a model of 10 million numbers as JSON
 export class Client {
   readonly #socket: string
   readonly #home: string
-  constructor(home: string, socket: string) {
+  readonly #person: (() => Promise<SigningKey>) | null
+
+  /** `person` opens the key of who signs for what is posted; it is asked at the first such call. */
+  constructor(home: string, socket: string, person: (() => Promise<SigningKey>) | null = null) {
     this.#home = home
     this.#socket = socket
+    this.#person = person
   }
 
   get<T extends object>(path: string): Promise<T> {
     return this.#call<T>('GET', path, undefined)
   }
 
-  post<T extends object>(path: string, body: object = {}): Promise<T> {
-    return this.#call<T>('POST', path, body)
+  async post<T extends object>(path: string, body: object = {}): Promise<T> {
+    const text = JSON.stringify(body)
+    return this.#call<T>('POST', path, text, await this.#signed('POST', path, text))
+  }
+
+  /** The header that says who signs for a call; none where nobody does. */
+  async #signed(method: string, path: string, body: string): Promise<Record<string, string>> {
+    const act = actAt(method, path)
+    if (this.#person === null || act === null) return {}
+    const key = await this.#person()
+    const { founding, member } = await this.get<PeopleReport>('/v1/people')
+    const salt = new Uint8Array(randomBytes(SALT_BYTES))
+    const timeMs = Date.now()
+    const where = { founding: digest(founding), member: memberId(member) }
+    const request = requestOf({ method, path, bodyHash: sha256(utf8(body)) }, salt)
+    const signature = key.sign(signOffMessage({ ...where, action: act.action, request, timeMs }))
+    return { [SIGN_OFF_HEADER]: writeSignOff({ key: key.member, salt, timeMs, signature }) }
   }
 
   /** JSON lines as they come, until the daemon ends or `signal` aborts; a refusal may come at first or after any line. */
@@ -40,8 +67,13 @@ export class Client {
     }
   }
 
-  async #call<T extends object>(method: string, path: string, body: object | undefined): Promise<T> {
-    const response = await this.#open(method, path, body)
+  async #call<T extends object>(
+    method: string,
+    path: string,
+    body: string | undefined,
+    headers: Record<string, string> = {},
+  ): Promise<T> {
+    const response = await this.#open(method, path, body, undefined, headers)
     const chunks: Buffer[] = []
     let bytes = 0
     try {
@@ -63,16 +95,17 @@ export class Client {
   #open(
     method: string,
     path: string,
-    body: object | undefined,
+    body: string | undefined,
     signal?: AbortSignal,
+    headers: Record<string, string> = {},
   ): Promise<import('node:http').IncomingMessage> {
     return new Promise((resolve, reject) => {
       const call = request(
-        { socketPath: this.#socket, method, path, signal, headers: { 'content-type': 'application/json' } },
+        { socketPath: this.#socket, method, path, signal, headers: { 'content-type': 'application/json', ...headers } },
         resolve,
       )
       call.once('error', (error: NodeJS.ErrnoException) => reject(this.#explain(error)))
-      call.end(body === undefined ? undefined : JSON.stringify(body))
+      call.end(body)
     })
   }
 

@@ -1,17 +1,11 @@
-/** consent: grant, deny, revoke, show, import, export; subject: report, erase. Patients' record numbers go to the daemon alone. */
-import { resolve } from 'node:path'
+/** consent: grant, deny, revoke, show, receipt, import, export. Patients' record numbers go to the daemon alone. */
+import { join, resolve } from 'node:path'
 import { text as readAll } from 'node:stream/consumers'
 import { Command, InvalidArgumentError } from 'commander'
 import { type DuoCode, duoLabel } from '../core/duo.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import type {
-  ErasedReport,
-  PatientReport,
-  SaidReport,
-  SubjectReport,
-  SubjectStudyReport,
-  WordReport,
-} from '../daemon/consentApi.ts'
+import type { PatientReport, ReceiptReport, SaidReport, WordReport } from '../daemon/consentApi.ts'
+import { requireAbsent, writeNew } from '../daemon/files.ts'
 import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
@@ -28,23 +22,17 @@ type Saying = Common & {
 }
 
 const FILE = { import: 'a Consent, a list, a Bundle, or NDJSON', export: 'JSON, made new' } as const
-const SUBJECT = 'record number; "-" reads it from standard input, so that no shell keeps it'
+/** How a patient is named. */
+export const SUBJECT = 'record number; "-" reads it from standard input, so that no shell keeps it'
 
 /** The group `consent`; all of it asks the running daemon. Errors: `consent-…`, `subject-…`, `vault-…`. */
 export function consentCommand(): Command {
   const consent = new Command('consent').description(
     'record what patients say about the use of their records, and what follows',
   )
-  for (const sub of [say('grant'), say('deny'), say('revoke'), show(), importing(), exporting()])
+  for (const sub of [say('grant'), say('deny'), say('revoke'), show(), receipt(), importing(), exporting()])
     consent.addCommand(sub)
   return consent
-}
-
-/** The group `subject`. Errors: `subject-…`, `vault-…`. */
-export function subjectCommand(): Command {
-  const subject = new Command('subject').description('what became of one patient’s records here')
-  for (const sub of [report(), erase()]) subject.addCommand(sub)
-  return subject
 }
 
 const VERBS = {
@@ -62,19 +50,19 @@ function say(verb: keyof typeof VERBS): Command {
     )
     .option('--purpose <code...>', 'codes of the Data Use Ontology; all purposes where it is left out')
     .option('--from <date>', 'the period in which it holds begins then: 2026-11-22 or 2026-11-22T10:00Z', date)
-    .option('--to <date>', 'and ends before then', date)
+    .option('--to <date>', 'and ends before then, such as when a minor comes of age', date)
     .option('--effective <date>', 'when it takes effect, where that is not now', date)
-    .option('--by <who>', 'subject, proxy or guardian', 'subject')
-    .option('--speaker <text>', 'who the proxy or guardian is; it stays in the vault')
+    .option('--by <who>', 'subject, proxy, guardian, court or emergency', 'subject')
+    .option('--speaker <text>', 'who speaks for the patient; it stays in the vault')
     .option('--form <code>', 'what it was given on: a word of your own list', 'in-person')
-    .action(async ({ home, json, subject, purpose, ...options }: Saying) => {
+    .action(async ({ home, json, as, passphraseFile, subject, purpose, ...options }: Saying) => {
       const body = {
         ...options,
         decision: verb === 'grant' ? 'permit' : 'deny',
         subject: await recordOf(subject),
         ...(purpose === undefined ? {} : { purposes: purpose }),
       }
-      const report = await clientOf({ home, json }).post<SaidReport>('/v1/consent', body)
+      const report = await clientOf({ home, json, as, passphraseFile }).post<SaidReport>('/v1/consent', body)
       outputOf({ home, json }).print(report, () => saidLines(verb, report))
     })
 }
@@ -94,54 +82,28 @@ function show(): Command {
     })
 }
 
-function report(): Command {
+function receipt(): Command {
   return command(
-    'report',
-    'tell a patient who used the records here, when, for what, and which models came of it',
-    'echo 4711 | consilium subject report -',
+    'receipt',
+    'write a receipt of what a patient said: a page to read and print, and JSON-LD (ISO/IEC TS 27560)',
+    'echo 4711 | consilium consent receipt --subject - --out receipt-0042',
   )
-    .argument('<id>', SUBJECT)
-    .action(async (id: string, options: Common) => {
-      const found = await clientOf(options).post<SubjectReport>('/v1/subjects/report', { subject: await recordOf(id) })
-      outputOf(options).print(found, () => reportLines(found))
+    .requiredOption('--subject <id>', SUBJECT)
+    .requiredOption('--out <folder>', 'where receipt.html and receipt.jsonld are written; nothing is overwritten')
+    .action(async (options: Common & { subject: string; out: string }) => {
+      const files = { page: join(options.out, 'receipt.html'), document: join(options.out, 'receipt.jsonld') }
+      await requireAbsent(Object.values(files))
+      const subject = await recordOf(options.subject)
+      const { page, document, ...told } = await clientOf(options).post<ReceiptReport>('/v1/consent/receipt', {
+        subject,
+      })
+      await writeNew(files.page, page, 0o600)
+      await writeNew(files.document, `${JSON.stringify(document, null, 2)}\n`, 0o600)
+      outputOf(options).print({ ...files, ...told }, () => [
+        `Wrote ${files.page}, to read and to print, and ${files.document}, for machines.`,
+        `${told.words} ${told.words === 1 ? 'word' : 'words'}, ${told.recorded} of them told in the ledger. Neither file has the record number; both say who spoke.`,
+      ])
     })
-}
-
-const MODELS_SHOWN = 5 // the newest; --json has all
-
-function reportLines({ hospital, words, studies }: SubjectReport): string[] {
-  return [
-    `What ${hospital} declares of this patient's records, ${utc(Date.now())}`,
-    '',
-    ...wordsTable(words),
-    ...studies.flatMap((study) => ['', ...studyLines(study)]),
-    '',
-    'A revocation ends the use from the next round on; what a model has learnt before stays in it.',
-  ]
-}
-
-function studyLines({
-  study,
-  name,
-  purpose,
-  purposes,
-  basis,
-  permittedNow,
-  rounds,
-  models,
-}: SubjectStudyReport): string[] {
-  const uses = purposes.map((code) => duoLabel(code as DuoCode)).join('; ')
-  const [first, last] = [rounds[0], rounds.at(-1)]
-  return [
-    `"${name}" (${short(study)}): ${purpose}; used for ${uses}; ${basis}; ${permittedNow ? 'may use the records now' : 'may not use the records now'}`,
-    first === undefined || last === undefined
-      ? '  no round used them'
-      : `  ${rounds.length} rounds used them, from ${utc(first.timeMs)} (${first.entry}) to ${utc(last.timeMs)} (${last.entry})`,
-    ...(models.length === 0 ? [] : [`  ${models.length} merged models descend from those rounds; the newest:`]),
-    ...models
-      .slice(-MODELS_SHOWN)
-      .map(({ member, round, model, entry }) => `    ${short(model)}  round ${round + 1} at ${member} (${entry})`),
-  ]
 }
 
 function importing(): Command {
@@ -176,27 +138,6 @@ function exporting(): Command {
     })
 }
 
-function erase(): Command {
-  return command(
-    'erase',
-    "destroy a patient's key and words for good; the rows are not used any more, and no older copy of the vault opens",
-    'echo 4711 | consilium subject erase - --reason patient-request',
-  )
-    .argument('<id...>', SUBJECT)
-    .requiredOption('--reason <code>', 'patient-request, erasure-order, retention-ended or entered-by-mistake')
-    .action(async (ids: string[], options: Common & { reason: string }) => {
-      const subjects = ids.includes('-') ? await Promise.all(ids.map(recordOf)) : ids
-      const report = await clientOf(options).post<ErasedReport>('/v1/subjects/erase', {
-        subjects,
-        reason: options.reason,
-      })
-      outputOf(options).print(report, () => [
-        `Erased: the keys and words of ${report.subjects} ${report.subjects === 1 ? 'patient' : 'patients'} are destroyed. What the log has of them can be opened and linked by nobody who holds no copy.`,
-        'The key of the vault was replaced: back it up again. Models that had learnt from the rows are what they were: see consilium subject report, before.',
-      ])
-    })
-}
-
 /** `-`: the first line of standard input. Error: `subject-missing`. */
 export async function recordOf(given: string): Promise<string> {
   if (given !== '-') return given
@@ -227,10 +168,10 @@ function saidLines(verb: string, said: SaidReport): string[] {
 }
 
 /** A patient's words as a table. */
-function wordsTable(words: readonly WordReport[]): string[] {
+export function wordsTable(words: readonly WordReport[]): string[] {
   if (words.length === 0) return ['Said nothing yet.']
   return table(
-    ['', 'said', 'purposes', 'study', 'holds', 'by', 'received', 'effective', 'form'],
+    ['', 'said', 'purposes', 'study', 'holds', 'by', 'received', 'effective', 'form', 'entry'],
     words.map((word, i) => [
       String(i + 1),
       word.decision,
@@ -241,6 +182,7 @@ function wordsTable(words: readonly WordReport[]): string[] {
       utc(word.receivedAtMs),
       utc(word.effectiveAtMs),
       word.form,
+      word.entry ?? 'not yet',
     ]),
   )
 }

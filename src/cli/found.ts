@@ -1,6 +1,7 @@
 /** init, found, accept: a node's key and folder, the consortium file, and each founder's signature under it. */
 import { networkInterfaces } from 'node:os'
-import { InvalidArgumentError } from 'commander'
+import { resolve } from 'node:path'
+import { type Command, InvalidArgumentError } from 'commander'
 import { DEFAULT_PORT } from '../config/config.ts'
 import { readText, writeNew } from '../daemon/files.ts'
 import { acceptConsortium, foundConsortium, initHome } from '../daemon/home.ts'
@@ -8,47 +9,58 @@ import { fingerprint, quorum } from '../ledger/founding.ts'
 import { table } from './output.ts'
 import { type Common, command, outputOf } from './shared.ts'
 
+interface InitOptions extends Common {
+  readonly name: string
+  readonly port: number
+  readonly announce: string[]
+  readonly nodePassphraseFile?: string
+}
+
 /** `init`: needs no daemon and no network. Errors: those of `initHome`. */
 export function initCommand() {
-  return command(
-    'init',
-    'make key, data folder, commented config and member card',
-    'consilium init --name "St. Mary" --announce /dns4/ml.stmary.example/tcp/4801',
-  )
-    .requiredOption('--name <name>', 'the name that the other hospitals know you by')
-    .option('--port <port>', 'TCP port to listen on', parsePort, DEFAULT_PORT)
-    .option(
-      '--announce <multiaddr>',
-      'address under which the others reach you; may be repeated',
-      (one: string, all: string[]) => [...all, one],
-      [] as string[],
+  return announceOption(
+    command(
+      'init',
+      'make key, data folder, commented config and member card',
+      'consilium init --name "St. Mary" --announce /dns4/ml.stmary.example/tcp/4801',
     )
-    .action(async (options: Common & { name: string; port: number; announce: string[] }) => {
-      const { port } = options
-      const announce = options.announce.length > 0 ? options.announce : localAddresses(port)
-      const { paths, key, card } = await initHome(
-        options.home,
-        { name: options.name, port, announce: options.announce },
-        announce,
-      )
-      outputOf(options).print(
-        { home: paths.folder, member: key.id, fingerprint: fingerprint(key.id), card, addresses: announce },
-        () => [
-          `Made ${paths.folder}`,
-          `  config.yaml   settings, each with its reason; edit it, then "consilium start"`,
-          `  member.key    your private key (mode 0600): back it up, show it to nobody`,
-          `  heads.pin     what this key has signed last: never put an older one in its place`,
-          `  card.txt      your member card, the line below`,
-          `Beside it lies ${paths.vaultKey}: it opens what patients say, and belongs in no backup of the folder; keep a copy of it elsewhere`,
-          '',
-          `Member card of ${options.name}, to hand to whoever founds the consortium:`,
-          card,
-          '',
-          `It says that you can be dialled at: ${announce.join(' ') || '(nowhere: this node only dials out)'}`,
-          `Its fingerprint, to compare by phone: ${fingerprint(key.id)}`,
-        ],
-      )
-    })
+      .requiredOption('--name <name>', 'the name that the other hospitals know you by')
+      .option('--port <port>', 'TCP port to listen on', parsePort, DEFAULT_PORT)
+      .option(
+        '--node-passphrase-file <file>',
+        'seal the keys under the passphrase in its first line, and not under the key file alone; it stays where it is',
+      ),
+  ).action(async (options: InitOptions) => {
+    const { port, nodePassphraseFile } = options
+    const sealing = nodePassphraseFile === undefined ? {} : { passphraseFile: resolve(nodePassphraseFile) }
+    const announce = cardAddresses(options.announce, port)
+    const { paths, key, card } = await initHome(
+      options.home,
+      { name: options.name, port, announce: options.announce, ...sealing },
+      announce,
+    )
+    outputOf(options).print(
+      { home: paths.folder, member: key.id, fingerprint: fingerprint(key.id), card, addresses: announce },
+      () => [
+        `Made ${paths.folder}`,
+        `  config.yaml   settings, each with its reason; edit it, then "consilium start"`,
+        `  member.key    your private key, sealed`,
+        `  data.key      what seals the models and bindings in database/, sealed itself`,
+        `  heads.pin     what this key has signed last: never put an older one in its place`,
+        `  card.txt      your member card, the line below`,
+        `Beside it lies ${paths.vaultKey}: it opens ${nodePassphraseFile === undefined ? 'the keys, and ' : ''}what patients say, and belongs in no backup of the folder; keep a copy of it elsewhere`,
+        ...(nodePassphraseFile === undefined
+          ? []
+          : [`The passphrase in ${sealing.passphraseFile} opens the keys at each start`]),
+        '',
+        `Member card of ${options.name}, to hand to whoever founds the consortium:`,
+        card,
+        '',
+        `It says that you can be dialled at: ${announce.join(' ') || '(nowhere: this node only dials out)'}`,
+        `Its fingerprint, to compare by phone: ${fingerprint(key.id)}`,
+      ],
+    )
+  })
 }
 
 /** `found`: reads cards alone, needs no data folder. Errors: those of `readCard`, `foundingOf`, `readText` and `writeNew`. */
@@ -60,9 +72,17 @@ export function foundCommand() {
   )
     .argument('<cards...>', 'member cards: files that hold one, or the lines themselves')
     .requiredOption('--name <name>', 'name of the consortium')
+    .option(
+      '--observer <card>',
+      'the card of a regulator or a university, whose node witnesses and votes and takes part in no study; may be repeated',
+      (one: string, all: string[]) => [...all, one],
+      [] as string[],
+    )
     .option('-o, --out <file>', 'where to write it', 'consortium.yaml')
-    .action(async (cards: string[], options: Common & { name: string; out: string }) => {
-      const texts = await Promise.all(cards.map(readCardArgument))
+    .action(async (cards: string[], options: Common & { name: string; observer: string[]; out: string }) => {
+      const hospitals = await Promise.all(cards.map(readCardArgument))
+      const observers = await Promise.all(options.observer.map(readCardArgument))
+      const texts = [...hospitals, ...observers.map((one) => ({ ...one, observer: true as const }))]
       const { consortium, text } = await foundConsortium(options.name, texts)
       await writeNew(options.out, text, 0o644)
       const { members, founding } = consortium
@@ -73,8 +93,8 @@ export function foundCommand() {
           : []),
         '',
         ...table(
-          ['member', 'fingerprint of its key', 'addresses'],
-          members.map((member) => [member.name, fingerprint(member.key), member.addresses.join(' ') || '–']),
+          ['member', 'role', 'fingerprint of its key', 'addresses'],
+          members.map((one) => [one.name, roleOf(one), fingerprint(one.key), one.addresses.join(' ') || '–']),
         ),
         '',
         `Fingerprint of the consortium: ${fingerprint(founding)}`,
@@ -106,6 +126,11 @@ export function acceptCommand() {
     })
 }
 
+/** The word for a member's part. */
+export function roleOf({ observer }: { readonly observer?: true }): 'hospital' | 'observer' {
+  return observer ? 'observer' : 'hospital'
+}
+
 /** A card as given to a command: the line itself, or a file that holds it. Errors: those of `readText`. */
 export async function readCardArgument(argument: string): Promise<{ text: string; source: string }> {
   if (argument.startsWith('consilium-card-')) return { text: argument, source: 'card' }
@@ -113,6 +138,21 @@ export async function readCardArgument(argument: string): Promise<{ text: string
     text: await readText(argument, 'card', 'give the file that "consilium init" wrote, or the card\'s line itself'),
     source: argument,
   }
+}
+
+/** Gives a command the option of `init` that says where others reach this node. */
+export function announceOption(sub: Command): Command {
+  return sub.option(
+    '--announce <multiaddr>',
+    'address under which the others reach you; may be repeated',
+    (one: string, all: string[]) => [...all, one],
+    [] as string[],
+  )
+}
+
+/** What a card says of where this node is reached. */
+export function cardAddresses(announce: readonly string[], port: number): readonly string[] {
+  return announce.length > 0 ? announce : localAddresses(port)
 }
 
 /** This machine's addresses that others may reach: what a card says where --announce is not given. */

@@ -2,10 +2,11 @@
 import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from '../daemon/api.ts'
+import type { SignedForReport } from '../daemon/peopleApi.ts'
 import { verifyBundle } from './logBundle.ts'
 import { exportBundle, proveEntry } from './logExport.ts'
 import { gist, queryOf, withFilter } from './logFilter.ts'
-import { prune, redact } from './logKeeping.ts'
+import { correct, prune, redact, redactions } from './logKeeping.ts'
 import { replayMerges } from './logReplay.ts'
 import { reportCommands } from './logReports.ts'
 import { short, table, utc } from './output.ts'
@@ -19,7 +20,7 @@ interface Filter extends Common {
 export function logCommand(): Command {
   const log = new Command('log').description('read, verify and keep the logs of all members')
   const reading = [list(), show(), tail(), verify(), exportBundle(), proveEntry(), ...reportCommands()]
-  for (const sub of [...reading, prune(), redact()]) log.addCommand(sub)
+  for (const sub of [...reading, prune(), redact(), redactions(), correct()]) log.addCommand(sub)
   return log
 }
 
@@ -145,11 +146,23 @@ function detailLines(entry: EntryDetails): string[] {
     `state    ${stateLine(entry)}`,
     `cites    ${entry.refs.join(' ') || '–'}`,
     `cited by ${entry.citedBy.join(' ') || '–'}`,
+    ...(entry.signedFor === null ? [] : [`signed   ${signedLine(entry.signedFor)}`]),
+    ...entry.remarks.map(
+      ({ ref, kind, by, reason, timeMs }) =>
+        `${kind === 'redacted' ? 'REDACTED' : 'CORRECTED'} ${by === null ? 'by its author' : `by ${by}`}, ${utc(timeMs)}: ${reason} (${ref})`,
+    ),
     'body',
     ...JSON.stringify(entry.body, null, 2)
       .split('\n')
       .map((line) => `  ${line}`),
   ]
+}
+
+/** `off by Dr. Ada Lind, person 3f2a91c07d44 (approver): study.accept, …; verified`. */
+function signedLine({ person, name, roles, action, signedAtMs, entry, fault }: SignedForReport): string {
+  const who = person === null ? 'nobody who is enrolled' : `person ${short(person)} (${roles.join(', ')})`
+  const verdict = fault === null ? 'verified under the key that its hospital enrolled' : `DOES NOT HOLD: ${fault}`
+  return `off by ${name === null ? '' : `${name}, `}${who}: ${action}, ${utc(signedAtMs)} (${entry}); ${verdict}`
 }
 
 /** What the state means for this entry. */

@@ -6,11 +6,13 @@ import { createGunzip } from 'node:zlib'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { type BundleFilter, LineSplitter } from '../ledger/bundle.ts'
 import { type BundledLog, type BundleFacts, type BundleVerdict, parseRoot } from '../ledger/bundleVerdict.ts'
-import { BundleVerifier } from '../ledger/bundleVerify.ts'
+import { BundleVerifier, type SeenEntry } from '../ledger/bundleVerify.ts'
+import { type BundledSignOffs, BundleSignOffs, signOffLines } from './bundleSignOffs.ts'
 import { table, utc } from './output.ts'
 import { type Common, outputOf } from './shared.ts'
 
-const EXIT_UNCHECKED = 3 // neither good nor wrong: nobody said which consortium it has to be of
+/** Exit code: neither good nor wrong. */
+export const EXIT_UNCHECKED = 3 // nobody said which consortium it has to be of
 const SLACK_MEMBERS_MIN = 4 // below it the quorum is everybody; LEDGER §1.3
 
 /**
@@ -19,24 +21,34 @@ const SLACK_MEMBERS_MIN = 4 // below it the quorum is everybody; LEDGER §1.3
  * Errors: `bad-root`, `file-missing`, `file-unreadable`, `bundle-gzip`, and the first fault under its own code.
  */
 export async function verifyBundle(file: string, root: string | undefined, options: Common): Promise<void> {
-  const verdict = await judge(file, root === undefined ? null : parseRoot(root))
+  const people = new BundleSignOffs()
+  const see: SeenEntry = (entry, _, founding) => people.take(entry, founding)
+  const verdict = await judgeBundle(file, root === undefined ? null : parseRoot(root), see)
   const to = outputOf(options)
   if (verdict.verdict === 'wrong') {
     if (options.json) to.print(verdict, () => [])
-    const { code, line, message } = verdict.fault
-    throw new ConsiliumError({ code, message: `${file}: wrong at line ${line}: ${message}` })
+    throw wrongBundle(file, verdict)
   }
-  to.print(verdict, () => reportLines(file, verdict))
+  const signOffs = people.found(verdict.logs)
+  to.print(signOffs.length === 0 ? verdict : { ...verdict, signOffs }, () => reportLines(file, verdict, signOffs))
   if (verdict.verdict === 'consistent') process.exitCode = EXIT_UNCHECKED
 }
 
-/** Reads the file once, in pieces, plain or gzipped. */
-async function judge(file: string, root: string | null): Promise<BundleVerdict> {
-  const verifier = new BundleVerifier(root)
+/** The first fault, under its own code. */
+export function wrongBundle(file: string, { fault }: Extract<BundleVerdict, { verdict: 'wrong' }>): ConsiliumError {
+  const { code, line, message } = fault
+  return new ConsiliumError({ code, message: `${file}: wrong at line ${line}: ${message}` })
+}
+
+/** Reads the file once, in pieces, plain or gzipped. Errors: `file-missing`, `file-unreadable`, `bundle-gzip`. */
+export async function judgeBundle(file: string, root: string | null, see?: SeenEntry): Promise<BundleVerdict> {
+  const verifier = new BundleVerifier(root, see)
   const lines = new LineSplitter()
   const take = async (chunks: AsyncIterable<Uint8Array>): Promise<BundleVerdict> => {
     for await (const chunk of chunks) {
-      for (const line of lines.split(chunk)) if (!verifier.push(line)) return verifier.finish(lines.rest)
+      for (const line of lines.split(chunk)) {
+        if (!verifier.push(line)) return verifier.finish(lines.rest)
+      }
     }
     return verifier.finish(lines.rest)
   }
@@ -74,7 +86,7 @@ function unreadable(file: string, error: unknown): unknown {
 
 type Found = Extract<BundleVerdict, { verdict: 'good' | 'consistent' }>
 
-function reportLines(file: string, found: Found): string[] {
+function reportLines(file: string, found: Found, signOffs: readonly BundledSignOffs[]): string[] {
   const { consortium, filter, logs } = found
   const { name, epoch, members, quorum } = consortium
   return [
@@ -91,6 +103,7 @@ function reportLines(file: string, found: Found): string[] {
     '',
     ...logTable(logs),
     '',
+    ...signOffLines(signOffs),
     ...noticesOf(found),
     'What no bundle can rule out:',
     ...limitsOf(found).map((line) => `- ${line}`),

@@ -24,18 +24,27 @@ export function exportBundle(): Command {
     .requiredOption('-o, --out <file>', 'the bundle; nothing is overwritten')
     .option('--gzip', 'pack it; verifiers take it as it is', false)
     .action(async (options: Common & { out: string; gzip: boolean }) => {
-      const { out, gzip } = options
-      const stop = new AbortController()
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
-      let report: ExportReport | null = null
-      const pieces = linesFrom(clientOf(options), `/v1/log/export?${queryOf({ ...options })}`, stop.signal, (last) => {
-        report = last
-      })
-      await writeNewFrom(out, pieces, FILE_MODE, gzip ? [createGzip()] : [])
+      const { out } = options
+      const whole = await writeBundle(options, { ...options }, options)
       const { size: bytes } = await stat(out)
-      const whole = report as unknown as ExportReport // the file is renamed only after it has come
       outputOf(options).print({ file: out, bytes, ...whole }, () => exportLines(out, bytes, whole))
     })
+}
+
+/** Writes a new bundle of what the filter takes. Errors: those of `log export`. */
+export async function writeBundle(
+  common: Common,
+  filter: Readonly<Record<string, unknown>>,
+  { out, gzip }: { readonly out: string; readonly gzip: boolean },
+): Promise<ExportReport> {
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  let report: ExportReport | null = null
+  const pieces = linesFrom(clientOf(common), `/v1/log/export?${queryOf(filter)}`, stop.signal, (last) => {
+    report = last
+  })
+  await writeNewFrom(out, pieces, FILE_MODE, gzip ? [createGzip()] : [])
+  return report as unknown as ExportReport // the file is renamed only after it has come
 }
 
 /** Gives the report to `last` when all lines have come. Error: `export-broken-off` where it does not come. */

@@ -8,7 +8,10 @@ const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, min: 60_000, h: 3
 export function withFilter(command: Command): Command {
   return command
     .option('--member <member>', "only this member's log: its name, or at least 6 digits of its key")
-    .option('--kind <kind>', 'only this kind, or kinds that begin with it: round.merged, round, study')
+    .option(
+      '--kind <kind>',
+      'only this kind, or kinds that begin with it: round.merged, round, study; several with commas between them',
+    )
     .option('--study <study>', 'only this study: its name, or at least 6 digits of its digest')
     .option('--since <time>', "by the authors' clocks from then on: 2026-11-21T06:00Z, or 90min, 2h, 3d ago", sinceMs)
     .option('--state <state>', 'final: a quorum has signed it; pending: not yet', finalOrPending)

@@ -1,9 +1,10 @@
-/** model: ls, show, card, export, verify, withdraw, restore. */
+/** model: ls, show, lineage, card, export, verify, withdraw, restore. */
 import { Command, Option } from 'commander'
 import type { ModelDetails, ModelLine, WithdrawReport } from '../daemon/modelApi.ts'
 import { WITHDRAWAL_REASONS } from '../governance/withdrawals.ts'
 import { card } from './modelCard.ts'
 import { exportCommand, verify } from './modelFiles.ts'
+import { lineage } from './modelLineage.ts'
 import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
@@ -14,12 +15,13 @@ interface Named extends Common {
   readonly member?: string
 }
 
-/** The group `model`; all of it but `verify --offline` asks the running daemon. Errors: `model-…`, `withdrawal-reason`, those of `study`. */
+/** The group `model`; all of it but `verify --offline` and `lineage --bundle` asks the running daemon. Errors: `model-…`, `withdrawal-reason`, those of `study`. */
 export function modelCommand(): Command {
   const model = new Command('model').description(
     'what was trained: which models there are, exports, cards, withdrawals',
   )
-  for (const sub of [list(), show(), card(), exportCommand(), verify(), withdraw(), restore()]) model.addCommand(sub)
+  for (const sub of [list(), show(), lineage(), card(), exportCommand(), verify(), withdraw(), restore()])
+    model.addCommand(sub)
   return model
 }
 

@@ -4,6 +4,7 @@ import type { Finding, StatusReport, StudyReport } from '../daemon/api.ts'
 import { changeSentence } from '../daemon/changeSentence.ts'
 import { fenceSentence } from '../daemon/fenceSentence.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
+import { suspensionLines } from './members.ts'
 import { duration, measure, megabytes, short, table } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
@@ -84,9 +85,10 @@ function statusLines(status: StatusReport): string[] {
     `messages in ${network.messagesIn}, out ${network.messagesOut} · ${megabytes(network.bytesIn)} in, ${megabytes(network.bytesOut)} out`,
     '',
     ...table(
-      ['member', 'connected', 'gossip', 'way', 'round trip', 'log', 'last failure'],
+      ['member', 'role', 'connected', 'gossip', 'way', 'round trip', 'log', 'last failure'],
       status.peers.map((peer) => [
         peer.name,
+        peer.role,
         peer.connected ? 'yes' : peer.throughOthers ? 'through others' : 'no',
         peer.gossiping ? 'yes' : 'no',
         peer.direction ?? '–',
@@ -94,9 +96,10 @@ function statusLines(status: StatusReport): string[] {
         sizes.get(peer.member)?.forked ? 'disputed' : String(sizes.get(peer.member)?.size ?? 0),
         peer.connected ? '' : (peer.lastError ?? 'not tried yet'),
       ]),
-      [4, 5],
+      [5, 6],
     ),
     '',
+    ...status.suspensions.flatMap(suspensionLines),
     ...status.changes.map(
       (change) => `Proposed: ${changeSentence(change)}. This hospital has not said yes or no: consilium members ls`,
     ),

@@ -3,15 +3,22 @@ import { Command } from 'commander'
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
+import { agreementCommand } from './agreement.ts'
 import { auditCommand } from './audit.ts'
-import { consentCommand, subjectCommand } from './consent.ts'
+import { backupCommand, restoreCommand } from './backup.ts'
+import { consentCommand } from './consent.ts'
+import { datasetCommand } from './dataset.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
+import { inviteCommand, joinCommand } from './invite.ts'
+import { keysCommand } from './keys.ts'
 import { logCommand } from './log.ts'
 import { membersCommand } from './members.ts'
 import { modelCommand } from './model.ts'
 import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
+import { personCommand } from './person.ts'
 import { explainCommand, predictCommand } from './predict.ts'
 import { studyCommand } from './study.ts'
+import { subjectCommand } from './subject.ts'
 
 /** Runs one command; `argv` is `process.argv`. Never throws: an error sets `process.exitCode`; a wrong option ends the process (commander). */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -27,15 +34,23 @@ export async function main(argv: readonly string[]): Promise<void> {
     initCommand(),
     foundCommand(),
     acceptCommand(),
+    inviteCommand(),
+    joinCommand(),
     startCommand(),
     stopCommand(),
     statusCommand(),
     doctorCommand(),
+    keysCommand(),
+    backupCommand(),
+    restoreCommand(),
     membersCommand(),
+    datasetCommand(),
+    personCommand(),
     studyCommand(),
     modelCommand(),
     consentCommand(),
     subjectCommand(),
+    agreementCommand(),
     auditCommand(),
     predictCommand(),
     explainCommand(),

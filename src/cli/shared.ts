@@ -4,13 +4,18 @@ import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import type { ErrorReport } from '../daemon/api.ts'
 import { homePaths } from '../daemon/home.ts'
+import { readPersonKey } from '../daemon/personKey.ts'
 import { Client } from './client.ts'
 import { type Output, output } from './output.ts'
+import { passphrase } from './passphrase.ts'
 
 /** Options of every command; `home` is as given, not yet an absolute path. */
 export interface Common {
   readonly home: string
   readonly json: boolean
+  /** The key file of who signs for the call; none where it is absent. */
+  readonly as?: string
+  readonly passphraseFile?: string
 }
 
 /** A command with the common options; `example` is shown by --help. */
@@ -20,6 +25,12 @@ export function command(name: string, description: string, example: string): Com
     .description(description)
     .option('--home <folder>', 'data folder of the node', process.env.CONSILIUM_HOME ?? join(homedir(), '.consilium'))
     .option('--json', 'print JSON for machines', false)
+    .option('--as <file>', 'who acts: a key that "consilium person new" made', process.env.CONSILIUM_PERSON)
+    .option(
+      '--passphrase-file <file>',
+      'what opens that key, where no one is there to type it',
+      process.env.CONSILIUM_PASSPHRASE_FILE,
+    )
     .showHelpAfterError(asJson ? false : '(--help shows what is allowed)')
     .configureOutput({ outputError: (text, write) => write(asJson ? optionError(text) : text) })
     .addHelpText('after', `\nExample:\n  $ ${example}`)
@@ -35,9 +46,10 @@ function optionError(text: string): string {
 }
 
 /** Connects with the first call: a daemon that is not running shows only then. */
-export function clientOf({ home }: Common): Client {
+export function clientOf({ home, as, passphraseFile }: Common): Client {
   const paths = homePaths(home)
-  return new Client(paths.folder, paths.socket)
+  const person = as === undefined ? null : () => readPersonKey(as, () => passphrase(as, passphraseFile))
+  return new Client(paths.folder, paths.socket, person)
 }
 
 /** Where the command prints, in the form that --json asks for. */
@@ -71,7 +83,7 @@ export function readsTable(sub: Command): Command {
 }
 
 /** Collects a repeatable `NAME=VALUE` option. Error: commander's `InvalidArgumentError`. */
-function keyValue(given: string, before: Record<string, string>): Record<string, string> {
+export function keyValue(given: string, before: Record<string, string>): Record<string, string> {
   const at = given.indexOf('=')
   if (at < 1) throw new InvalidArgumentError('NAME=VALUE is expected.')
   return { ...before, [given.slice(0, at)]: given.slice(at + 1) }

@@ -102,7 +102,7 @@ function bind(): Command {
     })
 }
 
-function bindLines(file: string, { study, summary, replaces, contributes }: BindReport): string[] {
+function bindLines(file: string, { study, summary, replaces, contributes, version }: BindReport): string[] {
   const rows = summary.features.map((feature) => {
     const missing = `${(feature.missingShare * 100).toFixed(0)} %`
     if (feature.kind === 'number') {
@@ -126,6 +126,9 @@ function bindLines(file: string, { study, summary, replaces, contributes }: Bind
     ...table(['feature', 'unit', 'missing', 'smallest … mean … largest, or rows per level'], rows),
     '',
     `Bound ${file} to study ${short(study)}: ${summary.rows} patients${positives}; ${summary.trainRows} train${summary.validationRows > 0 ? `, ${summary.validationRows} validate` : ''}, ${summary.testRows} are held out.`,
+    version === null
+      ? `Warning: it is no registered version of a dataset, so its rounds rest on this file alone: consilium dataset register ${file} --name NAME, then bind again`
+      : `It is ${version.name}@${version.number}: the rounds of this study cite that version.`,
     ...(replaces ? ['It replaces the table that was bound before: the next round trains on this one.'] : []),
     contributes
       ? 'The rows stay in this file. Counts, sums and sums of squares go to the other members once; then model updates.'

@@ -22,9 +22,15 @@ export interface Config {
   readonly replay: { readonly keepMegabytes: number }
   /** The hospital's own bound on ε in each private study; null: the study's alone. The stricter one counts. */
   readonly privacy: { readonly epsilonMax: number | null }
+  /** Whether no study trains here without an active agreement that names it. */
+  readonly agreements: { readonly required: boolean }
   readonly retention: Retention
-  /** The file of the key that opens the vault, outside the data folder; null: beside it. A relative path starts at the data folder. */
+  /** The file that opens the vault and the node's keys, outside the data folder; null: beside it. A relative path starts at the data folder. */
   readonly vault: { readonly keyFile: string | null }
+  /** Whether a table must be a registered version to be bound to a study. */
+  readonly datasets: { readonly registered: 'optional' | 'required' }
+  /** A file whose first line opens the node's keys; null: the key file opens them. A relative path starts at the data folder. */
+  readonly keys: { readonly passphraseFile: string | null }
 }
 
 export const DEFAULT_PORT = 4801 // below the ports that Linux and Windows hand out to clients, so nothing takes it by chance
@@ -39,8 +45,11 @@ export const CONFIG_DEFAULTS: Omit<Config, 'name'> = {
   log: { level: 'info' },
   replay: { keepMegabytes: 256 },
   privacy: { epsilonMax: null },
+  agreements: { required: false },
   retention: RETENTION_DEFAULTS,
   vault: { keyFile: null },
+  datasets: { registered: 'optional' },
+  keys: { passphraseFile: null },
 }
 
 const ADDRESSES_MAX = 64 // a bootstrap list names a few members; the address book learns the others
@@ -49,6 +58,7 @@ const NAME_CHARACTERS_MAX = 80 // one column of the status table
 const PATH_CHARACTERS_MAX = 4_096 // PATH_MAX of Linux
 const KEEP_MEGABYTES_MAX = 4_000 // beyond it the number of files kept (daemon/inputStore.ts) is the bound, not their bytes
 const BACKENDS = ['auto', 'kernels', 'wasm', 'cpu', 'native'] as const
+const REGISTERED = ['optional', 'required'] as const
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
 
 const addresses = (fallback: readonly string[]) =>
@@ -75,9 +85,18 @@ const configSchema = section({
     }),
     {},
   ),
+  agreements: v.optional(section({ required: v.optional(flag(), CONFIG_DEFAULTS.agreements.required) }), {}),
   retention: v.optional(retentionSchema, {}),
   vault: v.optional(
     section({ keyFile: v.optional(v.nullable(text(PATH_CHARACTERS_MAX)), CONFIG_DEFAULTS.vault.keyFile) }),
+    {},
+  ),
+  datasets: v.optional(
+    section({ registered: v.optional(choice(REGISTERED), CONFIG_DEFAULTS.datasets.registered) }),
+    {},
+  ),
+  keys: v.optional(
+    section({ passphraseFile: v.optional(v.nullable(text(PATH_CHARACTERS_MAX)), CONFIG_DEFAULTS.keys.passphraseFile) }),
     {},
   ),
 })
@@ -93,7 +112,7 @@ export function defaultConfigText(
 ): string {
   const listen =
     given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
-  const { announce, bootstrap, mdns, learner, log, replay, privacy, retention, vault } = {
+  const { announce, bootstrap, mdns, learner, log, replay, privacy, agreements, retention, vault, datasets, keys } = {
     ...CONFIG_DEFAULTS,
     ...given,
   }
@@ -133,12 +152,27 @@ replay:
 privacy:
   # This hospital's own bound on epsilon in each private study. A study has one too, and the stricter one counts; null leaves it to the study.
   epsilonMax: ${privacy.epsilonMax}
+
+agreements:
+  # true: no study trains here, no table is bound and no model leaves without an agreement that names the study and that all who must have
+  # signed. false: where this hospital or the study's proposer has proposed one, it is kept to all the same.
+  required: ${agreements.required}
 ${retentionText(retention)}
 vault:
-  # Patients' keys and words are kept in the file "vault" of this folder, sealed with the key in a file outside of it. null: beside this folder,
-  # under its name and ".vault-key". Keep that file out of the backups of this folder: an erasure replaces it, and no older copy of the vault
-  # can be opened then. Without it the vault is lost: keep one copy elsewhere, and renew it after each erasure.
+  # Patients' keys and words are kept in the file "vault" of this folder, sealed with a secret in a file outside of it; another secret there seals
+  # member.key and data.key. null: beside this folder, under its name and ".vault-key". Keep that file out of the backups of this folder: an
+  # erasure renews the vault's secret, and no older copy of the vault can be opened then. Without the file the vault is lost, and so are the
+  # keys: keep one copy elsewhere, and renew it after each erasure.
   keyFile: ${JSON.stringify(vault.keyFile)}
+
+datasets:
+  # required: a table is bound to a study only where "consilium dataset register" has registered exactly that file; optional: others are bound too.
+  registered: ${datasets.registered}
+
+keys:
+  # A file outside this folder whose first line is the passphrase that opens member.key and data.key; null: the key file above opens them.
+  # "consilium keys seal --node-passphrase-file FILE" changes what they are sealed under; then name the same file here.
+  passphraseFile: ${JSON.stringify(keys.passphraseFile)}
 `
 }
 

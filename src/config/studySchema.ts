@@ -140,7 +140,7 @@ export const STUDY_CELLS = section({
   periodSeconds: v.optional(v.nullable(number(B.cellPeriodSecondsMin, B.cellPeriodSecondsMax)), null),
 })
 /** Of `learn/merge/rule.ts`, where each has its paper, its bound and its cost. */
-const MERGE_RULES = [
+export const MERGE_RULES = [
   ...(['auto', 'mean', 'clipped-mean', 'trimmed-mean', 'median'] as const),
   ...(['geometric-median', 'krum', 'multi-krum', 'centred-clipping'] as const),
 ] as const

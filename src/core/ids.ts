@@ -10,6 +10,8 @@ export type MemberId = Brand<string, 'MemberId'>
 export type Digest = Brand<string, 'Digest'>
 /** A study: the digest of its canonical description. */
 export type StudyId = Brand<Digest, 'StudyId'>
+/** A data-sharing agreement: the digest of its canonical document. */
+export type AgreementId = Brand<Digest, 'AgreementId'>
 
 const HEX_32_BYTES = /^[0-9a-f]{64}$/
 

@@ -29,6 +29,9 @@ export const LIMITS = {
   messagesAwaitingVerdictMax: 256, // unvalidated gossip held while the machine decides; more is ignored and counted
   studiesPerMemberMax: 64, // proposals of one member that are followed; each holds a description in memory for good
   studiesMentionedMax: 1_024, // studies that one member's entries may speak of, known or not: years of taking part in everything
+  agreementBytesMax: 49_152, // an agreement travels in one entry's body
+  agreementsPerMemberMax: 64, // proposals of one member that are followed; each holds a document in memory for good
+  agreementsMentionedMax: 256, // agreements that one member's entries may speak of, known or not
   studiesMax: 256, // studies open at one node at once
   studyTopicsMax: 3, // of one study: the cell of now, the next one, and the last
   ownTopicsMax: 64, // heads, witnesses, epochs, addresses, and those of later versions

@@ -6,7 +6,9 @@ import type { DatasetSummary } from '../data/summary.ts'
 import type { BundleFilter } from '../ledger/bundle.ts'
 import type { PeerStatus, TransportStats } from '../net/transport.ts'
 import type { FenceView } from '../node/fence.ts'
+import type { ChangeReport, Role, SuspensionReport } from './membersApi.ts'
 import type { StandingReport } from './modelReport.ts'
+import type { SignedForReport } from './peopleApi.ts'
 
 /** `GET /v1/status`. Keys, digests and roots are hex; `process` is the daemon's process id, `memoryBytes` its resident memory. */
 export interface StatusReport {
@@ -30,7 +32,7 @@ export interface StatusReport {
     readonly accepted: number
   }
   /** All members but this one. */
-  readonly peers: readonly (PeerStatus & { readonly name: string })[]
+  readonly peers: readonly (PeerStatus & { readonly name: string; readonly role: Role })[]
   readonly ledger: readonly {
     readonly name: string
     readonly member: string
@@ -40,6 +42,8 @@ export interface StatusReport {
   }[]
   /** Proposed changes of the members on which this hospital has not said yes or no. */
   readonly changes: readonly ChangeReport[]
+  /** Members of whom somebody says that their key is not to be trusted. */
+  readonly suspensions: readonly SuspensionReport[]
   readonly studies: readonly StudyReport[]
   readonly network: TransportStats
   readonly rejections: readonly { readonly name: string; readonly reason: string; readonly count: number }[]
@@ -95,6 +99,8 @@ export interface BindReport {
   readonly replaces: boolean
   /** Its counts and sums go to the others, for scaling; those of a later table do not. */
   readonly contributes: boolean
+  /** The registered version that it is, or null. */
+  readonly version: { readonly name: string; readonly number: number } | null
 }
 
 /**
@@ -125,6 +131,16 @@ export interface EntryDetails extends EntryReport {
   readonly bytes: number
   /** Entries known here that cite this one. */
   readonly citedBy: readonly string[]
+  /** Who signed for it, or which sign-off it is; null where nobody did. */
+  readonly signedFor: SignedForReport | null
+  /** What its author says of it since: it was redacted, or corrected by another entry. */
+  readonly remarks: readonly {
+    readonly ref: string
+    readonly kind: 'redacted' | 'corrected'
+    readonly timeMs: number
+    readonly reason: string
+    readonly by: string | null
+  }[]
   /** When a quorum had seen it: the median of their clocks; null while it is not final. */
   readonly witnessedAtMs: number | null
   /** Names of those who signed the final head that is shown for it, its author apart. */
@@ -251,6 +267,23 @@ export interface PruneReport {
   }[]
 }
 
+/** `POST /v1/backup`, and the same of a node that is stopped. `recorded`: the log tells of it now; else after the next start. */
+export interface BackupReport {
+  readonly path: string
+  readonly entries: number
+  readonly recorded: boolean
+}
+
+/** What `consilium restore` made. `keys`, `vault`: `opened` by the key file that is there, `none`, or why not. */
+export interface RestoreReport {
+  readonly home: string
+  readonly member: string
+  readonly madeAtMs: number
+  readonly entries: number
+  readonly keys: string
+  readonly vault: string
+}
+
 /** `POST /v1/log/redact`: the entry whose body is gone. */
 export interface RedactReport {
   readonly member: string
@@ -258,6 +291,28 @@ export interface RedactReport {
   readonly kind: string
   readonly hash: string
   readonly reason: string
+}
+
+/** `POST /v1/log/correct`: the entry that is wrong, and the number of the one that holds. */
+export interface CorrectReport {
+  readonly member: string
+  readonly seq: number
+  readonly kind: string
+  readonly by: number
+  readonly reason: string
+}
+
+/** `GET /v1/log/redactions`, one each: what was taken back, by whom, when and why, and whether its body is gone here. */
+export interface RedactionReport {
+  readonly ref: string
+  readonly name: string
+  readonly timeMs: number
+  readonly reason: string
+  readonly of: string
+  readonly kind: string
+  readonly gone: boolean
+  /** Whether something is told in its place. */
+  readonly instead: boolean
 }
 
 /** `GET /v1/log/export`: the lines of a bundle, each with its newline, and last what is in it; without that it is not whole. */
@@ -289,41 +344,4 @@ export interface ProofReport {
   readonly proof: string
   /** The entry's header, whose hash is the leaf that is proven, in base64. */
   readonly header: string
-}
-
-/** `GET /v1/members`. Keys are hex. */
-export interface MembersReport {
-  readonly consortium: string
-  readonly epoch: number
-  /** Signatures of members that make a head final. */
-  readonly quorum: number
-  readonly members: readonly {
-    readonly name: string
-    readonly key: string
-    readonly fingerprint: string
-    /** The epoch with which this key became a member's; 0 is the founding. */
-    readonly sinceEpoch: number
-    readonly self: boolean
-    readonly connected: boolean
-  }[]
-  /** Keys of members that left, and how many entries of their logs count. */
-  readonly former: readonly { readonly name: string; readonly key: string; readonly entries: number }[]
-  /** Proposed for the next epoch, the most approved first. */
-  readonly changes: readonly ChangeReport[]
-}
-
-/** One proposed change of the members. Members by name. */
-export interface ChangeReport {
-  readonly change: string
-  /** The epoch that it would begin. */
-  readonly epoch: number
-  readonly add: readonly { readonly name: string; readonly key: string; readonly fingerprint: string }[]
-  readonly remove: readonly { readonly name: string; readonly key: string; readonly fingerprint: string }[]
-  readonly proposedBy: readonly string[]
-  readonly approvedBy: readonly string[]
-  readonly rejectedBy: readonly string[]
-  /** Approvals with which the nodes begin to vote. */
-  readonly needed: number
-  readonly membersAfter: number
-  readonly voting: boolean
 }

@@ -46,5 +46,6 @@ export function bootEvent(parts: BootParts): NodeEvent {
     cosigners: forks.cosigners.members(),
     fence: fenceNeeds(roll.members.length + (roll.isMember(key.id) ? 0 : 1)),
     signed,
+    ...(home.config.agreements.required ? { agreementsRequired: true } : {}),
   }
 }

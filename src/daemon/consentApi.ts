@@ -17,6 +17,8 @@ export interface WordReport extends SaidReport {
   readonly toMs: number | null
   readonly form: string
   readonly commitment: string
+  /** The entry that tells of it; null where none does yet. */
+  readonly entry: string | null
 }
 
 /** `POST /v1/consent/show`. */
@@ -65,13 +67,59 @@ export interface SubjectStudyReport {
   }[]
 }
 
+/** `POST /v1/consent/receipt`. */
+export interface ReceiptReport {
+  /** What the patient is called in it. */
+  readonly subject: string
+  readonly words: number
+  /** Words of which the ledger tells by now. */
+  readonly recorded: number
+  /** JSON-LD. */
+  readonly document: unknown
+  /** HTML. */
+  readonly page: string
+}
+
+/** `POST /v1/subjects/key`. */
+export interface SubjectKeyReport {
+  /** What `formatSubjectKey` gives. */
+  readonly key: string
+  readonly hospital: string
+  readonly consortium: string
+  readonly fingerprint: string
+}
+
+/** `POST /v1/subjects/file`: what the offline page checks against a bundle. Bytes as hex; nobody's name, number or key is in it. */
+export interface PatientFile extends Omit<SubjectKeyReport, 'key'> {
+  readonly format: 'consilium-patient/1'
+  readonly made: string
+  /** The hospital's key. */
+  readonly member: string
+  /** Salt and canonical bytes of each word, in the order in which they were recorded. */
+  readonly words: readonly (readonly [salt: string, bytes: string])[]
+  readonly studies: readonly {
+    readonly study: string
+    /** How the patient stood in each set that rounds rest on, oldest first (`SubjectOpening`). */
+    readonly openings: readonly {
+      readonly root: string
+      readonly atMs: number
+      readonly permitted: boolean
+      readonly rows: number
+      readonly words: number
+      readonly index: number
+      readonly size: number
+      readonly path: readonly string[]
+    }[]
+  }[]
+}
+
 /** `POST /v1/subjects/erase`. */
 export interface ErasedReport {
   readonly subjects: number
   readonly reason: string
 }
 
-/** `POST /v1/audit/round` and `/v1/audit/check`. */
+/** `POST /v1/audit/round` and `/v1/audit/check`; and what is found offline, in a bundle. */
 export interface AuditReport {
   readonly entry: string
   readonly member: string
@@ -91,7 +139,11 @@ export interface AuditReport {
   /** Words that the log had told of before the round, and those of them that nothing opens. */
   readonly recorded: number
   readonly unopened: number
+  /** Words that the log told of before the round, in entries that are not in the bundle that is checked against. */
+  readonly missing: number
   readonly erased: number
+  /** How sure the round's entry is. */
+  readonly state: string
   /** What does not fit; empty where everything does. */
   readonly faults: readonly string[]
 }

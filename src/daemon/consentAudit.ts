@@ -1,17 +1,13 @@
 /** `consilium audit round`: whose word a round rested on, made again from the vault, and opened to an auditor who knows nobody. */
-import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
-import * as v from 'valibot'
-import { fromHex, toHex } from '../core/bytes.ts'
+import { toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { Digest } from '../core/ids.ts'
+import { ToldWords } from '../governance/consentDeclared.ts'
 import { leafContext, leafSecrets } from '../governance/consentLeaf.ts'
 import {
   checkOpening,
   type Declared,
-  FORMAT,
   type OpenedLeaf,
-  type OpenedWord,
   type Opening,
   openingLines,
 } from '../governance/consentOpening.ts'
@@ -23,8 +19,10 @@ import type { AuditReport } from './consentApi.ts'
 import type { Daemon } from './daemon.ts'
 import { entriesOf } from './entriesOf.ts'
 import { writeNewFrom } from './files.ts'
+import { stateOf } from './logFilter.ts'
 import { LogReader } from './logReader.ts'
 import { refOf } from './models.ts'
+import { readOpening } from './openingFile.ts'
 import { asksNobody } from './wordReports.ts'
 
 type Trained = Body<'round.trained'>
@@ -79,6 +77,8 @@ function reportOf(daemon: Daemon, { entry, body, declared }: Round, opening: Ope
     basis: body.consent.basis,
     declared: declared.root,
     recorded: declared.commitments.length,
+    missing: 0, // the whole log is here
+    state: stateOf(daemon, entry.author, entry.seq),
     ...checkOpening(opening, declared),
   }
 }
@@ -90,15 +90,11 @@ async function roundOf(daemon: Daemon, ref: string): Promise<Round> {
   if (body === null || entry.study === null) throw fault('audit-no-round', `${ref}: no entry of kind round.trained`)
   const consent = daemon.machine.study(entry.study)?.consent ?? null
   if (consent === null || body.consent === undefined) throw asksNobody(entry.study)
-  const commitments: string[] = []
-  let before: string[] = []
-  for await (const one of entriesOf(daemon.logs, entry.author, ['consent.recorded', 'round.merged'], entry.seq)) {
-    const told = one.kind === 'consent.recorded' ? readBody('consent.recorded', one.body) : null
-    for (const [, commitment] of told?.items ?? []) commitments.push(toHex(commitment))
-    if (one.kind === 'round.merged' && one.study === entry.study) before = [...commitments]
-  }
+  const told = new ToldWords(entry.study)
+  for await (const one of entriesOf(daemon.logs, entry.author, ['consent.recorded', 'round.merged'], entry.seq))
+    told.take(one)
   const root = toHex(body.consent.root) as Digest
-  const declared = { study: { id: entry.study, consent }, root, commitments: before }
+  const declared = { study: { id: entry.study, consent }, root, commitments: told.before }
   return { entry, body: { ...body, consent: body.consent }, declared }
 }
 
@@ -125,67 +121,6 @@ function openingOf(daemon: Daemon, book: VaultBook, { study, root }: Declared): 
   }
   const elsewhere: Word[] = [...book.subjects()].flatMap(({ number, words }) => (stands.has(number) ? [] : words))
   return { atMs, leaves, bare, elsewhere }
-}
-
-const hex = (bytes?: number) =>
-  v.pipe(
-    v.string(),
-    v.regex(bytes === undefined ? /^(?:[0-9a-f]{2})+$/ : new RegExp(`^[0-9a-f]{${2 * bytes}}$`)),
-    v.transform(fromHex),
-  )
-const words = v.array(
-  v.pipe(
-    v.strictTuple([hex(32), hex()]),
-    v.transform(([salt, bytes]): OpenedWord => ({ salt, bytes })),
-  ),
-)
-const HEADER = v.strictObject({
-  format: v.literal(FORMAT),
-  study: v.string(),
-  member: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-  seq: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-  hash: v.string(),
-  atMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-})
-const LINE = v.union([
-  v.strictObject({
-    tag: hex(16),
-    salt: hex(16),
-    permitted: v.boolean(),
-    rows: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
-    words,
-  }),
-  v.strictObject({ tag: hex(16), leaf: hex(32) }),
-  v.strictObject({ elsewhere: words }),
-])
-
-async function readOpening(path: string) {
-  let header: v.InferOutput<typeof HEADER> | null = null
-  const [leaves, bare, elsewhere]: [OpenedLeaf[], BareLeaf[], OpenedWord[]] = [[], [], []]
-  let line = 0
-  try {
-    for await (const text of createInterface({ input: createReadStream(path) })) {
-      line++
-      const value: unknown = JSON.parse(text)
-      if (header === null) {
-        header = v.parse(HEADER, value)
-        continue
-      }
-      const one = v.parse(LINE, value)
-      if ('elsewhere' in one) elsewhere.push(...one.elsewhere)
-      else if ('leaf' in one) bare.push(one)
-      else leaves.push(one)
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw fault('file-missing', `${path}: there is no such file; check the path`)
-    throw fault('audit-file', `${path}: line ${line}: is no line of what "consilium audit round --open" writes`)
-  }
-  if (header === null) throw fault('audit-file', `${path}: the file is empty`)
-  return {
-    header: header as typeof header & { member: MemberId; study: StudyId },
-    opening: { atMs: header.atMs, leaves, bare, elsewhere },
-  }
 }
 
 const fault = (code: string, message: string): ConsiliumError => new ConsiliumError({ code, message })

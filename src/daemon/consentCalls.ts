@@ -9,6 +9,8 @@ import { auditRound, checkOpened } from './consentAudit.ts'
 import { exportConsents, importConsents } from './consentFiles.ts'
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
+import { patientFile, subjectKey } from './patientFile.ts'
+import { receipt } from './receipts.ts'
 import { findStudy } from './studyReference.ts'
 import { subjectReport } from './subjectReport.ts'
 import { knownIn } from './vaultKeeper.ts'
@@ -27,7 +29,10 @@ export function consentCalls(daemon: Daemon): Routes {
     'POST /v1/consent/import': ({ body }) => importConsents(daemon, text(body, 'path')),
     'POST /v1/consent/export': ({ body }) => exportConsents(daemon, text(body, 'path')),
     'POST /v1/consent/show': ({ body }) => show(daemon, record(body)),
+    'POST /v1/consent/receipt': ({ body }) => receipt(daemon, record(body)),
     'POST /v1/subjects/report': ({ body }) => subjectReport(daemon, record(body)),
+    'POST /v1/subjects/key': ({ body }) => subjectKey(daemon, record(body)),
+    'POST /v1/subjects/file': ({ body }) => patientFile(daemon, record(body)),
     'POST /v1/audit/round': ({ body }) =>
       auditRound(daemon, text(body, 'ref'), body.open === undefined ? null : text(body, 'open')),
     'POST /v1/audit/check': ({ body }) => checkOpened(daemon, text(body, 'path')),
@@ -56,7 +61,10 @@ async function say(daemon: Daemon, body: Body): Promise<SaidReport> {
 
 async function show(daemon: Daemon, given: string): Promise<PatientReport> {
   const subject = knownIn(await daemon.vault.book(), given)
-  return { words: wordReports(subject), studies: standings(daemon, subject, Date.now()) }
+  return {
+    words: wordReports(daemon, subject, await daemon.ownLog.rounds()),
+    studies: standings(daemon, subject, Date.now()),
+  }
 }
 
 async function erase(daemon: Daemon, body: Body): Promise<ErasedReport> {
@@ -79,14 +87,22 @@ function purposesOf({ purposes }: Body): ConsentDecision['purposes'] {
   throw new ConsiliumError({ code: 'consent-purpose', message })
 }
 
+const WHO: Readonly<Record<Speaker, string>> = {
+  subject: 'who spoke',
+  proxy: 'who the proxy is',
+  guardian: 'who the guardian is',
+  court: 'which court, and the number of its order',
+  emergency: 'who decided in the emergency',
+}
+
 /** Who speaks for a patient is written down. Error: `consent-speaker`. */
 function speakerOf({ speaker }: Body, by: Speaker): string | null {
   const given = typeof speaker === 'string' && speaker.length <= SPEAKER_CHARACTERS_MAX ? speaker : null
   if (by === 'subject' ? speaker === undefined : given !== null) return given
   const message =
     by === 'subject'
-      ? '--speaker: nobody speaks for a patient who speaks: leave it out, or say --by proxy or --by guardian'
-      : `--speaker: say who the ${by} is, in at most ${SPEAKER_CHARACTERS_MAX} characters; it stays in the vault`
+      ? '--speaker: nobody speaks for a patient who speaks: leave it out, or say --by proxy, guardian, court or emergency'
+      : `--speaker: say ${WHO[by]}, in at most ${SPEAKER_CHARACTERS_MAX} characters; it stays in the vault`
   throw new ConsiliumError({ code: 'consent-speaker', message })
 }
 

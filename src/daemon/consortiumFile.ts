@@ -6,12 +6,10 @@ import { checkPublicKey } from '../core/ed25519.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { type Digest, type MemberId, memberId } from '../core/ids.ts'
 import { Membership } from '../ledger/epoch.ts'
-import { checkName, type Founding, fingerprint, foundingDigest } from '../ledger/founding.ts'
+import { checkName, type Founding, fingerprint, foundingDigest, isSameMember, type Member } from '../ledger/founding.ts'
 
 /** A member. `addresses` are multiaddrs to dial; nothing signed covers them. */
-export interface ConsortiumMember {
-  readonly name: string
-  readonly key: MemberId
+export interface ConsortiumMember extends Member {
   readonly addresses: readonly string[]
 }
 
@@ -27,8 +25,9 @@ export interface Consortium {
 
 const words = v.string('text in quotes is expected')
 const digits = v.pipe(words, v.regex(/^[0-9a-f]{64}$/, '64 lowercase hexadecimal digits are expected'))
-const member = section({ name: words, key: digits, addresses: v.array(words, 'a list of addresses is expected') })
-const founder = section({ name: words, key: digits })
+const role = v.optional(v.picklist(['hospital', 'observer'], 'hospital or observer is expected'))
+const member = section({ name: words, key: digits, role, addresses: v.array(words, 'a list of addresses is expected') })
+const founder = section({ name: words, key: digits, role })
 const record = v.pipe(words, v.base64('base64 is expected'))
 const schema = section({
   consortium: words,
@@ -68,39 +67,38 @@ export function writeConsortium(
     `founding: ${current.founding}`,
     'members:',
   ]
-  for (const { name, key } of current.members) {
-    lines.push(
-      `  - name: ${JSON.stringify(name)}`,
-      `    key: ${key}`,
-      `    addresses: ${JSON.stringify(addresses.get(key) ?? [])}`,
-    )
-  }
+  for (const one of current.members)
+    lines.push(...memberLines(one), `    addresses: ${JSON.stringify(addresses.get(one.key) ?? [])}`)
   if (records.length > 0) {
     lines.push('founders:')
-    for (const { name, key } of founders) lines.push(`  - name: ${JSON.stringify(name)}`, `    key: ${key}`)
+    for (const founder of founders) lines.push(...memberLines(founder))
     lines.push('epochs:', ...records.map((one) => `  - "${Buffer.from(one).toString('base64')}"`))
   }
   return `${lines.join('\n')}\n`
 }
 
+function memberLines({ name, key, observer }: Member): string[] {
+  return [`  - name: ${JSON.stringify(name)}`, `    key: ${key}`, ...(observer ? ['    role: observer'] : [])]
+}
+
+function memberOf({ name, key, role }: v.InferOutput<typeof founder>, what: string): Member {
+  const checked = checkName(name, `${what} ${key.slice(0, 8)}`)
+  return { name: checked, key: memberId(key), ...(role === 'observer' ? { observer: true } : {}) }
+}
+
 /** Reads the file and checks that its founding digest and its epochs are those of its content. Errors: `consortium-…`, `bad-name`, `key-unsound`. */
 export function parseConsortium(text: string, fileName: string): Consortium {
   const parsed = parseYaml(text, { kind: 'consortium', fileName, schema, check: complaintOf })
-  const members = parsed.members.map(({ name, key, addresses }) => ({
-    name: checkName(name, `${fileName}: name of member ${key.slice(0, 8)}`),
-    key: memberId(key),
-    addresses,
-  }))
-  const founders = (parsed.founders ?? members).map(({ name, key }) => ({
-    name: checkName(name, `${fileName}: name of founder ${key.slice(0, 8)}`),
-    key: memberId(key),
-  }))
+  const members = parsed.members.map((one): ConsortiumMember => {
+    return { ...memberOf(one, `${fileName}: name of member`), addresses: one.addresses }
+  })
+  const founders = (parsed.founders ?? parsed.members).map((one) => memberOf(one, `${fileName}: name of founder`))
   const name = checkName(parsed.consortium, `${fileName}: consortium`)
   requireFounding({ name, members: founders }, parsed.founding, fileName)
   for (const { key } of founders) checkPublicKey(key)
   const membership = membershipOf({ name, members: founders }, parsed.epochs, fileName)
   const { current } = membership
-  const same = members.every(({ name, key }, i) => name === current.members[i]?.name && key === current.members[i]?.key)
+  const same = members.every((one, i) => isSameMember(one, current.members[i]))
   if (parsed.epoch !== current.number || members.length !== current.members.length || !same)
     throw altered(`${fileName}: members: they are not those of epoch ${current.number}, the newest under "epochs"`)
   return { name, founding: current.founding, members, membership }

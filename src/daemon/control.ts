@@ -1,9 +1,15 @@
-/** The control API: HTTP/1.1 on a unix socket in the data folder, mode 0600. Whoever may open the socket may do all that it offers. */
+/**
+ * The control API: HTTP/1.1 on a unix socket in the data folder, mode 0600. Whoever may open the socket may do all that it offers, until the
+ * hospital has enrolled people: then what changes anything needs a sign-off (`signOffDesk.ts`).
+ */
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
+import { sha256 } from '../core/digest.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
+import type { ActPattern } from '../governance/roles.ts'
+import { type Asked, SIGN_OFF_HEADER } from '../governance/signOff.ts'
 
 const BODY_BYTES_MAX = LIMITS.studyBytesMax * 2 // a study document in base64 within JSON
 const SOCKET_PATH_BYTES_MAX = 103 // sun_path of macOS; Linux has 107
@@ -16,20 +22,30 @@ export type Route = (call: {
   readonly parts: readonly string[]
   readonly body: Record<string, unknown>
   readonly signal: AbortSignal
+  readonly asked: Signable
 }) => Promise<unknown> | AsyncIterable<unknown>
 
-/** Routes by `METHOD /path`, where `:` stands for one part of the path. */
-export type Routes = Readonly<Record<string, Route>>
+/** What a sign-off is over, and the sign-off as it was sent; null where none was. */
+export interface Signable extends Asked {
+  readonly signOff: string | null
+}
+
+/** Routes by `METHOD /path`, where `:` stands for one part of the path. What is no GET has a row in `ACTS`: else it does not compile. */
+export type Routes = { readonly [pattern: `GET ${string}`]: Route } & { readonly [pattern in ActPattern]?: Route }
 
 /** One server on the socket at `path`; `log` hears of bugs of ours only. `stop` aborts open calls, is idempotent, and removes the socket. */
 export class Control {
   readonly #path: string
-  readonly #routes: Routes
+  readonly #routes: Readonly<Record<string, Route>>
   readonly #log: (event: string, facts: Record<string, unknown>) => void
   readonly #open = new Set<AbortController>()
   #server: Server | null = null
 
-  constructor(path: string, routes: Routes, log: (event: string, facts: Record<string, unknown>) => void) {
+  constructor(
+    path: string,
+    routes: Readonly<Record<string, Route>>,
+    log: (event: string, facts: Record<string, unknown>) => void,
+  ) {
     this.#path = path
     this.#routes = routes
     this.#log = log
@@ -83,8 +99,15 @@ export class Control {
     try {
       const url = new URL(request.url ?? '/', 'http://control')
       const { route, parts } = this.#find(request.method ?? 'GET', url.pathname)
-      const body = await readBody(request)
-      const answer = route({ query: url.searchParams, parts, body, signal: call.signal })
+      const bytes = await readBytes(request)
+      const body = bodyIn(bytes)
+      const answer = route({
+        query: url.searchParams,
+        parts,
+        body,
+        signal: call.signal,
+        asked: askedIn(request, bytes),
+      })
       if (Symbol.asyncIterator in answer) await stream(response, answer)
       else send(response, 200, (await answer) ?? {})
     } catch (error) {
@@ -136,7 +159,12 @@ export function requireSocketPath(path: string): void {
   })
 }
 
-async function readBody(request: IncomingMessage): Promise<Record<string, unknown>> {
+function askedIn({ method = 'GET', url = '/', headers }: IncomingMessage, body: Uint8Array): Signable {
+  const given = headers[SIGN_OFF_HEADER]
+  return { method, path: url, bodyHash: sha256(body), signOff: typeof given === 'string' ? given : null }
+}
+
+async function readBytes(request: IncomingMessage): Promise<Uint8Array> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of request) {
@@ -148,9 +176,13 @@ async function readBody(request: IncomingMessage): Promise<Record<string, unknow
       code: 'body-too-large',
       message: `${bytes} bytes were sent; at most ${BODY_BYTES_MAX} are allowed`,
     })
-  if (bytes === 0) return {}
+  return Buffer.concat(chunks)
+}
+
+function bodyIn(bytes: Uint8Array): Record<string, unknown> {
+  if (bytes.length === 0) return {}
   try {
-    const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'))
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   } catch {
     // said below, as for any other body that is no JSON object

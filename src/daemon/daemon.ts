@@ -9,12 +9,14 @@ import type { NodeEvent, Ticket } from '../node/events.ts'
 import { Machine } from '../node/machine.ts'
 import type { Trainer } from '../training/trainer.ts'
 import { WeightStore } from '../training/weightStore.ts'
-import { Bindings, requireBindable } from './bindings.ts'
+import { Backups } from './backup.ts'
+import { type BindingCounsel, Bindings, requireBindable } from './bindings.ts'
 import { bootEvent } from './bootEvent.ts'
 import { carryOut, type Hands } from './carryOut.ts'
 import { checkpointState, progressIn, storedCheckpoints } from './checkpointState.ts'
 import { type BoundSubjects, ConsentDesk } from './consentDesk.ts'
 import type { DaemonParts } from './daemonParts.ts'
+import { DatasetDesk } from './datasetDesk.ts'
 import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
 import { Forks } from './forks.ts'
@@ -24,6 +26,8 @@ import { Keeper } from './keeper.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
 import { LineageReader } from './lineageReader.ts'
 import { Logs } from './logs.ts'
+import { OwnLog } from './ownLog.ts'
+import { PeopleOffice } from './peopleOffice.ts'
 import { Publisher } from './publisher.ts'
 import { Reconfiguration } from './reconfiguration.ts'
 import { Replicator } from './replicator.ts'
@@ -68,12 +72,17 @@ export class Daemon {
   readonly #publisher: Publisher
   readonly followers = new Followers()
   readonly lineage = new LineageReader(() => this.logs)
+  readonly ownLog = new OwnLog(() => this.logs)
   readonly vault: VaultKeeper
   readonly consent: ConsentDesk
+  readonly people: PeopleOffice
+  readonly backups: Backups
   #bindings: Bindings | null = null
+  readonly #intact = (id: StudyId): Promise<void> => this.#bindingsOf().intact(id)
   #trainer: Trainer | null = null
   #writer: LedgerWriter | null = null
   readonly keeper = new Keeper(this)
+  readonly datasets = new DatasetDesk(this)
   readonly #hands: Hands
   #finish: (error: unknown) => void = () => undefined
   /** Settles when the node has stopped; rejects where it had to. */
@@ -120,7 +129,7 @@ export class Daemon {
       onStoreFailed: (error) => this.#fail(error),
     })
     const work = { trainer: () => this.#trainerOf(), tasks: this.#tasks, feed, log, lineage: this.lineage }
-    this.#studyWork = new StudyWork({ ...work, stopping: this.#stopping.signal })
+    this.#studyWork = new StudyWork({ ...work, intact: this.#intact, stopping: this.#stopping.signal })
     this.models = new StudyModels({
       trainer: () => this.#trainer,
       machine: this.#machine,
@@ -129,6 +138,8 @@ export class Daemon {
     const ofStudies = { study: (id: StudyId) => this.#studyState(id).study, table: (id: StudyId) => this.#table(id) }
     this.vault = vaultOf({ home, store, feed, writer: () => this.writer })
     this.consent = new ConsentDesk({ self: home.key.id, vault: this.vault, ...ofStudies })
+    this.people = this.#officeOf()
+    this.backups = new Backups({ ...parts, vault: () => this.vault.copy(), writer: () => this.writer })
     this.#inbox = new Inbox({
       ...{ topics: this.#publisher.topics, logs, witness, forks: this.forks, epochs: this.#reconfiguration },
       ...{ weights: this.#weights, inputs: parts.inputs, updates: () => this.#updates, feed },
@@ -179,11 +190,14 @@ export class Daemon {
         const facts = this.logs.committed(tip, head.note, entries)
         if (this.logs.facts.saveIsDue) this.#tasks.run('save-bookmarks', () => this.logs.facts.save())
         this.followers.tell(entries)
+        this.#tasks.run('tell-untold', () => this.backups.tellUntold())
         this.#driver.feed({ type: 'committed', tags, log: this.logs.sizeOf(home.key.id), facts })
       },
+      signedFor: this.people.signedFor,
       onFailed: (error) => this.#fail(error),
     })
     const facts = await this.logs.readFacts() // before the network: long logs can take a while, and nobody must wait for us
+    this.people.note(facts)
     if (this.#closing) return
     await this.logs.serve()
     await this.#updates.serve()
@@ -250,15 +264,25 @@ export class Daemon {
     const replaces = state.bound.has(self)
     const contributes = state.scaling === null && !state.statistics.has(self)
     const permitted = (table: BoundSubjects): Promise<Dataset> => this.consent.permittedOf(id, table, Date.now())
-    const { facts, summary } = await this.#bindingsOf().bind(id, state.study, request, permitted)
+    const registered: BindingCounsel['registered'] = (file) => this.datasets.registered(file)
+    const bound = await this.#bindingsOf().bind(id, state.study, request, { permitted, registered })
+    const { facts, summary, version } = bound
     await this.command((ticket) => ({ type: 'study-bind', ticket, dataset: facts }))
-    return { summary, replaces, contributes }
+    return { summary, replaces, contributes, version: version && { name: version.name, number: version.number } }
   }
 
   /** Feeds a command and waits for the machine's answer, and for the entries that it wrote. */
   async command(make: (ticket: Ticket) => NodeEvent): Promise<void> {
     await this.#tickets.asked((ticket) => this.#driver.feed(make(ticket)))
     await this.#writer?.flush()
+  }
+
+  #officeOf(): PeopleOffice {
+    const { home } = this.#parts
+    const hospital = (): string => this.nameOf(home.key.id)
+    const office = new PeopleOffice({ home, startedAtMs: this.startedAtMs, writer: () => this.writer, hospital })
+    this.followers.add((entry) => office.note([entry])) // written here, or fetched back after a loss
+    return office
   }
 
   #handsOf(): Hands {
@@ -327,6 +351,7 @@ export class Daemon {
       await this.#parts.learner.close()
       await this.#tasks.drained()
       await this.vault.close()
+      await this.people.close()
     })()
     await Promise.race([work, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())])
     await this.logs.facts.save().catch(() => undefined) // a short cut for the next start; a store that failed takes nothing more

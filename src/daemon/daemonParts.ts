@@ -11,6 +11,8 @@ import type { Recorder } from './recorder.ts'
 export interface DaemonParts {
   readonly home: Home
   readonly store: LogStore
+  /** Everything in the database, as it is at one moment; state is sealed in it. */
+  readonly rows: () => AsyncIterable<readonly [Uint8Array, Uint8Array]>
   /** Own entries that this key has signed, by the head pin. */
   readonly signed: number
   /** Brings that number down to what is stored; appends that follow wait for it. */

@@ -11,8 +11,9 @@ import { requireSocketPath } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { fenceSentence } from './fenceSentence.ts'
 import { exists } from './files.ts'
+import { keyFindings } from './folderKeys.ts'
 import { homePaths, openHome, requireWritable } from './home.ts'
-import { unanswered } from './memberCalls.ts'
+import { suspensions, unanswered } from './memberCalls.ts'
 import { phaseWord } from './phaseWord.ts'
 import type { RepairDone } from './scrubRecord.ts'
 
@@ -25,10 +26,13 @@ export async function examine(daemon: Daemon): Promise<Finding[]> {
   return [
     await clock(daemon),
     await disk(daemon.home.paths.folder),
+    ...(await keyFindings(daemon.home)),
+    await daemon.backups.finding(),
     ports(daemon),
     await load(),
     ...fence(daemon),
     ...members(daemon),
+    ...keys(daemon),
     ...changes(daemon),
     ...studies(daemon),
     readThrough(daemon),
@@ -45,7 +49,8 @@ export async function examineStopped(folder: string): Promise<Finding[]> {
     text: `not running; start it with "consilium start --home ${paths.folder}"`,
   }
   try {
-    const { config, consortium, key } = await openHome(folder)
+    const home = await openHome(folder)
+    const { config, consortium, key } = home
     await requireWritable(paths.folder)
     requireSocketPath(paths.socket)
     if (await exists(paths.database)) await requireCurrent(paths.database)
@@ -53,7 +58,12 @@ export async function examineStopped(folder: string): Promise<Finding[]> {
     if (pin === undefined) throw pinMissing(paths.pin, 'a start would be refused')
     await pin.close()
     const text = `${paths.folder}: ${config.name}, key ${key.id.slice(0, 16)}…, member of "${consortium.name}"; the ledger itself is checked at a start`
-    const findings: Finding[] = [daemon, { check: 'data folder', ok: true, text }, await disk(paths.folder)]
+    const findings: Finding[] = [
+      daemon,
+      { check: 'data folder', ok: true, text },
+      await disk(paths.folder),
+      ...(await keyFindings(home)),
+    ]
     for (const address of config.listen) findings.push(await portOf(address)) // one after the other: they may be the same port
     return findings
   } catch (error) {
@@ -180,6 +190,17 @@ function studies(daemon: Daemon): Finding[] {
       return [{ check, ok: false, text: `the learner failed and is tried again (${daemon.failure(state.id)})` }]
     if (run.refusal !== null) return [{ check, ok: false, text: `the next round may not start: ${run.refusal}` }]
     return [{ check, ok: true, text: `${phaseWord(run.phase)}, ${run.behind} of ${state.study.rounds.count} rounds` }]
+  })
+}
+
+/** Nothing where no member's key is in doubt. */
+function keys(daemon: Daemon): Finding[] {
+  return suspensions(daemon).map(({ name, binds, saidBy, needed }) => {
+    const says = `${saidBy.map((one) => `${one.name} (${one.reason})`).join(', ')} ${saidBy.length === 1 ? 'says' : 'say'} that its key is not to be trusted`
+    const effect =
+      binds === null ? `here nothing follows yet (${needed} members must say so)` : 'here nothing of it is merged'
+    const text = `${says}: ${effect}; call that hospital, and see "consilium members ls"`
+    return { check: `key of ${name}`, ok: false, text }
   })
 }
 

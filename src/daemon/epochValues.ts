@@ -4,6 +4,7 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import { type ChangeState, membersAfter } from '../governance/changes.ts'
 import { type Epoch, epochContent, epochSlot, type Membership, readEpoch } from '../ledger/epoch.ts'
+import { isSameMember } from '../ledger/founding.ts'
 import type { Pin } from '../ledger/membership.ts'
 import type { Value } from '../ledger/slotMessage.ts'
 import type { LogSize } from '../node/events.ts'
@@ -99,7 +100,5 @@ export class EpochValues {
 }
 
 function sameMembers(one: Epoch['members'], other: Epoch['members']): boolean {
-  return (
-    one.length === other.length && one.every(({ name, key }, i) => name === other[i]?.name && key === other[i]?.key)
-  )
+  return one.length === other.length && one.every((member, i) => isSameMember(member, other[i]))
 }

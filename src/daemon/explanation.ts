@@ -6,13 +6,15 @@ import { designMatrix } from '../data/design.ts'
 import { evaluate } from '../learn/evaluate.ts'
 import { importances, type Logits, REPEATS } from '../learn/explain.ts'
 import { logitsInSlices } from '../learn/inSlices.ts'
+import { requireAgreed } from './agreementDesk.ts'
 import type { Daemon } from './daemon.ts'
 import type { ExplainReport } from './modelApi.ts'
 import { type HeldModel, recordUse, requireUsable } from './models.ts'
 
-/** Errors: `model-withdrawn`, `explain-cohort`, `bad-repeats`, `dataset-not-bound`, `boot-fence`. */
+/** Errors: `model-withdrawn`, `agreement-…`, `explain-cohort`, `bad-repeats`, `dataset-not-bound`, `boot-fence`. */
 export async function explainModel(daemon: Daemon, model: HeldModel, repeats: number): Promise<ExplainReport> {
   await requireUsable(daemon, model)
+  await requireAgreed(daemon, model.state, 'predict')
   if (!Number.isInteger(repeats) || repeats < REPEATS.min || repeats > REPEATS.max)
     throw refused('bad-repeats', `--repeats: ${repeats} given; ${REPEATS.min} to ${REPEATS.max} are allowed`)
   const { state, weights, digest, rounds, scaling } = model

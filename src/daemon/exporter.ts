@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { equalBytes, fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
-import { type BundleFilter, BundleWriter, KIND_FILTER } from '../ledger/bundle.ts'
+import { type BundleFilter, BundleWriter, isKindFilter } from '../ledger/bundle.ts'
 import { formatCosigned, parseCosigned } from '../ledger/cosignature.ts'
 import { decodeEntry, type Entry, headerOf, TIME_MS_MAX } from '../ledger/entry.ts'
 import { rollCall } from '../ledger/epoch.ts'
@@ -242,10 +242,10 @@ class Pace {
 
 /** The filter as the bundle says it. Errors: `bad-kind`, `bad-since`, `study-unknown`. */
 function saidOf({ members, kind, study, sinceMs, state }: LogFilter, named: boolean): BundleFilter {
-  if (kind !== null && !KIND_FILTER.test(kind))
+  if (kind !== null && !isKindFilter(kind))
     throw refused(
       'bad-kind',
-      `--kind: "${kind.slice(0, 80)}" given; words of small letters with dots between them are expected`,
+      `--kind: "${kind.slice(0, 80)}" given; words of small letters with dots between them are expected, and commas between several kinds`,
     )
   if (sinceMs !== null && sinceMs > TIME_MS_MAX)
     throw refused('bad-since', '--since: a time before the year 9999 is expected')

@@ -1,4 +1,4 @@
-/** Whoever wants each entry as it becomes durable here: open `log tail` commands. */
+/** Whoever wants each entry as it becomes durable here: open `log tail` commands, and the desk where people sign. */
 import { ConsiliumError } from '../core/errors.ts'
 import type { Entry } from '../ledger/entry.ts'
 

@@ -1,41 +1,52 @@
 /** The data folder of one node: what lies where, and reading it all at start. */
-import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { addressFault, type Config, defaultConfigText, parseConfig } from '../config/config.ts'
 import { fromHex, toHex } from '../core/bytes.ts'
 import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import type { ChangeState } from '../governance/changes.ts'
-import { acceptanceMessage, foundingOf, readCard, writeCard } from '../governance/founding.ts'
+import { acceptanceMessage, foundingOf, type RoledCard, readCard, writeCard } from '../governance/founding.ts'
 import { type Epoch, Membership } from '../ledger/epoch.ts'
 import { checkName, fingerprint } from '../ledger/founding.ts'
 import { pinNothing, pinPath } from '../store/headPin.ts'
-import { createVaultKey } from '../store/vaultKey.ts'
 import { type Consortium, parseConsortium, writeConsortium } from './consortiumFile.ts'
 import { exists, readText, requireAbsent, writeAtomically, writeNew } from './files.ts'
-import { createMemberKey, type MemberKey, readMemberKey } from './memberKey.ts'
+import { createDataKey, createMemberKey, type MemberKey, readDataKey, readMemberKey } from './memberKey.ts'
+import { completeKeyFile, openerOf, readPassphrase, vaultKeyOf } from './opener.ts'
 
 /** Absolute paths. The files need not exist. */
 export interface HomePaths {
   readonly folder: string
   readonly config: string
   readonly key: string
+  /** What seals the state in the database, sealed itself. */
+  readonly dataKey: string
   readonly card: string
   readonly consortium: string
   readonly acceptance: string
   readonly database: string
   /** Patients' keys and words, sealed. */
   readonly vault: string
-  /** What opens it where `config.yaml` names no other file: beside the folder, not in it. */
+  /** What opens it and the keys, where `config.yaml` names no other file: beside the folder, not in it. */
   readonly vaultKey: string
+  /** Names and salts of those who act for this hospital, sealed; its key lies beside the vault's. */
+  readonly people: string
+  /** Made by who has this folder: all enrolments are to be void. */
+  readonly peopleReset: string
   /** The newest own head that was signed; the store keeps it. */
   readonly pin: string
   readonly addressBook: string
   /** Updates of all members, for `log verify --replay`. */
   readonly inputs: string
+  /** Registered versions of the hospital's tables: keyed commitments, no rows. */
+  readonly datasets: string
+  /** Who was invited; no secret of a ticket. */
+  readonly invitations: string
+  /** What was done to the folder while no node ran, until the log tells of it. */
+  readonly untold: string
   readonly socket: string
 }
 
@@ -44,6 +55,8 @@ export interface Home {
   readonly paths: HomePaths
   readonly config: Config
   readonly key: MemberKey
+  /** Seals what the database keeps of studies; null in a folder of an older version, until `keys seal` makes it. */
+  readonly dataKey: Uint8Array | null
   readonly consortium: Consortium
   /** Every epoch that this node knows. */
   readonly membership: Membership
@@ -58,34 +71,47 @@ export function homePaths(folder: string): HomePaths {
     folder: resolve(folder),
     config: at('config.yaml'),
     key: at('member.key'),
+    dataKey: at('data.key'),
     card: at('card.txt'),
     consortium: at('consortium.yaml'),
     acceptance: at('acceptance'),
     database: at('database'),
     vault: at('vault'),
     vaultKey: `${resolve(folder)}.vault-key`,
+    people: at('people'),
+    peopleReset: at('people-reset'),
     pin: pinPath(at('database')),
     addressBook: at('addresses'),
     inputs: at('inputs'),
+    datasets: at('datasets'),
+    invitations: at('invitations.json'),
+    untold: at('untold'),
     socket: at('control.sock'),
   }
 }
 
-/** Makes folder, key, a pin that says that it has signed nothing, config and card; the card says `cardAddresses`. Errors: `file-exists` (nothing is overwritten), `bad-name`, `bad-address`, `file-not-writable`. */
+/**
+ * Makes folder, keys, a pin that says that nothing was signed, config and card; the card says `cardAddresses`. Errors: `file-exists` (nothing is
+ * overwritten), `bad-name`, `bad-address`, `file-not-writable`, those of `readPassphrase`.
+ */
 export async function initHome(
   folder: string,
-  options: { name: string; port: number; announce: readonly string[] },
+  options: { name: string; port: number; announce: readonly string[]; passphraseFile?: string },
   cardAddresses: readonly string[],
 ): Promise<{ paths: HomePaths; key: MemberKey; card: string }> {
   const paths = homePaths(folder)
   checkName(options.name, '--name')
   for (const address of options.announce) requireAddress(address, '--announce')
   for (const address of cardAddresses) requireAddress(address, 'the card')
-  const text = defaultConfigText(options)
+  const { passphraseFile = null } = options
+  const text = defaultConfigText({ ...options, keys: { passphraseFile } })
   const config = parseConfig(text, paths.config)
-  await requireAbsent([paths.key, paths.config, paths.pin]) // before any is made: half a data folder would refuse the next attempt
-  if (!(await exists(paths.vaultKey))) await createVaultKey(paths.vaultKey, new Uint8Array(randomBytes(32))) // of a folder before: it may be what opens a backup
-  const key = await createMemberKey(paths.key)
+  await requireAbsent([paths.key, paths.dataKey, paths.config, paths.pin]) // before any is made: half a data folder would refuse the next attempt
+  if (passphraseFile !== null) await readPassphrase(passphraseFile, paths.folder)
+  await completeKeyFile(paths.vaultKey) // that of a folder before stays: it may be what opens a backup
+  const opener = await openerOf({ config, paths })
+  const key = await createMemberKey(paths.key, opener)
+  await createDataKey(paths.dataKey, opener)
   await pinNothing(paths.pin) // here alone: of any other key nobody knows what it has signed
   await writeNew(paths.config, text, 0o644)
   const card = writeCard({ name: config.name, key: key.id, addresses: cardAddresses }, key.signing.sign)
@@ -103,9 +129,11 @@ function requireAddress(address: string, what: string): void {
 /** The consortium file made of cards, each the text itself or a file that holds it. */
 export async function foundConsortium(
   name: string,
-  cards: readonly { text: string; source: string }[],
+  cards: readonly { text: string; source: string; observer?: true }[],
 ): Promise<{ consortium: Consortium; text: string }> {
-  const read = cards.map(({ text, source }) => readCard(text, source, verify))
+  const read = cards.map(({ text, source, observer }): RoledCard => {
+    return { ...readCard(text, source, verify), ...(observer ? { observer } : {}) }
+  })
   for (const [i, { addresses }] of read.entries()) {
     for (const address of addresses) requireAddress(address, `${cards[i]?.source}: this card`)
   }
@@ -120,9 +148,20 @@ export async function foundConsortium(
  * Errors: `consortium-not-member`, `consortium-differs`, `consortium-older`, `acceptance-malformed`.
  */
 export async function acceptConsortium(folder: string, file: string, join = false): Promise<Consortium> {
-  const paths = homePaths(folder)
-  const key = await readMemberKey(paths.key)
   const text = await readText(file, 'consortium file', 'give the file that "consilium found" wrote')
+  return acceptText(folder, text, file, join)
+}
+
+/** The node's key, opened as config.yaml says. Errors: those of `readConfig`, `openerOf` and `readMemberKey`. */
+export async function ownKey(paths: HomePaths): Promise<MemberKey> {
+  const config = await readConfig(paths)
+  return readMemberKey(paths.key, () => openerOf({ config, paths }))
+}
+
+/** The same of a file's text; `file` says where it came from. */
+export async function acceptText(folder: string, text: string, file: string, join: boolean): Promise<Consortium> {
+  const paths = homePaths(folder)
+  const key = await ownKey(paths)
   const consortium = parseConsortium(text, file)
   if (!join || consortium.membership.roll.isAuthor(key.id)) requireMember(consortium, key, file)
   if (await exists(paths.acceptance)) {
@@ -145,7 +184,10 @@ export async function acceptConsortium(folder: string, file: string, join = fals
 export async function openHome(folder: string): Promise<Home> {
   const paths = homePaths(folder)
   const config = await readConfig(paths)
-  const key = await readMemberKey(paths.key)
+  const opening = () => openerOf({ config, paths })
+  const key = await readMemberKey(paths.key, opening)
+  const dataKey = await readDataKey(paths.dataKey, opening)
+  vaultKeyOf({ config, paths }) // refuses a place of the key file that every backup would have
   const text = await readText(
     paths.consortium,
     'consortium file',
@@ -166,7 +208,7 @@ export async function openHome(folder: string): Promise<Home> {
       message: `${paths.acceptance}: was not signed with the key in ${paths.key}; put back whichever of the two is not this node's own`,
     })
   }
-  return { paths, config, key, consortium, membership: consortium.membership, acceptance: signature }
+  return { paths, config, key, dataKey, consortium, membership: consortium.membership, acceptance: signature }
 }
 
 /** The name that a member has, or had when it left, or by which it is proposed; the beginning of its key where it has none. */
@@ -177,17 +219,6 @@ export function nameIn(
 ): string {
   const proposed = changes.flatMap(({ change }) => change.add).find(({ key }) => key === member)?.name
   return membership.nameOf(member) ?? (proposed === undefined ? member.slice(0, 12) : `${proposed} (no member yet)`)
-}
-
-/** Where the key of the vault lies. Error: `vault-key-inside`, where a backup of the folder would have it. */
-export function vaultKeyOf({ config, paths }: Pick<Home, 'config' | 'paths'>): string {
-  const { keyFile } = config.vault
-  const path = keyFile === null ? paths.vaultKey : resolve(paths.folder, keyFile)
-  if (relative(paths.folder, path).startsWith('..')) return path
-  throw new ConsiliumError({
-    code: 'vault-key-inside',
-    message: `${paths.config}: vault.keyFile: ${path} lies in the data folder, and every backup of that would open the vault; name a file elsewhere`,
-  })
 }
 
 /** Error: `folder-not-writable`. */

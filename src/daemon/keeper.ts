@@ -2,13 +2,16 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { PRUNABLE_CLASSES, type Retention } from '../config/retention.ts'
 import { fromHex } from '../core/bytes.ts'
+import type { Cbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
+import { correctionRefusal } from '../governance/correction.ts'
 import { pruningTimes, redactionRefusal } from '../governance/retention.ts'
+import { retoldIn } from '../governance/studyText.ts'
 import type { Entry } from '../ledger/entry.ts'
 import type { Draft } from '../node/actions.ts'
 import { FENCED } from '../node/boot.ts'
-import type { PruneReport, RedactReport } from './api.ts'
+import type { CorrectReport, PruneReport, RedactReport } from './api.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
 import type { Logs } from './logs.ts'
 import { type Pruned, recorded } from './pruner.ts'
@@ -63,23 +66,38 @@ export class Keeper {
   }
 
   /** Records that an own entry is redacted, then drops its body; each other member does so as it hears. Errors: `redaction-…`. */
-  redact(entry: Entry, reason: string): Promise<RedactReport> {
-    return this.#turns.run('keep', () => this.#redact(entry, reason))
+  redact(entry: Entry, reason: string, instead: Uint8Array | null = null): Promise<RedactReport> {
+    return this.#turns.run('keep', () => this.#redact(entry, reason, instead))
   }
 
-  async #redact(entry: Entry, reason: string): Promise<RedactReport> {
+  /** Records that an own entry is wrong, and which other one of its own holds instead; both stay. Errors: `correction-…`. */
+  correct(entry: Entry, by: Entry, reason: string): Promise<CorrectReport> {
+    return this.#turns.run('keep', async () => {
+      this.#requireWriter()
+      const refusal = correctionRefusal({ entry, by, self: this.#daemon.home.key.id, reason })
+      if (refusal !== null) throw new ConsiliumError(refusal)
+      const body = { seq: entry.seq, hash: entry.leaf, reason }
+      const refs: Draft['refs'] = [entry, by].map(({ author, seq, hash }) => [author, seq, hash] as const)
+      const { study, kind, author, seq } = entry
+      await this.#record([{ kind: 'operator.corrected', study, timeMs: this.#nowMs(), refs, body }], new Map())
+      return { member: author, seq, kind, by: by.seq, reason }
+    })
+  }
+
+  async #redact(entry: Entry, reason: string, document: Uint8Array | null): Promise<RedactReport> {
     this.#requireWriter()
     const { home, logs } = this.#daemon
     const { author, seq, hash, kind, study } = entry
     const nowMs = this.#nowMs()
     const redacted = logs.redactions.has(seq)
     const { retention } = home.config
-    const refusal = redactionRefusal({ entry, self: home.key.id, reason, redacted, retention, nowMs })
+    const refusal = redactionRefusal({ entry, self: home.key.id, reason, redacted, retention, nowMs, document })
     if (refusal !== null) throw new ConsiliumError(refusal)
-    const body = { seq, hash: entry.leaf, reason }
+    const instead: Record<string, Cbor> = document === null ? {} : { instead: { document, proposed: entry.timeMs } }
+    const body = { seq, hash: entry.leaf, reason, ...instead }
     const draft: Draft = { kind: 'operator.redacted', study, timeMs: nowMs, refs: [[author, seq, hash]], body }
     await this.#record([draft], new Map())
-    await logs.redactions.drop([entry])
+    await logs.redactions.drop([{ author, seq, hash, instead: retoldIn(draft) }])
     return { member: author, seq, kind, hash, reason }
   }
 

@@ -8,8 +8,8 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { Digest } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { bodyFault } from '../governance/privacyLint.ts'
-import { type EntryDraft, extend, rootAt, storedHead, type Tip } from '../ledger/chain.ts'
-import { type Entry, SALT_BYTES } from '../ledger/entry.ts'
+import { type EntryDraft, extend, type LateDraft, rootAt, storedHead, type Tip } from '../ledger/chain.ts'
+import { type Entry, type Ref, SALT_BYTES } from '../ledger/entry.ts'
 import { signHead, type VerifiedHead } from '../ledger/head.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Draft } from '../node/actions.ts'
@@ -28,7 +28,14 @@ export interface Committed {
 interface Waiting {
   readonly tag: string
   readonly drafts: readonly Draft[]
+  readonly signOffs: readonly SignOffDraft[]
   readonly state: ReadonlyMap<string, Uint8Array | null>
+}
+
+/** An entry that says who asked for entries: `cites` are their places among those that are recorded with it. */
+export interface SignOffDraft {
+  readonly draft: Draft
+  readonly cites: readonly number[]
 }
 
 /** What a writer works with. `onCommitted` is called before the next commit is begun, and moves `tip`. */
@@ -41,6 +48,8 @@ export interface LedgerWriterParts {
   readonly heardLamport: () => number
   readonly store: LogStore
   readonly onCommitted: (committed: Committed) => void
+  /** Who asked for these, where somebody did; it is recorded in one commit with them. */
+  readonly signedFor?: (drafts: readonly Draft[]) => readonly SignOffDraft[]
   /** A failed append is unknown, not undone: the daemon stops, and reads again at the next start. */
   readonly onFailed: (error: unknown) => void
 }
@@ -61,10 +70,11 @@ export class LedgerWriter {
   /** Queues entries, unless one has a body that no entry may have: that is our own bug, and nothing more is written. `committed` reports `tag` when they are durable, together with `state`. */
   record(tag: string, drafts: readonly Draft[], state: ReadonlyMap<string, Uint8Array | null>): void {
     if (this.#failure !== null) return
-    const unfit = unfitness(drafts)
+    const signOffs = this.#parts.signedFor?.(drafts) ?? []
+    const unfit = unfitness([...drafts, ...signOffs.map(({ draft }) => draft)])
     if (unfit !== null) return this.#fail(unfit)
-    this.#queue.push({ tag, drafts, state })
-    this.#queued += drafts.length
+    this.#queue.push({ tag, drafts, signOffs, state })
+    this.#queued += drafts.length + signOffs.length
     if (this.#queued > QUEUE_MAX)
       return this.#fail(
         new ConsiliumError({
@@ -104,7 +114,7 @@ export class LedgerWriter {
     while (this.#queue.length > 0 && entries < LIMITS.commitEntriesMax) {
       const next = this.#queue.shift() as Waiting
       taken.push(next)
-      entries += next.drafts.length
+      entries += next.drafts.length + next.signOffs.length
     }
     this.#queued -= entries
     return taken
@@ -113,8 +123,8 @@ export class LedgerWriter {
   /** One or more commits: one holds as many entries as one replication frame does. The state goes with the last of them. */
   async #commit(taken: readonly Waiting[]): Promise<void> {
     const { key, founding, heardLamport, store, onCommitted } = this.#parts
-    const drafts: EntryDraft[] = taken.flatMap((waiting) => waiting.drafts)
     const written: Entry[] = []
+    const drafts = taken.flatMap((waiting) => withSignOffs(waiting, written))
     while (written.length < drafts.length) {
       const rest = drafts.slice(written.length)
       const salts = rest.map(() => new Uint8Array(randomBytes(SALT_BYTES)))
@@ -143,6 +153,18 @@ export class LedgerWriter {
     this.#writing = null
     this.#parts.onFailed(error)
   }
+}
+
+/** What a call led to, and then who signed for it: one commit, so that no stop comes in between. `written` grows with each commit. */
+function withSignOffs({ drafts, signOffs }: Waiting, written: readonly Entry[]): (EntryDraft | LateDraft)[] {
+  const late = signOffs.map(({ draft, cites }, i): LateDraft => {
+    return (before) => {
+      const here = [...written, ...before].slice(-(drafts.length + i))
+      const refs = cites.map((place) => here[place] as Entry).map(({ author, seq, hash }): Ref => [author, seq, hash])
+      return { ...draft, refs: [...draft.refs, ...refs] }
+    }
+  })
+  return [...drafts, ...late]
 }
 
 /** The fence around the ledger: what is appended is copied to every member for good. */

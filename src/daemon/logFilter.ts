@@ -1,10 +1,12 @@
 /** Which entries `consilium log` shows: filters as they are asked for, members by name, and the state of an entry. */
 import { ConsiliumError } from '../core/errors.ts'
-import type { MemberId } from '../core/ids.ts'
+import { compareIds, type MemberId } from '../core/ids.ts'
 import { KINDS } from '../governance/kinds.ts'
+import { takesKind } from '../ledger/bundle.ts'
 import type { Glance } from '../ledger/entry.ts'
 import type { EntryState } from './api.ts'
 import type { Daemon } from './daemon.ts'
+import { squeeze } from './squeeze.ts'
 import { studyDigits } from './studyReference.ts'
 
 const LIMIT_MAX = 10_000 // entries in one answer
@@ -31,7 +33,7 @@ export function readFilter(daemon: Daemon, query: URLSearchParams): LogFilter {
     throw refused('bad-limit', `--limit: ${query.get('limit')} given; 0 to ${LIMIT_MAX} is allowed`)
   return {
     members: member === null ? daemon.logs.authors() : authorsOf(daemon, member),
-    kind: kindOf(query.get('kind')),
+    kind: kindsOf(query.get('kind')),
     study: study === null ? null : studyDigits(daemon, study),
     sinceMs: sinceOf(query.get('since')),
     state: stateAsked(query.get('state')),
@@ -76,21 +78,20 @@ export function stateOf(daemon: Daemon, author: MemberId, seq: number): EntrySta
 
 /** Whether an entry in this state is asked for; its author is looked at elsewhere. */
 export function matches(entry: Glance, { kind, study, sinceMs, state }: LogFilter, is: EntryState): boolean {
-  const kindFits = kind === null || entry.kind === kind || entry.kind.startsWith(`${kind}.`)
+  const kindFits = kind === null || takesKind(kind, entry.kind)
   const studyFits = study === null || (entry.study?.startsWith(study) ?? false)
   const stateFits = state === null || (state === 'final') === (is === 'final')
   return kindFits && studyFits && stateFits && (sinceMs === null || entry.timeMs >= sinceMs)
 }
 
-/** A name without spaces, so that a reference is one word. */
-export function squeeze(name: string): string {
-  return name.replaceAll(/\s+/g, '')
+/** Kinds, or the first words of kinds, with commas between them. */
+function kindsOf(given: string | null): string | null {
+  return given === null ? null : [...new Set(given.split(',').map(kindOf))].sort(compareIds).join(',')
 }
 
-/** A kind, or the first words of kinds; one that this version does not know may be another version's, where it is whole. */
-function kindOf(given: string | null): string | null {
-  if (given === null || given.includes('.')) return given
-  if (Object.keys(KINDS).some((kind) => kind.startsWith(`${given}.`))) return given
+/** One that this version does not know may be another version's, where it is whole. */
+function kindOf(given: string): string {
+  if (given.includes('.') || Object.keys(KINDS).some((kind) => kind.startsWith(`${given}.`))) return given
   const kinds = Object.keys(KINDS).join(', ')
   throw refused('kind-unknown', `--kind: no kind is or begins with "${given.slice(0, 80)}"; the kinds are ${kinds}`)
 }

@@ -5,13 +5,17 @@ import { toHex } from '../core/bytes.ts'
 import type { Cbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
-import { isKind, KINDS } from '../governance/kinds.ts'
+import { remarkOn } from '../governance/correction.ts'
+import { isKind, KINDS, readBody } from '../governance/kinds.ts'
+import { type SignedEntry, SignOffAudit } from '../governance/signOffAudit.ts'
 import { parseCosigned } from '../ledger/cosignature.ts'
 import { decodeEntry, type Entry, glanceAt } from '../ledger/entry.ts'
-import type { EntryDetails, EntryReport, VerifyReport } from './api.ts'
+import type { EntryDetails, EntryReport, RedactionReport, VerifyReport } from './api.ts'
 import type { Daemon } from './daemon.ts'
-import { type LogFilter, matches, memberOf, readFilter, squeeze, stateOf } from './logFilter.ts'
+import { type LogFilter, matches, memberOf, readFilter, stateOf } from './logFilter.ts'
+import type { SignedForReport } from './peopleApi.ts'
 import { readable } from './readable.ts'
+import { squeeze } from './squeeze.ts'
 import { Verification } from './verification.ts'
 
 const SLICE = 500 // entries read at a time: about 5 ms where all are decoded, 1 ms where none is
@@ -37,13 +41,58 @@ export class LogReader {
   async show(ref: string): Promise<EntryDetails> {
     const entry = await this.find(ref)
     const citedBy: string[] = []
+    const remarks: EntryDetails['remarks'][number][] = []
+    const audit = new SignOffAudit(this.#daemon.home.consortium.founding)
     for await (const other of this.scan(this.#daemon.logs.authors())) {
-      if (other.refs.some(([, , hash]) => hash === entry.hash)) citedBy.push(this.#ref(other.author, other.seq))
+      if (other.author === entry.author) audit.take(other)
+      if (!other.refs.some(([, , hash]) => hash === entry.hash)) continue
+      citedBy.push(this.#ref(other.author, other.seq))
+      remarks.push(...this.#remarksOf(other, entry))
     }
     const { author, seq, prev, lamport, raw } = entry
     const { byS } = await this.#daemon.logs.finalTimes(author, seq + 1)
-    const report = { ...this.report(entry), prev: toHex(prev), lamport, bytes: raw.length, citedBy }
-    return { ...report, witnessedAtMs: byS === undefined ? null : byS * 1_000, witnesses: await this.#witnesses(entry) }
+    const report = { ...this.report(entry), prev: toHex(prev), lamport, bytes: raw.length, citedBy, remarks }
+    const signedFor = await this.#signedFor(author, audit.signedFor(seq))
+    const witnessedAtMs = byS === undefined ? null : byS * 1_000
+    return { ...report, signedFor, witnessedAtMs, witnesses: await this.#witnesses(entry) }
+  }
+
+  /** The name where this hospital knows it: of its own people. */
+  async #signedFor(author: MemberId, found: SignedEntry | null): Promise<SignedForReport | null> {
+    if (found === null) return null
+    const { person, action, timeMs, fault } = found
+    const names = author === this.#daemon.home.key.id ? await this.#daemon.people.names() : null
+    return {
+      ...{ person: person?.person ?? null, roles: person?.roles ?? [], action, signedAtMs: timeMs, fault },
+      name: person === null ? null : (names?.get(person.person) ?? null),
+      entry: this.#ref(author, found.seq),
+    }
+  }
+
+  #remarksOf(other: Entry, { author, hash }: Entry): EntryDetails['remarks'][number][] {
+    const remark = remarkOn(other)
+    if (remark === null || other.author !== author || other.refs[0]?.[2] !== hash) return []
+    const [, by] = other.refs
+    const what = { kind: remark.kind, reason: remark.reason, timeMs: other.timeMs }
+    return [{ ...what, ref: this.#ref(author, other.seq), by: by === undefined ? null : this.#ref(by[0], by[1]) }]
+  }
+
+  /** All redactions that are known here, in all logs. */
+  async redactions(): Promise<{ redactions: RedactionReport[] }> {
+    const found: RedactionReport[] = []
+    for await (const entry of this.scan(this.#daemon.logs.authors())) {
+      const body = entry.kind === 'operator.redacted' ? readBody('operator.redacted', entry.body) : null
+      if (body === null) continue
+      const { author, seq, timeMs } = entry
+      const [raw] = await this.#daemon.logs.entries(author, body.seq, body.seq + 1)
+      const target = raw === undefined ? null : decodeEntry(raw)
+      found.push({
+        ...{ ref: this.#ref(author, seq), name: this.#daemon.nameOf(author), timeMs, reason: body.reason },
+        ...{ of: this.#ref(author, body.seq), kind: target?.kind ?? '–', gone: target?.body === null },
+        instead: body.instead !== undefined,
+      })
+    }
+    return { redactions: found.sort((a, b) => a.timeMs - b.timeMs) }
   }
 
   /** The newest entries, then each that comes. Errors: at once `member-unknown`, `study-unknown`, `study-ambiguous`, `kind-unknown`, `bad-limit`; while it runs `too-many-followers`, `follow-overrun`. */

@@ -109,7 +109,7 @@ export class Logs {
     const { roll } = this.#parts
     const all = facts.flat().filter(({ author, seq }) => roll.governing(author, seq + 1) !== null) // what a former member wrote beyond its pin decides nothing
     this.redactions.find(all)
-    return all
+    return this.redactions.vetted(all)
   }
 
   /** Error: `disk-low`. */
@@ -353,8 +353,9 @@ export class Logs {
     if (pin !== null && batch.from < pin.size && !(await this.agrees(pin)))
       throw new ConsiliumError({ code: PIN_CONTRADICTED, message: 'an epoch pins another history of this log' })
     const facts = this.facts.note(tip.author, entries)
+    const vetted = await this.redactions.vetted(facts) // before the bodies go that it looks at
     await this.redactions.carryOut(facts)
-    return { entries, facts }
+    return { entries, facts: vetted }
   }
 
   /** Recomputes a whole log from its first entry. */
@@ -370,9 +371,12 @@ export class Logs {
   }
 }
 
+/** A proposal may be redacted, and the redaction says what to go by; who is given one bare and hears of none knows of no study, and trains none. */
+const mayNeverLack = (kind: string): boolean => classOf(kind) === 'decides' && kind !== 'study.proposed'
+
 /** A relay that leaves out the body of a pause would have its reader train on; bodies that decide never go, so none may lack. */
 export function requireBodies(entries: readonly Entry[]): void {
-  const bare = entries.find(({ kind, body }) => body === null && isKind(kind) && classOf(kind) === 'decides')
+  const bare = entries.find(({ kind, body }) => body === null && isKind(kind) && mayNeverLack(kind))
   if (bare === undefined) return
   throw new ConsiliumError({
     code: 'range-bodiless',

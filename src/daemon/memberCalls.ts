@@ -2,27 +2,27 @@
 import { verify } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
-import { LIMITS } from '../core/limits.ts'
-import { type Change, type ChangeState, changeOf, membersAfter, type Named } from '../governance/changes.ts'
 import { readCard } from '../governance/founding.ts'
-import { lintText } from '../governance/privacyLint.ts'
-import { epochContent } from '../ledger/epoch.ts'
-import { fingerprint } from '../ledger/founding.ts'
-import type { ChangeReport, MembersReport } from './api.ts'
+import { type Suspension, suspendingQuorum } from '../governance/suspensions.ts'
+import { fingerprint, type Member } from '../ledger/founding.ts'
+import { text } from './bodyFields.ts'
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { memberOf } from './logFilter.ts'
+import type { ChangeReport, MembersReport, SuspensionReport } from './membersApi.ts'
+import { changeReport, proposeChange, requireSound } from './proposing.ts'
 
-const SIGNATURE_BYTES = 101 // key and signature, with their CBOR heads
 const CHANGE_DIGITS_MIN = 6
 
 /** Routes of the control API. */
 export function memberCalls(daemon: Daemon): Routes {
   return {
     'GET /v1/members': async () => membersReport(daemon),
-    'POST /v1/members/changes': ({ body }) => propose(daemon, strings(body, 'add'), strings(body, 'remove')),
+    'POST /v1/members/changes': ({ body }) => propose(daemon, body),
     'POST /v1/members/changes/:/approve': ({ parts }) => say(daemon, parts[0] ?? '', 'epoch-approve'),
     'POST /v1/members/changes/:/reject': ({ parts }) => say(daemon, parts[0] ?? '', 'epoch-reject'),
+    'POST /v1/members/:/suspend': ({ parts, body }) => suspend(daemon, parts[0] ?? '', text(body, 'reason')),
+    'POST /v1/members/:/reinstate': ({ parts }) => suspend(daemon, parts[0] ?? '', null),
   }
 }
 
@@ -51,9 +51,10 @@ function membersReport(daemon: Daemon): MembersReport {
     consortium: consortium.name,
     epoch: current.number,
     quorum: current.k,
-    members: current.members.map(({ name, key }) => ({
+    members: current.members.map(({ name, key, observer }) => ({
       name,
       key,
+      role: observer ? ('observer' as const) : ('hospital' as const),
       fingerprint: fingerprint(key),
       sinceEpoch: since(key),
       self: key === self,
@@ -63,70 +64,60 @@ function membersReport(daemon: Daemon): MembersReport {
       .filter((author) => !roll.isMember(author))
       .map((key) => ({ name: daemon.nameOf(key), key, entries: roll.pinned(key)?.size ?? 0 })),
     changes: daemon.machine.view().changes.map((state) => changeReport(daemon, state)),
+    suspensions: suspensions(daemon),
   }
 }
 
-function changeReport(
-  daemon: Daemon,
-  { change, proposedBy, approvedBy, rejectedBy, approved }: ChangeState,
-): ChangeReport {
-  const { current } = daemon.home.membership
-  const names = (members: readonly MemberId[]): string[] => members.map((member) => daemon.nameOf(member))
+/** Members of whom somebody says that their key is not to be trusted. */
+export function suspensions(daemon: Daemon): SuspensionReport[] {
+  return daemon.machine.view().suspensions.map((one) => suspensionReport(daemon, one))
+}
+
+function suspensionReport(daemon: Daemon, { member, words, binds }: Suspension): SuspensionReport {
+  const { roll } = daemon.home.membership
   return {
-    change: change.id,
-    epoch: change.epoch,
-    add: change.add.map(({ name, key }) => ({ name, key, fingerprint: fingerprint(key) })),
-    remove: change.remove.map((key) => ({ name: daemon.nameOf(key), key, fingerprint: fingerprint(key) })),
-    proposedBy: names(proposedBy),
-    approvedBy: names(approvedBy),
-    rejectedBy: names(rejectedBy),
-    needed: current.k,
-    membersAfter: membersAfter(current.members, change).length,
-    voting: approved,
+    name: daemon.nameOf(member),
+    key: member,
+    self: member === daemon.home.key.id,
+    binds,
+    saidBy: words.map(({ by, reason, seq, timeMs }) => ({ name: daemon.nameOf(by), reason, entry: seq, timeMs })),
+    needed: suspendingQuorum(roll.members.length),
+    lifting: roll.members.length < 2 ? 0 : daemon.home.membership.current.k - 1,
   }
 }
 
-async function propose(daemon: Daemon, cards: readonly string[], removed: readonly string[]): Promise<ChangeReport> {
-  const { membership } = daemon.home
-  const { current } = membership
-  const add = cards.map((text): Named => {
+/** `reason` null: it is trusted again. What this node has of the member's log is what counts of it. */
+async function suspend(
+  daemon: Daemon,
+  given: string,
+  reason: string | null,
+): Promise<{ report: SuspensionReport | null; name: string }> {
+  const member = memberOf(daemon, given)
+  const { size } = daemon.logs.sizeOf(member)
+  await daemon.command((ticket) =>
+    reason === null
+      ? { type: 'member-reinstate', ticket, member, size }
+      : { type: 'member-suspend', ticket, member, reason, size },
+  )
+  const report = suspensions(daemon).find(({ key }) => key === member) ?? null
+  return { report, name: daemon.nameOf(member) }
+}
+
+async function propose(daemon: Daemon, body: Record<string, unknown>): Promise<ChangeReport> {
+  const { roll } = daemon.home.membership
+  const read = (text: string): Member => {
     const { name, key } = readCard(text, 'card', verify)
     return { name, key }
-  })
-  const remove = removed.map((given) => memberOf(daemon, given))
-  for (const key of remove)
-    if (!membership.roll.isMember(key)) throw refused('member-unknown', `${daemon.nameOf(key)} is no member any more`)
-  const change = changeOf(current.number + 1, add, remove)
-  requireSound(daemon, change)
-  await daemon.command((ticket) => ({ type: 'epoch-propose', ticket, change }))
-  const state = daemon.machine.view().changes.find((one) => one.change.id === change.id)
-  if (state === undefined) throw refused('change-late', 'the members have changed meanwhile: propose it again')
-  return changeReport(daemon, state)
-}
-
-/** Errors: `change-empty`, `member-known`, `member-personal-data`, `members-too-many`, those of `epochContent`. */
-function requireSound({ home }: Daemon, change: Change): void {
-  const { current } = home.membership
-  const { add, remove } = change
-  if (add.length + remove.length === 0) throw refused('change-empty', 'nothing is to change: name who comes or goes')
-  for (const { name, key } of add) {
-    const known = current.members.find((member) => member.key === key)
-    if (known !== undefined) throw refused('member-known', `"${known.name}" is a member with this key already`)
-    const found = lintText(name)
-    if (found !== null)
-      throw refused(
-        'member-personal-data',
-        `the name "${name}" holds what looks like ${found.what}; names are copied to every member for good`,
-      )
   }
-  const members = membersAfter(current.members, change)
-  const content = epochContent(current, members, [])
-  const bytes = content.length + (current.members.length + members.length) * SIGNATURE_BYTES
-  if (bytes > LIMITS.gossipMessageBytesMax)
-    throw refused(
-      'members-too-many',
-      `the vote on ${members.length} members takes ${bytes} bytes, ${LIMITS.gossipMessageBytesMax} travel by gossip`,
-    )
+  const remove = strings(body, 'remove').map((given) => memberOf(daemon, given))
+  for (const key of remove)
+    if (!roll.isMember(key)) throw refused('member-unknown', `${daemon.nameOf(key)} is no member any more`)
+  const replaced = remove.length === 1 && roll.isObserver(remove[0] as MemberId) // a new key comes into the role of the old one
+  const hospitals = strings(body, 'add').map(read)
+  const observers = strings(body, 'observers').map(read)
+  const asObserver = (member: Member): Member => ({ ...member, observer: true })
+  const add = [...(replaced ? hospitals.map(asObserver) : hospitals), ...observers.map(asObserver)]
+  return proposeChange(daemon, add, remove)
 }
 
 async function say(daemon: Daemon, given: string, type: 'epoch-approve' | 'epoch-reject'): Promise<ChangeReport> {

@@ -11,6 +11,7 @@ import { explainModel } from './explanation.ts'
 import type { KnownReport, ModelDetails, ModelLine } from './modelApi.ts'
 import { modelCard } from './modelCard.ts'
 import { exportModel } from './modelExport.ts'
+import { modelLineage } from './modelLineage.ts'
 import { bindingOf, heldModel, heldModels, type NamedModel, namedModel, refOf, withdrawalReport } from './models.ts'
 import { predictFile } from './prediction.ts'
 import { withdrawModel } from './withdrawing.ts'
@@ -31,6 +32,8 @@ export function modelCalls(daemon: Daemon): Routes {
       const model = await named(parts[0] ?? '', query)
       return details(daemon, await daemon.lineage.current(), model)
     },
+    'GET /v1/studies/:/lineage': ({ parts, query }) =>
+      modelLineage(daemon, parts[0] ?? '', { model: query.get('model'), member: query.get('member') }),
     'GET /v1/models/:/known': async ({ parts }) => known(daemon, await daemon.lineage.current(), parts[0] ?? ''),
     'GET /v1/models/:/card': async ({ parts }) => modelCard(daemon, await heldModel(daemon, parts[0] ?? '')),
     'POST /v1/models/:/export': async ({ parts, body }) => {

@@ -5,6 +5,7 @@ import { ConsiliumError } from '../core/errors.ts'
 import { DEVIATIONS_MAX } from '../data/design.ts'
 import { type Described, describeModel } from '../learn/portable/description.ts'
 import { MODEL_FORMATS, type ModelFormat, modelFiles } from '../learn/portable/modelFiles.ts'
+import { requireAgreed } from './agreementDesk.ts'
 import type { Daemon } from './daemon.ts'
 import type { ModelExportReport } from './modelApi.ts'
 import { type HeldModel, recordUse, requireUsable, withdrawalOf, withdrawalReport } from './models.ts'
@@ -30,6 +31,7 @@ export async function exportModel(
   const { state, digest, rounds, weights, calibration } = model
   const scaling = scalingOf(model, sharedOnly)
   if (!forensic) await requireUsable(daemon, model)
+  await requireAgreed(daemon, model.state, 'export')
   const withdrawn = await withdrawalOf(daemon, state, { author: daemon.home.key.id, model: digest })
   const description = describeModel(
     {

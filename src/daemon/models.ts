@@ -13,8 +13,9 @@ import type { LogitRefit } from '../learn/portable/description.ts'
 import type { Draft } from '../node/actions.ts'
 import { FENCED } from '../node/boot.ts'
 import type { Daemon } from './daemon.ts'
-import { memberOf, squeeze } from './logFilter.ts'
+import { memberOf } from './logFilter.ts'
 import type { WithdrawalReport } from './modelApi.ts'
+import { squeeze } from './squeeze.ts'
 import { findStudy } from './studyReference.ts'
 
 const MODEL_DIGITS_MIN = 8
@@ -179,7 +180,7 @@ export function withdrawalReport(daemon: Daemon, { author, model, by, reason, se
 }
 
 /** MEMBER/NUMBER, as `consilium log show` takes it. */
-export function refOf(daemon: Daemon, member: MemberId, seq: number): string {
+export function refOf(daemon: Pick<Daemon, 'nameOf'>, member: MemberId, seq: number): string {
   return `${squeeze(daemon.nameOf(member))}/${seq}`
 }
 

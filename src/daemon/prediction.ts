@@ -8,6 +8,7 @@ import { type RawBatch, scanRawRows, type ValueWarning } from '../data/rawRows.t
 import { readTableFile } from '../data/table.ts'
 import { logitsInSlices } from '../learn/inSlices.ts'
 import { finalProbability } from '../learn/portable/description.ts'
+import { requireAgreed } from './agreementDesk.ts'
 import type { BindingRequest } from './bindings.ts'
 import type { Daemon } from './daemon.ts'
 import { writeNewFrom } from './files.ts'
@@ -21,10 +22,11 @@ export interface PredictRequest extends BindingRequest {
 
 /**
  * Writes one line for each row: its line in the file, the probability of the positive label (nothing where the model may not say), and
- * warnings. The file appears when all is done and recorded. Errors: `model-withdrawn`, `boot-fence`, `data-…`, `file-exists`, `disk-full`.
+ * warnings. The file appears when all is done and recorded. Errors: `model-withdrawn`, `agreement-…`, `boot-fence`, `data-…`, `file-exists`, `disk-full`.
  */
 export async function predictFile(daemon: Daemon, model: HeldModel, request: PredictRequest): Promise<PredictReport> {
   await requireUsable(daemon, model)
+  await requireAgreed(daemon, model.state, 'predict')
   const { state, digest, rounds } = model
   const tally = new Tally()
   const out = new PassThrough()

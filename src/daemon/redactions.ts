@@ -1,10 +1,13 @@
 /** What members have redacted in their own logs, carried out in the copies here: when it arrives, and at each start anew. */
 import type { Retention } from '../config/retention.ts'
+import type { Study } from '../config/study.ts'
 import { toHex } from '../core/bytes.ts'
+import { taggedDigest } from '../core/digest.ts'
 import type { MemberId } from '../core/ids.ts'
 import { readBody } from '../governance/kinds.ts'
 import { isHeld, prunableClassOf } from '../governance/retention.ts'
 import type { Fact } from '../governance/studies.ts'
+import { retoldIn, sameButText, studyIn } from '../governance/studyText.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import { DROP_ENTRIES_MAX, type LogStore } from '../ledger/store.ts'
 
@@ -13,6 +16,8 @@ export interface Redaction {
   readonly author: MemberId
   readonly seq: number
   readonly hash: string
+  /** What is to be gone by, where the entry is the proposal of a study. */
+  readonly instead?: { readonly study: Study; readonly proposedAtMs: number } | null
 }
 
 /** What redactions work with. `self` is the member whose node this is. */
@@ -70,6 +75,28 @@ export class Redactions {
     await this.drop(redactionsIn(facts))
   }
 
+  /**
+   * The facts without redactions that tell a study otherwise and may not: their entry is no proposal of it, or says something else than
+   * another name or purpose. Errors: those of the store.
+   */
+  async vetted(facts: readonly Fact[]): Promise<Fact[]> {
+    const kept: Fact[] = []
+    for (const fact of facts) if (retoldIn(fact) === null || (await this.#mayRetell(fact))) kept.push(fact)
+    return kept
+  }
+
+  async #mayRetell(fact: Fact): Promise<boolean> {
+    const [redaction] = redactionsIn([fact])
+    if (redaction === undefined) return false
+    const [raw] = await this.#parts.store.entries(redaction.author, redaction.seq, redaction.seq + 1)
+    const entry = decodeOrNull(raw)
+    if (entry === null || entry.hash !== redaction.hash || entry.study !== fact.study) return false
+    if (entry.kind !== 'study.proposed') return false
+    return entry.body === null
+      ? entry.timeMs === redaction.instead?.proposedAtMs
+      : saysTheSame(entry, redaction.instead)
+  }
+
   /** Drops bodies where they are stored here and may go; gives how many did. Errors: those of the store. */
   async drop(redactions: readonly Redaction[]): Promise<number> {
     const byAuthor = new Map<MemberId, Set<number>>()
@@ -89,11 +116,12 @@ export class Redactions {
   }
 
   /** A redaction of what decides is not obeyed: the others would fold what this node no longer can. */
-  async #mayGo({ author, seq, hash }: Redaction): Promise<boolean> {
+  async #mayGo({ author, seq, hash, instead = null }: Redaction): Promise<boolean> {
     const [raw] = await this.#parts.store.entries(author, seq, seq + 1)
     const entry = decodeOrNull(raw)
     if (entry === null || entry.hash !== hash || entry.body === null) return false
-    return prunableClassOf(entry.kind) !== null && !isHeld(this.#parts.retention, entry.study)
+    const mayGo = entry.kind === 'study.proposed' ? saysTheSame(entry, instead) : prunableClassOf(entry.kind) !== null
+    return mayGo && !isHeld(this.#parts.retention, entry.study)
   }
 }
 
@@ -106,8 +134,16 @@ function redactionsIn(facts: readonly Fact[]): Redaction[] {
   return facts.flatMap((fact) => {
     const body = fact.kind === 'operator.redacted' ? readBody('operator.redacted', fact.body) : null
     if (body === null) return []
-    return [{ author: fact.author, seq: body.seq, hash: toHex(body.hash) }]
+    return [{ author: fact.author, seq: body.seq, hash: toHex(body.hash), instead: retoldIn(fact) }]
   })
+}
+
+/** Whether an entry proposes what `instead` tells, but for its texts. */
+function saysTheSame({ body, study, timeMs }: Entry, instead: Redaction['instead'] | null = null): boolean {
+  const document = readBody('study.proposed', body)?.document
+  const proposed = document === undefined || taggedDigest('study', document) !== study ? null : studyIn(document)
+  if (proposed === null || instead === null || instead.proposedAtMs !== timeMs) return false
+  return sameButText(proposed, instead.study)
 }
 
 function decodeOrNull(raw: Uint8Array | undefined): Entry | null {

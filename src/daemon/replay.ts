@@ -8,7 +8,6 @@ import { readBody } from '../governance/kinds.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import type { ReplayReport } from './api.ts'
 import type { InputStore } from './inputStore.ts'
-import { squeeze } from './logFilter.ts'
 import type { Logs } from './logs.ts'
 import {
   type AgeRange,
@@ -21,6 +20,7 @@ import {
 } from './mergeVerdict.ts'
 import { PartAges } from './partialVerdict.ts'
 import type { RecordedInput, RecordedMerge, RecordedPart } from './recordedMerge.ts'
+import { squeeze } from './squeeze.ts'
 
 const ENTRIES_AT_A_TIME = 200 // read from the store in one call; each is decoded by itself
 const TURN_MS = 4 // then the event loop gets its turn; the largest merge, 1 ms, may follow twice: 6 ms, and on a slow machine below 20

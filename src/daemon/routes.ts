@@ -5,23 +5,31 @@ import { VERSION } from '../config/version.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { lintText } from '../governance/privacyLint.ts'
+import { type ActPattern, isAct } from '../governance/roles.ts'
 import { fingerprint } from '../ledger/founding.ts'
+import { agreementCalls } from './agreementCalls.ts'
+import { requireAgreed } from './agreementDesk.ts'
 import type { BindReport, StatusReport, StudyReport } from './api.ts'
+import { backupCalls } from './backupCalls.ts'
 import { text, words } from './bodyFields.ts'
 import { cellHint } from './cellHint.ts'
 import { consentCalls } from './consentCalls.ts'
 import type { Route, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
+import { datasetCalls } from './datasetCalls.ts'
 import { examine } from './doctor.ts'
 import { Exporter } from './exporter.ts'
 import { ForkReports } from './forkReports.ts'
 import type { InputStore } from './inputStore.ts'
+import type { Invitations } from './invitations.ts'
+import { inviteCalls } from './inviteCalls.ts'
 import { LedgerReports } from './ledgerReports.ts'
 import { LogReader } from './logReader.ts'
-import { memberCalls, unanswered } from './memberCalls.ts'
+import { memberCalls, suspensions, unanswered } from './memberCalls.ts'
 import { modelCalls } from './modelCalls.ts'
 import { standingReport } from './modelReport.ts'
 import { outlierCalls } from './outlierCalls.ts'
+import { peopleCalls } from './peopleCalls.ts'
 import { auditPrivacy } from './privacyAudit.ts'
 import { privacyClaims } from './privacyClaims.ts'
 import { Replay } from './replay.ts'
@@ -30,14 +38,22 @@ import { evaluateStudy, studyReport } from './studyReports.ts'
 
 const FENCE_WAIT_MS = 8_000 // a start among others passes its fence in a second or two
 const FENCE_LOOK_MS = 50
+const STOP = 'POST /v1/stop'
 
-/** Every call but a stop waits for nothing: before the machine has booted it says so. */
-export function routesOf(daemon: Daemon, inputs: InputStore): Routes {
-  const guarded = Object.entries(callsOf(daemon, inputs)).map(([pattern, route]): [string, Route] => {
+/**
+ * Every call but a stop waits for nothing: before the machine has booted it says so. Afterwards what changes anything passes the desk where
+ * people sign.
+ */
+export function routesOf(
+  daemon: Daemon,
+  inputs: InputStore,
+  invitations: Invitations,
+): Readonly<Record<string, Route>> {
+  const calls = { ...callsOf(daemon, inputs), ...inviteCalls(daemon, invitations) }
+  const guarded = Object.entries(calls).map(([pattern, route]): [string, Route] => {
     const whenBooted: Route = (call) => {
-      if (pattern === 'POST /v1/stop') return route(call)
-      if (daemon.machine.booted)
-        return pattern.startsWith('POST ') ? onceSigning(daemon, () => route(call)) : route(call)
+      if (daemon.machine.booted) return isAct(pattern) ? pass(daemon, pattern, route, call) : route(call)
+      if (pattern === STOP) return route(call)
       throw new ConsiliumError({
         code: 'daemon-starting',
         message: 'the daemon is still starting; try again in a moment',
@@ -48,11 +64,15 @@ export function routesOf(daemon: Daemon, inputs: InputStore): Routes {
   return Object.fromEntries(guarded)
 }
 
+async function pass(daemon: Daemon, pattern: ActPattern, route: Route, call: Parameters<Route>[0]): Promise<unknown> {
+  if (pattern !== STOP) await signing(daemon)
+  return daemon.people.pass(pattern, call.asked, () => route(call))
+}
+
 /** What is to be recorded waits a moment for the boot fence, so that a command right after a start is not refused; then it is. */
-async function onceSigning(daemon: Daemon, answer: () => ReturnType<Route>): Promise<unknown> {
+async function signing(daemon: Daemon): Promise<void> {
   const until = Date.now() + FENCE_WAIT_MS
   while (daemon.machine.view().fence !== null && Date.now() < until) await setTimeout(FENCE_LOOK_MS)
-  return answer()
 }
 
 function callsOf(daemon: Daemon, inputs: InputStore): Routes {
@@ -89,6 +109,10 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...memberCalls(daemon),
     ...modelCalls(daemon),
     ...consentCalls(daemon),
+    ...backupCalls(daemon),
+    ...agreementCalls(daemon),
+    ...datasetCalls(daemon),
+    ...peopleCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
@@ -109,9 +133,23 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
       return new Replay({ logs: daemon.logs, inputs, study, nameOf }, signal).run(members)
     },
     'POST /v1/log/prune': ({ body }) => daemon.keeper.prune(body.dryRun === true),
+    'GET /v1/log/redactions': () => reader.redactions(),
     'POST /v1/log/redact': async ({ body }) =>
-      daemon.keeper.redact(await reader.find(text(body, 'ref')), text(body, 'reason')),
+      daemon.keeper.redact(await reader.find(text(body, 'ref')), text(body, 'reason'), insteadIn(body)),
+    'POST /v1/log/correct': async ({ body }) => {
+      const [entry, by] = [await reader.find(text(body, 'ref')), await reader.find(text(body, 'with'))]
+      return daemon.keeper.correct(entry, by, text(body, 'reason'))
+    },
   }
+}
+
+/** The description that is told in the place of a redacted one; it is copied to all, as that was. Errors: those of `studyFromDocument`, `study-personal-data`. */
+function insteadIn(body: Record<string, unknown>): Uint8Array | null {
+  if (body.document === undefined) return null
+  const document = new Uint8Array(Buffer.from(text(body, 'document'), 'base64'))
+  const described = studyFromDocument(document)
+  if (body.acceptText !== true) requireNoPersonalData(described)
+  return document
 }
 
 function status(daemon: Daemon): StatusReport {
@@ -137,7 +175,11 @@ function status(daemon: Daemon): StatusReport {
       members: home.membership.roll.members.length,
       accepted: view.accepted.length,
     },
-    peers: transport.peers().map((peer) => ({ ...peer, name: daemon.nameOf(peer.member) })),
+    peers: transport.peers().map((peer) => ({
+      ...peer,
+      name: daemon.nameOf(peer.member),
+      role: home.membership.roll.isObserver(peer.member) ? ('observer' as const) : ('hospital' as const),
+    })),
     ledger: logs.sizes().map(({ author, size, root }) => ({
       name: daemon.nameOf(author),
       member: author,
@@ -146,6 +188,7 @@ function status(daemon: Daemon): StatusReport {
       forked: forked.has(author),
     })),
     changes: unanswered(daemon),
+    suspensions: suspensions(daemon),
     studies: studies(daemon),
     network: transport.stats(),
     rejections: view.rejections.map(({ member, reason, count }) => ({
@@ -244,6 +287,7 @@ async function bindStudy(daemon: Daemon, ref: string, body: Record<string, unkno
     extra,
     ...(body.subject === undefined ? {} : { subject: text(body, 'subject') }),
   } as const
+  await requireAgreed(daemon, state, 'access')
   return { study: state.id, ...(await daemon.bind(state.id, request)) }
 }
 

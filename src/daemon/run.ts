@@ -2,13 +2,18 @@
 import { inspect } from 'node:util'
 import { messageOf } from '../core/errors.ts'
 import { WorkerLearner } from '../learn/workerLearner.ts'
+import type { Member } from '../ledger/founding.ts'
+import type { LogStore } from '../ledger/store.ts'
 import { Libp2pTransport } from '../net/libp2pTransport.ts'
 import { LevelStore } from '../store/levelStore.ts'
+import { requireUnsealed, SealedStore } from '../store/sealedStore.ts'
 import { Control } from './control.ts'
 import { Daemon } from './daemon.ts'
 import { type Home, openHome, requireWritable } from './home.ts'
 import { InputStore } from './inputStore.ts'
+import { Invitations } from './invitations.ts'
 import { type Log, makeLog } from './log.ts'
+import { proposeChange } from './proposing.ts'
 import { Recorder } from './recorder.ts'
 import { Room } from './room.ts'
 import { routesOf } from './routes.ts'
@@ -32,7 +37,10 @@ export async function runDaemon({ home: folder, json, record, trustLedger }: Run
   const recorder = record === null ? null : await openRecorder(record, log)
   const inputs = inputsOf(home, log)
   const daemon = await build(home, log, recorder, trustLedger, inputs)
-  const control = new Control(home.paths.socket, routesOf(daemon, inputs), (event, facts) => log('error', event, facts))
+  const propose = (member: Member) => proposeChange(daemon, [member], [])
+  const invitations = new Invitations({ home, transport: daemon.transport, propose, log })
+  const routes = routesOf(daemon, inputs, invitations)
+  const control = new Control(home.paths.socket, routes, (event, facts) => log('error', event, facts))
   const stop = (signal: NodeJS.Signals): void => void daemon.stop(signal === 'SIGTERM' ? 'sigterm' : 'sigint')
   process.on('SIGTERM', stop).on('SIGINT', stop)
   // a promise that a library dropped must not end a node that runs for months; our own writes are all awaited
@@ -42,6 +50,7 @@ export async function runDaemon({ home: folder, json, record, trustLedger }: Run
     await control.start()
     inputs.start()
     await daemon.start()
+    await invitations.serve()
     await daemon.done
     log('info', 'stopped', {})
   } finally {
@@ -72,6 +81,19 @@ function lossOf(state: string): string {
   return 'this study begins anew here, and catches up with the others'
 }
 
+/** State is sealed where the folder has the key to it. Errors: `data-key-missing`, `data-key-wrong`. */
+async function sealedIn(level: LevelStore, home: Home, onStateDamaged: (state: string) => void): Promise<LogStore> {
+  const { dataKey, paths } = home
+  try {
+    if (dataKey !== null) return await SealedStore.open(level, dataKey, paths.dataKey, { onStateDamaged })
+    await requireUnsealed(level, paths.dataKey)
+    return level
+  } catch (error) {
+    await level.close()
+    throw error
+  }
+}
+
 async function build(
   home: Home,
   log: Log,
@@ -80,17 +102,17 @@ async function build(
   inputs: InputStore,
 ): Promise<Daemon> {
   const { paths, config, consortium, key } = home
-  const store = await LevelStore.open(paths.database, {
-    self: key.id,
-    pin: trustLedger ? 'trust' : 'check',
-    onStateDamaged: (state) => log('error', 'state-damaged', { state, means: lossOf(state) }),
-  })
+  const onStateDamaged = (state: string): void => log('error', 'state-damaged', { state, means: lossOf(state) })
+  const pin = trustLedger ? 'trust' : 'check'
+  const level = await LevelStore.open(paths.database, { self: key.id, pin, onStateDamaged })
+  const store = await sealedIn(level, home, onStateDamaged)
   const members = consortium.members.map(({ key: id, addresses }) => ({ id, addresses }))
   return new Daemon({
     home,
     store,
-    signed: store.signed.size,
-    forgetSigned: () => store.forgetSigned(),
+    rows: () => level.rows(),
+    signed: level.signed.size,
+    forgetSigned: () => level.forgetSigned(),
     log,
     recorder,
     inputs,

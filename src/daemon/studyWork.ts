@@ -30,6 +30,8 @@ type Tracing = Extract<Action, { type: 'trace' }>
 export interface StudyWorkParts {
   readonly trainer: () => Trainer
   readonly lineage: Pick<LineageReader, 'trace'>
+  /** Throws where the table that is bound to a study is not the one that was bound any more: nothing trains on then. */
+  readonly intact: (study: StudyId) => Promise<void>
   readonly tasks: Tasks
   readonly feed: (event: NodeEvent) => void
   readonly log: Log
@@ -61,7 +63,9 @@ export class StudyWork {
   async #work(action: Asked): Promise<void> {
     const { study } = action.permit
     try {
-      const event = await this.#jobOf(action)()
+      const job = this.#jobOf(action)
+      if (action.type === 'train') await this.#parts.intact(study)
+      const event = await job()
       this.#failures.delete(study)
       this.#parts.feed(event)
     } catch (error) {

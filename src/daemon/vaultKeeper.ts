@@ -1,5 +1,6 @@
 /** A daemon's vault: opened when it is first needed, written before anything rests on it; and the entries that tell of it. */
 import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
@@ -11,8 +12,10 @@ import type { LogStore } from '../ledger/store.ts'
 import type { Draft } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
 import { VaultFile, type VaultPlace } from '../store/vaultFile.ts'
-import { type Home, vaultKeyOf } from './home.ts'
+import { exists } from './files.ts'
+import type { Home } from './home.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
+import { vaultKeyOf } from './opener.ts'
 import { Turns } from './turns.ts'
 
 /** What a keeper works with. `writer` is null while nothing may be signed: what was said binds here all the same, and is told later. */
@@ -105,6 +108,11 @@ export class VaultKeeper {
     await this.book()
   }
 
+  /** The bytes of its file between two writes; null where there is none. */
+  copy(): Promise<Uint8Array | null> {
+    return this.#turns.run('vault', () => vaultIn(this.#parts.place.path))
+  }
+
   async close(): Promise<void> {
     const opened = await this.#opening?.catch(() => null)
     await opened?.vault.close()
@@ -171,6 +179,11 @@ function wordDrafts(
 
 function erasedDraft({ subjects, reason }: VaultBook['erasures'][number], timeMs: number): Draft {
   return { kind: 'subject.erased', study: null, timeMs, refs: [], body: { subjects, reason } }
+}
+
+/** The bytes of a vault that nobody writes to; null where there is none. */
+export async function vaultIn(path: string): Promise<Uint8Array | null> {
+  return (await exists(path)) ? new Uint8Array(await readFile(path)) : null
 }
 
 function bookOf(records: readonly Uint8Array[]): VaultBook {

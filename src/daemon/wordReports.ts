@@ -3,12 +3,18 @@ import { toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import { type ConsentDecision, consentOf } from '../governance/consent.ts'
+import type { OwnRounds } from '../governance/ownRounds.ts'
 import type { VaultSubject, Word } from '../governance/vaultBook.ts'
 import type { PatientReport, SaidReport, WordReport } from './consentApi.ts'
 import type { Daemon } from './daemon.ts'
+import { refOf } from './models.ts'
 
 /** What holds for a patient in each study that asks. */
-export function standings(daemon: Daemon, { decisions }: VaultSubject, atMs: number): PatientReport['studies'] {
+export function standings(
+  daemon: Pick<Daemon, 'machine'>,
+  { decisions }: VaultSubject,
+  atMs: number,
+): PatientReport['studies'] {
   return askingStudies(daemon).map(({ id, study }) => {
     const { permitted, rule } = consentOf(decisions, { id, consent: study.consent }, atMs)
     const { basis } = study.consent
@@ -17,7 +23,7 @@ export function standings(daemon: Daemon, { decisions }: VaultSubject, atMs: num
 }
 
 /** The studies that ask patients. */
-export function askingStudies(daemon: Daemon) {
+export function askingStudies(daemon: Pick<Daemon, 'machine'>) {
   const states = daemon.machine.view().studies.map(({ state }) => state)
   return states.flatMap(({ id, study }) => {
     const { consent } = study
@@ -26,10 +32,16 @@ export function askingStudies(daemon: Daemon) {
 }
 
 /** A patient's words, for the hospital's own terminal. */
-export function wordReports({ words }: VaultSubject): WordReport[] {
-  return words.map(({ decision, speaker, commitment }: Word) => {
+export function wordReports(
+  daemon: Pick<Daemon, 'home' | 'nameOf'>,
+  { words }: VaultSubject,
+  own: OwnRounds,
+): WordReport[] {
+  return words.map(({ number, decision, speaker, commitment }: Word) => {
     const { by, fromMs, toMs, form } = decision
-    return { ...saidReport(decision), by, speaker, fromMs, toMs, form, commitment: toHex(commitment) }
+    const seq = own.placeOf(number)
+    const entry = seq === null ? null : refOf(daemon, daemon.home.key.id, seq)
+    return { ...saidReport(decision), by, speaker, fromMs, toMs, form, commitment: toHex(commitment), entry }
   })
 }
 
@@ -48,8 +60,18 @@ export function asksNobody(id: StudyId): ConsiliumError {
   return new ConsiliumError({ code: 'study-asks-nobody', message })
 }
 
-/** Error: `consent-period`. */
-export function requirePeriod({ fromMs, toMs }: Pick<ConsentDecision, 'fromMs' | 'toMs'>): void {
+/** Errors: `consent-period`. */
+export function requirePeriod({
+  decision,
+  by,
+  fromMs,
+  toMs,
+}: Pick<ConsentDecision, 'decision' | 'by' | 'fromMs' | 'toMs'>): void {
+  if (by === 'emergency' && decision === 'permit' && toMs === null) {
+    const message =
+      'a permission given in an emergency has no end: give --to, by when the patient, or who speaks for them, is asked'
+    throw new ConsiliumError({ code: 'consent-period', message })
+  }
   if (fromMs === null || toMs === null || fromMs < toMs) return
   const message = 'the period ends before it begins: give --from and --to in the order of time'
   throw new ConsiliumError({ code: 'consent-period', message })

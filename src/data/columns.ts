@@ -26,7 +26,8 @@ export interface ColumnMap {
   readonly features: readonly number[]
 }
 
-interface Column {
+/** A column's header, and what it says. */
+export interface Column {
   readonly full: string
   readonly name: string
   readonly unit: string | null
@@ -92,7 +93,7 @@ function setAside(columns: readonly Column[], name: string, options: BindOptions
 }
 
 /** `tau [ng/mL]` is the column tau in ng/mL; brackets elsewhere are part of the name. */
-function readColumn(header: string): Column {
+export function readColumn(header: string): Column {
   const full = header.normalize('NFC')
   const match = /^(.*\S)\s*\[([^[\]]*)\]$/.exec(full)
   return match

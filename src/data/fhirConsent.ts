@@ -12,7 +12,7 @@ export interface FhirDecision {
   readonly purposes: readonly DuoCode[] | 'all'
   readonly fromMs: number | null
   readonly toMs: number | null
-  readonly by: 'subject' | 'proxy' | 'guardian'
+  readonly by: 'subject' | 'proxy' | 'guardian' | 'court' | 'emergency'
   readonly speaker: string | null
   readonly effectiveAtMs: number
   /** Digest of the one study that it is about; null: of all. */
@@ -27,15 +27,27 @@ const DUO_SYSTEM = 'http://purl.obolibrary.org/obo/duo.owl'
 const SCOPE = { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'research' }] }
 const CATEGORY = [{ coding: [{ system: 'http://loinc.org', code: '59284-0' }] }]
 
-/** Codes of v3 RoleCode by which somebody speaks for a patient. */
-const ROLES: Readonly<Record<string, 'proxy' | 'guardian'>> = {
+const SPEAKER_SYSTEM = 'urn:consilium:speaker' // v3 RoleCode has no court, and nobody who decides when nobody can be asked
+
+/** Codes by which somebody speaks for a patient: of v3 RoleCode, and of our own. */
+const ROLES: Readonly<Record<string, Exclude<FhirDecision['by'], 'subject'>>> = {
   GUARD: 'guardian', // guardian
   PRN: 'guardian', // parent
   POWATT: 'proxy', // power of attorney
   HPOWATT: 'proxy', // healthcare power of attorney
   DPOWATT: 'proxy', // durable power of attorney
   SPOWATT: 'proxy', // special power of attorney
+  court: 'court',
+  emergency: 'emergency',
 }
+
+/** How a speaker is written: what kind of resource it is, and in which role. */
+const SPOKEN = {
+  proxy: { type: 'RelatedPerson', coding: { system: ROLE_SYSTEM, code: 'POWATT' } },
+  guardian: { type: 'RelatedPerson', coding: { system: ROLE_SYSTEM, code: 'GUARD' } },
+  court: { type: 'Organization', coding: { system: SPEAKER_SYSTEM, code: 'court' } },
+  emergency: { type: 'Practitioner', coding: { system: SPEAKER_SYSTEM, code: 'emergency' } },
+} as const
 
 // biome-ignore format: two lists
 /** Keys of a resource: those that are read, and those that change nothing of what was decided. */
@@ -173,7 +185,7 @@ function speakerIn({ performer, grantor }: Json, where: string): Pick<FhirDecisi
 function roleIn({ identifier }: Json): string | undefined {
   const type = isObject(identifier) ? identifier.type : undefined
   const codings = isObject(type) && Array.isArray(type.coding) ? type.coding : []
-  const coding = codings.find((one) => isObject(one) && one.system === ROLE_SYSTEM)
+  const coding = codings.find((one) => isObject(one) && (one.system === ROLE_SYSTEM || one.system === SPEAKER_SYSTEM))
   return isObject(coding) && typeof coding.code === 'string' ? coding.code : undefined
 }
 
@@ -220,7 +232,6 @@ export function consentResource(one: FhirDecision, receivedAtMs: number): Json {
     ...(fromMs === null ? {} : { start: new Date(fromMs).toISOString() }),
     ...(toMs === null ? {} : { end: new Date(toMs - 1).toISOString() }),
   }
-  const role = { system: ROLE_SYSTEM, code: by === 'guardian' ? 'GUARD' : 'POWATT' }
   return {
     resourceType: 'Consent',
     meta: { lastUpdated: new Date(receivedAtMs).toISOString() },
@@ -229,9 +240,7 @@ export function consentResource(one: FhirDecision, receivedAtMs: number): Json {
     category: CATEGORY,
     patient: { identifier: { value: record } },
     dateTime: new Date(effectiveAtMs).toISOString(),
-    ...(by === 'subject'
-      ? {}
-      : { performer: [{ type: 'RelatedPerson', identifier: { type: { coding: [role] } }, display: speaker }] }),
+    ...(by === 'subject' ? {} : { performer: [performerOf(SPOKEN[by], speaker)] }),
     ...(study === null ? {} : { policy: [{ uri: `${STUDY_URI}${study}` }] }),
     provision: {
       type: decision,
@@ -239,6 +248,10 @@ export function consentResource(one: FhirDecision, receivedAtMs: number): Json {
       ...(purposes === 'all' ? {} : { purpose: purposes.map((code) => ({ system: DUO_SYSTEM, code })) }),
     },
   }
+}
+
+function performerOf({ type, coding }: (typeof SPOKEN)[keyof typeof SPOKEN], display: string | null): Json {
+  return { type, identifier: { type: { coding: [coding] } }, display }
 }
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -6,15 +6,10 @@ import { fromHex, toHex } from '../core/bytes.ts'
 import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import { taggedDigest } from '../core/digest.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
+import { type Member, memberRows, membersVersion } from '../ledger/founding.ts'
 import { memberQuorum } from '../ledger/vote.ts'
 import { type Body, readBody } from './kinds.ts'
 import type { Fact } from './studies.ts'
-
-/** A hospital by name and key. */
-export interface Named {
-  readonly name: string
-  readonly key: MemberId
-}
 
 /** What the next epoch is to differ in. A new key for a hospital is both: the old one goes, the new one comes. */
 export interface Change {
@@ -22,7 +17,7 @@ export interface Change {
   /** The epoch that it would begin. */
   readonly epoch: number
   /** Sorted by key. */
-  readonly add: readonly Named[]
+  readonly add: readonly Member[]
   /** Sorted. */
   readonly remove: readonly MemberId[]
 }
@@ -34,8 +29,15 @@ export interface ChangeState {
   /** Members whose newest word is yes, and those whose is no. */
   readonly approvedBy: readonly MemberId[]
   readonly rejectedBy: readonly MemberId[]
-  /** A quorum of the members approves. */
+  /** A quorum of the members approves, and of the hospitals among them more than half. */
   readonly approved: boolean
+}
+
+/** Whose words count as what, beside who the members are. */
+export interface Voices {
+  isObserver(member: MemberId): boolean
+  /** Whether what `member` wrote at `seq` of its log counts for this change, though its key may be suspended. */
+  counts(member: MemberId, seq: number, change: Change): boolean
 }
 
 export const PROPOSALS_MAX = 8 // of one member for one epoch: each may fill an entry
@@ -44,11 +46,12 @@ const AHEAD_MAX = 16 // epochs that this node has not heard of yet: its peers ar
 
 interface Known {
   readonly change: Change
-  readonly proposedBy: Set<MemberId>
+  /** Where each of them proposed it first. */
+  readonly proposedBy: Map<MemberId, number>
 }
 
 interface Said {
-  readonly words: Map<Digest, boolean>
+  readonly words: Map<Digest, { readonly yes: boolean; readonly seq: number }>
   proposals: number
 }
 
@@ -60,23 +63,35 @@ interface Upcoming {
 }
 
 /** The change that differs in this; its id covers all of it. */
-export function changeOf(epoch: number, add: readonly Named[], remove: readonly MemberId[]): Change {
+export function changeOf(epoch: number, add: readonly Member[], remove: readonly MemberId[]): Change {
   const sorted = { add: [...add].sort((a, b) => compareIds(a.key, b.key)), remove: [...remove].sort(compareIds) }
-  const rows: Cbor = sorted.add.map(({ name, key }) => [name, fromHex(key)])
-  const id = taggedDigest('change', encodeCbor([1, epoch, rows, sorted.remove.map(fromHex)]))
+  const content: Cbor = [membersVersion(add), epoch, memberRows(sorted.add), sorted.remove.map(fromHex)]
+  const id = taggedDigest('change', encodeCbor(content))
   return { id, epoch, ...sorted }
 }
 
 /** The body of the entry that proposes it. */
 export function changeBody({ epoch, add, remove }: Change): Body<'epoch.proposed'> {
-  return { epoch, add: add.map(({ name, key }) => [name, fromHex(key)]), remove: remove.map(fromHex) }
+  const observers = add.flatMap(({ key, observer }) => (observer ? [fromHex(key)] : []))
+  return {
+    epoch,
+    add: add.map(({ name, key }) => [name, fromHex(key)]),
+    remove: remove.map(fromHex),
+    ...(observers.length === 0 ? {} : { observers }),
+  }
 }
 
 /** The members after a change; sorted by key. Who is to go and is no member is passed over. */
-export function membersAfter(members: readonly Named[], { add, remove }: Change): Named[] {
+export function membersAfter(members: readonly Member[], { add, remove }: Change): Member[] {
   const staying = members.filter(({ key }) => !remove.includes(key) && !add.some((one) => one.key === key))
-  return [...staying, ...add].map(({ name, key }) => ({ name, key })).sort((a, b) => compareIds(a.key, b.key))
+  return [...staying, ...add].map(memberAlone).sort((a, b) => compareIds(a.key, b.key))
 }
+
+function memberAlone({ name, key, observer }: Member): Member {
+  return { name, key, ...(observer ? { observer } : {}) }
+}
+
+const ALL: Voices = { isObserver: () => false, counts: () => true }
 
 /** Folds facts of all logs, in any order; epochs that have begun are forgotten. */
 export class Changes {
@@ -109,52 +124,65 @@ export class Changes {
     return this.#upcoming.get(number)?.voting ?? false
   }
 
-  /** Proposals for epoch `number`; only the words of `members` count. Most approved first. */
-  states(number: number, members: readonly MemberId[]): ChangeState[] {
+  /** Proposals for epoch `number`; only the words of `members` count, and of those what `voices` lets. Most approved first. */
+  states(number: number, members: readonly MemberId[], voices: Voices = ALL): ChangeState[] {
     const upcoming = this.#upcoming.get(number)
     if (upcoming === undefined) return []
     const quorum = memberQuorum(members)
-    const saying = (id: Digest, word: boolean): MemberId[] =>
-      quorum.voters.filter((member) => upcoming.said.get(member)?.words.get(id) === word)
+    const hospitals = new Set(quorum.voters.filter((member) => !voices.isObserver(member)))
+    const saying = ({ change }: Known, yes: boolean): MemberId[] =>
+      quorum.voters.filter((member) => {
+        const word = upcoming.said.get(member)?.words.get(change.id)
+        return word?.yes === yes && (!yes || voices.counts(member, word.seq, change))
+      })
     return [...upcoming.changes.values()]
-      .map(({ change, proposedBy }) => {
-        const approvedBy = saying(change.id, true)
+      .map((known) => {
+        const { change, proposedBy } = known
+        const approvedBy = saying(known, true)
+        const ofHospitals = approvedBy.filter((member) => hospitals.has(member)).length
         return {
           change,
-          proposedBy: quorum.voters.filter((member) => proposedBy.has(member)),
+          proposedBy: quorum.voters.filter((member) => {
+            const seq = proposedBy.get(member)
+            return seq !== undefined && voices.counts(member, seq, change)
+          }),
           approvedBy,
-          rejectedBy: saying(change.id, false),
-          approved: quorum.reached(new Set(approvedBy)),
+          rejectedBy: saying(known, false),
+          approved: quorum.reached(new Set(approvedBy)) && 2 * ofHospitals > hospitals.size,
         }
       })
       .filter(({ proposedBy }) => proposedBy.length > 0)
       .sort((a, b) => b.approvedBy.length - a.approvedBy.length || compareIds(a.change.id, b.change.id))
   }
 
-  #proposed({ author, body }: Fact): void {
+  #proposed({ author, seq, body }: Fact): void {
     const read = readBody('epoch.proposed', body)
     const upcoming = read === null ? null : this.#at(read.epoch)
     if (read === null || upcoming === null) return
     const said = saidBy(upcoming, author)
     if (++said.proposals > PROPOSALS_MAX) return
-    const add = read.add.map(([name, key]) => ({ name, key: toHex(key) as MemberId }))
+    const observers = new Set(read.observers?.map(toHex))
+    const add = read.add.map(([name, bytes]): Member => {
+      const key = toHex(bytes) as MemberId
+      return { name, key, ...(observers.has(key) ? { observer: true } : {}) }
+    })
     const change = changeOf(
       read.epoch,
       add,
       read.remove.map((key) => toHex(key) as MemberId),
     )
-    const known = upcoming.changes.get(change.id) ?? { change, proposedBy: new Set() }
-    known.proposedBy.add(author)
+    const known = upcoming.changes.get(change.id) ?? { change, proposedBy: new Map() }
+    if (!known.proposedBy.has(author)) known.proposedBy.set(author, seq)
     upcoming.changes.set(change.id, known)
   }
 
-  #said({ author, body }: Fact, kind: 'epoch.approved' | 'epoch.rejected'): void {
+  #said({ author, seq, body }: Fact, kind: 'epoch.approved' | 'epoch.rejected'): void {
     const read = readBody(kind, body)
     const upcoming = read === null ? null : this.#at(read.epoch)
     if (read === null || upcoming === null) return
     const { words } = saidBy(upcoming, author)
     const id = toHex(read.change) as Digest
-    if (words.has(id) || words.size < WORDS_MAX) words.set(id, kind === 'epoch.approved')
+    if (words.has(id) || words.size < WORDS_MAX) words.set(id, { yes: kind === 'epoch.approved', seq })
   }
 
   #at(number: number): Upcoming | null {

@@ -9,8 +9,8 @@ import { hmacSha256, taggedHash } from '../core/digest.ts'
 import { covers, type DuoCode, touches } from '../core/duo.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 
-/** Who spoke: the patient, somebody with power of attorney, or the guardian of a minor. */
-export const SPEAKERS = ['subject', 'proxy', 'guardian'] as const
+/** Who spoke: the patient, somebody with power of attorney, the guardian of a minor, a court, or a physician when nobody could be asked. */
+export const SPEAKERS = ['subject', 'proxy', 'guardian', 'court', 'emergency'] as const
 export type Speaker = (typeof SPEAKERS)[number]
 
 /** One word of one patient. Times in milliseconds since 1970; received and effective are both kept. */

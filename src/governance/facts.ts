@@ -6,7 +6,8 @@ import type { Fact } from './studies.ts'
 
 /**
  * Of other members nothing is read of these; its own tell a node whom it has seen, in which slots it votes, whose log is frozen, which
- * alarms it has recorded, whom its operator excluded, what privacy its training has cost, and how many words of patients it has told of.
+ * alarms it has recorded, whom its operator excluded, what privacy its training has cost, how many words of patients it has told of,
+ * and who acts for its hospital.
  */
 const OWN_ONLY: ReadonlySet<string> = new Set<Kind>([
   'member.seen',
@@ -17,6 +18,9 @@ const OWN_ONLY: ReadonlySet<string> = new Set<Kind>([
   'study.excluded',
   'study.readmitted',
   'consent.recorded',
+  'person.enrolled',
+  'person.revoked',
+  'person.reset',
 ])
 const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'member.rejected',
@@ -37,6 +41,13 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'operator.pruned',
   'operator.scrubbed',
   'subject.erased',
+  'operator.backup',
+  'operator.restored',
+  'operator.corrected',
+  'agreement.denied',
+  'dataset.registered',
+  'dataset.verified',
+  'person.acted',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

@@ -6,7 +6,7 @@ import { checkPublicKey } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId, memberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { checkName, type Founding } from '../ledger/founding.ts'
+import { checkName, type Founding, type Member } from '../ledger/founding.ts'
 
 const CARD_PREFIX = 'consilium-card-1:'
 const CARD_BYTES_MAX = 2_048 // a name and a handful of addresses
@@ -89,12 +89,17 @@ function altered(source: string): ConsiliumError {
   return cardError('card-malformed', source, 'the card is incomplete or altered; copy the whole line again')
 }
 
+/** A hospital's card, or an observer's: the card says nothing of it, for it is the others who give a role. */
+export type RoledCard = Card & Pick<Member, 'observer'>
+
 /** The founding made of these cards. Errors: `founding-too-small`, `founding-duplicate`, `founding-too-large`. */
-export function foundingOf(name: string, cards: readonly Card[]): Founding {
-  if (cards.length < 2) {
+export function foundingOf(name: string, cards: readonly RoledCard[]): Founding {
+  const hospitals = cards.filter(({ observer }) => !observer).length
+  if (hospitals < 2) {
+    const beside = hospitals === cards.length ? '' : `, and ${cards.length - hospitals} of observers`
     throw new ConsiliumError({
       code: 'founding-too-small',
-      message: `a consortium needs at least 2 cards, ${cards.length} given`,
+      message: `a consortium needs at least 2 cards of hospitals, ${hospitals} given${beside}`,
     })
   }
   if (cards.length > LIMITS.membersMax) {
@@ -103,7 +108,9 @@ export function foundingOf(name: string, cards: readonly Card[]): Founding {
       message: `${cards.length} cards given, at most ${LIMITS.membersMax} are allowed`,
     })
   }
-  const members = cards.map(({ name, key }) => ({ name, key })).sort((a, b) => compareIds(a.key, b.key))
+  const members = cards
+    .map(({ name, key, observer }): Member => ({ name, key, ...(observer ? { observer } : {}) }))
+    .sort((a, b) => compareIds(a.key, b.key))
   for (const field of ['key', 'name'] as const) {
     const seen = new Map<string, string>()
     for (const member of members) {

@@ -2,7 +2,12 @@
 import * as v from 'valibot'
 import type { Cbor } from '../core/cbor.ts'
 import { LIMITS } from '../core/limits.ts'
+import { AGREEMENT_KINDS } from './kinds/agreements.ts'
+import { DATASET_KINDS } from './kinds/datasets.ts'
 import { bytes, bytes16, bytes32, bytes64, code, count, hospital, real, version } from './kinds/fields.ts'
+import { KEEPING_KINDS } from './kinds/keeping.ts'
+import { MEMBER_KINDS } from './kinds/members.ts'
+import { PEOPLE_KINDS } from './kinds/people.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
 
 /** Why an operator excludes a member's updates, or takes them back in. */
@@ -13,20 +18,28 @@ export const READMISSION_REASONS = ['explained', 'repaired', 'agreed-with-member
 export const ERASURE_REASONS = ['patient-request', 'erasure-order', 'retention-ended', 'entered-by-mistake'] as const
 export const CONSENT_ITEMS_MAX = 500 // of one entry: 27 kB
 
+const studyDocument = bytes((length) => length <= LIMITS.studyBytesMax)
+
 /**
- * Bodies hold digests, counts, measures and words of closed vocabularies. Free text appears in `study.proposed` (the study's
- * description, written to be read by all) and as the hospitals' names of `epoch.proposed`. No names of people, no record numbers, no addresses.
+ * Bodies hold digests, counts, measures and words of closed vocabularies. Free text appears in `study.proposed` and `agreement.proposed`
+ * (descriptions, written to be read by all), as the hospitals' names of `epoch.proposed` and as names of columns that a hospital publishes.
+ * No names of people, no record numbers, no addresses.
  */
 export const KINDS = {
   'member.accepted': v.strictObject({ epoch: count, founding: bytes32, signature: bytes64 }),
   'member.seen': v.strictObject({ member: bytes32 }),
   'member.rejected': v.strictObject({ member: bytes32, reason: code }),
   'stranger.rejected': v.strictObject({ connections: count }),
-  /** A change of the members that would begin `epoch`: hospitals that come, by name and key, and keys that go. Its id is `changeOf`'s. */
+  ...MEMBER_KINDS,
+  /**
+   * A change of the members that would begin `epoch`: who comes, by name and key, and keys that go; those of `observers` come as such. Its
+   * id is `changeOf`'s.
+   */
   'epoch.proposed': v.strictObject({
     epoch: count,
     add: v.array(v.strictTuple([hospital, bytes32])),
     remove: v.array(bytes32),
+    observers: v.optional(v.array(bytes32)),
   }),
   /** Its author's people say yes, or no, to the change of that id; the newest word counts. */
   'epoch.approved': v.strictObject({ epoch: count, change: bytes32 }),
@@ -37,7 +50,7 @@ export const KINDS = {
   'epoch.begun': v.strictObject({ epoch: count, digest: bytes32 }),
   'node.started': v.strictObject({ software: version }),
   'node.stopped': v.strictObject({ reason: code }),
-  'study.proposed': v.strictObject({ document: bytes((length) => length <= LIMITS.studyBytesMax) }),
+  'study.proposed': v.strictObject({ document: studyDocument }),
   'study.accepted': v.strictObject({}),
   'study.paused': v.strictObject({}),
   'study.resumed': v.strictObject({}),
@@ -52,9 +65,10 @@ export const KINDS = {
   'study.ended': v.strictObject({ rounds: count, model: bytes32 }),
   /** Its author says that the study has run long enough: its node, whose validation loss stands still, or its operator. */
   'study.enough': v.strictObject({ reason: code }),
-  /** `commitment` is a salted digest of the table; the salt stays at the hospital. */
-  'dataset.bound': v.strictObject({ rows: count, trainRows: count, commitment: bytes32 }),
+  ...DATASET_KINDS,
   ...ROUND_KINDS,
+  ...AGREEMENT_KINDS,
+  ...PEOPLE_KINDS,
   /** The model of that digest, as `author` made it, is not to be used, and nothing is to be trained on from it; `refs` cite the entry that made it. */
   'model.withdrawn': v.strictObject({ author: bytes32, model: bytes32, reason: code }),
   /** Its author takes its own word back, or says against another's withdrawal that the model may be used. */
@@ -103,8 +117,17 @@ export const KINDS = {
   }),
   /** The keys and words of so many patients were destroyed; their tags and commitments can be linked and opened by nobody who has no copy. */
   'subject.erased': v.strictObject({ subjects: count, reason: v.picklist(ERASURE_REASONS) }),
-  /** The author takes back the body of its own entry `seq`, everywhere; `hash` and `refs` name the entry. */
-  'operator.redacted': v.strictObject({ seq: count, hash: bytes32, reason: code }),
+  /**
+   * The author takes back the body of its own entry `seq`, everywhere; `hash` and `refs` name the entry. `instead`: of a proposal the same
+   * study with another name or purpose, for nodes to go by, and when it was proposed.
+   */
+  'operator.redacted': v.strictObject({
+    seq: count,
+    hash: bytes32,
+    reason: code,
+    instead: v.optional(v.strictObject({ document: studyDocument, proposed: count })),
+  }),
+  ...KEEPING_KINDS,
 } as const
 
 export type Kind = keyof typeof KINDS

@@ -98,21 +98,38 @@ export class Lineage {
   } {
     const start = this.#lookUp(made)
     if (start < 0) return { inputs: [], models: 0, authors: [] }
-    const seen = new Uint8Array(this.size)
     const authors = new Set<number>()
     let models = 0
+    const seen = this.#ancestors(start)
+    for (let at = 0; at < seen.length; at++) {
+      if (seen[at] === 0 || this.#seq.at(at) === NOT_TOLD) continue
+      models++
+      authors.add(this.#author.at(at))
+    }
+    const inputs = this.#inputsOf(start).map((at) => this.#name(at))
+    return { inputs, models, authors: [...authors].map((number) => this.#authors[number] as MemberId).sort() }
+  }
+
+  /** Says of any model whether it is `made`, or went into it, directly or through others. Of what is told later it says no. */
+  behind(made: Made): (one: Made) => boolean {
+    const start = this.#lookUp(made)
+    const seen = start < 0 ? new Uint8Array(0) : this.#ancestors(start)
+    return (one) => {
+      const at = this.#lookUp(one)
+      return at >= 0 && seen[at] === 1
+    }
+  }
+
+  /** 1 for each model that is `start` or went into it. */
+  #ancestors(start: number): Uint8Array {
+    const seen = new Uint8Array(this.size)
     for (const stack = [start]; stack.length > 0; ) {
       const at = stack.pop() as number
       if (seen[at] === 1) continue
       seen[at] = 1
-      if (this.#seq.at(at) !== NOT_TOLD) {
-        models++
-        authors.add(this.#author.at(at))
-      }
       stack.push(...this.#inputsOf(at))
     }
-    const inputs = this.#inputsOf(start).map((at) => this.#name(at))
-    return { inputs, models, authors: [...authors].map((number) => this.#authors[number] as MemberId).sort() }
+    return seen
   }
 
   /** For each subject the first of `roots` that it descends from. A model whose log is not here, or not that far, is unknown. */
@@ -130,6 +147,12 @@ export class Lineage {
     const from = this.#reach([root])
     const self = this.#lookUp(root)
     return this.#where((at) => at !== self && from[at] === 0)
+  }
+
+  /** What was merged of any of `roots`, those among them that were merged themselves included, in the order in which it was named. */
+  mergedFrom(roots: readonly Made[]): MadeModel[] {
+    const from = this.#reach(roots)
+    return this.#where((at) => from[at] !== -1 && this.#making.at(at) === 1)
   }
 
   /** For each model the number of a root that it descends from, −1 for none: breadth first along the inputs turned round. */

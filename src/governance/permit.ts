@@ -1,5 +1,5 @@
 /** Leave to act, with its reasons. Training, publishing and evaluating cannot be asked for without one. */
-import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { AgreementId, Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { StudyState } from './studies.ts'
 
 declare const issued: unique symbol
@@ -22,6 +22,8 @@ export interface Permit {
   readonly scaling: Digest
   /** Whose word the round rests on: the root over them; null where the study asks for none, or none was asked for yet. */
   readonly consent: Digest | null
+  /** Those that it is given under; absent where none binds here. */
+  readonly agreements?: readonly AgreementId[]
   readonly [issued]: true
 }
 
@@ -44,6 +46,8 @@ export interface Request {
   readonly roundsLeft: number | null
   /** What patients' words came to when they were last asked for; null before that. */
   readonly consulted: Consulted | null
+  /** What agreements say; null where the study is not known. */
+  readonly agreed: { readonly agreements: readonly AgreementId[] } | { readonly forbidden: Refusal } | null
 }
 
 /** Evaluates every condition now; a restriction binds as soon as it is known here. */
@@ -55,6 +59,7 @@ export function permit({
   withdrawn,
   roundsLeft,
   consulted,
+  agreed,
 }: Request): { permit: Permit } | { refusal: Refusal } {
   if (study === undefined) return no('study-unknown', 'the study is not known here')
   if (!study.accepted.has(self))
@@ -63,6 +68,10 @@ export function permit({
     return no('dataset-not-bound', `bind a table first: consilium study bind ${study.id.slice(0, 12)} --data FILE`)
   if (pauseAsked || study.paused.has(self))
     return no('study-paused', `the operator paused it: consilium study resume ${study.id.slice(0, 12)}`)
+  if (agreed !== null && 'forbidden' in agreed) {
+    const { code, message } = agreed.forbidden
+    return no(code, message)
+  }
   if (study.scaling === null) return no('scaling-not-frozen', 'the scaling statistics are not frozen yet')
   if (withdrawn !== null) return { refusal: withdrawn }
   if (roundsLeft === 0)
@@ -73,7 +82,8 @@ export function permit({
   const withheld = consulted === null ? null : consentRefusal(study, consulted)
   if (withheld !== null) return { refusal: withheld }
   const consent = consulted?.root ?? null
-  return { permit: { study: study.id, dataset, scaling: study.scaling.digest, consent } as Permit }
+  const under = agreed === null || agreed.agreements.length === 0 ? {} : { agreements: agreed.agreements }
+  return { permit: { study: study.id, dataset, scaling: study.scaling.digest, consent, ...under } as Permit }
 }
 
 /** A model of so few would say much of each, and be asked for by nobody. */

@@ -2,12 +2,13 @@
 import { PRUNABLE, PRUNABLE_CLASSES, type PrunableClass, type Retention } from '../config/retention.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import type { Entry } from '../ledger/entry.ts'
-import { isKind, type Kind } from './kinds.ts'
+import { isKind, type Kind, readBody } from './kinds.ts'
 import type { Refusal } from './permit.ts'
+import { sameButText, studyIn } from './studyText.ts'
 
 /**
  * `decides`: what `factsOf` reads, so that folds and permits come out the same at every start; never goes. `keeping`: says why something
- * is gone; never goes either. The others go with age, where the operator asks for it.
+ * is gone, or who signed for what was done; never goes either. The others go with age, where the operator asks for it.
  */
 export type RetentionClass = 'decides' | 'keeping' | PrunableClass
 
@@ -17,6 +18,8 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'member.seen': 'decides', // at its author: whom it has met in the last day is read from its own log
   'member.rejected': 'operation',
   'stranger.rejected': 'operation',
+  'member.suspended': 'decides',
+  'member.reinstated': 'decides',
   'epoch.proposed': 'decides',
   'epoch.approved': 'decides',
   'epoch.rejected': 'decides',
@@ -34,6 +37,8 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'study.enough': 'decides',
   'study.calibrated': 'training',
   'dataset.bound': 'decides',
+  'dataset.registered': 'training', // says what rounds rest on
+  'dataset.verified': 'training',
   'round.trained': 'training',
   'round.published': 'training',
   'privacy.audited': 'training',
@@ -53,10 +58,23 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'round.personal': 'training',
   'alarm.fork': 'decides',
   'alarm.witness': 'decides', // at its author: what evidence was recorded already
+  'agreement.proposed': 'decides',
+  'agreement.signed': 'decides',
+  'agreement.refused': 'decides',
+  'agreement.ended': 'decides',
+  'agreement.event': 'decides',
+  'agreement.denied': 'training', // as long as the rounds that were done
   'consent.recorded': 'decides', // at its author: how many words its vault must have
   'subject.erased': 'keeping', // says why commitments open no more
+  'person.enrolled': 'decides', // at its author: whose sign-off counts
+  'person.revoked': 'decides',
+  'person.reset': 'decides',
+  'person.acted': 'keeping', // who signed for what decides, and for what is gone
   'operator.pruned': 'keeping',
   'operator.scrubbed': 'operation',
+  'operator.backup': 'operation',
+  'operator.restored': 'operation',
+  'operator.corrected': 'keeping', // the entry that it corrects would be read without it
   'operator.redacted': 'decides', // each node drops by it, at every start anew
 }
 
@@ -104,12 +122,14 @@ export const REDACTION_REASONS = ['personal-data', 'erasure-order', 'entered-by-
 
 /** What leave to redact depends on. `redacted` says that it was done before. */
 export interface RedactionRequest {
-  readonly entry: Pick<Entry, 'author' | 'kind' | 'study' | 'timeMs'>
+  readonly entry: Pick<Entry, 'author' | 'kind' | 'study' | 'timeMs' | 'body'>
   readonly self: MemberId
   readonly reason: string
   readonly redacted: boolean
   readonly retention: Retention
   readonly nowMs: number
+  /** Of a proposal: the same study with another name or purpose. */
+  readonly document?: Uint8Array | null
 }
 
 /** Why an own entry may not be redacted, or null where it may. */
@@ -120,6 +140,7 @@ export function redactionRefusal({
   redacted,
   retention,
   nowMs,
+  document = null,
 }: RedactionRequest): Refusal | null {
   if (!(REDACTION_REASONS as readonly string[]).includes(reason))
     return no('redaction-reason', `--reason: ${REDACTION_REASONS.join(', ')} are allowed`)
@@ -129,13 +150,17 @@ export function redactionRefusal({
       'this entry is in another member’s log, and its author alone may redact it: ask there',
     )
   const name = prunableClassOf(entry.kind)
-  if (name === null) return no('redaction-decides', whyKept(entry.kind))
+  const unfit = entry.kind === 'study.proposed' && document !== null ? retellingFault(entry, document) : null
+  if (unfit !== null) return no('redaction-differs', unfit)
+  const retells = entry.kind === 'study.proposed' && document !== null
+  if (name === null && !retells) return no('redaction-decides', whyKept(entry.kind))
   if (isHeld(retention, entry.study))
     return no(
       'redaction-held',
       'this entry is under legal hold here (config.yaml, retention.legalHold): lift the hold first',
     )
   if (redacted) return no('redaction-twice', 'this entry has been redacted before: nothing is left to drop')
+  if (name === null) return null // what decides goes on by what is told instead
   const { daysMin, minBecause } = PRUNABLE[name]
   if (reason !== 'erasure-order' && nowMs - entry.timeMs < daysMin * DAY_MS)
     return no(
@@ -145,9 +170,20 @@ export function redactionRefusal({
   return null
 }
 
+/** Why a document cannot stand for a proposal that is redacted, or null. */
+function retellingFault({ body }: Pick<Entry, 'body'>, document: Uint8Array): string | null {
+  const before = readBody('study.proposed', body)
+  const [proposed, told] = [before === null ? null : studyIn(before.document), studyIn(document)]
+  if (proposed === null || told === null) return 'this proposal, or the study file given for it, cannot be read here'
+  if (sameButText(proposed, told)) return null
+  return '--with: this study file differs in more than name and purpose, and the study goes on as it was accepted: change those alone'
+}
+
 function whyKept(kind: string): string {
   if (!isKind(kind)) return `${kind} is a kind of another version, which may depend on it: redact it with that version`
-  if (classOf(kind) === 'keeping') return `${kind} says why something is gone, and stays`
+  if (kind === 'study.proposed')
+    return 'study.proposed says what every member trains, and stays, but for its name and purpose: give the study file without what is to go, --with FILE'
+  if (classOf(kind) === 'keeping') return `${kind} says why something is gone, or who signed for it, and stays`
   return `${kind} decides who may do what, at every member and every start, and stays: correct it by a new entry`
 }
 

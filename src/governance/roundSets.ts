@@ -24,10 +24,15 @@ export interface ConsentSetInfo {
   readonly atMs: number
 }
 
+/** As it is kept: how those stand who stand otherwise than in the set of the study before it. */
+interface StoredSet extends ConsentSetInfo {
+  readonly changes: ReadonlyMap<number, Stand | BareLeaf>
+}
+
 /** What can be asked of the sets. Patients by their number in the vault. */
 export interface ConsentSets {
   /** The sets of a study, oldest first. */
-  of(study: StudyId): readonly ConsentSetInfo[]
+  of(study: StudyId): readonly StoredSet[]
   /** How everybody stood in the newest set of that root; null where it is not known. */
   at(study: StudyId, root: Digest): ReadonlyMap<number, Stand | BareLeaf> | null
   /** How one patient stood in each set that the patient was in, by root. */
@@ -36,10 +41,6 @@ export interface ConsentSets {
   record(info: ConsentSetInfo, changes: ReadonlyMap<number, Stand>): Uint8Array
   /** All sets as records; `gone` gives, for who is to be forgotten, the leaf of a stand. */
   records(gone: (number: number) => ((study: StudyId, stand: Stand) => BareLeaf) | null): Uint8Array[]
-}
-
-interface StoredSet extends ConsentSetInfo {
-  readonly changes: ReadonlyMap<number, Stand | BareLeaf>
 }
 
 const STAND_BYTES = 13 // number u32, permitted u8, rows u32, words u32
@@ -64,7 +65,7 @@ export class RoundSets implements ConsentSets {
     sets.push({ study: id, root: toHex(root) as Digest, atMs, changes })
   }
 
-  of(study: StudyId): readonly ConsentSetInfo[] {
+  of(study: StudyId): readonly StoredSet[] {
     return this.#sets.get(study) ?? []
   }
 

@@ -1,6 +1,6 @@
 /** What the entries say about studies: a fold that gives the same state in whatever order authors' logs arrive. */
 
-import { type Study, statisticsRules, studyFromDocument } from '../config/study.ts'
+import { type Study, statisticsRules } from '../config/study.ts'
 import { toHex } from '../core/bytes.ts'
 import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import { taggedDigest } from '../core/digest.ts'
@@ -16,8 +16,10 @@ import {
   type Scaling,
 } from '../core/statistics.ts'
 import { REFS_MAX } from '../ledger/entry.ts'
+import { Agreements } from './agreements.ts'
 import { readBody } from './kinds.ts'
 import { Quota } from './quota.ts'
+import { isBefore, type Place, retoldIn, sameButText, studyIn, withTextsOf } from './studyText.ts'
 import { Withdrawals } from './withdrawals.ts'
 
 /** An entry as the fold needs it: where it stands, and what it says. */
@@ -45,7 +47,11 @@ export interface ScalingProposal {
 /** One study as the entries so far have it. Live: `Studies` changes it with each fact, and nobody else may. */
 export interface StudyState {
   readonly id: StudyId
-  readonly study: Study
+  study: Study
+  /** Whether a proposal with the document of this digest is here; else only what a redaction left of it, which nobody new may accept. */
+  whole: boolean
+  /** Of the redaction that name and purpose come from; null where they are those that were proposed. */
+  retold: Place | null
   /** Of several proposals the earliest by its author's clock; then the smaller key. */
   proposedBy: MemberId
   proposedAtMs: number
@@ -78,6 +84,7 @@ type Want = StudyId | `${StudyId} ${MemberId}`
 /** Studies by digest; what arrives before its study is kept until the study is here. */
 export class Studies {
   readonly withdrawals = new Withdrawals()
+  readonly agreements = new Agreements()
   readonly #studies = new Map<StudyId, StudyState>()
   /** Facts by what they wait for, and there by what they speak of, in the order of arrival. */
   readonly #waiting = new Map<Want, Map<string, Fact>>()
@@ -106,8 +113,9 @@ export class Studies {
 
   /** Folds one entry in; kinds that do not concern studies change nothing. */
   fold(fact: Fact): void {
-    if (this.withdrawals.fold(fact)) return
+    if (this.withdrawals.fold(fact) || this.agreements.fold(fact)) return
     if (fact.kind === 'study.proposed') this.#propose(fact)
+    else if (fact.kind === 'operator.redacted') this.#retell(fact)
     else if (INTERPRETED.has(fact.kind) && this.#isLookedAt(fact)) this.#take(fact)
   }
 
@@ -139,12 +147,37 @@ export class Studies {
     const id = fact.study
     if (!this.#proposed.take(fact.author, id)) return
     const known = this.#studies.get(id)
-    if (known !== undefined) return noteProposer(known, fact)
-    const study = tryStudy(body.document)
+    if (known?.whole) return noteProposer(known, fact)
+    const study = studyIn(body.document)
     if (study === null) return
+    if (known === undefined) return this.#begin(id, study, fact, true)
+    known.whole = true
+    if (!sameButText(known.study, study)) Object.assign(known, { study, retold: null })
+    noteProposer(known, fact)
+  }
+
+  /** A redaction that the shell has looked at: its entry is a proposal of this study, and is gone or says the same but for its texts. */
+  #retell(fact: Fact): void {
+    const { author, study: id } = fact
+    const told = retoldIn(fact)
+    if (told === null || id === null) return
+    const known = this.#studies.get(id)
+    if (known === undefined)
+      return this.#proposed.take(author, id)
+        ? this.#begin(id, told.study, { ...fact, timeMs: told.proposedAtMs }, false)
+        : undefined
+    const fits = sameButText(known.study, told.study)
+    if (!isBefore(fact, known.retold) || (known.whole && !fits)) return
+    known.study = fits ? withTextsOf(known.study, told.study) : told.study
+    known.retold = placeOf(fact)
+  }
+
+  #begin(id: StudyId, study: Study, fact: Fact, whole: boolean): void {
     this.#studies.set(id, {
       id,
       study,
+      whole,
+      retold: whole ? null : placeOf(fact),
       proposedBy: fact.author,
       proposedAtMs: fact.timeMs,
       accepted: new Set(),
@@ -313,10 +346,6 @@ export function scalingDigest(scaling: Scaling): Digest {
   return taggedDigest('scaling', encodeCbor([[...scaling.mean], [...scaling.deviation]]))
 }
 
-function tryStudy(document: Uint8Array): Study | null {
-  try {
-    return studyFromDocument(document)
-  } catch {
-    return null // a description that this version cannot read is stored and replicated, but takes part in nothing
-  }
+function placeOf({ lamport, author, seq }: Fact): Place {
+  return { lamport, author, seq }
 }

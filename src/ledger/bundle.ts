@@ -20,7 +20,7 @@ export type EntryState = 'final' | 'pending' | 'disputed'
 export interface BundleFilter {
   /** Authors, sorted. */
   readonly members: readonly MemberId[] | null
-  /** This kind, or kinds that begin with it and a dot. */
+  /** These kinds, or kinds that begin with one of them and a dot: sorted, with commas between them. */
   readonly kind: string | null
   readonly study: StudyId | null
   /** The first millisecond by the author's clock that is taken. */
@@ -195,8 +195,8 @@ function lineOf(json: unknown): BundleLine {
 const NOTE_TEXT = /^[ !#-[\]-~\n\u2014]*$/ // all that a note needs, so that two escapes of JSON are enough to read it
 const HEX_32 = /^[0-9a-f]{64}$/
 const MADE = /^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$/
-/** A kind, or the first words of one, as a filter may name it. */
-export const KIND_FILTER = /^(?=.{1,64}$)[a-z]+(?:\.[a-z-]+)*$/
+const KIND = /^(?=.{1,64}$)[a-z]+(?:\.[a-z-]+)*$/
+const KINDS_MAX = 16 // of one filter: as many as what patients ask about needs, twice
 const STATE = /^(?:final|pending|disputed)$/
 
 function headingOf({ made, by, founding, filter }: Readonly<Record<string, unknown>>): BundleHeading {
@@ -208,13 +208,31 @@ function headingOf({ made, by, founding, filter }: Readonly<Record<string, unkno
     founding: bytesOf(founding),
     filter: {
       members: orNull(members, membersOf),
-      kind: orNull(kind, (given) => textOf(given, KIND_FILTER)),
+      kind: orNull(kind, kindsOf),
       study: orNull(study, (given) => textOf(given, HEX_32) as StudyId),
       sinceMs: orNull(since, timeOf),
       untilMs: orNull(until, timeOf),
       state: orNull(state, (given) => textOf(given, STATE) as EntryState),
     },
   }
+}
+
+function kindsOf(value: unknown): string {
+  const given = textOf(value)
+  if (!isKindFilter(given)) throw malformed('the kinds of the filter are not sorted kinds')
+  return given
+}
+
+/** Whether a filter may say it: kinds or the first words of kinds, sorted, each once, with commas between them. */
+export function isKindFilter(given: string): boolean {
+  const kinds = given.split(',')
+  const sorted = kinds.every((kind, i) => i === 0 || compareIds(kinds[i - 1] as string, kind) < 0)
+  return sorted && kinds.length <= KINDS_MAX && kinds.every((kind) => KIND.test(kind))
+}
+
+/** Whether a filter by `kinds` takes an entry of this kind. */
+export function takesKind(kinds: string, kind: string): boolean {
+  return kinds.split(',').some((one) => kind === one || kind.startsWith(`${one}.`))
 }
 
 function membersOf(value: unknown): MemberId[] {

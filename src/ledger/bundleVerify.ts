@@ -5,7 +5,7 @@
 import { equalBytes, toHex, utf8 } from '../core/bytes.ts'
 import { Sha256, taggedDigest } from '../core/digest.ts'
 import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
-import { compareIds, type MemberId } from '../core/ids.ts'
+import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
 import {
   BUNDLE_FORMAT,
   BUNDLE_MAGIC,
@@ -17,6 +17,7 @@ import {
   type EntryState,
   LINE_PLACE,
   parseLine,
+  takesKind,
 } from './bundle.ts'
 import type { BundledLog, BundleFacts, BundleFault, BundleVerdict } from './bundleVerdict.ts'
 import { LAMPORT_LEAP_MAX } from './chain.ts'
@@ -40,9 +41,13 @@ interface KnownHead {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
+/** What a verifier tells of an entry that it has found in order; before `finish` nothing is sure of the lines after it. */
+export type SeenEntry = (entry: Entry, state: EntryState, founding: Digest) => void
+
 /** Push the lines in order until one is refused, then `finish`. */
 export class BundleVerifier {
   readonly #root: string | null
+  readonly #see: SeenEntry
   readonly #hash = new Sha256()
   readonly #heads: KnownHead[] = []
   readonly #logs = new Map<MemberId, Writable<BundledLog>>()
@@ -56,8 +61,9 @@ export class BundleVerifier {
   #fault: BundleFault | null = null
 
   /** `root` is what `parseRoot` gave, or null. */
-  constructor(root: string | null) {
+  constructor(root: string | null, see: SeenEntry = () => undefined) {
     this.#root = root
+    this.#see = see
   }
 
   /** The next line, without its newline. False when something is wrong: then stop reading. */
@@ -184,6 +190,7 @@ export class BundleVerifier {
     count(log, entry, state, head)
     this.#lastEntry = entry
     this.#entries++
+    this.#see(entry, state, this.#opened().membership.current.founding)
   }
 
   #end({ heads, forks, entries, digest }: BundleEnd): void {
@@ -308,7 +315,7 @@ function stateOf({ seq }: Entry, head: KnownHead, { forkSize }: BundledLog): Ent
 function unfitFor(filter: BundleFilter, entry: Entry, state: EntryState): string | null {
   const { members, kind, study, sinceMs, untilMs } = filter
   if (members !== null && !members.includes(entry.author)) return 'its author'
-  if (kind !== null && entry.kind !== kind && !entry.kind.startsWith(`${kind}.`)) return `its kind ${entry.kind}`
+  if (kind !== null && !takesKind(kind, entry.kind)) return `its kind ${entry.kind}`
   if (study !== null && entry.study !== study) return 'its study'
   if ((sinceMs !== null && entry.timeMs < sinceMs) || (untilMs !== null && entry.timeMs >= untilMs)) return 'its time'
   return filter.state !== null && filter.state !== state ? `it is ${state}` : null

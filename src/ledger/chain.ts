@@ -31,6 +31,9 @@ export interface EntryDraft {
   readonly body: Cbor
 }
 
+/** A draft that is made when the entries before it in its commit are there, so that it can cite them. */
+export type LateDraft = (before: readonly Entry[]) => EntryDraft
+
 /** Entries that continue a log, as bytes and as read, one for one, and where it ends with them. */
 export interface Extension {
   readonly raws: readonly Uint8Array[]
@@ -76,14 +79,15 @@ export function rootAt(tip: Tip): Uint8Array {
  */
 export function extend(
   tip: Tip,
-  drafts: readonly EntryDraft[],
+  drafts: readonly (EntryDraft | LateDraft)[],
   salts: readonly Uint8Array[],
   heardLamport = 0,
 ): Extension {
   invariant(drafts.length > 0 && salts.length >= drafts.length, 'a commit has entries, and a salt for each')
   const grower = new Grower(tip)
   let bytes = 0
-  for (const [i, draft] of drafts.slice(0, LIMITS.commitEntriesMax).entries()) {
+  for (const [i, given] of drafts.slice(0, LIMITS.commitEntriesMax).entries()) {
+    const draft = typeof given === 'function' ? given(grower.entries) : given
     const raw = encodeEntry(grower.place(draft, heardLamport), salts[i] as Uint8Array, draft.body)
     bytes += raw.length
     if (bytes > LIMITS.rangeBytesMax) break
@@ -136,7 +140,7 @@ function sizeFault(tip: Tip, raws: readonly Uint8Array[], head: VerifiedHead): s
 class Grower {
   readonly #from: Tip
   readonly #frontier: Frontier
-  readonly #entries: Entry[] = []
+  readonly entries: Entry[] = []
   #lastHash: Uint8Array
   #lamport: number
 
@@ -192,7 +196,7 @@ class Grower {
     this.#lastHash = entry.leaf
     this.#lamport = entry.lamport
     this.#frontier.append(entry.leaf)
-    this.#entries.push(entry)
+    this.entries.push(entry)
     return null
   }
 
@@ -204,7 +208,7 @@ class Grower {
       frontier: this.#frontier.roots(),
       lamport: this.#lamport,
     }
-    return { raws: this.#entries.map((entry) => entry.raw), entries: this.#entries, tip, nodes: this.#frontier.nodes() }
+    return { raws: this.entries.map((entry) => entry.raw), entries: this.entries, tip, nodes: this.#frontier.nodes() }
   }
 }
 

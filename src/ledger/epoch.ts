@@ -9,7 +9,17 @@ import { checkPublicKey } from '../core/ed25519.ts'
 import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { checkName, type Founding, foundingDigest, quorum } from './founding.ts'
+import {
+  checkName,
+  type Founding,
+  foundingDigest,
+  type Member,
+  memberOfRow,
+  memberRows,
+  membersVersion,
+  quorum,
+  rolesFault,
+} from './founding.ts'
 import { type Pin, Roll, type RollCall } from './membership.ts'
 import {
   type Certificate,
@@ -20,8 +30,6 @@ import {
   type Value,
 } from './slotMessage.ts'
 import { jointQuorum, memberQuorum, ROUND_MAX, signaturesFromCbor, signaturesToCbor } from './vote.ts'
-
-export type Member = Founding['members'][number]
 
 /** One membership: epoch 0 is the founding, every other was decided in the decision slot of its number. */
 export interface Epoch {
@@ -35,9 +43,10 @@ export interface Epoch {
   readonly k: number
   /** One for each author that has ever been a member before this epoch, sorted by author; none in epoch 0. */
   readonly pins: ReadonlyMap<MemberId, Pin>
+  /** Members now and before who are observers: a key keeps its role. */
+  readonly observers: ReadonlySet<MemberId>
 }
 
-const VERSION = 1
 const PINS_MAX = 4 * LIMITS.membersMax // every place handed on three times over
 const NO_ROOT = '0'.repeat(64) as Digest
 export const RECORD_BYTES_MAX = MESSAGE_BYTES_MAX // content and signatures, as in a certificate
@@ -46,22 +55,23 @@ export const RECORD_BYTES_MAX = MESSAGE_BYTES_MAX // content and signatures, as 
 export function epochZero(founding: Founding): Epoch {
   const digest = foundingDigest(founding)
   const { members } = founding
-  return { founding: digest, number: 0, digest, members, k: quorum(members.length), pins: new Map() }
+  const observers = observersAmong(members)
+  return { founding: digest, number: 0, digest, members, k: quorum(members.length), pins: new Map(), observers }
 }
 
 /**
- * The content of the epoch after `before`: CBOR of [1, number, digest before, [[name, key], …], [[author, size, root], …]]. `heads` are
- * the members' logs as they stand; those that are not named stay where they were. Errors: those of `readEpoch`, for what a person asked for.
+ * The content of the epoch after `before`: CBOR of [1, number, digest before, [[name, key], …], [[author, size, root], …]], or with 2 and
+ * [name, key, role] where one of the members is an observer. `heads` are the members' logs as they stand; those that are not named stay where they were. Errors: those of `readEpoch`, for what a person asked for.
  */
 export function epochContent(before: Epoch, members: readonly Member[], heads: readonly Pin[]): Uint8Array {
   const given = new Map(heads.map((head) => [head.author, head]))
   const pins = pinnedAuthors(before).map((author) => given.get(author) ?? pinOf(before, author))
   const rows = [...members].sort((a, b) => compareIds(a.key, b.key))
   const content = encodeCbor([
-    VERSION,
+    membersVersion(rows),
     before.number + 1,
     fromHex(before.digest),
-    rows.map(({ name, key }) => [name, fromHex(key)]),
+    memberRows(rows),
     pins.map(({ author, size, root }) => [fromHex(author), size, fromHex(root)]),
   ])
   readEpoch(content, before)
@@ -73,9 +83,9 @@ export function epochContent(before: Epoch, members: readonly Member[], heads: r
  * `epoch-previous`, `epoch-members`, `epoch-pins`, `key-unsound`, those of `decodeCbor`; all blame the sender.
  */
 export function readEpoch(content: Uint8Array, before: Epoch): Epoch {
-  const [version, number, previous, memberRows, pinRows, ...rest] = items(decodeCbor(content, VALUE_BYTES_MAX))
-  if (version !== VERSION || !isSize(number) || rest.length > 0 || !isBytes(previous, 32))
-    throw refused('epoch-malformed', 'not [1, number, previous, members, heads]')
+  const [version, number, previous, rows, pinRows, ...rest] = items(decodeCbor(content, VALUE_BYTES_MAX))
+  if ((version !== 1 && version !== 2) || !isSize(number) || rest.length > 0 || !isBytes(previous, 32))
+    throw refused('epoch-malformed', 'not [1 or 2, number, previous, members, heads]')
   if (number !== before.number + 1)
     throw refused(
       'epoch-skipped',
@@ -83,10 +93,11 @@ export function readEpoch(content: Uint8Array, before: Epoch): Epoch {
     )
   if (toHex(previous) !== before.digest)
     throw refused('epoch-previous', `it follows ${toHex(previous).slice(0, 16)}…, not ${before.digest.slice(0, 16)}…`)
-  const members = membersFrom(memberRows, before)
+  const members = membersFrom(rows, version, before)
   const pins = pinsFrom(pinRows, before)
   const digest = taggedDigest('epoch', content)
-  return { founding: before.founding, number, digest, members, k: quorum(members.length), pins }
+  const observers = new Set([...before.observers, ...observersAmong(members)])
+  return { founding: before.founding, number, digest, members, k: quorum(members.length), pins, observers }
 }
 
 /** The decision slot in which the epoch after `before` is decided: the old members take turns, and each value wants its new ones too. */
@@ -141,7 +152,9 @@ export function openEpoch(record: Uint8Array, before: Epoch): Epoch {
 
 /** The epoch as a roll has it. */
 export function rollCall(epoch: Epoch): RollCall {
-  return { number: epoch.number, members: keysOf(epoch), pins: [...epoch.pins.values()] }
+  const { number, observers, pins } = epoch
+  const told = observers.size === 0 ? {} : { observers: [...observers].sort(compareIds) }
+  return { number, members: keysOf(epoch), pins: [...pins.values()], ...told }
 }
 
 /** The walk from the founding to the newest epoch that is known. */
@@ -188,25 +201,33 @@ export class Membership {
   }
 }
 
-function membersFrom(rows: Cbor | undefined, before: Epoch): Member[] {
+function membersFrom(rows: Cbor | undefined, version: 1 | 2, before: Epoch): Member[] {
   if (!Array.isArray(rows)) throw refused('epoch-malformed', 'members are no array')
   if (rows.length < 2 || rows.length > LIMITS.membersMax)
     throw refused('epoch-members', `${rows.length} members, 2 to ${LIMITS.membersMax} are expected`)
-  const members = rows.map((row) => memberFrom(row))
+  const members = rows.map((row) => memberFrom(row, version))
   if (!isSorted(members.map(({ key }) => key)))
     throw refused('epoch-members', 'members are not sorted by key, or one comes twice')
   const names = new Set(members.map(({ name }) => name))
   if (names.size < members.length) throw refused('epoch-members', 'two members have the same name')
+  const fault = rolesFault(members, version)
+  if (fault !== null) throw refused('epoch-members', fault)
   const known = new Set(keysOf(before))
-  for (const { key } of members) if (!known.has(key)) checkPublicKey(key)
+  for (const { name, key, observer } of members) {
+    const took = known.has(key) || before.pins.has(key)
+    if (took && before.observers.has(key) !== (observer === true))
+      throw refused('epoch-members', `"${name}" had another role with this key: a role comes with a new key`)
+    if (!known.has(key)) checkPublicKey(key)
+  }
   return members
 }
 
-function memberFrom(row: Cbor): Member {
-  const [name, key, ...rest] = items(row)
-  if (rest.length > 0 || !isBytes(key, 32)) throw refused('epoch-malformed', 'a member is not [name, key]')
+function memberFrom(row: Cbor, version: 1 | 2): Member {
+  const member = memberOfRow(row, version)
+  if (member === null)
+    throw refused('epoch-malformed', 'a member is not [name, key], or with its role from version 2 on')
   try {
-    return { name: checkName(name, 'member'), key: toHex(key) as MemberId }
+    return { ...member, name: checkName(member.name, 'member') }
   } catch (error) {
     throw refused('epoch-members', messageOf(error))
   }
@@ -254,6 +275,10 @@ function pinnedAuthors(before: Epoch): MemberId[] {
 
 function pinOf(before: Epoch, author: MemberId): Pin {
   return before.pins.get(author) ?? { author, size: 0, root: NO_ROOT }
+}
+
+function observersAmong(members: readonly Member[]): Set<MemberId> {
+  return new Set(members.flatMap(({ key, observer }) => (observer ? [key] : [])))
 }
 
 function keysOf({ members }: Pick<Epoch, 'members'>): MemberId[] {

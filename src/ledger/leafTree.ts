@@ -42,6 +42,18 @@ export class LeafTree {
     }
   }
 
+  /** The audit path of RFC 6962 §2.1.1 of leaf `index`, lowest first; a lone last node goes up without one beside it. */
+  path(index: number): Uint8Array[] {
+    const path: Uint8Array[] = []
+    let at = index
+    for (const level of this.#levels.slice(0, -1)) {
+      const beside = (at ^ 1) * HASH_BYTES
+      if (beside < level.length) path.push(level.slice(beside, beside + HASH_BYTES))
+      at >>>= 1
+    }
+    return path
+  }
+
   /** 32 bytes; SHA-256 of nothing where there are no leaves. */
   root(): Uint8Array {
     return this.size === 0 ? sha256() : (this.#levels.at(-1) as Uint8Array).slice()

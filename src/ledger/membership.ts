@@ -20,6 +20,8 @@ export interface RollCall {
   readonly members: readonly MemberId[]
   /** One for each author that has ever been a member before, sorted by author. */
   readonly pins: readonly Pin[]
+  /** Members now and before who are observers, sorted by key; absent where none is. */
+  readonly observers?: readonly MemberId[]
 }
 
 /** Whose signatures count for a head, and how many make it final. */
@@ -40,9 +42,12 @@ interface Called {
   readonly pins: ReadonlyMap<MemberId, Pin>
 }
 
+const NOBODY: ReadonlySet<MemberId> = new Set()
+
 /** All epochs that are known here, one after the other. It grows while it is shared: whoever asks is told what is so now. */
 export class Roll {
   readonly #calls: Called[] = []
+  #observers: ReadonlySet<MemberId> = NOBODY
 
   /** `calls` are those of epochs 0, 1, …, each decided and checked before. */
   constructor(calls: readonly RollCall[]) {
@@ -51,10 +56,11 @@ export class Roll {
   }
 
   /** Goes on to the next epoch. */
-  begin({ number, members, pins }: RollCall): void {
+  begin({ number, members, pins, observers }: RollCall): void {
     invariant(number === this.#calls.length, 'epochs follow each other')
     const electorate = { epoch: number, members: new Set(members), quorum: quorum(members.length) }
     const authors = [...new Set([...members, ...pins.map(({ author }) => author)])].sort(compareIds)
+    if (observers !== undefined) this.#observers = new Set(observers)
     this.#calls.push({ electorate, members, authors, pins: new Map(pins.map((pin) => [pin.author, pin])) })
   }
 
@@ -75,6 +81,11 @@ export class Roll {
 
   isMember(member: MemberId): boolean {
     return this.#newest.electorate.members.has(member)
+  }
+
+  /** Whether it is, or was, a member that has no part in studies. */
+  isObserver(member: MemberId): boolean {
+    return this.#observers.has(member)
   }
 
   isAuthor(member: MemberId): boolean {

@@ -6,6 +6,9 @@ import { Strangers } from './strangers.ts'
 import type { Tally } from './tally.ts'
 import { WaitingRoom } from './waitingRoom.ts'
 
+const GUEST_EVERY_MS = 250 // with GUEST_MS of guests.ts at most 120 connections of one guest
+const GUESTS_MAX = 256 // more than invitations may be open
+
 /** Whom the door tells of strangers, already thinned out. */
 export interface DoorEvents {
   onStranger(peer: string, direction: 'inbound' | 'outbound'): void
@@ -19,6 +22,9 @@ export class Door {
   readonly #strangers: Strangers
   readonly #waiting = new WaitingRoom()
   #members: ReadonlySet<MemberId> = new Set()
+  #isGuest: (key: MemberId) => boolean = () => false
+  /** When each guest came last; those of the invitations that are open, which are few. */
+  readonly #guestsCameMs = new Map<MemberId, number>()
   /** Members refused until a time; bounded by the member list. */
   readonly #refusedUntilMs = new Map<MemberId, number>()
 
@@ -38,6 +44,17 @@ export class Door {
   member(peer: PeerId): MemberId | undefined {
     const member = memberOf(peer)
     return member !== undefined && member !== this.#self && this.#members.has(member) ? member : undefined
+  }
+
+  /** Who is no member, and may come in to ask for one thing: `isGuest` says so of a key at each knock. */
+  welcome(isGuest: (key: MemberId) => boolean): void {
+    this.#isGuest = isGuest
+  }
+
+  /** The guest behind a PeerId, if its key is one. */
+  guest(peer: PeerId): MemberId | undefined {
+    const key = memberOf(peer)
+    return key !== undefined && key !== this.#self && !this.#members.has(key) && this.#isGuest(key) ? key : undefined
   }
 
   refuse(member: MemberId, untilMs: number): void {
@@ -62,6 +79,7 @@ export class Door {
       denyInboundConnection: (connection) => this.#isCrowd(connection),
       denyInboundEncryptedConnection: (peer, connection) => {
         this.#waiting.leave(connection)
+        if (this.guest(peer) !== undefined) return this.#isHasty(memberOf(peer) as MemberId)
         return this.#denies(peer, 'inbound')
       },
       filterMultiaddrForPeer: (peer) => memberOf(peer) === this.#self || this.member(peer) !== undefined,
@@ -78,6 +96,17 @@ export class Door {
     if (!this.isRefused(member)) return false
     this.#tally.refuse('refused-for-a-while')
     return true
+  }
+
+  /** A ticket in the wrong hands must not take all places. */
+  #isHasty(guest: MemberId): boolean {
+    const now = Date.now()
+    const isHasty = now - (this.#guestsCameMs.get(guest) ?? 0) < GUEST_EVERY_MS
+    if (isHasty) this.#tally.refuse('guest-too-often')
+    else this.#guestsCameMs.set(guest, now)
+    if (this.#guestsCameMs.size > GUESTS_MAX)
+      this.#guestsCameMs.delete(this.#guestsCameMs.keys().next().value as MemberId)
+    return isHasty
   }
 
   #isCrowd(connection: MultiaddrConnection): boolean {

@@ -1,4 +1,5 @@
 /** Timers that libp2p 3.3 and gossipsub 17.1 leave behind when they stop; each would hold the process for up to a second. */
+import { listenError } from './addresses.ts'
 import type { MemberNode } from './libp2pNode.ts'
 
 type Timer = ReturnType<typeof setTimeout>
@@ -20,5 +21,17 @@ export function leftoversOf(node: MemberNode): () => void {
   return () => {
     clearTimeout(status?.heartbeatTimeout)
     components?.addressManager?._updatePeerStoreAddresses?.stop?.() // set off again by the listeners that close
+  }
+}
+
+/** Starts it. Error: `listenError`'s. */
+export async function startNode(node: MemberNode, listen: readonly string[]): Promise<void> {
+  try {
+    await node.start()
+  } catch (error) {
+    const clearLeftovers = leftoversOf(node)
+    await node.stop()
+    clearLeftovers()
+    throw listenError(error, listen)
   }
 }

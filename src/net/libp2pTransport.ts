@@ -6,12 +6,13 @@ import { toHex } from '../core/bytes.ts'
 import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import { type MemberId, memberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { announceable, checkListenAddress, listedAddresses, listenError, parseAddress } from './addresses.ts'
+import { announceable, checkListenAddress, listedAddresses, parseAddress } from './addresses.ts'
 import { type BookStore, openBookStore } from './bookStore.ts'
 import { Door } from './gater.ts'
 import { GossipGate } from './gossipGate.ts'
 import { GRAYLIST_SCORE, scoreOf, scoreTopic, unscoreTopic } from './gossipScore.ts'
-import { leftoversOf } from './leftovers.ts'
+import { answerGuests, keepAmongMembers, partWithGuests } from './guests.ts'
+import { leftoversOf, startNode } from './leftovers.ts'
 import { createNode, type MemberNode, TOPICS_MAX } from './libp2pNode.ts'
 import { Links } from './links.ts'
 import { memberOf, peerIdOf } from './peerIds.ts'
@@ -111,7 +112,7 @@ export class Libp2pTransport implements Transport {
     links.setMembers(checked)
     const unlisted = node
       .getConnections()
-      .filter((connection) => this.#door?.member(connection.remotePeer) === undefined)
+      .filter(({ remotePeer }) => this.#door?.member(remotePeer) === undefined && !this.#door?.guest(remotePeer))
     for (const connection of unlisted) connection.abort(new Error('no longer a member'))
     for (const { remotePeer } of unlisted) await node.peerStore.delete(remotePeer)
   }
@@ -167,6 +168,12 @@ export class Libp2pTransport implements Transport {
     invariant(!this.#handlers.has(protocol), `one handler answers ${protocol}`)
     this.#handlers.set(protocol, handler)
     if (this.#running !== undefined) await this.#answer(this.#running.node, protocol, handler)
+  }
+
+  async welcome(protocol: string, isGuest: (key: MemberId) => boolean, handler: RequestHandler): Promise<void> {
+    invariant(this.#running !== undefined && this.#door !== undefined, 'guests come when the members can')
+    await answerGuests({ node: this.#running.node, door: this.#door, streams: this.#streams }, protocol, handler)
+    this.#door.welcome(isGuest)
   }
 
   async disconnect(member: MemberId, reason: string): Promise<void> {
@@ -262,7 +269,8 @@ export class Libp2pTransport implements Transport {
     links.setMembers(members)
     this.#guardGossip(node, self, door, links)
     links.attach()
-    await this.#startNode(node)
+    await startNode(node, this.#options.listen)
+    await keepAmongMembers(node, door)
     await links.recall()
     for (const topic of this.#topics) this.#join(node, topic)
     for (const [protocol, handler] of this.#handlers) await this.#answer(node, protocol, handler)
@@ -282,23 +290,13 @@ export class Libp2pTransport implements Transport {
     })
   }
 
-  async #startNode(node: MemberNode): Promise<void> {
-    try {
-      await node.start()
-    } catch (error) {
-      const clearLeftovers = leftoversOf(node)
-      await node.stop()
-      clearLeftovers()
-      throw listenError(error, this.#options.listen)
-    }
-  }
-
   /** Starts the clock that drives dialling and watching, and stops with the caller's signal; gives what undoes both. */
   #attach(node: MemberNode, links: Links, door: Door, signal: AbortSignal): () => void {
     const tick = () => {
       const now = Date.now()
       this.#watchScores(node, links, door, now)
       links.tick(now)
+      partWithGuests(node, door, now)
     }
     const onAbort = () => {
       this.stop().catch((error: unknown) => this.#options.log('warn', 'stop-failed', { why: messageOf(error) }))

@@ -5,6 +5,7 @@ import type { TransportStats } from './transport.ts'
 export type Refusal =
   | 'stranger'
   | 'too-many-handshakes'
+  | 'guest-too-often'
   | 'refused-for-a-while'
   | 'not-subscribed'
   | 'message-too-large'

@@ -67,6 +67,11 @@ export interface Transport {
   ): AsyncIterable<Uint8Array>
   /** `often`: members ask each other for this again and again, so that a stream is kept open for the next request. */
   handle(protocol: string, handler: RequestHandler, often?: boolean): Promise<void>
+  /**
+   * Lets keys that are no member's come in, while `isGuest` says so of them, to ask for this one thing; nothing else is answered them, and
+   * gossip neither reaches nor leaves them. `from` is then such a key. Call once, after `start`.
+   */
+  welcome(protocol: string, isGuest: (key: MemberId) => boolean, handler: RequestHandler): Promise<void>
   disconnect(member: MemberId, reason: string): Promise<void>
   /** Our own announced addresses, multiaddr text with /p2p/…. */
   addresses(): string[]

@@ -78,7 +78,8 @@ export class CellTopics {
     this.#ahead = ahead
     this.#endMs = (period + 1) * (periodMs ?? 0)
     this.#tell(context)
-    for (const { header, facts } of early?.all() ?? []) rounds.judge(header, facts, expectationOf(state, permit))
+    for (const { header, facts } of early?.all() ?? [])
+      rounds.judge(header, facts, expectationOf(state, permit, context))
   }
 
   /** The study has ended here: cells are left with their period, for until then others still hear each other through this node. */

@@ -2,11 +2,14 @@
 import { fromHex } from '../core/bytes.ts'
 import type { StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
+import { OBSERVER_REFUSAL } from '../governance/observers.ts'
 import type { StudyState } from '../governance/studies.ts'
+import { agreedTo } from './agreed.ts'
 import type { Context } from './context.ts'
 import type { NodeEvent } from './events.ts'
 import { exclusionDraft, exclusionRefusal } from './exclusion.ts'
 import type { StudyRun } from './studyRun.ts'
+import { SUSPENDED } from './suspending.ts'
 
 /** The commands about studies. */
 export type StudyCommand = Extract<NodeEvent, { type: `study-${string}` }>
@@ -24,7 +27,9 @@ export function carryOutStudy(
 ): { code: string; message: string } | null {
   const id = event.type === 'study-bind' ? event.dataset.study : event.study
   const state = context.studies.get(id)
-  const error = refusalOf(event.type, state, context, id)
+  const error = context.roll.isObserver(context.self)
+    ? OBSERVER_REFUSAL
+    : (suspendedRefusal(event.type, context) ?? refusalOf(event.type, state, context, id))
   if (error !== null) return error
   if (event.type === 'study-bind') run(id).table.bind(event.dataset)
   else if (event.type === 'study-end') run(id).ending.sayEnough('operator')
@@ -63,19 +68,26 @@ function withdraw(event: Extract<StudyCommand, { type: 'study-withdraw' }>, cont
 /** Why a table is not bound to a study that is over. */
 export const STUDY_ENDED = 'this study has ended here, so nothing trains on another table: propose a new study for it'
 
+const PERMITTING: ReadonlySet<string> = new Set<StudyCommand['type']>(['study-add', 'study-accept', 'study-bind'])
 const NO_MODEL = {
   code: 'model-missing',
   message:
     'this study has no model here that could be evaluated now: it has one after its first round, while it is not paused',
 }
 
+/** What permits anything is not said with a key that is not to be trusted; what restricts is. */
+function suspendedRefusal(command: string, context: Context): typeof SUSPENDED | null {
+  return PERMITTING.has(command) && context.isSuspended(context.self) ? SUSPENDED : null
+}
+
 /** Null where the command may be carried out; `state` is undefined where the study is not known here. */
 function refusalOf(
   command: string,
   state: StudyState | undefined,
-  { self, studies }: Context,
+  context: Context,
   id: StudyId,
 ): { code: string; message: string } | null {
+  const { self, studies } = context
   if (command === 'study-add') {
     if (state !== undefined || studies.mayPropose(self)) return null
     const message = `this hospital has proposed ${LIMITS.studiesPerMemberMax} studies, and no more are followed: let another member propose it`
@@ -91,6 +103,11 @@ function refusalOf(
     const message = `this hospital has taken part in ${LIMITS.studiesMentionedMax} studies, and no more are followed`
     return { code: 'studies-full', message }
   }
+  if (command === 'study-accept' && !state.whole && !state.accepted.has(self)) {
+    const message =
+      'its description was redacted, and what is left of it cannot be compared with the digest: have it proposed anew, without what was taken back'
+    return { code: 'study-redacted', message }
+  }
   if (command === 'study-bind' && !state.accepted.has(self)) {
     return {
       code: 'study-not-accepted',
@@ -99,6 +116,10 @@ function refusalOf(
   }
   if (command === 'study-bind' && state.ended.has(self)) {
     return { code: 'study-ended', message: STUDY_ENDED }
+  }
+  if (command === 'study-bind') {
+    const agreed = agreedTo(context, state, 'access', { dataset: null, round: 0, epsilon: 0, rows: 0 })
+    if ('forbidden' in agreed) return agreed.forbidden
   }
   if (command === 'study-end' && !state.bound.has(self)) {
     const message =

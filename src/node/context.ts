@@ -1,8 +1,10 @@
 /** What the parts of the machine share within one step: who we are, what is known, and the list of actions that grows. */
 import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { Cut } from '../governance/agreements.ts'
 import type { Body, Kind } from '../governance/kinds.ts'
 import type { Studies } from '../governance/studies.ts'
+import { Suspensions } from '../governance/suspensions.ts'
 import type { Roll } from '../ledger/membership.ts'
 import type { Action, Draft } from './actions.ts'
 
@@ -15,10 +17,20 @@ export class Context {
   /** Who takes part, from epoch to epoch. */
   readonly roll: Roll
   readonly studies: Studies
+  readonly suspensions = new Suspensions()
+  /** Of a log so many entries are final here. */
+  finalSize: (author: MemberId) => number = () => 0
   out: Action[] = []
   now = 0
   /** So many words of the own patients the own log tells of. */
   words = 0
+  /** What is final here; all that is known restricts. */
+  readonly cut: Cut = {
+    final: (author) => Math.min(this.finalSize(author), this.#trustedSize(author)),
+    known: () => Number.POSITIVE_INFINITY,
+  }
+  /** No study trains here without an agreement. */
+  agreementsRequired = false
   /** Of the newest epoch; that of the founding is the founding's own. */
   epochDigest: Digest
   /** What waits for the boot fence; null when that is passed. */
@@ -30,6 +42,31 @@ export class Context {
     this.epochDigest = founding
     this.roll = roll
     this.studies = studies
+  }
+
+  /** Members now, sorted by key. */
+  get members(): readonly MemberId[] {
+    return this.roll.members
+  }
+
+  /** Whether this node goes by it that a member's key is not to be trusted. */
+  isSuspended(member: MemberId): boolean {
+    return !this.suspensions.isEmpty && (this.suspensions.of(member, this)?.binds ?? null) !== null
+  }
+
+  /** Those of whom it does, sorted. */
+  suspended(): MemberId[] {
+    return this.suspensions.isEmpty ? [] : this.roll.members.filter((member) => this.isSuspended(member))
+  }
+
+  /** Whether a permission that `author` gives at `seq` of its log counts, as far as its key is concerned. */
+  trusts(author: MemberId, seq: number): boolean {
+    return seq < this.#trustedSize(author)
+  }
+
+  #trustedSize(author: MemberId): number {
+    const found = this.suspensions.isEmpty ? null : this.suspensions.of(author, this)
+    return found === null || found.binds === null ? Number.POSITIVE_INFINITY : found.size
   }
 
   /** A draft whose body fits its kind's schema at compile time. */

@@ -14,6 +14,7 @@ import type { Consulted } from '../governance/permit.ts'
 import type { PublishedRound } from '../governance/published.ts'
 import type { Fact } from '../governance/studies.ts'
 import type { Made } from '../governance/withdrawals.ts'
+import type { Ref } from '../ledger/entry.ts'
 import type { RollCall } from '../ledger/membership.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { FenceNeeds } from './fence.ts'
@@ -33,6 +34,8 @@ export interface BoundDataset {
   readonly rows: number
   readonly trainRows: number
   readonly statistics: FeatureStatistics
+  /** The registered version that it is, and the entry that registered it; absent where it is none. */
+  readonly registered?: { readonly version: Digest; readonly entry: Ref }
 }
 
 /** What a merge went by: `learn/merge/rule.ts` has the rules, `RoundEntries` what is recorded of it. */
@@ -92,6 +95,8 @@ export type NodeEvent =
       readonly fence: FenceNeeds
       /** Own entries that this key has signed, by the head pin: more than are stored where the database is older. */
       readonly signed: number
+      /** By this hospital's config: no study trains here without an agreement. */
+      readonly agreementsRequired?: boolean
     }
   | { readonly type: 'woken' }
   | { readonly type: 'peer-connected'; readonly member: MemberId }
@@ -315,4 +320,13 @@ export type NodeEvent =
   | { readonly type: 'study-evaluate'; readonly ticket: Ticket; readonly study: StudyId }
   | { readonly type: 'epoch-propose'; readonly ticket: Ticket; readonly change: Change }
   | { readonly type: 'epoch-approve' | 'epoch-reject'; readonly ticket: Ticket; readonly change: Digest }
+  /** `size` entries of the member's log are known to who asks. */
+  | {
+      readonly type: 'member-suspend'
+      readonly ticket: Ticket
+      readonly member: MemberId
+      readonly reason: string
+      readonly size: number
+    }
+  | { readonly type: 'member-reinstate'; readonly ticket: Ticket; readonly member: MemberId; readonly size: number }
   | { readonly type: 'stop'; readonly reason: string }

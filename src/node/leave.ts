@@ -4,9 +4,11 @@ import type { Standing } from '../governance/lineage.ts'
 import { type Permit, permit } from '../governance/permit.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { keyOf } from '../governance/withdrawals.ts'
+import { type ActFacts, Agreed, OVER } from './agreed.ts'
 import { Consulting } from './consulting.ts'
 import type { Context } from './context.ts'
 import { Descent, type HeldUpdate, MODEL_WITHDRAWN } from './descent.ts'
+import { SUSPENDED } from './suspending.ts'
 
 /** What leave is asked for. */
 export interface Intent {
@@ -17,6 +19,8 @@ export interface Intent {
   readonly held: () => readonly HeldUpdate[]
   /** Of who would train on private terms; else null. */
   readonly roundsLeft: number | null
+  /** What agreements may ask about. */
+  readonly facts: Omit<ActFacts, 'dataset'>
 }
 
 /** One per study run. Knows what stands against acting beside the log: a pause just asked for, a withdrawn model, patients' words. */
@@ -25,6 +29,7 @@ export class Leave {
   readonly #id: StudyId
   readonly consulting: Consulting
   readonly #descent = new Descent()
+  readonly #agreed: Agreed
   /** What the operator asked for last; null before that. */
   #pauseAsked: boolean | null = null
   #refusal: string | null = null
@@ -35,6 +40,7 @@ export class Leave {
     this.#context = context
     this.#id = id
     this.consulting = new Consulting(context, id)
+    this.#agreed = new Agreed(context, id)
   }
 
   /** Why the last leave was refused; null where it was given. */
@@ -45,7 +51,9 @@ export class Leave {
   /** When what is due may be gone on with, where it waits for patients' words or is refused by them; null where it does not. */
   get waitsUntilMs(): number | null {
     const { waitsUntilMs, changesAtMs } = this.consulting
-    return waitsUntilMs ?? (this.#refusal === null ? null : changesAtMs)
+    if (waitsUntilMs !== null || this.#refusal === null) return waitsUntilMs
+    const { liftsAtMs } = this.#agreed
+    return changesAtMs === null || liftsAtMs === null ? (changesAtMs ?? liftsAtMs) : Math.min(changesAtMs, liftsAtMs)
   }
 
   /** The operator's wish: a pause binds at once, its end when it is recorded. Returns whether there is something to record. */
@@ -56,13 +64,15 @@ export class Leave {
   }
 
   /**
-   * Tells the shell what of the updates may not be served, where that has changed: own ones while the operator pauses the study or the own
-   * model descends from a withdrawn one, and withdrawn ones whoever made them.
+   * Tells the shell what of the updates may not be served, where that has changed: own ones while the operator pauses the study, an agreement
+   * about it is over, or the own model descends from a withdrawn one, withdrawn ones whoever made them, and all of members that are suspended.
    */
   withhold(): void {
     const { self, studies, roll, out } = this.#context
     const isPaused = this.#pauseAsked === true || studies.get(this.#id)?.paused.has(self) === true
-    const authors = isPaused || this.#refusal === MODEL_WITHDRAWN ? [self] : []
+    const suspended = this.#context.suspended()
+    const isOver = this.#refusal !== null && [MODEL_WITHDRAWN, ...OVER].includes(this.#refusal)
+    const authors = [...((isPaused || isOver) && !suspended.includes(self) ? [self] : []), ...suspended]
     const binding = studies.withdrawals.binding(this.#id, self, roll.members)
     const made = binding.map(({ author, model }) => ({ author, model }))
     const withheld = [...authors, ...made.map(keyOf)].join()
@@ -82,10 +92,15 @@ export class Leave {
   }
 
   /** The permit, or null with the refusal noted; what is refused is tried again when something changes. */
-  ask(study: StudyState | undefined, { dataset, base, held, roundsLeft }: Intent): Permit | null {
+  ask(study: StudyState | undefined, { dataset, base, held, roundsLeft, facts }: Intent): Permit | null {
     const { self } = this.#context
+    if (this.#context.isSuspended(self)) {
+      this.refuse(SUSPENDED.code, SUSPENDED.message)
+      return null
+    }
     const withdrawn = this.#descent.refusal(this.#context, this.#id, base, held)
     const consulted = this.consulting.known(dataset)
+    const agreed = study === undefined ? null : this.#agreed.ask(study, { dataset, ...facts })
     const decision = permit({
       self,
       study,
@@ -94,6 +109,7 @@ export class Leave {
       withdrawn,
       roundsLeft,
       consulted,
+      agreed,
     })
     if ('permit' in decision) {
       this.#refusal = null

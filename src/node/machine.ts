@@ -9,6 +9,7 @@ import type { MemberId, StudyId } from '../core/ids.ts'
 import { Liveness } from '../gossip/liveness.ts'
 import type { ChangeState } from '../governance/changes.ts'
 import { readBody } from '../governance/kinds.ts'
+import { isOfHospitals } from '../governance/observers.ts'
 import { type Fact, Studies } from '../governance/studies.ts'
 import type { Finality } from '../ledger/finality.ts'
 import { Roll } from '../ledger/membership.ts'
@@ -47,6 +48,7 @@ interface Parts {
   readonly seen: Map<MemberId, number>
 }
 
+const BEGINS_STUDY: ReadonlySet<string> = new Set(['study.proposed', 'operator.redacted'])
 const WAKE_MS_MIN = 20 // a wish that cannot be met yet must not spin
 
 /** One node. The first event is `booted`, and comes once; the same events at the same times give the same actions. */
@@ -90,6 +92,8 @@ export class Machine {
       epoch: context.roll.number,
       changes: this.changes,
       withdrawals: context.studies.withdrawals,
+      suspensions: context.suspensions.all(context),
+      agreements: context.studies.agreements,
     }
   }
 
@@ -163,6 +167,8 @@ export class Machine {
       case 'epoch-propose':
       case 'epoch-approve':
       case 'epoch-reject':
+      case 'member-suspend':
+      case 'member-reinstate':
         return this.#command(parts, event)
       case 'stop':
         return this.#stop(parts, event.reason)
@@ -192,6 +198,9 @@ export class Machine {
       seen: new Map(),
     }
     this.#parts = parts
+    const { finality } = parts.witnessing
+    context.finalSize = (author) => finality.final(author)?.size ?? 0
+    context.agreementsRequired = event.agreementsRequired === true
     for (const fact of event.facts) this.#fold(parts, fact)
     for (const state of context.studies.all()) this.#run(parts, state.id)
     for (const log of event.logs) if (log.size > 0) parts.witnessing.stored(log)
@@ -314,6 +323,7 @@ export class Machine {
 
   #fold(parts: Parts, fact: Fact): void {
     const { context, accepted, seen } = parts
+    if (isOfHospitals(fact.kind) && context.roll.isObserver(fact.author)) return
     context.studies.fold(fact)
     parts.reconfiguring.fold(fact)
     if (fact.kind === 'member.accepted') accepted.add(fact.author)
@@ -324,7 +334,7 @@ export class Machine {
       const body = readBody('member.seen', fact.body)
       if (body !== null) seen.set(toHex(body.member) as MemberId, fact.timeMs)
     }
-    if (fact.kind === 'study.proposed' && fact.study !== null && context.studies.get(fact.study) !== undefined)
+    if (BEGINS_STUDY.has(fact.kind) && fact.study !== null && context.studies.get(fact.study) !== undefined)
       this.#run(parts, fact.study)
   }
 

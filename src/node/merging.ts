@@ -72,8 +72,12 @@ export class Merging {
   begin({ permit, round, base }: Beginning, inputs: readonly MergeInput[], partial: readonly MergeInput[]): void {
     const { self, out } = this.#context
     this.#known = inputs
-    const isIn = ({ author }: MergeInput): boolean => !this.#excluded.has(author)
-    this.#left = inputs.filter((one) => !isIn(one)).map(({ author }) => ({ author, reason: 'excluded' }))
+    const suspended = new Set(this.#context.suspended())
+    const isIn = ({ author }: MergeInput): boolean =>
+      author === self || (!this.#excluded.has(author) && !suspended.has(author))
+    this.#left = inputs
+      .filter((one) => !isIn(one))
+      .map(({ author }) => ({ author, reason: this.#excluded.has(author) ? 'excluded' : 'suspended' }))
     const rounds = new Map(inputs.map((input) => [input.author, input.round]))
     const isNewer = ({ author, round }: MergeInput): boolean => round > (rounds.get(author) ?? -1)
     this.#offered = partial.filter((one) => isIn(one) && isNewer(one))

@@ -43,7 +43,7 @@ export class Outliers {
     const since = before ?? { sinceRound: round, sinceMs: context.now }
     const merges = (before?.merges ?? 0) + 1
     this.#standings.set(member, { merges, reason, sinceRound: since.sinceRound, sinceMs: since.sinceMs })
-    if (merges !== REPEATED_MERGES || reason === 'excluded') return
+    if (merges !== REPEATED_MERGES || reason === 'excluded' || reason === 'suspended') return
     const body = { member: fromHex(member), reason, merges }
     context.record(`outlier:${study}`, [context.draft('alarm.outlier', study, body)])
     context.tell('warn', 'outlier', { study, member, reason, merges })

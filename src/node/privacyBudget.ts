@@ -26,12 +26,17 @@ export class PrivacyBudget {
     return this.#claim
   }
 
+  /** Spent here by the newest own update; 0 where the study is not private. */
+  get epsilon(): number {
+    return this.#claim?.epsilon ?? 0
+  }
+
   /** The learner is open and has looked ahead, from what `spent` had told it. */
   opened(roundsWithin: number | null): void {
     this.#roundsLeft = roundsWithin
   }
 
-  /** Of an update that was trained before a stop. */
+  /** Of the newest update before a stop. */
   recall(claim: PrivacyClaim | null): void {
     this.#claim = claim
   }

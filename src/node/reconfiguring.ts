@@ -4,13 +4,23 @@
  */
 import { fromHex } from '../core/bytes.ts'
 import type { MemberId } from '../core/ids.ts'
-import { type Change, type ChangeState, Changes, changeBody, PROPOSALS_MAX } from '../governance/changes.ts'
+import {
+  type Change,
+  type ChangeState,
+  Changes,
+  changeBody,
+  PROPOSALS_MAX,
+  type Voices,
+} from '../governance/changes.ts'
 import type { Fact } from '../governance/studies.ts'
 import type { Context } from './context.ts'
 import type { NodeEvent } from './events.ts'
+import { isSuspendCommand, SUSPENDED, type SuspendCommand, suspending } from './suspending.ts'
 
 /** The commands about members. */
-export type EpochCommand = Extract<NodeEvent, { type: 'epoch-propose' | 'epoch-approve' | 'epoch-reject' }>
+export type EpochCommand =
+  | Extract<NodeEvent, { type: 'epoch-propose' | 'epoch-approve' | 'epoch-reject' }>
+  | SuspendCommand
 
 type Refusal = { readonly code: string; readonly message: string }
 
@@ -36,15 +46,26 @@ export class Reconfiguring {
   }
 
   fold(fact: Fact): void {
-    if (!fact.kind.startsWith('epoch.')) return
+    const isOfKeys = this.#context.suspensions.fold(fact)
+    if (!isOfKeys && !fact.kind.startsWith('epoch.')) return
     this.#changes.fold(fact)
     this.#look()
   }
 
   /** The next epoch as it is proposed: every change, the most approved first. */
   view(): readonly ChangeState[] {
-    this.#states ??= this.#changes.states(this.#next, this.#context.roll.members)
+    if (!this.#context.suspensions.isEmpty) this.#states = null // a way back counts as soon as it is final
+    this.#states ??= this.#changes.states(this.#next, this.#context.roll.members, this.#voices)
     return this.#states
+  }
+
+  /** A key that is not to be trusted has a say in its own going, and in nothing else. */
+  get #voices(): Voices {
+    const context = this.#context
+    return {
+      isObserver: (member) => context.roll.isObserver(member),
+      counts: (member, seq, { remove }) => context.trusts(member, seq) || remove.includes(member),
+    }
   }
 
   /** All that may connect: the other members, and those whom this node's people want as members. Sorted as the roll is, newcomers last. */
@@ -57,6 +78,7 @@ export class Reconfiguring {
   /** Null where it is carried out. */
   command(event: EpochCommand): Refusal | null {
     const context = this.#context
+    if (isSuspendCommand(event)) return suspending(event, context)
     if (!context.roll.isMember(context.self)) return refused('not-a-member', 'members alone change who is a member')
     if (event.type === 'epoch-propose') return this.#propose(event.change)
     const known = this.view().find(({ change }) => change.id === event.change)
@@ -67,6 +89,8 @@ export class Reconfiguring {
         'change-voting',
         'enough members approve, and this node is voting already: propose the opposite afterwards',
       )
+    const isOwn = known.change.remove.includes(context.self)
+    if (event.type === 'epoch-approve' && !isOwn && context.isSuspended(context.self)) return SUSPENDED
     const kind = event.type === 'epoch-approve' ? 'epoch.approved' : 'epoch.rejected'
     const body = { epoch: this.#next, change: fromHex(event.change) }
     context.record('change', [context.draft(kind, null, body)])
@@ -128,6 +152,7 @@ export class Reconfiguring {
 
   #propose(change: Change): Refusal | null {
     const context = this.#context
+    if (context.isSuspended(context.self) && !change.remove.includes(context.self)) return SUSPENDED
     if (change.epoch !== this.#next)
       return refused('change-late', `epoch ${this.#next} is next, not ${change.epoch}: propose it again`)
     const id = fromHex(change.id)

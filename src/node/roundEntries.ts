@@ -18,8 +18,10 @@ import type { StandingState } from './standing.ts'
 
 /** A table was bound; with its statistics where the scaling is not frozen yet. */
 export function bindingDrafts(context: Context, id: StudyId, dataset: BoundDataset, contribute: boolean): Draft[] {
-  const { rows, trainRows, commitment, statistics } = dataset
-  const drafts = [context.draft('dataset.bound', id, { rows, trainRows, commitment: fromHex(commitment) })]
+  const { rows, trainRows, commitment, statistics, registered } = dataset
+  const version = registered === undefined ? {} : { version: fromHex(registered.version) }
+  const bound = { rows, trainRows, commitment: fromHex(commitment), ...version }
+  const drafts = [context.draft('dataset.bound', id, bound, registered === undefined ? [] : [registered.entry])]
   if (!contribute) return drafts
   const { count, sum, sumOfSquares } = statistics
   const body = { rows: trainRows, count: [...count], sum: [...sum], sumOfSquares: [...sumOfSquares] }
@@ -47,6 +49,7 @@ export function trainedDrafts(context: Context, permit: Permit, facts: TrainedFa
     context.draft('round.trained', id, {
       ...{ round, examples, ...digests, ...claimOrLoss(facts.loss, privacy) },
       ...consentOf(context, permit),
+      ...(permit.agreements === undefined ? {} : { agreements: permit.agreements.map(fromHex) }),
     }),
     context.draft('round.published', id, { round, update: fromHex(update) }),
   ]

@@ -78,6 +78,7 @@ export class StudyRun {
     const ended = this.#context.studies.get(this.id)?.ended.has(this.#context.self)
     if (ended) this.#rounds.wait('ended') // also where its checkpoint was lost
     if (checkpoint === null) return
+    this.#budget.recall(checkpoint.privacy ?? null)
     this.#rounds.recall(checkpoint.round, checkpoint.stage === 'ended' ? checkpoint.shared : null)
   }
 
@@ -100,10 +101,11 @@ export class StudyRun {
       return this.epilogue.advance(state, this.#ended())
     }
     if (this.#permit !== null) this.#topics.follow(this.#context, state, this.#permit, this.#rounds)
+    const replaced = this.table.bound.commitment !== this.#permit?.dataset // what failed with the table before need not wait
     if (phase === 'idle' || phase === 'statistics') this.#freezeOrOpen(state)
     else if (phase === 'resting' && this.ending.isOver(state)) this.#endEarly(state)
     else if (phase === 'resting' && this.#context.now >= this.#dueMs(state)) this.#startRound(state)
-    else if (phase === 'failed' && this.#context.now >= (retryAtMs ?? 0)) this.#open(state)
+    else if (phase === 'failed' && (replaced || this.#context.now >= (retryAtMs ?? 0))) this.#open(state)
     else if (phase === 'withheld') this.#publishAndMerge()
   }
 
@@ -129,7 +131,7 @@ export class StudyRun {
     const state = this.#context.studies.get(this.id)
     if (state === undefined || this.#permit === null || this.#rounds.phase === 'idle') return NOT_RUNNING
     this.arrivals.arrived(this.#context, header.author, header.digest)
-    const expected = expectationOf(state, this.#permit)
+    const expected = expectationOf(state, this.#permit, this.#context)
     const judgement =
       writingFault(state.study, header, null) ?? this.#topics.judge(header, facts, cell, expected, this.#rounds)
     if (judgement.verdict === 'accept') {
@@ -146,7 +148,8 @@ export class StudyRun {
     const { header, cell } = event
     const elsewhere = this.#topics.refuses(header.author, cell)
     if (elsewhere !== null) return elsewhere
-    return this.arrivals.announced(state.study, this.#rounds.exchange, expectationOf(state, this.#permit), event)
+    const expected = expectationOf(state, this.#permit, this.#context)
+    return this.arrivals.announced(state.study, this.#rounds.exchange, expected, event)
   }
 
   opened({ scaling, base, parameters, roundsWithin }: Of<'opened'>): void {
@@ -162,7 +165,6 @@ export class StudyRun {
     if (!stale && checkpoint.stage === 'trained' && checkpoint.scaling === scaling && !this.#afresh) {
       const { shared, examples, parents, head } = checkpoint
       this.#progress.trained(head)
-      this.#budget.recall(checkpoint.privacy ?? null)
       this.#rounds.resume(checkpoint.base, parents, { update: shared, examples })
       return this.#publishAndMerge()
     }
@@ -334,7 +336,8 @@ export class StudyRun {
     const dataset = this.table.bound?.commitment ?? null
     const base = this.#rounds.base ?? this.#progress.checkpoint?.shared ?? null
     const held = () => this.#rounds.exchange.held
-    return this.leaves.ask(state, { dataset, base, held, roundsLeft })
+    const facts = { round: this.#rounds.round, epsilon: this.#budget.epsilon, rows: this.table.rows }
+    return this.leaves.ask(state, { dataset, base, held, roundsLeft, facts })
   }
 
   /** Between two rounds: the newest merge is the last. */

@@ -21,6 +21,10 @@ export class Table {
     return this.#bound
   }
 
+  get rows(): number {
+    return this.#bound?.rows ?? 0
+  }
+
   /** Takes up what was stored. A binding cut short by a stop is recorded now. */
   restore(bound: BoundDataset | null): void {
     this.#bound = bound

@@ -195,9 +195,9 @@ export class Witnessing {
     return forgotten ? stored : null
   }
 
-  /** False of what a former member signed beyond its pin. */
+  /** False of what a former member signed beyond its pin, and of who is suspended: its log is fetched, and nothing new of it becomes final. */
   #mayGrow({ author, size }: LogState): boolean {
-    return this.#context.roll.governing(author, size) !== null
+    return this.#context.roll.governing(author, size) !== null && !this.#context.isSuspended(author)
   }
 
   #settled(log: Log): void {

@@ -76,7 +76,10 @@ footer{color:var(--soft);font-size:13px;padding-top:28px;padding-bottom:40px}
 .h0{background:#1765ad10}.h1{background:#1765ad1e}.h2{background:#1765ad2e}.h3{background:#1765ad40}.h4{background:#1765ad52}.h5{background:#1765ad66}.h6{background:#1765ad7a}.h7{background:#1765ad90}
 ul.card{margin:0;padding:12px 14px 12px 32px}ul.card li{margin:4px 0;max-width:95ch}
 ul.plain{margin:10px 0 0;max-width:95ch;font-size:13.5px;padding-left:20px;color:var(--soft)}
+ol.card{margin:0;padding:12px 14px 12px 32px}ol.card li{margin:4px 0;max-width:95ch}
+dl{display:grid;grid-template-columns:minmax(8em,auto) 1fr;gap:2px 14px;margin:8px 0 0}dt{color:var(--soft)}dd{margin:0;min-width:0;overflow-wrap:anywhere}
+div.card+div.card{margin-top:12px}
 figure+.scroll,.by+.scroll,.card+.scroll{margin-top:12px}h3.by{margin:16px 0 6px}
-@media (max-width:560px){.wide text{font-size:17px}header,main,footer{padding-left:12px;padding-right:12px}header{padding-top:20px}h1{font-size:21px}th,td{padding:6px 9px}.tiles{grid-template-columns:repeat(2,1fr)}.tile:last-child:nth-child(odd){grid-column:span 2}}
+@media (max-width:560px){dl{grid-template-columns:1fr}dd{margin-bottom:6px}.wide text{font-size:17px}header,main,footer{padding-left:12px;padding-right:12px}header{padding-top:20px}h1{font-size:21px}th,td{padding:6px 9px}.tiles{grid-template-columns:repeat(2,1fr)}.tile:last-child:nth-child(odd){grid-column:span 2}}
 @media print{body{background:#fff}figure,.card{break-inside:avoid}.tall{max-height:none}.scroll{overflow:visible}th,td{padding:3px 6px;font-size:11px}}
 `

@@ -77,6 +77,7 @@ const ASIDE: Readonly<Record<AsideReason, string>> = {
   worsens: 'worse on the merging hospital’s own patients',
   'worsens-together': 'one of several whose merge is worse on the merging hospital’s own patients',
   excluded: 'excluded by the merging hospital’s operator',
+  suspended: 'its author was suspended',
 }
 
 const WITHDRAWAL: Readonly<Record<(typeof WITHDRAWAL_REASONS)[number], string>> = {

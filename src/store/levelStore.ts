@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { Level } from 'level'
 import { equalBytes, fromUtf8, toHex } from '../core/bytes.ts'
-import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
+import { invariant, messageOf } from '../core/errors.ts'
 import { compareIds, type MemberId } from '../core/ids.ts'
 import { rootAt } from '../ledger/chain.ts'
 import { Frontier } from '../ledger/merkle.ts'
@@ -19,6 +19,7 @@ import {
   encodeHeadRecord,
   numberKey,
   numberOf,
+  refuseCollision,
   shortAuthor,
   stateKey,
   TABLE,
@@ -43,7 +44,8 @@ export interface LevelStoreOptions {
   readonly hooks?: WriteHooks
 }
 
-const LEVEL_OPTIONS = {
+/** How every database is opened and made. */
+export const LEVEL_OPTIONS = {
   keyEncoding: 'view',
   valueEncoding: 'view',
   writeBufferSize: 64 * 1024 * 1024, // 2.5 times the rate of the 4 MiB default; LEDGER §3.1
@@ -115,7 +117,7 @@ export class LevelStore implements LogStore {
   append(batch: LogBatch): Promise<void> {
     return this.#writes.run('append', () => {
       const short = shortAuthor(batch.author)
-      this.#refuseCollision(batch.author, short)
+      refuseCollision(batch.author, this.#heads)
       checkBatch(batch, this.#heads.get(batch.author), this.#frozen.has(toHex(short)))
       return () => this.#append(batch, short)
     })
@@ -254,6 +256,17 @@ export class LevelStore implements LogStore {
     })
   }
 
+  /** When it resolves, no file of the database holds state that was overwritten or deleted before. */
+  compactState(): Promise<void> {
+    const { gte, lt } = tableRange(TABLE.state)
+    return this.#writes.run('putState', () => () => this.#compact([gte, lt]))
+  }
+
+  /** Everything that is stored, as it was at one moment. */
+  rows(): AsyncIterable<[Uint8Array, Uint8Array]> {
+    return this.#db.iterator({ highWaterMarkBytes: READ_AHEAD_BYTES })
+  }
+
   repair(author: MemberId, from: number, raws: readonly Uint8Array[]): Promise<Repaired> {
     return repairIn(this.#writes, this, { author, from, raws }, (plan) =>
       this.#write((batch) => putRepair(batch, shortAuthor(author), plan)),
@@ -381,18 +394,5 @@ export class LevelStore implements LogStore {
     }
     if (this.#pin === null) this.#pin = await HeadPin.create(path, { size, root })
     else if (size > this.#pin.newest.size) await this.#pin.advance({ size, root })
-  }
-
-  #refuseCollision(author: MemberId, short: Uint8Array): void {
-    if (this.#heads.has(author)) return
-    const hex = toHex(short)
-    for (const other of this.#heads.keys()) {
-      if (toHex(shortAuthor(other)) === hex) {
-        throw new ConsiliumError({
-          code: 'author-collision',
-          message: `members ${author} and ${other} share the first 8 bytes of their key's digest: one needs a new key`,
-        })
-      }
-    }
   }
 }

@@ -30,6 +30,17 @@ export function shortAuthor(author: MemberId): Uint8Array {
   return sha256(fromHex(author)).subarray(0, AUTHOR_BYTES)
 }
 
+/** Error `author-collision`, where another log is stored under the eight bytes that stand for this new author. */
+export function refuseCollision(author: MemberId, stored: ReadonlyMap<MemberId, unknown>): void {
+  if (stored.has(author)) return
+  const short = toHex(shortAuthor(author))
+  for (const other of stored.keys()) {
+    if (toHex(shortAuthor(other)) !== short) continue
+    const message = `members ${author} and ${other} share the first 8 bytes of their key's digest: one needs a new key`
+    throw new ConsiliumError({ code: 'author-collision', message })
+  }
+}
+
 /** `table ‖ author8`. */
 export function authorKey(table: number, short: Uint8Array): Uint8Array {
   const key = new Uint8Array(1 + AUTHOR_BYTES)

@@ -3,19 +3,17 @@
  * It only grows, until something is to be forgotten: then it is written anew under a new data key and a new secret, and the old ones are
  * destroyed, so that no old copy of it can be read.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { equalBytes } from '../core/bytes.ts'
 import { taggedMessage } from '../core/digest.ts'
-import { ConsiliumError, invariant } from '../core/errors.ts'
-import { createVaultKey, readVaultKey, replaceVaultKey, syncFolder } from './vaultKey.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import { KEY_BYTES, NONCE_BYTES, seal, TAG_BYTES, unseal } from './aead.ts'
+import { createKeyFile, type KeySecrets, readKeyFile, replaceSecrets, syncFolder } from './keyFile.ts'
 
 const MAGIC = Buffer.from('CVLT\x01\0\0\0', 'latin1') // the fifth byte is the version
 const ID_BYTES = 16
-const KEY_BYTES = 32
-const NONCE_BYTES = 12 // random: 2^32 records of one key have two alike with a chance below 2^-32 (NIST SP 800-38D §8.3)
-const TAG_BYTES = 16
 const HEADER_BYTES = MAGIC.length + ID_BYTES + NONCE_BYTES + KEY_BYTES + TAG_BYTES
 const HEAD_BYTES = 8 // of a record: its sealed length and a CRC-32 of that, for a wrong length would read as a record cut short
 
@@ -93,10 +91,10 @@ export class VaultFile {
   rewrite(records: readonly Uint8Array[]): Promise<void> {
     return this.#inTurn(async () => {
       const { keyFile, path, chance } = this.#place
-      const [old] = (await readVaultKey(keyFile)) ?? []
+      const [old] = (await readKeyFile(keyFile))?.vault ?? []
       if (old === undefined) throw missing(this.#place)
       const secret = chance(KEY_BYTES)
-      await replaceVaultKey(keyFile, [old, secret])
+      await replaceSecrets(keyFile, 'vault', [old, secret])
       this.#keys = { id: chance(ID_BYTES), data: chance(KEY_BYTES) }
       const sealed = records.map((record, i) => this.#seal(record, i))
       const bytes = Buffer.concat([headerOf(this.#keys, secret, chance), ...sealed])
@@ -108,7 +106,7 @@ export class VaultFile {
       await rename(`${path}.new`, path)
       await syncFolder(path)
       await before.close()
-      await replaceVaultKey(keyFile, [secret])
+      await replaceSecrets(keyFile, 'vault', [secret])
       this.#bytes = bytes.length
       this.#count = records.length
     })
@@ -147,10 +145,26 @@ export class VaultFile {
   }
 }
 
+/** Whether the key file opens the vault, by its header alone: the records are not read. Errors: those of `VaultFile.open`. */
+export async function requireOpening(place: VaultPlace): Promise<void> {
+  const secrets = (await readKeyFile(place.keyFile))?.vault
+  if (secrets === undefined) throw missing(place)
+  const bytes = Buffer.alloc(HEADER_BYTES)
+  const file = await open(place.path, 'r').catch((error: unknown) => {
+    throw unwritable(place.path, error)
+  })
+  try {
+    const { bytesRead } = await file.read(bytes, 0, HEADER_BYTES, 0)
+    openHeader(place, bytes.subarray(0, bytesRead), secrets)
+  } finally {
+    await file.close()
+  }
+}
+
 async function create(place: Required<VaultPlace>): Promise<VaultFile> {
   const { path, keyFile, chance } = place
-  if ((await readVaultKey(keyFile)) === null) await createVaultKey(keyFile, chance(KEY_BYTES))
-  const [secret] = (await readVaultKey(keyFile)) as [Uint8Array]
+  if ((await readKeyFile(keyFile)) === null) await createKeyFile(keyFile, { node: [], vault: [chance(KEY_BYTES)] })
+  const [secret] = ((await readKeyFile(keyFile)) as KeySecrets).vault as [Uint8Array]
   const keys = { id: chance(ID_BYTES), data: chance(KEY_BYTES) }
   const header = headerOf(keys, secret, chance)
   try {
@@ -169,11 +183,11 @@ async function read(
   place: Required<VaultPlace>,
   file: FileHandle,
 ): Promise<{ readonly vault: VaultFile; readonly records: Uint8Array[] }> {
-  const secrets = await readVaultKey(place.keyFile)
-  if (secrets === null) throw missing(place)
+  const secrets = (await readKeyFile(place.keyFile))?.vault
+  if (secrets === undefined) throw missing(place)
   const bytes = await file.readFile()
   const { keys, secret } = openHeader(place, bytes, secrets)
-  if (secrets.length > 1) await replaceVaultKey(place.keyFile, [secret])
+  if (secrets.length > 1) await replaceSecrets(place.keyFile, 'vault', [secret])
   const records: Uint8Array[] = []
   let at = HEADER_BYTES
   while (at + HEAD_BYTES <= bytes.length) {
@@ -237,24 +251,6 @@ function aadOf(id: Uint8Array, index: number): Uint8Array {
   const place = Buffer.alloc(8)
   place.writeBigUInt64BE(BigInt(index))
   return taggedMessage('vaultRecord', Buffer.concat([MAGIC, id, place]))
-}
-
-function seal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, content: Uint8Array): Buffer {
-  invariant(key.length === KEY_BYTES, 'keys of AES-256 are 32 bytes')
-  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(aad)
-  return Buffer.concat([cipher.update(content), cipher.final(), cipher.getAuthTag()])
-}
-
-/** Null where key, place or bytes are not those that were sealed. */
-function unseal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array | null {
-  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(aad)
-  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES))
-  const content = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES))
-  try {
-    return new Uint8Array(Buffer.concat([content, decipher.final()]))
-  } catch {
-    return null
-  }
 }
 
 function missing({ path, keyFile }: VaultPlace): ConsiliumError {

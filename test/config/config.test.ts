@@ -30,8 +30,11 @@ it('every setting survives being written and read, whatever the name looks like'
     log: { level: 'debug' },
     replay: { keepMegabytes: 0 },
     privacy: { epsilonMax: 2.5 },
+    agreements: { required: true },
     retention: { training: { keepDays: 4_000 }, operation: { keepDays: 'unlimited' }, legalHold: [DIGEST] },
+    keys: { passphraseFile: '/run/secrets/consilium' },
     vault: { keyFile: '/srv/keys/st mary.key' },
+    datasets: { registered: 'required' },
   } as const
   assert.equal(parseConfig(defaultConfigText(config), 'c.yaml'), config)
 })

@@ -1,4 +1,4 @@
-/** Six real daemons, one of which publishes the opposite of what it learns: the others come out as if nothing had happened. */
+/** Six real daemons, one of which publishes the opposite of what it learns: the others set it aside, and say so. */
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -23,56 +23,26 @@ const NAMES = ['north', 'south', 'east', 'west', 'harbour', 'hill']
 const LIAR = 'hill'
 const SIGN_FLIP = fileURLToPath(new URL('./signFlip.mjs', import.meta.url))
 const ROUNDS = 10
-const ROWS = 480 // 120 held out: an AUC is good to a hundredth
+const ROWS = 480
 
-/** Runs a whole study among six daemons; `use` is called when all have ended it. */
-async function studied(
-  lies: boolean,
-  use: (nodes: readonly TestNode[], study: string) => Promise<void>,
-): Promise<number> {
-  let auc = Number.NaN
-  await inFolder(async (folder, nodes) => {
+it('one of six turns its updates around: the honest ones set it aside, and say so', () =>
+  inFolder(async (folder, nodes) => {
     nodes.push(...(await consortium(folder, NAMES)))
     const liar = nodes.find(({ name }) => name === LIAR) as TestNode
-    if (lies) liar.nodeArguments.push('--import', SIGN_FLIP)
+    liar.nodeArguments.push('--import', SIGN_FLIP)
     for (const node of nodes) await node.start() // one by one: six at once are slow to be ready on two cores
     await signing(nodes)
     const text = studyText({ rounds: ROUNDS, periodSeconds: 0.5 }).replace(/^merge: .*$/m, 'merge: { rule: auto }')
     const study = await propose(folder, nodes, text)
     for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(ROWS, i))
-    const report = async (node: TestNode): Promise<StudyReport | undefined> => (await node.status())?.studies[0]
     for (const node of nodes)
-      await until(300_000, `${node.name} to end the study`, async () => (await report(node))?.phase === 'ended')
-    const aucs: number[] = []
-    for (const node of nodes) if (node !== liar) aucs.push((await report(node))?.metrics?.auc as number)
-    auc = aucs.reduce((sum, one) => sum + one, 0) / aucs.length
-    await use(nodes, study)
-  })
-  return auc
-}
-
-it('one of six turns its updates around: the honest ones lose less than .01 of AUC, set it aside, and say so', async () => {
-  const undisturbed = await studied(false, async ([north], study) => {
-    const told = await consilium([
-      'study',
-      'outliers',
-      study.slice(0, 10),
-      '--home',
-      (north as TestNode).home,
-      '--json',
-    ])
-    const { members } = JSON.parse(told.out) as OutliersReport
-    assert.ok(
-      members.every(({ inARow }) => inARow < ROUNDS),
-      'nobody is set aside all the time',
-    )
-  })
-  const attacked = await studied(true, async (nodes, study) => {
-    for (const node of nodes.filter(({ name }) => name !== LIAR)) {
+      await until(300_000, `${node.name} to end the study`, async () => (await reportOf(node))?.phase === 'ended')
+    const honest = nodes.filter((node) => node !== liar)
+    for (const node of honest) {
       const told = await consilium(['study', 'outliers', study.slice(0, 10), '--home', node.home, '--json'])
       const { members } = JSON.parse(told.out) as OutliersReport
-      const liar = members.find(({ name }) => name === LIAR)
-      assert.ok(liar !== undefined && liar.aside > 0, `${node.name}: ${told.out}`)
+      const found = members.find(({ name }) => name === LIAR)
+      assert.ok(found !== undefined && found.aside > 0, `${node.name}: ${told.out}`)
     }
     const [north] = nodes as [TestNode]
     const say = (...args: string[]) => consilium(['study', ...args, '--home', north.home])
@@ -93,8 +63,8 @@ it('one of six turns its updates around: the honest ones lose less than .01 of A
     const replayed = await consilium(['log', 'verify', '--replay', '--home', north.home])
     assert.is(replayed.code, 0, replayed.err)
     assert.match(replayed.out, /^north +(\d+) +\1 +\1 +0 +0$/m, replayed.out)
-  })
-  assert.ok(Math.abs(undisturbed - attacked) < 0.01, `AUC ${undisturbed} undisturbed, ${attacked} with a liar`)
-})
+  }))
+
+const reportOf = async (node: TestNode): Promise<StudyReport | undefined> => (await node.status())?.studies[0]
 
 it.run()

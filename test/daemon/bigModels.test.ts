@@ -15,36 +15,30 @@ const phaseOf = async (node: TestNode): Promise<string> => (await node.status())
 const mergedAt = (node: TestNode): number[] =>
   [...node.log.matchAll(/round-complete [^\n]* merged=(\d+)/g)].map(([, merged]) => Number(merged))
 
-const CODINGS = [
-  ['int8', 'coding: { kind: int8 }'],
-  ['top-k deltas', 'coding: { kind: top-k, share: 0.1, keyframeRounds: 3 }'],
-] as const
-for (const [what, coding] of CODINGS) {
-  it(`three hospitals train it with ${what}; who was away until the others had ended merges their newest updates`, () =>
-    inFolder(async (folder, nodes) => {
-      nodes.push(...(await consortium(folder, ['north', 'south', 'west'])))
-      const [north, south, west] = nodes as [TestNode, TestNode, TestNode]
-      await startAll(nodes)
-      const text = studyText({ rounds: ROUNDS, periodSeconds: 1.5 }).replace('model: { kind: logistic }', MODEL)
-      const study = await propose(folder, nodes, `${text}${coding}\n`)
-      for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(60, i))
-      await until(90_000, 'all to have merged all three', async () => nodes.every((node) => mergedAt(node).includes(3)))
-      await west.end('SIGKILL')
-      await until(90_000, 'the end of the others', async () =>
-        (await Promise.all([north, south].map(phaseOf))).every((phase) => phase === 'ended'),
-      )
-      west.log = ''
-      await west.start()
-      await until(60_000, 'the end at west', async () => (await phaseOf(west)) === 'ended')
-      assert.ok(mergedAt(west).includes(3), `west, of what nobody publishes any more: ${mergedAt(west)}`)
-      for (const node of nodes) {
-        const { logs } = await node.client.get<{ logs: ReplayReport[] }>('/v1/log/replay')
-        const own = logs.find(({ name }) => name === node.name)
-        assert.equal(own?.differences, [])
-        assert.ok((own?.equal ?? 0) > 0, `${node.name} recomputed ${own?.equal} of ${own?.merges}`)
-      }
-    }))
-}
+it('three hospitals train it with top-k deltas; who was away until the others had ended merges their newest updates', () =>
+  inFolder(async (folder, nodes) => {
+    nodes.push(...(await consortium(folder, ['north', 'south', 'west'])))
+    const [north, south, west] = nodes as [TestNode, TestNode, TestNode]
+    await startAll(nodes)
+    const text = studyText({ rounds: ROUNDS, periodSeconds: 1.5 }).replace('model: { kind: logistic }', MODEL)
+    const study = await propose(folder, nodes, `${text}coding: { kind: top-k, share: 0.1, keyframeRounds: 3 }\n`)
+    for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(60, i))
+    await until(90_000, 'all to have merged all three', async () => nodes.every((node) => mergedAt(node).includes(3)))
+    await west.end('SIGKILL')
+    await until(90_000, 'the end of the others', async () =>
+      (await Promise.all([north, south].map(phaseOf))).every((phase) => phase === 'ended'),
+    )
+    west.log = ''
+    await west.start()
+    await until(60_000, 'the end at west', async () => (await phaseOf(west)) === 'ended')
+    assert.ok(mergedAt(west).includes(3), `west, of what nobody publishes any more: ${mergedAt(west)}`)
+    for (const node of nodes) {
+      const { logs } = await node.client.get<{ logs: ReplayReport[] }>('/v1/log/replay')
+      const own = logs.find(({ name }) => name === node.name)
+      assert.equal(own?.differences, [])
+      assert.ok((own?.equal ?? 0) > 0, `${node.name} recomputed ${own?.equal} of ${own?.merges}`)
+    }
+  }))
 
 it('who needs longer than a round to send its model is merged in part, every round, and such merges are recomputed', () =>
   inFolder(async (folder, nodes) => {

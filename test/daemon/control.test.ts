@@ -5,12 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Control, type Routes } from '../../src/daemon/control.ts'
+import { Control, type Route } from '../../src/daemon/control.ts'
 import { until } from './kit.ts'
 
 const it = suite('control')
 
-async function withControl(routes: Routes, use: (path: string, control: Control) => Promise<void>): Promise<void> {
+async function withControl(
+  routes: Readonly<Record<string, Route>>,
+  use: (path: string, control: Control) => Promise<void>,
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'consilium-control-'))
   const path = join(folder, 'control.sock')
   const control = new Control(path, routes, () => undefined)
@@ -71,7 +74,7 @@ it('an answer is JSON, and so is every refusal', () =>
 
 it('a client that leaves in the middle of a stream ends it, however full its pipe was', () => {
   let [begun, ended] = [0, 0]
-  const routes: Routes = {
+  const routes: Readonly<Record<string, Route>> = {
     'GET /tail': async function* () {
       begun++
       try {
@@ -82,7 +85,7 @@ it('a client that leaves in the middle of a stream ends it, however full its pip
       } finally {
         ended++
       }
-    } as unknown as Routes[string],
+    } as unknown as Route,
   }
   return withControl(routes, async (socketPath) => {
     for (let i = 0; i < 20; i++) {

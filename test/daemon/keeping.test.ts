@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { EntryDetails, EntryReport } from '../../src/daemon/api.ts'
-import { readMemberKey } from '../../src/daemon/memberKey.ts'
+import { openHome } from '../../src/daemon/home.ts'
 import { LevelStore } from '../../src/store/levelStore.ts'
 import { consilium, consortium, inFolder, patients, propose, startAll, studyText, type TestNode, until } from './kit.ts'
 
@@ -29,7 +29,7 @@ async function found(node: TestNode, secrets: readonly string[]): Promise<string
   const parts: Uint8Array[] = []
   for (const entry of await readdir(node.home, { recursive: true, withFileTypes: true }))
     if (entry.isFile()) parts.push(await readFile(join(entry.parentPath, entry.name)))
-  const self = (await readMemberKey(join(node.home, 'member.key'))).id
+  const self = (await openHome(node.home)).key.id
   const store = await LevelStore.open(join(node.home, 'database'), { self })
   for (const { author, size } of await store.heads()) {
     const raws = await store.entries(author, 0, size)

@@ -3,15 +3,17 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LedgerWriter } from '../../src/daemon/ledgerWriter.ts'
 import { emptyTip } from '../../src/ledger/chain.ts'
+import { decodeEntry } from '../../src/ledger/entry.ts'
 import type { Draft } from '../../src/node/actions.ts'
 import { MemoryStore } from '../../src/store/memoryStore.ts'
+import { B32 } from '../governance/sound.ts'
 import { FOUNDING, keyOf } from '../ledger/fixtures.ts'
 
 const it = suite('ledger writer')
 const ADA = keyOf('ada')
 const DRAFT: Draft = { kind: 'node.started', study: null, timeMs: 1_790_000_000_000, refs: [], body: { software: '1' } }
 
-function writerOver(store: MemoryStore) {
+function writerOver(store: MemoryStore, signedFor?: ConstructorParameters<typeof LedgerWriter>[0]['signedFor']) {
   const tags: string[] = []
   const failures: unknown[] = []
   let tip = emptyTip(ADA.member)
@@ -20,6 +22,7 @@ function writerOver(store: MemoryStore) {
     founding: FOUNDING,
     heardLamport: () => 41,
     store,
+    ...(signedFor === undefined ? {} : { signedFor }),
     tip: () => tip,
     onCommitted: (committed) => {
       tip = committed.tip
@@ -62,6 +65,28 @@ for (const [what, body] of [
     assert.is((await store.head(ADA.member))?.size, 1)
   })
 }
+
+it('who asked is recorded in one commit with what came of it: there is no log with the one and without the other', async () => {
+  const store = new MemoryStore()
+  const body = { person: B32, action: 'node.stop', request: B32, timeMs: 1, part: 0, signature: new Uint8Array(64) }
+  const draft: Draft = { ...DRAFT, kind: 'person.acted', body }
+  const asked = writerOver(store, (drafts) => (drafts.length === 2 ? [{ draft, cites: [1, 0] }] : []))
+  asked.writer.record('before', [DRAFT], new Map())
+  asked.writer.record('asked', [DRAFT, DRAFT], new Map())
+  asked.writer.record('after', [DRAFT], new Map())
+  await asked.writer.flush()
+  const entries = (await store.entries(ADA.member, 0, 9)).map(decodeEntry)
+  assert.equal(
+    entries.map(({ kind }) => kind),
+    ['node.started', 'node.started', 'node.started', 'person.acted', 'node.started'],
+  )
+  const [, first, second] = entries
+  assert.equal(
+    entries[3]?.refs,
+    [second, first].map((one) => [ADA.member, one?.seq, one?.hash]),
+  )
+  assert.is(await store.commit(ADA.member, 0, 4), undefined, 'one signed head for all')
+})
 
 it('a failed write stops the writer: it is told once, flush throws, and nothing more is written', async () => {
   const store = new MemoryStore({

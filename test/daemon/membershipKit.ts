@@ -2,8 +2,9 @@
 import { writeFile } from 'node:fs/promises'
 import * as assert from 'uvu/assert'
 import { defaultConfigText } from '../../src/config/config.ts'
-import type { ChangeReport, HeadReport, MembersReport } from '../../src/daemon/api.ts'
+import type { HeadReport } from '../../src/daemon/api.ts'
 import { homePaths } from '../../src/daemon/home.ts'
+import type { ChangeReport, MembersReport } from '../../src/daemon/membersApi.ts'
 import { consilium, TestNode, until } from './kit.ts'
 
 export const membersAt = (node: TestNode) => node.client.get<MembersReport>('/v1/members')

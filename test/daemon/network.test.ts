@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { EntryReport, ReplayReport, VerifyReport } from '../../src/daemon/api.ts'
-import { readMemberKey } from '../../src/daemon/memberKey.ts'
+import { openHome } from '../../src/daemon/home.ts'
 import type { ModelReport } from '../../src/daemon/modelReport.ts'
 import { replay } from '../../src/daemon/recorder.ts'
 import { LevelStore } from '../../src/store/levelStore.ts'
@@ -128,7 +128,7 @@ it('a stop is recorded, takes less than 5 s while training, and the next start r
     assert.is(await one.end('SIGTERM'), 0)
     assert.ok(Date.now() - begun < 5_000, 'graceful stop within 5 s')
     const database = join(one.home, 'database')
-    const store = await LevelStore.open(database, { self: (await readMemberKey(join(one.home, 'member.key'))).id })
+    const store = await LevelStore.open(database, { self: (await openHome(one.home)).key.id })
     assert.is((await store.listState('facts/')).length, 2, 'a bookmark in each log, for a quick start')
     await store.close()
     const before = await roundOf(two)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Level } from 'level'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { readMemberKey } from '../../src/daemon/memberKey.ts'
+import { openHome } from '../../src/daemon/home.ts'
 import { numberKey, shortAuthor, TABLE } from '../../src/store/records.ts'
 import { bind, consilium, inFolder, patients, signing, until } from './kit.ts'
 import { checkHistory, roundOf, sizeOf, training } from './recoveryKit.ts'
@@ -36,7 +36,7 @@ for (const whose of ['one', 'two'] as const)
       await one.end('SIGTERM')
       const signed = await sizeOf(two, 'one')
       const database = join(one.home, 'database')
-      const author = (await readMemberKey(join(folder, whose, 'member.key'))).id
+      const author = (await openHome(join(folder, whose))).key.id
       const db = new Level<Uint8Array, Uint8Array>(database, { keyEncoding: 'view', valueEncoding: 'view' })
       await db.del(numberKey(TABLE.entry, shortAuthor(author), 5)) // after five rounds among the newest 256
       await db.close()

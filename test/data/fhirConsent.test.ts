@@ -136,7 +136,13 @@ it('what is written reads back as it was', () => {
       ),
       fromMs: time,
       toMs: fc.option(fc.integer({ min: 1, max: 4_102_444_800_000 })),
-      by: fc.constantFrom('subject' as const, 'proxy' as const, 'guardian' as const),
+      by: fc.constantFrom(
+        'subject' as const,
+        'proxy' as const,
+        'guardian' as const,
+        'court' as const,
+        'emergency' as const,
+      ),
       study: fc.option(fc.constant('a5'.repeat(32))),
       effectiveAtMs: fc.integer({ min: 0, max: 4_102_444_800_000 }),
     })

@@ -5,19 +5,20 @@ import * as assert from 'uvu/assert'
 import { fromHex } from '../../src/core/bytes.ts'
 import type { Cbor } from '../../src/core/cbor.ts'
 import { compareIds, type MemberId } from '../../src/core/ids.ts'
-import { type Change, Changes, changeBody, changeOf, membersAfter, type Named } from '../../src/governance/changes.ts'
+import { type Change, Changes, changeBody, changeOf, membersAfter } from '../../src/governance/changes.ts'
 import type { Fact } from '../../src/governance/studies.ts'
+import type { Member } from '../../src/ledger/founding.ts'
 import { digestOf, keyOf } from '../gossip/fixtures.ts'
 
 const it = suite('changes')
-const named = (name: string): Named => ({ name, key: keyOf(name).member })
+const named = (name: string): Member => ({ name, key: keyOf(name).member })
 const [ADA, BEN, CLEO, DAN, EVE, FAY] = ['ada', 'ben', 'cleo', 'dan', 'eve', 'fay'].map(named) as [
-  Named,
-  Named,
-  Named,
-  Named,
-  Named,
-  Named,
+  Member,
+  Member,
+  Member,
+  Member,
+  Member,
+  Member,
 ]
 const FOUR = [ADA, BEN, CLEO, DAN]
 const MEMBERS = FOUR.map(({ key }) => key)
@@ -28,8 +29,8 @@ const LATER = changeOf(4, [FAY], [])
 const factOf = (author: MemberId, kind: string, body: Cbor): Fact => {
   return { author, seq: 0, hash: digestOf('entry'), timeMs: 0, lamport: 0, kind, study: null, refs: [], body }
 }
-const proposed = ({ key }: Named, change: Change): Fact => factOf(key, 'epoch.proposed', changeBody(change) as Cbor)
-const said = ({ key }: Named, change: Pick<Change, 'id' | 'epoch'>, yes = true): Fact =>
+const proposed = ({ key }: Member, change: Change): Fact => factOf(key, 'epoch.proposed', changeBody(change) as Cbor)
+const said = ({ key }: Member, change: Pick<Change, 'id' | 'epoch'>, yes = true): Fact =>
   factOf(key, yes ? 'epoch.approved' : 'epoch.rejected', { epoch: change.epoch, change: fromHex(change.id) })
 
 function changesOf(facts: readonly Fact[], self = ADA): Changes {
@@ -72,7 +73,7 @@ it('whatever the order in which logs arrive, the states are the same', () => {
     kind: fc.constantFrom('proposed', 'yes', 'no', 'voting', 'nonsense'),
   })
   const logs = fc.tuple(...FOUR.map(() => fc.array(word, { maxLength: 8 })))
-  const factsIn = (author: Named, words: readonly { change: Change; kind: string }[]): Fact[] =>
+  const factsIn = (author: Member, words: readonly { change: Change; kind: string }[]): Fact[] =>
     words.map(({ change, kind }) => {
       if (kind === 'proposed') return proposed(author, change)
       if (kind === 'voting') return factOf(author.key, 'epoch.voting', { epoch: change.epoch })
@@ -81,7 +82,7 @@ it('whatever the order in which logs arrive, the states are the same', () => {
     })
   fc.assert(
     fc.property(logs, fc.infiniteStream(fc.nat(3)), (given, turns) => {
-      const queues = given.map((words, i) => factsIn(FOUR[i] as Named, words))
+      const queues = given.map((words, i) => factsIn(FOUR[i] as Member, words))
       const byAuthor = changesOf(queues.flat())
       const mixed: Fact[] = []
       for (const turn of turns) {
@@ -184,7 +185,7 @@ it('the members after a change are those who stay and those who come, by key, a 
     after.map(({ key }) => key),
     after.map(({ key }) => key).sort(compareIds),
   )
-  assert.equal(Object.keys(after[0] as Named), ['name', 'key'])
+  assert.equal(Object.keys(after[0] as Member), ['name', 'key'])
 })
 
 it.run()

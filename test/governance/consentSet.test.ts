@@ -4,60 +4,18 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toHex, utf8 } from '../../src/core/bytes.ts'
 import { sha256 } from '../../src/core/digest.ts'
-import type { MemberId, StudyId } from '../../src/core/ids.ts'
-import { type ConsentDecision, consentOf } from '../../src/governance/consent.ts'
+import { consentOf } from '../../src/governance/consent.ts'
 import { consentLeaf, historyOf, leafContext, leafSecrets } from '../../src/governance/consentLeaf.ts'
 import { ConsentSet, leafAt, rootOver } from '../../src/governance/consentSet.ts'
 import type { BareLeaf, Stand } from '../../src/governance/roundSets.ts'
-import { VaultBook, type VaultSubject } from '../../src/governance/vaultBook.ts'
+import type { VaultBook, VaultSubject } from '../../src/governance/vaultBook.ts'
 import { LeafTree } from '../../src/ledger/leafTree.ts'
 import { Frontier } from '../../src/ledger/merkle.ts'
+import { HOSPITAL, Kept, STUDY } from './keptBook.ts'
 
 const it = suite('consent set')
 
-const STUDY = toHex(sha256(utf8('study'))) as StudyId
-const HOSPITAL = toHex(sha256(utf8('hospital'))) as string as MemberId
 const QUESTION = { id: STUDY, consent: { basis: 'opt-out', purposes: ['DUO:0000006'] } } as const
-
-/** A book whose records are kept as a vault would keep them. */
-class Kept {
-  book = new VaultBook()
-  records: Uint8Array[] = []
-  #draws = 0
-
-  chance = (): Uint8Array => sha256(utf8(`draw ${this.#draws++}`))
-
-  keep(records: readonly Uint8Array[]): void {
-    for (const record of records) this.book.read(record)
-    this.records.push(...records)
-  }
-
-  admit(...records: string[]): void {
-    this.keep(this.book.admit(records, this.chance))
-  }
-
-  say(record: string, decision: 'permit' | 'deny', atMs: number, more: Partial<ConsentDecision> = {}): void {
-    const whole: ConsentDecision = {
-      ...{ decision, purposes: 'all', study: 'all', fromMs: null, toMs: null, by: 'subject' },
-      ...{ receivedAtMs: atMs, effectiveAtMs: atMs, form: 'in-person', ...more },
-    }
-    const subject = this.book.subject(record) as VaultSubject
-    this.keep(this.book.say([{ subject, decision: whole, speaker: null }], this.chance))
-  }
-
-  forget(...records: string[]): void {
-    const gone = records.map((record) => this.book.subject(record) as VaultSubject)
-    const left = this.book.without(
-      gone,
-      { reason: 'patient-request', atMs: 9_000 },
-      (subject) => (study, stand) => leafAt(subject, study, HOSPITAL, stand),
-      this.chance,
-    )
-    this.records = []
-    this.book = new VaultBook()
-    this.keep(left)
-  }
-}
 
 const namesOf = (count: number): string[] => Array.from({ length: count }, (_, i) => `MRN-${4_000 + 7 * i}`)
 const tableOf = (records: readonly string[]) => ({ records, rows: Uint32Array.from(records, (_, i) => 1 + (i % 3)) })

@@ -21,6 +21,7 @@ const GENERAL: Readonly<Record<string, readonly Cbor[]>> = {
   calibrationError: [0.5],
   document: [B31],
   withHead: [true],
+  moved: [true],
   slope: [0.5, Number.MAX_SAFE_INTEGER + 1],
   intercept: [0.5, -1, Number.MAX_SAFE_INTEGER + 1],
 }

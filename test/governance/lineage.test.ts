@@ -137,4 +137,13 @@ it('of seven thousand models exactly those made after the root, and its own next
   assert.is(lineage.descendants(root).length, 1 + 12 + (rounds - 102) * 24)
 })
 
+it('what was merged of several models is what descends from any of them, trained ones left out', () => {
+  const lineage = lineageOf(TOLD)
+  const named = (...roots: Made[]): string[] => lineage.mergedFrom(roots).map(({ model }) => model)
+  assert.equal(named(made(ADA, 'a0')), [digestOf('A0'), digestOf('B1')])
+  assert.equal(named(made(CLEO, 'c0')), [digestOf('c0')], 'merged alone: the same weights')
+  assert.equal(named(made(BOB, 'b0'), made(ADA, 'a1')), [digestOf('A0'), digestOf('B1')])
+  assert.equal(named(made(BOB, 'nobody knows')), [])
+})
+
 it.run()

@@ -22,6 +22,7 @@ function request(accepted: MemberId[], paused: MemberId[], scaled: boolean, more
     withdrawn: null,
     roundsLeft: null,
     consulted: null,
+    agreed: null,
     ...more,
   }
 }

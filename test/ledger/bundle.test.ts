@@ -6,10 +6,22 @@ import { utf8 } from '../../src/core/bytes.ts'
 import type { SigningKey } from '../../src/core/ed25519.ts'
 import { formatLine, LineSplitter, parseLine } from '../../src/ledger/bundle.ts'
 import { type BundleVerdict, parseRoot } from '../../src/ledger/bundleVerdict.ts'
+import { BundleVerifier } from '../../src/ledger/bundleVerify.ts'
 import { fingerprint } from '../../src/ledger/founding.ts'
 import { refusal } from '../core/refusal.ts'
 import { FAULTS, FIVE, forkOfTwoSizes, GOOD } from './bundleFaults.ts'
-import { codeAt, consortiumOf, cosigned, entryFor, judge, linesOf, logFor, othersThan, resealed } from './bundleKit.ts'
+import {
+  codeAt,
+  consortiumOf,
+  cosigned,
+  entryFor,
+  judge,
+  linesOf,
+  logFor,
+  othersThan,
+  resealed,
+  sampleParts,
+} from './bundleKit.ts'
 import { CLINICS, EPOCH_BUNDLES, EPOCHS_GOOD } from './epochFaults.ts'
 import { STUDY } from './fixtures.ts'
 
@@ -28,6 +40,18 @@ it('bundle: a good one is good under its root in both forms, and only consistent
   for (const root of [FIVE.digest, fingerprint(FIVE.digest), FIVE.digest.toUpperCase()])
     assert.is(judge(BYTES, parseRoot(root)).verdict, 'good')
   assert.is(judge(BYTES, null).verdict, 'consistent')
+})
+
+it('bundle: a filter of several kinds takes what any of them names, and hears of each entry with its state', () => {
+  const seen: string[] = []
+  const verifier = new BundleVerifier(null, ({ author, seq }, state) =>
+    seen.push(`${author.slice(0, 4)} ${seq} ${state}`),
+  )
+  for (const line of linesOf(FIVE, sampleParts(FIVE), { kind: 'consent.recorded,round' }))
+    assert.ok(verifier.push(utf8(line.trimEnd())))
+  assert.is(verifier.finish(new Uint8Array()).verdict, 'consistent')
+  const states = seen.map((one) => one.split(' ')[2])
+  assert.is(states.join(' '), 'final final final final final pending final disputed disputed')
 })
 
 it('bundle: it tells final, pending and disputed apart, and counts bodies that were dropped', () => {

@@ -168,6 +168,10 @@ function formOfLines(): void {
   altered('members not sorted', 'bundle-line 1', edit(1, '"members":null', `"members":["${B.member}","${A.member}"]`))
   altered('a kind in capitals', 'bundle-line 1', edit(1, '"kind":null', '"kind":"Round"'))
   altered('a kind too long', 'bundle-line 1', edit(1, '"kind":null', `"kind":"${'r'.repeat(65)}"`))
+  altered('kinds not sorted', 'bundle-line 1', edit(1, '"kind":null', '"kind":"round,consent"'))
+  altered('a kind twice', 'bundle-line 1', edit(1, '"kind":null', '"kind":"round,round"'))
+  altered('a comma with no kind after it', 'bundle-line 1', edit(1, '"kind":null', '"kind":"round,"'))
+  altered('17 kinds', 'bundle-line 1', edit(1, '"kind":null', `"kind":"${[...'abcdefghijklmnopq'].join(',')}"`))
   altered('a time beyond 9998', 'bundle-line 1', edit(1, '"until":null', '"until":253370764800001'))
   altered('an unknown state', 'bundle-line 1', edit(1, '"state":null', '"state":"local"'))
 }
@@ -459,6 +463,7 @@ function filters(): void {
   made("another member's entry", 'bundle-filter 3', parts, { members: [B.member] })
   made('another kind', 'bundle-filter 3', parts, { kind: 'round.merged' })
   made('a kind that only begins with the same letters', 'bundle-filter 3', parts, { kind: 'round.train' })
+  made('another kind than several', 'bundle-filter 3', parts, { kind: 'consent.recorded,round.merged' })
   made('no study', 'bundle-filter 5', parts, { study: STUDY })
   made('an entry too early', 'bundle-filter 3', parts, { sinceMs: 1_790_000_001_008 })
   made('an entry too late', 'bundle-filter 5', parts, { untilMs: 1_790_000_000_000 + 3 * 1_007 })

@@ -13,7 +13,7 @@ import {
 } from '../../src/ledger/bundle.ts'
 import type { BundleVerdict } from '../../src/ledger/bundleVerdict.ts'
 import { BundleVerifier } from '../../src/ledger/bundleVerify.ts'
-import { emptyTip, extend, type Tip } from '../../src/ledger/chain.ts'
+import { type EntryDraft, emptyTip, extend, type Tip } from '../../src/ledger/chain.ts'
 import { formatCosigned, signCosignature } from '../../src/ledger/cosignature.ts'
 import { decodeEntry, dropBody } from '../../src/ledger/entry.ts'
 import { encodeFork } from '../../src/ledger/fork.ts'
@@ -70,6 +70,17 @@ export function logFor(key: SigningKey, count: number, label = 'main'): Log {
     raws.push(...made.raws)
     tip = made.tip
   }
+  return logOver(
+    key,
+    raws,
+    raws.map((raw) => decodeEntry(raw).leaf),
+  )
+}
+
+/** A log of these entries. */
+export function logWith(key: SigningKey, drafts: readonly EntryDraft[]): Log {
+  const salts = drafts.map((_, i) => saltOf(`with ${i}`))
+  const { raws } = extend(emptyTip(key.member), drafts, salts)
   return logOver(
     key,
     raws,

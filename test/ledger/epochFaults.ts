@@ -8,7 +8,7 @@ import { sha256 } from '../../src/core/digest.ts'
 import type { SigningKey } from '../../src/core/ed25519.ts'
 import { compareIds, type Digest, type MemberId } from '../../src/core/ids.ts'
 import type { BundlePart } from '../../src/ledger/bundle.ts'
-import { type Epoch, epochContent, epochZero, Membership } from '../../src/ledger/epoch.ts'
+import { type Epoch, epochContent, epochZero, Membership, readEpoch } from '../../src/ledger/epoch.ts'
 import { encodeFork } from '../../src/ledger/fork.ts'
 import { type Founding, foundingDigest } from '../../src/ledger/founding.ts'
 import type { Pin } from '../../src/ledger/membership.ts'
@@ -124,6 +124,16 @@ export const EPOCHS_GOOD: readonly string[] = bundleOf(
   [FORK],
 )
 
+const OBSERVED = rowsOf(FIVE).map((one) => (one.name === 'Eve' ? { ...one, observer: true as const } : one))
+/** Eve comes as an observer, and Fay after her. */
+const AS_OBSERVER = signed(epochContent(ZERO, OBSERVED, []), ZERO, [ADA, BEN, CLEO, EVE])
+const WITH_OBSERVER = readEpoch(content(AS_OBSERVER), ZERO)
+const AFTER_OBSERVER = signed(
+  epochContent(WITH_OBSERVER, [...OBSERVED, { name: 'Fay', key: FAY.key.member }], [pinOf(EVE, 1)]),
+  WITH_OBSERVER,
+  [...FIVE, FAY],
+)
+
 const textOf = (lines: readonly string[]): Uint8Array => utf8(lines.join(''))
 const first = (twist: { says: number }): Uint8Array =>
   signed(epochContent(ZERO, rowsOf(FIVE), []), ZERO, [ADA, BEN, CLEO, EVE], twist)
@@ -131,6 +141,16 @@ const first = (twist: { says: number }): Uint8Array =>
 /** Nothing is wrong with these. */
 export const EPOCH_BUNDLES: Readonly<Record<string, Uint8Array>> = {
   'three epochs': textOf(EPOCHS_GOOD),
+  'an observer, who cosigns and has a log': textOf(
+    bundleOf(
+      [AS_OBSERVER, AFTER_OBSERVER],
+      [
+        [EVE, 2, [ADA, BEN, CLEO]],
+        [ADA, 3, [BEN, CLEO, DAN, EVE]],
+      ],
+      [[EVE, 1, 2]],
+    ),
+  ),
   'epochs alone': textOf(bundleOf(RECORDS, [], [])),
   'the epoch in which its author came': textOf(bundleOf([FIRST], [[EVE, 2, [ADA, BEN, CLEO]]], [[EVE, 1, 2]])),
   'a head beyond the pins that are known': textOf(bundleOf([FIRST], [[DAN, 7, [ADA]]], [])),
@@ -160,6 +180,7 @@ const head = (name: string, expected: string, row: HeadRow, records: readonly Ui
 walk()
 signatures()
 contents()
+roles()
 pins()
 heads()
 
@@ -254,7 +275,7 @@ function contents(): void {
     epochs(name, 'bundle-epoch 2', signed(bytes, ZERO, signers))
   const field = (name: string, at: number, value: Cbor) => row(name, encodeCbor(good.with(at, value)))
   const names = (given: readonly Person[]): Cbor[] => rowsOf(given).map(({ name, key }) => [name, fromHex(key)])
-  field('another version of an epoch', 0, 2)
+  field('another version of an epoch', 0, 3)
   field('true for the version of an epoch', 0, true)
   field('number 2 for the first epoch', 1, 2)
   field('number 0 for the first epoch', 1, 0)
@@ -284,6 +305,59 @@ function contents(): void {
   }
   for (const [name, key] of Object.entries(unsound))
     row(`a new key ${name}`, encodeCbor(good.with(3, keyed(key))), FOUNDERS)
+}
+
+function roles(): void {
+  const good = decodeCbor(content(AS_OBSERVER)) as Cbor[]
+  const members = good[3] as Cbor[][]
+  const row = (name: string, version: number, list: Cbor) =>
+    epochs(name, 'bundle-epoch 2', signed(encodeCbor(good.with(0, version).with(3, list)), ZERO, FIVE))
+  const as = (role: (was: Cbor) => Cbor[]): Cbor =>
+    members.map(([name, key, was]) => [name as Cbor, key as Cbor, ...role(was as Cbor)])
+  row(
+    'version 2 where all are hospitals',
+    2,
+    as(() => [0]),
+  )
+  row(
+    'version 2 without roles',
+    2,
+    as(() => []),
+  )
+  row(
+    'version 1 with roles',
+    1,
+    as((was) => [was]),
+  )
+  row(
+    'version 3',
+    3,
+    as((was) => [was]),
+  )
+  row(
+    'a role of 2',
+    2,
+    as((was) => [was === 1 ? 2 : 0]),
+  )
+  row(
+    'a role of true',
+    2,
+    as((was) => [was === 1]),
+  )
+  row(
+    'a row of four',
+    2,
+    as((was) => [was, 0]),
+  )
+  row(
+    'a founder turned observer',
+    2,
+    as((was) => [was === 1 ? 0 : 1]),
+  )
+  const after = decodeCbor(content(AFTER_OBSERVER)) as Cbor[]
+  const turned = (after[3] as Cbor[][]).map(([name, key]) => [name as Cbor, key as Cbor])
+  const record = signed(encodeCbor(after.with(0, 1).with(3, turned)), WITH_OBSERVER, [...FIVE, FAY])
+  epochs('an observer turned hospital', 'bundle-epoch 3', AS_OBSERVER, record)
 }
 
 /** A key plus the point of order 2: (x, y) + (0, −1) = (−x, −y). Libraries disagree on what it signs. */

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/core/bytes.ts'
 import { Rng } from '../../src/core/rng.ts'
 import { FAULTS, FIVE, forkOfTwoSizes, GOOD } from './bundleFaults.ts'
-import { judge, resealed } from './bundleKit.ts'
+import { judge, linesOf, resealed, sampleParts } from './bundleKit.ts'
 import { CLINICS, EPOCH_BUNDLES, EPOCHS_GOOD } from './epochFaults.ts'
 
 const it = suite('page')
@@ -32,6 +32,8 @@ async function assertAgrees(bytes: Uint8Array, given: string | null, name: strin
 
 it('page: it agrees on what is good, down to the last count', async () => {
   for (const root of [null, FIVE.digest]) await assertAgrees(utf8(GOOD.join('')), root, 'good')
+  const several = linesOf(FIVE, sampleParts(FIVE), { kind: 'consent.recorded,round' })
+  await assertAgrees(utf8(several.join('')), FIVE.digest, 'several kinds')
   await assertAgrees(forkOfTwoSizes(), FIVE.digest, 'evidence of two sizes')
   for (const [name, bytes] of Object.entries(EPOCH_BUNDLES)) await assertAgrees(bytes, CLINICS.digest, name)
 })

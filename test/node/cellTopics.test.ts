@@ -61,7 +61,8 @@ class Follower {
       ...{ study: ID, author, round, scaling: SCALING, digest: digestOf(`${author} ${round}`) as Digest },
       parameters: sharedParameters(STUDY),
     })
-    const judgement = this.topics.judge(header, SOUND, cell, expectationOf(this.state, this.permit), this.rounds)
+    const expected = expectationOf(this.state, this.permit, this.context)
+    const judgement = this.topics.judge(header, SOUND, cell, expected, this.rounds)
     return judgement.verdict === 'accept' ? 'accept' : judgement.reason
   }
 

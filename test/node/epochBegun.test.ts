@@ -3,8 +3,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fromHex } from '../../src/core/bytes.ts'
 import type { Digest } from '../../src/core/ids.ts'
-import { changeOf, type Named } from '../../src/governance/changes.ts'
+import { changeOf } from '../../src/governance/changes.ts'
 import type { Fact } from '../../src/governance/studies.ts'
+import type { Member } from '../../src/ledger/founding.ts'
 import { fenceNeeds } from '../../src/node/fence.ts'
 import { digestOf } from '../gossip/fixtures.ts'
 import {
@@ -98,7 +99,7 @@ it('an epoch that begins is told of in the own log, its pins are final, and chan
 
 it('logs of those who came are followed, and their heads mean something from then on', () => {
   const node = new Node()
-  const hear = (author: Named, size: number) => {
+  const hear = (author: Member, size: number) => {
     node.feed({
       type: 'head-heard',
       ticket: 1,
@@ -123,7 +124,7 @@ it('logs of those who came are followed, and their heads mean something from the
 
 it('what a former member signs beyond its pin is ignored and blames nobody, and its log is fetched as far as the pin', () => {
   const node = new Node()
-  const heard = (size: number, from: Named, ticket: number | null = null): void =>
+  const heard = (size: number, from: Member, ticket: number | null = null): void =>
     node.feed({
       type: 'head-heard',
       ticket,

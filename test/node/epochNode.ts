@@ -2,8 +2,9 @@
 import { fromHex } from '../../src/core/bytes.ts'
 import type { Cbor } from '../../src/core/cbor.ts'
 import { compareIds, type MemberId } from '../../src/core/ids.ts'
-import { type Change, changeBody, changeOf, type Named } from '../../src/governance/changes.ts'
+import { type Change, changeBody, changeOf } from '../../src/governance/changes.ts'
 import type { Fact } from '../../src/governance/studies.ts'
+import type { Member } from '../../src/ledger/founding.ts'
 import type { Pin, RollCall } from '../../src/ledger/membership.ts'
 import type { LogState } from '../../src/ledger/replication.ts'
 import type { Action } from '../../src/node/actions.ts'
@@ -12,23 +13,23 @@ import { Machine } from '../../src/node/machine.ts'
 import { digestOf, keyOf } from '../gossip/fixtures.ts'
 
 export const START_MS = 1_750_000_000_000
-const named = (name: string): Named => ({ name, key: keyOf(name).member })
-type Six = [Named, Named, Named, Named, Named, Named]
+const named = (name: string): Member => ({ name, key: keyOf(name).member })
+type Six = [Member, Member, Member, Member, Member, Member]
 export const [SELF, ADA, BEN, CLEO, EVE, FAY] = ['self', 'ada', 'ben', 'cleo', 'eve', 'fay'].map(named) as Six
-export const keysOf = (people: readonly Named[]): MemberId[] => people.map(({ key }) => key).sort(compareIds)
+export const keysOf = (people: readonly Member[]): MemberId[] => people.map(({ key }) => key).sort(compareIds)
 export const FOUR = [SELF, ADA, BEN, CLEO]
 export const OTHERS = keysOf([ADA, BEN, CLEO])
 export const JOIN = changeOf(1, [EVE], [])
 export const LEAVE = changeOf(1, [], [CLEO.key])
-export const headOf = ({ key }: Named, size: number): LogState => {
+export const headOf = ({ key }: Member, size: number): LogState => {
   return { author: key, size, root: digestOf(`${key} ${size}`) }
 }
 export const FOUNDING_CALL: RollCall = { number: 0, members: keysOf(FOUR), pins: [] }
 
-export const factOf = ({ key }: Named, kind: string, body: Cbor): Fact => {
+export const factOf = ({ key }: Member, kind: string, body: Cbor, seq = 0): Fact => {
   return {
     author: key,
-    seq: 0,
+    seq,
     hash: digestOf('entry'),
     timeMs: START_MS,
     lamport: 0,
@@ -38,9 +39,9 @@ export const factOf = ({ key }: Named, kind: string, body: Cbor): Fact => {
     body,
   }
 }
-export const proposed = (author: Named, change: Change): Fact =>
+export const proposed = (author: Member, change: Change): Fact =>
   factOf(author, 'epoch.proposed', changeBody(change) as Cbor)
-export const approved = (author: Named, { id, epoch }: Change): Fact =>
+export const approved = (author: Member, { id, epoch }: Change): Fact =>
   factOf(author, 'epoch.approved', { epoch, change: fromHex(id) })
 
 export type Of<T extends Action['type']> = Extract<Action, { type: T }>
@@ -48,7 +49,7 @@ export type Of<T extends Action['type']> = Extract<Action, { type: T }>
 /** A machine with all that it has asked for since it was last looked at. */
 export class Node {
   readonly machine = new Machine()
-  readonly self: Named
+  readonly self: Member
   now = START_MS
   #out: Action[] = []
   #ticket = 0
@@ -113,7 +114,7 @@ export class Node {
   }
 
   /** The code of the answer; null where it is carried out. */
-  command(event: Extract<NodeEvent, { type: 'epoch-propose' | 'epoch-approve' | 'epoch-reject' }>): string | null {
+  command(event: Extract<NodeEvent, { type: `${'epoch' | 'member'}-${string}`; ticket: number }>): string | null {
     const ticket = ++this.#ticket
     const actions = this.machine.step({ ...event, ticket }, this.now)
     this.#out.push(...actions)
@@ -121,7 +122,7 @@ export class Node {
     return answer.error?.code ?? null
   }
 
-  begin(members: readonly Named[], pins: readonly Pin[], number = 1): void {
+  begin(members: readonly Member[], pins: readonly Pin[], number = 1): void {
     this.feed({ type: 'epoch-begun', call: { number, members: keysOf(members), pins }, digest: digestOf(`${number}`) })
   }
 

@@ -47,7 +47,13 @@ export class Harness {
   #dataset: BoundDataset | null = null
   readonly #sizes = new Map<MemberId, number>()
 
-  constructor() {
+  readonly #booting: { readonly agreementsRequired?: boolean }
+  /** Of the others, who has no part in studies. */
+  readonly #observers: readonly MemberId[]
+
+  constructor(booting: { readonly agreementsRequired?: boolean } = {}, observers: readonly MemberId[] = []) {
+    this.#booting = booting
+    this.#observers = observers
     this.#boot()
   }
 
@@ -152,6 +158,17 @@ export class Harness {
     this.feed({ type: 'replicated', log: this.#sizeOf(author), from: author, facts: [fact], published: [] })
   }
 
+  /** The shell records an own entry beside the machine, and tells of it when it is durable. */
+  say(draft: Omit<Draft, 'timeMs' | 'refs'>): void {
+    const fact = this.#append(SELF, { timeMs: this.now, refs: [], ...draft })
+    this.feed({ type: 'committed', log: this.#sizeOf(SELF), tags: [], facts: [fact] })
+  }
+
+  /** All that is known of a log has become final. */
+  makeFinal(author: MemberId): readonly Action[] {
+    return this.feed({ type: 'final-kept', log: this.#sizeOf(author) })
+  }
+
   hearUpdate(author: MemberId, more: Partial<UpdateHeader> = {}, facts: Partial<UpdateFacts> = {}): readonly Action[] {
     const header: UpdateHeader = {
       study: ID,
@@ -236,7 +253,7 @@ export class Harness {
       type: 'booted',
       self: SELF,
       founding: digestOf('founding'),
-      epochs: [{ number: 0, members: MEMBERS, pins: [] }],
+      epochs: [{ number: 0, members: MEMBERS, pins: [], ...this.#roles() }],
       epochDigest: digestOf('founding'),
       software: '0.0.0',
       logs,
@@ -249,7 +266,12 @@ export class Harness {
       cosigners: [],
       fence: { others: 0, needed: 0, wanted: 0 },
       signed: 0,
+      ...this.#booting,
     })
+  }
+
+  #roles(): { observers?: readonly MemberId[] } {
+    return this.#observers.length === 0 ? {} : { observers: this.#observers }
   }
 
   #append(author: MemberId, { kind, study, timeMs, refs, body }: Draft): Fact {

@@ -1,5 +1,6 @@
 /** Kinds of entries about rounds: what was trained, published, merged, and how good it was. */
 import * as v from 'valibot'
+import { LIMITS } from '../../core/limits.ts'
 import {
   bytes32,
   chunkBits,
@@ -22,6 +23,7 @@ export const ASIDE_REASONS = [
   'worsens', // on the own rows it is worse than what the round began with, by itself
   'worsens-together', // it is one of several whose merge is worse on the own rows
   'excluded', // the operator excluded its author
+  'suspended', // its author's key is not to be trusted
 ] as const
 export type AsideReason = (typeof ASIDE_REASONS)[number]
 
@@ -39,6 +41,8 @@ export const ROUND_KINDS = {
     privacy: v.optional(claim),
     /** Of a study that asks patients for their word: the root over how each of them stood. `examples` is rounded down to the minimum cohort then. */
     consent: v.optional(v.strictObject({ root: bytes32, basis: v.picklist(['opt-in', 'opt-out']) })),
+    /** Agreements that it was done under, by digest; absent where none bound. */
+    agreements: v.optional(v.pipe(v.array(bytes32), v.maxLength(LIMITS.agreementsMentionedMax))),
   }),
   /** What training of this round took: steps of DP-SGD. The budget goes by these. */
   'privacy.spent': v.strictObject({

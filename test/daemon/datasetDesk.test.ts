@@ -1,0 +1,292 @@
+/** Tables registered and verified over a log: versions in a chain, what is told of them, and bindings that cite them. */
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { parseStudy, studyDocument, studyIdOf } from '../../src/config/study.ts'
+import { equalBytes, toHex, utf8 } from '../../src/core/bytes.ts'
+import { sha256 } from '../../src/core/digest.ts'
+import type { Digest } from '../../src/core/ids.ts'
+import { Bindings } from '../../src/daemon/bindings.ts'
+import { DatasetDesk, type RegisterRequest } from '../../src/daemon/datasetDesk.ts'
+import { DatasetFiles, type DatasetVersion } from '../../src/daemon/datasetFiles.ts'
+import { toldRows } from '../../src/governance/datasets.ts'
+import { readBody } from '../../src/governance/kinds.ts'
+import { bodyFault } from '../../src/governance/privacyLint.ts'
+import { emptyTip } from '../../src/ledger/chain.ts'
+import { decodeEntry, type Entry } from '../../src/ledger/entry.ts'
+import { Frontier, leafHash } from '../../src/ledger/merkle.ts'
+import type { Draft } from '../../src/node/actions.ts'
+import { MemoryStore } from '../../src/store/memoryStore.ts'
+import { commitOf, keyOf } from '../ledger/fixtures.ts'
+import { patients, studyText } from './kit.ts'
+
+const it = suite('dataset desk')
+const ADA = keyOf('ada')
+
+/** A hospital: its folder, its log, and the tables that lie there. */
+class Hospital {
+  readonly folder: string
+  readonly raws: Uint8Array[] = []
+  registered: 'optional' | 'required' = 'optional'
+  signs = true
+  /** Entries are lost, as where a stop comes before they are durable. */
+  forgets = false
+  #tip = emptyTip(ADA.member)
+
+  constructor(folder: string) {
+    this.folder = folder
+  }
+
+  /** Anew, as after a start. */
+  desk(): DatasetDesk {
+    const home = {
+      paths: { datasets: join(this.folder, 'datasets') },
+      key: { id: ADA.member },
+      config: { datasets: { registered: this.registered } },
+    }
+    const logs = {
+      sizeOf: () => ({ author: ADA.member, size: this.raws.length, root: '' as never }),
+      entries: async (_: unknown, from: number, to: number) => this.raws.slice(from, to),
+    }
+    const writer = {
+      record: (_: string, drafts: readonly Draft[]) => this.#append(drafts),
+      flush: async () => undefined,
+    }
+    return new DatasetDesk({ home, logs, writer: this.signs ? writer : null })
+  }
+
+  get entries(): Entry[] {
+    return this.raws.map(decodeEntry)
+  }
+
+  async table(name: string, text: string): Promise<string> {
+    const path = join(this.folder, name)
+    await writeFile(path, text)
+    return path
+  }
+
+  #append(drafts: readonly Draft[]): void {
+    for (const { kind, body } of drafts) assert.is(bodyFault(kind, body), null)
+    if (this.forgets) return
+    const { entries, tip } = commitOf(ADA, this.#tip, drafts.length, 'main', drafts)
+    this.raws.push(...entries.map(({ raw }) => raw))
+    this.#tip = tip
+  }
+}
+
+async function atHospital(use: (hospital: Hospital) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'consilium-desk-'))
+  try {
+    await use(new Hospital(folder))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const request = (path: string, more: Partial<RegisterRequest> = {}): RegisterRequest => {
+  const nothing = { query: null, provenance: null, source: null, keyColumn: null, units: {}, publish: false }
+  return { name: 'stroke', path, ...nothing, ...more }
+}
+
+const faultOf = async (run: Promise<unknown>): Promise<string> => {
+  try {
+    await run
+    return 'none'
+  } catch (error) {
+    assert.not.match((error as Error).message, /\n/)
+    return `${(error as { code: string }).code} ${(error as Error).message}`
+  }
+}
+
+/** Record numbers, names and dates that no entry may have. */
+const planted = (row: number): string[] => [`QX-7${1_000 + row}`, `Brandt${row}`, `19${10 + (row % 90)}-03-17`]
+const table = (rows: number): string[][] =>
+  Array.from({ length: rows }, (_, row) => [...planted(row), String(row % 7), row % 2 === 0 ? 'yes' : 'no'])
+const csv = (rows: readonly (readonly string[])[]): string =>
+  `${['mrn,surname,born,score [1],ill', ...rows.map((row) => row.join(','))].join('\n')}\n`
+
+it('versions of a name are a chain under one secret, each with the root over its rows', () =>
+  atHospital(async (hospital) => {
+    const path = await hospital.table('a.csv', csv(table(137)))
+    const first = await hospital
+      .desk()
+      .register(request(path, { keyColumn: 'mrn', source: 'registry', units: { ill: 'bool' } }))
+    await hospital.table('a.csv', csv(table(149)))
+    const second = await hospital.desk().register(request(path))
+    const bodies = hospital.entries.map(({ body }) => readBody('dataset.registered', body))
+    assert.equal(
+      bodies.map((body) => [body?.rows, body?.columns, body?.source, body?.previous && toHex(body.previous)]),
+      [
+        [130, 5, 'registry', null],
+        [140, 5, 'registry', first.version.version],
+      ],
+    )
+    assert.ok(equalBytes(bodies[0]?.dataset as Uint8Array, bodies[1]?.dataset as Uint8Array))
+    assert.equal(hospital.entries[1]?.refs, [first.entry])
+    assert.equal([second.version.number, second.version.keyColumn, second.version.columns[4]?.unit], [2, 'mrn', 'bool'])
+    const { commitments } = await new DatasetFiles(join(hospital.folder, 'datasets')).manifest(second.version)
+    const tree = new Frontier()
+    for (let row = 0; row < 149; row++) tree.append(leafHash(commitments.subarray(row * 32, row * 32 + 32)))
+    assert.is(toHex(tree.root()), second.version.version)
+  }))
+
+it('no cell, file, query or name of a column is in any entry or in the files of the data folder that only its owner may read', () =>
+  atHospital(async (hospital) => {
+    const rows = table(200)
+    const path = await hospital.table('a.csv', csv(rows))
+    const query = await hospital.table('q.sql', "select * from wards where surname like 'Brandt%'")
+    const origin = { resourceType: 'Provenance', target: [{ display: 'QX-71003' }], recorded: '2026-11-20T09:30:00Z' }
+    const agent = [{ who: { reference: 'Practitioner/1', display: 'Brandt17' } }]
+    const provenance = await hospital.table('p.json', JSON.stringify({ ...origin, agent }))
+    const { version } = await hospital.desk().register(request(path, { keyColumn: 'mrn', query, provenance }))
+    await hospital.table(
+      'a.csv',
+      csv(rows.with(3, ['QX-71003', 'Brandtner', '1913-03-17', '3', 'no']).toSpliced(50, 60)),
+    )
+    const { differences } = await hospital.desk().verify(version, path)
+    assert.equal([differences.changed, differences.removed, differences.shown[0]?.key], [1, 60, 'QX-71003'])
+    const told = readBody('dataset.verified', hospital.entries[1]?.body ?? null)
+    assert.equal([told?.changed, told?.added, told?.removed, told?.moved], [null, 0, 60, false])
+    const words = [...rows.flatMap((_, row) => planted(row)), 'mrn', 'surname', 'a.csv', 'wards', 'Brandt']
+    const log = Buffer.concat(hospital.raws).toString('latin1')
+    for (const word of words) assert.not.ok(log.includes(word), word)
+    const file = join(hospital.folder, 'datasets', 'stroke', '1')
+    assert.is((await stat(file)).mode & 0o777, 0o600)
+    const kept = (await readFile(file)).toString('latin1')
+    for (const word of words.slice(0, 600)) assert.not.ok(kept.includes(word), word)
+  }))
+
+it('between two numbers of rows that are told there are ten, and few are told apart from none alone', () => {
+  assert.equal([0, 1, 9, 10, 19, 137].map(toldRows), [0, null, null, 10, 10, 130])
+})
+
+it('the same rows again are refused, unless a stop had come before the entry: then it is made up for', () =>
+  atHospital(async (hospital) => {
+    const path = await hospital.table('a.csv', csv(table(20)))
+    hospital.forgets = true
+    assert.match(await faultOf(hospital.desk().register(request(path))), /internal/)
+    assert.is(hospital.raws.length, 0)
+    assert.is(
+      await hospital.desk().registered({ name: path, bytes: utf8(csv(table(20))) }),
+      null,
+      'no entry, no version',
+    )
+    hospital.forgets = false
+    const { version } = await hospital.desk().register(request(path))
+    assert.equal([version.number, hospital.raws.length], [1, 1])
+    assert.match(
+      await faultOf(hospital.desk().register(request(path))),
+      /dataset-unchanged .*a\.csv: has the rows of stroke@1/,
+    )
+    assert.is(hospital.raws.length, 1)
+  }))
+
+it('columns that are published are read by all, and none of them may look like a person', () =>
+  atHospital(async (hospital) => {
+    const path = await hospital.table('a.csv', csv(table(20)))
+    await hospital.desk().register(request(path, { publish: true }))
+    const { published } = readBody('dataset.registered', hospital.entries[0]?.body ?? null) ?? {}
+    assert.equal(published?.[3], ['score [1]', '1', 'number'])
+    const named = await hospital.table('b.csv', 'id,MRN: AB-1234\n1,2\n')
+    assert.match(
+      await faultOf(hospital.desk().register(request(named, { name: 'b', publish: true }))),
+      /dataset-personal-data .*column 2/,
+    )
+    assert.equal(await readdir(join(hospital.folder, 'datasets')), ['stroke'])
+    assert.is(hospital.raws.length, 1)
+  }))
+
+it('a wrong name, an unknown one, and a file that was tampered with are each refused in a line', () =>
+  atHospital(async (hospital) => {
+    const path = await hospital.table('a.csv', csv(table(20)))
+    for (const name of ['Stroke', '../up', '', '.x', 'a'.repeat(65), 'ä'])
+      assert.match(await faultOf(hospital.desk().register(request(path, { name }))), /^dataset-name /)
+    assert.match(await faultOf(hospital.desk().find('stroke')), /dataset-unknown .*none is registered yet/)
+    const { version } = await hospital.desk().register(request(path))
+    assert.match(await faultOf(hospital.desk().find('stroke@2')), /it has versions 1 to 1/)
+    assert.match(await faultOf(hospital.desk().find('strok')), /there are stroke/)
+    assert.is((await hospital.desk().find('stroke@1')).version, version.version)
+    hospital.signs = false
+    assert.match(await faultOf(hospital.desk().register(request(path, { name: 'b' }))), /^boot-fence /)
+    hospital.signs = true
+    const file = join(hospital.folder, 'datasets', 'stroke', '1')
+    const bytes = await readFile(file)
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 50) ^ 1, bytes.length - 50)
+    await writeFile(file, bytes)
+    assert.match(await faultOf(hospital.desk().verify(version, path)), /dataset-damaged .*backup/)
+  }))
+
+it('the file of a version is frozen, byte by byte', () =>
+  atHospital(async ({ folder }) => {
+    const bytes = (first: number, length = 32): Uint8Array => Uint8Array.from({ length }, (_, i) => (first + i) % 256)
+    const version: DatasetVersion = {
+      ...{
+        name: 'stroke',
+        number: 3,
+        dataset: toHex(bytes(1)) as Digest,
+        secret: bytes(2),
+        rows: 2,
+        path: '/data/a.csv',
+      },
+      ...{ version: toHex(bytes(3)) as Digest, previous: toHex(bytes(4)) as Digest, keyColumn: 'id', source: 'ehr' },
+      columns: [{ name: 'id', unit: '1', kind: 'text' }],
+      ...{ file: bytes(5), query: null, published: false, registeredAtMs: 1_790_000_000_000 },
+      origin: { commitment: bytes(6), recordedAtMs: 1_780_000_000_000, targets: 1, organisations: ['North'] },
+    }
+    const manifest = { rows: 2, commitments: bytes(7, 64), keys: bytes(8, 32), lines: Uint32Array.of(2, 70_000) }
+    const files = new DatasetFiles(join(folder, 'datasets'))
+    await files.write(version, manifest)
+    assert.equal(await files.versions('stroke'), [version])
+    assert.equal(await files.manifest(version), manifest)
+    const written = await readFile(join(folder, 'datasets', 'stroke', '3'))
+    assert.is(toHex(sha256(written)), 'f44d9cfebac0814e0ed60ff62f1e00e9ac9c14e40dd82e87c83ecff4fc1e0e4c')
+  }))
+
+const STUDY = parseStudy(studyText({ rounds: 5 }), 'test.study.yaml')
+const ID = studyIdOf(studyDocument(STUDY))
+
+async function boundAt(hospital: Hospital, path: string): Promise<{ bindings: Bindings; facts: unknown }> {
+  const bindings = await Bindings.load(new MemoryStore())
+  const asked = { path, columns: {}, units: {}, extra: 'refuse' } as const
+  const desk = hospital.desk()
+  const { facts } = await bindings.bind(ID, STUDY, asked, {
+    permitted: async ({ dataset }) => dataset,
+    registered: (file) => desk.registered(file),
+  })
+  return { bindings, facts }
+}
+
+it('a table that is a registered version is bound as that version, with the entry that registered it; another is not', () =>
+  atHospital(async (hospital) => {
+    const path = await hospital.table('a.csv', patients(60, 1))
+    assert.not.ok('registered' in ((await boundAt(hospital, path)).facts as object))
+    hospital.registered = 'required'
+    assert.match(await faultOf(boundAt(hospital, path)), /dataset-not-registered .*consilium dataset register/)
+    const { version, entry } = await hospital.desk().register(request(path))
+    const { facts } = await boundAt(hospital, path)
+    assert.equal((facts as { registered: unknown }).registered, { version: version.version, entry })
+    const other = await hospital.table('b.csv', patients(60, 1).replace('\n', '\r\n'))
+    assert.match(await faultOf(boundAt(hospital, other)), /dataset-not-registered/)
+  }))
+
+it('a table that is altered after it was bound is found before the next round, and is sound again when it is put back', () =>
+  atHospital(async (hospital) => {
+    const text = patients(60, 1)
+    const path = await hospital.table('a.csv', text)
+    const { bindings } = await boundAt(hospital, path)
+    await bindings.intact(ID)
+    await bindings.intact(ID)
+    const altered = text.replace(/yes\n$/, 'no\n').replace(/,f,/, ',m,')
+    assert.is(altered.length >= text.length - 1, true)
+    await hospital.table('a.csv', altered)
+    for (let round = 0; round < 2; round++)
+      assert.match(await faultOf(bindings.intact(ID)), /data-changed .*is not the one that was bound; put it back/)
+    await hospital.table('a.csv', text)
+    await bindings.intact(ID)
+    await rm(path)
+    assert.match(await faultOf(bindings.intact(ID)), /data-file .*there is no such file/)
+  }))
+
+it.run()
