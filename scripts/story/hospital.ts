@@ -16,6 +16,8 @@ export class Hospital {
   /** Where its table lies: outside of the data folder. */
   readonly table: string
   #process: ChildProcess | null = null
+  /** Who signs for what this hospital does; nobody has to before somebody was enrolled. */
+  signer: Telling['signer']
 
   constructor(name: string, folder: string, slug: string) {
     this.name = name
@@ -30,7 +32,11 @@ export class Hospital {
 
   /** Runs a command for this hospital and shows it. */
   does(args: readonly string[], telling: Partial<Telling> = {}): Promise<string> {
-    return consilium(this.name, this.home, args, { cwd: this.folder, ...telling })
+    return consilium(this.name, this.home, args, {
+      cwd: this.folder,
+      ...(this.signer === undefined ? {} : { signer: this.signer }),
+      ...telling,
+    })
   }
 
   /** What a command says with `--json`, not shown. */

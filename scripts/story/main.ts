@@ -1,6 +1,6 @@
 /**
  * `npm run story`: the trust layer told once through, with the command as hospitals, a patient and a regulator type it. Five hospitals
- * admit a sixth, train, obey a patient, find an altered table, remove a member; a regulator verifies it all from one file, offline.
+ * admit a sixth, sign an agreement, train, obey a patient, find an altered table, remove a member; a regulator verifies it from files, offline.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,12 +8,15 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { messageOf } from '../../src/core/errors.ts'
 import { dealAlzheimer } from '../demo/deal.ts'
-import { admit, begin, found, obey, regulate, remove } from './chapters.ts'
+import { admit, agree, alter, enrol, found, obey, regulate, remove, train } from './chapters.ts'
 import { Hospital } from './hospital.ts'
 import { say } from './stage.ts'
 
 const DATA = new URL('../demo/', import.meta.url)
 const SEED = 6
+
+type Six = readonly [Hospital, Hospital, Hospital, Hospital, Hospital, Hospital]
+
 const CLINICS = [
   { name: 'Alder House', share: 30 },
   { name: 'Birch Grove', share: 22 },
@@ -63,13 +66,16 @@ function withRecordNumbers(csv: string, hospital: number): string {
 
 async function tell(folder: string, hospitals: readonly Hospital[]): Promise<void> {
   const five = hospitals.slice(0, 5)
-  const [alder, birch, , dogwood, , fir] = hospitals as [Hospital, Hospital, Hospital, Hospital, Hospital, Hospital]
+  const [alder, birch, cedar, dogwood, , fir] = hospitals as readonly Hospital[] as Six
   const fingerprint = await found(folder, five)
+  await enrol(alder)
   await admit(five, fir)
-  await begin(folder, hospitals)
-  await obey(birch, alder, '420007')
+  const study = await agree(folder, hospitals)
+  await train(hospitals, study)
+  const opening = await obey(birch, alder, '420007')
+  await alter(cedar)
   await remove(hospitals, dogwood)
-  await regulate(folder, alder, fingerprint)
+  await regulate(folder, alder, fingerprint, opening)
 }
 
 main().catch((error: unknown) => {

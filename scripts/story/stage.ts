@@ -19,6 +19,8 @@ export interface Telling {
   readonly silent?: boolean
   /** Folder that files named in `args` lie in. */
   readonly cwd: string
+  /** The key of who signs for it, and the file with its passphrase. */
+  readonly signer?: { readonly key: string; readonly phrase: string }
 }
 
 /** What a command printed, standard output or, where it was refused, its line of error. */
@@ -28,10 +30,10 @@ export async function consilium(
   args: readonly string[],
   telling: Telling,
 ): Promise<string> {
-  const { input, refused = false, silent = false, cwd, lines } = telling
+  const { input, refused = false, silent = false, lines } = telling
   if (!silent)
     say(`\n${who} $ ${input === undefined ? '' : `echo ${input.trim()} | `}consilium ${args.map(quoted).join(' ')}`)
-  const { code, out, error } = await ran([...args, ...(home === null ? [] : ['--home', home])], input, cwd)
+  const { code, out, error } = await ran([...args, ...(home === null ? [] : ['--home', home])], telling)
   const shown = (code === 0 ? out : error).trimEnd()
   if (!silent) show(shown, lines)
   if ((code === 0) === refused)
@@ -61,10 +63,14 @@ function show(text: string, lines = Number.POSITIVE_INFINITY): void {
 
 function ran(
   args: readonly string[],
-  input: string | undefined,
-  cwd: string,
+  { input, cwd, signer }: Telling,
 ): Promise<{ code: number | null; out: string; error: string }> {
-  const child = spawn(process.execPath, [PROGRAM, ...args], { cwd, timeout: COMMAND_MS_MAX, killSignal: 'SIGKILL' })
+  const { CONSILIUM_PERSON: _, CONSILIUM_PASSPHRASE_FILE: __, ...rest } = process.env
+  const env =
+    signer === undefined
+      ? rest
+      : { ...rest, CONSILIUM_PERSON: signer.key, CONSILIUM_PASSPHRASE_FILE: signer.phrase }
+  const child = spawn(process.execPath, [PROGRAM, ...args], { cwd, env, timeout: COMMAND_MS_MAX, killSignal: 'SIGKILL' })
   let [out, error] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text
