@@ -180,6 +180,7 @@ it('a node whose folder is spoilt does not start, says in one line why, and star
     const lost = join(folder, 'lost')
     for (const gone of [['heads.pin'], ['database', 'heads.pin']]) {
       await cp(one.home, lost, { recursive: true })
+      await cp(`${one.home}.vault-key`, `${lost}.vault-key`)
       for (const file of gone) await rm(join(lost, file), { recursive: true })
       const { out } = await consilium(['doctor', '--home', lost])
       assert.match(out, /LOOK {2}data folder.*heads\.pin is missing/)
@@ -252,7 +253,7 @@ it('init, found and accept refuse what would overwrite, forge or mix up', () =>
     refused(await consilium(['init', '--name', 'a', '--home', home('a')]), 'member.key', 'not overwritten')
     assert.is(await readFile(join(home('a'), 'member.key'), 'utf8'), key, 'the key is as it was')
     await rm(join(home('b'), 'member.key')) // half a folder: nothing may be added to it
-    refused(await consilium(['init', '--name', 'b', '--home', home('b')]), 'config.yaml', 'not overwritten')
+    refused(await consilium(['init', '--name', 'b', '--home', home('b')]), 'data.key', 'not overwritten')
     assert.not.ok((await readdir(home('b'))).includes('member.key'))
     await rm(home('b'), { recursive: true })
     assert.is((await consilium(['init', '--name', 'b', '--home', home('b')])).code, 0)

@@ -97,9 +97,9 @@ it('ls shows members, and what is proposed with who is for it, in words and as J
     assert.equal(sorted(await ls()), [
       'Test consortium, epoch 0: 2 members; what 2 of them have signed is final.',
       '',
-      'member  since epoch  connected  fingerprint of its key',
-      'north  founding  this node  (NORTH’s print)',
-      'south  founding  yes  (SOUTH’s print)',
+      'member  role  since epoch  connected  fingerprint of its key',
+      'north  hospital  founding  this node  (NORTH’s print)',
+      'south  hospital  founding  yes  (SOUTH’s print)',
       '',
       'Change (id), by north: "west" joins, with epoch 1.',
       '  west: (WEST’s print)',

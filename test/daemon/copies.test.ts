@@ -37,6 +37,7 @@ it('of two live copies of one folder at least one stops, and the others show tha
     await two.end('SIGTERM')
     const clone = new TestNode(folder, 'copy')
     await cp(two.home, clone.home, { recursive: true })
+    await cp(`${two.home}.vault-key`, `${clone.home}.vault-key`)
     nodes.push(clone)
     await Promise.all([two.start(), clone.start()])
     const pair = [two, clone]

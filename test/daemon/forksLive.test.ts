@@ -11,6 +11,7 @@ import { encodeDoubleCosignature } from '../../src/ledger/doubleCosignature.ts'
 import { openFork } from '../../src/ledger/fork.ts'
 import { signHead } from '../../src/ledger/head.ts'
 import { LevelStore } from '../../src/store/levelStore.ts'
+import { SealedStore } from '../../src/store/sealedStore.ts'
 import { saltOf } from '../ledger/fixtures.ts'
 import { consilium, consortium, inFolder, signing, startAll, type TestNode, until } from './kit.ts'
 
@@ -43,7 +44,9 @@ async function accuse(at: TestNode, witness: TestNode, author: TestNode): Promis
   const heads = ['one', 'two'].map((label) => signHead(other.signing, home.consortium.founding, 9, saltOf(label)))
   const [one, two] = heads.map((head) => ({ ...head, cosignature: signCosignature(key.signing, head.text, 9) }))
   if (one === undefined || two === undefined) throw new Error('two heads were made')
-  const store = await LevelStore.open(home.paths.database, { self: home.key.id })
+  const level = await LevelStore.open(home.paths.database, { self: home.key.id })
+  assert.ok(home.dataKey !== null)
+  const store = await SealedStore.open(level, home.dataKey, home.paths.dataKey)
   await store.putState(new Map([[`double-cosignature/${key.id}`, encodeDoubleCosignature(one, two)]]))
   await store.close()
 }

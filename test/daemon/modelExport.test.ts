@@ -6,6 +6,7 @@ import { weightsDigest } from '../../src/core/digest.ts'
 import type { Daemon } from '../../src/daemon/daemon.ts'
 import { exportModel } from '../../src/daemon/modelExport.ts'
 import type { HeldModel } from '../../src/daemon/models.ts'
+import { Agreements } from '../../src/governance/agreements.ts'
 import { readBody } from '../../src/governance/kinds.ts'
 import type { Draft } from '../../src/node/actions.ts'
 import { digestOf, keyOf } from '../gossip/fixtures.ts'
@@ -34,7 +35,7 @@ features:
   const weights = someWeights(study.model, COLUMNS, 'exported')
   const scaling = { digest: digestOf('scaling'), scaling: EVERYWHERE, contributions: [] }
   const model = {
-    state: { id: STUDY, study, scaling },
+    state: { id: STUDY, study, scaling, commitments: new Map() },
     scaling: normalisation === 'own' ? OWN : EVERYWHERE,
     digest: weightsDigest(weights.shared),
     rounds: 37,
@@ -43,8 +44,14 @@ features:
   } as unknown as HeldModel
   const drafts: Draft[] = []
   const daemon = {
-    home: { key: { id: keyOf('ada').member }, membership: { roll: { members: [] } } },
-    machine: { view: () => ({ withdrawals: { binding: () => [] } }) },
+    home: {
+      ...{ key: { id: keyOf('ada').member }, membership: { roll: { members: [] } } },
+      config: { agreements: { required: false } },
+    },
+    machine: {
+      view: () => ({ withdrawals: { binding: () => [] }, studies: [], suspensions: [], agreements: new Agreements() }),
+      finality: { final: () => null },
+    },
     writer: { record: (_: string, more: Draft[]) => drafts.push(...more), flush: async () => undefined },
   } as unknown as Daemon
   const { files } = await exportModel(daemon, model, { format: 'json', sharedOnly, forensic: false })

@@ -1,12 +1,14 @@
-/** No patient record leaves its house: of names, record numbers and dates in the tables nothing is in any file of any node. */
+/** No patient record leaves its house: of names, record numbers and dates in the tables nothing is in any file of any node, nor on the wire. */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../src/core/rng.ts'
 import { consilium, consortium, inFolder, propose, startAll, studyText, type TestNode, until } from './kit.ts'
 
 const it = suite('privacy')
+const WIRE_TAP = fileURLToPath(new URL('./wireTap.mjs', import.meta.url))
 const PATIENTS = 1_200 // at each of three hospitals, with a name, a number and a date of birth each: 10,800 in all
 
 interface Planted {
@@ -49,10 +51,11 @@ async function filesOf(folder: string): Promise<[string, string][]> {
   return Promise.all(files.map(async (file): Promise<[string, string]> => [file, await readFile(file, 'latin1')]))
 }
 
-it('of 10,800 names, record numbers and dates of birth none is in any file of any node, nor in an export', () =>
+it('of 10,800 names, record numbers and dates of birth none is in any file of any node, on the wire, nor in an export', () =>
   inFolder(async (folder, nodes) => {
     nodes.push(...(await consortium(folder, ['north', 'south', 'east'])))
     const [north] = nodes as [TestNode]
+    for (const node of nodes) node.nodeArguments.push('--import', WIRE_TAP)
     await startAll(nodes)
     const study = await propose(folder, nodes, studyText({ rounds: 3 }))
     const tables = nodes.map((_, i) => planted(i))
@@ -62,6 +65,9 @@ it('of 10,800 names, record numbers and dates of birth none is in any file of an
       const args = ['study', 'bind', study.slice(0, 12), '--data', file, '--home', node.home]
       const refused = await consilium(args)
       assert.match(refused.err, /name/, 'a column that the study does not name is not passed over unasked')
+      const register = ['dataset', 'register', file, '--name', 'all', '--key-column', 'record', '--home', node.home]
+      const registered = await consilium(register)
+      assert.is(registered.code, 0, registered.err)
       assert.is((await consilium([...args, '--ignore-extra'])).code, 0)
     }
     await until(60_000, 'the end of the study', async () =>
@@ -80,12 +86,21 @@ it('of 10,800 names, record numbers and dates of birth none is in any file of an
       files.some(([file, text]) => file.includes('database') && text.includes('round.merged')),
       'the logs are there',
     )
+    const wires = await Promise.all(
+      nodes.map(
+        async ({ home }): Promise<[string, string]> => [`${home}.wire`, await readFile(`${home}.wire`, 'latin1')],
+      ),
+    )
+    assert.ok(
+      wires.every(([, text]) => text.includes('round.merged') && text.includes('dataset.registered')),
+      'what crosses the wire is there',
+    )
     const own = await readFile(join(folder, 'north.csv'), 'latin1')
     assert.ok(
       words.some((word) => own.includes(word)),
       'the search finds what is there',
     )
-    for (const [file, text] of files)
+    for (const [file, text] of [...files, ...wires])
       for (const word of words) if (text.includes(word)) throw new Error(`${file} holds "${word}"`)
   }))
 
