@@ -151,7 +151,10 @@ const digestIn = (text: string): string => {
 
 /** All register and bind a table, and train. */
 export async function train(hospitals: readonly Hospital[], study: string): Promise<void> {
-  chapter('They train', 'Each commits to its table row by row before it is used: the rows stay, the root goes into the log.')
+  chapter(
+    'They train',
+    'Each commits to its table row by row before it is used: the rows stay, the root goes into the log.',
+  )
   const [first] = hospitals as [Hospital]
   for (const [i, hospital] of hospitals.entries()) {
     const silent = i === 0 ? {} : { silent: true }
@@ -173,12 +176,12 @@ export async function obey(hospital: Hospital, auditor: Hospital, record: string
   await hospital.does(['subject', 'report', '-', '--out', 'patient.json'], { input, lines: 24 })
   await hospital.does(['consent', 'receipt', '--subject', '-', '--out', 'receipt'], { input })
   await hospital.does(['subject', 'key', '-', '--out', 'key.txt'], { input, lines: 4 })
-  await auditor.does(['subject', 'bundle', '--out', 'patients.bundle'])
   const kinds = ['--kind', 'round.trained', '--member', hospital.name, '--limit', '1']
   const [round] = await hospital.asks<readonly EntryReport[]>(['log', 'ls', ...kinds])
   invariant(round !== undefined, 'a round was trained')
   await hospital.does(['audit', 'round', `${hospital.name}/${round.seq}`, '--open', 'opening.jsonl'])
   await auditor.does(['audit', 'check', 'opening.jsonl'])
+  await auditor.does(['subject', 'bundle', '--out', 'patients.bundle'])
   return 'opening.jsonl'
 }
 
@@ -188,8 +191,7 @@ export async function alter(hospital: Hospital): Promise<void> {
   const file = join(hospital.folder, hospital.table)
   const honest = await readFile(file, 'utf8')
   await writeFile(file, honest.replace(/^(430004,)[^,]*/m, '$10.5'))
-  const failure = async (): Promise<string> =>
-    (await hospital.asks<StatusReport>(['status'])).studies[0]?.failure ?? ''
+  const failure = async (): Promise<string> => (await hospital.asks<StatusReport>(['status'])).studies[0]?.failure ?? ''
   await until(ROUNDS_MS, 'the change to be found', async () => /data-changed/.test(await failure()))
   say(`\n(consilium status, at ${hospital.name}: ${await failure()})`)
   await hospital.does(['dataset', 'verify', 'memory-2026'], { refused: true })
@@ -210,7 +212,12 @@ export async function remove(hospitals: readonly Hospital[], leaving: Hospital):
 }
 
 /** A regulator with files and the fingerprint that it was told. */
-export async function regulate(folder: string, hospital: Hospital, fingerprint: string, opening: string): Promise<void> {
+export async function regulate(
+  folder: string,
+  hospital: Hospital,
+  fingerprint: string,
+  opening: string,
+): Promise<void> {
   chapter(
     'A regulator verifies, offline',
     'Files from any member; no network, no node, and no trust in who made them. The fingerprint came by phone.',

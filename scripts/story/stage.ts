@@ -34,7 +34,7 @@ export async function consilium(
   if (!silent)
     say(`\n${who} $ ${input === undefined ? '' : `echo ${input.trim()} | `}consilium ${args.map(quoted).join(' ')}`)
   const { code, out, error } = await ran([...args, ...(home === null ? [] : ['--home', home])], telling)
-  const shown = (code === 0 ? out : error).trimEnd()
+  const shown = (code === 0 ? out : error || out).trimEnd()
   if (!silent) show(shown, lines)
   if ((code === 0) === refused)
     throw new Error(
@@ -67,10 +67,13 @@ function ran(
 ): Promise<{ code: number | null; out: string; error: string }> {
   const { CONSILIUM_PERSON: _, CONSILIUM_PASSPHRASE_FILE: __, ...rest } = process.env
   const env =
-    signer === undefined
-      ? rest
-      : { ...rest, CONSILIUM_PERSON: signer.key, CONSILIUM_PASSPHRASE_FILE: signer.phrase }
-  const child = spawn(process.execPath, [PROGRAM, ...args], { cwd, env, timeout: COMMAND_MS_MAX, killSignal: 'SIGKILL' })
+    signer === undefined ? rest : { ...rest, CONSILIUM_PERSON: signer.key, CONSILIUM_PASSPHRASE_FILE: signer.phrase }
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    cwd,
+    env,
+    timeout: COMMAND_MS_MAX,
+    killSignal: 'SIGKILL',
+  })
   let [out, error] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text
