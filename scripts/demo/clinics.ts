@@ -106,7 +106,8 @@ export async function until(deadlineMs: number, what: string, condition: () => P
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+/** Ports that nobody listens on now. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer()

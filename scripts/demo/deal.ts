@@ -42,19 +42,23 @@ interface Table {
 }
 
 /**
- * Deals all patients to five memory clinics 35:25:18:13:9, each with the same share of impaired patients as far as whole patients
+ * Deals all patients to clinics, to five 35:25:18:13:9 where no others are given, each with the same share of impaired patients as far as whole patients
  * allow. The same seed deals the same way everywhere; within a clinic the order of rows is the seed's too.
  */
-export function dealAlzheimer(csvText: string, seed: number): ClinicTable[] {
+export function dealAlzheimer(
+  csvText: string,
+  seed: number,
+  clinics: readonly { readonly name: string; readonly share: number }[] = MEMORY_CLINICS,
+): ClinicTable[] {
   const table = read(csvText)
   const label = columnOf(table, 'Class')
   const rng = Rng.from('demo-deal', seed)
   const impaired = rng.shuffle(table.rows.filter((row) => row[label] === 'Impaired'))
   const others = rng.shuffle(table.rows.filter((row) => row[label] !== 'Impaired'))
-  const shares = MEMORY_CLINICS.map(({ share }) => share)
+  const shares = clinics.map(({ share }) => share)
   const sizes = apportion(table.rows.length, shares)
   const positives = apportion(impaired.length, sizes)
-  return MEMORY_CLINICS.map(({ name }, i) => {
+  return clinics.map(({ name }, i) => {
     const mine = positives[i] as number
     const rows = [...impaired.splice(0, mine), ...others.splice(0, (sizes[i] as number) - mine)]
     return clinic(name, { header: table.header, rows: rng.shuffle(rows) })
