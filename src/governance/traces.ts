@@ -2,7 +2,7 @@
  * What entries tell of models and of patients' words, without the rest of them: what lineages and reports are read from. As bytes they are kept
  * beside a log, so that a start need not read a million entries again.
  */
-import { ByteReader, fromHex, toHex } from '../core/bytes.ts'
+import { fromHex, toHex } from '../core/bytes.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { decodeEntry, type Entry, glanceAt } from '../ledger/entry.ts'
 import { readBody } from './kinds.ts'
@@ -110,23 +110,28 @@ function encodeTrace(trace: Trace, numberOf: (name: string) => number): Uint8Arr
 const TRACE_BYTES = 29 // letter u8, seq f64, round or first word f64, study or number of words u32, time or number of inputs f64
 const NO_ROOT = '00'.repeat(HASH_BYTES)
 
-/** What `encodeTraces` wrote. Error: `truncated`. */
+/** What `encodeTraces` wrote: by offsets, for there are hundreds of thousands, and a patient waits. Error: a `RangeError` where it is cut off. */
 export function* decodeTraces(bytes: Uint8Array): Generator<Trace> {
-  const reader = new ByteReader(bytes)
-  const hash = (): Digest => toHex(reader.bytes(HASH_BYTES)) as Digest
-  const names = Array.from({ length: reader.u32() }, () => hash() as string)
-  while (reader.left > 0) {
-    const [letter, seq, first, number, last] = [reader.u8(), reader.f64(), reader.f64(), reader.u32(), reader.f64()]
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const hash = (at: number): Digest => buffer.toString('hex', at, at + HASH_BYTES) as Digest
+  const count = buffer.readUInt32BE(0)
+  const names = Array.from({ length: count }, (_, i) => hash(4 + i * HASH_BYTES) as string)
+  for (let at = 4 + count * HASH_BYTES; at < buffer.length; ) {
+    const letter = buffer[at]
+    const [seq, first] = [buffer.readDoubleBE(at + 1), buffer.readDoubleBE(at + 9)]
+    const [number, last] = [buffer.readUInt32BE(at + 17), buffer.readDoubleBE(at + 21)]
     const study = names[number] as StudyId
+    at += TRACE_BYTES
     if (letter === LETTER.told) yield { type: 'told', seq, from: first, count: number }
     else if (letter === LETTER.merged) {
-      const result = hash()
-      const inputs = Array.from({ length: last }, (): Made => {
-        return { author: names[reader.u32()] as MemberId, model: hash() }
-      })
+      const result = hash(at)
+      const inputs: Made[] = []
+      for (at += HASH_BYTES; inputs.length < last; at += 4 + HASH_BYTES)
+        inputs.push({ author: names[buffer.readUInt32BE(at)] as MemberId, model: hash(at + 4) })
       yield { type: 'merged', seq, study, round: first, result, inputs }
     } else {
-      const [base, update, root] = [hash(), hash(), hash()]
+      const [base, update, root] = [hash(at), hash(at + HASH_BYTES), hash(at + 2 * HASH_BYTES)]
+      at += 3 * HASH_BYTES
       yield {
         type: 'trained',
         seq,
