@@ -11,6 +11,7 @@ import { type Batch, putAll, putNodes, putRepair } from './batches.ts'
 import { checkLog, checkPin, readJournals, requireCurrent, requireJournals } from './check.ts'
 import { HeadPin, type Pin, pinMissing, pinPath } from './headPin.ts'
 import { corrupt, storeError } from './levelErrors.ts'
+import { Readings } from './readings.ts'
 import {
   AUTHOR_BYTES,
   authorKey,
@@ -51,6 +52,7 @@ export const LEVEL_OPTIONS = {
   writeBufferSize: 64 * 1024 * 1024, // 2.5 times the rate of the 4 MiB default; LEDGER §3.1
   compression: false, // hashes and float32 do not shrink; LEDGER §3.1
 } as const
+const UNBOUNDED = Number.POSITIVE_INFINITY
 const READ_AHEAD_BYTES = 262_144 // one replication frame per crossing into the database's threads
 const READ_STEP = 256 // entries per crossing
 const DROPPING = Uint8Array.of(TABLE.dropping) // is there while bodies are dropped
@@ -66,6 +68,7 @@ export class LevelStore implements LogStore {
   readonly #writes: WriteQueue
   readonly #onStateDamaged: (name: string) => void
   readonly #witness: WitnessRecords
+  readonly #readings = new Readings()
   readonly #heads = new Map<MemberId, StoredHead>()
   readonly #frozen = new Set<string>() // short authors, hex
   #pin: HeadPin | null = null
@@ -131,17 +134,13 @@ export class LevelStore implements LogStore {
     return [...this.#heads.values()].sort((a, b) => compareIds(a.author, b.author))
   }
 
-  async entries(
-    author: MemberId,
-    from: number,
-    to: number,
-    bytesMax = Number.POSITIVE_INFINITY,
-  ): Promise<Uint8Array[]> {
+  async entries(author: MemberId, from: number, to: number, bytesMax = UNBOUNDED): Promise<Uint8Array[]> {
     const short = shortAuthor(author)
     const upTo = Math.min(to, this.#heads.get(author)?.size ?? 0)
     const out: Uint8Array[] = []
     if (from >= upTo) return out
     const range = { gte: numberKey(TABLE.entry, short, from), lt: numberKey(TABLE.entry, short, upTo) }
+    const over = await this.#readings.begin()
     const iterator = this.#db.iterator({ ...range, highWaterMarkBytes: READ_AHEAD_BYTES })
     try {
       let bytes = 0
@@ -157,6 +156,7 @@ export class LevelStore implements LogStore {
       throw storeError(error, this.#path)
     } finally {
       await iterator.close()
+      over()
     }
   }
 
@@ -250,7 +250,7 @@ export class LevelStore implements LogStore {
           batch.put(DROPPING, new Uint8Array(0))
           if (state !== undefined) putAll(batch, state)
         })
-        await this.#compact(keys)
+        await this.#readings.alone(() => this.#compact(keys))
         await this.#read(() => this.#db.del(DROPPING))
       }
     })
@@ -261,7 +261,6 @@ export class LevelStore implements LogStore {
     const { gte, lt } = tableRange(TABLE.state)
     return this.#writes.run('putState', () => () => this.#compact([gte, lt]))
   }
-
   /** Everything that is stored, as it was at one moment. */
   rows(): AsyncIterable<[Uint8Array, Uint8Array]> {
     return this.#db.iterator({ highWaterMarkBytes: READ_AHEAD_BYTES })
@@ -319,7 +318,7 @@ export class LevelStore implements LogStore {
     return { size: own?.size ?? 0, root: own === undefined ? new Uint8Array(32) : rootAt({ ...own, lamport: 0 }) }
   }
 
-  /** Rewrites the tables between the first and the last key: what was overwritten stays in them otherwise, perhaps for ever. */
+  /** Rewrites the tables between the first and the last key: what was overwritten stays in them otherwise. */
   #compact(keys: readonly Uint8Array[]): Promise<void> {
     const [first, last] = [keys[0] as Uint8Array, keys[keys.length - 1] as Uint8Array]
     return this.#read(() => this.#db.compactRange(first, last))

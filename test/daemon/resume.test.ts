@@ -54,11 +54,11 @@ it('killed in the middle of a long round, again and again, a node goes on there,
     const text = longText(1)
     const study = (await propose(folder, nodes, text)) as StudyId
     await bind(folder, south, study, patients(60, 1))
-    await bind(folder, north, study, patients(16_000, 2)) // 10,800 rows, fifty times: six seconds and more
+    await bind(folder, north, study, patients(40_000, 2)) // 27,000 rows, fifty times: ten seconds and more
     await until(60_000, 'the round', async () => (await north.status())?.studies[0]?.phase === 'training')
     for (let kill = 0; kill < 2; kill++) {
-      const written = count(north.log, /round-progress/g)
-      await until(60_000, 'progress', async () => count(north.log, /round-progress/g) > written)
+      const written = count(north.log, / round-progress/g)
+      await until(60_000, 'progress', async () => count(north.log, / round-progress/g) > written)
       await north.end('SIGKILL')
       await north.start()
       await signing([north])

@@ -1,6 +1,7 @@
 /** Dropped bodies on disk: LevelDB keeps what was overwritten until it compacts its files, and a dropped body must not wait for that. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { Level } from 'level'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -56,6 +57,29 @@ for (const { name, reopened } of [
     await place.remove()
   })
 }
+
+it('what is dropped while others are reading it is in no file any more either', async () => {
+  const place = await folder()
+  const store = await place.open()
+  await store.append(batchOf(LOG))
+  const reads: Promise<unknown>[] = []
+  let isOver = false
+  const reading = (async () => {
+    while (!isOver) {
+      reads.push(...Array.from({ length: 8 }, () => store.entries(ADA.member, 0, ENTRIES)))
+      await setImmediate()
+    }
+  })()
+  for (const seq of [7, 8, 9, 10, 11]) {
+    await store.dropBodies(ADA.member, [seq])
+    assert.equal(await planted(place, [seq]), [])
+  }
+  isOver = true
+  await reading
+  await Promise.all(reads)
+  await store.close()
+  await place.remove()
+})
 
 it('bodies whose drop was interrupted before the tables were rewritten are gone after the next start', async () => {
   const place = await folder()
