@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { invariant } from '../../src/core/errors.ts'
 import type { EntryReport, StatusReport } from '../../src/daemon/api.ts'
 import type { InvitationReport, MembersReport } from '../../src/daemon/membersApi.ts'
-import { freePorts, until } from '../demo/clinics.ts'
+import { freePorts } from '../demo/clinics.ts'
+import { until } from '../demo/daemonProcess.ts'
 import type { Hospital } from './hospital.ts'
-import { chapter, consilium, say } from './stage.ts'
+import { chapter, consilium, PROGRAM, say } from './stage.ts'
 
 const ROUNDS_MS = 90_000 // rounds take a second; on a machine that is busy with other things, several
 const VOTE_MS = 240_000 // two phases of votes, and a minute for each node whose turn it is and that is slow
@@ -31,13 +32,13 @@ export async function found(folder: string, five: readonly Hospital[]): Promise<
   for (const [i, hospital] of five.entries())
     await hospital.does(['accept', 'consortium.yaml'], i === 0 ? {} : { silent: true })
   say('\n(The others do the same. All five run: consilium start)')
-  await Promise.all(five.map((hospital) => hospital.start()))
+  await Promise.all(five.map((hospital) => hospital.start(PROGRAM)))
   const { consortium } = await first.asks<StatusReport>(['status'])
   return consortium.fingerprint
 }
 
 /** Waits until `hospital` has trained so many more rounds of the study. */
-export async function moreRounds(hospital: Hospital, more: number): Promise<void> {
+async function moreRounds(hospital: Hospital, more: number): Promise<void> {
   const rounds = async (): Promise<number> => {
     const { studies } = await hospital.asks<StatusReport>(['status'])
     return studies[0]?.round ?? 0
@@ -89,7 +90,7 @@ export async function admit(five: readonly Hospital[], sixth: Hospital): Promise
   const [port] = await freePorts(1)
   const at = ['--port', `${port}`, '--announce', `/ip4/127.0.0.1/tcp/${port}`]
   await sixth.does(['join', 'ticket.txt', ...at])
-  await sixth.start()
+  await sixth.start(PROGRAM)
   await first.does(['invite', 'ls'])
   const { invitations } = await first.asks<{ invitations: readonly InvitationReport[] }>(['invite', 'ls'])
   await first.does(['invite', 'propose', invitations[0]?.id ?? ''])

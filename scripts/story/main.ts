@@ -38,6 +38,7 @@ async function main(): Promise<void> {
   process.once('exit', () => {
     for (const hospital of hospitals) hospital.kill()
   })
+  process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
   try {
     await tell(folder, hospitals)
     say(`\n\nTold in ${Math.round((Date.now() - startedMs) / 1000)} s.`)
@@ -51,10 +52,12 @@ async function main(): Promise<void> {
 /** The hospitals with their tables: the demo's patients, under record numbers that are ours. */
 async function cast(folder: string): Promise<Hospital[]> {
   const csv = await readFile(new URL('alzheimer_modeldata.csv', DATA), 'utf8')
-  const hospitals = dealAlzheimer(csv, SEED, CLINICS).map(({ name, slug }) => new Hospital(name, folder, slug))
-  for (const [i, { csv: rows }] of dealAlzheimer(csv, SEED, CLINICS).entries())
-    await (hospitals[i] as Hospital).keepTable(withRecordNumbers(rows, i))
-  return hospitals
+  const dealt = dealAlzheimer(csv, SEED, CLINICS).map(async ({ name, slug, csv: rows }, i) => {
+    const hospital = new Hospital(name, folder, slug)
+    await hospital.keepTable(withRecordNumbers(rows, i))
+    return hospital
+  })
+  return Promise.all(dealt)
 }
 
 /** A column `mrn` before the others: 410001, 410002, … at the first hospital, 420001 … at the second. */
@@ -66,7 +69,7 @@ function withRecordNumbers(csv: string, hospital: number): string {
 
 async function tell(folder: string, hospitals: readonly Hospital[]): Promise<void> {
   const five = hospitals.slice(0, 5)
-  const [alder, birch, cedar, dogwood, , fir] = hospitals as readonly Hospital[] as Six
+  const [alder, birch, cedar, dogwood, , fir] = hospitals as unknown as Six
   const fingerprint = await found(folder, five)
   await enrol(alder)
   await admit(five, fir)

@@ -127,7 +127,7 @@ export function acceptCommand() {
 }
 
 /** The word for a member's part. */
-export function roleOf({ observer }: { readonly observer?: true }): 'hospital' | 'observer' {
+function roleOf({ observer }: { readonly observer?: true }): 'hospital' | 'observer' {
   return observer ? 'observer' : 'hospital'
 }
 

@@ -77,7 +77,7 @@ function rotate(): Command {
 }
 
 /** Error: `node-running`. */
-export async function requireStopped(options: Common): Promise<void> {
+async function requireStopped(options: Common): Promise<void> {
   try {
     await clientOf(options).get('/v1/status')
   } catch (error) {

@@ -22,7 +22,7 @@ export function timeText(ms: number): string {
 }
 
 /** All clauses in a fixed order; what is not said is said so. */
-export function agreementClauses(agreement: Agreement, { member, study }: Naming): ClauseText[] {
+function agreementClauses(agreement: Agreement, { member, study }: Naming): ClauseText[] {
   const { parties, datasets, mergeRules, privacy, starts, expires, duties, settlement, guards } = agreement
   return [
     { clause: 'name', lines: [agreement.name] },

@@ -54,7 +54,7 @@ export function memberOf(daemon: Daemon, given: string): MemberId {
  * Whose logs are meant, members now and before, sorted by key: all of a name, for a hospital whose key was replaced has two logs, or the one
  * whose key begins with at least 6 digits. Error: `member-unknown`.
  */
-export function authorsOf(daemon: Daemon, given: string): MemberId[] {
+function authorsOf(daemon: Daemon, given: string): MemberId[] {
   const { authors } = daemon.home.membership.roll
   const named = authors.filter((author) => squeeze(daemon.nameOf(author)) === squeeze(given))
   if (named.length > 0) return named

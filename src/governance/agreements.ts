@@ -50,7 +50,7 @@ export interface Cut {
   readonly known: (author: MemberId) => number
 }
 
-export const AGREEMENT_STATUS = ['proposed', 'upcoming', 'active', 'refused', 'expired', 'ended'] as const
+const AGREEMENT_STATUS = ['proposed', 'upcoming', 'active', 'refused', 'expired', 'ended'] as const
 export type AgreementStatus = (typeof AGREEMENT_STATUS)[number]
 
 /** Where an agreement stands over a cut at a time. */

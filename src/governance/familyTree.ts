@@ -114,7 +114,7 @@ interface Author {
   coefficients: number
 }
 
-export const RECENT_ROUNDS = 8 // what a drawing has room for
+const RECENT_ROUNDS = 8 // what a drawing has room for
 const RECENT_MERGES_MAX = 512
 const TABLES_MAX = 1_024 // bindings of one hospital in one study that are looked at, the first ones
 const VERSIONS_MAX = 8_192 // registrations of one hospital, as above

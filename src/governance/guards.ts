@@ -10,7 +10,7 @@ import type { Complaint } from '../config/yaml.ts'
 type Type = 'int' | 'string' | 'bool' | 'list<int>' | 'list<string>'
 
 /** What a guard may ask about; each is always known. */
-export const GUARD_INPUTS = {
+const GUARD_INPUTS = {
   action: 'string', // round, access, export or predict
   hospital: 'string', // the key of who would act
   study: 'string', // its digest

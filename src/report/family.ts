@@ -187,7 +187,7 @@ function spanWords({ first, last, count }: RoundSpan): string {
 }
 
 /** The one that made it; of an update that a hospital trained the newest one before. */
-export function lastMerge({ recent, model }: FamilyReport): FamilyReport['recent'][number] | undefined {
+function lastMerge({ recent, model }: FamilyReport): FamilyReport['recent'][number] | undefined {
   return recent.find((one) => one.model === model) ?? recent.at(-1)
 }
 

@@ -53,7 +53,7 @@ export function wayOf(book: SupplyBook, thing: Thing): Way {
 }
 
 /** Where a thing lay, and when. What is packed elsewhere without being taken out first was taken out. */
-export function staysOf(book: SupplyBook, thing: Thing): Stay[] {
+function staysOf(book: SupplyBook, thing: Thing): Stay[] {
   const stays: Stay[] = []
   let open: { container: Thing; from: EventNumber } | null = null
   const close = (to: EventNumber): void => {
