@@ -402,6 +402,13 @@ it('a ticket that has expired, or is of another consortium, is refused before an
     refused(await consilium(['join', fresh, '--home', one.home]), 'is of "Clinics"', 'use another --home')
   }))
 
+it('of two record numbers on standard input none is taken, and none of an empty one', async () => {
+  const say = ['consent', 'revoke', '--subject', '-', '--home', '/nowhere']
+  refused(await consilium(say, { input: '410001\n410002\n' }), 'has 2 lines', 'nothing was done')
+  refused(await consilium(say, { input: ' \n' }), 'has no record number')
+  refused(await consilium(say, { input: '\n410001\n' }), '/nowhere', 'no daemon is running') // one is taken
+})
+
 it('every command has --help with an example, and unknown options are refused', async () => {
   for (const { path, command } of leaves(consiliumCommand())) {
     let help = ''
