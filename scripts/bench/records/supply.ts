@@ -79,7 +79,7 @@ export async function bench(): Promise<Figure[]> {
 
 function traced(book: SupplyBook): { median: number; p99: number; worst: number } {
   const rng = Rng.from('supply')
-  const limits = { low: 2_000, high: 8_000, overdueMs: 1, nowMs: 2e12 }
+  const limits = { rangeAt: () => ({ low: 2_000, high: 8_000 }), overdueMs: 1, nowMs: 2e12 }
   const times = Array.from({ length: TRACES }, () => {
     const serial = `${rng.below(PALLETS)}-${rng.below(CASES)}-${rng.below(PACKS)}`
     const thing = book.thingOf(`01/${GTIN}/21/${serial}` as Gs1Key)

@@ -9,14 +9,15 @@ import { decodeEntry, type Entry, glanceAt } from '../../ledger/entry.ts'
 import type { SupplyEvent } from '../kinds/supply.ts'
 import { readBody } from '../kinds.ts'
 import { Column } from './columns.ts'
+import { Keys, type Thing } from './keys.ts'
+import { Products, type Range } from './products.ts'
 import { Recalls } from './recalls.ts'
 
 /** As what an event names a key: goods or inputs, outputs, what they are in, the lot of what was made. */
 export const ROLES = { item: 0, output: 1, parent: 2, lot: 3 } as const
 export type Role = (typeof ROLES)[keyof typeof ROLES]
 
-/** A key of goods by its number in this book, and an event by its. Both are of this book alone. */
-export type Thing = number
+/** An event by its number in this book. */
 export type EventNumber = number
 
 /** One event, without its keys. Times are milliseconds, temperatures thousandths of a degree Celsius. */
@@ -53,26 +54,28 @@ export interface Naming {
 
 const EVENTS_PER_MEMBER_MAX = 5_000_000 // 0.8 GB: ten years of 1,300 events a day; what comes after is counted
 const NONE = -1
+/** The number of no event. */
+export const NO_EVENT: EventNumber = -1
 const NO_TEMPERATURE = -2_147_483_648
 const TYPES = ['object', 'aggregation', 'transaction', 'transformation', 'association'] as const
 const ACTIONS = ['add', 'observe', 'delete'] as const
-const FLAGS = { alarm: 1, error: 2 } as const
+const FLAGS = { alarm: 1, error: 2, forgotten: 4 } as const
 const decoder = new TextDecoder()
 
 /** One per shell. */
 export class SupplyBook {
   readonly recalls = new Recalls()
+  readonly products = new Products()
   readonly #read = new Map<MemberId, number>()
   readonly #told = new Map<MemberId, number>()
   /** Events that say of another, of the same time, that it is in error. */
   readonly #errors = new Map<number, EventNumber[]>()
   /** Events beyond a member's bound. */
   dropped = 0
+  forgotten = 0
 
   readonly #authors: MemberId[] = []
-  readonly #things = new Map<string, Thing>()
-  readonly #keys: Gs1Key[] = []
-  readonly #products = new Map<string, Thing[]>()
+  readonly #keys = new Keys()
 
   readonly #time = new Column(Float64Array)
   readonly #lamport = new Column(Float64Array)
@@ -116,6 +119,7 @@ export class SupplyBook {
   /** One entry of a log, after those before it. */
   tell(entry: Pick<Entry, 'kind' | 'author' | 'seq' | 'timeMs' | 'lamport' | 'body'>): void {
     const { kind, body } = entry
+    if (kind === 'supply.product') return this.products.tell(entry)
     if (kind !== 'supply.recorded') return this.recalls.tell(entry)
     const told = readBody(kind, body)
     told?.events.forEach((event, nth) => {
@@ -123,25 +127,62 @@ export class SupplyBook {
     })
   }
 
+  /** Events that were read, also those that are forgotten again: their numbers go from 0 to this. */
   get events(): number {
     return this.#time.length
   }
+  /** Events of these entries of an author, in their order. */
+  toldIn(author: MemberId, seqs: readonly number[]): EventNumber[] {
+    const [who, wanted] = [this.#authors.indexOf(author), new Set(seqs)]
+    const found: EventNumber[] = []
+    for (let event = 0; event < this.events; event++)
+      if (this.#author.at(event) === who && wanted.has(this.#seq.at(event))) found.push(event)
+    return found
+  }
+
+  /**
+   * Events whose bodies were dropped: nothing of them is left here, nor are keys that nothing else names. `events` are some of `toldIn`.
+   * Goes through all events once.
+   */
+  forget(events: readonly EventNumber[]): void {
+    const orphans = new Set<Thing>()
+    for (const event of events) {
+      if (this.#isForgotten(event)) continue
+      for (const { thing } of this.namedIn(event)) {
+        this.#unlink(thing, event)
+        if (!this.isGoods(thing)) orphans.add(thing)
+      }
+      for (const column of [this.#readPoint, this.#location, this.#source, this.#destination]) {
+        const place = column.at(event)
+        if (place !== NONE && !this.isGoods(place)) orphans.add(place)
+        column.set(event, NONE)
+      }
+      const errors = this.#errors.get(this.#time.at(event))
+      if (errors !== undefined) this.#errors.set(this.#time.at(event), without(errors, event))
+      for (const column of [this.#time, this.#step, this.#disposition, this.#high, this.#action]) column.set(event, 0)
+      this.#low.set(event, NO_TEMPERATURE)
+      this.#expires.set(event, NONE)
+      this.#flags.set(event, FLAGS.forgotten)
+      this.forgotten++
+    }
+    if (orphans.size > 0) this.#forgetKeys(orphans)
+  }
   /** Goods, and places and parties with them: numbers from 0 to this. */
   get things(): number {
-    return this.#keys.length
+    return this.#keys.size
   }
 
   thingOf(key: Gs1Key): Thing | null {
-    return this.#things.get(key) ?? null
+    return this.#keys.of(key)
   }
 
   keyOf(thing: Thing): Gs1Key {
-    return this.#keys[thing] as Gs1Key
+    return this.#keys.at(thing)
   }
 
   /** Packs, lots and the product itself, of a GTIN. */
   ofProduct(gtin: string): readonly Thing[] {
-    return this.#products.get(gtin) ?? []
+    return this.#keys.ofProduct(gtin)
   }
 
   /** Whether any event names it as goods. */
@@ -182,6 +223,16 @@ export class SupplyBook {
       this.#seq.at(a) - this.#seq.at(b) ||
       this.#nth.at(a) - this.#nth.at(b)
     )
+  }
+
+  timeOf(event: EventNumber): number {
+    return this.#time.at(event)
+  }
+
+  /** The lowest and the highest temperature that it tells; null where it tells none. */
+  readingOf(event: EventNumber): Range | null {
+    const low = this.#low.at(event)
+    return low === NO_TEMPERATURE ? null : { low, high: this.#high.at(event) }
   }
 
   at(event: EventNumber): Happening {
@@ -225,6 +276,27 @@ export class SupplyBook {
       inA.length === inB.length &&
       inA.every((one, i) => one.thing === inB[i]?.thing && one.role === inB[i]?.role && one.amount === inB[i]?.amount)
     )
+  }
+
+  #isForgotten(event: EventNumber): boolean {
+    return (this.#flags.at(event) & FLAGS.forgotten) !== 0
+  }
+
+  /** Takes the namings of a key by an event out of its chain. */
+  #unlink(thing: Thing, event: EventNumber): void {
+    let after: number = NONE
+    for (let at = this.#newest.at(thing); at !== NONE; at = this.#before.at(at)) {
+      if (this.#namedBy.at(at) !== event) after = at
+      else if (after === NONE) this.#newest.set(thing, this.#before.at(at))
+      else this.#before.set(after, this.#before.at(at))
+    }
+  }
+
+  /** Of keys that no event names as goods any more, those that are no place of one either. */
+  #forgetKeys(orphans: Set<Thing>): void {
+    for (const column of [this.#readPoint, this.#location, this.#source, this.#destination])
+      for (let event = 0; event < this.events; event++) orphans.delete(column.at(event))
+    for (const thing of orphans) this.#keys.forget(thing)
   }
 
   #isLater(a: EventNumber, b: EventNumber): boolean {
@@ -306,17 +378,8 @@ export class SupplyBook {
   }
 
   #internText(text: string): Thing {
-    const known = this.#things.get(text)
-    if (known !== undefined) return known
-    const thing = this.#keys.length
-    this.#things.set(text, thing)
-    this.#keys.push(text as Gs1Key)
-    this.#newest.push(NONE)
-    const gtin = gtinOf(text as Gs1Key)
-    if (gtin === null) return thing
-    const others = this.#products.get(gtin)
-    if (others === undefined) this.#products.set(gtin, [thing])
-    else others.push(thing)
+    const thing = this.#keys.intern(text)
+    if (thing === this.#newest.length) this.#newest.push(NONE)
     return thing
   }
 
@@ -325,6 +388,8 @@ export class SupplyBook {
     return known >= 0 ? known : this.#authors.push(author) - 1
   }
 }
+
+const without = (numbers: readonly number[], one: number): number[] => numbers.filter((other) => other !== one)
 
 /** Where something is, before who has it, before whose it is. */
 function partyIn(parties: SupplyEvent['sources']): Uint8Array | undefined {

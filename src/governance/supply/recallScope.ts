@@ -1,6 +1,7 @@
 /** What a recall reaches: packs of the lot, what they lie in, and what was made of them. */
 import { type Gs1Key, gs1KindOf, gtinOf } from '../../core/gs1.ts'
-import { ROLES, type SupplyBook, type Thing } from './book.ts'
+import { ROLES, type SupplyBook } from './book.ts'
+import type { Thing } from './keys.ts'
 import { containersOf } from './trace.ts'
 
 /** One thing that a recall reaches. */
