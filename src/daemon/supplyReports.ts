@@ -1,7 +1,8 @@
 /** Goods, findings and recalls as the control API answers them: with names instead of keys, in degrees Celsius. */
 import type { MemberId } from '../core/ids.ts'
-import type { Happening, SupplyBook } from '../governance/supply/book.ts'
+import type { SupplyBook } from '../governance/supply/book.ts'
 import { FINDINGS, type Finding, type Standing } from '../governance/supply/findings.ts'
+import type { Happening } from '../governance/supply/happening.ts'
 import type { Thing } from '../governance/supply/keys.ts'
 import type { ProductRange } from '../governance/supply/products.ts'
 import type { Recall, RecallList } from '../governance/supply/recalls.ts'

@@ -2,60 +2,23 @@
  * All supply events of all logs, by the keys that they name. A reading of the logs in memory, given each log from its beginning, in order and
  * once; answers are the same in whatever order the logs came, for whoever asks sorts by `compare`. About 150 bytes for each event with two keys.
  */
-import { BIZ_STEPS, type BizStep, DISPOSITIONS, type Disposition } from '../../core/cbv.ts'
+import { BIZ_STEPS, DISPOSITIONS } from '../../core/cbv.ts'
 import { type Gs1Key, gtinOf } from '../../core/gs1.ts'
 import { compareIds, type MemberId } from '../../core/ids.ts'
 import { decodeEntry, type Entry, glanceAt } from '../../ledger/entry.ts'
 import type { SupplyEvent } from '../kinds/supply.ts'
 import { readBody } from '../kinds.ts'
 import { Column } from './columns.ts'
+import { type EventNumber, type Happening, type Naming, ROLES, type Role } from './happening.ts'
 import { Keys, type Thing } from './keys.ts'
 import { Products, type Range } from './products.ts'
 import { Recalls } from './recalls.ts'
-
-/** As what an event names a key: goods or inputs, outputs, what they are in, the lot of what was made. */
-export const ROLES = { item: 0, output: 1, parent: 2, lot: 3 } as const
-export type Role = (typeof ROLES)[keyof typeof ROLES]
-
-/** An event by its number in this book. */
-export type EventNumber = number
-
-/** One event, without its keys. Times are milliseconds, temperatures thousandths of a degree Celsius. */
-export interface Happening {
-  readonly number: EventNumber
-  readonly author: MemberId
-  readonly seq: number
-  /** Its place among the events of its entry. */
-  readonly nth: number
-  readonly timeMs: number
-  readonly type: SupplyEvent['type']
-  readonly action: 'add' | 'observe' | 'delete' | null
-  readonly step: BizStep | null
-  readonly disposition: Disposition | null
-  readonly readPoint: Gs1Key | null
-  readonly location: Gs1Key | null
-  readonly source: Gs1Key | null
-  readonly destination: Gs1Key | null
-  readonly low: number | null
-  readonly high: number | null
-  readonly alarm: boolean
-  /** Says of the same event, told before, that it is in error. */
-  readonly isError: boolean
-  /** Days since 1970. */
-  readonly expires: number | null
-}
-
-/** A key that an event names; `amount` is null of single things. */
-export interface Naming {
-  readonly thing: Thing
-  readonly role: Role
-  readonly amount: number | null
-}
+import { Recent } from './recent.ts'
 
 const EVENTS_PER_MEMBER_MAX = 5_000_000 // 0.8 GB: ten years of 1,300 events a day; what comes after is counted
+const RECENT_EVENTS = 4_096 // a pallet's: 1 MB
+const RECENT_THINGS = 512
 const NONE = -1
-/** The number of no event. */
-export const NO_EVENT: EventNumber = -1
 const NO_TEMPERATURE = -2_147_483_648
 const TYPES = ['object', 'aggregation', 'transaction', 'transformation', 'association'] as const
 const ACTIONS = ['add', 'observe', 'delete'] as const
@@ -70,6 +33,8 @@ export class SupplyBook {
   readonly #told = new Map<MemberId, number>()
   /** Events that say of another, of the same time, that it is in error. */
   readonly #errors = new Map<number, EventNumber[]>()
+  readonly #happenings = new Recent<Happening>(RECENT_EVENTS)
+  readonly #namings = new Recent<readonly { readonly event: EventNumber; readonly role: Role }[]>(RECENT_THINGS)
   /** Events beyond a member's bound. */
   dropped = 0
   forgotten = 0
@@ -165,6 +130,8 @@ export class SupplyBook {
       this.#flags.set(event, FLAGS.forgotten)
       this.forgotten++
     }
+    this.#happenings.clear()
+    this.#namings.clear()
     if (orphans.size > 0) this.#forgetKeys(orphans)
   }
   /** Goods, and places and parties with them: numbers from 0 to this. */
@@ -191,7 +158,11 @@ export class SupplyBook {
   }
 
   /** Events that name a key, each once and with its role, sorted by `compare`. */
-  namingsOf(thing: Thing): { readonly event: EventNumber; readonly role: Role }[] {
+  namingsOf(thing: Thing): readonly { readonly event: EventNumber; readonly role: Role }[] {
+    return this.#namings.get(thing, () => this.#readNamings(thing))
+  }
+
+  #readNamings(thing: Thing): { readonly event: EventNumber; readonly role: Role }[] {
     const found: { event: EventNumber; role: Role }[] = []
     for (let at = this.#newest.at(thing); at !== NONE; at = this.#before.at(at))
       found.push({ event: this.#namedBy.at(at), role: this.#role.at(at) as Role })
@@ -236,6 +207,10 @@ export class SupplyBook {
   }
 
   at(event: EventNumber): Happening {
+    return this.#happenings.get(event, () => this.#readEvent(event))
+  }
+
+  #readEvent(event: EventNumber): Happening {
     const low = this.#low.at(event)
     return {
       number: event,
@@ -361,6 +336,7 @@ export class SupplyBook {
   }
 
   #name(event: EventNumber, thing: Thing, role: Role, amount: number): void {
+    this.#namings.drop(thing)
     this.#before.push(this.#newest.at(thing))
     this.#newest.set(thing, this.#named.length)
     this.#named.push(thing)

@@ -4,9 +4,10 @@
  */
 import type { Gs1Key } from '../../core/gs1.ts'
 import { gs1KindOf, gtinOf } from '../../core/gs1.ts'
-import { type EventNumber, type Happening, NO_EVENT, ROLES, type SupplyBook } from './book.ts'
+import type { SupplyBook } from './book.ts'
 import { isOutside, Ranges } from './excursions.ts'
 import { excursions, type Finding, type FindingCode, isOverdue, type Limits, lookAt, ORDER } from './findings.ts'
+import { type EventNumber, type Happening, NO_EVENT, ROLES } from './happening.ts'
 import type { Thing } from './keys.ts'
 import type { Range } from './products.ts'
 import { lotsBehind, recallScope } from './recallScope.ts'
@@ -51,10 +52,9 @@ export class Checkup {
 
   /** Takes note of what was told since, and of which recalls stand now. */
   update(final: FinalSize): void {
-    const named = new Set<Thing>()
-    for (; this.#eventsSeen < this.#book.events; this.#eventsSeen++)
-      if (this.#next > 0) for (const { thing } of this.#book.namedIn(this.#eventsSeen)) named.add(thing)
-    this.#touch(named)
+    const news: EventNumber[] = []
+    for (; this.#eventsSeen < this.#book.events; this.#eventsSeen++) if (this.#next > 0) news.push(this.#eventsSeen)
+    this.#touchNamed(news)
     const recalls = signatures(this.#book.recalls.all(final).filter(({ stands }) => stands))
     for (const item of new Set([...recalls.keys(), ...this.#recalls.keys()])) {
       if (this.#next === 0 || recalls.get(item) === this.#recalls.get(item)) continue
@@ -65,7 +65,7 @@ export class Checkup {
 
   /** What these events tell is about to be forgotten. */
   forgetting(events: readonly EventNumber[]): void {
-    this.#touch(events.flatMap((event) => this.#book.namedIn(event).map(({ thing }) => thing)))
+    this.#touchNamed(events)
     for (const event of events) this.#aside.delete(event)
   }
 
@@ -149,6 +149,17 @@ export class Checkup {
     for (const { event } of counted) own.delete(event.number)
     for (const event of own) this.#aside.add(event)
     for (const { event } of counted) this.#aside.delete(event.number)
+  }
+
+  /** That a pack is of a lot is no news to other packs of it. */
+  #touchNamed(events: readonly EventNumber[]): void {
+    const book = this.#book
+    const [named, lots] = [new Set<Thing>(), new Set<Thing>()]
+    for (const event of events)
+      for (const { thing, role } of book.namedIn(event))
+        (role === ROLES.lot && book.at(event).type !== 'transformation' ? lots : named).add(thing)
+    this.#touch(named)
+    for (const lot of lots) if (lot < this.#next) this.#waiting.add(lot)
   }
 
   /** All whose ways, recalls or makings may have changed with those of `things`. */

@@ -1,6 +1,7 @@
 /** Between which temperatures goods are to be kept: by what members declare of the product, also while it lies in a box. */
 import { gtinOf } from '../../core/gs1.ts'
-import type { EventNumber, SupplyBook } from './book.ts'
+import type { SupplyBook } from './book.ts'
+import type { EventNumber } from './happening.ts'
 import type { Thing } from './keys.ts'
 import { type ProductRange, type Range, strictest } from './products.ts'
 import type { FinalSize } from './recalls.ts'

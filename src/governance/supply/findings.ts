@@ -1,7 +1,9 @@
 /** What is wrong with the way of a thing, as the members tell it: gaps, duplicates, temperatures, what came after the end. */
 import type { BizStep } from '../../core/cbv.ts'
 import type { Gs1Key } from '../../core/gs1.ts'
-import type { EventNumber, Happening, SupplyBook } from './book.ts'
+import type { SupplyBook } from './book.ts'
+import { type EventNumber, type Happening, ROLES } from './happening.ts'
+import type { Thing } from './keys.ts'
 import type { Range } from './products.ts'
 import type { Recall } from './recalls.ts'
 import type { Step, Way } from './trace.ts'
@@ -175,19 +177,23 @@ function custodyOf(book: SupplyBook, way: Way, counted: readonly Step[], add: Ad
 }
 
 function standingIn(book: SupplyBook, { thing }: Way, counted: readonly Step[]): Standing {
-  let standing: Standing = { state: 'unknown', place: null, towards: null, since: null }
+  let [state, place, since]: [Standing['state'], Gs1Key | null, Happening | null] = ['unknown', null, null]
+  const isOne = isSingle(book.keyOf(thing))
   for (const { event, within } of counted) {
     const own = within.length === 0
-    const place = event.location ?? event.readPoint ?? standing.place
-    const used =
-      own && event.type === 'transformation' && book.namedIn(event.number, 0).some((one) => one.thing === thing)
-    if (used && isSingle(book.keyOf(thing))) standing = { state: 'used', place, towards: null, since: event }
-    else if (own && isEnd(event)) standing = { state: 'ended', place, towards: null, since: event }
-    else if (SENT.has(event.step)) standing = { state: 'under-way', place, towards: event.destination, since: event }
-    else if (standing.state === 'under-way' && isOnTheWay(event)) standing = { ...standing, place }
-    else if (place !== null) standing = { state: 'here', place, towards: null, since: event }
+    place = event.location ?? event.readPoint ?? place
+    if (own && isOne && isUsed(book, event, thing)) [state, since] = ['used', event]
+    else if (own && isEnd(event)) [state, since] = ['ended', event]
+    else if (SENT.has(event.step)) [state, since] = ['under-way', event]
+    else if (state === 'under-way' && isOnTheWay(event)) continue
+    else if (place !== null) [state, since] = ['here', event]
   }
-  return standing
+  const towards = state === 'under-way' ? (since?.destination ?? null) : null
+  return { state, place: state === 'unknown' ? null : place, towards, since }
+}
+
+function isUsed(book: SupplyBook, { type, number }: Happening, thing: Thing): boolean {
+  return type === 'transformation' && book.namedIn(number, ROLES.item).some((one) => one.thing === thing)
 }
 
 /** What is not in error, and of the same event told twice the first. */

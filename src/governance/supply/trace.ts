@@ -1,5 +1,6 @@
 /** The way of one thing: its own events, and those of what it lay in meanwhile, box in pallet in truck. */
-import { type EventNumber, type Happening, ROLES, type SupplyBook } from './book.ts'
+import type { SupplyBook } from './book.ts'
+import { type EventNumber, type Happening, ROLES } from './happening.ts'
 import type { Thing } from './keys.ts'
 
 /** One event on the way; `within`: what it happened to, from the outermost, where that was not the thing itself. */

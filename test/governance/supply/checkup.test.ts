@@ -137,7 +137,7 @@ it('a check that goes on from where it was finds what one from the beginning fin
         assert.equal(answered(checkup, book, final, fixed), naive(book, final, fixed)),
       )
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   )
 })
 
