@@ -218,7 +218,7 @@ const generated = fc.record({
 })
 /** Fields that the type has not are mostly left out, so that some events are sound. */
 const FIELDS: Readonly<Record<string, readonly string[]>> = {
-  ObjectEvent: ['action', 'epcList', 'quantityList', 'ilmd'],
+  ObjectEvent: ['action', 'epcList', 'quantityList', 'ilmd', 'sensorElementList'],
   AggregationEvent: ['action', 'parentID', 'childEPCs', 'childQuantityList'],
   TransactionEvent: ['action', 'parentID', 'epcList', 'quantityList'],
   TransformationEvent: ['inputEPCList', 'outputEPCList', 'outputQuantityList', 'transformationID', 'ilmd'],
