@@ -241,7 +241,7 @@ class Pace {
 }
 
 /** The filter as the bundle says it. Errors: `bad-kind`, `bad-since`, `study-unknown`. */
-function saidOf({ members, kind, study, sinceMs, state }: LogFilter, named: boolean): BundleFilter {
+function saidOf({ members, kind, study, sinceMs, untilMs, state }: LogFilter, named: boolean): BundleFilter {
   if (kind !== null && !isKindFilter(kind))
     throw refused(
       'bad-kind',
@@ -249,12 +249,16 @@ function saidOf({ members, kind, study, sinceMs, state }: LogFilter, named: bool
     )
   if (sinceMs !== null && sinceMs > TIME_MS_MAX)
     throw refused('bad-since', '--since: a time before the year 9999 is expected')
+  if (untilMs !== null && untilMs > TIME_MS_MAX)
+    throw refused('bad-until', '--until: a time before the year 9999 is expected')
+  if (sinceMs !== null && untilMs !== null && untilMs <= sinceMs)
+    throw refused('bad-until', '--until is not after --since, so no entry could match: turn them round')
   if (study !== null && study.length < 64)
     throw refused(
       'study-unknown',
       `"${study}" is no study known here; give all 64 digits of the digest of one that only entries name`,
     )
-  const given = { kind, study: study as StudyId | null, sinceMs, untilMs: null, state }
+  const given = { kind, study: study as StudyId | null, sinceMs, untilMs, state }
   return { members: named ? members : null, ...given }
 }
 

@@ -96,7 +96,7 @@ export async function usesOf(
 /** Who uses a model has merged it itself: so its maker is the log's author. */
 function useOf(daemon: Daemon, author: MemberId, raw: Uint8Array, keys: ReadonlySet<string>): UseReport | null {
   const { kind } = glanceAt(raw)
-  if (kind !== 'model.exported' && kind !== 'model.used') return null
+  if (kind !== 'model.exported' && kind !== 'model.used' && kind !== 'model.served') return null
   const { seq, timeMs, body } = decodeEntry(raw)
   const read = readBody(kind, body)
   if (read === null) return null
