@@ -123,6 +123,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
     'GET /v1/log/export': ({ query, signal }) => exporter.run(query, signal),
+    'GET /v1/log/view': ({ query, signal }) => exporter.view(query, signal),
     'GET /v1/log/proof': ({ query }) => exporter.prove(query.get('ref') ?? ''),
     'GET /v1/log/heads': () => reports.heads(),
     'GET /v1/log/forks': ({ query }) => forkReports.forks(query.get('member')),
