@@ -38,7 +38,7 @@ export function exportedOf(entry: Entry, state: EntryState, context: ExportConte
 
 /** `St.Mary/17`, as commands take it. */
 export function placeOf({ hospital, entry }: Exported): string {
-  return `${hospital.replaceAll(' ', '')}/${entry.seq}`
+  return `${hospital.replaceAll(/\s+/g, '')}/${entry.seq}`
 }
 
 const BYTES_SHOWN_MAX = 64
