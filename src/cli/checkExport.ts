@@ -39,7 +39,7 @@ export interface ExportVerdict {
 export function checkExport(): Command {
   return command(
     'check-export',
-    'check every line of a file that "log export --as … --proofs" wrote, without a node',
+    'check every line of a file that "log export --form … --proofs" wrote, without a node',
     'consilium log check-export audit.ndjson --root "08fc c65f 7636 4473 b231 9a83 072b 6665"',
   )
     .argument('<file>', 'the export')
@@ -50,7 +50,7 @@ export function checkExport(): Command {
     .action(async (file: string, options: Common & { proofs?: string; root?: string; form?: ViewName }) => {
       const { proofs = `${file}.proofs`, root, form } = options
       const verdict = await judgeExport(file, proofs, root === undefined ? null : parseRoot(root), form ?? null)
-      outputOf(options).print(verdict, () => (verdict.faults.length > 0 ? [] : verdictLines(verdict)))
+      if (options.json || verdict.faults.length === 0) outputOf(options).print(verdict, () => verdictLines(verdict))
       if (verdict.faults.length > 0) throw new ConsiliumError({ code: 'export-differs', message: faultText(verdict) })
       if (root === undefined) process.exitCode = EXIT_UNCHECKED
     })
@@ -237,7 +237,7 @@ function unknown(file: string, isEmpty: boolean): ConsiliumError {
       code: 'export-unknown',
       message: `${file}: is empty: say with --form what it should be: ${VIEWS.join(', ')}`,
     })
-  const message = `${file}: does not begin as an export of ${VIEWS.join(', ')} does; give the file that "consilium log export --as" wrote`
+  const message = `${file}: does not begin as an export of ${VIEWS.join(', ')} does; give the file that "consilium log export --form" wrote`
   return new ConsiliumError({ code: 'export-unknown', message })
 }
 

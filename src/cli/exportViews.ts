@@ -1,6 +1,7 @@
-/** log export: a bundle, or with --as entries in the forms that tools of others read, with a text that says what they are, and on request with proofs. */
+/** log export: a bundle, or with --form entries in the forms that tools of others read, with a text that says what they are, and on request with proofs. */
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { PassThrough } from 'node:stream'
 import type { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
@@ -27,7 +28,7 @@ const HIPAA_FILTER = ['member', 'kind', 'study', 'state'] as const
 interface ExportOptions extends Common {
   readonly out: string
   readonly gzip: boolean
-  readonly as?: string
+  readonly form?: string
   readonly proofs: boolean
   readonly patient?: string
   readonly [option: string]: unknown
@@ -38,41 +39,44 @@ export function exportEntries(): Command {
   return withFilter(
     command(
       'export',
-      'write entries with their proofs to a bundle, which anybody can verify without a node; or with --as in the form of a regulator’s tools',
-      'consilium log export --as fhir-audit --study 9f31c2 --proofs -o audit.ndjson',
+      'write entries with their proofs to a bundle, which anybody can verify without a node; or with --form in the form of a regulator’s tools',
+      'consilium log export --form fhir-audit --study 9f31c2 --proofs -o audit.ndjson',
     ),
   )
     .requiredOption('-o, --out <file>', 'the file; nothing is overwritten')
     .option('--gzip', 'pack the bundle; verifiers take it as it is', false)
-    .option('--as <form>', `${VIEWS.join(', ')}: what is final, a line for each entry; hipaa: for one patient`)
-    .option('--proofs', 'with --as: also write FILE.proofs, a bundle that proves every line', false)
-    .option('--patient <id>', `with --as hipaa: ${SUBJECT}`)
+    .option('--form <form>', `${VIEWS.join(', ')}: what is final, a line for each entry; hipaa: for one patient`)
+    .option('--proofs', 'with --form: also write FILE.proofs, a bundle that proves every line', false)
+    .option('--patient <id>', `with --form hipaa: ${SUBJECT}`)
     .action((options: ExportOptions) => {
-      if (options.as !== undefined) return exportView(options)
-      if (options.proofs) throw wrongOption('--proofs goes with --as: a bundle has its proofs in it')
-      if (options.patient !== undefined) throw wrongOption('--patient goes with --as hipaa')
+      if (options.form !== undefined) return exportView(options)
+      if (options.as !== undefined && isForm(options.as))
+        throw wrongOption(`--as names the key of who acts: the form is --form ${options.as}`)
+      if (options.proofs) throw wrongOption('--proofs goes with --form: a bundle has its proofs in it')
+      if (options.patient !== undefined) throw wrongOption('--patient goes with --form hipaa')
       return exportBundle(options)
     })
 }
 
+const isForm = (word: string): boolean => word === 'hipaa' || (VIEWS as readonly string[]).includes(word)
+
 /** Writes a view. Errors: `bad-view`, `bad-option`, `file-exists`, `disk-full`, `file-not-writable`, `export-broken-off`, those of the filter. */
 async function exportView(options: ExportOptions): Promise<void> {
-  const { as: given = '', gzip, proofs, patient } = options
-  if (gzip) throw wrongOption('--gzip goes with a bundle: leave it out with --as, and pack the file afterwards')
+  const { form: given = '', gzip, proofs, patient } = options
+  if (gzip) throw wrongOption('--gzip goes with a bundle: leave it out with --form, and pack the file afterwards')
   if (given === 'hipaa') return exportAccounting(options)
-  if (patient !== undefined) throw wrongOption('--patient goes with --as hipaa: the other exports name no patient')
+  if (patient !== undefined) throw wrongOption('--patient goes with --form hipaa: the other exports name no patient')
   const view = VIEWS.find((one) => one === given)
   if (view === undefined)
     throw new ConsiliumError({
       code: 'bad-view',
-      message: `--as: "${given.slice(0, 40)}" given; ${VIEWS.join(', ')}, hipaa are allowed`,
+      message: `--form: "${given.slice(0, 40)}" given; ${VIEWS.join(', ')}, hipaa are allowed`,
     })
   await requireAbsent([options.out, aboutFile(options.out), ...(proofs ? [proofsFile(options.out)] : [])])
   const report = proofs ? await writeProven(view, options) : await writePlain(view, options)
   await writeAbout(options.out, {
-    ...{ view, file: options.out, consortium: report.consortium, fingerprint: report.fingerprint },
+    ...{ view, consortium: report.consortium, fingerprint: report.fingerprint, proven: proofs },
     ...{ filter: filterWords(report), lines: report.lines, entries: report.entries },
-    proofs: proofs ? proofsFile(options.out) : null,
   })
   const files = [options.out, aboutFile(options.out), ...(proofs ? [proofsFile(options.out)] : [])]
   outputOf(options).print({ files, ...report }, () => viewLines(files, report))
@@ -81,8 +85,11 @@ async function exportView(options: ExportOptions): Promise<void> {
 const proofsFile = (file: string): string => `${file}.proofs`
 const aboutFile = (file: string): string => `${file}.about.txt`
 
-function writeAbout(file: string, about: AboutExport): Promise<void> {
-  return writeNew(aboutFile(file), `${aboutLines(about).join('\n')}\n`, FILE_MODE)
+/** It names the files as they lie beside each other, wherever they are taken. */
+function writeAbout(path: string, about: Omit<AboutExport, 'file' | 'proofs'> & { proven: boolean }): Promise<void> {
+  const file = basename(path)
+  const proofs = about.proven ? proofsFile(file) : null
+  return writeNew(aboutFile(path), `${aboutLines({ ...about, file, proofs }).join('\n')}\n`, FILE_MODE)
 }
 
 function viewLines([file, about, proofs]: readonly string[], report: ViewReport): string[] {
@@ -109,7 +116,7 @@ async function writePlain(view: ViewName, options: ExportOptions): Promise<ViewR
   const stop = stopping()
   let report: ViewReport | null = null
   const query = new URLSearchParams(queryOf(options))
-  query.set('as', view)
+  query.set('form', view)
   const pieces = async function* (client: Client): AsyncIterable<string> {
     for await (const part of client.follow<ViewPart>(`/v1/log/view?${query}`, stop)) {
       if ('text' in part) yield part.text
@@ -166,7 +173,7 @@ async function exportAccounting(options: ExportOptions): Promise<void> {
   const { out, patient, proofs } = options
   if (patient === undefined)
     throw wrongOption(
-      '--as hipaa: an accounting is of one patient: --patient RECORD, or - to read the number from standard input',
+      '--form hipaa: an accounting is of one patient: --patient RECORD, or - to read the number from standard input',
     )
   if (proofs)
     throw wrongOption(
@@ -193,7 +200,7 @@ async function exportAccounting(options: ExportOptions): Promise<void> {
   await writeNew(out, lines.join(''), PRIVATE)
   const rounds = accounted.reduce((sum, one) => sum + one.rounds.length, 0)
   await writeAbout(out, {
-    ...{ view: 'hipaa', file: out, consortium: consortium.name, fingerprint: consortium.fingerprint, proofs: null },
+    ...{ view: 'hipaa', consortium: consortium.name, fingerprint: consortium.fingerprint, proven: false },
     ...{ filter: 'one patient of this hospital; six years where --since does not say otherwise' },
     ...{ lines: lines.length - 1, entries: rounds },
   })

@@ -66,10 +66,10 @@ export class Exporter {
    * final, where the query does not say. Errors: those of `run`, `bad-view`.
    */
   view(query: URLSearchParams, signal: AbortSignal): AsyncIterable<ViewPart> {
-    const given = query.get('as') ?? ''
+    const given = query.get('form') ?? ''
     const view = VIEWS.find((one) => one === given)
     if (view === undefined)
-      throw refused('bad-view', `--as: "${given.slice(0, 40)}" given; ${VIEWS.join(', ')}, hipaa are allowed`)
+      throw refused('bad-view', `--form: "${given.slice(0, 40)}" given; ${VIEWS.join(', ')}, hipaa are allowed`)
     const filter = readFilter(this.#daemon, query)
     const said = saidOf({ ...filter, state: filter.state ?? 'final' }, query.has('member'))
     return this.#view(view, { ...filter, state: null }, said, new Pace(signal))

@@ -71,6 +71,7 @@ async function uses(daemon: Daemon, reader: UseReader, query: URLSearchParams): 
     sinceMs: timeIn(query, 'since'),
     untilMs: timeIn(query, 'until'),
   }
+  await daemon.uses.tell()
   const book = await reader.current()
   const startMs = performance.now()
   const names = new Map<StudyId, string>(daemon.machine.view().studies.map(({ state }) => [state.id, state.study.name]))

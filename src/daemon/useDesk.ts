@@ -20,7 +20,7 @@ import { Turns } from './turns.ts'
 import { type NumberedRun, UseJournal } from './useJournal.ts'
 
 export const USE_TIMING = {
-  everyMs: 10_000, // how long an entry may lag behind a prediction
+  everyMs: 5_000, // how long an entry may lag behind a prediction
   runsMax: 1_000, // of one entry: the hashes over them take some milliseconds
   waitingMax: 8_000, // runs in memory while the disk is slow, 3 MB; who predicts waits for it then
 }

@@ -78,6 +78,7 @@ export async function usesOf(
   daemon: Daemon,
   keys: ReadonlySet<string>,
 ): Promise<{ uses: UseReport[]; leftOut: number }> {
+  await daemon.uses.tell().catch(() => undefined) // what cannot be told now is told later, and must not hold up a withdrawal
   const found: UseReport[] = []
   for (const author of daemon.logs.authors()) {
     const { size } = daemon.logs.sizeOf(author)
