@@ -3,10 +3,13 @@ import { Command } from 'commander'
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
+import { accessCommand } from './access.ts'
 import { agreementCommand } from './agreement.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand, restoreCommand } from './backup.ts'
+import { catalogueCommand } from './catalogue.ts'
 import { consentCommand } from './consent.ts'
+import { countCommand } from './count.ts'
 import { datasetCommand } from './dataset.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { inviteCommand, joinCommand } from './invite.ts'
@@ -52,6 +55,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     consentCommand(),
     subjectCommand(),
     supplyCommand(),
+    catalogueCommand(),
+    accessCommand(),
+    countCommand(),
     agreementCommand(),
     auditCommand(),
     predictCommand(),

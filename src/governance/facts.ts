@@ -53,6 +53,8 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'supply.recorded',
   'supply.recalled',
   'supply.lifted',
+  'count.asked',
+  'count.answered',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

@@ -81,6 +81,14 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'supply.recorded': 'training', // six years at least, as DSCSA has it too: 21 U.S.C. 360eee-1
   'supply.recalled': 'keeping', // says why goods may not be given out
   'supply.lifted': 'keeping',
+  'catalogue.announced': 'decides',
+  'catalogue.withdrawn': 'decides',
+  'access.asked': 'decides',
+  'access.granted': 'decides',
+  'access.refused': 'decides',
+  'access.revoked': 'decides',
+  'count.asked': 'training', // as long as the rounds: what was told is told by the answer
+  'count.answered': 'keeping', // at its author: what of the budget was spent
 }
 
 const DAY_MS = 24 * 3_600_000
