@@ -26,7 +26,7 @@ export function countCommand(): Command {
     'ask how many match at hospitals that announce datasets; each node answers by its own rules, with noise, and counts what it tells',
     `consilium count --where "age >= 65 and sex = 'F'" --at North/stroke-2026 --at South/stroke`,
   )
-    .enablePositionalOptions() // else --home behind "ls" would be taken for this command's
+    .enablePositionalOptions()
     .option(
       '--where <condition>',
       "columns = != < <= > >= in, with and, or, not and brackets; all, if left out: \"age >= 65 and sex in ('F', 'X')\"",

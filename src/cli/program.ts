@@ -29,6 +29,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('consilium')
     .description('Hospitals train one model together: no server, no chain, no patient record leaving its house.')
     .version(VERSION)
+    .enablePositionalOptions() // else an option behind "count ls" would be taken for one of "count"
     .showHelpAfterError('(--help shows what is allowed)')
     .addHelpText(
       'after',

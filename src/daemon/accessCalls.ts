@@ -125,7 +125,7 @@ async function ask(daemon: Daemon, body: Body): Promise<AccessLine> {
   const self = daemon.home.key.id
   const called = datasetRef(daemon, dataset)
   if (dataset.owner === self) throw refused('access-own', `${called}: is this hospital's own, and needs no leave`)
-  if (dataset.announced === null)
+  if (dataset.status === 'withdrawn')
     throw refused('access-withdrawn', `${called}: was withdrawn (${dataset.reason}): see consilium catalogue ls`)
   const purposes = purposesIn(body)
   if (purposes === null)

@@ -44,8 +44,8 @@ export function known(daemon: Daemon): DatasetStanding[] {
 }
 
 /** As commands call a dataset: `North/stroke-2026`. */
-export function datasetRef(daemon: Daemon, { owner, dataset, announced }: DatasetStanding): string {
-  return `${squeeze(daemon.nameOf(owner))}/${announced?.name ?? dataset.slice(0, 12)}`
+export function datasetRef(daemon: Daemon, { owner, announced }: DatasetStanding): string {
+  return `${squeeze(daemon.nameOf(owner))}/${announced.name}`
 }
 
 /**
@@ -62,10 +62,10 @@ export function findDataset(daemon: Daemon, ref: string): DatasetStanding {
   const owner = memberOf(daemon, member)
   const all = daemon.machine.view().access.catalogue.of(owner, cutOf(daemon.machine))
   const digits = name.length >= DIGITS_MIN ? all.filter(({ dataset }) => dataset.startsWith(name)) : []
-  const named = [...all.filter(({ announced }) => announced?.name === name), ...digits]
+  const named = [...all.filter(({ announced }) => announced.name === name), ...digits]
   const found = named.find(({ status }) => status === 'announced') ?? named[0]
   if (found !== undefined) return found
-  const names = all.flatMap(({ announced }) => announced?.name ?? [])
+  const names = all.flatMap(({ announced, status }) => (status === 'withdrawn' ? [] : announced.name))
   const there =
     names.length === 0
       ? `${daemon.nameOf(owner)} announces no dataset here now`
@@ -77,11 +77,11 @@ function lineOf(daemon: Daemon, standing: DatasetStanding): CatalogueLine {
   const { owner, dataset, status, place, reason, announced } = standing
   return {
     ...{ ref: datasetRef(daemon, standing), member: daemon.nameOf(owner), ours: owner === daemon.home.key.id },
-    ...{ name: announced?.name ?? '', dataset, status, entry: refOf(daemon, place.author, place.seq), reason },
-    announced: announced && {
-      ...announced,
-      purposes: announced.purposes.map((code) => ({ code, label: duoLabel(code) })),
-    },
+    ...{ name: announced.name, dataset, status, entry: refOf(daemon, place.author, place.seq), reason },
+    announced:
+      status === 'withdrawn'
+        ? null
+        : { ...announced, purposes: announced.purposes.map((code) => ({ code, label: duoLabel(code) })) },
   }
 }
 
@@ -128,7 +128,7 @@ async function announce(daemon: Daemon, body: Body): Promise<AnnouncedReport> {
   }
   await record(daemon, { kind: 'catalogue.announced', refs: [entry], body: told as unknown as Cbor })
   const standing = catalogue.standing(daemon.home.key.id, version.dataset, { ...cut, final: cut.known })
-  const leftOut = body.columns === undefined ? [] : survey.leftOut
+  const leftOut = body.columns === true ? survey.leftOut : []
   return { ...lineOf(daemon, standing as DatasetStanding), status: 'pending', leftOut }
 }
 
@@ -204,11 +204,7 @@ async function withdraw(daemon: Daemon, name: string, body: Body): Promise<Catal
   const refs = [[standing.place.author, standing.place.seq, standing.place.hash]] as const
   await record(daemon, { kind: 'catalogue.withdrawn', refs, body: { dataset: fromHex(standing.dataset), reason } })
   const now = daemon.machine.view().access.catalogue.standing(standing.owner, standing.dataset, cutOf(daemon.machine))
-  return {
-    ...lineOf(daemon, now as DatasetStanding),
-    ref: datasetRef(daemon, standing),
-    name: standing.announced?.name ?? name,
-  }
+  return lineOf(daemon, now as DatasetStanding)
 }
 
 /** Null where none were given. Error: `catalogue-title`. */

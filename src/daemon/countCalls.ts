@@ -108,8 +108,8 @@ function targetsOf(daemon: Daemon, { at, all }: Body, where: Condition | null) {
 }
 
 /** Why a dataset cannot be asked this, or null. */
-function unaskable({ announced, reason }: DatasetStanding, where: Condition | null): string | null {
-  if (announced === null) return `it was withdrawn (${reason})`
+function unaskable({ announced, status, reason }: DatasetStanding, where: Condition | null): string | null {
+  if (status === 'withdrawn') return `it was withdrawn (${reason})`
   if (announced.counts === 'never') return 'its hospital answers no counts'
   return columnFault(where, announced.columns)
 }
@@ -119,7 +119,7 @@ function requireSameUnits(daemon: Daemon, where: Condition | null, targets: read
   for (const { column } of where === null ? [] : comparisons(where)) {
     const units = targets.map((one) => ({
       one,
-      unit: one.announced?.columns.find(({ name }) => name === column)?.unit,
+      unit: one.announced.columns.find(({ name }) => name === column)?.unit,
     }))
     const other = units.find(({ unit }) => unit !== units[0]?.unit)
     if (other === undefined) continue
@@ -175,7 +175,7 @@ function answerLine(daemon: Daemon, book: CountBook, { id }: CountAsked, target:
   const standing = daemon.machine.view().access.catalogue.standing(owner, dataset, cutOf(daemon.machine))
   const name =
     standing === null ? `${squeeze(daemon.nameOf(owner))}/${dataset.slice(0, 12)}` : datasetRef(daemon, standing)
-  const counted = standing?.announced?.counted ?? 'patients'
+  const counted = standing?.announced.counted ?? 'patients'
   const answer = book.answer(id, target)
   if (answer === null) {
     const none = {

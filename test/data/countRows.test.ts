@@ -22,7 +22,10 @@ interface Row {
   readonly admitted: string | null
 }
 const csv = (rows: readonly Row[]): string =>
-  ['mrn,age [years],sex,admitted', ...rows.map((row) => [row.mrn, row.age ?? 'NA', row.sex ?? '', row.admitted ?? ''].join(','))].join('\n')
+  [
+    'mrn,age [years],sex,admitted',
+    ...rows.map((row) => [row.mrn, row.age ?? 'NA', row.sex ?? '', row.admitted ?? ''].join(',')),
+  ].join('\n')
 const fileOf = (text: string) => ({ name: 't.csv', bytes: new TextEncoder().encode(`${text}\n`) })
 const count = (rows: readonly Row[], where: Condition | null, more: Partial<CountJob> = {}): Promise<number> =>
   countRows(fileOf(csv(rows)), { where, columns: COLUMNS, keyColumn: null, permitted: () => true, ...more })
@@ -35,14 +38,23 @@ const row = fc.record<Row>({
 })
 const operator = fc.constantFrom<Operator>('=', '!=', '<', '<=', '>', '>=')
 const leaf: fc.Arbitrary<Condition> = fc.oneof(
-  fc.record({ is: fc.constant('compare' as const), column: fc.constant('age'), operator, literal: fc.integer({ min: 60, max: 70 }) }),
+  fc.record({
+    is: fc.constant('compare' as const),
+    column: fc.constant('age'),
+    operator,
+    literal: fc.integer({ min: 60, max: 70 }),
+  }),
   fc.record({
     is: fc.constant('compare' as const),
     column: fc.constant('sex'),
     operator: fc.constantFrom<Operator>('=', '!='),
     literal: fc.constantFrom('F', 'M'),
   }),
-  fc.record({ is: fc.constant('in' as const), column: fc.constant('sex'), literals: fc.constantFrom(['F'], ['F', 'M']) }),
+  fc.record({
+    is: fc.constant('in' as const),
+    column: fc.constant('sex'),
+    literals: fc.constantFrom(['F'], ['F', 'M']),
+  }),
   fc.record({
     is: fc.constant('compare' as const),
     column: fc.constant('admitted'),
@@ -67,7 +79,8 @@ function meets(one: Condition, given: Row): boolean {
   const value = given[one.column as 'age' | 'sex' | 'admitted']
   if (value === null) return false
   if (one.is === 'in') return one.literals.some((literal) => literal === value)
-  const cell = typeof one.literal === 'string' && one.column === 'admitted' ? String(value).slice(0, one.literal.length) : value
+  const cell =
+    typeof one.literal === 'string' && one.column === 'admitted' ? String(value).slice(0, one.literal.length) : value
   const table = {
     '=': cell === one.literal,
     '!=': cell !== one.literal,
@@ -137,7 +150,18 @@ const TABLE = [
     const p = i % 40
     const stage = p < 3 ? 'IV' : p < 20 ? 'I' : 'II'
     const day = String((p % 28) + 1).padStart(2, '0')
-    return [`QX-${p}`, `Anna Schmidt ${p}`, 50 + (p % 7), 4711 + i, p % 2 === 0 ? 'F' : 'M', 'memory', stage, `1949-05-${day}`, '', p === 0 ? '7' : 'x'].join(',')
+    return [
+      `QX-${p}`,
+      `Anna Schmidt ${p}`,
+      50 + (p % 7),
+      4711 + i,
+      p % 2 === 0 ? 'F' : 'M',
+      'memory',
+      stage,
+      `1949-05-${day}`,
+      '',
+      p === 0 ? '7' : 'x',
+    ].join(',')
   }),
 ].join('\n')
 const REGISTERED = [{ name: 'age [years]', unit: 'years' }]
@@ -163,14 +187,22 @@ it('no name, no record number and no rare text may be announced', async () => {
 
 it('a text is shared by patients, not by rows: one patient’s many rows make it no common one', async () => {
   const lines = Array.from({ length: 30 }, (_, i) => `p${i < 25 ? 0 : i},${i < 25 ? 'rare' : 'common'}`)
-  const found = await announceable(fileOf(['mrn,word', ...lines].join('\n')), { registered: [], keyColumn: 'mrn', cohort: 5 })
+  const found = await announceable(fileOf(['mrn,word', ...lines].join('\n')), {
+    registered: [],
+    keyColumn: 'mrn',
+    cohort: 5,
+  })
   assert.is(found.count, 6)
   assert.equal(found.columns[0]?.values, ['common'])
 })
 
 it('two columns of one name are asked about by nobody', async () => {
   const lines = Array.from({ length: 12 }, (_, i) => `${i % 4},${i % 3}`)
-  const found = await announceable(fileOf(['tau [ng/mL],tau [pg/mL]', ...lines].join('\n')), { registered: [], keyColumn: null, cohort: 5 })
+  const found = await announceable(fileOf(['tau [ng/mL],tau [pg/mL]', ...lines].join('\n')), {
+    registered: [],
+    keyColumn: null,
+    cohort: 5,
+  })
   assert.equal([found.count, found.columns.length, found.leftOut.length], [12, 0, 2])
 })
 

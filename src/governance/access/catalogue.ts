@@ -27,12 +27,12 @@ export interface Announcement {
   readonly columns: readonly CountColumn[]
 }
 
-/** Where a dataset stands over a cut; `announced` is what counts then, or what would when it is final. */
+/** Where a dataset stands over a cut; `announced` is what counts then, would when it is final, or did before it was withdrawn. */
 export interface DatasetStanding {
   readonly owner: MemberId
   readonly dataset: Digest
   readonly status: 'pending' | 'announced' | 'withdrawn'
-  readonly announced: Announcement | null
+  readonly announced: Announcement
   readonly place: Place
   /** Of a withdrawal. */
   readonly reason: string | null
@@ -116,17 +116,17 @@ export class Catalogue {
 
 function standingOf(owner: MemberId, dataset: Digest, words: readonly Word[], cut: Cut): DatasetStanding | null {
   const [known, final] = [cut.known(owner), cut.final(owner)]
-  let pending: Word | null = null
+  let pending: { readonly place: Place; readonly announced: Announcement } | null = null
   for (let i = words.length - 1; i >= 0; i--) {
-    const word = words[i] as Word
-    const { place, announced, reason } = word
+    const { place, announced, reason } = words[i] as Word
     if (place.seq >= known) continue
     if (announced === null) {
       if (pending !== null) break
-      return { owner, dataset, status: 'withdrawn', announced: null, place, reason }
+      const { announced: last } = words[i - 1] as Word & { readonly announced: Announcement } // withdrawn is what was announced
+      return { owner, dataset, status: 'withdrawn', announced: last, place, reason }
     }
     if (place.seq < final) return { owner, dataset, status: 'announced', announced, place, reason: null }
-    pending ??= word
+    pending ??= { place, announced }
   }
   return (
     pending && { owner, dataset, status: 'pending', announced: pending.announced, place: pending.place, reason: null }

@@ -69,7 +69,7 @@ export function studyRefusal(access: Access, use: StudyUse, name: NameOf = keyDi
   if (stood.some((one) => one.standing.status === 'granted')) return null
   const [nearest] = stood.sort((a, b) => nearness(a.standing) - nearness(b.standing) || inOrder(b.request, a.request))
   if (nearest !== undefined) return refusalOf(nearest.request, nearest.standing, wanted, name)
-  const called = standing.announced?.name ?? dataset.slice(0, DIGITS)
+  const called = standing.announced.name
   const message = `nobody has asked for dataset ${called} for ${wanted}: ask ${name(study.proposedBy)} to run: consilium access ask ${name(self)} ${called} --study ${study.id.slice(0, DIGITS)} --purpose CODE --until DATE`
   return { code: 'access-missing', message }
 }

@@ -1,6 +1,7 @@
 /** Catalogue, requests and counts for tests: entries of four members at given places. */
-import { questionDocument } from '../../../src/config/countQuery.ts'
+
 import { parseCondition } from '../../../src/config/countParser.ts'
+import { questionDocument } from '../../../src/config/countQuery.ts'
 import { fromHex } from '../../../src/core/bytes.ts'
 import type { Cbor } from '../../../src/core/cbor.ts'
 import type { Digest, MemberId, StudyId } from '../../../src/core/ids.ts'
@@ -25,7 +26,13 @@ export function cutAt(final: Partial<Record<MemberId, number>>, known: Partial<R
 export const hashAt = (author: MemberId, seq: number): Digest => digestOf(`entry ${author} ${seq}`)
 
 /** An entry at its place; Lamport times go with numbers. */
-export function factAt(author: MemberId, seq: number, kind: string, body: object, study: StudyId | null = null): AccessFact {
+export function factAt(
+  author: MemberId,
+  seq: number,
+  kind: string,
+  body: object,
+  study: StudyId | null = null,
+): AccessFact {
   return { author, seq, hash: hashAt(author, seq), lamport: seq, timeMs: NOW_MS, kind, study, body: body as Cbor }
 }
 
