@@ -11,7 +11,7 @@ import { fromHex } from '../core/bytes.ts'
 import type { Cbor } from '../core/cbor.ts'
 import { covers, type DuoCode } from '../core/duo.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import { MILLION } from '../core/geometric.ts'
+import { type Below, MILLION } from '../core/geometric.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { countRows } from '../data/countRows.ts'
 import {
@@ -55,8 +55,9 @@ export interface CountDeskParts {
   readonly followers: { add(each: (entry: Entry) => void): () => void }
 }
 
-const RETRY_MS = 1_000 // a grant that was made a moment ago is final a second or two later
-const FREE_PER_DAY_MAX = 200 // answers without noise to one member: else a member could fill this log with refusals
+const SOON_MS = 1_000 // a grant that was made a moment ago is final a second or two later
+const LATER_MS = 600_000 // a day goes by slowly
+const FREE_PER_DAY_MAX = 200 // answers that cost a member nothing, before it waits: else it could fill this log with refusals
 const DAY_MS = 86_400_000
 const SLICE = 500 // entries looked at before the event loop gets its turn
 const FAMILIES = ['count.', 'access.', 'catalogue.']
@@ -64,12 +65,15 @@ const FAMILIES = ['count.', 'access.', 'catalogue.']
 /** One per daemon. */
 export class CountDesk {
   readonly #parts: CountDeskParts
+  readonly #below: Below
   readonly #turns = new Turns<'read' | 'answer'>()
   #book: CountBook | null = null
   #wake: () => void = () => undefined
 
-  constructor(parts: CountDeskParts) {
+  /** `below` is given by tests alone: noise that somebody can foresee hides nothing. */
+  constructor(parts: CountDeskParts, below: Below = randomInt) {
     this.#parts = parts
+    this.#below = below
   }
 
   /** All questions and answers that the logs here tell of now. Errors: those of `decodeEntry`, where the store is damaged. */
@@ -98,8 +102,8 @@ export class CountDesk {
       while (!signal.aborted) {
         const { promise, resolve } = Promise.withResolvers<void>()
         this.#wake = resolve // before it looks, so that what comes meanwhile is looked at too
-        const waits = await this.answer(signal)
-        const timer = waits ? setTimeout(resolve, RETRY_MS) : undefined
+        const again = await this.answer(signal)
+        const timer = again === null ? undefined : setTimeout(resolve, again === 'soon' ? SOON_MS : LATER_MS)
         if (!signal.aborted) await promise
         clearTimeout(timer)
       }
@@ -108,24 +112,29 @@ export class CountDesk {
     }
   }
 
-  /** Answers what is asked now, one after another. @returns whether something waits for time, or for a grant to be final. */
-  answer(signal?: AbortSignal): Promise<boolean> {
+  /** Answers what is asked now, one after another. @returns when to look again though nothing new is heard; null where that is for nothing. */
+  answer(signal?: AbortSignal): Promise<'soon' | 'later' | null> {
     return this.#turns.run('answer', async () => {
       const { machine, home, writer } = this.#parts
-      if (writer === null) return true
-      if (machine.view().access.catalogue.of(home.key.id, cutOf(machine)).length === 0) return false
+      if (writer === null) return 'soon'
+      if (machine.view().access.catalogue.of(home.key.id, cutOf(machine)).length === 0) return null
       const book = await this.book()
-      let waits = false
+      let again: 'soon' | 'later' | null = null
+      const sinceMs = Date.now() - DAY_MS
       for (const asked of book.open()) {
+        if (book.freeSince(asked.place.author, sinceMs) >= FREE_PER_DAY_MAX) {
+          again ??= 'later'
+          continue
+        }
         for (const target of asked.targets) {
-          if (signal?.aborted) return true
+          if (signal?.aborted) return null
           if (target.owner !== home.key.id || book.answer(asked.id, target) !== null) continue
           const body = await this.#answerTo(book, asked, target)
-          if (body === null) waits = true
+          if (body === null) again = 'soon'
           else await this.#record(asked, body)
         }
       }
-      return waits
+      return again
     })
   }
 
@@ -186,8 +195,6 @@ export class CountDesk {
     const { policy } = this
     const decision = decide(policy, one)
     if (decision.do === 'wait') return null
-    const isFree = decision.do !== 'count'
-    if (isFree && book.freeSince(asker, nowMs - DAY_MS) >= FREE_PER_DAY_MAX) return null
     const found = await this.#carryOut(decision, about, dataset, nowMs)
     const { code, count, spent } = found
     return {
@@ -205,7 +212,7 @@ export class CountDesk {
     const counted = await this.#count(about, dataset, nowMs)
     if (typeof counted === 'string') return { code: counted, count: null, spent: 0 }
     const { microEpsilon } = decision
-    const count = told(this.policy, counted, microEpsilon, randomInt)
+    const count = told(this.policy, counted, microEpsilon, this.#below)
     const code: CountCode = count === null ? 'cohort' : 'counted'
     return { code, count, spent: microEpsilon }
   }

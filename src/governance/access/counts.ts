@@ -53,6 +53,7 @@ export interface CountAnswer {
 
 const ASKED_MAX = 200_000 // of one member: 50 a day for ten years; what comes after is counted
 const ANSWERED_MAX = 200_000
+const OPEN_MAX = 1_000 // of one member, that wait for the own answer: the others are not looked at
 
 /** One per shell; given each log from its beginning, in order and once. */
 export class CountBook {
@@ -66,6 +67,8 @@ export class CountBook {
   readonly #spent = new Map<string, number>()
   /** Questions that name the own hospital and are not answered in full. */
   readonly #open = new Set<Digest>()
+  /** How many of them each member has asked. */
+  readonly #waiting = new Map<MemberId, number>()
   /** Times of own answers that cost nothing, by asker: so many are given in a day. */
   readonly #free = new Map<MemberId, number[]>()
   /** Entries beyond a member's bound. */
@@ -140,7 +143,14 @@ export class CountBook {
     })
     const question = questionIn(told.document)
     this.#asked.set(hash, { id: hash, place: { author, seq, hash, lamport }, timeMs, targets, question })
-    if (this.#lacks(hash)) this.#open.add(hash)
+    if (this.#lacks(hash)) this.#wait(hash, author)
+  }
+
+  #wait(id: Digest, asker: MemberId): void {
+    const waiting = this.#waiting.get(asker) ?? 0
+    if (waiting >= OPEN_MAX) return void this.dropped++
+    this.#waiting.set(asker, waiting + 1)
+    this.#open.add(id)
   }
 
   #answer({ author, seq, hash, lamport, timeMs, body }: Parameters<CountBook['tell']>[0]): void {
@@ -159,7 +169,9 @@ export class CountBook {
     const key = `${author} ${answer.dataset}`
     if (answers.has(key)) return // the first one stands
     this.#answers.set(answer.request, answers.set(key, answer))
-    if (this.#open.has(answer.request) && !this.#lacks(answer.request)) this.#open.delete(answer.request)
+    if (this.#lacks(answer.request) || !this.#open.delete(answer.request)) return
+    const asker = this.#asked.get(answer.request)?.place.author as MemberId
+    this.#waiting.set(asker, (this.#waiting.get(asker) ?? 0) - 1)
   }
 
   #charge(answer: CountAnswer): void {

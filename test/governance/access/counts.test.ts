@@ -254,7 +254,7 @@ it('100,000 questions and answers are read and listed', () => {
     const fact = factAt(ADA, 0, 'count.asked', { datasets: [[fromHex(OWNER), fromHex(DATASET)]], document })
     book.tell({ ...fact, seq, hash: `${seq.toString(16).padStart(64, '0')}` as Digest })
   }
-  assert.is(book.open().length, 100_000)
+  assert.is(book.open().length, 1_000, 'of one member no more wait')
   assert.is(book.all()[0]?.place.seq, 99_999)
   assert.ok(performance.now() - startMs < 30_000)
 })
