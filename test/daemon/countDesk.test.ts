@@ -278,9 +278,10 @@ it('a table that is not the announced one, or cannot be read, is not counted, an
 it('what is not final, or may not be signed, waits and is answered later; once', () =>
   at(async (hospital) => {
     hospital.grant()
+    hospital.finalTo = 1 // the registration alone
+    assert.is(await hospital.answerTo(null), 'waits', 'the announcement is not final')
     hospital.finalTo = 2 // registration and announcement, not the grant
-    assert.is(await hospital.answerTo(null), 'waits')
-    assert.is(await hospital.desk().answer(), 'soon')
+    assert.is(await hospital.desk().answer(), 'soon', 'the grant is not')
     hospital.finalTo = 3
     hospital.signs = false
     assert.is(await hospital.desk().answer(), 'soon')

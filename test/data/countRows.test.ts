@@ -181,6 +181,7 @@ it('no name, no record number and no rare text may be announced', async () => {
     found.leftOut.map(({ column }) => column),
     ['mrn', 'name', 'score', 'empty'],
   )
+  assert.is(found.leftOut[0]?.because, 'it tells patients apart')
   assert.not.ok(JSON.stringify(found).includes('Schmidt'))
   assert.not.ok(JSON.stringify(found).includes('QX-'))
 })
