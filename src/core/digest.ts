@@ -55,6 +55,7 @@ export const DOMAIN = {
   sealedKey: 'consilium/sealed-key/v1',
   sealedState: 'consilium/sealed-state/v1',
   sealedDataset: 'consilium/sealed-dataset/v1',
+  recallList: 'consilium/recall-list/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

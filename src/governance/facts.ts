@@ -53,6 +53,9 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'supply.recorded',
   'supply.recalled',
   'supply.lifted',
+  'supply.recall-slice',
+  'supply.list-lifted',
+  'supply.product',
   'count.asked',
   'count.answered',
 ])
