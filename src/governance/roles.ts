@@ -72,8 +72,6 @@ export const ACTS = {
   'POST /v1/supply/recall': act('supply.recall', DECIDES, ['supply.recalled', 'supply.recall-slice']),
   'POST /v1/supply/lift': act('supply.lift', DECIDES, ['supply.lifted', 'supply.list-lifted']),
   'POST /v1/supply/product': act('supply.product', DECIDES, ['supply.product']),
-  'POST /v1/supply/recall': act('supply.recall', DECIDES, ['supply.recalled']),
-  'POST /v1/supply/lift': act('supply.lift', DECIDES, ['supply.lifted']),
   'POST /v1/catalogue': act('catalogue.announce', DECIDES, ['catalogue.announced']),
   'POST /v1/catalogue/:/withdraw': act('catalogue.withdraw', DECIDES, ['catalogue.withdrawn']),
   'POST /v1/access': act('access.ask', DECIDES, ['access.asked']),
