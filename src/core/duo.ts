@@ -33,7 +33,7 @@ export function duoNumber(code: DuoCode): number {
 
 /** The code of a number that is in the ontology. */
 export function duoCode(number: number): DuoCode {
-  return `DUO:${String(number).padStart(7, '0')}` as DuoCode
+  return DUO_CODES[DUO_NUMBERS.indexOf(number)] as DuoCode
 }
 
 /** What people read for a code. */

@@ -1,7 +1,7 @@
 /** The calls about counts: how many match at these hospitals, asked of all at once and answered by each node by itself. */
 import { columnFault } from '../config/countColumns.ts'
 import { parseCondition } from '../config/countParser.ts'
-import { type Condition, comparisons, questionDocument, questionText } from '../config/countQuery.ts'
+import { type Condition, comparisons, questionDocument, questionIn, questionText } from '../config/countQuery.ts'
 import { fromHex } from '../core/bytes.ts'
 import { type DuoCode, duoLabel } from '../core/duo.ts'
 import { ConsiliumError } from '../core/errors.ts'
@@ -151,7 +151,8 @@ function grantRef(daemon: Daemon, { owner, dataset }: DatasetStanding, purposes:
 }
 
 function reportOf(daemon: Daemon, book: CountBook, asked: CountAsked): CountReport {
-  const { place, timeMs: askedAtMs, targets, question } = asked
+  const { place, timeMs: askedAtMs, targets, document } = asked
+  const question = questionIn(document)
   const answers = targets.map((target) => answerLine(daemon, book, asked, target))
   const told = targets.flatMap((target) => {
     const answer = book.answer(asked.id, target)

@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { CountRules } from '../config/access.ts'
 import { columnFault } from '../config/countColumns.ts'
-import { type CountQuestion, questionDigest } from '../config/countQuery.ts'
+import { type CountQuestion, questionDigest, questionIn } from '../config/countQuery.ts'
 import { fromHex } from '../core/bytes.ts'
 import type { Cbor } from '../core/cbor.ts'
 import { covers, type DuoCode } from '../core/duo.ts'
@@ -178,10 +178,11 @@ export class CountDesk {
     const asker = asked.place.author
     const standing = access.catalogue.standing(self, dataset, cut)
     if (standing?.status === 'pending') return null
-    const purposes = asked.question?.purposes ?? []
+    const asksFor = questionIn(asked.document)
+    const purposes = asksFor?.purposes ?? []
     const leave = countLeave(access, { owner: self, dataset, asker, purposes, cut, nowMs })
     const isSuspended = suspensions.some(({ member, binds }) => member === asker && binds !== null)
-    const about = aboutOf(asked.question, standing, leave === 'pending' ? null : leave, home.config.counts.consent)
+    const about = aboutOf(asksFor, standing, leave === 'pending' ? null : leave, home.config.counts.consent)
     const question = questionDigest({ where: about.where, purposes: about.filter })
     const drawn = about.announced === null ? null : book.drawn(dataset, about.announced.version, question)
     const one: CountCase = {

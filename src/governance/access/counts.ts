@@ -2,7 +2,6 @@
  * Questions how many match, and what hospitals answered, as a reading of all logs: the same in whatever order they came. What the own log says
  * was spent is what is spent: an answer and its cost are one entry, durable before anybody else can read it.
  */
-import { type CountQuestion, questionIn } from '../../config/countQuery.ts'
 import { toHex } from '../../core/bytes.ts'
 import type { Digest, MemberId } from '../../core/ids.ts'
 import { decodeEntry, type Entry, glanceAt } from '../../ledger/entry.ts'
@@ -29,8 +28,8 @@ export interface CountAsked {
   readonly place: At
   readonly timeMs: number
   readonly targets: readonly CountTarget[]
-  /** Null of a question that this version cannot read, or whose body was dropped. */
-  readonly question: CountQuestion | null
+  /** What `questionIn` reads; few of them ever are. */
+  readonly document: Uint8Array
 }
 
 /** What a hospital told; ε in millionths. */
@@ -60,11 +59,11 @@ export class CountBook {
   readonly #self: MemberId
   readonly #read = new Map<MemberId, number>()
   readonly #asked = new Map<Digest, CountAsked>()
-  readonly #answers = new Map<Digest, Map<string, CountAnswer>>()
+  readonly #answers = new Map<Digest, CountAnswer[]>()
   readonly #told = new Map<string, number>()
-  /** Own answers that drew noise, by dataset, version and question. */
-  readonly #drawn = new Map<string, CountAnswer>()
-  readonly #spent = new Map<string, number>()
+  /** Own answers that drew noise, by question: of each dataset and version one. */
+  readonly #drawn = new Map<Digest, CountAnswer[]>()
+  readonly #spent = new Map<Digest, { all: number; readonly by: Map<MemberId, number> }>()
   /** Questions that name the own hospital and are not answered in full. */
   readonly #open = new Set<Digest>()
   /** How many of them each member has asked. */
@@ -106,7 +105,8 @@ export class CountBook {
 
   /** What `owner` told of its dataset to this question; null before it did. */
   answer(id: Digest, { owner, dataset }: CountTarget): CountAnswer | null {
-    return this.#answers.get(id)?.get(`${owner} ${dataset}`) ?? null
+    const found = this.#answers.get(id)?.find((one) => one.place.author === owner && one.dataset === dataset)
+    return found ?? null
   }
 
   /** Questions that the own hospital has not answered in full, the oldest first. */
@@ -116,17 +116,18 @@ export class CountBook {
 
   /** The own answer that drew noise for this question on this version of a dataset; null where there is none. */
   drawn(dataset: Digest, version: Digest, question: Digest): CountAnswer | null {
-    return this.#drawn.get(`${dataset} ${version} ${question}`) ?? null
+    const found = this.#drawn.get(question)?.find((one) => one.dataset === dataset && one.version === version)
+    return found ?? null
   }
 
   /** What the own hospital has told `asker` of a dataset, in millionths of ε. */
   spentBy(asker: MemberId, dataset: Digest): number {
-    return this.#spent.get(`${dataset} ${asker}`) ?? 0
+    return this.#spent.get(dataset)?.by.get(asker) ?? 0
   }
 
   /** What it has told all. */
   spentInAll(dataset: Digest): number {
-    return this.#spent.get(dataset) ?? 0
+    return this.#spent.get(dataset)?.all ?? 0
   }
 
   /** Own answers since `sinceMs` that cost this asker nothing. */
@@ -141,8 +142,7 @@ export class CountBook {
     const targets = told.datasets.map(([owner, dataset]): CountTarget => {
       return { owner: toHex(owner) as MemberId, dataset: toHex(dataset) as Digest }
     })
-    const question = questionIn(told.document)
-    this.#asked.set(hash, { id: hash, place: { author, seq, hash, lamport }, timeMs, targets, question })
+    this.#asked.set(hash, { id: hash, place: { author, seq, hash, lamport }, timeMs, targets, document: told.document })
     if (this.#lacks(hash)) this.#wait(hash, author)
   }
 
@@ -165,10 +165,11 @@ export class CountBook {
     }
     if (author === this.#self) this.#charge(answer)
     else if (!this.#mayTell(`${author} answered`, ANSWERED_MAX)) return
-    const answers = this.#answers.get(answer.request) ?? new Map<string, CountAnswer>()
-    const key = `${author} ${answer.dataset}`
-    if (answers.has(key)) return // the first one stands
-    this.#answers.set(answer.request, answers.set(key, answer))
+    const { request, dataset } = answer
+    if (this.answer(request, { owner: author, dataset }) !== null) return // the first one stands
+    const answers = this.#answers.get(request)
+    if (answers === undefined) this.#answers.set(request, [answer])
+    else answers.push(answer)
     if (this.#lacks(answer.request) || !this.#open.delete(answer.request)) return
     const asker = this.#asked.get(answer.request)?.place.author as MemberId
     this.#waiting.set(asker, (this.#waiting.get(asker) ?? 0) - 1)
@@ -176,10 +177,12 @@ export class CountBook {
 
   #charge(answer: CountAnswer): void {
     const { asker, dataset, version, question, spent, epsilon, timeMs } = answer
-    this.#spent.set(dataset, this.spentInAll(dataset) + spent)
-    this.#spent.set(`${dataset} ${asker}`, this.spentBy(asker, dataset) + spent)
-    const key = `${dataset} ${version} ${question}`
-    if (spent > 0 && epsilon > 0 && !this.#drawn.has(key)) this.#drawn.set(key, answer)
+    const told = this.#spent.get(dataset) ?? { all: 0, by: new Map<MemberId, number>() }
+    told.all += spent
+    told.by.set(asker, (told.by.get(asker) ?? 0) + spent)
+    this.#spent.set(dataset, told)
+    const isFirst = version !== null && this.drawn(dataset, version, question) === null
+    if (spent > 0 && epsilon > 0 && isFirst) this.#drawn.set(question, [...(this.#drawn.get(question) ?? []), answer])
     if (spent === 0) this.#free.set(asker, [...(this.#free.get(asker) ?? []).slice(-FREE_KEPT), timeMs])
   }
 

@@ -68,7 +68,7 @@ export class Access {
   readonly #requests = new Map<Digest, AccessRequest>()
   /** By author, for a word counts where its author owns what the request is for; most arrive after it, but need not. */
   readonly #words = new Map<Digest, Map<MemberId, OwnerWord[]>>()
-  readonly #byDataset = new Map<string, AccessRequest[]>()
+  readonly #byDataset = new Map<MemberId, Map<Digest, AccessRequest[]>>()
   readonly #asked = new Quota<MemberId, Digest>(REQUESTS_MAX)
   readonly #answered = new Quota<MemberId, Digest>(ANSWERED_MAX)
 
@@ -83,7 +83,7 @@ export class Access {
 
   /** Requests for one dataset, in canonical order. */
   of(owner: MemberId, dataset: Digest): readonly AccessRequest[] {
-    return this.#byDataset.get(`${owner} ${dataset}`) ?? []
+    return this.#byDataset.get(owner)?.get(dataset) ?? []
   }
 
   /** What the owner said of a request, in its log's order. */
@@ -123,12 +123,15 @@ export class Access {
       ...{ purposes: body.purposes.map(duoCode), study: fact.study, untilMs: body.until, askedAtMs: fact.timeMs },
     }
     this.#requests.set(fact.hash, request)
-    const key = `${owner} ${dataset}`
-    const others = this.#byDataset.get(key) ?? []
-    let at = others.length
-    while (at > 0 && inOrder(others[at - 1] as AccessRequest, request) > 0) at-- // most come last
-    others.splice(at, 0, request)
-    this.#byDataset.set(key, others)
+    const ofOwner = this.#byDataset.get(owner) ?? new Map<Digest, AccessRequest[]>()
+    const others = ofOwner.get(dataset) ?? []
+    if (ofOwner.size === 0) this.#byDataset.set(owner, ofOwner)
+    if (others.push(request) === 1) ofOwner.set(dataset, others)
+    // most come last, and are there already
+    for (let at = others.length - 1; at > 0 && inOrder(others[at - 1] as AccessRequest, request) > 0; at--) {
+      others[at] = others[at - 1] as AccessRequest
+      others[at - 1] = request
+    }
   }
 
   #answer(kind: 'access.granted' | 'access.refused' | 'access.revoked', fact: AccessFact): void {
