@@ -53,6 +53,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'supply.recorded',
   'supply.recalled',
   'supply.lifted',
+  'value.measured',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

@@ -81,6 +81,10 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'supply.recorded': 'training', // six years at least, as DSCSA has it too: 21 U.S.C. 360eee-1
   'supply.recalled': 'keeping', // says why goods may not be given out
   'supply.lifted': 'keeping',
+  'value.measured': 'training', // as long as the rounds that it is about
+  'settlement.proposed': 'decides', // where the next period begins
+  'settlement.confirmed': 'decides',
+  'settlement.refused': 'decides',
 }
 
 const DAY_MS = 24 * 3_600_000

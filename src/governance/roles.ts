@@ -71,6 +71,10 @@ export const ACTS = {
   'POST /v1/supply/import': act('supply.import', RUNS, ['supply.recorded']),
   'POST /v1/supply/recall': act('supply.recall', DECIDES, ['supply.recalled']),
   'POST /v1/supply/lift': act('supply.lift', DECIDES, ['supply.lifted']),
+  'POST /v1/settlements': act('settlement.propose', DECIDES, ['settlement.proposed', 'settlement.confirmed']),
+  'POST /v1/settlements/confirm': act('settlement.confirm', DECIDES, ['settlement.confirmed']),
+  'POST /v1/settlements/refuse': act('settlement.refuse', DECIDES, ['settlement.refused']),
+  'POST /v1/settlements/measure': act('settlement.measure', RUNS, ['value.measured']),
   'POST /v1/backup': act('backup.make', RUNS, ['operator.backup']),
   'POST /v1/log/correct': act('log.correct', DECIDES, ['operator.corrected']),
   'POST /v1/log/prune': act('log.prune', RUNS, ['operator.pruned']),
@@ -86,7 +90,7 @@ function act(action: string, roles: readonly Role[], leads: readonly Kind[]): Ac
   return { action, roles, leads }
 }
 
-/** Kinds that a node also writes unasked: at its stop, after a pruning of its own, or where it tells later what was said or done before. */
+/** Kinds that a node also writes unasked: at its stop, after a pruning of its own, where it tells later what was said or done before, or computes what others did. */
 const UNASKED: ReadonlySet<Kind> = new Set<Kind>([
   'node.stopped',
   'dataset.bound',
@@ -95,6 +99,9 @@ const UNASKED: ReadonlySet<Kind> = new Set<Kind>([
   'operator.pruned',
   'operator.backup',
   'consent.recorded',
+  'settlement.confirmed',
+  'settlement.refused',
+  'value.measured',
 ])
 
 const BY_ACTION: ReadonlyMap<string, Act> = new Map(Object.values(ACTS).map((one) => [one.action, one]))

@@ -93,7 +93,7 @@ export class Machine {
       changes: this.changes,
       withdrawals: context.studies.withdrawals,
       suspensions: context.suspensions.all(context),
-      agreements: context.studies.agreements,
+      ...{ agreements: context.studies.agreements, settlements: context.studies.settlements },
       words: { count: context.words, newest: context.newestWord },
     }
   }
