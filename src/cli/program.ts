@@ -17,6 +17,7 @@ import { modelCommand } from './model.ts'
 import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
 import { personCommand } from './person.ts'
 import { explainCommand, predictCommand } from './predict.ts'
+import { settlementCommand } from './settlement.ts'
 import { studyCommand } from './study.ts'
 import { subjectCommand } from './subject.ts'
 import { supplyCommand } from './supply.ts'
@@ -53,6 +54,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     subjectCommand(),
     supplyCommand(),
     agreementCommand(),
+    settlementCommand(),
     auditCommand(),
     predictCommand(),
     explainCommand(),

@@ -293,7 +293,8 @@ function termsComplaint({ settlement, parties }: Agreement): Complaint | null {
   const no = (field: string, message: string): Complaint => ({ path: ['settlement', field], message })
   const terms = Object.entries({ pool, minimum, periodDays, measurers, everyRounds })
   const [given] = terms.flatMap(([name, value]) => (value === undefined ? [] : [name]))
-  if (rule === 'none' && given !== undefined) return no(given, 'it was given with rule: none: leave it out, or name a rule')
+  if (rule === 'none' && given !== undefined)
+    return no(given, 'it was given with rule: none: leave it out, or name a rule')
   if (rule !== 'by-marginal-value' && (measurers ?? everyRounds) !== undefined) {
     const message = `it was given with rule: ${rule}: only by-marginal-value is measured`
     return no(measurers === undefined ? 'everyRounds' : 'measurers', message)

@@ -34,6 +34,7 @@ import { peopleCalls } from './peopleCalls.ts'
 import { auditPrivacy } from './privacyAudit.ts'
 import { privacyClaims } from './privacyClaims.ts'
 import { Replay } from './replay.ts'
+import { settlementCalls } from './settlementCalls.ts'
 import { findStudy } from './studyReference.ts'
 import { evaluateStudy, studyReport } from './studyReports.ts'
 import { supplyCalls } from './supplyCalls.ts'
@@ -116,6 +117,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...agreementCalls(daemon),
     ...datasetCalls(daemon),
     ...supplyCalls(daemon),
+    ...settlementCalls(daemon),
     ...peopleCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),

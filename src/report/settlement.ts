@@ -1,11 +1,18 @@
 /** A settlement for people: one period of an agreement, what each party did and gets, and who stands behind it. */
-import { type Digest, type MemberId } from '../core/ids.ts'
+
+import type { Study } from '../config/study.ts'
+import type { Digest, MemberId } from '../core/ids.ts'
 import type { AgreementState } from '../governance/agreements.ts'
 import type { SettlementBook } from '../governance/settlement/book.ts'
-import type { Sizes } from '../governance/settlement/contributions.ts'
 import type { ProposalWord, SettlementStanding, VoteWord } from '../governance/settlement/closings.ts'
-import { type Basis, type Statement, type StatementLine, statementOf } from '../governance/settlement/statement.ts'
-import type { Study } from '../config/study.ts'
+import type { Sizes } from '../governance/settlement/contributions.ts'
+import {
+  type Basis,
+  type firstDifference,
+  type Statement,
+  type StatementLine,
+  statementOf,
+} from '../governance/settlement/statement.ts'
 
 /** How members and entries are called where it is read. */
 export interface SettlementNaming {
@@ -149,7 +156,11 @@ function lineOf(line: StatementLine, { member, entry }: SettlementNaming): Settl
   return { name: member(key), key, ...figures, first: ref(first), last: ref(last) }
 }
 
-function voteOf({ place, objection }: VoteWord, { member, entry }: SettlementNaming, final: (member: MemberId) => number) {
+function voteOf(
+  { place, objection }: VoteWord,
+  { member, entry }: SettlementNaming,
+  final: (member: MemberId) => number,
+) {
   const { author, seq } = place
   return { name: member(author), entry: entry(author, seq), objection, final: seq < final(author) }
 }
@@ -179,3 +190,14 @@ export function amountText(amount: number, unit: string): string {
 }
 
 const grouped = (digits: string): string => digits.replaceAll(/\B(?=(?:\d{3})+$)/g, ' ')
+
+/** `rounds of south: 41 here, 42 in the proposal of north`. */
+export function differenceText(
+  { member, figure, ours, theirs }: NonNullable<ReturnType<typeof firstDifference>>,
+  name: (member: MemberId) => string,
+  here: string,
+  there: string,
+): string {
+  if (figure === 'party') return `${name(member)} is a party ${ours === 1 ? here : there} alone`
+  return `${figure} of ${name(member)}: ${ours} ${here}, ${theirs} ${there}`
+}

@@ -25,14 +25,35 @@ export function settlementPage(facts: SettlementFacts, origin: SettlementOrigin)
     `${head}<main>
 ${part('What each party gets', basisText(facts), htmlTable(HEADER, [...rows, total], [1, 2, 3, 4, 5]))}
 ${part('What each figure rests on', '', `<ul class="card">${NOTES.map((line) => `<li>${line}</li>`).join('')}</ul>`)}
-${part('What it was computed from', 'Entries of each log, from and up to which number; the entries by which the first and the last round that counts was trained.', htmlTable(['log of', 'entries from', 'up to', 'first round', 'last round'], facts.cut.map(({ name, from, to }, i) => [esc(name), String(from), String(to), esc(lines[i]?.first ?? '–'), esc(lines[i]?.last ?? '–')]), [1, 2]))}
+${part(
+  'What it was computed from',
+  'Entries of each log, from and up to which number; the entries by which the first and the last round that counts was trained.',
+  htmlTable(
+    ['log of', 'entries from', 'up to', 'first round', 'last round'],
+    facts.cut.map(({ name, from, to }, i) => [
+      esc(name),
+      String(from),
+      String(to),
+      esc(lines[i]?.first ?? '–'),
+      esc(lines[i]?.last ?? '–'),
+    ]),
+    [1, 2],
+  ),
+)}
 ${part('Who stands behind it', '', behind(facts))}
 </main><footer>${footOf(facts, origin)}</footer>`,
   )
 }
 
 const HEADER = [
-  ...['party', 'rounds', 'examples (self-declared)', 'part of others’ merges', 'value to others (micro-nats)', 'amount'],
+  ...[
+    'party',
+    'rounds',
+    'examples (self-declared)',
+    'part of others’ merges',
+    'value to others (micro-nats)',
+    'amount',
+  ],
 ]
 
 const NOTES = [
@@ -53,7 +74,8 @@ function rowOf({ name, rounds, examples, merged, value, amount, signed }: Settle
 }
 
 function behind({ status, proposal, votes, needed, voters, result }: SettlementFacts): string {
-  if (proposal === null) return `<p class="card">Nobody has proposed to close this period. Result <code>${result}</code></p>`
+  if (proposal === null)
+    return `<p class="card">Nobody has proposed to close this period. Result <code>${result}</code></p>`
   const rows = votes.map(({ name, objection, entry, final }) => {
     const said = objection === null ? 'confirms' : `does not confirm: ${objectionWords(objection)}`
     return [esc(name), `${said}${final ? '' : ' (not final yet)'}`, esc(entry)]

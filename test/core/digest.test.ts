@@ -47,6 +47,7 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   consentTag: ['consilium/consent-tag/v1', 'db5cd9bb8b59aa4011bcb135a56b699c0fe36d9bac0f2bd61df6f3679ceea3bc'],
   consentLeaf: ['consilium/consent-leaf/v1', '78b1576c0084200cf9fd51bacb92a6be33b1a1bd1146e506c000b72c77ca8652'],
   agreement: ['consilium/agreement/v1', '7ccebd221025bc063636b0bc4ae15a7510648d93326b79d2a8feb0f1255f745e'],
+  settlement: ['consilium/settlement/v1', 'b35bc4ba8518e035d822c824321c9dd793d9fb27ca7cc03afd705a9d925771a5'],
   agreements: ['consilium/agreements/v1', 'fa2fa80cb86517ee23d9f1af669afee1dba0bb1582cbdafb3a6b8b88471c3dbb'],
   subjectKey: ['consilium/subject-key/v1', '9567d27e93f839e839167e487697971f43624bc5731df9142d40886f66c16203'],
   vaultKey: ['consilium/vault-key/v1', '0a97bc4e594a18943622086185de3f675d4d2965061cbe8e74f6a86c70e0c28e'],

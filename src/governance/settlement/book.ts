@@ -139,6 +139,13 @@ export class SettlementBook {
     return this.#counting.get(`${author} ${study} ${round}`) ?? null
   }
 
+  /** Rows that a round was trained on, as its author told; null where it trained none. */
+  examplesOf(author: MemberId, study: StudyId, round: number): number | null {
+    const [by, of] = [this.members.find(author), this.studies.find(study)]
+    const row = by === null || of === null ? null : this.rowOf(by, of, round)
+    return row === null ? null : this.examples.at(row)
+  }
+
   /** Which lists of agreements name this one: what `agreed` has of rows that were trained under it. */
   listsNaming(agreement: AgreementId): ReadonlySet<number> {
     const lists = Array.from({ length: this.#under.length }, (_, number) => number)
@@ -152,7 +159,12 @@ export class SettlementBook {
   }
 
   /** Of the same round trained twice the first counts, whatever it was published as. */
-  #train(by: number, of: number, seq: number, { round, update, examples, agreements = [] }: Body<'round.trained'>): void {
+  #train(
+    by: number,
+    of: number,
+    seq: number,
+    { round, update, examples, agreements = [] }: Body<'round.trained'>,
+  ): void {
     const key = `${by} ${of} ${round}`
     if (this.#counting.has(key) || !this.#may(by, 'rounds')) return
     const row = this.#rowAt(by, of, round, toHex(update) as Digest)

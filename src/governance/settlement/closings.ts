@@ -163,7 +163,11 @@ export interface Attempt {
 /** Where an agreement's settlement stands. */
 export interface SettlementStanding {
   readonly closed: readonly Closed[]
-  readonly open: { readonly period: number; readonly previous: ProposalWord | null; readonly attempts: readonly Attempt[] }
+  readonly open: {
+    readonly period: number
+    readonly previous: ProposalWord | null
+    readonly attempts: readonly Attempt[]
+  }
   /** Equal votes that close a period. */
   readonly needed: number
   /** Voters who voted twice in one attempt, with both entries. */

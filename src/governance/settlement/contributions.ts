@@ -148,7 +148,9 @@ class View {
   /** Whether an input of a merge is credited: both the update and the round that merged it count. */
   credits(input: number): boolean {
     const { merger, mergedAt, ownRow, input: rows } = this.#book
-    return this.has(merger.at(input), mergedAt.at(input)) && this.counts(ownRow.at(input)) && this.counts(rows.at(input))
+    return (
+      this.has(merger.at(input), mergedAt.at(input)) && this.counts(ownRow.at(input)) && this.counts(rows.at(input))
+    )
   }
 
   #count(parties: readonly MemberId[]): Uint8Array {

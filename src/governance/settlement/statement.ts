@@ -100,7 +100,9 @@ function shareOf({ agreement }: AgreementState, member: MemberId): bigint {
 
 /** Once, whatever it said later: what it did until then stands. */
 function hasSigned({ said }: AgreementState, member: MemberId, cut: Sizes): boolean {
-  return said.words.get(member)?.some(({ clause, place }) => clause === null && place.seq < (cut.get(member) ?? 0)) ?? false
+  return (
+    said.words.get(member)?.some(({ clause, place }) => clause === null && place.seq < (cut.get(member) ?? 0)) ?? false
+  )
 }
 
 function resultOf(agreement: Digest, { period, before, cut }: Asked, lines: readonly StatementLine[]): Digest {
@@ -139,7 +141,12 @@ export type Figure = (typeof FIGURES)[number]
 export function firstDifference(
   ours: Rows,
   theirs: Rows,
-): { readonly member: MemberId; readonly figure: Figure | 'party'; readonly ours: number; readonly theirs: number } | null {
+): {
+  readonly member: MemberId
+  readonly figure: Figure | 'party'
+  readonly ours: number
+  readonly theirs: number
+} | null {
   const of = (rows: Rows) => new Map(rows.map(([member, ...figures]) => [toHex(member) as MemberId, figures]))
   const [one, other] = [of(ours), of(theirs)]
   for (const member of [...new Set([...one.keys(), ...other.keys()])].sort(compareIds))

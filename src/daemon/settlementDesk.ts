@@ -1,0 +1,364 @@
+/** Computes settlements from what is final here, proposes and confirms closes, and does by itself what config.yaml lets it. */
+import { setTimeout } from 'node:timers/promises'
+import type { Study } from '../config/study.ts'
+import { fromHex } from '../core/bytes.ts'
+import { ConsiliumError } from '../core/errors.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
+import type { AgreementState } from '../governance/agreements.ts'
+import type { Objection } from '../governance/kinds/settlement.ts'
+import type { Body, Kind } from '../governance/kinds.ts'
+import type { SettlementBook } from '../governance/settlement/book.ts'
+import {
+  type Attempt,
+  follows,
+  type ProposalWord,
+  type SettlementStanding,
+  settlementStanding,
+  type VoteWord,
+} from '../governance/settlement/closings.ts'
+import type { Sizes } from '../governance/settlement/contributions.ts'
+import { cutBody, linesBody, type Statement } from '../governance/settlement/statement.ts'
+import { glanceAt } from '../ledger/entry.ts'
+import { FENCED } from '../node/boot.ts'
+import { type SettlementFacts, type SettlementNaming, settlementFacts } from '../report/settlement.ts'
+import { cutOf } from './agreementDesk.ts'
+import type { Daemon } from './daemon.ts'
+import { refOf } from './models.ts'
+import { difference } from './settlementDifferences.ts'
+import { measureStudy } from './settlementMeasure.ts'
+import { SettlementReader } from './settlementReader.ts'
+import { Turns } from './turns.ts'
+
+const DAY_MS = 86_400_000
+const SLACK_MS = 600_000 // clocks of hospitals differ, and what was written last is cosigned minutes later
+const LOOK_MS = 2_000 // while somebody has proposed what this node has not answered, or rounds are to be measured
+const AT_A_TIME = 1_000 // headers glanced at in a millisecond or two
+const AUTO = { method: 'tmc', permutations: 40, last: 4 } as const // a fifth of a second for a small model and ten hospitals
+
+/** What is computed of one period, and what it is computed from. */
+export interface Computed {
+  readonly facts: SettlementFacts
+  readonly statement: Statement
+  readonly cut: Sizes
+}
+
+/** One per daemon. */
+export class SettlementDesk {
+  readonly #daemon: Daemon
+  readonly #reader: SettlementReader
+  readonly #turns = new Turns<'write'>()
+  /** Something was said or merged since that was looked at. */
+  #changed = true
+
+  constructor(daemon: Daemon) {
+    this.#daemon = daemon
+    this.#reader = new SettlementReader({ logs: () => daemon.logs, final: (author) => this.final(author) })
+    daemon.followers.add(({ kind, author }) => {
+      if (kind.startsWith('settlement.') || (kind === 'round.merged' && author === daemon.home.key.id))
+        this.#changed = true
+    })
+  }
+
+  /** What no history can contradict any more, of a suspended member no more than was known of it. */
+  final(author: MemberId): number {
+    return cutOf(this.#daemon).final(author)
+  }
+
+  /** All that is final here now. */
+  book(): Promise<SettlementBook> {
+    return this.#reader.current()
+  }
+
+  standing(state: AgreementState): SettlementStanding {
+    const { parties } = state.agreement
+    const who = {
+      agreement: state.id,
+      parties: parties.map(({ member }) => member),
+      voters: parties.filter(({ required }) => required).map(({ member }) => member),
+    }
+    const final = (member: MemberId): number => this.#daemon.machine.finality.final(member)?.size ?? 0
+    return settlementStanding(this.#daemon.machine.view().settlements, who, final)
+  }
+
+  /** The statement of a period from 0: of a closed one as it was closed, of the open one as it is proposed, or up to now. Errors: `settlement-…`. */
+  async compute(state: AgreementState, period: number, proposal: ProposalWord | null = null): Promise<Computed> {
+    const standing = this.standing(state)
+    const closed = standing.closed[period]
+    if (closed === undefined && period !== standing.open.period)
+      throw refused(
+        'settlement-period',
+        `period ${period + 1} has not begun: period ${standing.open.period + 1} is open`,
+      )
+    const about = proposal ?? closed?.proposal ?? null
+    const attempt = standing.open.attempts.find((one) => about !== null && one.attempt === about.attempt)
+    const votes = closed?.proposal === about ? (closed?.confirmed ?? []) : votesOn(attempt, about)
+    const cut = about?.cut ?? this.#cutNow(state)
+    const untilMs = about?.until ?? Date.now()
+    const final = (member: MemberId): number => this.#daemon.machine.finality.final(member)?.size ?? 0
+    const asked = { state, standing, period, cut, untilMs, proposal: about, votes, final }
+    const found = settlementFacts(await this.book(), asked, this.naming)
+    if (found !== null) return { ...found, cut }
+    const message = `agreement ${state.id.slice(0, 12)} ("${state.agreement.name}") settles nothing (settlement: { rule: none })`
+    throw refused('settlement-none', message)
+  }
+
+  readonly naming: SettlementNaming = {
+    member: (key) => this.#daemon.nameOf(key),
+    entry: (author, seq) => refOf(this.#daemon, author, seq),
+    study: (id) => this.#study(id),
+  }
+
+  /** Closes the open period as this node computes it, up to a time; the parties' nodes answer. Errors: `settlement-…`, `boot-fence`. */
+  propose(state: AgreementState, untilMs: number): Promise<ProposalWord> {
+    return this.#turns.run('write', async () => {
+      const { settlements } = this.#daemon.machine.view()
+      const self = this.#daemon.home.key.id
+      this.#requireParty(state, 'parties')
+      if (!settlements.mayPropose(self))
+        throw refused(
+          'settlements-full',
+          'this hospital has proposed as much as is read of one: let another party propose',
+        )
+      const { period, previous, attempts } = this.standing(state).open
+      const { attempt } = attempts.at(-1) as Attempt
+      const cut = await this.#cutUntil(state, untilMs, previous?.cut ?? new Map())
+      const untold = { place: { author: self, seq: 0, hash: '' as Digest, lamport: 0 }, timeMs: Date.now() }
+      const word = { ...untold, period, attempt, previous: previous?.place.hash ?? null, until: untilMs, cut }
+      const { statement } = await this.compute(state, period, { ...word, result: '' as Digest })
+      const objection = this.#structure(state, { ...word, result: statement.result }, statement)
+      if (objection !== null) throw refused(`settlement-${objection}`, this.#why(state, objection, untilMs))
+      if (statement.lines.every(({ weight }) => weight === 0n)) {
+        const message = `by rule ${statement.rule} no party has done anything that counts in period ${period + 1} so far: see "consilium settlement show ${state.id.slice(0, 12)}"`
+        throw refused('settlement-empty', message)
+      }
+      const body: Body<'settlement.proposed'> = {
+        ...{ agreement: fromHex(state.id), period, attempt, until: untilMs, cut: cutBody(cut) },
+        ...{ previous: previous && fromHex(previous.place.hash), lines: linesBody(statement.lines) },
+        result: fromHex(statement.result),
+      }
+      await this.#record('settlement.proposed', body, [])
+      const mine = settlements.of(self, state.id)?.proposals.at(-1) as ProposalWord
+      if (isVoter(state, self)) await this.#vote(state, mine, null, statement)
+      return mine
+    })
+  }
+
+  /** Answers a proposal for this hospital's people. Errors: `settlement-…`, `boot-fence`. */
+  answer(state: AgreementState, proposal: ProposalWord, confirms: boolean): Promise<void> {
+    return this.#turns.run('write', async () => {
+      this.#requireParty(state, 'voters')
+      const { period, attempts } = this.standing(state).open
+      const attempt = attempts.at(-1) as Attempt
+      const ref = refOf(this.#daemon, proposal.place.author, proposal.place.seq)
+      if (proposal.period !== period || proposal.attempt !== attempt.attempt)
+        throw refused('settlement-over', `${ref}: its attempt is over; see "consilium settlement ls"`)
+      const own = this.#ownVote(state, proposal)
+      if (own !== undefined)
+        throw refused(
+          'settlement-answered',
+          `this hospital has ${own.objection === null ? 'confirmed' : 'refused'} a proposal of this attempt (${refOf(this.#daemon, own.place.author, own.place.seq)}), and a second word would count as a lie`,
+        )
+      const { statement } = await this.compute(state, period, proposal)
+      if (!confirms) return this.#vote(state, proposal, 'operator', statement)
+      const found = await this.judge(state, proposal)
+      if (found === 'wait')
+        throw refused('settlement-wait', `${ref}: entries within its cut are not final here yet: try again in a minute`)
+      if (found !== null) {
+        const reason =
+          found === 'differs'
+            ? await difference(this.#daemon, proposal, statement)
+            : this.#why(state, found, proposal.until)
+        throw refused(`settlement-${found}`, `${ref}: ${reason}`)
+      }
+      await this.#vote(state, proposal, null, statement)
+    })
+  }
+
+  /** Why this node would not confirm a proposal now; `wait`: what it needs is on its way. */
+  async judge(state: AgreementState, proposal: ProposalWord): Promise<Objection | 'wait' | null> {
+    const { previous } = this.standing(state).open
+    if (!follows(proposal.previous, proposal.cut, previous)) return 'chain'
+    for (const [member, size] of proposal.cut) if (size > this.#known(member)) return 'wait'
+    if (state.agreement.studies.some((study) => this.#study(study) === null)) return 'wait'
+    const { statement, facts } = await this.compute(state, proposal.period, proposal)
+    const objection = this.#structure(state, proposal, statement)
+    if (objection !== null) return objection
+    for (const { member } of state.agreement.parties) if (await this.#leavesOut(member, proposal)) return 'cut-behind'
+    if (statement.result === proposal.result) return null
+    return facts.missing.length > 0 ? 'bodies-missing' : 'differs'
+  }
+
+  /** Until `signal` aborts: answers proposals and measures rounds, where config.yaml says that nobody need be asked. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.#changed && this.#daemon.machine.booted && this.#daemon.writer !== null) {
+        this.#changed = false
+        if (await this.#work().catch(() => true)) this.#changed = true // what is not final yet, and what failed, is looked at again
+      }
+      await setTimeout(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined)
+    }
+  }
+
+  /** Whether anything is left to be done. */
+  async #work(): Promise<boolean> {
+    const { measure, confirm } = this.#daemon.home.config.settlement
+    let left = false
+    for (const state of this.#daemon.machine.view().agreements.all()) {
+      if (state.agreement.settlement.rule === 'none') continue
+      if (confirm === 'auto' && (await this.#turns.run('write', () => this.#answerOne(state)))) left = true
+      if (measure === 'auto') await this.#measure(state)
+    }
+    return left
+  }
+
+  /** Confirms the first proposal that it can, or says what it finds otherwise. Whether it waits for entries. */
+  async #answerOne(state: AgreementState): Promise<boolean> {
+    const self = this.#daemon.home.key.id
+    const { proposals } = this.standing(state).open.attempts.at(-1) as Attempt
+    if (!isVoter(state, self) || proposals.some((one) => this.#ownVote(state, one) !== undefined)) return false
+    for (const proposal of proposals) {
+      const found = await this.judge(state, proposal)
+      if (found === 'wait') return true
+      if (found !== null && !ANSWERED.has(found)) continue
+      const { statement } = await this.compute(state, proposal.period, proposal)
+      await this.#vote(state, proposal, found, statement)
+      return false
+    }
+    return false
+  }
+
+  async #measure({ agreement }: AgreementState): Promise<void> {
+    const { rule, everyRounds = 1 } = agreement.settlement
+    if (rule !== 'by-marginal-value') return
+    for (const { state } of this.#daemon.machine.view().studies) {
+      if (!agreement.studies.includes(state.id) || !state.bound.has(this.#daemon.home.key.id)) continue
+      await measureStudy(this.#daemon, state, { ...AUTO, everyRounds }).catch((error: unknown) => {
+        if (!(error instanceof ConsiliumError)) throw error // too few patients, or no agreement now: nothing is measured
+      })
+    }
+  }
+
+  /** What a proposal says by itself. */
+  #structure(state: AgreementState, { cut, until, timeMs }: ProposalWord, { isSigned }: Statement): Objection | null {
+    const { parties, settlement, starts } = state.agreement
+    if (cut.size !== parties.length || parties.some(({ member }) => !cut.has(member))) return 'differs'
+    if (until > Math.min(timeMs, Date.now()) + SLACK_MS) return 'future'
+    const { previous } = this.standing(state).open
+    const begun = previous?.until ?? starts
+    if (begun !== null && until < begun + (settlement.periodDays ?? 0) * DAY_MS) return 'early'
+    return isSigned ? null : 'unsigned'
+  }
+
+  #why({ agreement, id }: AgreementState, objection: Objection, untilMs: number): string {
+    const { previous } = this.standing(this.#daemon.machine.view().agreements.get(id) as AgreementState).open
+    const from = previous?.until ?? agreement.starts ?? 0
+    const ends = new Date(from + (agreement.settlement.periodDays ?? 0) * DAY_MS).toISOString().slice(0, 16)
+    const until = new Date(untilMs).toISOString().slice(0, 16)
+    const words: Record<Objection, string> = {
+      differs: 'this node computes another statement from the same cut',
+      'bodies-missing':
+        'bodies of entries that count were dropped here: ask a hospital that has them (consilium settlement check)',
+      chain: 'it does not follow on the period that was closed last: propose again',
+      'cut-behind': `its cut leaves out entries that are final here and of before ${until}: propose again when all logs have arrived`,
+      early: `the period lasts until ${ends} UTC at least (settlement.periodDays), and ${until} UTC was asked: propose it then`,
+      future: `${until} UTC has not come: name a time that is over, or now`,
+      unsigned: 'not all who must sign the agreement had by then: see "consilium agreement show"',
+      operator: 'its people say no',
+    }
+    return words[objection]
+  }
+
+  /** Whether entries of before the proposal's time, which are final here, lie beyond its cut. */
+  async #leavesOut(member: MemberId, { cut, until }: ProposalWord): Promise<boolean> {
+    const size = cut.get(member) ?? 0
+    if (size >= this.final(member)) return false
+    const [raw] = await this.#daemon.logs.entries(member, size, size + 1)
+    return raw !== undefined && glanceAt(raw).timeMs < until - SLACK_MS
+  }
+
+  #cutNow({ agreement }: AgreementState): Sizes {
+    return new Map(agreement.parties.map(({ member }) => [member, this.#known(member)]))
+  }
+
+  /** Up to the first entry that is not of before `untilMs`; all of it where that has just been. */
+  async #cutUntil(state: AgreementState, untilMs: number, before: Sizes): Promise<Sizes> {
+    const now = this.#cutNow(state)
+    if (untilMs > Date.now() - SLACK_MS) return now
+    const cut = new Map<MemberId, number>()
+    for (const [member, size] of now)
+      cut.set(member, await this.#firstFrom(member, before.get(member) ?? 0, size, untilMs))
+    return cut
+  }
+
+  async #firstFrom(member: MemberId, from: number, to: number, untilMs: number): Promise<number> {
+    for (let at = from; at < to; ) {
+      const raws = await this.#daemon.logs.entries(member, at, Math.min(to, at + AT_A_TIME))
+      const first = raws.findIndex((raw) => glanceAt(raw).timeMs >= untilMs)
+      if (first >= 0) return at + first
+      if (raws.length === 0) break
+      at += raws.length
+    }
+    return Math.max(from, to)
+  }
+
+  /** Final, and stored here. */
+  #known(member: MemberId): number {
+    return Math.min(this.final(member), this.#daemon.logs.sizeOf(member).size)
+  }
+
+  #study(id: Digest): Study | null {
+    return this.#daemon.machine.study(id as StudyId)
+  }
+
+  #ownVote(state: AgreementState, { period, attempt }: ProposalWord): VoteWord | undefined {
+    const { settlements } = this.#daemon.machine.view()
+    return settlements.of(this.#daemon.home.key.id, state.id)?.votes.get(`${period} ${attempt}`)?.[0]
+  }
+
+  #requireParty({ agreement, id }: AgreementState, what: 'parties' | 'voters'): void {
+    const self = this.#daemon.home.key.id
+    if (agreement.parties.some(({ member, required }) => member === self && (what === 'parties' || required))) return
+    const names = agreement.parties.map(({ member }) => this.#daemon.nameOf(member)).join(', ')
+    const which = what === 'parties' ? 'the parties' : 'the parties that must sign it'
+    throw refused(
+      'settlement-foreign',
+      `${which} of agreement ${id.slice(0, 12)} settle it, of ${names}: ask one of them`,
+    )
+  }
+
+  async #vote(
+    state: AgreementState,
+    { place, period, attempt }: ProposalWord,
+    reason: Objection | null,
+    statement: Statement,
+  ) {
+    const said = { agreement: fromHex(state.id), period, attempt, proposal: fromHex(place.hash) }
+    const lines = linesBody(statement.lines)
+    const refs = [[place.author, place.seq, place.hash] as const]
+    if (reason === null)
+      await this.#record('settlement.confirmed', { ...said, result: fromHex(statement.result) }, refs)
+    else await this.#record('settlement.refused', { ...said, reason, lines }, refs)
+  }
+
+  async #record(kind: Kind, body: Body<Kind>, refs: readonly (readonly [MemberId, number, Digest])[]): Promise<void> {
+    const { writer } = this.#daemon
+    if (writer === null) throw new ConsiliumError(FENCED)
+    writer.record('settlement', [{ kind, study: null, timeMs: Date.now(), refs, body: body as never }], new Map())
+    await writer.flush()
+  }
+}
+
+/** What a node says by itself; other faults a proposal shows to everybody. */
+const ANSWERED: ReadonlySet<Objection> = new Set(['differs', 'bodies-missing', 'cut-behind'])
+
+const isVoter = ({ agreement }: AgreementState, self: MemberId): boolean =>
+  agreement.parties.some(({ member, required }) => member === self && required)
+
+function votesOn(attempt: Attempt | undefined, about: ProposalWord | null): readonly VoteWord[] {
+  if (attempt === undefined || about === null) return []
+  return [...attempt.votes, ...attempt.pending].filter(({ proposal }) => proposal === about.place.hash)
+}
+
+function refused(code: string, message: string): ConsiliumError {
+  return new ConsiliumError({ code, message })
+}
