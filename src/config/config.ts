@@ -123,21 +123,7 @@ export function defaultConfigText(
 ): string {
   const listen =
     given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
-  const {
-    announce,
-    bootstrap,
-    mdns,
-    learner,
-    log,
-    replay,
-    privacy,
-    agreements,
-    retention,
-    vault,
-    datasets,
-    keys,
-    settlement,
-  } = {
+  const { announce, bootstrap, mdns, learner, log, replay, privacy, agreements, retention, vault, datasets, keys } = {
     ...CONFIG_DEFAULTS,
     ...given,
   }
@@ -198,14 +184,18 @@ keys:
   # A file outside this folder whose first line is the passphrase that opens member.key and data.key; null: the key file above opens them.
   # "consilium keys seal --node-passphrase-file FILE" changes what they are sealed under; then name the same file here.
   passphraseFile: ${JSON.stringify(keys.passphraseFile)}
+${settlementText(given.settlement ?? CONFIG_DEFAULTS.settlement)}`
+}
 
+function settlementText({ measure, confirm }: Config['settlement']): string {
+  return `
 settlement:
   # auto: where an active agreement settles by marginal value, this node measures after its rounds what the others' updates are worth on its own
   # validation patients, and tells it; ask: when "consilium settlement measure" asks for it.
-  measure: ${settlement.measure}
+  measure: ${measure}
   # auto: a close that another party proposes is confirmed when this node computes the same statement, and refused where it does not; ask: a
   # person does so with "consilium settlement confirm".
-  confirm: ${settlement.confirm}
+  confirm: ${confirm}
 `
 }
 

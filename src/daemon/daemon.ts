@@ -22,7 +22,6 @@ import { Followers } from './followers.ts'
 import { Forks } from './forks.ts'
 import { type Home, nameIn } from './home.ts'
 import { Inbox } from './inbox.ts'
-import type { InputStore } from './inputStore.ts'
 import { Keeper } from './keeper.ts'
 import { LedgerWriter } from './ledgerWriter.ts'
 import { LineageReader } from './lineageReader.ts'
@@ -35,7 +34,6 @@ import { Reconfiguration } from './reconfiguration.ts'
 import { Replicator } from './replicator.ts'
 import { Room } from './room.ts'
 import { Scrub } from './scrub.ts'
-import { SettlementDesk } from './settlementDesk.ts'
 import { StudyModels } from './studyModels.ts'
 import { makeTrainer, StudyWork } from './studyWork.ts'
 import { SupplyDesk } from './supplyDesk.ts'
@@ -89,7 +87,6 @@ export class Daemon {
   readonly keeper = new Keeper(this)
   readonly datasets = new DatasetDesk(this)
   readonly supply = new SupplyDesk(this)
-  readonly settlement = new SettlementDesk(this)
   readonly #hands: Hands
   #finish: (error: unknown) => void = () => undefined
   /** Settles when the node has stopped; rejects where it had to. */
@@ -218,7 +215,6 @@ export class Daemon {
     this.#driver.feed(bootEvent({ ...this.#parts, logs, facts, stored, bindings: this.#bindings, witness, forks }))
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
     this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
-    this.#tasks.run('settle', () => this.settlement.run(this.#stopping.signal))
     const shown = { name: home.config.name, member: home.key.id, addresses: this.transport.addresses() }
     log('info', 'ready', { ...shown, startMs: Date.now() - this.startedAtMs })
   }
@@ -244,9 +240,6 @@ export class Daemon {
   }
   get home(): Home {
     return this.#parts.home
-  }
-  get inputs(): InputStore {
-    return this.#parts.inputs
   }
 
   nameOf(member: MemberId): string {

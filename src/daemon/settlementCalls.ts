@@ -17,24 +17,23 @@ import type {
   SettlementReport,
   SettlementSaid,
 } from './settlementApi.ts'
-import type { Computed } from './settlementDesk.ts'
+import type { Computed, SettlementDesk } from './settlementDesk.ts'
 import { difference, differencesOf } from './settlementDifferences.ts'
-import { measureStudy } from './settlementMeasure.ts'
 import { findStudy } from './studyReference.ts'
 
 type Body = Record<string, unknown>
 const LAST_MAX = 1_000 // rounds measured in one call
 
 /** Routes of the control API. All that is read here every member has. */
-export function settlementCalls(daemon: Daemon): Routes {
+export function settlementCalls(daemon: Daemon, desk: SettlementDesk): Routes {
   return {
-    'GET /v1/settlements': async () => ({ settlements: list(daemon) }),
-    'GET /v1/settlements/statement': ({ query }) => statement(daemon, query),
-    'GET /v1/settlements/check': ({ query }) => check(daemon, query.get('ref') ?? ''),
-    'POST /v1/settlements': ({ body }) => propose(daemon, body),
-    'POST /v1/settlements/confirm': ({ body }) => answer(daemon, text(body, 'ref'), true),
-    'POST /v1/settlements/refuse': ({ body }) => answer(daemon, text(body, 'ref'), false),
-    'POST /v1/settlements/measure': ({ body }) => measure(daemon, body),
+    'GET /v1/settlements': async () => ({ settlements: list(daemon, desk) }),
+    'GET /v1/settlements/statement': ({ query }) => statement(daemon, desk, query),
+    'GET /v1/settlements/check': ({ query }) => check(daemon, desk, query.get('ref') ?? ''),
+    'POST /v1/settlements': ({ body }) => propose(daemon, desk, body),
+    'POST /v1/settlements/confirm': ({ body }) => answer(daemon, desk, text(body, 'ref'), true),
+    'POST /v1/settlements/refuse': ({ body }) => answer(daemon, desk, text(body, 'ref'), false),
+    'POST /v1/settlements/measure': ({ body }) => measure(daemon, desk, body),
   }
 }
 
@@ -44,9 +43,9 @@ const settling = (daemon: Daemon): AgreementState[] =>
     .agreements.all()
     .filter(({ agreement }) => agreement.settlement.rule !== 'none')
 
-function list(daemon: Daemon): SettlementListLine[] {
+function list(daemon: Daemon, desk: SettlementDesk): SettlementListLine[] {
   return settling(daemon).flatMap((state) => {
-    const { closed, open, needed } = daemon.settlement.standing(state)
+    const { closed, open, needed } = desk.standing(state)
     const voters = state.agreement.parties.filter(({ required }) => required).length
     const rule = state.agreement.settlement.rule
     const common = { agreement: state.id, agreementName: state.agreement.name, rule, needed, voters }
@@ -85,17 +84,17 @@ function mostConfirmed({ proposals, votes, pending }: Attempt): ProposalWord | n
 }
 
 /** Errors: `settlement-…`, `bad-period`. */
-async function statement(daemon: Daemon, query: Query): Promise<SettlementReport> {
+async function statement(daemon: Daemon, desk: SettlementDesk, query: Query): Promise<SettlementReport> {
   const startMs = performance.now()
   const state = findAgreement(daemon, query.get('agreement') ?? '')
-  const { open } = daemon.settlement.standing(state)
+  const { open } = desk.standing(state)
   const given = query.get('period')
   const period = given === null ? open.period : Number(given) - 1
   if (!Number.isInteger(period) || period < 0) {
     const message = `--period: ${JSON.stringify(given?.slice(0, 40))} was given, a number from 1 to ${open.period + 1} is allowed`
     throw refused('bad-period', message)
   }
-  return reportOf(daemon, await daemon.settlement.compute(state, period), startMs)
+  return reportOf(daemon, await desk.compute(state, period), startMs)
 }
 
 function reportOf(daemon: Daemon, { facts }: Computed, startMs: number): SettlementReport {
@@ -104,14 +103,14 @@ function reportOf(daemon: Daemon, { facts }: Computed, startMs: number): Settlem
   return { ...facts, origin: { consortium: consortium.name, ...made }, tookMs: performance.now() - startMs }
 }
 
-async function check(daemon: Daemon, ref: string): Promise<SettlementCheckReport> {
+async function check(daemon: Daemon, desk: SettlementDesk, ref: string): Promise<SettlementCheckReport> {
   const startMs = performance.now()
   const { state, proposal } = find(daemon, ref)
-  const { closed, open } = daemon.settlement.standing(state)
-  const computed = await daemon.settlement.compute(state, proposal.period, proposal)
+  const { closed, open } = desk.standing(state)
+  const computed = await desk.compute(state, proposal.period, proposal)
   const apart = await difference(daemon, proposal, computed.statement)
   const isOpen = proposal.period === closed.length
-  const found = isOpen ? await daemon.settlement.judge(state, proposal) : null
+  const found = isOpen ? await desk.judge(state, proposal) : null
   const attempt = open.attempts.find((one) => isOpen && one.attempt === proposal.attempt)
   const votes = [...(attempt?.votes ?? []), ...(attempt?.pending ?? [])]
   return {
@@ -142,30 +141,36 @@ function find(daemon: Daemon, ref: string): { state: AgreementState; proposal: P
   throw refused('settlement-unknown', message)
 }
 
-async function propose(daemon: Daemon, body: Body): Promise<SettlementSaid> {
+async function propose(daemon: Daemon, desk: SettlementDesk, body: Body): Promise<SettlementSaid> {
   const startMs = performance.now()
   const state = findAgreement(daemon, text(body, 'agreement'))
   const untilMs = body.untilMs === undefined ? Date.now() : Number(body.untilMs)
   if (!Number.isSafeInteger(untilMs) || untilMs < 0) throw refused('bad-until', 'untilMs: milliseconds are expected')
-  const proposal = await daemon.settlement.propose(state, untilMs)
-  return said(daemon, state, proposal, startMs)
+  const proposal = await desk.propose(state, untilMs)
+  return said(daemon, desk, state, proposal, startMs)
 }
 
-async function answer(daemon: Daemon, ref: string, confirms: boolean): Promise<SettlementSaid> {
+async function answer(daemon: Daemon, desk: SettlementDesk, ref: string, confirms: boolean): Promise<SettlementSaid> {
   const startMs = performance.now()
   const { state, proposal } = find(daemon, ref)
-  await daemon.settlement.answer(state, proposal, confirms)
-  return said(daemon, state, proposal, startMs)
+  await desk.answer(state, proposal, confirms)
+  return said(daemon, desk, state, proposal, startMs)
 }
 
-async function said(daemon: Daemon, state: AgreementState, proposal: ProposalWord, startMs: number) {
-  const computed = await daemon.settlement.compute(state, proposal.period, proposal)
+async function said(
+  daemon: Daemon,
+  desk: SettlementDesk,
+  state: AgreementState,
+  proposal: ProposalWord,
+  startMs: number,
+) {
+  const computed = await desk.compute(state, proposal.period, proposal)
   const entry = refOf(daemon, proposal.place.author, proposal.place.seq)
   return { statement: reportOf(daemon, computed, startMs), entry }
 }
 
-/** Errors: `measure-…`, those of `measureStudy`. */
-function measure(daemon: Daemon, body: Body): Promise<SettlementMeasured> {
+/** Errors: `measure-…`, those of the desk. */
+function measure(daemon: Daemon, desk: SettlementDesk, body: Body): Promise<SettlementMeasured> {
   const state = findStudy(daemon, text(body, 'study'))
   const method = MEASURE_METHODS.find((one) => one === body.method)
   if (method === undefined) {
@@ -178,7 +183,7 @@ function measure(daemon: Daemon, body: Body): Promise<SettlementMeasured> {
   const rules = settling(daemon).filter(({ agreement }) => agreement.studies.includes(state.id))
   const agreed = rules.find(({ agreement }) => agreement.settlement.rule === 'by-marginal-value')
   const everyRounds = agreed?.agreement.settlement.everyRounds ?? 1
-  return measureStudy(daemon, state, { method: method as MeasureMethod, permutations, last, everyRounds })
+  return desk.measure(state, { method: method as MeasureMethod, permutations, last, everyRounds })
 }
 
 function whole(given: unknown, option: string, max: number): number {

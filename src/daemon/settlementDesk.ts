@@ -1,5 +1,4 @@
 /** Computes settlements from what is final here, proposes and confirms closes, and does by itself what config.yaml lets it. */
-import { setTimeout } from 'node:timers/promises'
 import type { Study } from '../config/study.ts'
 import { fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
@@ -18,14 +17,16 @@ import {
 } from '../governance/settlement/closings.ts'
 import type { Sizes } from '../governance/settlement/contributions.ts'
 import { cutBody, linesBody, type Statement } from '../governance/settlement/statement.ts'
+import type { StudyState } from '../governance/studies.ts'
 import { glanceAt } from '../ledger/entry.ts'
 import { FENCED } from '../node/boot.ts'
 import { type SettlementFacts, type SettlementNaming, settlementFacts } from '../report/settlement.ts'
 import { cutOf } from './agreementDesk.ts'
 import type { Daemon } from './daemon.ts'
+import type { InputStore } from './inputStore.ts'
 import { refOf } from './models.ts'
 import { difference } from './settlementDifferences.ts'
-import { measureStudy } from './settlementMeasure.ts'
+import { type MeasureRequest, measureStudy } from './settlementMeasure.ts'
 import { SettlementReader } from './settlementReader.ts'
 import { Turns } from './turns.ts'
 
@@ -45,13 +46,18 @@ export interface Computed {
 /** One per daemon. */
 export class SettlementDesk {
   readonly #daemon: Daemon
+  readonly #inputs: Pick<InputStore, 'read'>
   readonly #reader: SettlementReader
   readonly #turns = new Turns<'write'>()
+  readonly #measuring = new Turns<'measure'>()
   /** Something was said or merged since that was looked at. */
   #changed = true
+  #working = false
+  #timer: ReturnType<typeof setInterval> | undefined
 
-  constructor(daemon: Daemon) {
+  constructor(daemon: Daemon, inputs: Pick<InputStore, 'read'>) {
     this.#daemon = daemon
+    this.#inputs = inputs
     this.#reader = new SettlementReader({ logs: () => daemon.logs, final: (author) => this.final(author) })
     daemon.followers.add(({ kind, author }) => {
       if (kind.startsWith('settlement.') || (kind === 'round.merged' && author === daemon.home.key.id))
@@ -188,15 +194,26 @@ export class SettlementDesk {
     return facts.missing.length > 0 ? 'bodies-missing' : 'differs'
   }
 
-  /** Until `signal` aborts: answers proposals and measures rounds, where config.yaml says that nobody need be asked. */
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      if (this.#changed && this.#daemon.machine.booted && this.#daemon.writer !== null) {
-        this.#changed = false
-        if (await this.#work().catch(() => true)) this.#changed = true // what is not final yet, and what failed, is looked at again
-      }
-      await setTimeout(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined)
+  /** From here on: answers proposals and measures rounds, where config.yaml says that nobody need be asked. */
+  start(): void {
+    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref()
+  }
+
+  /** Idempotent. What is under way then fails with the store, and is done again after the next start. */
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  #look(): void {
+    const { machine, writer } = this.#daemon
+    if (!this.#changed || this.#working || !machine.booted || writer === null) return
+    this.#changed = false
+    this.#working = true
+    const again = (left: boolean): void => {
+      this.#working = false
+      if (left) this.#changed = true
     }
+    this.#work().then(again, () => again(true)) // what is not final yet, and what failed, is looked at again
   }
 
   /** Whether anything is left to be done. */
@@ -227,12 +244,18 @@ export class SettlementDesk {
     return false
   }
 
+  /** Errors: those of `measureStudy`. */
+  measure(state: StudyState, request: MeasureRequest): ReturnType<typeof measureStudy> {
+    const parts = { inputs: this.#inputs, book: () => this.book() }
+    return this.#measuring.run('measure', () => measureStudy(this.#daemon, parts, state, request))
+  }
+
   async #measure({ agreement }: AgreementState): Promise<void> {
     const { rule, everyRounds = 1 } = agreement.settlement
     if (rule !== 'by-marginal-value') return
     for (const { state } of this.#daemon.machine.view().studies) {
       if (!agreement.studies.includes(state.id) || !state.bound.has(this.#daemon.home.key.id)) continue
-      await measureStudy(this.#daemon, state, { ...AUTO, everyRounds }).catch((error: unknown) => {
+      await this.measure(state, { ...AUTO, everyRounds }).catch((error: unknown) => {
         if (!(error instanceof ConsiliumError)) throw error // too few patients, or no agreement now: nothing is measured
       })
     }

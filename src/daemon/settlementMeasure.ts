@@ -8,6 +8,7 @@ import type { Dataset } from '../data/dataset.ts'
 import { designMatrix } from '../data/design.ts'
 import { type MeasureMethod, SETTLEMENT_BOUNDS } from '../governance/kinds/settlement.ts'
 import { type Body, readBody } from '../governance/kinds.ts'
+import type { SettlementBook } from '../governance/settlement/book.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { evaluate } from '../learn/evaluate.ts'
 import { logitsInSlices } from '../learn/inSlices.ts'
@@ -19,12 +20,19 @@ import { FENCED } from '../node/boot.ts'
 import { requireAgreed } from './agreementDesk.ts'
 import type { Daemon } from './daemon.ts'
 import { entriesOf } from './entriesOf.ts'
+import type { InputStore } from './inputStore.ts'
 import { refOf } from './models.ts'
 import type { SettlementMeasured } from './settlementApi.ts'
 
 const MICRO = 1_000_000
 const GRAIN = 100 // millionths: the choice of a few dozen patients moves a log-loss by far more, and finer figures tell more of each
 const TOLERANCE_NATS = 0.0001 // as fine as what is told
+
+/** Where updates are kept, and what is final. */
+export interface MeasureParts {
+  readonly inputs: Pick<InputStore, 'read'>
+  readonly book: () => Promise<SettlementBook>
+}
 
 /** How a command measures; `last` is how many of the newest rounds that are due. */
 export interface MeasureRequest {
@@ -40,6 +48,7 @@ export interface MeasureRequest {
  */
 export async function measureStudy(
   daemon: Daemon,
+  parts: MeasureParts,
   state: StudyState,
   { everyRounds, last, ...how }: MeasureRequest,
 ): Promise<SettlementMeasured> {
@@ -51,7 +60,7 @@ export async function measureStudy(
   const skipped: SettlementMeasured['skipped'][number][] = []
   const due = await dueMerges(daemon, state, everyRounds)
   for (const merge of due.slice(-last)) {
-    const found = await measureMerge(daemon, state, merge, patients, how)
+    const found = await measureMerge(daemon, parts, state, merge, patients, how)
     if ('why' in found) skipped.push({ round: merge.round + 1, why: found.why })
     else done.push(await record(daemon, state, merge.entry, found.body))
   }
@@ -114,17 +123,18 @@ async function dueMerges(daemon: Daemon, { id }: StudyState, everyRounds: number
 
 async function measureMerge(
   daemon: Daemon,
+  { inputs: kept, book: read }: MeasureParts,
   { id, study }: StudyState,
   { round, inputs, result, ages }: DueMerge,
   patients: Patients,
   { method, permutations }: Pick<MeasureRequest, 'method' | 'permutations'>,
 ): Promise<{ readonly body: Body<'value.measured'> } | { readonly why: string }> {
   const self = daemon.home.key.id
-  const book = await daemon.settlement.book()
+  const book = await read()
   const held: MergeInput[] = []
   for (const [i, [key, theirs, update]] of inputs.entries()) {
     const author = toHex(key) as MemberId
-    const weights = await daemon.inputs.read(id, toHex(update) as Digest)
+    const weights = await kept.read(id, toHex(update) as Digest)
     if (weights === null)
       return { why: `the update of ${daemon.nameOf(author)} is kept here no more (replay.keepMegabytes)` }
     const examples = book.examplesOf(author, id, theirs)
