@@ -84,7 +84,7 @@ function statementLines(facts: SettlementFacts): string[] {
   const state = { open: 'open: figures may still change', proposed: 'proposed, not closed', closed: 'closed' }[status]
   return [
     `"${agreementName}" (${short(agreement)}), period ${period}, up to ${utc(untilMs)}: ${state}`,
-    `${amountText(pool, unit)} shared out ${rule} (${basis})`,
+    `${amountText(pool, unit)} shared out ${rule.replaceAll('-', ' ')} (${basis})`,
     '',
     ...table(
       ['party', 'rounds', 'waiting', 'examples', 'in merges', 'value', 'measured', 'amount', 'first', 'last'],
@@ -244,7 +244,7 @@ function check(): Command {
     'consilium settlement check north/481 --bundle logs.bundle --root "3f1c 9a20 …"',
   )
     .argument('<ref>', REF)
-    .option('--bundle <file>', 'a bundle of all logs, as "consilium log export" writes it: no node is asked')
+    .option('--bundle <file>', 'a bundle of all logs, of "consilium log export --out FILE": no node is asked')
     .option('--root <fingerprint>', "of the consortium's founding, got by another way")
     .addHelpText(
       'after',

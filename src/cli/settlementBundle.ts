@@ -110,7 +110,7 @@ class Taken {
         const proposal = said.find(({ place }) => isMeant(member) && place.seq === Number(digits))
         if (proposal !== undefined) return { agreement: id, proposal }
       }
-    const message = `${file}: "${ref.slice(0, 80)}" is no final proposal to close a settlement in it; MEMBER/NUMBER is expected, in a bundle of all logs (consilium log export FILE)`
+    const message = `${file}: "${ref.slice(0, 80)}" is no final proposal to close a settlement in it; MEMBER/NUMBER is expected, in a bundle of all logs (consilium log export --out FILE)`
     throw new ConsiliumError({ code: 'settlement-unknown', message })
   }
 }
@@ -121,6 +121,6 @@ const nameIn = (logs: readonly BundledLog[], member: MemberId): string =>
   logs.find((log) => log.member === member)?.name ?? member.slice(0, 12)
 
 function incomplete(file: string, what: string): ConsiliumError {
-  const message = `${file}: ${what}, so it cannot be computed again: export whole logs (consilium log export FILE)`
+  const message = `${file}: ${what}, so it cannot be computed again: export whole logs (consilium log export --out FILE)`
   return new ConsiliumError({ code: 'settlement-incomplete', message })
 }

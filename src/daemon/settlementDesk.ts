@@ -156,8 +156,16 @@ export class SettlementDesk {
       const { period, attempts } = this.standing(state).open
       const attempt = attempts.at(-1) as Attempt
       const ref = refOf(this.#daemon, proposal.place.author, proposal.place.seq)
-      if (proposal.period !== period || proposal.attempt !== attempt.attempt)
-        throw refused('settlement-over', `${ref}: its attempt is over; see "consilium settlement ls"`)
+      if (proposal.period < period)
+        throw refused(
+          'settlement-closed',
+          `${ref}: period ${proposal.period + 1} is closed, for good: period ${period + 1} is open`,
+        )
+      if (proposal.period > period || proposal.attempt !== attempt.attempt)
+        throw refused(
+          'settlement-over',
+          `${ref}: its attempt found no quorum: propose again, or see "consilium settlement ls"`,
+        )
       const own = this.#ownVote(state, proposal)
       if (own !== undefined)
         throw refused(
@@ -213,11 +221,11 @@ export class SettlementDesk {
       this.#working = false
       if (left) this.#changed = true
     }
-    this.#work().then(again, () => again(true)) // what is not final yet, and what failed, is looked at again
+    this.work().then(again, () => again(true)) // what is not final yet, and what failed, is looked at again
   }
 
-  /** Whether anything is left to be done. */
-  async #work(): Promise<boolean> {
+  /** Once, what `start` has done again and again. Whether anything waits for entries that are on their way. Errors: those of the store. */
+  async work(): Promise<boolean> {
     const { measure, confirm } = this.#daemon.home.config.settlement
     let left = false
     for (const state of this.#daemon.machine.view().agreements.all()) {

@@ -1,7 +1,7 @@
 /** A settlement for people: one period of an agreement, what each party did and gets, and who stands behind it. */
 
 import type { Study } from '../config/study.ts'
-import type { Digest, MemberId } from '../core/ids.ts'
+import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
 import type { AgreementState } from '../governance/agreements.ts'
 import type { SettlementBook } from '../governance/settlement/book.ts'
 import type { ProposalWord, SettlementStanding, VoteWord } from '../governance/settlement/closings.ts'
@@ -118,14 +118,16 @@ export function settlementFacts(
       .filter((seq) => seq >= (before.get(member) ?? 0))
       .map((seq) => naming.entry(member, seq)),
   )
+  const nameOf = ({ member }: StatementLine): string => naming.member(member)
+  const sorted = [...statement.lines].sort((a, b) => compareIds(nameOf(a), nameOf(b)) || compareIds(a.member, b.member))
   const facts: SettlementFacts = {
     ...{ agreement: id, agreementName: agreement.name, rule, basis, pool, unit, result, isSigned, untilMs },
     studies: agreement.studies.map((study) => naming.study(study)?.name ?? study.slice(0, DIGITS)),
     period: period + 1,
     status: period < standing.closed.length ? 'closed' : proposal === null ? 'open' : 'proposed',
     shared: statement.lines.reduce((sum, { amount }) => sum + amount, 0),
-    lines: statement.lines.map((line) => lineOf(line, naming)),
-    cut: statement.lines.map(({ member: key }) => {
+    lines: sorted.map((line) => lineOf(line, naming)),
+    cut: sorted.map(({ member: key }) => {
       return { name: naming.member(key), key, from: before.get(key) ?? 0, to: cut.get(key) ?? 0 }
     }),
     missing: places,

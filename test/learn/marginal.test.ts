@@ -54,7 +54,10 @@ it('of four players the estimate is near the average over all 24 orders, and its
 })
 
 it('players who are worth the same in every company come out alike, and who adds nothing is worth nothing', async () => {
-  const game: Game = { players: 3, utility: async (subset) => (subset.includes(0) ? 1 : 0) + (subset.includes(1) ? 1 : 0) }
+  const game: Game = {
+    players: 3,
+    utility: async (subset) => (subset.includes(0) ? 1 : 0) + (subset.includes(1) ? 1 : 0),
+  }
   const found = await truncatedShapley(game, { permutations: 50, tolerance: 0, rng: Rng.from('alike') })
   near(found, [1, 1, 0], 1e-12)
 })

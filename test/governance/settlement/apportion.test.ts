@@ -11,7 +11,12 @@ const sum = (parts: readonly number[]): number => parts.reduce((all, part) => al
 
 /** Units, weights, parts, and where they were published. */
 const PUBLISHED: readonly (readonly [units: number, weights: number[], parts: number[], where: string])[] = [
-  [10, [47_000, 16_000, 15_900, 12_000, 6_000, 3_100], [5, 2, 1, 1, 1, 0], 'Wikipedia, "Largest remainder method", Hare quota'],
+  [
+    10,
+    [47_000, 16_000, 15_900, 12_000, 6_000, 3_100],
+    [5, 2, 1, 1, 1, 0],
+    'Wikipedia, "Largest remainder method", Hare quota',
+  ],
   [25, [1_500, 1_500, 900, 500, 500, 200], [7, 7, 4, 3, 3, 1], 'ibid., "Paradoxes", 25 seats'],
   [26, [1_500, 1_500, 900, 500, 500, 200], [8, 8, 5, 2, 2, 1], 'ibid., 26 seats: the Alabama paradox'],
   [

@@ -28,7 +28,15 @@ function propose(logs: Logs, author: MemberId, said: Said = {}): Told {
   const { period = 0, attempt = 0, previous = null, result = RESULT, size = 7 } = said
   const cut = [...FOUR].sort().map((member) => [fromHex(member), size])
   const lines = FOUR.map((member) => [fromHex(member), 1, 1, 1, 1, 1])
-  const body = { agreement: fromHex(id), period, attempt, previous: previous && fromHex(previous), until: 5, cut, lines }
+  const body = {
+    agreement: fromHex(id),
+    period,
+    attempt,
+    previous: previous && fromHex(previous),
+    until: 5,
+    cut,
+    lines,
+  }
   return logs.tell(author, 'settlement.proposed', { ...body, result: fromHex(result) } as unknown as Cbor)
 }
 
@@ -40,7 +48,14 @@ function confirm(logs: Logs, author: MemberId, proposal: Told | Digest, said: Sa
 }
 
 function refuse(logs: Logs, author: MemberId, proposal: Told, attempt = 0): Told {
-  const body = { agreement: fromHex(id), period: 0, attempt, proposal: fromHex(proposal.hash), reason: 'differs', lines: null }
+  const body = {
+    agreement: fromHex(id),
+    period: 0,
+    attempt,
+    proposal: fromHex(proposal.hash),
+    reason: 'differs',
+    lines: null,
+  }
   return logs.tell(author, 'settlement.refused', body as unknown as Cbor)
 }
 
@@ -89,7 +104,10 @@ it('who votes twice is named with both entries, and its first vote counts', () =
   confirm(logs, ADA, other, { result: digestOf('another') })
   const { closed, twice } = standing(logs.all)
   assert.is(closed.length, 0, 'two against two')
-  assert.equal(twice.map(([a, b]) => [a.place.author, a.place.seq, b.place.seq]), [[CLEO, first.seq, second.seq]])
+  assert.equal(
+    twice.map(([a, b]) => [a.place.author, a.place.seq, b.place.seq]),
+    [[CLEO, first.seq, second.seq]],
+  )
 })
 
 it('an attempt that can find no quorum any more gives way to the next, and not before', () => {
@@ -97,9 +115,16 @@ it('an attempt that can find no quorum any more gives way to the next, and not b
   const one = propose(logs, SELF)
   confirm(logs, SELF, one)
   refuse(logs, ADA, one)
-  assert.equal(standing(logs.all).open.attempts.map(({ attempt }) => attempt), [0], 'three may still agree')
+  assert.equal(
+    standing(logs.all).open.attempts.map(({ attempt }) => attempt),
+    [0],
+    'three may still agree',
+  )
   refuse(logs, BEN, one)
-  assert.equal(standing(logs.all).open.attempts.map(({ attempt }) => attempt), [0, 1])
+  assert.equal(
+    standing(logs.all).open.attempts.map(({ attempt }) => attempt),
+    [0, 1],
+  )
   const again = propose(logs, ADA, { attempt: 1 })
   for (const member of [ADA, BEN, CLEO]) confirm(logs, member, again, { attempt: 1 })
   assert.is(standing(logs.all).closed[0]?.proposal.place.hash, again.hash)

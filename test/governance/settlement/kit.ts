@@ -2,7 +2,7 @@
 import { fromHex } from '../../../src/core/bytes.ts'
 import type { Cbor } from '../../../src/core/cbor.ts'
 import type { AgreementId, Digest, MemberId, StudyId } from '../../../src/core/ids.ts'
-import { Agreements, type AgreementState } from '../../../src/governance/agreements.ts'
+import { type AgreementState, Agreements } from '../../../src/governance/agreements.ts'
 import type { Kind } from '../../../src/governance/kinds.ts'
 import { SettlementBook } from '../../../src/governance/settlement/book.ts'
 import { Settlements } from '../../../src/governance/settlement/closings.ts'

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import type { MemberId } from '../../../src/core/ids.ts'
 import { Rng } from '../../../src/core/rng.ts'
 import { SettlementBook } from '../../../src/governance/settlement/book.ts'
-import { mergersNeeded, measurersNeeded } from '../../../src/governance/settlement/contributions.ts'
+import { measurersNeeded, mergersNeeded } from '../../../src/governance/settlement/contributions.ts'
 import { firstDifference, linesBody, type Statement } from '../../../src/governance/settlement/statement.ts'
 import { STUDY } from '../../gossip/fixtures.ts'
 import { ADA, BEN, CLEO, SELF } from '../agreementFixtures.ts'
@@ -21,10 +21,13 @@ const lineOf = ({ lines }: Statement, member: MemberId) => lines.find((line) => 
 function fiveRounds(under = ROUNDS): Logs {
   const logs = new Logs()
   logs.agreed(under)
-  for (let round = 0; round < 5; round++)
-    logs.round(round, [under.id], round < 3 ? FOUR : [SELF, ADA, BEN])
+  for (let round = 0; round < 5; round++) logs.round(round, [under.id], round < 3 ? FOUR : [SELF, ADA, BEN])
   for (const [i, member] of FOUR.entries())
-    logs.measures(member, 1, FOUR.filter((one) => one !== member).map((one) => [one, 700 + 100 * i]))
+    logs.measures(
+      member,
+      1,
+      FOUR.filter((one) => one !== member).map((one) => [one, 700 + 100 * i]),
+    )
   return logs
 }
 
@@ -70,10 +73,16 @@ it('a round counts when enough others merged it, of an update that was trained u
   logs.trains(CLEO, 1, [ROUNDS.id], 100, false) // not published
   for (const member of [SELF, ADA]) {
     logs.trains(member, 2, [ROUNDS.id])
-    logs.merges(member, 2, [[BEN, 1], [CLEO, 1]])
+    logs.merges(member, 2, [
+      [BEN, 1],
+      [CLEO, 1],
+    ])
   }
   const found = stated(read(logs.all), ROUNDS.id, logs.cut)
-  assert.equal(found.lines.map(({ rounds }) => rounds), [1, 1, 1, 1])
+  assert.equal(
+    found.lines.map(({ rounds }) => rounds),
+    [1, 1, 1, 1],
+  )
   assert.equal([lineOf(found, SELF)?.waiting, lineOf(found, ADA)?.waiting], [2, 2])
   assert.equal([lineOf(found, BEN)?.waiting, lineOf(found, CLEO)?.waiting], [0, 0])
   assert.is(mergersNeeded(4), 2)
@@ -83,13 +92,20 @@ it('what its author tells twice, and what it merges itself, counts once or not a
   const logs = new Logs()
   logs.agreed(ROUNDS)
   logs.round(0, [ROUNDS.id])
-  const before = stated(read(logs.all), ROUNDS.id, logs.cut).lines.map(({ member, rounds, merged }) => [member, rounds, merged])
+  const before = stated(read(logs.all), ROUNDS.id, logs.cut).lines.map(({ member, rounds, merged }) => [
+    member,
+    rounds,
+    merged,
+  ])
   logs.trains(CLEO, 0, [ROUNDS.id], 9_999)
   logs.merges(CLEO, 0, [[BEN, 0, 0.9]])
   logs.merges(CLEO, 0, [[BEN, 0, 0.9]])
   logs.merges(CLEO, 7, [[BEN, 0, 0.9]]) // of a round that it never trained
   const found = stated(read(logs.all), ROUNDS.id, logs.cut)
-  assert.equal(found.lines.map(({ member, rounds, merged }) => [member, rounds, merged]), before)
+  assert.equal(
+    found.lines.map(({ member, rounds, merged }) => [member, rounds, merged]),
+    before,
+  )
   assert.is(lineOf(found, CLEO)?.examples, 103)
 })
 
@@ -98,11 +114,17 @@ it('one hospital that makes up rounds and merges gains nothing by them', () => {
   const honest = stated(read(logs.all), ROUNDS.id, logs.cut)
   for (let round = 100; round < 150; round++) {
     logs.trains(CLEO, round, [ROUNDS.id], 1_000_000)
-    logs.merges(CLEO, round, [[BEN, 0, 0.5], [BEN, round, 0.4]])
+    logs.merges(CLEO, round, [
+      [BEN, 0, 0.5],
+      [BEN, round, 0.4],
+    ])
   }
   const found = stated(read(logs.all), ROUNDS.id, logs.cut)
   assert.equal(amounts(found), amounts(honest))
-  assert.equal(found.lines.map(({ merged }) => merged), honest.lines.map(({ merged }) => merged))
+  assert.equal(
+    found.lines.map(({ merged }) => merged),
+    honest.lines.map(({ merged }) => merged),
+  )
 })
 
 it('entries of others than the parties, and of other studies, change nothing', () => {
@@ -111,7 +133,11 @@ it('entries of others than the parties, and of other studies, change nothing', (
   const cut = logs.cut
   const stranger = 'f'.repeat(64) as MemberId
   logs.trains(stranger, 0, [ROUNDS.id])
-  logs.merges(stranger, 0, FOUR.map((member) => [member, 3]))
+  logs.merges(
+    stranger,
+    0,
+    FOUR.map((member) => [member, 3]),
+  )
   logs.tell(ADA, 'round.trained', { round: 9 }, STUDY) // fits no schema
   logs.tell(ADA, 'node.started', { software: '1' })
   const more = new Map([...cut, [stranger, 100]])
@@ -177,7 +203,11 @@ it('each rule shares by its own figure, times the agreed shares', () => {
     ['rule: by-rounds', [278, 278, 278, 166], 'merged by others'],
     ['rule: by-examples', [274, 277, 280, 169], 'self-declared'],
     ['rule: by-shares, shares: [{ party: self, share: 3 }, { party: cleo, share: 1 }]', [750, 0, 0, 250], 'agreed'],
-    ['rule: by-rounds, shares: [{ party: self, share: 3 }, { party: cleo, share: 5 }]', [500, 0, 0, 500], 'merged by others'],
+    [
+      'rule: by-rounds, shares: [{ party: self, share: 3 }, { party: cleo, share: 5 }]',
+      [500, 0, 0, 500],
+      'merged by others',
+    ],
     ['rule: by-rounds, minimum: 200', [334, 333, 333, 0], 'merged by others'],
   ]
   for (const [terms, expected, basis] of rows) {
@@ -193,10 +223,25 @@ it('a value is the lower median of what enough others measured; harm counts noth
   const logs = new Logs()
   logs.agreed(VALUE)
   logs.round(0, [VALUE.id])
-  logs.measures(SELF, 0, [[ADA, 300], [BEN, -50], [CLEO, 10]])
-  logs.measures(BEN, 0, [[ADA, 500], [BEN, 1_000_000], [CLEO, 30]])
-  logs.measures(CLEO, 0, [[ADA, 400], [BEN, -70]])
-  logs.measures(ADA, 0, [[BEN, 90], [CLEO, 20], [ADA, 1_000_000]])
+  logs.measures(SELF, 0, [
+    [ADA, 300],
+    [BEN, -50],
+    [CLEO, 10],
+  ])
+  logs.measures(BEN, 0, [
+    [ADA, 500],
+    [BEN, 1_000_000],
+    [CLEO, 30],
+  ])
+  logs.measures(CLEO, 0, [
+    [ADA, 400],
+    [BEN, -70],
+  ])
+  logs.measures(ADA, 0, [
+    [BEN, 90],
+    [CLEO, 20],
+    [ADA, 1_000_000],
+  ])
   logs.measures(ADA, 0, [[BEN, 1_000_000]]) // the first word of a round counts
   const found = stated(read(logs.all), VALUE.id, logs.cut)
   const values = Object.fromEntries(found.lines.map(({ member, value }) => [FOUR.indexOf(member as never), value]))
@@ -233,14 +278,22 @@ it('what was settled of a round is not settled again by who measures it later', 
   logs.measures(ADA, 0, [[SELF, 100]])
   logs.measures(BEN, 1, [[ADA, 9_999]]) // it trained no such round
   const second = stated(read(logs.all), VALUE.id, logs.cut, middle, 1)
-  assert.equal(second.lines.map(({ value }) => value), [0, 0, 0, 0])
+  assert.equal(
+    second.lines.map(({ value }) => value),
+    [0, 0, 0, 0],
+  )
 })
 
 it('the first figure that differs is named, what was done before what it comes to', () => {
   const logs = fiveRounds()
   const { lines } = stated(read(logs.all), ROUNDS.id, logs.cut)
   const ours = linesBody(lines)
-  const theirs = ours.map(([member, rounds, examples, ...rest], i) => [member, i === 2 ? rounds + 1 : rounds, i === 0 ? 7 : examples, ...rest])
+  const theirs = ours.map(([member, rounds, examples, ...rest], i) => [
+    member,
+    i === 2 ? rounds + 1 : rounds,
+    i === 0 ? 7 : examples,
+    ...rest,
+  ])
   const found = firstDifference(ours, theirs as never)
   assert.equal([found?.figure, found?.member], ['rounds', lines[2]?.member])
   assert.is((found?.theirs ?? 0) - (found?.ours ?? 0), 1)
