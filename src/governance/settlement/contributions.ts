@@ -53,14 +53,15 @@ export function contributionsBetween(book: SettlementBook, scope: Scope, before:
   const found = scope.parties.map(() => new Tally())
   for (let row = 0; row < book.author.length; row++) {
     const party = places.get(book.author.at(row))
-    if (party === undefined || earlier.counts(row)) continue
+    if (party === undefined || earlier.counting[row] === 1) continue
     const tally = found[party] as Tally
-    if (now.counts(row))
+    if (now.counting[row] === 1)
       tally.round(book.trained.at(row), Math.min(book.examples.at(row), scope.examplesCap(studyOf(book, row))))
-    else if (now.isTold(row)) tally.waiting++
+    else if (now.told[row] === 1) tally.waiting++
   }
-  for (let input = 0; input < book.input.length; input++) {
-    if (!now.credits(input) || earlier.credits(input)) continue
+  const [credited, settledBefore] = [now.credits(), earlier.credits()]
+  for (let input = 0; input < credited.length; input++) {
+    if (credited[input] === 0 || settledBefore[input] === 1) continue
     const party = places.get(book.author.at(book.input.at(input)))
     if (party !== undefined) (found[party] as Tally).merged += book.micro.at(input)
   }
@@ -103,10 +104,10 @@ class View {
   readonly #book: SettlementBook
   /** Sizes by the numbers of members; 0 of who is no party. */
   readonly #sizes: Float64Array
-  readonly #lists: ReadonlySet<number>
   readonly #studies: ReadonlySet<number>
-  /** By row: 1 where it counts. */
-  readonly #counting: Uint8Array
+  /** By row: 1 where it was trained under the agreement and published, as its author says; and where it counts. */
+  readonly told: Uint8Array
+  readonly counting: Uint8Array
 
   constructor(book: SettlementBook, scope: Scope, sizes: Sizes) {
     this.#book = book
@@ -115,9 +116,9 @@ class View {
       const number = book.members.find(party)
       if (number !== null) this.#sizes[number] = sizes.get(party) ?? 0
     }
-    this.#lists = book.listsNaming(scope.agreement)
     this.#studies = new Set(scope.studies.map((study) => book.studies.find(study)).filter((one) => one !== null))
-    this.#counting = this.#count(scope.parties)
+    this.told = this.#tell(book.listsNaming(scope.agreement))
+    this.counting = this.#count(scope.parties)
   }
 
   /** Whether entry `seq` of the member with that number lies within the cut. */
@@ -129,49 +130,62 @@ class View {
     return this.#studies.has(study)
   }
 
-  /** Trained under the agreement and published, as its author says. */
-  isTold(row: number): boolean {
+  /** By input of a merge: 1 where it is credited, for both the update and the round that merged it count. */
+  credits(): Uint8Array {
+    const { length } = this.#book.input
+    const [rows, mergers, places, owns] = this.#inputs()
+    const credited = new Uint8Array(length)
+    for (let at = 0; at < length; at++)
+      if (
+        (places[at] as number) < (this.#sizes[mergers[at] as number] as number) &&
+        this.counting[owns[at] as number] === 1 &&
+        this.counting[rows[at] as number] === 1
+      )
+        credited[at] = 1
+    return credited
+  }
+
+  #tell(lists: ReadonlySet<number>): Uint8Array {
     const { author, study, trained, published, agreed } = this.#book
-    const by = author.at(row)
-    return (
-      this.has(by, trained.at(row)) &&
-      this.has(by, published.at(row)) &&
-      this.#studies.has(study.at(row)) &&
-      this.#lists.has(agreed.at(row))
-    )
-  }
-
-  counts(row: number): boolean {
-    return this.#counting[row] === 1
-  }
-
-  /** Whether an input of a merge is credited: both the update and the round that merged it count. */
-  credits(input: number): boolean {
-    const { merger, mergedAt, ownRow, input: rows } = this.#book
-    return (
-      this.has(merger.at(input), mergedAt.at(input)) && this.counts(ownRow.at(input)) && this.counts(rows.at(input))
-    )
+    const told = new Uint8Array(author.length)
+    for (let row = 0; row < told.length; row++) {
+      const by = author.at(row)
+      if (!this.has(by, trained.at(row)) || !this.has(by, published.at(row))) continue
+      if (this.#studies.has(study.at(row)) && lists.has(agreed.at(row))) told[row] = 1
+    }
+    return told
   }
 
   #count(parties: readonly MemberId[]): Uint8Array {
-    const { author, input, merger, mergedAt, ownRow, members } = this.#book
-    const rows = author.length
-    const places = new Map(parties.map((party, i) => [members.find(party), i]))
-    const words = Math.ceil(parties.length / 32)
-    const seen = new Uint32Array(rows * words)
-    const mergers = new Uint16Array(rows)
-    for (let at = 0; at < input.length; at++) {
-      const by = merger.at(at)
-      const place = places.get(by)
-      if (place === undefined || !this.has(by, mergedAt.at(at)) || !this.isTold(ownRow.at(at))) continue
-      const word = input.at(at) * words + (place >> 5)
-      const bit = (1 << (place & 31)) >>> 0
-      if (((seen[word] as number) & bit) !== 0) continue
-      seen[word] = (seen[word] as number) | bit
-      mergers[input.at(at)] = (mergers[input.at(at)] as number) + 1
+    const { author, input, members } = this.#book
+    const [rows, mergers, places, owns] = this.#inputs()
+    const [words, needed] = [Math.ceil(parties.length / 32), mergersNeeded(parties.length)]
+    const seen = new Uint32Array(author.length * words)
+    const counts = new Uint16Array(author.length)
+    const numbers = new Int32Array(members.length).fill(-1)
+    for (const [i, party] of parties.entries()) {
+      const number = members.find(party)
+      if (number !== null) numbers[number] = i
     }
-    const needed = mergersNeeded(parties.length)
-    return Uint8Array.from(mergers, (count, row) => (count >= needed && this.isTold(row) ? 1 : 0))
+    for (let at = 0; at < input.length; at++) {
+      const by = mergers[at] as number
+      const party = numbers[by] as number
+      const within = party >= 0 && (places[at] as number) < (this.#sizes[by] as number)
+      if (!within || this.told[owns[at] as number] === 0) continue
+      const row = rows[at] as number
+      const word = row * words + (party >> 5)
+      const bit = (1 << (party & 31)) >>> 0
+      if (((seen[word] as number) & bit) !== 0) continue // it merged that before
+      seen[word] = (seen[word] as number) | bit
+      counts[row] = (counts[row] as number) + 1
+    }
+    return Uint8Array.from(counts, (count, row) => (count >= needed ? (this.told[row] as number) : 0))
+  }
+
+  /** Of each input of a merge its row, who merged it, where, and of which own row. */
+  #inputs(): readonly [Int32Array, Int32Array, Float64Array, Int32Array] {
+    const { input, merger, mergedAt, ownRow } = this.#book
+    return [input.values, merger.values, mergedAt.values, ownRow.values]
   }
 }
 
@@ -189,7 +203,7 @@ function medians(
   for (const { measurer, seq, study, round, values } of book.measures) {
     const own = book.rowOf(measurer, study, round)
     if (!numbers.has(measurer) || !view.isAbout(study) || !view.has(measurer, seq)) continue
-    if (own === null || !view.isTold(own)) continue
+    if (own === null || view.told[own] === 0) continue
     for (const [member, micro] of values) {
       if (member === measurer || !numbers.has(member)) continue
       const key = `${study} ${round} ${member}`
