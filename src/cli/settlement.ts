@@ -135,7 +135,9 @@ function notices({ missing, leftOut, twice, isSigned, shared, pool, unit }: Sett
   ]
 }
 
-function standsBehind({ proposal, votes, needed, voters }: SettlementFacts): string[] {
+function standsBehind({ proposal, proposals, votes, needed, voters }: SettlementFacts): string[] {
+  if (proposal === null && proposals.length > 0)
+    return [`Proposed to be closed as ${proposals.join(' or ')}: see "consilium settlement check ${proposals[0]}".`]
   if (proposal === null) return ['Nobody has proposed to close it.']
   return [
     `proposed by ${proposal.by} (${proposal.entry}); ${needed} equal confirmations of ${voters} close it`,

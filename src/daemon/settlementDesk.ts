@@ -16,12 +16,14 @@ import {
   type VoteWord,
 } from '../governance/settlement/closings.ts'
 import type { Sizes } from '../governance/settlement/contributions.ts'
+import { ANSWERED, faultText, proposalFault, SLACK_MS } from '../governance/settlement/faults.ts'
 import { cutBody, linesBody, type Statement } from '../governance/settlement/statement.ts'
 import type { StudyState } from '../governance/studies.ts'
+import { underAgreements } from '../governance/terms.ts'
 import { glanceAt } from '../ledger/entry.ts'
 import { FENCED } from '../node/boot.ts'
 import { type SettlementFacts, type SettlementNaming, settlementFacts } from '../report/settlement.ts'
-import { cutOf } from './agreementDesk.ts'
+import { actOf, cutOf } from './agreementDesk.ts'
 import type { Daemon } from './daemon.ts'
 import type { InputStore } from './inputStore.ts'
 import { refOf } from './models.ts'
@@ -30,11 +32,9 @@ import { type MeasureRequest, measureStudy } from './settlementMeasure.ts'
 import { SettlementReader } from './settlementReader.ts'
 import { Turns } from './turns.ts'
 
-const DAY_MS = 86_400_000
-const SLACK_MS = 600_000 // clocks of hospitals differ, and what was written last is cosigned minutes later
 const LOOK_MS = 2_000 // while somebody has proposed what this node has not answered, or rounds are to be measured
 const AT_A_TIME = 1_000 // headers glanced at in a millisecond or two
-const AUTO = { method: 'tmc', permutations: 40, last: 4 } as const // a fifth of a second for a small model and ten hospitals
+const AUTO = { method: 'tmc', permutations: 40, last: 4, within: 2_000 } as const // a fifth of a second for a small model and ten hospitals; older rounds are measured when somebody asks
 
 /** What is computed of one period, and what it is computed from. */
 export interface Computed {
@@ -52,6 +52,9 @@ export class SettlementDesk {
   readonly #measuring = new Turns<'measure'>()
   /** Something was said or merged since that was looked at. */
   #changed = true
+  #merged = true
+  /** Proposals whose faults everybody sees, and no time mends. */
+  readonly #passedOver = new Set<Digest>()
   #working = false
   #timer: ReturnType<typeof setInterval> | undefined
 
@@ -60,8 +63,8 @@ export class SettlementDesk {
     this.#inputs = inputs
     this.#reader = new SettlementReader({ logs: () => daemon.logs, final: (author) => this.final(author) })
     daemon.followers.add(({ kind, author }) => {
-      if (kind.startsWith('settlement.') || (kind === 'round.merged' && author === daemon.home.key.id))
-        this.#changed = true
+      if (kind.startsWith('settlement.')) this.#changed = true
+      if (kind === 'round.merged' && author === daemon.home.key.id) this.#merged = true
     })
   }
 
@@ -131,8 +134,8 @@ export class SettlementDesk {
       const untold = { place: { author: self, seq: 0, hash: '' as Digest, lamport: 0 }, timeMs: Date.now() }
       const word = { ...untold, period, attempt, previous: previous?.place.hash ?? null, until: untilMs, cut }
       const { statement } = await this.compute(state, period, { ...word, result: '' as Digest })
-      const objection = this.#structure(state, { ...word, result: statement.result }, statement)
-      if (objection !== null) throw refused(`settlement-${objection}`, this.#why(state, objection, untilMs))
+      const objection = proposalFault(state, word, statement, previous, Date.now())
+      if (objection !== null) throw refused(`settlement-${objection}`, faultText(state, objection, untilMs, previous))
       if (statement.lines.every(({ weight }) => weight === 0n)) {
         const message = `by rule ${statement.rule} no party has done anything that counts in period ${period + 1} so far: see "consilium settlement show ${state.id.slice(0, 12)}"`
         throw refused('settlement-empty', message)
@@ -153,7 +156,7 @@ export class SettlementDesk {
   answer(state: AgreementState, proposal: ProposalWord, confirms: boolean): Promise<void> {
     return this.#turns.run('write', async () => {
       this.#requireParty(state, 'voters')
-      const { period, attempts } = this.standing(state).open
+      const { period, previous, attempts } = this.standing(state).open
       const attempt = attempts.at(-1) as Attempt
       const ref = refOf(this.#daemon, proposal.place.author, proposal.place.seq)
       if (proposal.period < period)
@@ -181,7 +184,7 @@ export class SettlementDesk {
         const reason =
           found === 'differs'
             ? await difference(this.#daemon, proposal, statement)
-            : this.#why(state, found, proposal.until)
+            : faultText(state, found, proposal.until, previous)
         throw refused(`settlement-${found}`, `${ref}: ${reason}`)
       }
       await this.#vote(state, proposal, null, statement)
@@ -195,7 +198,7 @@ export class SettlementDesk {
     for (const [member, size] of proposal.cut) if (size > this.#known(member)) return 'wait'
     if (state.agreement.studies.some((study) => this.#study(study) === null)) return 'wait'
     const { statement, facts } = await this.compute(state, proposal.period, proposal)
-    const objection = this.#structure(state, proposal, statement)
+    const objection = proposalFault(state, proposal, statement, previous, Date.now())
     if (objection !== null) return objection
     for (const { member } of state.agreement.parties) if (await this.#leavesOut(member, proposal)) return 'cut-behind'
     if (statement.result === proposal.result) return null
@@ -213,27 +216,30 @@ export class SettlementDesk {
   }
 
   #look(): void {
-    const { machine, writer } = this.#daemon
-    if (!this.#changed || this.#working || !machine.booted || writer === null) return
-    this.#changed = false
+    const { machine, writer, home } = this.#daemon
+    const isDue = this.#changed || (this.#merged && home.config.settlement.measure === 'auto')
+    if (!isDue || this.#working || !machine.booted || writer === null) return
     this.#working = true
-    const again = (left: boolean): void => {
-      this.#working = false
-      if (left) this.#changed = true
-    }
-    this.work().then(again, () => again(true)) // what is not final yet, and what failed, is looked at again
+    this.work()
+      .catch(() => {
+        this.#changed = true // what failed is looked at again
+      })
+      .finally(() => {
+        this.#working = false
+      })
   }
 
   /** Once, what `start` has done again and again. Whether anything waits for entries that are on their way. Errors: those of the store. */
   async work(): Promise<boolean> {
     const { measure, confirm } = this.#daemon.home.config.settlement
-    let left = false
+    const [answers, measures] = [this.#changed && confirm === 'auto', this.#merged && measure === 'auto']
+    this.#changed = this.#merged = false
     for (const state of this.#daemon.machine.view().agreements.all()) {
       if (state.agreement.settlement.rule === 'none') continue
-      if (confirm === 'auto' && (await this.#turns.run('write', () => this.#answerOne(state)))) left = true
-      if (measure === 'auto') await this.#measure(state)
+      if (answers && (await this.#turns.run('write', () => this.#answerOne(state)))) this.#changed = true
+      if (measures) await this.#measure(state)
     }
-    return left
+    return this.#changed
   }
 
   /** Confirms the first proposal that it can, or says what it finds otherwise. Whether it waits for entries. */
@@ -242,9 +248,13 @@ export class SettlementDesk {
     const { proposals } = this.standing(state).open.attempts.at(-1) as Attempt
     if (!isVoter(state, self) || proposals.some((one) => this.#ownVote(state, one) !== undefined)) return false
     for (const proposal of proposals) {
+      if (this.#passedOver.has(proposal.place.hash)) continue
       const found = await this.judge(state, proposal)
       if (found === 'wait') return true
-      if (found !== null && !ANSWERED.has(found)) continue
+      if (found !== null && !ANSWERED.has(found)) {
+        this.#passedOver.add(proposal.place.hash)
+        continue
+      }
       const { statement } = await this.compute(state, proposal.period, proposal)
       await this.#vote(state, proposal, found, statement)
       return false
@@ -263,40 +273,12 @@ export class SettlementDesk {
     if (rule !== 'by-marginal-value') return
     for (const { state } of this.#daemon.machine.view().studies) {
       if (!agreement.studies.includes(state.id) || !state.bound.has(this.#daemon.home.key.id)) continue
+      const asked = underAgreements(this.#daemon.machine.view().agreements, actOf(this.#daemon, state, 'round'))
+      if ('forbidden' in asked) continue // nobody asked, and so no entry says that it was not done
       await this.measure(state, { ...AUTO, everyRounds }).catch((error: unknown) => {
         if (!(error instanceof ConsiliumError)) throw error // too few patients, or no agreement now: nothing is measured
       })
     }
-  }
-
-  /** What a proposal says by itself. */
-  #structure(state: AgreementState, { cut, until, timeMs }: ProposalWord, { isSigned }: Statement): Objection | null {
-    const { parties, settlement, starts } = state.agreement
-    if (cut.size !== parties.length || parties.some(({ member }) => !cut.has(member))) return 'differs'
-    if (until > Math.min(timeMs, Date.now()) + SLACK_MS) return 'future'
-    const { previous } = this.standing(state).open
-    const begun = previous?.until ?? starts
-    if (begun !== null && until < begun + (settlement.periodDays ?? 0) * DAY_MS) return 'early'
-    return isSigned ? null : 'unsigned'
-  }
-
-  #why({ agreement, id }: AgreementState, objection: Objection, untilMs: number): string {
-    const { previous } = this.standing(this.#daemon.machine.view().agreements.get(id) as AgreementState).open
-    const from = previous?.until ?? agreement.starts ?? 0
-    const ends = new Date(from + (agreement.settlement.periodDays ?? 0) * DAY_MS).toISOString().slice(0, 16)
-    const until = new Date(untilMs).toISOString().slice(0, 16)
-    const words: Record<Objection, string> = {
-      differs: 'this node computes another statement from the same cut',
-      'bodies-missing':
-        'bodies of entries that count were dropped here: ask a hospital that has them (consilium settlement check)',
-      chain: 'it does not follow on the period that was closed last: propose again',
-      'cut-behind': `its cut leaves out entries that are final here and of before ${until}: propose again when all logs have arrived`,
-      early: `the period lasts until ${ends} UTC at least (settlement.periodDays), and ${until} UTC was asked: propose it then`,
-      future: `${until} UTC has not come: name a time that is over, or now`,
-      unsigned: 'not all who must sign the agreement had by then: see "consilium agreement show"',
-      operator: 'its people say no',
-    }
-    return words[objection]
   }
 
   /** Whether entries of before the proposal's time, which are final here, lie beyond its cut. */
@@ -378,9 +360,6 @@ export class SettlementDesk {
     await writer.flush()
   }
 }
-
-/** What a node says by itself; other faults a proposal shows to everybody. */
-const ANSWERED: ReadonlySet<Objection> = new Set(['differs', 'bodies-missing', 'cut-behind'])
 
 const isVoter = ({ agreement }: AgreementState, self: MemberId): boolean =>
   agreement.parties.some(({ member, required }) => member === self && required)

@@ -40,6 +40,8 @@ export interface MeasureRequest {
   readonly permutations: number
   readonly everyRounds: number
   readonly last: number
+  /** Of the own log so many entries are looked at, the newest; all where it is absent. */
+  readonly within?: number
 }
 
 /**
@@ -50,15 +52,16 @@ export async function measureStudy(
   daemon: Daemon,
   parts: MeasureParts,
   state: StudyState,
-  { everyRounds, last, ...how }: MeasureRequest,
+  { everyRounds, last, within = Number.POSITIVE_INFINITY, ...how }: MeasureRequest,
 ): Promise<SettlementMeasured> {
-  await requireAgreed(daemon, state, 'round')
-  const patients = await patientsOf(daemon, state)
   const { id, study } = state
+  await requireAgreed(daemon, state, 'round')
   const measured = { study: id, name: study.name, method: how.method }
   const done: SettlementMeasured['rounds'][number][] = []
   const skipped: SettlementMeasured['skipped'][number][] = []
-  const due = await dueMerges(daemon, state, everyRounds)
+  const due = await dueMerges(daemon, state, everyRounds, within)
+  if (due.length === 0) return { ...measured, rounds: [], skipped }
+  const patients = await patientsOf(daemon, state)
   for (const merge of due.slice(-last)) {
     const found = await measureMerge(daemon, parts, state, merge, patients, how)
     if ('why' in found) skipped.push({ round: merge.round + 1, why: found.why })
@@ -102,10 +105,11 @@ interface DueMerge {
 }
 
 /** Own merges of every so many rounds that were not measured yet, oldest first. */
-async function dueMerges(daemon: Daemon, { id }: StudyState, everyRounds: number): Promise<DueMerge[]> {
+async function dueMerges(daemon: Daemon, { id }: StudyState, everyRounds: number, within: number): Promise<DueMerge[]> {
   const self = daemon.home.key.id
+  const from = Math.max(0, daemon.logs.sizeOf(self).size - within)
   const due = new Map<number, DueMerge>()
-  for await (const entry of entriesOf(daemon.logs, self, ['round.merged', 'value.measured'])) {
+  for await (const entry of entriesOf(daemon.logs, self, ['round.merged', 'value.measured'], undefined, from)) {
     if (entry.study !== id) continue
     if (entry.kind === 'value.measured') {
       const told = readBody('value.measured', entry.body)

@@ -73,6 +73,8 @@ export interface SettlementFacts {
   /** The proposal that closed it, or that this is about. */
   readonly proposal: { readonly by: string; readonly entry: string; readonly attempt: number } | null
   readonly votes: readonly SettlementVote[]
+  /** Proposals to close it that the parties may still answer, where this is about none. */
+  readonly proposals: readonly string[]
   readonly needed: number
   readonly voters: number
   /** Who voted twice in one attempt, by both entries. */
@@ -138,6 +140,7 @@ export function settlementFacts(
       attempt: proposal.attempt + 1,
     },
     votes: votes.map((vote) => voteOf(vote, naming, final)),
+    proposals: proposal !== null || period < standing.closed.length ? [] : openProposals(standing, naming),
     needed: standing.needed,
     voters: agreement.parties.filter(({ required }) => required).length,
     twice: standing.twice.map(([first, other]) => {
@@ -150,6 +153,10 @@ export function settlementFacts(
 }
 
 const DIGITS = 12
+
+function openProposals({ open }: SettlementStanding, { entry }: SettlementNaming): string[] {
+  return (open.attempts.at(-1)?.proposals ?? []).map(({ place }) => entry(place.author, place.seq))
+}
 
 function lineOf(line: StatementLine, { member, entry }: SettlementNaming): SettlementLine {
   const { member: key, signed, rounds, waiting, examples, merged, value, measured, amount, first, last } = line
