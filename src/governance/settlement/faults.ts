@@ -1,4 +1,5 @@
 /** What is wrong with a proposal to close a period, as far as it shows by itself. */
+import { timeText } from '../../config/agreementText.ts'
 import type { AgreementState } from '../agreements.ts'
 import type { Objection } from '../kinds/settlement.ts'
 import type { ProposalWord } from './closings.ts'
@@ -34,8 +35,8 @@ export function faultText(
   previous: ProposalWord | null,
 ): string {
   const from = previous?.until ?? agreement.starts ?? 0
-  const ends = minute(from + (agreement.settlement.periodDays ?? 0) * DAY_MS)
-  const until = minute(untilMs)
+  const ends = timeText(from + (agreement.settlement.periodDays ?? 0) * DAY_MS)
+  const until = timeText(untilMs)
   const words: Record<Objection, string> = {
     differs: 'this node computes another statement from the same cut',
     'bodies-missing': 'bodies of entries that count were dropped here: ask a hospital that has them',
@@ -48,5 +49,3 @@ export function faultText(
   }
   return words[objection]
 }
-
-const minute = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`
