@@ -59,6 +59,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'supply.product',
   'count.asked',
   'count.answered',
+  'value.measured',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */
