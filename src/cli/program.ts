@@ -20,6 +20,7 @@ import { explainCommand, predictCommand } from './predict.ts'
 import { studyCommand } from './study.ts'
 import { subjectCommand } from './subject.ts'
 import { supplyCommand } from './supply.ts'
+import { trialCommand } from './trial.ts'
 
 /** Runs one command; `argv` is `process.argv`. Never throws: an error sets `process.exitCode`; a wrong option ends the process (commander). */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -52,6 +53,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     consentCommand(),
     subjectCommand(),
     supplyCommand(),
+    trialCommand(),
     agreementCommand(),
     auditCommand(),
     predictCommand(),

@@ -11,7 +11,7 @@ import type { AgreementStateReport } from './agreementApi.ts'
 import type { Daemon } from './daemon.ts'
 
 /** What is final at this node, of a suspended member no more than what was known of its log; and all that is known. */
-function cutOf({ machine }: Daemon): Cut {
+export function cutOf({ machine }: Pick<Daemon, 'machine'>): Cut {
   const bound = machine.view().suspensions.filter(({ binds }) => binds !== null)
   const trusted = new Map(bound.map(({ member, size }) => [member, size]))
   const final = (author: MemberId): number =>

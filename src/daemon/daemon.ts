@@ -40,6 +40,7 @@ import { SupplyDesk } from './supplyDesk.ts'
 import { Tasks } from './tasks.ts'
 import { Tickets } from './tickets.ts'
 import { transportEvents } from './transportEvents.ts'
+import { TrialDesk } from './trialDesk.ts'
 import { formatIn, Updates } from './updates.ts'
 import { type VaultKeeper, vaultOf } from './vaultKeeper.ts'
 import { Witness } from './witness.ts'
@@ -87,6 +88,7 @@ export class Daemon {
   readonly keeper = new Keeper(this)
   readonly datasets = new DatasetDesk(this)
   readonly supply = new SupplyDesk(this)
+  readonly trials = new TrialDesk(this, () => this.#parts.store)
   readonly #hands: Hands
   #finish: (error: unknown) => void = () => undefined
   /** Settles when the node has stopped; rejects where it had to. */
@@ -215,6 +217,7 @@ export class Daemon {
     this.#driver.feed(bootEvent({ ...this.#parts, logs, facts, stored, bindings: this.#bindings, witness, forks }))
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
     this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
+    this.#tasks.run('allocate', () => this.trials.run(this.#stopping.signal))
     const shown = { name: home.config.name, member: home.key.id, addresses: this.transport.addresses() }
     log('info', 'ready', { ...shown, startMs: Date.now() - this.startedAtMs })
   }

@@ -37,6 +37,7 @@ import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
 import { evaluateStudy, studyReport } from './studyReports.ts'
 import { supplyCalls } from './supplyCalls.ts'
+import { trialCalls } from './trialCalls.ts'
 
 const FENCE_WAIT_MS = 8_000 // a start among others passes its fence in a second or two
 const FENCE_LOOK_MS = 50
@@ -116,6 +117,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...agreementCalls(daemon),
     ...datasetCalls(daemon),
     ...supplyCalls(daemon),
+    ...trialCalls(daemon),
     ...peopleCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),

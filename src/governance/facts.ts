@@ -53,6 +53,17 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'supply.recorded',
   'supply.recalled',
   'supply.lifted',
+  'trial.protocol',
+  'trial.approved',
+  'trial.withdrawn',
+  'trial.list',
+  'trial.enrolled',
+  'trial.allocated',
+  'trial.opened',
+  'trial.unsealed',
+  'trial.event',
+  'trial.locked',
+  'trial.unlocked',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

@@ -10,6 +10,7 @@ import { MEMBER_KINDS } from './kinds/members.ts'
 import { PEOPLE_KINDS } from './kinds/people.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
 import { SUPPLY_KINDS } from './kinds/supply.ts'
+import { TRIAL_KINDS } from './kinds/trials.ts'
 
 /** Why an operator excludes a member's updates, or takes them back in. */
 export const EXCLUSION_REASONS = ['outlying', 'data-quality', 'attack-suspected', 'agreed-with-member'] as const
@@ -130,6 +131,7 @@ export const KINDS = {
   }),
   ...KEEPING_KINDS,
   ...SUPPLY_KINDS,
+  ...TRIAL_KINDS,
 } as const
 
 export type Kind = keyof typeof KINDS

@@ -18,7 +18,20 @@ it('a family of kinds is of hospitals or of all members, and a new one has to be
   ]
   assert.equal(families(true).sort(), ['agreement', 'dataset', 'privacy', 'round', 'study'])
   assert.equal(families(false).sort(), [
-    ...['alarm', 'consent', 'epoch', 'member', 'model', 'node', 'operator', 'person', 'stranger', 'subject', 'supply'],
+    ...[
+      'alarm',
+      'consent',
+      'epoch',
+      'member',
+      'model',
+      'node',
+      'operator',
+      'person',
+      'stranger',
+      'subject',
+      'supply',
+      'trial',
+    ],
   ])
 })
 
