@@ -1,5 +1,5 @@
 /** What the control API answers about trials, as the command line reads it: as declared by the members in their logs. */
-import type { TrialFindingCode } from '../governance/trials/findings.ts'
+import type { TrialFindingCode } from '../governance/trials/findingCodes.ts'
 
 /** An entry: whose, its reference, when its author says that it was written, and whether enough members have seen it. */
 export interface TrialEntryReport {

@@ -1,9 +1,11 @@
 /** The calls about trials. Record numbers of patients come in bodies alone, which no log has. */
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
+import { list, unseal } from './trialLists.ts'
+import { lock, reveal, unlock } from './trialLocks.ts'
 import { enrol, happened, openOne, participant, readArm, withoutConsent } from './trialPatients.ts'
 import { checkReport, trialLines, trialReport } from './trialReports.ts'
-import { approve, list, lock, propose, reveal, unlock, unseal, withdraw } from './trialWrites.ts'
+import { approve, propose, withdraw } from './trialWrites.ts'
 
 /** Routes of the control API. */
 export function trialCalls(daemon: Daemon): Routes {

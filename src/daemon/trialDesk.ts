@@ -28,22 +28,35 @@ import type { Ref } from '../ledger/entry.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Draft } from '../node/actions.ts'
 import { FENCED } from '../node/boot.ts'
-import { cutOf } from './agreementDesk.ts'
-import type { Daemon } from './daemon.ts'
-import { refOf } from './models.ts'
+import type { Machine } from '../node/machine.ts'
+import { cutOf } from './cut.ts'
+import type { Home } from './home.ts'
+import type { LedgerWriter } from './ledgerWriter.ts'
+import type { Logs } from './logs.ts'
+import type { PeopleOffice } from './peopleOffice.ts'
+import { squeeze } from './squeeze.ts'
 import type { TrialSaid } from './trialApi.ts'
 import { refused } from './trialFaults.ts'
 import { refusalText, type Telling } from './trialReports.ts'
 import { sealAllocation } from './trialSeal.ts'
 import { TrialSecrets } from './trialSecrets.ts'
 import { Turns } from './turns.ts'
+import type { VaultKeeper } from './vaultKeeper.ts'
 
 const SLICE_MAX = 500 // entries looked at before the event loop gets its turn
 const LOOK_MS = 1_000 // a site waits for an allocation at a bedside; a look that finds nothing new costs microseconds
 const ALLOCATED_AT_ONCE = 100 // entries of one commit, 700 bytes each
 
-/** What a desk needs of its daemon. */
-export type TrialDaemon = Pick<Daemon, 'home' | 'logs' | 'writer' | 'machine' | 'nameOf' | 'people' | 'vault'>
+/** What a desk needs of its daemon. `writer` is null while nothing may be signed. */
+export interface TrialDaemon {
+  readonly home: Home
+  readonly logs: Logs
+  readonly writer: LedgerWriter | null
+  readonly machine: Machine
+  readonly people: PeopleOffice
+  readonly vault: VaultKeeper
+  nameOf(member: MemberId): string
+}
 
 /** One per daemon. */
 export class TrialDesk {
@@ -95,7 +108,7 @@ export class TrialDesk {
         names: await daemon.people.names(),
       },
       nameOf: (member) => daemon.nameOf(member),
-      refOf: (member, seq) => refOf(daemon, member, seq),
+      refOf: (member, seq) => this.#refOf(member, seq),
     }
   }
 
@@ -149,7 +162,7 @@ export class TrialDesk {
   /** What a write did. */
   said({ id, versions }: TrialRecord, { author, seq }: TrialPlace): TrialSaid {
     const { name = '', version = 0 } = versions.at(-1)?.body ?? {}
-    return { trial: id, name, version, entry: refOf(this.#daemon, author, seq), final: seq < this.cut.final(author) }
+    return { trial: id, name, version, entry: this.#refOf(author, seq), final: seq < this.cut.final(author) }
   }
 
   /** Why something was not done: the rule, the entry that it rests on, and whom to ask. */
@@ -215,6 +228,10 @@ export class TrialDesk {
     if (sealed === null) return null
     const leaf = tree.leaf(body.position).slice()
     return { trial: fromHex(record.id), enrolled: fromHex(place.hash), leaf, path: tree.path(body.position), sealed }
+  }
+
+  #refOf(member: MemberId, seq: number): string {
+    return `${squeeze(this.#daemon.nameOf(member))}/${seq}`
   }
 
   /** The own entry of that kind that was written last. */

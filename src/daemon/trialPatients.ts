@@ -22,9 +22,9 @@ import { record as recordOf } from './consentCalls.ts'
 import type { TrialArmReport, TrialEnrolled, TrialOpened, TrialParticipantReport, TrialSaid } from './trialApi.ts'
 import type { TrialDaemon, TrialDesk } from './trialDesk.ts'
 import { oneOf, refused } from './trialFaults.ts'
+import { requireDataLocked } from './trialLocks.ts'
 import { participantReport } from './trialReports.ts'
 import { openAllocation, sealingKey } from './trialSeal.ts'
-import { requireDataLocked } from './trialWrites.ts'
 import { knownIn } from './vaultKeeper.ts'
 
 type Body = Record<string, unknown>

@@ -10,7 +10,8 @@ import type { Person } from '../governance/people.ts'
 import { signOffMessage } from '../governance/signOff.ts'
 import type { Followed, TrialBook, TrialPlace, TrialRecord, TrialWord, Version } from '../governance/trials/book.ts'
 import { endOf, versionOf } from '../governance/trials/enrolment.ts'
-import { examineTrial, TRIAL_FINDINGS } from '../governance/trials/findings.ts'
+import { TRIAL_FINDINGS } from '../governance/trials/findingCodes.ts'
+import { examineTrial } from '../governance/trials/findings.ts'
 import { type ListStanding, listStanding } from '../governance/trials/listFindings.ts'
 import {
   type ApprovalStanding,

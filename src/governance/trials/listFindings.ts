@@ -2,7 +2,7 @@
 import { equalBytes, toHex } from '../../core/bytes.ts'
 import type { Digest, MemberId } from '../../core/ids.ts'
 import { comparePlaces, type TrialRecord, type TrialWord } from './book.ts'
-import type { Tell } from './findings.ts'
+import type { Tell } from './findingCodes.ts'
 import { drawnAgain, positionLeaf, standsIn } from './randomisation.ts'
 import { allLists, type StandingList, versionNumbered } from './standing.ts'
 
