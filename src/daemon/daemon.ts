@@ -217,7 +217,7 @@ export class Daemon {
     this.#driver.feed(bootEvent({ ...this.#parts, logs, facts, stored, bindings: this.#bindings, witness, forks }))
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
     this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
-    this.#tasks.run('allocate', () => this.trials.run(this.#stopping.signal))
+    this.#tasks.run('allocate', () => this.trials.run(this.#stopping.signal, log))
     const shown = { name: home.config.name, member: home.key.id, addresses: this.transport.addresses() }
     log('info', 'ready', { ...shown, startMs: Date.now() - this.startedAtMs })
   }

@@ -2,7 +2,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { fromHex, toHex } from '../core/bytes.ts'
 import type { Cbor } from '../core/cbor.ts'
-import { ConsiliumError } from '../core/errors.ts'
+import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import type { Cut } from '../governance/agreements.ts'
 import type { TrialKind } from '../governance/kinds/trials.ts'
@@ -15,7 +15,7 @@ import {
   type Version,
 } from '../governance/trials/book.ts'
 import { examineTrial } from '../governance/trials/findings.ts'
-import { drawList, listTree, positionSalt } from '../governance/trials/randomisation.ts'
+import { type DrawnList, drawList, listTree, positionSalt } from '../governance/trials/randomisation.ts'
 import {
   allLists,
   currentVersion,
@@ -25,6 +25,7 @@ import {
   type TrialRefusal,
 } from '../governance/trials/standing.ts'
 import type { Ref } from '../ledger/entry.ts'
+import type { LeafTree } from '../ledger/leafTree.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Draft } from '../node/actions.ts'
 import { FENCED } from '../node/boot.ts'
@@ -32,6 +33,7 @@ import type { Machine } from '../node/machine.ts'
 import { cutOf } from './cut.ts'
 import type { Home } from './home.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
+import type { Log } from './log.ts'
 import type { Logs } from './logs.ts'
 import type { PeopleOffice } from './peopleOffice.ts'
 import { squeeze } from './squeeze.ts'
@@ -45,6 +47,7 @@ import type { VaultKeeper } from './vaultKeeper.ts'
 
 const SLICE_MAX = 500 // entries looked at before the event loop gets its turn
 const LOOK_MS = 1_000 // a site waits for an allocation at a bedside; a look that finds nothing new costs microseconds
+const FAILED_LOOK_MS = 60_000
 const ALLOCATED_AT_ONCE = 100 // entries of one commit, 700 bytes each
 
 /** What a desk needs of its daemon. `writer` is null while nothing may be signed. */
@@ -67,7 +70,7 @@ export class TrialDesk {
   /** What was looked at last, so that a second look at the same does nothing. */
   #looked = ''
 
-  constructor(daemon: TrialDaemon, store: () => Pick<LogStore, 'getState'>) {
+  constructor(daemon: TrialDaemon, store: () => Pick<LogStore, 'getState' | 'listState'>) {
     this.#daemon = daemon
     this.secrets = new TrialSecrets(store, () => daemon.home.dataKey !== null)
   }
@@ -171,18 +174,23 @@ export class TrialDesk {
     return refused(refusal.code, `trial ${name}: ${refusalText(await this.telling(), refusal)}`)
   }
 
-  /** Gives out what sites wait for, as long as the node runs. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Gives out what sites wait for, as long as the node runs; a node without lists reads no log for it. */
+  async run(signal: AbortSignal, log: Log): Promise<void> {
     while (!signal.aborted) {
-      await this.inTurn(() => this.allocate())
-      await setTimeout(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined)
+      const failed = await this.inTurn(() => this.allocate()).then(
+        () => null,
+        (error: unknown) => error,
+      )
+      if (failed !== null && !signal.aborted) log('error', 'allocate-failed', { error: messageOf(failed) })
+      const waitMs = failed === null ? LOOK_MS : FAILED_LOOK_MS
+      await setTimeout(waitMs, undefined, { signal, ref: false }).catch(() => undefined)
     }
   }
 
   /** Allocations for participants whose enrolment is final and as it should be, at lists that were drawn here; how many. */
   async allocate(): Promise<number> {
     const { writer, machine } = this.#daemon
-    if (writer === null || !machine.booted) return 0
+    if (writer === null || !machine.booted || !(await this.secrets.hasLists())) return 0
     const book = await this.book()
     const own = book.trials().filter(({ voices }) => (voices.get(this.self)?.of('trial.list').length ?? 0) > 0)
     const { cut } = this
@@ -201,11 +209,14 @@ export class TrialDesk {
     const sound = examineTrial(book, record, cut).filter(({ perhaps }) => !perhaps)
     const wrong = new Set(sound.map(({ place }) => place.hash))
     const drafts: Draft[] = []
+    const drawn = new Map<Digest, Drawn | null>()
     for (const { word, list } of waiting) {
+      if (drafts.length === ALLOCATED_AT_ONCE) break
       if (wrong.has(word.place.hash) || isStopped(record, list, cut)) continue
-      const body = await this.#allocation(record, list, word)
-      if (body !== null && drafts.length < ALLOCATED_AT_ONCE)
-        drafts.push(draftOf('trial.allocated', body, [word.place]))
+      const of = drawn.get(list.hash) ?? (await this.#drawnOf(list))
+      drawn.set(list.hash, of)
+      const body = of === null ? null : allocationOf(record, word, of)
+      if (body !== null) drafts.push(draftOf('trial.allocated', body, [word.place]))
     }
     const { writer } = this.#daemon
     if (drafts.length === 0 || writer === null) return 0
@@ -214,20 +225,12 @@ export class TrialDesk {
     return drafts.length
   }
 
-  async #allocation(
-    record: TrialRecord,
-    list: StandingList,
-    { body, place }: TrialWord<'trial.enrolled'>,
-  ): Promise<object | null> {
-    const secret = await this.secrets.list(list.word.body.root)
-    if (secret === null || body.position >= list.size) return null
-    const drawn = drawList(secret.seed, secret, list.size)
-    const tree = listTree(secret.seed, drawn)
-    const allocation = { arm: drawn.arms[body.position] as number, salt: positionSalt(secret.seed, body.position) }
-    const sealed = sealAllocation(body.key, fromHex(place.hash), allocation)
-    if (sealed === null) return null
-    const leaf = tree.leaf(body.position).slice()
-    return { trial: fromHex(record.id), enrolled: fromHex(place.hash), leaf, path: tree.path(body.position), sealed }
+  /** A list as it was drawn; null where its seed is not here. */
+  async #drawnOf({ word, size }: StandingList): Promise<Drawn | null> {
+    const secret = await this.secrets.list(word.body.root)
+    if (secret === null) return null
+    const list = drawList(secret.seed, secret, size)
+    return { seed: secret.seed, list, tree: listTree(secret.seed, list) }
   }
 
   #refOf(member: MemberId, seq: number): string {
@@ -249,6 +252,28 @@ function draftOf(kind: TrialKind, body: object, rests: readonly TrialPlace[]): D
   const refs = rests.map(({ author, seq, hash }): Ref => [author, seq, hash])
   const cited = refs.filter(([, , hash], i) => refs.findIndex((one) => one[2] === hash) === i)
   return { kind, study: null, timeMs: Date.now(), refs: cited, body: body as Cbor }
+}
+
+/** A list as its holder has it. */
+interface Drawn {
+  readonly seed: Uint8Array
+  readonly list: DrawnList
+  readonly tree: LeafTree
+}
+
+/** Null where the enrolment's key is none. */
+function allocationOf(
+  { id }: TrialRecord,
+  { body, place }: TrialWord<'trial.enrolled'>,
+  { seed, list, tree }: Drawn,
+): object | null {
+  const { position, key } = body
+  const arm = list.arms[position]
+  if (arm === undefined) return null
+  const sealed = sealAllocation(key, fromHex(place.hash), { arm, salt: positionSalt(seed, position) })
+  if (sealed === null) return null
+  const leaf = tree.leaf(position).slice()
+  return { trial: fromHex(id), enrolled: fromHex(place.hash), leaf, path: tree.path(position), sealed }
 }
 
 /** Enrolments at own lists that are final and have nothing yet. */

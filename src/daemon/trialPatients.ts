@@ -78,7 +78,7 @@ function requireConsent(vault: VaultBook, subject: VaultSubject, record: TrialRe
   const codes = DUO_CODES.filter((code) => version.body.purposes.includes(duoNumber(code))).join(' ')
   throw refused(
     'trial-no-consent',
-    `version ${version.number} needs the patient's own consent, and none stands in the vault for its purposes: when the patient has agreed, "consilium consent grant --subject - --purpose ${codes}"`,
+    `version ${version.number} needs the patient's consent, and none stands in the vault for this trial (${codes}): when the patient has agreed, "consilium consent grant --subject - --trial ${version.body.name}"`,
   )
 }
 

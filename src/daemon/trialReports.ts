@@ -8,7 +8,15 @@ import { duoNumber } from '../governance/kinds/trials.ts'
 import type { Body } from '../governance/kinds.ts'
 import type { Person } from '../governance/people.ts'
 import { signOffMessage } from '../governance/signOff.ts'
-import type { Followed, TrialBook, TrialPlace, TrialRecord, TrialWord, Version } from '../governance/trials/book.ts'
+import {
+  comparePlaces,
+  type Followed,
+  type TrialBook,
+  type TrialPlace,
+  type TrialRecord,
+  type TrialWord,
+  type Version,
+} from '../governance/trials/book.ts'
 import { endOf, versionOf } from '../governance/trials/enrolment.ts'
 import { TRIAL_FINDINGS } from '../governance/trials/findingCodes.ts'
 import { examineTrial } from '../governance/trials/findings.ts'
@@ -101,9 +109,7 @@ export function trialReport(
     })),
     sites: version.sites.map((site) => siteReport(book, record, version, site, telling)),
     randomisation: allLists(record).map((list) => listReport(listStanding(record, list), telling)),
-    locks: [...record.voices].flatMap(([, voice]) =>
-      voice.of('trial.locked').map((word) => lockReport(book, record, word, telling)),
-    ),
+    locks: locksOf(record).map((word) => lockReport(book, record, word, telling)),
     withoutConsent,
     signing: {
       founding,
@@ -113,6 +119,11 @@ export function trialReport(
           ?.place.hash ?? null,
     },
   }
+}
+
+function locksOf({ voices }: TrialRecord): TrialWord<'trial.locked'>[] {
+  const all = [...voices.values()].flatMap((voice) => voice.of('trial.locked'))
+  return all.sort((a, b) => comparePlaces(a.place, b.place))
 }
 
 function siteReport(

@@ -13,12 +13,15 @@ export interface ListSecret extends ListDesign {
   readonly seed: Uint8Array
 }
 
+const LISTS = 'trial/list/'
+
 /** One per daemon. `sealed`: whether the folder has what seals state. */
 export class TrialSecrets {
-  readonly #store: () => Pick<LogStore, 'getState'>
+  readonly #store: () => Pick<LogStore, 'getState' | 'listState'>
   readonly #sealed: () => boolean
+  #hasLists: boolean | null = null
 
-  constructor(store: () => Pick<LogStore, 'getState'>, sealed: () => boolean) {
+  constructor(store: () => Pick<LogStore, 'getState' | 'listState'>, sealed: () => boolean) {
     this.#store = store
     this.#sealed = sealed
   }
@@ -26,7 +29,8 @@ export class TrialSecrets {
   /** To be written with the entry of a list of that root. Error: `trial-unsealed`. */
   listState(root: Uint8Array, { seed, ratios, blocks }: ListSecret): ReadonlyMap<string, Uint8Array> {
     this.#requireSealed()
-    return new Map([[`trial/list/${toHex(root)}`, encodeCbor([seed, [...ratios], [...blocks]] as Cbor)]])
+    this.#hasLists = true
+    return new Map([[`${LISTS}${toHex(root)}`, encodeCbor([seed, [...ratios], [...blocks]] as Cbor)]])
   }
 
   /** To be written with an entry that commits to a document or data with that key. Error: `trial-unsealed`. */
@@ -35,9 +39,15 @@ export class TrialSecrets {
     return new Map([[`trial/key/${toHex(commitment)}`, key]])
   }
 
+  /** Whether any list was drawn here. */
+  async hasLists(): Promise<boolean> {
+    this.#hasLists ??= (await this.#store().listState(LISTS)).length > 0
+    return this.#hasLists
+  }
+
   /** Null where the list was not drawn here, or its secret is lost. */
   async list(root: Uint8Array): Promise<ListSecret | null> {
-    const bytes = await this.#store().getState(`trial/list/${toHex(root)}`)
+    const bytes = await this.#store().getState(`${LISTS}${toHex(root)}`)
     if (bytes === undefined) return null
     const [seed, ratios, blocks] = decodeCbor(bytes) as unknown as [Uint8Array, number[], number[]]
     return { seed, ratios, blocks }

@@ -40,13 +40,19 @@ export function listStanding(record: TrialRecord, list: StandingList, tell: Tell
   for (const voice of record.voices.values())
     for (const word of voice.of('trial.opened')) {
       if (toHex(word.body.list) !== list.hash) continue
-      if (openingHolds(record, list, word, allocated)) opened.set(word.body.position, word)
+      if (openingHolds(record, list, word, allocated)) keepFirst(opened, word)
       else tell('opening-wrong', word.place, list.word.place, `position ${word.body.position}`)
     }
   if (unsealed !== null)
     for (const { place } of enrolled.values())
       if (comparePlaces(unsealed.place, place) < 0) tell('enrolled-open', place, unsealed.place)
   return { list, enrolled, allocated, opened, unsealed, arms }
+}
+
+/** Of the site's and the holder's the first, whichever log came first here. */
+function keepFirst(opened: Map<number, TrialWord<'trial.opened'>>, word: TrialWord<'trial.opened'>): void {
+  const before = opened.get(word.body.position)
+  if (before === undefined || comparePlaces(word.place, before.place) < 0) opened.set(word.body.position, word)
 }
 
 /** A list is of one site, whose own order its positions follow. */
