@@ -100,9 +100,10 @@ function signOffFindings(book: TrialBook, { voices }: TrialRecord, tell: Tell): 
   }
 }
 
+/** Kinds that a person does not sign directly. */
 const ACTED = [
-  ...(['trial.protocol', 'trial.approved', 'trial.withdrawn', 'trial.list', 'trial.enrolled', 'trial.event'] as const),
-  ...(['trial.opened', 'trial.unsealed', 'trial.locked', 'trial.unlocked'] as const),
+  ...(['trial.protocol', 'trial.withdrawn', 'trial.list', 'trial.enrolled', 'trial.event'] as const),
+  ...(['trial.opened', 'trial.unsealed'] as const),
 ] as const
 
 interface Against {
