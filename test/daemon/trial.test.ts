@@ -36,6 +36,7 @@ it('a participant gets an arm that its site alone learns; what is opened and loc
 
     await done('trial', 'new', plan, ...asAda.at)
     await seen(west, ({ name }) => name === 'stroke-2')
+    await seen(north, ({ versions }) => versions[0]?.final === true)
     await asAda.client.post('/v1/consent', { subject: PATIENT, decision: 'deny', by: 'subject' })
     await refused(/needs the ethics-approval of west, and there is none; see north\/\d+; ask west/, asAda, 'enrol')
     await done('trial', 'approve', 'stroke-2', '--meaning', 'ethics-approval', ...asCy.at)
@@ -54,12 +55,13 @@ it('a participant gets an arm that its site alone learns; what is opened and loc
     assert.ok(['active', 'control'].includes(arm))
 
     await seen(west, ({ randomisation }) => randomisation[0]?.taken === 1)
-    const away = await west.client.get<TrialParticipantReport>(
-      `/v1/trials/stroke-2/participants/${enrolled.participant}`,
-    )
+    const away = (): Promise<TrialParticipantReport> =>
+      west.client.get<TrialParticipantReport>(`/v1/trials/stroke-2/participants/${enrolled.participant}`)
+    await until(20_000, 'the reading to reach west', async () => (await away()).steps.length === 3)
+    const { arm: known, steps } = await away()
     assert.equal(
-      [away.arm, away.steps.map(({ what }) => what).sort()],
-      [null, ['allocated', 'arm-read', 'enrolled'].slice(0, away.steps.length)],
+      [known, ...steps.map(({ what, by, signedOff }) => `${what} ${by} ${signedOff?.name ?? signedOff?.fault}`)],
+      [null, 'enrolled north null', 'allocated west undefined', 'arm-read north null'],
     )
     await done('trial', 'lock', 'stroke-2', table, ...asAda.at)
     await refused(/north has locked the data/, asAda, 'event', '--event', 'visit')
