@@ -44,6 +44,8 @@ export class Voice {
   readonly #words = new Map<TrialKind, TrialWord<TrialKind>[]>()
   /** By tag. */
   readonly followed = new Map<string, Followed>()
+  /** By the hash of the enrolment. */
+  readonly allocated = new Map<string, TrialWord<'trial.allocated'>[]>()
   /** Versions that continue nothing. */
   readonly broken: TrialPlace[] = []
   /** Words beyond the bound of their kind. */
@@ -87,6 +89,8 @@ export interface TrialRecord {
   /** Each continues the one before it. */
   readonly versions: Version[]
   readonly voices: Map<MemberId, Voice>
+  /** Whether allocations stand in their lists, by their entries: found once, for the paths of ten thousand take a second. */
+  readonly stands: Map<Digest, boolean>
 }
 
 /** A version of a protocol, with members by key. */
@@ -226,7 +230,7 @@ export class TrialBook {
     }
     const known = this.#trials.get(id)
     if (known !== undefined) return known
-    const record = { id, sponsor: null, versions: [], voices: new Map() }
+    const record = { id, sponsor: null, versions: [], voices: new Map(), stands: new Map() }
     this.#trials.set(id, record)
     return record
   }
@@ -244,6 +248,8 @@ function keep(record: TrialRecord, voice: Voice, kind: TrialKind, word: TrialWor
       const followed = followedIn(voice, toHex((word.body as Body<'trial.event'>).tag))
       return voice.add(kind, word) && followed.events.push(word as TrialWord<'trial.event'>) > 0
     }
+    case 'trial.allocated':
+      return voice.add(kind, word) && allocate(voice, word as TrialWord<'trial.allocated'>)
     default:
       return voice.add(kind, word)
   }
@@ -294,6 +300,14 @@ function follow(voice: Voice, word: TrialWord<'trial.enrolled'>): boolean {
   const followed = followedIn(voice, toHex(word.body.tag))
   if (followed.enrolled === null) followed.enrolled = word
   else followed.again.push(word)
+  return true
+}
+
+function allocate({ allocated }: Voice, word: TrialWord<'trial.allocated'>): boolean {
+  const enrolled = toHex(word.body.enrolled)
+  const before = allocated.get(enrolled)
+  if (before === undefined) allocated.set(enrolled, [word])
+  else before.push(word)
   return true
 }
 

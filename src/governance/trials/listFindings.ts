@@ -77,22 +77,35 @@ function positionsOf(record: TrialRecord, list: StandingList, tell: Tell): Map<n
   return taken
 }
 
-/** Of who drew the list, the first for each participant. */
+/** Of who drew the list, the first that stands for each participant. */
 function allocationsOf(
   record: TrialRecord,
   list: StandingList,
   enrolled: ListStanding['enrolled'],
   tell: Tell,
 ): Map<number, TrialWord<'trial.allocated'>> {
-  const byEntry = new Map([...enrolled].map(([position, { place }]) => [place.hash as string, position]))
+  const given = record.voices.get(list.word.place.author)?.allocated
   const found = new Map<number, TrialWord<'trial.allocated'>>()
-  for (const word of record.voices.get(list.word.place.author)?.of('trial.allocated') ?? []) {
-    const position = byEntry.get(toHex(word.body.enrolled))
-    if (position === undefined || found.has(position)) continue
-    if (standsIn(word.body.leaf, position, word.body.path, { size: list.size, root: list.word.body.root }))
-      found.set(position, word)
-    else tell('allocation-wrong', word.place, list.word.place, `position ${position}`)
-  }
+  for (const [position, { place }] of enrolled)
+    for (const word of given?.get(place.hash) ?? []) {
+      if (found.has(position)) break
+      if (allocationStands(record, list, position, word)) found.set(position, word)
+      else tell('allocation-wrong', word.place, list.word.place, `position ${position}`)
+    }
+  return found
+}
+
+/** An allocation names one enrolment, and that one position of one list: what is found of it holds for good. */
+function allocationStands(
+  { stands }: TrialRecord,
+  { size, word }: StandingList,
+  position: number,
+  { place, body }: TrialWord<'trial.allocated'>,
+): boolean {
+  const known = stands.get(place.hash)
+  if (known !== undefined) return known
+  const found = standsIn(body.leaf, position, body.path, { size, root: word.body.root })
+  stands.set(place.hash, found)
   return found
 }
 
