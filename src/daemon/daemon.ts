@@ -42,6 +42,7 @@ import { Tickets } from './tickets.ts'
 import { transportEvents } from './transportEvents.ts'
 import { TrialDesk } from './trialDesk.ts'
 import { formatIn, Updates } from './updates.ts'
+import { UseDesk } from './useDesk.ts'
 import { type VaultKeeper, vaultOf } from './vaultKeeper.ts'
 import { Witness } from './witness.ts'
 
@@ -89,6 +90,7 @@ export class Daemon {
   readonly datasets = new DatasetDesk(this)
   readonly supply = new SupplyDesk(this)
   readonly trials = new TrialDesk(this, () => this.#parts.store)
+  readonly uses = new UseDesk(this, () => this.#parts.store)
   readonly #hands: Hands
   #finish: (error: unknown) => void = () => undefined
   /** Settles when the node has stopped; rejects where it had to. */
@@ -218,6 +220,8 @@ export class Daemon {
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
     this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
     this.#tasks.run('allocate', () => this.trials.run(this.#stopping.signal, log))
+    const failed = (error: unknown): void => log('error', 'keep-uses-failed', { error: messageOf(error) })
+    this.#tasks.run('keep-uses', () => this.uses.run(this.#stopping.signal, failed))
     const shown = { name: home.config.name, member: home.key.id, addresses: this.transport.addresses() }
     log('info', 'ready', { ...shown, startMs: Date.now() - this.startedAtMs })
   }
@@ -229,6 +233,7 @@ export class Daemon {
 
   /** Records the stop, finishes what is being written and closes everything; idempotent. */
   async stop(reason: string): Promise<void> {
+    if (!this.#closing) await this.uses.tell().catch(() => undefined) // what stays in its journal is told at the next start
     if (!this.#machine.booted) await this.#close(null)
     else if (!this.#closing) this.#driver.feed({ type: 'stop', reason })
     await this.done.catch(() => undefined)
@@ -359,6 +364,7 @@ export class Daemon {
       await this.#tasks.drained()
       await this.vault.close()
       await this.people.close()
+      await this.uses.close()
     })()
     await Promise.race([work, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())])
     await this.logs.facts.save().catch(() => undefined) // a short cut for the next start; a store that failed takes nothing more

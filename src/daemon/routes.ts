@@ -38,6 +38,7 @@ import { findStudy } from './studyReference.ts'
 import { evaluateStudy, studyReport } from './studyReports.ts'
 import { supplyCalls } from './supplyCalls.ts'
 import { trialCalls } from './trialCalls.ts'
+import { useCalls } from './useCalls.ts'
 
 const FENCE_WAIT_MS = 8_000 // a start among others passes its fence in a second or two
 const FENCE_LOOK_MS = 50
@@ -112,6 +113,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...outlierCalls(daemon),
     ...memberCalls(daemon),
     ...modelCalls(daemon),
+    ...useCalls(daemon, reader),
     ...consentCalls(daemon),
     ...backupCalls(daemon),
     ...agreementCalls(daemon),
@@ -123,6 +125,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
     'GET /v1/log/export': ({ query, signal }) => exporter.run(query, signal),
+    'GET /v1/log/view': ({ query, signal }) => exporter.view(query, signal),
     'GET /v1/log/proof': ({ query }) => exporter.prove(query.get('ref') ?? ''),
     'GET /v1/log/heads': () => reports.heads(),
     'GET /v1/log/forks': ({ query }) => forkReports.forks(query.get('member')),

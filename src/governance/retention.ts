@@ -49,6 +49,7 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'model.restored': 'decides',
   'model.exported': 'training', // kept as long as what the model was made of: a withdrawal lists them
   'model.used': 'training',
+  'model.served': 'training',
   'model.explained': 'training',
   'study.excluded': 'decides', // at its author: whose updates it merges
   'study.readmitted': 'decides',
@@ -81,6 +82,9 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'supply.recorded': 'training', // six years at least, as DSCSA has it too: 21 U.S.C. 360eee-1
   'supply.recalled': 'keeping', // says why goods may not be given out
   'supply.lifted': 'keeping',
+  'supply.recall-slice': 'keeping',
+  'supply.list-lifted': 'keeping',
+  'supply.product': 'keeping', // what events of any age are held against
   'trial.protocol': 'keeping', // a trial's file is kept for 25 years: Reg. (EU) 536/2014 Art. 58
   'trial.approved': 'keeping',
   'trial.withdrawn': 'keeping',

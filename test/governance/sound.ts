@@ -4,6 +4,7 @@ import type { Body, Kind } from '../../src/governance/kinds.ts'
 export const B32 = new Uint8Array(32).fill(7)
 const PACK = new TextEncoder().encode('01/09506000134352/21/A7')
 const LOT = new TextEncoder().encode('01/09506000134352/10/L1')
+const PRODUCT = new TextEncoder().encode('01/09506000134352')
 
 const SIGNED = { person: B32, signedAtMs: 1_790_000_000_000, signature: new Uint8Array(64).fill(9) }
 
@@ -69,6 +70,17 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'model.restored': { author: B32, model: B32 },
   'model.exported': { round: 7, model: B32, format: 'safetensors', withHead: true },
   'model.used': { round: 7, model: B32, rows: 412, warned: 17, withoutPrediction: 3 },
+  'model.served': {
+    round: 7,
+    model: B32,
+    runs: 3,
+    rows: 412,
+    warned: 17,
+    withoutPrediction: null,
+    fromMs: 1_790_000_000_000,
+    toMs: 1_790_000_060_000,
+    root: B32,
+  },
   'model.explained': { round: 7, model: B32, rows: 29, repeats: 50 },
   'study.excluded': { member: B32, reason: 'data-quality' },
   'study.readmitted': { member: B32, reason: 'repaired' },
@@ -175,6 +187,9 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   },
   'supply.recalled': { item: LOT, reason: 'contamination', class: 1 },
   'supply.lifted': { item: LOT, reason: 'investigated' },
+  'supply.recall-slice': { list: B32, slice: 1, slices: 3, items: [LOT], reason: 'sterility', class: 2 },
+  'supply.list-lifted': { list: B32, reason: 'completed' },
+  'supply.product': { item: PRODUCT, low: 2_000, high: 8_000 },
   'trial.protocol': {
     trial: null,
     name: 'stroke-2',

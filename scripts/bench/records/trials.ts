@@ -58,7 +58,13 @@ export async function bench(): Promise<Figure[]> {
   })
   const beside = `${logs.raws.length} entries of ${PARTICIPANTS} participants at ${SITES} sites`
   return [
-    under('trials, check of all', checkMs, QUERY_MS_MAX, 'ms', `${beside}; read in ${(foldMs / 1_000).toFixed(1)} s, and first checked, with all paths, in ${firstMs.toFixed(0)} ms`),
+    under(
+      'trials, check of all',
+      checkMs,
+      QUERY_MS_MAX,
+      'ms',
+      `${beside}; read in ${(foldMs / 1_000).toFixed(1)} s, and first checked, with all paths, in ${firstMs.toFixed(0)} ms`,
+    ),
     under('trials, show', showMs, QUERY_MS_MAX, 'ms', 'sites, lists with every allocation verified, locks'),
     under('trials, one participant', participantMs, QUERY_MS_MAX, 'ms', `worst of ${ASKED}`),
     under('trials, leave to enrol', enrolMs, QUERY_MS_MAX, 'ms', `worst of ${ASKED}`),

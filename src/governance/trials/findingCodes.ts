@@ -22,7 +22,7 @@ export const TRIAL_FINDINGS = {
   'list-late': 'the list was not final, or came later',
   'enrolled-open': 'enrolled at a position that was known, for the list was unsealed',
   'allocation-wrong': 'what was allocated does not stand at that position of the list',
-  'opening-wrong': 'what was opened does not stand in the list, or not as it was allocated',
+  'opening-wrong': 'what was opened does not stand at that position of the list',
   'unsealing-wrong': 'what was unsealed does not give the list',
   'participant-unknown': 'an event of somebody who is not enrolled',
   'event-after-end': 'treated after the part in the trial had ended',

@@ -1,5 +1,5 @@
 /** Lists of randomisation: positions in order, allocations and openings against the roots, and lists drawn again out of what was unsealed. */
-import { equalBytes, toHex } from '../../core/bytes.ts'
+import { toHex } from '../../core/bytes.ts'
 import type { Digest, MemberId } from '../../core/ids.ts'
 import { comparePlaces, type TrialRecord, type TrialWord } from './book.ts'
 import type { Tell } from './findingCodes.ts'
@@ -40,7 +40,7 @@ export function listStanding(record: TrialRecord, list: StandingList, tell: Tell
   for (const voice of record.voices.values())
     for (const word of voice.of('trial.opened')) {
       if (toHex(word.body.list) !== list.hash) continue
-      if (openingHolds(record, list, word, allocated)) keepFirst(opened, word)
+      if (openingHolds(record, list, word)) keepFirst(opened, word)
       else tell('opening-wrong', word.place, list.word.place, `position ${word.body.position}`)
     }
   if (unsealed !== null)
@@ -109,20 +109,13 @@ function allocationStands(
   return found
 }
 
-/** Whether an opening stands in the list, as what was allocated there. */
-export function openingHolds(
-  record: TrialRecord,
-  list: StandingList,
-  { place, body }: TrialWord<'trial.opened'>,
-  allocated: ListStanding['allocated'],
-): boolean {
+/** Whether an opening stands in the list: what was allocated there stands there too, and so is the same. */
+function openingHolds(record: TrialRecord, list: StandingList, { place, body }: TrialWord<'trial.opened'>): boolean {
   const version = versionNumbered(record, list.word.body.version)
   const mayOpen = place.author === list.site || place.author === list.word.place.author
   const arm = version?.arms.indexOf(body.arm) ?? -1
   if (arm < 0 || !mayOpen) return false
   const leaf = positionLeaf(body.salt, body.position, arm)
-  const told = allocated.get(body.position)
-  if (told !== undefined && !equalBytes(told.body.leaf, leaf)) return false
   return standsIn(leaf, body.position, body.path, { size: list.size, root: list.word.body.root })
 }
 

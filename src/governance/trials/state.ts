@@ -7,7 +7,8 @@ import type { Cut } from '../agreements.ts'
 import type { TrialBook, TrialPlace, TrialRecord } from './book.ts'
 import { endOf, versionOf } from './enrolment.ts'
 import { examineTrial } from './findings.ts'
-import { currentVersion, siteStanding } from './standing.ts'
+import { listStanding } from './listFindings.ts'
+import { allLists, currentVersion, siteStanding } from './standing.ts'
 
 /** Of what stands below the cut. */
 export function trialsHash(book: TrialBook, cut: Cut): Digest {
@@ -47,8 +48,20 @@ function rowOf(book: TrialBook, record: TrialRecord, cut: Cut): Cbor {
         endOf(told)?.place.seq ?? null,
       ]
     })
+  const lists = allLists(record)
+    .filter(({ word }) => isIn(word.place))
+    .map((list) => {
+      const { enrolled, allocated, opened, unsealed } = listStanding(record, list)
+      const below = <W extends { readonly place: TrialPlace }>(words: ReadonlyMap<number, W>): Cbor =>
+        [...words]
+          .filter(([, { place }]) => isIn(place))
+          .sort(([a], [b]) => a - b)
+          .map(([position, { place }]) => [position, fromHex(place.author), place.seq])
+      const known = unsealed !== null && isIn(unsealed.place) ? unsealed.place.seq : null
+      return [fromHex(list.hash), below(enrolled), below(allocated), below(opened), known]
+    })
   const findings = examineTrial(book, record, cut)
     .filter(({ place, because }) => isIn(place) && isIn(because))
     .map(({ code, place, perhaps }) => [code, fromHex(place.author), place.seq, perhaps])
-  return [fromHex(record.id), versions, participants, findings] as unknown as Cbor
+  return [fromHex(record.id), versions, participants, lists, findings] as unknown as Cbor
 }

@@ -181,6 +181,10 @@ it('a signature counts for exactly what was signed, by whom, where: each other o
     (g) => g.story.add(WEST, 'trial.approved', { ...(g.ethics.body as object), meaning: 'sponsor-approval' }),
     (g) => g.story.add(NORTH, 'trial.approved', g.ethics.body),
     (g) => {
+      g.story.enrolPerson(NORTH, 'Cy') // the same person, and another hospital's signature
+      return g.story.add(NORTH, 'trial.approved', g.ethics.body)
+    },
+    (g) => {
       g.story.enrolPerson(WEST, 'Eve', ['operator'])
       return g.story.approve(WEST, 'Eve', g.protocol, 'ethics-approval')
     },
@@ -367,6 +371,11 @@ const FAULTS: readonly (readonly [claim: string, break_: (g: Begun) => unknown, 
   ],
   ['a lock by who is neither sponsor nor site', (g) => g.story.lock(WEST, 'Cy', null), ['foreign']],
   ['an amendment by another', (g) => g.story.propose({}, STRANGER, g.protocol), ['protocol-chain']],
+  [
+    'an amendment of something else',
+    (g) => g.story.propose({ previous: fromHex(g.ethics.hash) }, SPONSOR, g.protocol),
+    ['protocol-chain'],
+  ],
   [
     'an amendment that skips a version',
     (g) => g.story.propose({ version: 3 }, SPONSOR, g.protocol),
