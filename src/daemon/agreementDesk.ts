@@ -16,7 +16,7 @@ export function actOf(daemon: Daemon, study: StudyState, action: AgreementAction
   const self = daemon.home.key.id
   const run = daemon.machine.view().studies.find(({ state }) => state.id === study.id)?.run ?? null
   return {
-    ...{ self, study, action, nowMs: Date.now(), cut: cutOf(daemon) },
+    ...{ self, study, action, nowMs: Date.now(), cut: cutOf(daemon.machine) },
     dataset: study.commitments.get(self) ?? null,
     round: run?.behind ?? 0,
     epsilon: run?.privacy?.epsilon ?? 0,
@@ -42,7 +42,7 @@ export const nameIn =
 
 /** Where an agreement stands at this node now. */
 export function standingAt(daemon: Daemon, state: Parameters<typeof standingOf>[0]): ReturnType<typeof standingOf> {
-  return standingOf(state, cutOf(daemon), Date.now())
+  return standingOf(state, cutOf(daemon.machine), Date.now())
 }
 
 /** What is asked of a machine for its state. */

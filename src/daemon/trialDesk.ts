@@ -97,7 +97,7 @@ export class TrialDesk {
 
   /** What is final here, and all that is known. */
   get cut(): Cut {
-    return cutOf(this.#daemon)
+    return cutOf(this.#daemon.machine)
   }
 
   /** How things are called at this terminal. */

@@ -1,9 +1,9 @@
 /** What a site does with participants: it enrols, records what happened, reads the arm, makes it known. Record numbers stay in the vault. */
 import { equalBytes, fromHex, toHex } from '../core/bytes.ts'
-import { DUO_CODES } from '../core/duo.ts'
+import { DUO_CODES, duoNumber } from '../core/duo.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { consentOf } from '../governance/consent.ts'
-import { duoNumber, OPENING_REASONS, TRIAL_EVENTS, type TrialEvent } from '../governance/kinds/trials.ts'
+import { OPENING_REASONS, TRIAL_EVENTS, type TrialEvent } from '../governance/kinds/trials.ts'
 import type { Followed, TrialBook, TrialRecord, TrialWord, Version } from '../governance/trials/book.ts'
 import {
   endOf,

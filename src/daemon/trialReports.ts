@@ -1,10 +1,9 @@
 /** A trial as people read it: who approved it, how each site stands, what happened to a participant, and what does not fit. */
 import { toHex } from '../core/bytes.ts'
-import { DUO_CODES } from '../core/duo.ts'
+import { DUO_CODES, duoNumber } from '../core/duo.ts'
 import { verify } from '../core/ed25519.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import type { Cut } from '../governance/agreements.ts'
-import { duoNumber } from '../governance/kinds/trials.ts'
 import type { Body } from '../governance/kinds.ts'
 import type { Person } from '../governance/people.ts'
 import { signOffMessage } from '../governance/signOff.ts'

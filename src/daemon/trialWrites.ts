@@ -1,8 +1,8 @@
 /** What sponsors and approvers do: versions, signatures, halts. */
 import { fromHex, toHex } from '../core/bytes.ts'
-import { DUO_CODES } from '../core/duo.ts'
+import { DUO_CODES, duoNumber } from '../core/duo.ts'
 import type { MemberId } from '../core/ids.ts'
-import { APPROVAL_MEANINGS, duoNumber, HALT_REASONS, TRIAL_BOUNDS } from '../governance/kinds/trials.ts'
+import { APPROVAL_MEANINGS, HALT_REASONS, TRIAL_BOUNDS } from '../governance/kinds/trials.ts'
 import { type Body, readBody } from '../governance/kinds.ts'
 import type { TrialRecord, Version } from '../governance/trials/book.ts'
 import { approvalStanding } from '../governance/trials/standing.ts'

@@ -57,6 +57,8 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'supply.recall-slice',
   'supply.list-lifted',
   'supply.product',
+  'count.asked',
+  'count.answered',
   'trial.protocol',
   'trial.approved',
   'trial.withdrawn',

@@ -3,7 +3,7 @@
  * under pseudonyms, what happened to them, and data that is locked. A participant's tag is keyed with what the hospital's vault alone has.
  */
 import * as v from 'valibot'
-import { DUO_CODES } from '../../core/duo.ts'
+import { DUO_CODES, DUO_NUMBERS } from '../../core/duo.ts'
 import { TIME_MS_MAX } from '../../ledger/entry.ts'
 import { bytes, bytes16, bytes32, bytes64, count } from './fields.ts'
 
@@ -68,9 +68,7 @@ const position = v.pipe(count, v.maxValue(B.positionsMax - 1))
 const path = list(bytes32, 0, B.pathMax)
 const stratum = v.nullable(word)
 
-/** The number of a code of the Data Use Ontology: the code itself looks like a record number to the fence around the ledger. */
-export const duoNumber = (code: string): number => Number(code.slice('DUO:'.length))
-const purpose = v.picklist(DUO_CODES.map(duoNumber))
+const purpose = v.picklist(DUO_NUMBERS)
 
 /** Who signed, when, and the signature over all else in the body (`governance/trials/signature.ts`). */
 const signed = { person: bytes32, signedAtMs: v.pipe(count, v.maxValue(TIME_MS_MAX)), signature: bytes64 } as const
