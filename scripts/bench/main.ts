@@ -32,6 +32,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   'records-access': () => import('./records/access.ts'),
   'records-supply': () => import('./records/supply.ts'),
   'records-settlement': () => import('./records/settlement.ts'),
+  'records-trials': () => import('./records/trials.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')
     return { bench: () => bench({ peers: process.argv.includes('--peers') }) }

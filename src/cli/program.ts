@@ -24,6 +24,7 @@ import { settlementCommand } from './settlement.ts'
 import { studyCommand } from './study.ts'
 import { subjectCommand } from './subject.ts'
 import { supplyCommand } from './supply.ts'
+import { trialCommand } from './trial.ts'
 
 /** Runs one command; `argv` is `process.argv`. Never throws: an error sets `process.exitCode`; a wrong option ends the process (commander). */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -69,6 +70,7 @@ export function consiliumCommand(): Command {
     catalogueCommand(),
     accessCommand(),
     countCommand(),
+    trialCommand(),
     agreementCommand(),
     settlementCommand(),
     auditCommand(),

@@ -42,6 +42,7 @@ import type { SettlementDesk } from './settlementDesk.ts'
 import { findStudy } from './studyReference.ts'
 import { evaluateStudy, studyReport } from './studyReports.ts'
 import { supplyCalls } from './supplyCalls.ts'
+import { trialCalls } from './trialCalls.ts'
 import { useCalls } from './useCalls.ts'
 
 const FENCE_WAIT_MS = 8_000 // a start among others passes its fence in a second or two
@@ -128,6 +129,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...catalogueCalls(daemon),
     ...accessCalls(daemon),
     ...countCalls(daemon),
+    ...trialCalls(daemon),
     ...peopleCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),

@@ -12,6 +12,7 @@ import { PEOPLE_KINDS } from './kinds/people.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
 import { SETTLEMENT_KINDS } from './kinds/settlement.ts'
 import { SUPPLY_KINDS } from './kinds/supply.ts'
+import { TRIAL_KINDS } from './kinds/trials.ts'
 import { USE_KINDS } from './kinds/uses.ts'
 
 /** Why an operator excludes a member's updates, or takes them back in. */
@@ -115,6 +116,7 @@ export const KINDS = {
   ...SUPPLY_KINDS,
   ...ACCESS_KINDS,
   ...SETTLEMENT_KINDS,
+  ...TRIAL_KINDS,
 } as const
 
 export type Kind = keyof typeof KINDS

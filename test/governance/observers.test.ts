@@ -20,7 +20,20 @@ it('a family of kinds is of hospitals or of all members, and a new one has to be
     ...['access', 'agreement', 'catalogue', 'count', 'dataset', 'privacy', 'round', 'settlement', 'study', 'value'],
   ])
   assert.equal(families(false).sort(), [
-    ...['alarm', 'consent', 'epoch', 'member', 'model', 'node', 'operator', 'person', 'stranger', 'subject', 'supply'],
+    ...[
+      'alarm',
+      'consent',
+      'epoch',
+      'member',
+      'model',
+      'node',
+      'operator',
+      'person',
+      'stranger',
+      'subject',
+      'supply',
+      'trial',
+    ],
   ])
 })
 

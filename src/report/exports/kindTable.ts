@@ -114,6 +114,17 @@ export const KIND_TABLE = {
   'supply.lifted': row('recall taken back', 'update'),
   'supply.list-lifted': row('recall taken back', 'update'),
   'supply.product': row('temperatures that a product needs said', 'create'),
+  'trial.protocol': row('version of a trial proposed', 'create'),
+  'trial.approved': row('version of a trial approved by a person', 'attest'),
+  'trial.withdrawn': row('approval of a trial withdrawn, or a version halted', 'alert'),
+  'trial.list': row('list of randomisation drawn', 'create'),
+  'trial.enrolled': row('participant of a trial enrolled', 'create'),
+  'trial.allocated': row('arm given to the site of a participant, sealed', 'update'),
+  'trial.opened': row('arm of a participant made known', 'export'),
+  'trial.unsealed': row('list of randomisation made known', 'export'),
+  'trial.event': row('event of a participant recorded', 'update'),
+  'trial.locked': row('data of a trial locked by a person', 'attest'),
+  'trial.unlocked': row('data of a trial unlocked by a person', 'attest'),
 } satisfies Record<Kind, KindRow>
 
 /** Of a kind that this version does not know: it is told of, and nothing in it is read. */
