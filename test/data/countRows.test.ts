@@ -74,7 +74,7 @@ const where: fc.Arbitrary<Condition> = fc.letrec<{ node: Condition }>((tie) => (
 /** The meaning, written down once more. */
 function meets(one: Condition, given: Row): boolean {
   if (one.is === 'not') return !meets(one.part, given)
-  if (one.is === 'and' || one.is === 'or') {
+  if ('parts' in one) {
     const each = one.parts.map((part) => meets(part, given))
     return one.is === 'and' ? each.every((held) => held) : each.some((held) => held)
   }
