@@ -38,8 +38,13 @@ it('every setting survives being written and read, whatever the name looks like'
     datasets: { registered: 'required' },
     access: { studies: 'granted' },
     counts: {
-      ...{ answer: 'any-member', epsilonPerQuery: 0.05, epsilonPerAsker: 0.7, epsilonInAll: 1.5 },
-      ...{ minimumCohort: 25, step: 7, consent: 'opt-in' },
+      answer: 'any-member',
+      epsilonPerQuery: 0.05,
+      epsilonPerAsker: 0.7,
+      epsilonInAll: 1.5,
+      minimumCohort: 25,
+      step: 7,
+      consent: 'opt-in',
     },
   } as const
   assert.equal(parseConfig(defaultConfigText(config), 'c.yaml'), config)
