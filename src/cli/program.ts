@@ -3,10 +3,13 @@ import { Command } from 'commander'
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
+import { accessCommand } from './access.ts'
 import { agreementCommand } from './agreement.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand, restoreCommand } from './backup.ts'
+import { catalogueCommand } from './catalogue.ts'
 import { consentCommand } from './consent.ts'
+import { countCommand } from './count.ts'
 import { datasetCommand } from './dataset.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { inviteCommand, joinCommand } from './invite.ts'
@@ -24,9 +27,19 @@ import { supplyCommand } from './supply.ts'
 
 /** Runs one command; `argv` is `process.argv`. Never throws: an error sets `process.exitCode`; a wrong option ends the process (commander). */
 export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await consiliumCommand().parseAsync(argv)
+  } catch (error) {
+    fail(error, argv.includes('--json'))
+  }
+}
+
+/** The command with all of its subcommands. */
+export function consiliumCommand(): Command {
   const program = new Command('consilium')
     .description('Hospitals train one model together: no server, no chain, no patient record leaving its house.')
     .version(VERSION)
+    .enablePositionalOptions() // else an option behind "count ls" would be taken for one of "count"
     .showHelpAfterError('(--help shows what is allowed)')
     .addHelpText(
       'after',
@@ -53,6 +66,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     consentCommand(),
     subjectCommand(),
     supplyCommand(),
+    catalogueCommand(),
+    accessCommand(),
+    countCommand(),
     agreementCommand(),
     settlementCommand(),
     auditCommand(),
@@ -62,11 +78,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   ]) {
     program.addCommand(sub)
   }
-  try {
-    await program.parseAsync(argv)
-  } catch (error) {
-    fail(error, argv.includes('--json'))
-  }
+  return program
 }
 
 /** One line on standard error and exit code 1. A stack trace is for our own bugs, and only where asked for. */

@@ -33,6 +33,8 @@ export const DOMAIN = {
   agreement: 'consilium/agreement/v1',
   agreements: 'consilium/agreements/v1',
   settlement: 'consilium/settlement/v1',
+  access: 'consilium/access/v1',
+  countQuestion: 'consilium/count-question/v1',
   subjectKey: 'consilium/subject-key/v1',
   vaultKey: 'consilium/vault-key/v1',
   vaultRecord: 'consilium/vault-record/v1',
@@ -54,6 +56,10 @@ export const DOMAIN = {
   sealedKey: 'consilium/sealed-key/v1',
   sealedState: 'consilium/sealed-state/v1',
   sealedDataset: 'consilium/sealed-dataset/v1',
+  recallList: 'consilium/recall-list/v1',
+  useFile: 'consilium/use-file/v1',
+  useRun: 'consilium/use-run/v1',
+  sealedUse: 'consilium/sealed-use/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

@@ -15,11 +15,13 @@ import { bootEvent } from './bootEvent.ts'
 import { carryOut, type Hands } from './carryOut.ts'
 import { checkpointState, progressIn, storedCheckpoints } from './checkpointState.ts'
 import { type BoundSubjects, ConsentDesk } from './consentDesk.ts'
+import { CountDesk } from './countDesk.ts'
 import type { DaemonParts } from './daemonParts.ts'
 import { DatasetDesk } from './datasetDesk.ts'
 import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
 import { Forks } from './forks.ts'
+import { requireGranted } from './granting.ts'
 import { type Home, nameIn } from './home.ts'
 import { Inbox } from './inbox.ts'
 import { Keeper } from './keeper.ts'
@@ -41,6 +43,7 @@ import { Tasks } from './tasks.ts'
 import { Tickets } from './tickets.ts'
 import { transportEvents } from './transportEvents.ts'
 import { formatIn, Updates } from './updates.ts'
+import { UseDesk } from './useDesk.ts'
 import { type VaultKeeper, vaultOf } from './vaultKeeper.ts'
 import { Witness } from './witness.ts'
 
@@ -87,6 +90,8 @@ export class Daemon {
   readonly keeper = new Keeper(this)
   readonly datasets = new DatasetDesk(this)
   readonly supply = new SupplyDesk(this)
+  readonly uses = new UseDesk(this, () => this.#parts.store)
+  readonly counts = new CountDesk(this)
   readonly #hands: Hands
   #finish: (error: unknown) => void = () => undefined
   /** Settles when the node has stopped; rejects where it had to. */
@@ -214,7 +219,10 @@ export class Daemon {
     const { witness, forks, logs } = this
     this.#driver.feed(bootEvent({ ...this.#parts, logs, facts, stored, bindings: this.#bindings, witness, forks }))
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
+    this.#tasks.run('keep-counting', () => this.counts.run(this.#stopping.signal))
     this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
+    const failed = (error: unknown): void => log('error', 'keep-uses-failed', { error: messageOf(error) })
+    this.#tasks.run('keep-uses', () => this.uses.run(this.#stopping.signal, failed))
     const shown = { name: home.config.name, member: home.key.id, addresses: this.transport.addresses() }
     log('info', 'ready', { ...shown, startMs: Date.now() - this.startedAtMs })
   }
@@ -226,6 +234,7 @@ export class Daemon {
 
   /** Records the stop, finishes what is being written and closes everything; idempotent. */
   async stop(reason: string): Promise<void> {
+    if (!this.#closing) await this.uses.tell().catch(() => undefined) // what stays in its journal is told at the next start
     if (!this.#machine.booted) await this.#close(null)
     else if (!this.#closing) this.#driver.feed({ type: 'stop', reason })
     await this.done.catch(() => undefined)
@@ -268,7 +277,11 @@ export class Daemon {
     const replaces = state.bound.has(self)
     const contributes = state.scaling === null && !state.statistics.has(self)
     const permitted = (table: BoundSubjects): Promise<Dataset> => this.consent.permittedOf(id, table, Date.now())
-    const registered: BindingCounsel['registered'] = (file) => this.datasets.registered(file)
+    const registered: BindingCounsel['registered'] = async (file) => {
+      const found = await this.datasets.registered(file)
+      requireGranted(this, state, found?.version.dataset ?? null)
+      return found
+    }
     const bound = await this.#bindingsOf().bind(id, state.study, request, { permitted, registered })
     const { facts, summary, version } = bound
     await this.command((ticket) => ({ type: 'study-bind', ticket, dataset: facts }))
@@ -356,6 +369,7 @@ export class Daemon {
       await this.#tasks.drained()
       await this.vault.close()
       await this.people.close()
+      await this.uses.close()
     })()
     await Promise.race([work, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())])
     await this.logs.facts.save().catch(() => undefined) // a short cut for the next start; a store that failed takes nothing more

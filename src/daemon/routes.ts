@@ -8,14 +8,17 @@ import { isForHospitals, OBSERVER_REFUSAL } from '../governance/observers.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import { ACTS, type ActPattern, isAct } from '../governance/roles.ts'
 import { fingerprint } from '../ledger/founding.ts'
+import { accessCalls } from './accessCalls.ts'
 import { agreementCalls } from './agreementCalls.ts'
 import { requireAgreed } from './agreementDesk.ts'
 import type { BindReport, StatusReport, StudyReport } from './api.ts'
 import { backupCalls } from './backupCalls.ts'
 import { text, words } from './bodyFields.ts'
+import { catalogueCalls } from './catalogueCalls.ts'
 import { cellHint } from './cellHint.ts'
 import { consentCalls } from './consentCalls.ts'
 import type { Route, Routes } from './control.ts'
+import { countCalls } from './countCalls.ts'
 import type { Daemon } from './daemon.ts'
 import { datasetCalls } from './datasetCalls.ts'
 import { examine } from './doctor.ts'
@@ -39,6 +42,7 @@ import type { SettlementDesk } from './settlementDesk.ts'
 import { findStudy } from './studyReference.ts'
 import { evaluateStudy, studyReport } from './studyReports.ts'
 import { supplyCalls } from './supplyCalls.ts'
+import { useCalls } from './useCalls.ts'
 
 const FENCE_WAIT_MS = 8_000 // a start among others passes its fence in a second or two
 const FENCE_LOOK_MS = 50
@@ -115,16 +119,21 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...outlierCalls(daemon),
     ...memberCalls(daemon),
     ...modelCalls(daemon),
+    ...useCalls(daemon, reader),
     ...consentCalls(daemon),
     ...backupCalls(daemon),
     ...agreementCalls(daemon),
     ...datasetCalls(daemon),
     ...supplyCalls(daemon),
+    ...catalogueCalls(daemon),
+    ...accessCalls(daemon),
+    ...countCalls(daemon),
     ...peopleCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
     'GET /v1/log/export': ({ query, signal }) => exporter.run(query, signal),
+    'GET /v1/log/view': ({ query, signal }) => exporter.view(query, signal),
     'GET /v1/log/proof': ({ query }) => exporter.prove(query.get('ref') ?? ''),
     'GET /v1/log/heads': () => reports.heads(),
     'GET /v1/log/forks': ({ query }) => forkReports.forks(query.get('member')),

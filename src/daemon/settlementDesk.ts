@@ -23,7 +23,8 @@ import { underAgreements } from '../governance/terms.ts'
 import { glanceAt } from '../ledger/entry.ts'
 import { FENCED } from '../node/boot.ts'
 import { type SettlementFacts, type SettlementNaming, settlementFacts } from '../report/settlement.ts'
-import { actOf, cutOf } from './agreementDesk.ts'
+import { actOf } from './agreementDesk.ts'
+import { cutOf } from './cut.ts'
 import type { Daemon } from './daemon.ts'
 import type { InputStore } from './inputStore.ts'
 import { refOf } from './models.ts'
@@ -70,7 +71,7 @@ export class SettlementDesk {
 
   /** What no history can contradict any more, of a suspended member no more than was known of it. */
   final(author: MemberId): number {
-    return cutOf(this.#daemon).final(author)
+    return cutOf(this.#daemon.machine).final(author)
   }
 
   /** All that is final here now. */

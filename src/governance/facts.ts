@@ -33,6 +33,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'round.evaluated',
   'model.exported',
   'model.used',
+  'model.served',
   'model.explained',
   'alarm.outlier',
   'privacy.audited',
@@ -54,6 +55,11 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'supply.recalled',
   'supply.lifted',
   'value.measured',
+  'supply.recall-slice',
+  'supply.list-lifted',
+  'supply.product',
+  'count.asked',
+  'count.answered',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import type { Cbor } from '../core/cbor.ts'
 import { LIMITS } from '../core/limits.ts'
+import { ACCESS_KINDS } from './kinds/access.ts'
 import { AGREEMENT_KINDS } from './kinds/agreements.ts'
 import { DATASET_KINDS } from './kinds/datasets.ts'
 import { bytes, bytes16, bytes32, bytes64, code, count, hospital, real, version } from './kinds/fields.ts'
@@ -11,6 +12,7 @@ import { PEOPLE_KINDS } from './kinds/people.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
 import { SETTLEMENT_KINDS } from './kinds/settlement.ts'
 import { SUPPLY_KINDS } from './kinds/supply.ts'
+import { USE_KINDS } from './kinds/uses.ts'
 
 /** Why an operator excludes a member's updates, or takes them back in. */
 export const EXCLUSION_REASONS = ['outlying', 'data-quality', 'attack-suspected', 'agreed-with-member'] as const
@@ -75,27 +77,7 @@ export const KINDS = {
   'model.withdrawn': v.strictObject({ author: bytes32, model: bytes32, reason: code }),
   /** Its author takes its own word back, or says against another's withdrawal that the model may be used. */
   'model.restored': v.strictObject({ author: bytes32, model: bytes32 }),
-  /**
-   * A file was written that anybody may take along; `withHead`: the hospital's private output bias is in it; `withScaling`: so are means and
-   * deviations of its own rows.
-   */
-  'model.exported': v.strictObject({
-    round: count,
-    model: bytes32,
-    format: code,
-    withHead: v.boolean(),
-    withScaling: v.optional(v.boolean()),
-  }),
-  /** Predictions of one run: rows, those with a warning, those without a prediction; null where it would tell of fewer rows than the minimum cohort. */
-  'model.used': v.strictObject({
-    round: count,
-    model: bytes32,
-    rows: v.nullable(count),
-    warned: v.nullable(count),
-    withoutPrediction: v.nullable(count),
-  }),
-  /** Which features matter was measured on this hospital's own held-out rows. */
-  'model.explained': v.strictObject({ round: count, model: bytes32, rows: count, repeats: count }),
+  ...USE_KINDS,
   /** From here on its author's node merges no update of `member` in this study, or merges them again. */
   'study.excluded': v.strictObject({ member: bytes32, reason: v.picklist(EXCLUSION_REASONS) }),
   'study.readmitted': v.strictObject({ member: bytes32, reason: v.picklist(READMISSION_REASONS) }),
@@ -132,6 +114,7 @@ export const KINDS = {
   ...KEEPING_KINDS,
   ...SUPPLY_KINDS,
   ...SETTLEMENT_KINDS,
+  ...ACCESS_KINDS,
 } as const
 
 export type Kind = keyof typeof KINDS

@@ -49,6 +49,7 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'model.restored': 'decides',
   'model.exported': 'training', // kept as long as what the model was made of: a withdrawal lists them
   'model.used': 'training',
+  'model.served': 'training',
   'model.explained': 'training',
   'study.excluded': 'decides', // at its author: whose updates it merges
   'study.readmitted': 'decides',
@@ -85,6 +86,17 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'settlement.proposed': 'decides', // where the next period begins
   'settlement.confirmed': 'decides',
   'settlement.refused': 'decides',
+  'supply.recall-slice': 'keeping',
+  'supply.list-lifted': 'keeping',
+  'supply.product': 'keeping', // what events of any age are held against
+  'catalogue.announced': 'decides',
+  'catalogue.withdrawn': 'decides',
+  'access.asked': 'decides',
+  'access.granted': 'decides',
+  'access.refused': 'decides',
+  'access.revoked': 'decides',
+  'count.asked': 'training', // as long as the rounds: what was told is told by the answer
+  'count.answered': 'keeping', // at its author: what of the budget was spent
 }
 
 const DAY_MS = 24 * 3_600_000

@@ -16,6 +16,7 @@ import {
   type Scaling,
 } from '../core/statistics.ts'
 import { REFS_MAX } from '../ledger/entry.ts'
+import { Access } from './access/requests.ts'
 import { Agreements } from './agreements.ts'
 import { readBody } from './kinds.ts'
 import { Quota } from './quota.ts'
@@ -87,6 +88,7 @@ export class Studies {
   readonly withdrawals = new Withdrawals()
   readonly agreements = new Agreements()
   readonly settlements = new Settlements()
+  readonly access = new Access()
   readonly #studies = new Map<StudyId, StudyState>()
   /** Facts by what they wait for, and there by what they speak of, in the order of arrival. */
   readonly #waiting = new Map<Want, Map<string, Fact>>()
@@ -94,6 +96,11 @@ export class Studies {
   readonly #proposed = new Quota<MemberId, StudyId>(LIMITS.studiesPerMemberMax)
   readonly #mentioned = new Quota<MemberId, StudyId>(LIMITS.studiesMentionedMax)
   readonly #attempts = new Quota<string, number>(ATTEMPTS_MAX)
+
+  /** What is folded beside studies. */
+  get folds() {
+    return { agreements: this.agreements, access: this.access, settlements: this.settlements }
+  }
 
   get(id: StudyId): StudyState | undefined {
     return this.#studies.get(id)
@@ -115,7 +122,8 @@ export class Studies {
 
   /** Folds one entry in; kinds that do not concern studies change nothing. */
   fold(fact: Fact): void {
-    if (this.withdrawals.fold(fact) || this.agreements.fold(fact) || this.settlements.fold(fact)) return
+    if (this.withdrawals.fold(fact) || this.agreements.fold(fact) || this.access.fold(fact)) return
+    if (this.settlements.fold(fact)) return
     if (fact.kind === 'study.proposed') this.#propose(fact)
     else if (fact.kind === 'operator.redacted') this.#retell(fact)
     else if (INTERPRETED.has(fact.kind) && this.#isLookedAt(fact)) this.#take(fact)

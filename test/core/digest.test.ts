@@ -49,6 +49,8 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   agreement: ['consilium/agreement/v1', '7ccebd221025bc063636b0bc4ae15a7510648d93326b79d2a8feb0f1255f745e'],
   settlement: ['consilium/settlement/v1', 'b35bc4ba8518e035d822c824321c9dd793d9fb27ca7cc03afd705a9d925771a5'],
   agreements: ['consilium/agreements/v1', 'fa2fa80cb86517ee23d9f1af669afee1dba0bb1582cbdafb3a6b8b88471c3dbb'],
+  access: ['consilium/access/v1', 'f3ef65db4246a425432eefc9c3ef4b4aeb02161503d53e969b07a611a9619925'],
+  countQuestion: ['consilium/count-question/v1', 'bf6574a93321179192f11e1d8495a56d7280b0631c57df84ee07cdf8bb07b0ad'],
   subjectKey: ['consilium/subject-key/v1', '9567d27e93f839e839167e487697971f43624bc5731df9142d40886f66c16203'],
   vaultKey: ['consilium/vault-key/v1', '0a97bc4e594a18943622086185de3f675d4d2965061cbe8e74f6a86c70e0c28e'],
   vaultRecord: ['consilium/vault-record/v1', 'ad72a63838b34e14f174c652443a0c154f55d69c4073d076653ed61a74a60ae9'],
@@ -70,6 +72,10 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   sealedKey: ['consilium/sealed-key/v1', 'cd8f53158e274f03ffadceaecc3378e5b4ba8efc425936da5724175c293c7179'],
   sealedState: ['consilium/sealed-state/v1', '02d4444407bfe45e4726df22b7e385639b2bda04a40a3b05da8a5fa9251afaa7'],
   sealedDataset: ['consilium/sealed-dataset/v1', '40aba4481c67da0263d173d51573d8627025127580b5b112fc679d338bba0e27'],
+  recallList: ['consilium/recall-list/v1', '117e8f68c2c7c6cd4fa794cef64e27989af72efef7339910af7134ab2d7d4db0'],
+  useFile: ['consilium/use-file/v1', '08d6c397e169d43576dd67acab916f5b342036c92dbc3e107761b2f6dd0dd683'],
+  useRun: ['consilium/use-run/v1', '0f66b5719556ec55bc3615a88d404a7801ca46fc93360c2c96ba39c70971b317'],
+  sealedUse: ['consilium/sealed-use/v1', '051623c2fb4833c7b10040495f5eb980af09c162c6ad5bb15c6a41fedc8c244d'],
 }
 
 for (const [name, [tag, digest]] of Object.entries(FROZEN)) {

@@ -4,6 +4,7 @@ import type { Body, Kind } from '../../src/governance/kinds.ts'
 export const B32 = new Uint8Array(32).fill(7)
 const PACK = new TextEncoder().encode('01/09506000134352/21/A7')
 const LOT = new TextEncoder().encode('01/09506000134352/10/L1')
+const PRODUCT = new TextEncoder().encode('01/09506000134352')
 
 export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'member.accepted': { epoch: 0, founding: B32, signature: new Uint8Array(64) },
@@ -67,6 +68,17 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'model.restored': { author: B32, model: B32 },
   'model.exported': { round: 7, model: B32, format: 'safetensors', withHead: true },
   'model.used': { round: 7, model: B32, rows: 412, warned: 17, withoutPrediction: 3 },
+  'model.served': {
+    round: 7,
+    model: B32,
+    runs: 3,
+    rows: 412,
+    warned: 17,
+    withoutPrediction: null,
+    fromMs: 1_790_000_000_000,
+    toMs: 1_790_000_060_000,
+    root: B32,
+  },
   'model.explained': { round: 7, model: B32, rows: 29, repeats: 50 },
   'study.excluded': { member: B32, reason: 'data-quality' },
   'study.readmitted': { member: B32, reason: 'repaired' },
@@ -183,4 +195,28 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   },
   'settlement.confirmed': { agreement: B32, period: 1, attempt: 0, proposal: B32, result: B32 },
   'settlement.refused': { agreement: B32, period: 1, attempt: 0, proposal: B32, reason: 'differs', lines: null },
+  'supply.recall-slice': { list: B32, slice: 1, slices: 3, items: [LOT], reason: 'sterility', class: 2 },
+  'supply.list-lifted': { list: B32, reason: 'completed' },
+  'supply.product': { item: PRODUCT, low: 2_000, high: 8_000 },
+  'catalogue.announced': {
+    ...{
+      dataset: B32,
+      version: B32,
+      name: 'stroke-2026',
+      title: ['I63', 'imaging'],
+      source: 'registry',
+      purposes: [6, 18],
+    },
+    ...{ counted: 'patients', count: 410, cohort: 10, counts: 'granted' },
+  },
+  'catalogue.withdrawn': { dataset: B32, reason: 'replaced' },
+  'access.asked': { member: B32, dataset: B32, purposes: [6], until: 1_790_000_000_000 },
+  'access.granted': { request: B32, until: 1_790_000_000_000 },
+  'access.refused': { request: B32, reason: 'ethics-missing' },
+  'access.revoked': { request: B32, reason: 'breach' },
+  'count.asked': { datasets: [[B32, B32]], document: new Uint8Array(100) },
+  'count.answered': {
+    ...{ asker: B32, request: B32, dataset: B32, version: B32, question: B32, code: 'counted', count: 35 },
+    ...{ epsilon: 100_000, step: 5, cohort: 10, spent: 100_000, left: 900_000 },
+  },
 }

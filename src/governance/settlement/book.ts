@@ -5,8 +5,8 @@
 import { toHex } from '../../core/bytes.ts'
 import type { AgreementId, Digest, MemberId, StudyId } from '../../core/ids.ts'
 import type { Entry } from '../../ledger/entry.ts'
+import { Column } from '../columns.ts'
 import { type Body, readBody } from '../kinds.ts'
-import { Column } from '../supply/columns.ts'
 
 /** Of one log; what comes after is left out, and told of. Honest ones stay far below. */
 const BOUNDS = {
