@@ -97,6 +97,11 @@ export class Studies {
   readonly #mentioned = new Quota<MemberId, StudyId>(LIMITS.studiesMentionedMax)
   readonly #attempts = new Quota<string, number>(ATTEMPTS_MAX)
 
+  /** What is folded beside studies. */
+  get folds() {
+    return { agreements: this.agreements, access: this.access, settlements: this.settlements }
+  }
+
   get(id: StudyId): StudyState | undefined {
     return this.#studies.get(id)
   }

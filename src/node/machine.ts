@@ -93,8 +93,7 @@ export class Machine {
       changes: this.changes,
       withdrawals: context.studies.withdrawals,
       suspensions: context.suspensions.all(context),
-      ...{ agreements: context.studies.agreements, access: context.studies.access },
-      settlements: context.studies.settlements,
+      ...context.studies.folds,
       words: { count: context.words, newest: context.newestWord },
     }
   }

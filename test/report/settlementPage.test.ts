@@ -14,7 +14,14 @@ function factsOf(name: string, more: Partial<SettlementFacts> = {}): SettlementF
   const done = { rounds: 12, waiting: 1, examples: 2_068, merged: 8_444_402, value: 6_100, measured: 6, amount: 90_001 }
   return {
     ...{ agreement: 'c'.repeat(64) as Digest, agreementName: 'Memory "clinics"', studies: ['Memory'], period: 2 },
-    ...{ status: 'closed', rule: 'by-examples', basis: 'self-declared', pool: 90_001, unit: 'EUR-cents', shared: 90_001 },
+    ...{
+      status: 'closed',
+      rule: 'by-examples',
+      basis: 'self-declared',
+      pool: 90_001,
+      unit: 'EUR-cents',
+      shared: 90_001,
+    },
     ...{ untilMs: 1_800_000_000_000, result: 'd'.repeat(64) as Digest, isSigned: true, missing: [], leftOut: 0 },
     lines: [{ name, key, signed: true, ...done, first: 'north/9', last: 'north/49' }],
     cut: [{ name, key, from: 5, to: 68 }],
@@ -34,7 +41,13 @@ it('the page runs and loads nothing, whatever a hospital is called', () => {
 
 it('the page says that it is no invoice, which figures are self-declared, and who stands behind it', () => {
   const html = settlementPage(factsOf('north'), ORIGIN)
-  for (const part of [/a statement, not an invoice/, /examples \(self-declared\)/, /900\.01 EUR/, /south\/67/, /closed/])
+  for (const part of [
+    /a statement, not an invoice/,
+    /examples \(self-declared\)/,
+    /900\.01 EUR/,
+    /south\/67/,
+    /closed/,
+  ])
     assert.match(html, part)
   const open = settlementPage(factsOf('north', { status: 'open', proposal: null, votes: [] }), ORIGIN)
   assert.match(open, /open: figures may still change/)

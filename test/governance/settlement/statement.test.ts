@@ -227,15 +227,18 @@ it('a value is the lower median of what enough others measured; harm counts noth
     [ADA, 300],
     [BEN, -50],
     [CLEO, 10],
+    [SELF, 500], // with its own word three would have said so
   ])
   logs.measures(BEN, 0, [
     [ADA, 500],
     [BEN, 1_000_000],
     [CLEO, 30],
+    [SELF, 500],
   ])
   logs.measures(CLEO, 0, [
     [ADA, 400],
     [BEN, -70],
+    [SELF, 500],
   ])
   logs.measures(ADA, 0, [
     [BEN, 90],
@@ -245,7 +248,7 @@ it('a value is the lower median of what enough others measured; harm counts noth
   logs.measures(ADA, 0, [[BEN, 1_000_000]]) // the first word of a round counts
   const found = stated(read(logs.all), VALUE.id, logs.cut)
   const values = Object.fromEntries(found.lines.map(({ member, value }) => [FOUR.indexOf(member as never), value]))
-  assert.equal(values, { 0: 0, 1: 400, 2: 0, 3: 20 }, 'self was measured by nobody, ben is harmful to most')
+  assert.equal(values, { 0: 0, 1: 400, 2: 0, 3: 20 }, 'two others measured self, and ben is harmful to most')
   assert.is(measurersNeeded(4), 3)
 })
 
