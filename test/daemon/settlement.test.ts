@@ -54,9 +54,9 @@ async function agreed(folder: string, nodes: readonly TestNode[], study: string)
 it('a period that one hospital proposes to close is closed by all, to the same cent, and computed again from a file', () =>
   inFolder(async (folder, nodes) => {
     nodes.push(...(await consortium(folder, ['north', 'south', 'west'])))
-    const [north, south, west] = nodes as [TestNode, TestNode, TestNode]
+    const [north, , west] = nodes as [TestNode, TestNode, TestNode]
     await startAll(nodes)
-    const study = await propose(folder, nodes, studyText({ rounds: 5, periodSeconds: 0.3, deadlineSeconds: 2 }))
+    const study = await propose(folder, nodes, studyText({ rounds: 1_000, periodSeconds: 0.3, deadlineSeconds: 2 }))
     await agreed(folder, nodes, study)
     for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(160 + 40 * i, i + 1))
     const shown = async (node: TestNode, period = ''): Promise<SettlementReport> =>
@@ -81,8 +81,6 @@ it('a period that one hospital proposes to close is closed by all, to the same c
       third?.lines.map(({ amount }) => amount),
       one?.lines.map(({ amount }) => amount),
     )
-    const again = await consilium(['settlement', 'propose', 'Clinics', '--home', south.home])
-    assert.is(again.code, 1)
     const ref = one?.proposal?.entry as string
     const bundle = join(folder, 'all.bundle')
     await ran(west, 'log', 'export', '--out', bundle)
