@@ -31,6 +31,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   'governance-subject': () => import('./governance/subject.ts'),
   'records-access': () => import('./records/access.ts'),
   'records-supply': () => import('./records/supply.ts'),
+  'records-settlement': () => import('./records/settlement.ts'),
   'records-trials': () => import('./records/trials.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')

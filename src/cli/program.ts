@@ -20,6 +20,7 @@ import { modelCommand } from './model.ts'
 import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
 import { personCommand } from './person.ts'
 import { explainCommand, predictCommand } from './predict.ts'
+import { settlementCommand } from './settlement.ts'
 import { studyCommand } from './study.ts'
 import { subjectCommand } from './subject.ts'
 import { supplyCommand } from './supply.ts'
@@ -71,6 +72,7 @@ export function consiliumCommand(): Command {
     countCommand(),
     trialCommand(),
     agreementCommand(),
+    settlementCommand(),
     auditCommand(),
     predictCommand(),
     explainCommand(),

@@ -34,6 +34,7 @@ export const DOMAIN = {
   agreements: 'consilium/agreements/v1',
   access: 'consilium/access/v1',
   countQuestion: 'consilium/count-question/v1',
+  settlement: 'consilium/settlement/v1',
   subjectKey: 'consilium/subject-key/v1',
   vaultKey: 'consilium/vault-key/v1',
   vaultRecord: 'consilium/vault-record/v1',

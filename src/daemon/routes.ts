@@ -37,6 +37,8 @@ import { peopleCalls } from './peopleCalls.ts'
 import { auditPrivacy } from './privacyAudit.ts'
 import { privacyClaims } from './privacyClaims.ts'
 import { Replay } from './replay.ts'
+import { settlementCalls } from './settlementCalls.ts'
+import type { SettlementDesk } from './settlementDesk.ts'
 import { findStudy } from './studyReference.ts'
 import { evaluateStudy, studyReport } from './studyReports.ts'
 import { supplyCalls } from './supplyCalls.ts'
@@ -55,8 +57,10 @@ export function routesOf(
   daemon: Daemon,
   inputs: InputStore,
   invitations: Invitations,
+  settlement: SettlementDesk,
 ): Readonly<Record<string, Route>> {
-  const calls = { ...callsOf(daemon, inputs), ...inviteCalls(daemon, invitations) }
+  const more = { ...inviteCalls(daemon, invitations), ...settlementCalls(daemon, settlement) }
+  const calls = { ...callsOf(daemon, inputs), ...more }
   const guarded = Object.entries(calls).map(([pattern, route]): [string, Route] => {
     const whenBooted: Route = (call) => {
       if (daemon.machine.booted) return isAct(pattern) ? pass(daemon, pattern, route, call) : route(call)

@@ -59,6 +59,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'supply.product',
   'count.asked',
   'count.answered',
+  'value.measured',
   'trial.protocol',
   'trial.approved',
   'trial.withdrawn',

@@ -93,6 +93,10 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'access.revoked': 'decides',
   'count.asked': 'training', // as long as the rounds: what was told is told by the answer
   'count.answered': 'keeping', // at its author: what of the budget was spent
+  'value.measured': 'training', // as long as the rounds that it is about
+  'settlement.proposed': 'decides', // where the next period begins
+  'settlement.confirmed': 'decides',
+  'settlement.refused': 'decides',
   'trial.protocol': 'keeping', // a trial's file is kept for 25 years: Reg. (EU) 536/2014 Art. 58
   'trial.approved': 'keeping',
   'trial.withdrawn': 'keeping',

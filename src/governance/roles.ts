@@ -80,6 +80,10 @@ export const ACTS = {
   'POST /v1/access/refuse': act('access.refuse', DECIDES, ['access.refused']),
   'POST /v1/access/revoke': act('access.revoke', DECIDES, ['access.revoked']),
   'POST /v1/counts': act('count.ask', HANDLES, ['count.asked']),
+  'POST /v1/settlements': act('settlement.propose', DECIDES, ['settlement.proposed', 'settlement.confirmed']),
+  'POST /v1/settlements/confirm': act('settlement.confirm', DECIDES, ['settlement.confirmed']),
+  'POST /v1/settlements/refuse': act('settlement.refuse', DECIDES, ['settlement.refused']),
+  'POST /v1/settlements/measure': act('settlement.measure', RUNS, ['value.measured']),
   'POST /v1/trials': act('trial.propose', DECIDES, ['trial.protocol']),
   'POST /v1/trials/:/approve': act('trial.approve', DECIDES, ['trial.approved']),
   'POST /v1/trials/:/withdraw': act('trial.withdraw', DECIDES, ['trial.withdrawn']),
@@ -108,7 +112,7 @@ function act(action: string, roles: readonly Role[], leads: readonly Kind[]): Ac
   return { action, roles, leads }
 }
 
-/** Kinds that a node also writes unasked: at its stop, after a pruning of its own, or where it tells later what was said or done before. */
+/** Kinds that a node also writes unasked: at its stop, after a pruning of its own, where it tells later what was said or done before, or computes what others did. */
 const UNASKED: ReadonlySet<Kind> = new Set<Kind>([
   'node.stopped',
   'dataset.bound',
@@ -117,6 +121,9 @@ const UNASKED: ReadonlySet<Kind> = new Set<Kind>([
   'operator.pruned',
   'operator.backup',
   'consent.recorded',
+  'settlement.confirmed',
+  'settlement.refused',
+  'value.measured',
 ])
 
 const BY_ACTION: ReadonlyMap<string, Act> = new Map(Object.values(ACTS).map((one) => [one.action, one]))

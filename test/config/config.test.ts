@@ -33,6 +33,7 @@ it('every setting survives being written and read, whatever the name looks like'
     agreements: { required: true },
     retention: { training: { keepDays: 4_000 }, operation: { keepDays: 'unlimited' }, legalHold: [DIGEST] },
     keys: { passphraseFile: '/run/secrets/consilium' },
+    settlement: { measure: 'auto', confirm: 'ask' },
     vault: { keyFile: '/srv/keys/st mary.key' },
     datasets: { registered: 'required' },
     access: { studies: 'granted' },

@@ -47,6 +47,7 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   consentTag: ['consilium/consent-tag/v1', 'db5cd9bb8b59aa4011bcb135a56b699c0fe36d9bac0f2bd61df6f3679ceea3bc'],
   consentLeaf: ['consilium/consent-leaf/v1', '78b1576c0084200cf9fd51bacb92a6be33b1a1bd1146e506c000b72c77ca8652'],
   agreement: ['consilium/agreement/v1', '7ccebd221025bc063636b0bc4ae15a7510648d93326b79d2a8feb0f1255f745e'],
+  settlement: ['consilium/settlement/v1', 'b35bc4ba8518e035d822c824321c9dd793d9fb27ca7cc03afd705a9d925771a5'],
   agreements: ['consilium/agreements/v1', 'fa2fa80cb86517ee23d9f1af669afee1dba0bb1582cbdafb3a6b8b88471c3dbb'],
   access: ['consilium/access/v1', 'f3ef65db4246a425432eefc9c3ef4b4aeb02161503d53e969b07a611a9619925'],
   countQuestion: ['consilium/count-question/v1', 'bf6574a93321179192f11e1d8495a56d7280b0631c57df84ee07cdf8bb07b0ad'],

@@ -211,6 +211,16 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
     ...{ asker: B32, request: B32, dataset: B32, version: B32, question: B32, code: 'counted', count: 35 },
     ...{ epsilon: 100_000, step: 5, cohort: 10, spent: 100_000, left: 900_000 },
   },
+  'value.measured': {
+    ...{ round: 9, method: 'tmc', permutations: 40, seed: B32, part: 'validation', patients: 20 },
+    values: [[B32, -700]],
+  },
+  'settlement.proposed': {
+    ...{ agreement: B32, period: 1, attempt: 0, previous: B32, until: 1_800_000_000_000, cut: [[B32, 77]] },
+    ...{ lines: [[B32, 9, 880, 2_250_000, 41_000, 600_000]], result: B32 },
+  },
+  'settlement.confirmed': { agreement: B32, period: 1, attempt: 0, proposal: B32, result: B32 },
+  'settlement.refused': { agreement: B32, period: 1, attempt: 0, proposal: B32, reason: 'differs', lines: null },
   'trial.protocol': {
     trial: null,
     name: 'stroke-2',
