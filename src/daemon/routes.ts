@@ -88,6 +88,25 @@ async function signing(daemon: Daemon): Promise<void> {
   while (daemon.machine.view().fence !== null && Date.now() < until) await setTimeout(FENCE_LOOK_MS)
 }
 
+/** One file for each group of commands. */
+function callsOfParts(daemon: Daemon): Routes {
+  return {
+    ...outlierCalls(daemon),
+    ...memberCalls(daemon),
+    ...modelCalls(daemon),
+    ...consentCalls(daemon),
+    ...backupCalls(daemon),
+    ...agreementCalls(daemon),
+    ...datasetCalls(daemon),
+    ...supplyCalls(daemon),
+    ...catalogueCalls(daemon),
+    ...accessCalls(daemon),
+    ...countCalls(daemon),
+    ...trialCalls(daemon),
+    ...peopleCalls(daemon),
+  }
+}
+
 function callsOf(daemon: Daemon, inputs: InputStore): Routes {
   const reader = new LogReader(daemon)
   const reports = new LedgerReports(daemon, reader)
@@ -117,20 +136,8 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'POST /v1/studies/:/audit-privacy': ({ parts }) => auditPrivacy(daemon, findStudy(daemon, parts[0] ?? '')),
     'POST /v1/studies/:/end': ({ parts }) => endStudy(daemon, parts[0] ?? ''),
     'GET /v1/studies/:/model': ({ parts, query }) => numbers(daemon, parts[0] ?? '', query.get('newest') !== null),
-    ...outlierCalls(daemon),
-    ...memberCalls(daemon),
-    ...modelCalls(daemon),
+    ...callsOfParts(daemon),
     ...useCalls(daemon, reader),
-    ...consentCalls(daemon),
-    ...backupCalls(daemon),
-    ...agreementCalls(daemon),
-    ...datasetCalls(daemon),
-    ...supplyCalls(daemon),
-    ...catalogueCalls(daemon),
-    ...accessCalls(daemon),
-    ...countCalls(daemon),
-    ...trialCalls(daemon),
-    ...peopleCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
