@@ -1,27 +1,24 @@
-/** supply: import, trace, recall, recalls, check. What members declare of goods, as EPCIS events. */
+/** supply: import, trace, product, recall, recalls, check. What members declare of goods, as EPCIS events. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
+import { ConsiliumError } from '../core/errors.ts'
 import type {
   SupplyCheckReport,
   SupplyFindingReport,
   SupplyImportReport,
-  SupplyRecallLine,
-  SupplyScopeReport,
-  SupplyStandingReport,
+  SupplyProductReport,
   SupplyStepReport,
   SupplyTraceReport,
 } from '../daemon/supplyApi.ts'
 import { table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
-
-const SHOWN_MAX = 40 // lines of a list on a screen; --json has a thousand
-const ITEM = 'what is on the label, "(01)…(21)…", "(01)…(10)…" for a lot, "(00)…"; or an EPC URN, or a GS1 Digital Link'
-const DECLARED = 'As declared by the members in their logs.'
+import { recall, recalls } from './supplyRecall.ts'
+import { DECLARED, ITEM, label, rangeLines, recallText, SHOWN_MAX, standingText } from './supplyText.ts'
 
 /** The group `supply`; all of it asks the running daemon. Errors: `epcis-…`, `gs1-…`, `supply-…`, `recall-…`. */
 export function supplyCommand(): Command {
   const supply = new Command('supply').description('follow goods between the members: EPCIS events, recalls, gaps')
-  for (const sub of [importFile(), trace(), recall(), recalls(), check()]) supply.addCommand(sub)
+  for (const sub of [importFile(), trace(), product(), recall(), recalls(), check()]) supply.addCommand(sub)
   return supply
 }
 
@@ -82,8 +79,8 @@ const limits = ({ min, max, days }: Limiting): string[] =>
 
 function limited(sub: Command): Command {
   return sub
-    .option('--min <celsius>', 'colder than this is an excursion')
-    .option('--max <celsius>', 'warmer than this is an excursion')
+    .option('--min <celsius>', 'colder than this is an excursion, whatever is declared of the product')
+    .option('--max <celsius>', 'warmer than this is an excursion, whatever is declared of the product')
     .option('--days <days>', 'shipped and not received for longer is overdue', '14')
 }
 
@@ -92,7 +89,7 @@ function trace(): Command {
     command(
       'trace',
       'follow one thing through all members: where it was, in what, and what is wrong',
-      'consilium supply trace "(01)09506000134352(21)A7" --min 2 --max 8',
+      'consilium supply trace "(01)09506000134352(21)A7"',
     ),
   )
     .argument('<item>', ITEM)
@@ -106,7 +103,7 @@ function trace(): Command {
 }
 
 function traceLines(report: SupplyTraceReport): string[] {
-  const { item, lots, steps, standing, inside, madeFrom, madeInto, findings, recalls: known, cut } = report
+  const { item, lots, steps, standing, inside, madeFrom, madeInto, findings, recalls: known, ranges, cut } = report
   const rows = steps
     .slice(-SHOWN_MAX)
     .map((step) => [
@@ -129,6 +126,7 @@ function traceLines(report: SupplyTraceReport): string[] {
     ...named('inside    ', inside),
     ...named('made from ', madeFrom),
     ...named('made into ', madeInto),
+    ...ranges.flatMap((one) => rangeLines('keep at   ', one, item)),
     ...known.map((one) => `RECALLED  ${recallText(one)}`),
     '',
     ...(steps.length > rows.length ? [`the last ${rows.length} of ${steps.length} events:`] : []),
@@ -140,65 +138,53 @@ function traceLines(report: SupplyTraceReport): string[] {
   ]
 }
 
-function recall(): Command {
+function product(): Command {
   return command(
-    'recall',
-    'say what a recall of a lot or product reaches and where it is now; with --reason, recall it',
-    'consilium supply recall "(01)09506000134352(10)L1" --reason contamination --class 1',
+    'product',
+    'say between which temperatures a product is to be kept, or list what is declared',
+    'consilium supply product 09506000134352 --min 2 --max 8',
   )
-    .argument('<item>', ITEM)
-    .option(
-      '--reason <code>',
-      'recall it: contamination, defect, falsified, labelling, stability, sterility, temperature, authority-order, precaution',
+    .argument('[gtin]', 'the product: its 8 to 14 digits, or "(01)…"; without it all are listed')
+    .option('--min <degrees>', 'colder than this is an excursion')
+    .option('--max <degrees>', 'warmer than this is an excursion')
+    .option('--unit <code>', 'CEL, FAH or KEL: what --min and --max are in', 'CEL')
+    .option('--none', "take this hospital's own word back", false)
+    .addHelpText(
+      'after',
+      '\nThe strictest of what members declare counts; a wider range than before counts when it is final.',
     )
-    .option('--class <number>', '1: danger to life, 2: to health, 3: hardly any')
-    .option('--lift <code>', "take this hospital's own recall back: completed, entered-by-mistake, investigated")
-    .action(async (item: string, options: Common & { reason?: string; class?: string; lift?: string }) => {
+    .action(async (gtin: string | undefined, options: Declaring) => {
+      const { min, max, unit, none } = options
+      const declares = min !== undefined || max !== undefined
+      if (none && declares) throw refused('bad-option', '--none takes back what --min and --max say: give one of both')
+      if (gtin === undefined && (none || declares))
+        throw refused(
+          'bad-option',
+          'which product? give its GTIN: consilium supply product 09506000134352 --min 2 --max 8',
+        )
       const client = clientOf(options)
-      const { reason, lift } = options
+      const query = gtin === undefined ? '' : `?item=${encodeURIComponent(gtin)}`
       const report =
-        lift !== undefined
-          ? await client.post<SupplyScopeReport>('/v1/supply/lift', { item, reason: lift })
-          : reason !== undefined
-            ? await client.post<SupplyScopeReport>('/v1/supply/recall', { item, reason, class: Number(options.class) })
-            : await client.get<SupplyScopeReport>(`/v1/supply/recall?item=${encodeURIComponent(item)}`)
-      outputOf(options).print(report, () => scopeLines(report))
+        none || declares
+          ? await client.post<SupplyProductReport>('/v1/supply/product', { item: gtin, min, max, unit })
+          : await client.get<SupplyProductReport>(`/v1/supply/products${query}`)
+      outputOf(options).print(report, () => productLines(report))
     })
 }
 
-function scopeLines({ item, recalls: known, reached, reachedInAll, cut }: SupplyScopeReport): string[] {
-  const how = { lot: 'of the lot', made: 'made of it', holds: 'holds it' }
-  const rows = reached
-    .slice(0, SHOWN_MAX)
-    .map((one) => [
-      label(one.item),
-      how[one.how],
-      standingText(one.standing),
-      one.inside.map(label).join(' in ') || '–',
-    ])
-  return [
-    label(item),
-    ...(known.length === 0 ? ['not recalled'] : known.map((one) => `RECALLED  ${recallText(one)}`)),
-    '',
-    ...(rows.length === 0
-      ? ['No event that is known here names it, or a pack of it.']
-      : table(['what', '', 'now', 'inside'], rows)),
-    ...(reachedInAll > rows.length
-      ? [`and ${reachedInAll - rows.length} more${cut ? ' or above' : ''}; --json has a thousand`]
-      : []),
-    DECLARED,
-  ]
+interface Declaring extends Common {
+  readonly min?: string
+  readonly max?: string
+  readonly unit: string
+  readonly none: boolean
 }
 
-function recalls(): Command {
-  return command('recalls', 'list all recalls', 'consilium supply recalls').action(async (options: Common) => {
-    const found = await clientOf(options).get<{ recalls: SupplyRecallLine[] }>('/v1/supply/recalls')
-    outputOf(options).print(found.recalls, () =>
-      found.recalls.length === 0
-        ? ['No member recalls anything.']
-        : found.recalls.map((one) => `${label(one.item)}  ${one.stands ? 'RECALLED' : 'over'}  ${recallText(one)}`),
-    )
-  })
+function productLines({ item, products }: SupplyProductReport): string[] {
+  if (products.length === 0)
+    return [
+      `${item === null ? 'No product' : label(item)}: no member declares a temperature${item === null ? ' of any' : ''}.`,
+    ]
+  return [...products.flatMap((one) => rangeLines('', one, null)), DECLARED]
 }
 
 function check(): Command {
@@ -219,7 +205,8 @@ function check(): Command {
     })
 }
 
-function checkLines({ items, events, dropped, findings, findingsInAll, byCode }: SupplyCheckReport): string[] {
+function checkLines(report: SupplyCheckReport): string[] {
+  const { items, events, dropped, findings, findingsInAll, byCode, differing } = report
   const first = `${items} goods in ${events} events: ${findingsInAll === 0 ? 'nothing is wrong' : `${findingsInAll} findings`}.`
   return [
     first,
@@ -237,6 +224,7 @@ function checkLines({ items, events, dropped, findings, findingsInAll, byCode }:
     ...(findings.length === 0
       ? []
       : ['', ...findings.slice(0, SHOWN_MAX).map((one) => `${label(one.item)}: ${findingText(one)}`)]),
+    ...(differing.length > 0 ? ['', ...differing.flatMap((one) => rangeLines('', one, null))] : []),
     ...(findingsInAll > SHOWN_MAX ? [`and ${findingsInAll - Math.min(findings.length, SHOWN_MAX)} more`] : []),
     DECLARED,
   ]
@@ -251,24 +239,6 @@ function findingText({ code, says, timeMs, place, by, entry, before, celsius: de
   return `${code}: ${says}${degrees === null ? '' : ` (${degrees.toFixed(1)} °C)`}: ${at}${since}`
 }
 
-function recallText({ class: level, reason, by, entry, timeMs, lifted }: SupplyRecallLine): string {
-  const back =
-    lifted === null ? '' : `; taken back in ${lifted.entry}${lifted.final ? '' : ', which counts when it is final'}`
-  return `class ${level}, ${reason}, by ${by}, ${utc(timeMs)} (${entry})${back}`
-}
-
-function standingText({ state, place, towards, sinceMs, by, entry }: SupplyStandingReport): string {
-  if (state === 'unknown' || sinceMs === null) return 'nobody says where'
-  const where = label(place ?? 'no place')
-  const words = {
-    here: `at ${where}`,
-    'under-way': `under way from ${where}${towards === null ? '' : ` to ${label(towards)}`}`,
-    ended: `given out or destroyed at ${where}`,
-    used: `used up at ${where}`,
-  }
-  return `${words[state]} since ${utc(sinceMs)}, ${by} (${entry})`
-}
-
 const what = ({ type, action, step, disposition }: SupplyStepReport): string =>
   [step ?? type, action === null || action === 'observe' ? '' : action.toUpperCase(), disposition ?? '']
     .filter((word) => word !== '')
@@ -279,11 +249,6 @@ function celsius({ low, high }: SupplyStepReport): string {
   return low === high ? low.toFixed(1) : `${low.toFixed(1)} to ${high.toFixed(1)}`
 }
 
-/** As on a label: `(01)09506000134352(21)A7`. */
-function label(key: string): string {
-  const split =
-    /^(01)\/(\d{14})(?:\/(21|10)\/(.*))?$|^(414)\/(\d{13})(?:\/(254)\/(.*))?$|^(00|417|8003|8004)\/(.*)$/.exec(key)
-  if (split === null) return key
-  const parts = split.slice(1).filter((part) => part !== undefined)
-  return parts.map((part, i) => (i % 2 === 0 ? `(${part})` : part)).join('')
+function refused(code: string, message: string): ConsiliumError {
+  return new ConsiliumError({ code, message })
 }

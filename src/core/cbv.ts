@@ -34,3 +34,29 @@ export const PARTY_TYPES = ['owning_party', 'possessing_party', 'location'] as c
 
 /** Why an event is declared to be in error: CBV 2.0 §7.5. */
 export const ERROR_REASONS = ['did_not_occur', 'incorrect_data'] as const
+
+/** What a sensor measures, where it is none of other vocabularies: GS1 Web Vocabulary, MeasurementType. */
+export const MEASUREMENTS = [
+  ...(['AbsoluteHumidity', 'AbsorbedDose', 'AbsorbedDoseRate', 'Acceleration', 'Altitude'] as const),
+  ...(['AmountOfSubstance', 'AmountOfSubstancePerUnitVolume', 'Angle', 'AngularAcceleration'] as const),
+  ...(['AngularMomentum', 'AngularVelocity', 'Area', 'Capacitance', 'Conductance', 'Conductivity', 'Count'] as const),
+  ...(['Density', 'Dimensionless', 'DoseEquivalent', 'DoseEquivalentRate', 'DynamicViscosity'] as const),
+  ...(['ElectricCharge', 'ElectricCurrent', 'ElectricCurrentDensity', 'ElectricFieldStrength', 'Energy'] as const),
+  ...(['Exposure', 'Force', 'Frequency', 'Illuminance', 'Inductance', 'Irradiance', 'KinematicViscosity'] as const),
+  ...(['Length', 'LinearMomentum', 'Luminance', 'LuminousFlux', 'LuminousIntensity', 'MagneticFlux'] as const),
+  ...(['MagneticFluxDensity', 'MagneticVectorPotential', 'Mass', 'MassConcentration', 'MassFlowRate'] as const),
+  ...(['MassPerAreaTime', 'MemoryCapacity', 'MolalityOfSolute', 'MolarEnergy', 'MolarMass', 'MolarVolume'] as const),
+  ...(['Power', 'Pressure', 'RadiantFlux', 'RadiantIntensity', 'Radioactivity', 'RelativeHumidity'] as const),
+  ...(['Resistance', 'Resistivity', 'SolidAngle', 'SpecificVolume', 'Speed', 'SurfaceDensity'] as const),
+  ...(['SurfaceTension', 'Temperature', 'Time', 'Torque', 'Voltage', 'Volume', 'VolumeFlowRate'] as const),
+  ...(['VolumeFraction', 'VolumetricFlux', 'Wavenumber'] as const),
+] as const
+
+/** What a sensor says beside what it measures: GS1 Web Vocabulary, SensorAlertType. */
+export const SENSOR_ALERTS = ['ALARM_CONDITION', 'ERROR_CONDITION'] as const
+
+/** Of which direction or angle a measurement is: CBV 2.0 §7.8. */
+export const COMPONENTS = [
+  ...(['x', 'y', 'z', 'axial_distance', 'azimuth', 'height', 'spherical_radius', 'polar_angle'] as const),
+  ...(['elevation_angle', 'easting', 'northing', 'latitude', 'longitude', 'altitude'] as const),
+] as const

@@ -53,6 +53,7 @@ export const DOMAIN = {
   sealedKey: 'consilium/sealed-key/v1',
   sealedState: 'consilium/sealed-state/v1',
   sealedDataset: 'consilium/sealed-dataset/v1',
+  recallList: 'consilium/recall-list/v1',
   useFile: 'consilium/use-file/v1',
   useRun: 'consilium/use-run/v1',
   sealedUse: 'consilium/sealed-use/v1',

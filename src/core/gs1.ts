@@ -59,10 +59,12 @@ export function readGs1(given: string): Gs1Key {
   throw refused('gs1-key', given, EXPECTED)
 }
 
-/** As `readGs1`, and what is printed on a pack, `(01)09506000134352(21)A7`, or the canonical text. */
+/** As `readGs1`, and what is printed on a pack, `(01)09506000134352(21)A7`, the canonical text, or the bare digits of a GTIN or SSCC. */
 export function readLabel(given: string): Gs1Key {
   const text = given.trim()
   if (gs1KindOf(text) !== null) return text as Gs1Key
+  if (/^(?:\d{8}|\d{12,14})$/.test(text)) return readGs1(`${LINK}01/${text}`)
+  if (/^\d{18}$/.test(text)) return readGs1(`${LINK}00/${text}`)
   if (!text.startsWith('(')) return readGs1(/^\d{2,4}\//.test(text) ? `${LINK}${text}` : text)
   const parts = new Map([...text.matchAll(/\((\d{2,4})\)((?:(?!\(\d{2,4}\)).)+)/g)].map((one) => [one[1], one[2]]))
   const of = (ai: string): string => encodeURIComponent(parts.get(ai) ?? '')

@@ -29,6 +29,7 @@ import type { LogSize } from '../node/events.ts'
 import { PIN_CONTRADICTED } from '../node/reconfiguring.ts'
 import { serveRange } from '../store/serveRange.ts'
 import { TreeReader } from '../store/treeReader.ts'
+import { type BodiesDropped, telling } from './droppedBodies.ts'
 import { FactReader } from './factReader.ts'
 import { Pruner } from './pruner.ts'
 import { type Recomputed, recompute } from './recompute.ts'
@@ -70,6 +71,8 @@ export class Logs {
   readonly facts: FactReader
   readonly redactions: Redactions
   readonly pruner: Pruner
+  /** Who holds what bodies said is told here when they are gone from the disk. */
+  readonly dropped = new Set<BodiesDropped>()
   readonly #parts: LogsParts
   readonly #tips = new Map<MemberId, Tip>()
   readonly #notes = new Map<MemberId, Uint8Array>()
@@ -84,8 +87,9 @@ export class Logs {
     this.#parts = parts
     const { self, store, retention = RETENTION_DEFAULTS } = parts
     this.facts = new FactReader({ self, store, tip: (author) => this.tip(author) })
-    this.redactions = new Redactions({ self, store, retention })
-    this.pruner = new Pruner({ store, retention })
+    const told = telling(store, this.dropped)
+    this.redactions = new Redactions({ self, store: told, retention })
+    this.pruner = new Pruner({ store: told, retention })
   }
 
   /** Reads where each log ends. */

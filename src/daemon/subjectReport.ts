@@ -51,8 +51,15 @@ function usedSets(book: VaultBook, { number }: VaultSubject, study: StudyId): Ma
 /** Own rounds that rest on one of those sets, oldest first. */
 function roundsWith(daemon: Reported, own: OwnRounds, used: ReadonlyMap<Digest, number>, study: StudyId): Round[] {
   const ref = refOf(daemon, daemon.home.key.id, 0).slice(0, -1) // once: there may be hundreds of thousands
-  const found = [...used].flatMap(([root, rows]) => own.on(study, root).map((round) => ({ ...round, rows })))
-  return found.sort((a, b) => a.seq - b.seq).map(({ seq, ...round }) => ({ ...round, entry: `${ref}${seq}` }))
+  const rowsIn = new Uint32Array(own.size)
+  for (const [root, rows] of used) for (const number of own.on(study, root)) rowsIn[number] = rows
+  const found: Round[] = []
+  for (const [number, rows] of rowsIn.entries()) {
+    if (rows === 0) continue
+    const { seq, round, timeMs, update } = own.at(number)
+    found.push({ round, timeMs, update, rows, entry: `${ref}${seq}` })
+  }
+  return found
 }
 
 /** Everything that was made of the updates of those rounds, at any member whose log is here. */
@@ -62,12 +69,16 @@ async function modelsWith(
   rounds: readonly Round[],
 ): Promise<SubjectStudyReport['models']> {
   const lineage = (await daemon.lineage.current()).of(study)
-  const self = daemon.home.key.id
   const names = new Map<MemberId, readonly [name: string, ref: string]>()
-  return lineage.mergedFrom(rounds.map(({ update }) => ({ author: self, model: update as Digest }))).map((made) => {
-    const { author, model, round, seq } = made
-    const [member, ref] = names.get(author) ?? [daemon.nameOf(author), refOf(daemon, author, 0).slice(0, -1)]
-    names.set(author, [member, ref])
-    return { member, round, model, entry: `${ref}${seq}` }
+  const found: SubjectStudyReport['models'][number][] = []
+  const updates = rounds.map(({ update }) => update as Digest)
+  lineage.eachMergedFrom(daemon.home.key.id, updates, (author, model, round, seq) => {
+    let known = names.get(author)
+    if (known === undefined) {
+      known = [daemon.nameOf(author), refOf(daemon, author, 0).slice(0, -1)]
+      names.set(author, known)
+    }
+    found.push({ member: known[0], round, model, entry: `${known[1]}${seq}` })
   })
+  return found
 }

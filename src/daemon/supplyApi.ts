@@ -79,8 +79,36 @@ export interface SupplyTraceReport {
   readonly madeInto: readonly string[]
   readonly findings: readonly SupplyFindingReport[]
   readonly recalls: readonly SupplyRecallLine[]
+  /** Of its product, or of the products that ever lay in it. */
+  readonly ranges: readonly SupplyRangeReport[]
   readonly cut: boolean
   readonly tookMs: number
+}
+
+/** Between which temperatures a product is to be kept, in degrees Celsius; null is no bound. */
+export interface SupplyRangeReport {
+  readonly item: string
+  readonly low: number | null
+  readonly high: number | null
+  /** Members declare different ranges; the strictest of them counts. */
+  readonly differ: boolean
+  /** They leave no temperature that would be right. */
+  readonly isEmpty: boolean
+  /** The last word of each member. One that is not final only narrows the one before. */
+  readonly declared: readonly {
+    readonly low: number | null
+    readonly high: number | null
+    readonly by: string
+    readonly entry: string
+    readonly timeMs: number
+    readonly final: boolean
+  }[]
+}
+
+/** `GET /v1/supply/products` and `POST /v1/supply/product`. `item`: the one that was asked for. */
+export interface SupplyProductReport {
+  readonly item: string | null
+  readonly products: readonly SupplyRangeReport[]
 }
 
 /** A recall as one member says it. */
@@ -96,9 +124,29 @@ export interface SupplyRecallLine {
   readonly lifted: { readonly entry: string; readonly final: boolean } | null
 }
 
-/** `GET /v1/supply/recall`: what a recall of this reaches. */
+/** A recall of many as one member says it, in slices; `missing` are the numbers of those that are not here, from 1. */
+export interface SupplyListLine extends Omit<SupplyRecallLine, 'item'> {
+  readonly list: string
+  readonly digest: string
+  readonly slices: number
+  readonly missing: readonly number[]
+  /** Lots and products of the slices that are here. */
+  readonly items: number
+  /** All slices are here, and yet are not what was recalled by that digest. */
+  readonly differs: boolean
+}
+
+/** `GET /v1/supply/recalls`. */
+export interface SupplyRecallsReport {
+  readonly recalls: readonly SupplyRecallLine[]
+  readonly lists: readonly SupplyListLine[]
+}
+
+/** `GET /v1/supply/recall`: what a recall of this reaches. `item`: null of a list; `list`: null of one that nobody recalls. */
 export interface SupplyScopeReport {
-  readonly item: string
+  readonly item: string | null
+  readonly list: SupplyListLine | null
+  readonly items: number
   readonly recalls: readonly SupplyRecallLine[]
   readonly reached: readonly {
     readonly item: string
@@ -119,5 +167,7 @@ export interface SupplyCheckReport {
   readonly findings: readonly SupplyFindingReport[]
   readonly findingsInAll: number
   readonly byCode: readonly { readonly code: FindingCode; readonly says: string; readonly count: number }[]
+  /** Products of which members declare different temperatures. */
+  readonly differing: readonly SupplyRangeReport[]
   readonly tookMs: number
 }

@@ -1,41 +1,25 @@
-/** The calls about goods: events taken in, the way of one thing, what a recall reaches, and what is wrong. */
-import { setImmediate } from 'node:timers/promises'
+/** The calls about goods: events taken in, the way of one thing, what is wrong, and what products need. */
 import { utf8 } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { type Gs1Key, gs1KindOf, gs1Link, readLabel } from '../core/gs1.ts'
-import type { MemberId } from '../core/ids.ts'
-import { LIFT_REASONS, RECALL_CLASSES, RECALL_REASONS } from '../governance/kinds/supply.ts'
-import type { Happening, SupplyBook, Thing } from '../governance/supply/book.ts'
-import {
-  examine,
-  FINDINGS,
-  type Finding,
-  type Limits,
-  type Standing,
-  standingOf,
-} from '../governance/supply/findings.ts'
+import { SUPPLY_BOUNDS } from '../governance/kinds/supply.ts'
+import type { SupplyBook } from '../governance/supply/book.ts'
+import { Ranges } from '../governance/supply/excursions.ts'
+import { examine, FINDINGS, type FindingCode, type Limits, ORDER, standingOf } from '../governance/supply/findings.ts'
+import type { Thing } from '../governance/supply/keys.ts'
+import type { Range } from '../governance/supply/products.ts'
 import { lotsOf, recallScope } from '../governance/supply/recallScope.ts'
-import type { Recall } from '../governance/supply/recalls.ts'
-import { containersOf, type Step, wayOf } from '../governance/supply/trace.ts'
+import { wayOf } from '../governance/supply/trace.ts'
 import { text } from './bodyFields.ts'
 import type { Query, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
-import { stateOf } from './logFilter.ts'
 import { refOf } from './models.ts'
-import type {
-  SupplyCheckReport,
-  SupplyFindingReport,
-  SupplyImportReport,
-  SupplyRecallLine,
-  SupplyScopeReport,
-  SupplyStandingReport,
-  SupplyStepReport,
-  SupplyTraceReport,
-} from './supplyApi.ts'
+import type { SupplyCheckReport, SupplyImportReport, SupplyProductReport, SupplyTraceReport } from './supplyApi.ts'
+import { supplyRecallCalls } from './supplyRecallCalls.ts'
+import { findingReport, lineOf, rangeReport, standingReport, stepReport } from './supplyReports.ts'
 
 type Body = Record<string, unknown>
-const SHOWN_MAX = 1_000 // things or findings in one answer
-const SLICE = 200 // things looked at before the event loop gets its turn: some milliseconds
+const SHOWN_MAX = 1_000 // findings in one answer
 const DAY_MS = 86_400_000
 const OVERDUE_DAYS = 14 // no truck between hospitals takes longer
 
@@ -44,11 +28,10 @@ export function supplyCalls(daemon: Daemon): Routes {
   return {
     'POST /v1/supply/import': ({ body }) => importFile(daemon, text(body, 'path'), body.dryRun === true),
     'GET /v1/supply/trace': ({ query }) => trace(daemon, query),
-    'GET /v1/supply/recall': ({ query }) => scope(daemon, query.get('item') ?? ''),
-    'GET /v1/supply/recalls': async () => ({ recalls: await allRecalls(daemon) }),
-    'POST /v1/supply/recall': ({ body }) => recall(daemon, body),
-    'POST /v1/supply/lift': ({ body }) => lift(daemon, body),
     'GET /v1/supply/check': ({ query, signal }) => check(daemon, query, signal),
+    'GET /v1/supply/products': ({ query }) => products(daemon, query.get('item')),
+    'POST /v1/supply/product': ({ body }) => declare(daemon, body),
+    ...supplyRecallCalls(daemon),
   }
 }
 
@@ -59,24 +42,28 @@ async function importFile(daemon: Daemon, path: string, dryRun: boolean): Promis
     ...{ path, events: file.read, recorded, known, dryRun, faults: file.faults, faultsInAll: file.faultsInAll },
     entries: [places.at(0), places.at(-1)].filter((seq) => seq !== undefined).map((seq) => refOf(daemon, self, seq)),
     leftOut: [...file.leftOut].map(([field, times]) => ({ field, times })),
-    warnings: warnings.map(({ item, recall: one }) => ({ item, recall: lineOf(daemon, one) })),
+    warnings: warnings.map(({ item, recall }) => ({ item, recall: lineOf(daemon, recall) })),
   }
 }
 
 async function trace(daemon: Daemon, query: Query): Promise<SupplyTraceReport> {
   const startMs = performance.now()
+  const { fixed, ...limits } = limitsIn(query)
   const book = await daemon.supply.book()
   const thing = find(book, query.get('item') ?? '')
   const way = wayOf(book, thing)
   const recalls = daemon.supply.recallsOf(book, thing)
+  const ranges = new Ranges(book, daemon.supply.final)
+  const rangeAt: Limits['rangeAt'] = ({ number, low, high }) => fixed ?? ranges.at(thing, number, { low, high })
   const keys = (things: readonly Thing[]): string[] => things.map((one) => book.keyOf(one))
   return {
     ...{ item: book.keyOf(thing), link: gs1Link(book.keyOf(thing)), lots: keys(lotsOf(book, thing)) },
     steps: way.steps.map((step) => stepReport(daemon, book, step)),
     standing: standingReport(daemon, standingOf(book, way)),
     ...{ inside: keys(way.inside), madeFrom: keys(way.madeFrom), madeInto: keys(way.madeInto), cut: way.cut },
-    findings: examine(book, way, limitsIn(query), recalls).map((one) => findingReport(daemon, book, thing, one)),
+    findings: examine(book, way, { ...limits, rangeAt }, recalls).map((one) => findingReport(daemon, book, thing, one)),
     recalls: recalls.map((one) => lineOf(daemon, one)),
+    ranges: ranges.declared(thing).map((one) => rangeReport(daemon, one)),
     tookMs: performance.now() - startMs,
   }
 }
@@ -86,117 +73,89 @@ function find(book: SupplyBook, given: string): Thing {
   const key = readLabel(given)
   const thing = book.thingOf(key)
   if (thing !== null && book.isGoods(thing)) return thing
-  const message = `${key}: none of the ${book.events} events that are known here names it; are its members' logs here ("consilium log heads"), and its events imported ("consilium supply import")?`
+  const message = `${key}: none of the ${book.events - book.forgotten} events that are known here names it; are its members' logs here ("consilium log heads"), and its events imported ("consilium supply import")?`
   throw new ConsiliumError({ code: 'supply-unknown', message })
-}
-
-async function scope(daemon: Daemon, given: string): Promise<SupplyScopeReport> {
-  const book = await daemon.supply.book()
-  const item = readLabel(given)
-  const { reached, cut } = recallScope(book, item)
-  const lines: SupplyScopeReport['reached'][number][] = []
-  for (const [i, { thing, how, by }] of reached.slice(0, SHOWN_MAX).entries()) {
-    const standing = standingReport(daemon, standingOf(book, wayOf(book, thing)))
-    const inside = containersOf(book, thing).map((one) => book.keyOf(one))
-    lines.push({ item: book.keyOf(thing), how, by: by === null ? null : book.keyOf(by), inside, standing })
-    if (i % SLICE === SLICE - 1) await setImmediate()
-  }
-  const recalls =
-    gs1KindOf(item) === 'lgtin' || gs1KindOf(item) === 'gtin' ? book.recalls.standing(item, daemon.supply.final) : []
-  return { item, recalls: recalls.map((one) => lineOf(daemon, one)), reached: lines, reachedInAll: reached.length, cut }
-}
-
-async function allRecalls(daemon: Daemon): Promise<SupplyRecallLine[]> {
-  const { recalls } = await daemon.supply.book()
-  return recalls.all(daemon.supply.final).map((one) => lineOf(daemon, one))
-}
-
-async function recall(daemon: Daemon, body: Body): Promise<SupplyScopeReport> {
-  const item = recallable(text(body, 'item'))
-  const reason = oneOf('--reason', text(body, 'reason'), RECALL_REASONS)
-  const found = RECALL_CLASSES.find((one) => one === body.class)
-  if (found === undefined)
-    throw refused('recall-class', '--class: 1 (danger to life), 2 (to health) or 3 (hardly any) is expected')
-  await daemon.supply.recall({ item: utf8(item), reason, class: found }, Date.now())
-  return scope(daemon, item)
-}
-
-async function lift(daemon: Daemon, body: Body): Promise<SupplyScopeReport> {
-  const item = recallable(text(body, 'item'))
-  const reason = oneOf('--lift', text(body, 'reason'), LIFT_REASONS)
-  await daemon.supply.lift({ item: utf8(item), reason }, Date.now())
-  return scope(daemon, item)
-}
-
-function recallable(given: string): Gs1Key {
-  const key = readLabel(given)
-  const kind = gs1KindOf(key)
-  if (kind === 'lgtin' || kind === 'gtin') return key
-  throw refused('recall-item', `${key}: a lot, (01)…(10)…, or a product, (01)…, is recalled; this is one ${kind}`)
-}
-
-function oneOf<W extends string>(option: string, given: string, words: readonly W[]): W {
-  const found = words.find((one) => one === given)
-  if (found !== undefined) return found
-  throw refused(
-    'recall-reason',
-    `${option}: ${JSON.stringify(given.slice(0, 64))} was given, ${words.join(', ')} are allowed`,
-  )
 }
 
 /** Everything, or one product. What happened to a box is told of the box, and not of each pack in it. */
 async function check(daemon: Daemon, query: Query, signal: AbortSignal): Promise<SupplyCheckReport> {
   const startMs = performance.now()
-  const book = await daemon.supply.book()
   const limits = limitsIn(query)
-  const item = query.get('item')
-  const things = item === null ? null : recallScope(book, readLabel(item)).reached.map(({ thing }) => thing)
-  const counts = new Map<Finding['code'], number>()
-  const findings: SupplyFindingReport[] = []
-  const last = things?.length ?? book.things
-  let items = 0
-  for (let i = 0; i < last; i++) {
-    const thing = things === null ? i : (things[i] as Thing)
-    if (i % SLICE === SLICE - 1) await setImmediate(undefined, { signal })
-    if (!book.isGoods(thing)) continue
-    items++
-    const way = wayOf(book, thing)
-    const inBox = new Set(way.steps.filter(({ within }) => within.length > 0).map(({ event }) => event.number))
-    for (const found of examine(book, way, limits, daemon.supply.recallsOf(book, thing))) {
-      if (inBox.has(found.event.number)) continue
-      counts.set(found.code, (counts.get(found.code) ?? 0) + 1)
-      if (findings.length < SHOWN_MAX) findings.push(findingReport(daemon, book, thing, found))
-    }
-  }
-  const codes = Object.keys(FINDINGS) as Finding['code'][]
-  const order = (one: SupplyFindingReport): number => codes.indexOf(one.code)
-  findings.sort((a, b) => order(a) - order(b) || a.timeMs - b.timeMs || (a.item < b.item ? -1 : 1))
+  const { book, items, counts, shown } = await daemon.supply.check(limits, {
+    ...{ shown: SHOWN_MAX, signal },
+    scopeOf: (known) => itemsOf(known, query.get('item')),
+  })
+  const codes = (Object.keys(FINDINGS) as FindingCode[]).sort((a, b) => ORDER[a] - ORDER[b])
   const byCode = codes.flatMap((code) =>
     counts.has(code) ? [{ code, says: FINDINGS[code], count: counts.get(code) as number }] : [],
   )
-  const findingsInAll = byCode.reduce((sum, one) => sum + one.count, 0)
   return {
-    events: book.events,
+    events: book.events - book.forgotten,
     dropped: book.dropped,
     items,
-    findings,
-    findingsInAll,
+    findings: shown.map(({ thing, finding }) => findingReport(daemon, book, thing, finding)),
+    findingsInAll: byCode.reduce((sum, one) => sum + one.count, 0),
     byCode,
+    differing: book.products
+      .all(daemon.supply.final)
+      .filter(({ differ }) => differ)
+      .map((one) => rangeReport(daemon, one)),
     tookMs: performance.now() - startMs,
   }
 }
 
-/** Errors: `bad-temperature`, `bad-days`. */
-function limitsIn(query: Query): Limits {
+function itemsOf(book: SupplyBook, item: string | null): ReadonlySet<Thing> | null {
+  return item === null ? null : new Set(recallScope(book, readLabel(item)).reached.map(({ thing }) => thing))
+}
+
+async function products(daemon: Daemon, item: string | null): Promise<SupplyProductReport> {
+  const { products: all } = await daemon.supply.book()
+  const wanted = item === null ? null : product(item)
+  const found = all.all(daemon.supply.final).filter((one) => wanted === null || one.item === wanted)
+  return { item: wanted, products: found.map((one) => rangeReport(daemon, one)) }
+}
+
+/** Without `min` and `max` this hospital takes its word back. Errors: `bad-temperature`, `bad-unit`, `supply-product`, `boot-fence`. */
+async function declare(daemon: Daemon, body: Body): Promise<SupplyProductReport> {
+  const item = product(text(body, 'item'))
+  const unit = body.unit === undefined ? 'CEL' : text(body, 'unit')
+  const bound = (name: 'min' | 'max'): number | null =>
+    body[name] === undefined ? null : milliCelsius(name, text(body, name), unit)
+  const [low, high] = [bound('min'), bound('max')]
+  if (low !== null && high !== null && low >= high)
+    throw refused('bad-temperature', '--min is not below --max: turn them round')
+  await daemon.supply.declare({ item: utf8(item), low, high }, Date.now())
+  return products(daemon, item)
+}
+
+/** Error: `supply-product`. */
+function product(given: string): Gs1Key {
+  const key = readLabel(given)
+  if (gs1KindOf(key) === 'gtin') return key
+  throw refused('supply-product', `${key}: a product is expected, by its GTIN: 09506000134352 or (01)09506000134352`)
+}
+
+const UNITS: Readonly<Record<string, (value: number) => number>> = {
+  CEL: (value) => value,
+  FAH: (value) => ((value - 32) * 5) / 9,
+  KEL: (value) => value - 273.15,
+}
+
+function milliCelsius(option: string, given: string, unit = 'CEL'): number {
+  const convert = UNITS[unit]
+  if (convert === undefined)
+    throw refused('bad-unit', `--unit: ${JSON.stringify(unit.slice(0, 40))} was given; CEL, FAH and KEL are allowed`)
+  const value = given.trim() === '' ? Number.NaN : Math.round(convert(Number(given)) * 1_000) + 0
+  if (value >= SUPPLY_BOUNDS.milliCelsiusMin && value <= SUPPLY_BOUNDS.milliCelsiusMax) return value
+  const what = `${JSON.stringify(given.slice(0, 40))} was given, a temperature in ${unit} is expected, such as 8`
+  throw refused('bad-temperature', `--${option}: ${what}`)
+}
+
+/** `fixed`: instead of what is declared. Errors: `bad-temperature`, `bad-days`. */
+function limitsIn(query: Query): Omit<Limits, 'rangeAt'> & { readonly fixed: Range | null } {
   const celsius = (name: string): number | null => {
     const given = query.get(name)
-    if (given === null) return null
-    const value = Number(given)
-    if (given.trim() !== '' && value >= -273.15 && value <= 1_000) return Math.round(value * 1_000)
-    throw refused(
-      'bad-temperature',
-      `--${name}: ${JSON.stringify(given.slice(0, 40))} was given, degrees Celsius are expected, such as 8`,
-    )
+    return given === null ? null : milliCelsius(name, given)
   }
   const [low, high] = [celsius('min'), celsius('max')]
   if (low !== null && high !== null && low > high)
@@ -204,54 +163,8 @@ function limitsIn(query: Query): Limits {
   const days = Number(query.get('days') ?? OVERDUE_DAYS)
   if (!Number.isInteger(days) || days < 1 || days > 3_660)
     throw refused('bad-days', `--days: ${JSON.stringify(query.get('days'))} was given, 1 to 3660 are allowed`)
-  return { low, high, overdueMs: days * DAY_MS, nowMs: Date.now() }
+  return { fixed: low === null && high === null ? null : { low, high }, overdueMs: days * DAY_MS, nowMs: Date.now() }
 }
-
-function stepReport(daemon: Daemon, book: SupplyBook, { event, within, inError }: Step): SupplyStepReport {
-  const { timeMs, type, action, step, disposition, location, readPoint, destination, low, high } = event
-  return {
-    ...{ timeMs, type, action, step, disposition, place: location ?? readPoint, destination, inError },
-    ...{ low: celsiusOf(low), high: celsiusOf(high), ...toldBy(daemon, event) },
-    state: stateOf(daemon, event.author, event.seq),
-    within: within.map((one) => book.keyOf(one)),
-  }
-}
-
-function findingReport(daemon: Daemon, book: SupplyBook, thing: Thing, found: Finding): SupplyFindingReport {
-  const { code, event, before, milliCelsius } = found
-  const of = (one: Happening) => ({ timeMs: one.timeMs, place: one.location ?? one.readPoint, ...toldBy(daemon, one) })
-  const item = book.keyOf(thing)
-  return {
-    code,
-    says: FINDINGS[code],
-    item,
-    ...of(event),
-    before: before === null ? null : of(before),
-    celsius: celsiusOf(milliCelsius),
-  }
-}
-
-function standingReport(daemon: Daemon, { state, place, towards, since }: Standing): SupplyStandingReport {
-  const told = since === null ? { by: null, entry: null } : toldBy(daemon, since)
-  return { state, place, towards, sinceMs: since?.timeMs ?? null, ...told }
-}
-
-function lineOf(
-  daemon: Daemon,
-  { item, author, seq, timeMs, reason, class: level, liftedBy }: Recall,
-): SupplyRecallLine {
-  const final = liftedBy !== null && liftedBy < daemon.supply.final(author)
-  return {
-    ...{ item, reason, class: level, timeMs, ...toldBy(daemon, { author, seq }), stands: !final },
-    lifted: liftedBy === null ? null : { entry: refOf(daemon, author, liftedBy), final },
-  }
-}
-
-function toldBy(daemon: Daemon, { author, seq }: { author: MemberId; seq: number }): { by: string; entry: string } {
-  return { by: daemon.nameOf(author), entry: refOf(daemon, author, seq) }
-}
-
-const celsiusOf = (milli: number | null): number | null => (milli === null ? null : milli / 1_000)
 
 function refused(code: string, message: string): ConsiliumError {
   return new ConsiliumError({ code, message })

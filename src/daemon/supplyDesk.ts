@@ -1,22 +1,26 @@
 /** Takes in EPCIS events and recalls, and finds in all members' logs where goods are, what is wrong, and what a recall reaches. */
 import { setImmediate } from 'node:timers/promises'
+import { fromHex, utf8 } from '../core/bytes.ts'
 import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { type Gs1Key, gs1KindOf } from '../core/gs1.ts'
-import type { MemberId } from '../core/ids.ts'
+import type { Digest, MemberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { SUPPLY_BOUNDS, type SupplyEvent } from '../governance/kinds/supply.ts'
 import { type Body, type Kind, readBody } from '../governance/kinds.ts'
-import type { SupplyBook, Thing } from '../governance/supply/book.ts'
+import type { SupplyBook } from '../governance/supply/book.ts'
+import { type Checked, standingFor } from '../governance/supply/checkup.ts'
+import type { Limits } from '../governance/supply/findings.ts'
+import type { Thing } from '../governance/supply/keys.ts'
+import type { Range } from '../governance/supply/products.ts'
 import { lotsBehind } from '../governance/supply/recallScope.ts'
-import type { FinalSize, Recall } from '../governance/supply/recalls.ts'
+import { type FinalSize, type Recall, type RecallList, recallListOf } from '../governance/supply/recalls.ts'
 import { decodeEntry } from '../ledger/entry.ts'
 import { FENCED } from '../node/boot.ts'
 import { entriesOf } from './entriesOf.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
-import type { Logs } from './logs.ts'
 import { readSupplyFile, type SupplyFile } from './supplyFile.ts'
-import { SupplyReader } from './supplyReader.ts'
+import { type SupplyLogs, SupplyReader } from './supplyReader.ts'
 import { Turns } from './turns.ts'
 
 const EVENTS_BYTES_MAX = LIMITS.entryBytesMax - 4_096 // header, salt and citations have room
@@ -27,7 +31,7 @@ const SLICE = 500 // events compared before the event loop gets its turn
 /** What a desk needs of its daemon. `writer` is null until the daemon may sign. */
 export interface SupplyDeskParts {
   readonly home: { readonly key: { readonly id: MemberId } }
-  readonly logs: Pick<Logs, 'authors' | 'sizeOf' | 'entries'>
+  readonly logs: SupplyLogs
   readonly writer: Pick<LedgerWriter, 'record' | 'flush'> | null
   readonly machine: { readonly finality: { final(author: MemberId): { readonly size: number } | null | undefined } }
 }
@@ -39,6 +43,14 @@ export interface Imported {
   readonly known: number
   readonly places: readonly number[]
   readonly warnings: readonly { readonly item: Gs1Key; readonly recall: Recall }[]
+}
+
+/** Which goods are gone through, and how much of what is found is wanted. */
+export interface CheckAsked {
+  readonly shown: number
+  readonly signal: AbortSignal
+  /** Null: everything. */
+  readonly scopeOf: (book: SupplyBook) => ReadonlySet<Thing> | null
 }
 
 /** One per daemon. */
@@ -99,10 +111,73 @@ export class SupplyDesk {
     })
   }
 
+  /**
+   * Recalls many lots and products, in as many entries as it takes: those that are missing of a recall that was begun, none where all
+   * stand. Errors: `recall-too-large`, `boot-fence`.
+   */
+  recallAll(
+    items: readonly Gs1Key[],
+    said: Pick<Body<'supply.recalled'>, 'reason' | 'class'>,
+    nowMs: number,
+  ): Promise<RecallList> {
+    return this.#turns.run('write', async () => {
+      const list = recallListOf(items)
+      const slices = slicesOf(items)
+      const before = await this.#ownList(list)
+      const goesOn = before?.liftedBy === null && before.reason === said.reason && before.class === said.class
+      const bodies = slices.flatMap((keys, slice): Body<'supply.recall-slice'>[] =>
+        goesOn && !before.missing.includes(slice)
+          ? []
+          : [{ list: fromHex(list), slice, slices: slices.length, items: keys.map(utf8), ...said }],
+      )
+      await this.#record('supply.recall-slice', bodies, nowMs)
+      return (await this.#ownList(list)) as RecallList
+    })
+  }
+
+  /** Takes this hospital's own recall of many back, by its digest or its items. Errors: `recall-unknown`, `boot-fence`. */
+  liftAll(
+    given: Digest | readonly Gs1Key[],
+    reason: Body<'supply.list-lifted'>['reason'],
+    nowMs: number,
+  ): Promise<RecallList> {
+    return this.#turns.run('write', async () => {
+      const list = typeof given === 'string' ? given : recallListOf(given)
+      const before = await this.#ownList(list)
+      if (before === undefined || before.liftedBy !== null) {
+        const message = `${list.slice(0, 16)}: this hospital has no such recall of many, and each member takes back its own: "consilium supply recalls" lists them`
+        throw new ConsiliumError({ code: 'recall-unknown', message })
+      }
+      await this.#record('supply.list-lifted', [{ list: fromHex(list), reason }], nowMs)
+      return (await this.#ownList(list)) as RecallList
+    })
+  }
+
+  /** Says between which temperatures a product is to be kept. Error: `boot-fence`. */
+  declare(body: Body<'supply.product'>, nowMs: number): Promise<void> {
+    return this.#turns.run('write', () => this.#record('supply.product', [body], nowMs))
+  }
+
+  /** Goes through all goods: those alone of which something is new. Errors: those of `signal` and of `scopeOf`. */
+  async check(
+    limits: Omit<Limits, 'rangeAt'> & { readonly fixed: Range | null },
+    { shown, signal, scopeOf }: CheckAsked,
+  ): Promise<Checked & { readonly book: SupplyBook }> {
+    const { final } = this
+    const book = await this.book()
+    const things = scopeOf(book)
+    return { book, ...(await this.#reader.checked(final, signal, limits, { shown, final, things })) }
+  }
+
   /** Recalls that a thing is reached by, oldest first. */
   recallsOf(book: SupplyBook, thing: Thing): Recall[] {
-    const found = lotsBehind(book, thing).flatMap((lot) => book.recalls.standing(lot, this.final))
-    return found.filter((one, i) => found.indexOf(one) === i).sort((a, b) => a.timeMs - b.timeMs)
+    return standingFor(book, thing, this.final)
+  }
+
+  async #ownList(list: Digest): Promise<RecallList | undefined> {
+    return (await this.book()).recalls
+      .lists(this.final)
+      .find((one) => one.author === this.#parts.home.key.id && one.list === list)
   }
 
   async #record(kind: Kind, bodies: readonly Cbor[], timeMs: number): Promise<void> {
@@ -182,6 +257,19 @@ export class SupplyDesk {
 const TOUCHING: ReadonlySet<string> = new Set<NonNullable<SupplyEvent['step']>>([
   ...(['receiving', 'accepting', 'arriving', 'stocking', 'dispensing', 'retail_selling', 'shipping'] as const),
 ])
+
+/** Sorted, as many to a slice as an entry holds. Error: `recall-too-large`. */
+function slicesOf(items: readonly Gs1Key[]): Gs1Key[][] {
+  const { keysMax, slicesMax } = SUPPLY_BOUNDS
+  if (items.length > keysMax * slicesMax) {
+    const message = `${items.length} lots and products were given, at most ${keysMax * slicesMax} are recalled at once: recall the product, or split the list`
+    throw new ConsiliumError({ code: 'recall-too-large', message })
+  }
+  const sorted = [...items].sort()
+  return Array.from({ length: Math.ceil(sorted.length / keysMax) }, (_, i) =>
+    sorted.slice(i * keysMax, (i + 1) * keysMax),
+  )
+}
 
 /** Of goods that no event has named yet: what the key itself says. */
 function productsOf(item: Gs1Key): Gs1Key[] {

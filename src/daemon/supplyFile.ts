@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
+import { type Gs1Key, gs1KindOf, readLabel } from '../core/gs1.ts'
 import type { SupplyEvent } from '../governance/kinds/supply.ts'
 import { eventsIn, readEpcisEvent } from '../governance/supply/epcis.ts'
 import { type LeftOut, note } from '../governance/supply/leftOut.ts'
@@ -43,6 +44,33 @@ export async function readSupplyFile(path: string, latestMs: number): Promise<Su
     if (i % SLICE === SLICE - 1) await setImmediate()
   }
   return { events, read: given.length, leftOut, faults, faultsInAll }
+}
+
+/** Lots and products, one in each line as on a label, each once; after a # is a remark. Errors: `file-unreadable`, `recall-list`. */
+export async function readLotFile(path: string): Promise<Gs1Key[]> {
+  const faults: string[] = []
+  const items = new Set<Gs1Key>()
+  for (const [i, line] of (await textOf(path)).split(/\r?\n/).entries()) {
+    const given = line.replace(/(?:^|\s)#.*$/, '').trim()
+    if (given === '') continue
+    try {
+      const key = readLabel(given)
+      const kind = gs1KindOf(key)
+      if (kind === 'lgtin' || kind === 'gtin') items.add(key)
+      else faults.push(`line ${i + 1}: ${key} is a ${kind}; a lot, (01)…(10)…, or a product, (01)…, is recalled`)
+    } catch (error) {
+      if (!(error instanceof ConsiliumError)) throw error
+      faults.push(`line ${i + 1}: ${error.message}`)
+    }
+  }
+  const more = faults.length > 1 ? `; ${faults.length - 1} more lines are wrong too` : ''
+  if (faults.length > 0) throw notLots(`${path}: ${faults[0]}${more}`)
+  if (items.size === 0) throw notLots(`${path}: no line names a lot or product, such as (01)09506000134352(10)L1`)
+  return [...items].sort()
+}
+
+function notLots(message: string): ConsiliumError {
+  return new ConsiliumError({ code: 'recall-list', message })
 }
 
 function namesGoods({ items, amounts, parent, outputs, outputAmounts }: SupplyEvent): boolean {

@@ -1,37 +1,77 @@
 /** Reads from the stored logs what happened to goods: on request, from where it had come to, so that a node without goods reads headers alone. */
 import { setImmediate } from 'node:timers/promises'
+import type { MemberId } from '../core/ids.ts'
 import { SupplyBook } from '../governance/supply/book.ts'
+import { type Checked, Checkup } from '../governance/supply/checkup.ts'
+import type { FinalSize } from '../governance/supply/recalls.ts'
 import type { Logs } from './logs.ts'
 import { Turns } from './turns.ts'
 
 const SLICE_MAX = 500 // entries looked at before the event loop gets its turn: a millisecond where none is of goods
 const SLICE_MIN = 2 // where all are full of events: about 15 ms
 const EVENTS_AT_A_TIME = 1_000
+const THINGS_AT_A_TIME = 200 // looked at before the event loop gets its turn: about 10 ms
+
+/** What it reads. */
+export type SupplyLogs = Pick<Logs, 'authors' | 'sizeOf' | 'entries' | 'dropped'>
 
 /** One per daemon. Holds about 150 bytes for each event. */
 export class SupplyReader {
-  readonly #logs: () => Pick<Logs, 'authors' | 'sizeOf' | 'entries'>
+  readonly #logs: () => SupplyLogs
   readonly #book = new SupplyBook()
+  readonly #checkup = new Checkup(this.#book)
   readonly #turns = new Turns<'read'>()
+  /** Entries whose bodies went while entries were being read: those may have been read before. */
+  #gone: { readonly author: MemberId; readonly seqs: readonly number[] }[] = []
+  #isReading = false
 
-  constructor(logs: () => Pick<Logs, 'authors' | 'sizeOf' | 'entries'>) {
+  constructor(logs: () => SupplyLogs) {
     this.#logs = logs
   }
 
   /** Everything that the logs here tell now. Errors: those of `decodeEntry`, where the store is damaged. */
   current(): Promise<SupplyBook> {
     return this.#turns.run('read', async () => {
-      for (const author of this.#logs().authors()) await this.#catchUp(author)
+      this.#logs().dropped.add(this.#forget)
+      this.#isReading = true
+      try {
+        for (const author of this.#logs().authors()) await this.#catchUp(author)
+      } finally {
+        this.#isReading = false
+        this.#forgetGone()
+      }
       return this.#book
     })
   }
 
-  async #catchUp(author: Parameters<Logs['sizeOf']>[0]): Promise<void> {
+  /** As `current`, with everything looked at that was told since the last question: all of it at the first. Error: that of `signal`. */
+  async checked(final: FinalSize, signal: AbortSignal, ...asked: Parameters<Checkup['answer']>): Promise<Checked> {
+    await this.current()
+    this.#checkup.update(final)
+    while (!this.#checkup.lookOn(THINGS_AT_A_TIME, final)) await setImmediate(undefined, { signal })
+    return this.#checkup.answer(...asked)
+  }
+
+  readonly #forget = (author: MemberId, seqs: readonly number[]): void => {
+    this.#gone.push({ author, seqs })
+    if (!this.#isReading) this.#forgetGone()
+  }
+
+  #forgetGone(): void {
+    for (const { author, seqs } of this.#gone.splice(0)) {
+      const events = this.#book.toldIn(author, seqs)
+      this.#checkup.forgetting(events)
+      this.#book.forget(events)
+    }
+  }
+
+  async #catchUp(author: MemberId): Promise<void> {
     const { size } = this.#logs().sizeOf(author)
     let slice = SLICE_MIN
     for (let from = this.#book.readOf(author); from < size; from = this.#book.readOf(author)) {
       const before = this.#book.events
       this.#book.take(author, await this.#logs().entries(author, from, Math.min(size, from + slice)))
+      this.#forgetGone()
       slice = this.#book.events - before > EVENTS_AT_A_TIME ? SLICE_MIN : Math.min(SLICE_MAX, slice * 2)
       await setImmediate()
     }

@@ -54,6 +54,9 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'supply.recorded',
   'supply.recalled',
   'supply.lifted',
+  'supply.recall-slice',
+  'supply.list-lifted',
+  'supply.product',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

@@ -2,8 +2,8 @@
  * What each model of one study was made of, as its members' logs declare it: an update from its base, a merge from its inputs. A year of
  * hourly rounds of twelve hospitals is 100,000 merges: so models are numbers, and everything lies in flat lists.
  */
-import { invariant } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
+import { Column } from './columns.ts'
 import type { Made } from './withdrawals.ts'
 
 /** How a model came to be: an update was trained, a model was merged. */
@@ -28,18 +28,18 @@ export class Lineage {
   readonly #authors: MemberId[] = []
   readonly #authorNumbers = new Map<MemberId, number>()
   /** One each per model, in the order in which they were named. */
-  readonly #author = new Ints()
-  readonly #seq = new Ints()
-  readonly #round = new Ints()
-  readonly #making = new Ints()
+  readonly #author = new Column(Int32Array)
+  readonly #seq = new Column(Int32Array)
+  readonly #round = new Column(Int32Array)
+  readonly #making = new Column(Int32Array)
   /** The run of inputs that was told last. */
-  readonly #lastRun = new Ints()
+  readonly #lastRun = new Column(Int32Array)
   readonly #digests: Digest[] = []
   /** Inputs of all models. Each making adds one run, and knows the one before: so a model that is told of again and again costs no copies. */
-  readonly #inputs = new Ints()
-  readonly #runAt = new Ints()
-  readonly #runCount = new Ints()
-  readonly #runBefore = new Ints()
+  readonly #inputs = new Column(Int32Array)
+  readonly #runAt = new Column(Int32Array)
+  readonly #runCount = new Column(Int32Array)
+  readonly #runBefore = new Column(Int32Array)
   /** By author: a map of the engine's own, for who writes digests into a log can choose them. */
   readonly #places: Map<Digest, number>[] = []
   /** Of each author, the newest model that it merged. */
@@ -134,7 +134,7 @@ export class Lineage {
 
   /** For each subject the first of `roots` that it descends from. A model whose log is not here, or not that far, is unknown. */
   standings(subjects: readonly Made[], roots: readonly Made[]): Standing[] {
-    const from = this.#reach(roots)
+    const from = this.#reach(roots.map((root) => this.#lookUp(root)))
     return subjects.map(({ author, model }) => {
       const at = this.#lookUp({ author, model })
       if (at >= 0 && (from[at] as number) >= 0) return from[at] as number
@@ -144,36 +144,48 @@ export class Lineage {
 
   /** Everything that was made of `root`, itself left out, in the order in which it was named. */
   descendants(root: Made): MadeModel[] {
-    const from = this.#reach([root])
     const self = this.#lookUp(root)
+    const from = this.#reach([self])
     return this.#where((at) => at !== self && from[at] === 0)
   }
 
-  /** What was merged of any of `roots`, those among them that were merged themselves included, in the order in which it was named. */
-  mergedFrom(roots: readonly Made[]): MadeModel[] {
-    const from = this.#reach(roots)
-    return this.#where((at) => from[at] !== -1 && this.#making.at(at) === 1)
+  /**
+   * What was merged of any of these models of one author, those among them that were merged themselves included, in the order in which it was
+   * named. Told one by one: there may be hundreds of thousands.
+   */
+  eachMergedFrom(
+    author: MemberId,
+    models: readonly Digest[],
+    tell: (author: MemberId, model: Digest, round: number, seq: number) => void,
+  ): void {
+    const places = this.#places[this.#authorNumbers.get(author) ?? -1]
+    const from = this.#reach(models.map((model) => places?.get(model) ?? -1))
+    for (let at = 0; at < this.size; at++) {
+      if (from[at] === -1 || this.#making.at(at) !== 1 || this.#seq.at(at) === NOT_TOLD) continue
+      const maker = this.#authors[this.#author.at(at)] as MemberId
+      tell(maker, this.#digests[at] as Digest, this.#round.at(at), this.#seq.at(at))
+    }
   }
 
   /** For each model the number of a root that it descends from, −1 for none: breadth first along the inputs turned round. */
-  #reach(roots: readonly Made[]): Int32Array {
+  #reach(roots: readonly number[]): Int32Array {
     const from = new Int32Array(this.size).fill(-1)
-    const queue: number[] = []
-    for (const [i, { author, model }] of roots.entries()) {
-      const at = this.#lookUp({ author, model })
+    const queue = new Int32Array(this.size)
+    let length = 0
+    for (const [i, at] of roots.entries()) {
       if (at < 0 || from[at] !== -1) continue
       from[at] = i
-      queue.push(at)
+      queue[length++] = at
     }
-    if (queue.length === 0) return from
+    if (length === 0) return from
     const { starts, uses } = this.#turnedRound()
-    for (let next = 0; next < queue.length; next++) {
+    for (let next = 0; next < length; next++) {
       const at = queue[next] as number
       for (let i = starts[at] as number; i < (starts[at + 1] as number); i++) {
         const use = uses[i] as number
         if (from[use] !== -1) continue
         from[use] = from[at] as number
-        queue.push(use)
+        queue[length++] = use
       }
     }
     return from
@@ -261,34 +273,5 @@ export class Lineage {
   #lookUp({ author, model }: Made): number {
     const number = this.#authorNumbers.get(author)
     return (number === undefined ? undefined : this.#places[number]?.get(model)) ?? -1
-  }
-}
-
-/** A growing list of whole numbers, 4 bytes each. */
-class Ints {
-  #values = new Int32Array(64)
-  #length = 0
-
-  get length(): number {
-    return this.#length
-  }
-
-  push(value: number): void {
-    if (this.#length === this.#values.length) {
-      const grown = new Int32Array(this.#length * 2)
-      grown.set(this.#values)
-      this.#values = grown
-    }
-    this.#values[this.#length++] = value
-  }
-
-  at(i: number): number {
-    invariant(i < this.#length, 'a number of the list')
-    return this.#values[i] as number
-  }
-
-  set(i: number, value: number): void {
-    invariant(i < this.#length, 'a number of the list')
-    this.#values[i] = value
   }
 }

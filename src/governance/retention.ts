@@ -82,6 +82,9 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'supply.recorded': 'training', // six years at least, as DSCSA has it too: 21 U.S.C. 360eee-1
   'supply.recalled': 'keeping', // says why goods may not be given out
   'supply.lifted': 'keeping',
+  'supply.recall-slice': 'keeping',
+  'supply.list-lifted': 'keeping',
+  'supply.product': 'keeping', // what events of any age are held against
 }
 
 const DAY_MS = 24 * 3_600_000

@@ -58,7 +58,8 @@ class Node {
       },
     }
     const traces = new LogTraces(() => ({ logs, store: this.store }))
-    const own = (await traces.own()).on(STUDY, ROOT)
+    const rounds = await traces.own()
+    const own = rounds.on(STUDY, ROOT).map((number) => rounds.at(number))
     const merged = (await traces.lineages()).of(STUDY).descendants({ author: SELF, model: own[0]?.update as Digest })
     assert.equal(
       merged.map(({ model }) => model),

@@ -6,6 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/core/bytes.ts'
 import type { MemberId } from '../../src/core/ids.ts'
+import type { BodiesDropped } from '../../src/daemon/droppedBodies.ts'
 import { SupplyDesk } from '../../src/daemon/supplyDesk.ts'
 import { readBody } from '../../src/governance/kinds.ts'
 import { bodyFault } from '../../src/governance/privacyLint.ts'
@@ -21,12 +22,13 @@ const NOW = Date.UTC(2026, 10, 22)
 
 class Hospital {
   readonly raws: Uint8Array[] = []
+  readonly dropped = new Set<BodiesDropped>()
   final = 0
   #tip = emptyTip(ADA.member)
 
   desk(signs = true): SupplyDesk {
     const logs = {
-      authors: () => [ADA.member],
+      ...{ authors: () => [ADA.member], dropped: this.dropped },
       sizeOf: (author: MemberId) => ({ author, size: this.raws.length, root: '' as never }),
       entries: async (_: unknown, from: number, to: number) => this.raws.slice(from, to),
     }

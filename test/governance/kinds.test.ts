@@ -24,6 +24,8 @@ const GENERAL: Readonly<Record<string, readonly Cbor[]>> = {
   moved: [true],
   slope: [0.5, Number.MAX_SAFE_INTEGER + 1],
   intercept: [0.5, -1, Number.MAX_SAFE_INTEGER + 1],
+  low: [-1],
+  high: [-1],
 }
 
 for (const kind of Object.keys(KINDS) as Kind[]) {

@@ -139,11 +139,24 @@ it('of seven thousand models exactly those made after the root, and its own next
 
 it('what was merged of several models is what descends from any of them, trained ones left out', () => {
   const lineage = lineageOf(TOLD)
-  const named = (...roots: Made[]): string[] => lineage.mergedFrom(roots).map(({ model }) => model)
-  assert.equal(named(made(ADA, 'a0')), [digestOf('A0'), digestOf('B1')])
-  assert.equal(named(made(CLEO, 'c0')), [digestOf('c0')], 'merged alone: the same weights')
-  assert.equal(named(made(BOB, 'b0'), made(ADA, 'a1')), [digestOf('A0'), digestOf('B1')])
-  assert.equal(named(made(BOB, 'nobody knows')), [])
+  const named = (author: MemberId, ...models: string[]): string[] => {
+    const found: string[] = []
+    lineage.eachMergedFrom(
+      author,
+      models.map((model) => made(author, model).model),
+      (maker, model, round, seq) => {
+        assert.equal(lineage.find({ author: maker, model }), { author: maker, model, making: 'merged', round, seq })
+        found.push(model)
+      },
+    )
+    return found
+  }
+  assert.equal(named(ADA, 'a0'), [digestOf('A0'), digestOf('B1')])
+  assert.equal(named(CLEO, 'c0'), [digestOf('c0')], 'merged alone: the same weights')
+  assert.equal(named(ADA, 'nobody knows', 'a0', 'a1', 'a0'), [digestOf('A0'), digestOf('B1')])
+  assert.equal(named(BOB, 'b0'), [digestOf('A0'), digestOf('B1')])
+  assert.equal(named(BOB, 'nobody knows'), [])
+  assert.equal(named(keyOf('eve').member, 'a0'), [], 'of nobody who made anything')
 })
 
 it.run()

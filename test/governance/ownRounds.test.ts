@@ -55,7 +55,8 @@ it('rounds are found by study and root, words by their number, in whatever piece
         const kept = encodeTraces(traces.filter((trace) => trace !== null)) // as after a start
         for (const trace of decodeTraces(kept)) own.take(trace)
       }
-      const seqs = (study: StudyId, root: Digest) => own.on(study, root).map(({ seq, round }) => [seq, round])
+      const seqs = (study: StudyId, root: Digest) =>
+        own.on(study, root).map((number) => [own.at(number).seq, own.at(number).round])
       assert.equal(seqs(ONE, RED), [
         [2, 0],
         [5, 1],

@@ -4,6 +4,7 @@ import type { Body, Kind } from '../../src/governance/kinds.ts'
 export const B32 = new Uint8Array(32).fill(7)
 const PACK = new TextEncoder().encode('01/09506000134352/21/A7')
 const LOT = new TextEncoder().encode('01/09506000134352/10/L1')
+const PRODUCT = new TextEncoder().encode('01/09506000134352')
 
 export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'member.accepted': { epoch: 0, founding: B32, signature: new Uint8Array(64) },
@@ -184,4 +185,7 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   },
   'supply.recalled': { item: LOT, reason: 'contamination', class: 1 },
   'supply.lifted': { item: LOT, reason: 'investigated' },
+  'supply.recall-slice': { list: B32, slice: 1, slices: 3, items: [LOT], reason: 'sterility', class: 2 },
+  'supply.list-lifted': { list: B32, reason: 'completed' },
+  'supply.product': { item: PRODUCT, low: 2_000, high: 8_000 },
 }

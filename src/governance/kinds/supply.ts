@@ -6,13 +6,14 @@ import * as v from 'valibot'
 import { BIZ_STEPS, DISPOSITIONS, ERROR_REASONS, PARTY_TYPES, TRANSACTION_TYPES } from '../../core/cbv.ts'
 import { type Gs1Kind, gs1KindOf } from '../../core/gs1.ts'
 import { TIME_MS_MAX } from '../../ledger/entry.ts'
-import { bytes, count, real } from './fields.ts'
+import { bytes, bytes32, count, real } from './fields.ts'
 
 /** Of one event or entry. */
 export const SUPPLY_BOUNDS = {
   keysMax: 1_000, // of each list of an event: a pallet of packs; its event stays below half an entry
   readingsMax: 200, // temperatures of one event: a day's journey, every seven minutes
   eventsMax: 500, // of one entry: what fits 64 KiB
+  slicesMax: 100, // of one recall: 100,000 lots, ten years of a large plant
   milliCelsiusMin: -273_150, // absolute zero
   milliCelsiusMax: 1_000_000, // hotter is no medicine
   zoneMinutesMax: 840, // +14:00
@@ -98,4 +99,26 @@ export const SUPPLY_KINDS = {
   }),
   /** Its author takes its own recalls of that back; counts when it is final. */
   'supply.lifted': v.strictObject({ item: key('lgtin', 'gtin'), reason: v.picklist(LIFT_REASONS) }),
+  /** One of the slices of a recall of many: `list` is the digest of all its items, sorted. Each slice binds alone, as soon as it is known. */
+  'supply.recall-slice': v.pipe(
+    v.strictObject({
+      list: bytes32,
+      slice: count,
+      slices: v.pipe(count, v.maxValue(SUPPLY_BOUNDS.slicesMax)),
+      items: list(key('lgtin', 'gtin')),
+      reason: v.picklist(RECALL_REASONS),
+      class: v.picklist(RECALL_CLASSES),
+    }),
+    v.check(({ slice, slices }) => slice < slices),
+  ),
+  /** Its author takes the whole of such a recall back; counts when it is final. */
+  'supply.list-lifted': v.strictObject({ list: bytes32, reason: v.picklist(LIFT_REASONS) }),
+  /**
+   * Between which temperatures a product has to be kept, in thousandths of a degree Celsius: null is no bound, and both take the author's word
+   * back. A narrower range counts as soon as it is known, a wider one when it is final.
+   */
+  'supply.product': v.pipe(
+    v.strictObject({ item: key('gtin'), low: v.nullable(milliCelsius), high: v.nullable(milliCelsius) }),
+    v.check(({ low, high }) => low === null || high === null || low < high),
+  ),
 } as const

@@ -2,77 +2,45 @@
  * All supply events of all logs, by the keys that they name. A reading of the logs in memory, given each log from its beginning, in order and
  * once; answers are the same in whatever order the logs came, for whoever asks sorts by `compare`. About 150 bytes for each event with two keys.
  */
-import { BIZ_STEPS, type BizStep, DISPOSITIONS, type Disposition } from '../../core/cbv.ts'
+import { BIZ_STEPS, DISPOSITIONS } from '../../core/cbv.ts'
 import { type Gs1Key, gtinOf } from '../../core/gs1.ts'
 import { compareIds, type MemberId } from '../../core/ids.ts'
 import { decodeEntry, type Entry, glanceAt } from '../../ledger/entry.ts'
+import { Column } from '../columns.ts'
 import type { SupplyEvent } from '../kinds/supply.ts'
 import { readBody } from '../kinds.ts'
-import { Column } from './columns.ts'
+import { type EventNumber, type Happening, type Naming, ROLES, type Role } from './happening.ts'
+import { Keys, type Thing } from './keys.ts'
+import { Products, type Range } from './products.ts'
 import { Recalls } from './recalls.ts'
-
-/** As what an event names a key: goods or inputs, outputs, what they are in, the lot of what was made. */
-export const ROLES = { item: 0, output: 1, parent: 2, lot: 3 } as const
-export type Role = (typeof ROLES)[keyof typeof ROLES]
-
-/** A key of goods by its number in this book, and an event by its. Both are of this book alone. */
-export type Thing = number
-export type EventNumber = number
-
-/** One event, without its keys. Times are milliseconds, temperatures thousandths of a degree Celsius. */
-export interface Happening {
-  readonly number: EventNumber
-  readonly author: MemberId
-  readonly seq: number
-  /** Its place among the events of its entry. */
-  readonly nth: number
-  readonly timeMs: number
-  readonly type: SupplyEvent['type']
-  readonly action: 'add' | 'observe' | 'delete' | null
-  readonly step: BizStep | null
-  readonly disposition: Disposition | null
-  readonly readPoint: Gs1Key | null
-  readonly location: Gs1Key | null
-  readonly source: Gs1Key | null
-  readonly destination: Gs1Key | null
-  readonly low: number | null
-  readonly high: number | null
-  readonly alarm: boolean
-  /** Says of the same event, told before, that it is in error. */
-  readonly isError: boolean
-  /** Days since 1970. */
-  readonly expires: number | null
-}
-
-/** A key that an event names; `amount` is null of single things. */
-export interface Naming {
-  readonly thing: Thing
-  readonly role: Role
-  readonly amount: number | null
-}
+import { Recent } from './recent.ts'
 
 const EVENTS_PER_MEMBER_MAX = 5_000_000 // 0.8 GB: ten years of 1,300 events a day; what comes after is counted
+const RECENT_EVENTS = 4_096 // a pallet's: 1 MB
+const RECENT_THINGS = 512
 const NONE = -1
 const NO_TEMPERATURE = -2_147_483_648
 const TYPES = ['object', 'aggregation', 'transaction', 'transformation', 'association'] as const
 const ACTIONS = ['add', 'observe', 'delete'] as const
-const FLAGS = { alarm: 1, error: 2 } as const
+const FLAGS = { alarm: 1, error: 2, forgotten: 4 } as const
 const decoder = new TextDecoder()
 
 /** One per shell. */
 export class SupplyBook {
   readonly recalls = new Recalls()
+  readonly products = new Products()
   readonly #read = new Map<MemberId, number>()
   readonly #told = new Map<MemberId, number>()
   /** Events that say of another, of the same time, that it is in error. */
   readonly #errors = new Map<number, EventNumber[]>()
+  readonly #happenings = new Recent<Happening>(RECENT_EVENTS)
+  readonly #namings = new Recent<readonly { readonly event: EventNumber; readonly role: Role }[]>(RECENT_THINGS)
   /** Events beyond a member's bound. */
   dropped = 0
+  forgotten = 0
 
   readonly #authors: MemberId[] = []
-  readonly #things = new Map<string, Thing>()
-  readonly #keys: Gs1Key[] = []
-  readonly #products = new Map<string, Thing[]>()
+  readonly #keys = new Keys()
 
   readonly #time = new Column(Float64Array)
   readonly #lamport = new Column(Float64Array)
@@ -116,6 +84,7 @@ export class SupplyBook {
   /** One entry of a log, after those before it. */
   tell(entry: Pick<Entry, 'kind' | 'author' | 'seq' | 'timeMs' | 'lamport' | 'body'>): void {
     const { kind, body } = entry
+    if (kind === 'supply.product') return this.products.tell(entry)
     if (kind !== 'supply.recorded') return this.recalls.tell(entry)
     const told = readBody(kind, body)
     told?.events.forEach((event, nth) => {
@@ -123,25 +92,64 @@ export class SupplyBook {
     })
   }
 
+  /** Events that were read, also those that are forgotten again: their numbers go from 0 to this. */
   get events(): number {
     return this.#time.length
   }
+  /** Events of these entries of an author, in their order. */
+  toldIn(author: MemberId, seqs: readonly number[]): EventNumber[] {
+    const [who, wanted] = [this.#authors.indexOf(author), new Set(seqs)]
+    const found: EventNumber[] = []
+    for (let event = 0; event < this.events; event++)
+      if (this.#author.at(event) === who && wanted.has(this.#seq.at(event))) found.push(event)
+    return found
+  }
+
+  /**
+   * Events whose bodies were dropped: nothing of them is left here, nor are keys that nothing else names. `events` are some of `toldIn`.
+   * Goes through all events once.
+   */
+  forget(events: readonly EventNumber[]): void {
+    const orphans = new Set<Thing>()
+    for (const event of events) {
+      if (this.#isForgotten(event)) continue
+      for (const { thing } of this.namedIn(event)) {
+        this.#unlink(thing, event)
+        if (!this.isGoods(thing)) orphans.add(thing)
+      }
+      for (const column of [this.#readPoint, this.#location, this.#source, this.#destination]) {
+        const place = column.at(event)
+        if (place !== NONE && !this.isGoods(place)) orphans.add(place)
+        column.set(event, NONE)
+      }
+      const errors = this.#errors.get(this.#time.at(event))
+      if (errors !== undefined) this.#errors.set(this.#time.at(event), without(errors, event))
+      for (const column of [this.#time, this.#step, this.#disposition, this.#high, this.#action]) column.set(event, 0)
+      this.#low.set(event, NO_TEMPERATURE)
+      this.#expires.set(event, NONE)
+      this.#flags.set(event, FLAGS.forgotten)
+      this.forgotten++
+    }
+    this.#happenings.clear()
+    this.#namings.clear()
+    if (orphans.size > 0) this.#forgetKeys(orphans)
+  }
   /** Goods, and places and parties with them: numbers from 0 to this. */
   get things(): number {
-    return this.#keys.length
+    return this.#keys.size
   }
 
   thingOf(key: Gs1Key): Thing | null {
-    return this.#things.get(key) ?? null
+    return this.#keys.of(key)
   }
 
   keyOf(thing: Thing): Gs1Key {
-    return this.#keys[thing] as Gs1Key
+    return this.#keys.at(thing)
   }
 
   /** Packs, lots and the product itself, of a GTIN. */
   ofProduct(gtin: string): readonly Thing[] {
-    return this.#products.get(gtin) ?? []
+    return this.#keys.ofProduct(gtin)
   }
 
   /** Whether any event names it as goods. */
@@ -150,7 +158,11 @@ export class SupplyBook {
   }
 
   /** Events that name a key, each once and with its role, sorted by `compare`. */
-  namingsOf(thing: Thing): { readonly event: EventNumber; readonly role: Role }[] {
+  namingsOf(thing: Thing): readonly { readonly event: EventNumber; readonly role: Role }[] {
+    return this.#namings.get(thing, () => this.#readNamings(thing))
+  }
+
+  #readNamings(thing: Thing): { readonly event: EventNumber; readonly role: Role }[] {
     const found: { event: EventNumber; role: Role }[] = []
     for (let at = this.#newest.at(thing); at !== NONE; at = this.#before.at(at))
       found.push({ event: this.#namedBy.at(at), role: this.#role.at(at) as Role })
@@ -184,7 +196,21 @@ export class SupplyBook {
     )
   }
 
+  timeOf(event: EventNumber): number {
+    return this.#time.at(event)
+  }
+
+  /** The lowest and the highest temperature that it tells; null where it tells none. */
+  readingOf(event: EventNumber): Range | null {
+    const low = this.#low.at(event)
+    return low === NO_TEMPERATURE ? null : { low, high: this.#high.at(event) }
+  }
+
   at(event: EventNumber): Happening {
+    return this.#happenings.get(event, () => this.#readEvent(event))
+  }
+
+  #readEvent(event: EventNumber): Happening {
     const low = this.#low.at(event)
     return {
       number: event,
@@ -225,6 +251,27 @@ export class SupplyBook {
       inA.length === inB.length &&
       inA.every((one, i) => one.thing === inB[i]?.thing && one.role === inB[i]?.role && one.amount === inB[i]?.amount)
     )
+  }
+
+  #isForgotten(event: EventNumber): boolean {
+    return (this.#flags.at(event) & FLAGS.forgotten) !== 0
+  }
+
+  /** Takes the namings of a key by an event out of its chain. */
+  #unlink(thing: Thing, event: EventNumber): void {
+    let after: number = NONE
+    for (let at = this.#newest.at(thing); at !== NONE; at = this.#before.at(at)) {
+      if (this.#namedBy.at(at) !== event) after = at
+      else if (after === NONE) this.#newest.set(thing, this.#before.at(at))
+      else this.#before.set(after, this.#before.at(at))
+    }
+  }
+
+  /** Of keys that no event names as goods any more, those that are no place of one either. */
+  #forgetKeys(orphans: Set<Thing>): void {
+    for (const column of [this.#readPoint, this.#location, this.#source, this.#destination])
+      for (let event = 0; event < this.events; event++) orphans.delete(column.at(event))
+    for (const thing of orphans) this.#keys.forget(thing)
   }
 
   #isLater(a: EventNumber, b: EventNumber): boolean {
@@ -289,6 +336,7 @@ export class SupplyBook {
   }
 
   #name(event: EventNumber, thing: Thing, role: Role, amount: number): void {
+    this.#namings.drop(thing)
     this.#before.push(this.#newest.at(thing))
     this.#newest.set(thing, this.#named.length)
     this.#named.push(thing)
@@ -306,17 +354,8 @@ export class SupplyBook {
   }
 
   #internText(text: string): Thing {
-    const known = this.#things.get(text)
-    if (known !== undefined) return known
-    const thing = this.#keys.length
-    this.#things.set(text, thing)
-    this.#keys.push(text as Gs1Key)
-    this.#newest.push(NONE)
-    const gtin = gtinOf(text as Gs1Key)
-    if (gtin === null) return thing
-    const others = this.#products.get(gtin)
-    if (others === undefined) this.#products.set(gtin, [thing])
-    else others.push(thing)
+    const thing = this.#keys.intern(text)
+    if (thing === this.#newest.length) this.#newest.push(NONE)
     return thing
   }
 
@@ -325,6 +364,8 @@ export class SupplyBook {
     return known >= 0 ? known : this.#authors.push(author) - 1
   }
 }
+
+const without = (numbers: readonly number[], one: number): number[] => numbers.filter((other) => other !== one)
 
 /** Where something is, before who has it, before whose it is. */
 function partyIn(parties: SupplyEvent['sources']): Uint8Array | undefined {

@@ -10,6 +10,7 @@ import { type Gs1Key, type Gs1Kind, gs1KindOf, lotKey, readGs1 } from '../../cor
 import { SUPPLY_BOUNDS, type SupplyEvent } from '../kinds/supply.ts'
 import { temperaturesOf } from './epcisSensors.ts'
 import { dayOf, timeMsOf, zoneMinutesOf } from './epcisTime.ts'
+import { isUri, requireUri } from './epcisUri.ts'
 import { type LeftOut, note } from './leftOut.ts'
 
 type Json = Record<string, unknown>
@@ -17,24 +18,37 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 const COMMON = ['@context', 'type', 'eventTime', 'recordTime', 'eventTimeZoneOffset', 'eventID', 'errorDeclaration']
 const WHERE = ['bizStep', 'disposition', 'readPoint', 'bizLocation', 'bizTransactionList', 'sourceList']
-const MORE = ['destinationList', 'sensorElementList', 'persistentDisposition', 'certificationInfo']
+const MORE = ['destinationList', 'sensorElementList', 'certificationInfo']
 
 /** Per type of EPCIS 2.0: what it is called here, and the fields that it may have beside those of all. */
 const TYPES: Readonly<Record<string, { readonly type: SupplyEvent['type']; readonly fields: readonly string[] }>> = {
-  ObjectEvent: { type: 'object', fields: ['action', 'epcList', 'quantityList', 'ilmd'] },
+  ObjectEvent: { type: 'object', fields: ['action', 'epcList', 'quantityList', 'ilmd', 'persistentDisposition'] },
   AggregationEvent: { type: 'aggregation', fields: ['action', 'parentID', 'childEPCs', 'childQuantityList'] },
   TransactionEvent: { type: 'transaction', fields: ['action', 'parentID', 'epcList', 'quantityList'] },
   TransformationEvent: {
     type: 'transformation',
     fields: [
       ...['inputEPCList', 'inputQuantityList', 'outputEPCList', 'outputQuantityList'],
-      ...['transformationID', 'ilmd'],
+      ...['transformationID', 'ilmd', 'persistentDisposition'],
     ],
   },
   AssociationEvent: { type: 'association', fields: ['action', 'parentID', 'childEPCs', 'childQuantityList'] },
 }
-/** Taken note of by nothing here. */
-const LEFT_OUT = ['recordTime', 'eventID', 'persistentDisposition', 'certificationInfo', 'transformationID']
+/** Kept nowhere, and as the standard has them all the same: what is wrong there is no event of its. */
+const LEFT_OUT: Readonly<Record<string, (given: unknown, path: string) => void>> = {
+  recordTime: (given, path) => timeMsOf(given, path),
+  eventID: requireUri,
+  transformationID: requireUri,
+  certificationInfo: (given, path) => {
+    for (const one of Array.isArray(given) ? given : [given]) requireUri(one, path)
+  },
+  persistentDisposition: (given, path) => {
+    const { set, unset } = closed(given, path, ['set', 'unset'])
+    if (set === undefined && unset === undefined) throw fault(path, 'set or unset is expected')
+    for (const [name, words] of Object.entries({ set, unset }))
+      if (words !== undefined) requireWords(words, `${path}.${name}`)
+  },
+}
 
 const THINGS: readonly Gs1Kind[] = ['sgtin', 'sscc', 'grai', 'giai']
 const CLASSES: readonly Gs1Kind[] = ['lgtin', 'gtin']
@@ -96,10 +110,11 @@ export function readEpcisEvent(json: unknown, leftOut: LeftOut): SupplyEvent {
 function requireFields(json: Json, { fields }: (typeof TYPES)[string], leftOut: LeftOut): void {
   const allowed = [...COMMON, ...WHERE, ...MORE, ...fields]
   for (const name of Object.keys(json)) {
-    if (LEFT_OUT.includes(name) && allowed.includes(name)) note(leftOut, name)
-    else if (/^[^:]+:.+$/.test(name)) note(leftOut, name)
-    else if (!allowed.includes(name))
-      throw fault(name, `${String(json.type)} has no such field; extensions have a prefix, such as ex:field`)
+    if (allowed.includes(name)) {
+      LEFT_OUT[name]?.(json[name], name)
+      if (LEFT_OUT[name] !== undefined) note(leftOut, name)
+    } else if (isUri(name)) note(leftOut, name)
+    else throw fault(name, `${String(json.type)} has no such field; extensions have a prefix, such as ex:field`)
   }
 }
 
@@ -130,7 +145,7 @@ function readPapers(json: Json, event: Mutable<SupplyEvent>, leftOut: LeftOut): 
   const papers = listOf(json.bizTransactionList, 'bizTransactionList', 8).map((one, i) => {
     const path = `bizTransactionList[${i}]`
     const paper = closed(one, path, ['type', 'bizTransaction'])
-    if (typeof paper.bizTransaction !== 'string') throw fault(`${path}.bizTransaction`, 'a URI is expected')
+    requireUri(paper.bizTransaction, `${path}.bizTransaction`)
     note(leftOut, 'bizTransaction')
     return paper.type === undefined ? null : word(paper, 'type', TRANSACTION_TYPES, path)
   })
@@ -160,7 +175,7 @@ function readIlmd(json: Json, event: Mutable<SupplyEvent>, leftOut: LeftOut): vo
       guarded(`ilmd.${name}`, () => lotKey('00000000000000', value))
       event.lot = utf8(value)
     } else if (name === 'cbvmda:itemExpirationDate') event.expires = dayOf(value, `ilmd.${name}`)
-    else if (name.includes(':')) note(leftOut, name)
+    else if (isUri(name)) note(leftOut, name)
     else throw fault(`ilmd.${name}`, 'names here have a prefix, such as cbvmda:lotNumber')
   }
 }
@@ -168,8 +183,18 @@ function readIlmd(json: Json, event: Mutable<SupplyEvent>, leftOut: LeftOut): vo
 function errorOf(given: unknown): NonNullable<SupplyEvent['error']> {
   const error = closed(given, 'errorDeclaration', ['declarationTime', 'reason', 'correctiveEventIDs'])
   timeMsOf(error.declarationTime, 'errorDeclaration.declarationTime')
+  for (const [i, id] of listOf(error.correctiveEventIDs, 'errorDeclaration.correctiveEventIDs').entries())
+    requireUri(id, `errorDeclaration.correctiveEventIDs[${i}]`)
   if (error.reason === undefined) return 'incorrect_data'
   return word(error, 'reason', ERROR_REASONS, 'errorDeclaration')
+}
+
+/** Dispositions of persistentDisposition: each once. */
+function requireWords(given: unknown, path: string): void {
+  const words = listOf(given, path)
+  if (words.length === 0 || new Set(words).size < words.length)
+    throw fault(path, 'dispositions are expected, each once')
+  for (const one of words) word({ [path]: one }, path, DISPOSITIONS)
 }
 
 /** What the schemas of each type ask for, beyond single fields. */

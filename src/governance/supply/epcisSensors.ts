@@ -1,21 +1,32 @@
 /** Temperatures of EPCIS 2.0 sensor elements; other measurements stay out. */
+import { COMPONENTS, MEASUREMENTS, SENSOR_ALERTS } from '../../core/cbv.ts'
 import { ConsiliumError } from '../../core/errors.ts'
 import { SUPPLY_BOUNDS, type SupplyEvent } from '../kinds/supply.ts'
 import { timeMsOf } from './epcisTime.ts'
+import { isUri, requireUri } from './epcisUri.ts'
 import { type LeftOut, note } from './leftOut.ts'
 
 type Json = Record<string, unknown>
 type Reading = NonNullable<SupplyEvent['temperatures']>[number]
 
 const ELEMENT = ['sensorMetadata', 'sensorReport']
-const METADATA = [
-  ...['time', 'startTime', 'endTime', 'deviceID', 'deviceMetadata', 'rawData', 'dataProcessingMethod', 'bizRules'],
+const TIMES = ['time', 'startTime', 'endTime']
+const URIS = [
+  ...['deviceID', 'deviceMetadata', 'rawData', 'dataProcessingMethod', 'bizRules', 'microorganism'],
+  ...['chemicalSubstance', 'uriValue', 'coordinateReferenceSystem'],
 ]
+const NUMBERS = ['value', 'minValue', 'maxValue', 'meanValue', 'sDev', 'percRank', 'percValue']
+const METADATA = [...TIMES, 'deviceID', 'deviceMetadata', 'rawData', 'dataProcessingMethod', 'bizRules']
 const REPORT = [
-  ...['type', 'exception', 'deviceID', 'deviceMetadata', 'rawData', 'dataProcessingMethod', 'time', 'microorganism'],
-  ...['chemicalSubstance', 'value', 'component', 'stringValue', 'booleanValue', 'hexBinaryValue', 'uriValue'],
-  ...['minValue', 'maxValue', 'meanValue', 'sDev', 'percRank', 'percValue', 'uom', 'coordinateReferenceSystem'],
+  ...['type', 'exception', 'time', 'component', 'stringValue', 'booleanValue', 'hexBinaryValue', 'uom'],
+  ...NUMBERS,
+  ...URIS.filter((name) => name !== 'bizRules'),
 ]
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  type: MEASUREMENTS,
+  exception: SENSOR_ALERTS,
+  component: COMPONENTS,
+}
 const VALUES = ['value', 'minValue', 'maxValue', 'meanValue'] as const
 
 /** Thousandths of a degree Celsius, by the codes of UN/CEFACT Recommendation 20. */
@@ -40,6 +51,7 @@ function readingsOf(given: unknown, path: string, leftOut: LeftOut): Reading[] {
     element.sensorMetadata === undefined
       ? {}
       : closed(element.sensorMetadata, `${path}.sensorMetadata`, METADATA, leftOut)
+  requireFields(metadata, `${path}.sensorMetadata`)
   const reports = element.sensorReport
   if (!Array.isArray(reports) || reports.length === 0) throw fault(`${path}.sensorReport`, 'at least one is expected')
   return reports.flatMap((one, i) => {
@@ -48,8 +60,34 @@ function readingsOf(given: unknown, path: string, leftOut: LeftOut): Reading[] {
   })
 }
 
+/** What is left out is looked at all the same, so that nothing is taken that the standard refuses. */
+function requireFields(report: Json, path: string): void {
+  for (const [name, value] of Object.entries(report)) {
+    const at = `${path}.${name}`
+    if (URIS.includes(name)) requireUri(value, at)
+    else if (TIMES.includes(name)) timeMsOf(value, at)
+    else if (NUMBERS.includes(name) && typeof value !== 'number') throw fault(at, 'a number is expected')
+    else if ((name === 'uom' || name === 'stringValue') && typeof value !== 'string')
+      throw fault(at, 'a string is expected')
+    else if (name === 'booleanValue' && typeof value !== 'boolean') throw fault(at, 'true or false is expected')
+    else if (name === 'hexBinaryValue' && !/^[0-9A-Fa-f]+$/.test(String(value)))
+      throw fault(at, 'hexadecimal digits are expected')
+    else if (WORDS[name] !== undefined && !isWord(value, WORDS[name]))
+      throw fault(at, `${JSON.stringify(value).slice(0, 80)} was given; ${WORDS[name][0]} is such a word of GS1`)
+  }
+}
+
+/** Of these, or of a vocabulary that is not GS1's. */
+function isWord(given: unknown, words: readonly string[]): boolean {
+  if (typeof given !== 'string') return false
+  return (
+    words.includes(given) || (isUri(given) && !/^(?:urn:epcglobal:cbv|https?:\/\/(?:[a-z]+\.)?gs1\.org\/)/.test(given))
+  )
+}
+
 function readingOf(given: unknown, metadata: Json, path: string, leftOut: LeftOut): Reading | null {
   const report = closed(given, path, REPORT, leftOut)
+  requireFields(report, path)
   if (report.type !== 'Temperature') {
     if (typeof report.type !== 'string' || /Temperature$/.test(report.type))
       throw fault(`${path}.type`, 'what is measured is expected; EPCIS 2.0 in JSON has the bare word, "Temperature"')
@@ -80,7 +118,7 @@ function closed(given: unknown, path: string, fields: readonly string[], leftOut
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw fault(path, 'a JSON object is expected')
   for (const name of Object.keys(given)) {
-    if (name.includes(':')) note(leftOut, name)
+    if (name.includes(':') && isUri(name)) note(leftOut, name)
     else if (!fields.includes(name)) throw fault(`${path}.${name}`, 'EPCIS 2.0 has no such field here')
   }
   return given as Json

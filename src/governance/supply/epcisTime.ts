@@ -3,6 +3,7 @@ import { ConsiliumError } from '../../core/errors.ts'
 import { TIME_MS_MAX } from '../../ledger/entry.ts'
 
 const DAY_MS = 86_400_000
+const DAY_MINUTES = 1_440
 const TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|([+-])(\d\d):(\d\d))$/
 
 /** Milliseconds since 1970 of a date-time with its offset. Error: `epcis-event`. */
@@ -15,9 +16,11 @@ export function timeMsOf(given: unknown, path: string): number {
   const [oh, om] = [Number(offsetHour), Number(offsetMinute)]
   if (days === null || h > 23 || m > 59 || s > 60 || oh > 23 || om > 59)
     throw fault(given, path, 'there is no such time')
-  const offsetMs = (oh * 60 + om) * 60_000 * (sign === '-' ? -1 : 1)
+  const offset = (oh * 60 + om) * (sign === '-' ? -1 : 1)
+  if (s === 60 && (h * 60 + m - offset + 2 * DAY_MINUTES) % DAY_MINUTES !== DAY_MINUTES - 1)
+    throw fault(given, path, 'there is no such time: a leap second is the last of a day, in UTC')
   const timeMs =
-    days * DAY_MS + ((h * 60 + m) * 60 + s) * 1_000 + Number(fraction.padEnd(3, '0').slice(0, 3)) - offsetMs
+    days * DAY_MS + ((h * 60 + m) * 60 + s) * 1_000 + Number(fraction.padEnd(3, '0').slice(0, 3)) - offset * 60_000
   if (timeMs < 0 || timeMs > TIME_MS_MAX) throw fault(given, path, 'a time since 1970 is expected')
   return timeMs
 }

@@ -1,7 +1,10 @@
 /** What is wrong with the way of a thing, as the members tell it: gaps, duplicates, temperatures, what came after the end. */
 import type { BizStep } from '../../core/cbv.ts'
 import type { Gs1Key } from '../../core/gs1.ts'
-import type { EventNumber, Happening, SupplyBook } from './book.ts'
+import type { SupplyBook } from './book.ts'
+import { type EventNumber, type Happening, ROLES } from './happening.ts'
+import type { Thing } from './keys.ts'
+import type { Range } from './products.ts'
 import type { Recall } from './recalls.ts'
 import type { Step, Way } from './trace.ts'
 
@@ -32,12 +35,20 @@ export interface Finding {
   readonly milliCelsius: number | null
 }
 
-/** What a way is held against. Temperatures are thousandths of a degree Celsius; null is no limit. */
+/** What a way is held against. `rangeAt`: between which temperatures the thing was to be kept then. */
 export interface Limits {
-  readonly low: number | null
-  readonly high: number | null
+  readonly rangeAt: (event: Happening) => Range
   readonly overdueMs: number
   readonly nowMs: number
+}
+
+/** What there is to say of a way whatever the limits are, as long as no more is told of it. */
+export interface Look {
+  readonly findings: readonly Finding[]
+  /** The event since which it is under way, or null. */
+  readonly underWay: Happening | null
+  /** Events that count: neither in error, nor told before by another. */
+  readonly counted: readonly Step[]
 }
 
 /** Where a thing is, as far as anybody has said. */
@@ -60,34 +71,69 @@ const MAKING = steps('commissioning', 'creating_class_instance')
 const TWO_PLACES_MS = 60_000 // clocks of two members agree to this; goods need longer
 const DAY_MS = 86_400_000
 
-/** Holds one way against what should be. Of the same event told by two members the first counts. */
+/** Holds one way against what should be. */
 export function examine(book: SupplyBook, way: Way, limits: Limits, recalls: readonly Recall[]): Finding[] {
-  const counted = countedOf(book, way)
-  const found: Finding[] = []
-  const add = (
-    code: FindingCode,
-    event: Happening,
-    before: Happening | null = null,
-    milliCelsius: number | null = null,
-  ) => found.push({ code, event, before, milliCelsius })
-  custodyOf(book, way, counted, add)
-  const { since, state } = standingIn(book, way, counted)
-  if (state === 'under-way' && since !== null && limits.nowMs - since.timeMs > limits.overdueMs) add('overdue', since)
-  for (const { event } of counted) {
-    const { low, high, alarm, expires, timeMs } = event
-    if (low !== null && limits.low !== null && low < limits.low) add('excursion', event, null, low)
-    if (high !== null && limits.high !== null && high > limits.high) add('excursion', event, null, high)
-    if (alarm) add('alarm', event, null, high)
-    const known = recalls.find((one) => one.timeMs < timeMs)
-    if (known !== undefined && RECEIVED.has(event.step)) add('recalled-received', event)
-    if (known !== undefined && isGivenOut(event)) add('recalled-dispensed', event)
-    const until = expires ?? expiryOf(counted)
-    if (until !== null && isGivenOut(event) && timeMs >= (until + 1) * DAY_MS) add('expired-dispensed', event)
-  }
-  const order = Object.keys(FINDINGS)
-  return found.sort(
-    (a, b) => order.indexOf(a.code) - order.indexOf(b.code) || book.compare(a.event.number, b.event.number),
+  const { findings, underWay, counted } = lookAt(book, way, recalls)
+  const late = underWay !== null && isOverdue(underWay, limits) ? [findingAt('overdue', underWay)] : []
+  const outside = counted.flatMap(({ event }) => (event.low === null ? [] : excursions(event, limits.rangeAt(event))))
+  return [...findings, ...late, ...outside].sort(
+    (a, b) => ORDER[a.code] - ORDER[b.code] || book.compare(a.event.number, b.event.number),
   )
+}
+
+/** What a way itself says. Of the same event told by two members the first counts. */
+export function lookAt(book: SupplyBook, way: Way, recalls: readonly Recall[]): Look {
+  const counted = countedOf(book, way)
+  const findings: Finding[] = []
+  const add: Add = (code, event, before = null, milliCelsius = null) =>
+    findings.push(findingAt(code, event, before, milliCelsius))
+  custodyOf(book, way, counted, add)
+  const expiry = expiryOf(counted)
+  for (const { event } of counted) {
+    const { high, alarm, expires, timeMs } = event
+    if (alarm) add('alarm', event, null, high)
+    const isRecalled = recalls.some((one) => one.timeMs < timeMs)
+    if (isRecalled && RECEIVED.has(event.step)) add('recalled-received', event)
+    if (!isGivenOut(event)) continue
+    if (isRecalled) add('recalled-dispensed', event)
+    const until = expires ?? expiry
+    if (until !== null && timeMs >= (until + 1) * DAY_MS) add('expired-dispensed', event)
+  }
+  const { state, since } = standingIn(book, way, counted)
+  return { findings, underWay: state === 'under-way' ? since : null, counted }
+}
+
+/** Whether what was shipped by that event should have come by now. */
+export function isOverdue(
+  { timeMs }: Pick<Happening, 'timeMs'>,
+  { nowMs, overdueMs }: Omit<Limits, 'rangeAt'>,
+): boolean {
+  return nowMs - timeMs > overdueMs
+}
+
+/** What of an event's temperatures lies outside. */
+export function excursions(event: Happening, range: Range): Finding[] {
+  const { low, high } = event
+  const isCold = low !== null && range.low !== null && low < range.low
+  const isWarm = high !== null && range.high !== null && high > range.high
+  return [
+    ...(isCold ? [findingAt('excursion', event, null, low)] : []),
+    ...(isWarm ? [findingAt('excursion', event, null, high)] : []),
+  ]
+}
+
+/** Findings are told in this order. */
+export const ORDER = Object.fromEntries(Object.keys(FINDINGS).map((code, i) => [code, i])) as Readonly<
+  Record<FindingCode, number>
+>
+
+function findingAt(
+  code: FindingCode,
+  event: Happening,
+  before: Happening | null = null,
+  milliCelsius: number | null = null,
+): Finding {
+  return { code, event, before, milliCelsius }
 }
 
 /** Where a thing is now. */
@@ -95,7 +141,7 @@ export function standingOf(book: SupplyBook, way: Way): Standing {
   return standingIn(book, way, countedOf(book, way))
 }
 
-type Add = (code: FindingCode, event: Happening, before?: Happening | null) => void
+type Add = (code: FindingCode, event: Happening, before?: Happening | null, milliCelsius?: number | null) => void
 
 /** Who had it, from event to event. Single things only: of a lot there may be any at many places. */
 function custodyOf(book: SupplyBook, way: Way, counted: readonly Step[], add: Add): void {
@@ -131,19 +177,23 @@ function custodyOf(book: SupplyBook, way: Way, counted: readonly Step[], add: Ad
 }
 
 function standingIn(book: SupplyBook, { thing }: Way, counted: readonly Step[]): Standing {
-  let standing: Standing = { state: 'unknown', place: null, towards: null, since: null }
+  let [state, place, since]: [Standing['state'], Gs1Key | null, Happening | null] = ['unknown', null, null]
+  const isOne = isSingle(book.keyOf(thing))
   for (const { event, within } of counted) {
     const own = within.length === 0
-    const place = event.location ?? event.readPoint ?? standing.place
-    const used =
-      own && event.type === 'transformation' && book.namedIn(event.number, 0).some((one) => one.thing === thing)
-    if (used && isSingle(book.keyOf(thing))) standing = { state: 'used', place, towards: null, since: event }
-    else if (own && isEnd(event)) standing = { state: 'ended', place, towards: null, since: event }
-    else if (SENT.has(event.step)) standing = { state: 'under-way', place, towards: event.destination, since: event }
-    else if (standing.state === 'under-way' && isOnTheWay(event)) standing = { ...standing, place }
-    else if (place !== null) standing = { state: 'here', place, towards: null, since: event }
+    place = event.location ?? event.readPoint ?? place
+    if (own && isOne && isUsed(book, event, thing)) [state, since] = ['used', event]
+    else if (own && isEnd(event)) [state, since] = ['ended', event]
+    else if (SENT.has(event.step)) [state, since] = ['under-way', event]
+    else if (state === 'under-way' && isOnTheWay(event)) continue
+    else if (place !== null) [state, since] = ['here', event]
   }
-  return standing
+  const towards = state === 'under-way' ? (since?.destination ?? null) : null
+  return { state, place: state === 'unknown' ? null : place, towards, since }
+}
+
+function isUsed(book: SupplyBook, { type, number }: Happening, thing: Thing): boolean {
+  return type === 'transformation' && book.namedIn(number, ROLES.item).some((one) => one.thing === thing)
 }
 
 /** What is not in error, and of the same event told twice the first. */

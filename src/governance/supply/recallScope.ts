@@ -1,6 +1,8 @@
 /** What a recall reaches: packs of the lot, what they lie in, and what was made of them. */
 import { type Gs1Key, gs1KindOf, gtinOf } from '../../core/gs1.ts'
-import { ROLES, type SupplyBook, type Thing } from './book.ts'
+import type { SupplyBook } from './book.ts'
+import { ROLES } from './happening.ts'
+import type { Thing } from './keys.ts'
 import { containersOf } from './trace.ts'
 
 /** One thing that a recall reaches. */
@@ -46,7 +48,8 @@ export function lotsBehind(book: SupplyBook, thing: Thing): Gs1Key[] {
       behind.add(lot)
     }
     for (const { event, role } of book.namingsOf(one)) {
-      if (role !== ROLES.output || book.isInError(event)) continue
+      const isMade = role === ROLES.output || (role === ROLES.lot && book.at(event).type === 'transformation')
+      if (!isMade || book.isInError(event)) continue
       for (const input of book.namedIn(event, ROLES.item)) if (behind.size < ORIGINS_MAX) behind.add(input.thing)
     }
   }

@@ -1,5 +1,7 @@
 /** The way of one thing: its own events, and those of what it lay in meanwhile, box in pallet in truck. */
-import { type EventNumber, type Happening, ROLES, type SupplyBook, type Thing } from './book.ts'
+import type { SupplyBook } from './book.ts'
+import { type EventNumber, type Happening, ROLES } from './happening.ts'
+import type { Thing } from './keys.ts'
 
 /** One event on the way; `within`: what it happened to, from the outermost, where that was not the thing itself. */
 export interface Step {
@@ -32,6 +34,7 @@ export interface Way {
 }
 
 const DEPTH_MAX = 16 // pack, bundle, case, pallet, container, ship; more is a mistake, or a circle
+const CONTENTS_MAX = 100_000 // packs of a ship's container
 const STEPS_MAX = 10_000 // events of one way: nobody reads more, and each takes microseconds
 
 /** All events of a thing's way, in the canonical order. */
@@ -84,6 +87,28 @@ export function containersOf(book: SupplyBook, thing: Thing): Thing[] {
   return found
 }
 
+/** What ever lay in a thing, also in boxes in it, each once; not more than can be told apart of one truck. */
+export function contentsEver(book: SupplyBook, container: Thing): Thing[] {
+  const found = new Set<Thing>([container])
+  for (const one of found) for (const child of childrenOf(book, one)) if (found.size < CONTENTS_MAX) found.add(child)
+  found.delete(container)
+  return [...found]
+}
+
+/** What lay in a thing at an event that it went through. */
+export function contentsAt(book: SupplyBook, container: Thing, event: EventNumber): Thing[] {
+  const found = new Set<Thing>([container])
+  for (const one of found)
+    for (const child of childrenOf(book, one))
+      if (
+        found.size < CONTENTS_MAX &&
+        staysOf(book, child).some((stay) => stay.container === one && isWithin(book, event, stay))
+      )
+        found.add(child)
+  found.delete(container)
+  return [...found]
+}
+
 interface Leg {
   readonly thing: Thing
   readonly within: readonly Thing[]
@@ -132,6 +157,16 @@ function unpackedBefore(
   }
   return null
 }
+
+/** Everything that was ever packed into it; a lot counts as one. */
+export function childrenOf(book: SupplyBook, container: Thing): Thing[] {
+  return book.namingsOf(container).flatMap(({ event, role }) => {
+    if (role !== ROLES.parent || !isPacking(book, event) || book.at(event).action !== 'add') return []
+    return book.namedIn(event, ROLES.item).map((one) => one.thing)
+  })
+}
+
+const isWithin = (book: SupplyBook, event: EventNumber, { from, to }: Stay): boolean => isBetween(book, event, from, to)
 
 function isPacking(book: SupplyBook, event: EventNumber): boolean {
   const { type } = book.at(event)

@@ -96,7 +96,10 @@ export const KIND_TABLE = {
   'alarm.witness': row('conflicting cosignatures of a member', 'alert', 'risk'),
   'supply.recorded': row('events of goods recorded', 'create'),
   'supply.recalled': row('goods recalled', 'alert'),
+  'supply.recall-slice': row('goods recalled', 'alert'),
   'supply.lifted': row('recall taken back', 'update'),
+  'supply.list-lifted': row('recall taken back', 'update'),
+  'supply.product': row('temperatures that a product needs said', 'create'),
 } satisfies Record<Kind, KindRow>
 
 /** Of a kind that this version does not know: it is told of, and nothing in it is read. */

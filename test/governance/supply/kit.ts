@@ -39,6 +39,13 @@ export const packed = (minutes: number, serials: readonly string[], action = 'AD
 export const seen = (minutes: number, step: string, what: string, where: Json, more: Json = {}): Json =>
   eventAt(minutes, 'ObjectEvent', { action: 'OBSERVE', bizStep: step, epcList: [what], readPoint: where, ...more })
 
+/** A temperature in degrees Celsius. */
+export const measured = (minutes: number, what: string, celsius: number): Json =>
+  eventAt(minutes, 'ObjectEvent', {
+    ...{ action: 'OBSERVE', bizStep: 'transporting', epcList: [what] },
+    sensorElementList: [{ sensorReport: [{ type: 'Temperature', value: celsius, uom: 'CEL' }] }],
+  })
+
 /** An entry with these events. */
 export function told(author: MemberId, seq: number, events: readonly Json[], kind = 'supply.recorded') {
   const body = { events: events.map((one) => readEpcisEvent(one, new Map())) as readonly SupplyEvent[] }
@@ -51,6 +58,12 @@ export function recalled(author: MemberId, seq: number, item: string, timeMs: nu
       ? { item: utf8(item), reason: 'defect', class: 2 }
       : { item: utf8(item), reason: 'investigated' }
   return { kind, author, seq, timeMs, lamport: seq + 1, body: body as Cbor }
+}
+
+export function declared(author: MemberId, seq: number, low: number | null, high: number | null) {
+  const body = { item: utf8('01/09506000134352'), low, high }
+  const place = { author, seq, timeMs: 1_800_000_000_000 + seq, lamport: seq + 1 }
+  return { kind: 'supply.product', ...place, body: body as Cbor }
 }
 
 export function bookOf(entries: readonly Parameters<SupplyBook['tell']>[0][]): SupplyBook {

@@ -3,8 +3,9 @@ import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Gs1Key, readGs1 } from '../../../src/core/gs1.ts'
-import type { SupplyBook, Thing } from '../../../src/governance/supply/book.ts'
+import type { SupplyBook } from '../../../src/governance/supply/book.ts'
 import { examine, standingOf } from '../../../src/governance/supply/findings.ts'
+import type { Thing } from '../../../src/governance/supply/keys.ts'
 import { lotsBehind, recallScope } from '../../../src/governance/supply/recallScope.ts'
 import { wayOf } from '../../../src/governance/supply/trace.ts'
 import {
@@ -28,7 +29,7 @@ import {
 const it = suite('supply ways')
 const DAY_MS = 86_400_000
 const NOW = Date.UTC(2026, 10, 2)
-const LIMITS = { low: 2_000, high: 8_000, overdueMs: 14 * DAY_MS, nowMs: NOW }
+const LIMITS = { rangeAt: () => ({ low: 2_000, high: 8_000 }), overdueMs: 14 * DAY_MS, nowMs: NOW }
 const ward = { id: 'https://id.gs1.org/414/9506000140445' }
 
 const thing = (book: SupplyBook, what: string): Thing => book.thingOf(readGs1(what)) as Thing

@@ -1,0 +1,68 @@
+/** How goods, recalls and temperatures are shown to people. */
+import type { SupplyRangeReport, SupplyRecallLine, SupplyStandingReport } from '../daemon/supplyApi.ts'
+import { utc } from './output.ts'
+
+/** Lines of a list on a screen; --json has a thousand. */
+export const SHOWN_MAX = 40
+/** How a thing is named on the command line. */
+export const ITEM =
+  'what is on the label, "(01)…(21)…", "(01)…(10)…" for a lot, "(00)…"; or an EPC URN, or a GS1 Digital Link'
+/** Below everything that logs say of goods. */
+export const DECLARED = 'As declared by the members in their logs.'
+
+/** As on a label: `(01)09506000134352(21)A7`. */
+export function label(key: string): string {
+  const split =
+    /^(01)\/(\d{14})(?:\/(21|10)\/(.*))?$|^(414)\/(\d{13})(?:\/(254)\/(.*))?$|^(00|417|8003|8004)\/(.*)$/.exec(key)
+  if (split === null) return key
+  const parts = split.slice(1).filter((part) => part !== undefined)
+  return parts.map((part, i) => (i % 2 === 0 ? `(${part})` : part)).join('')
+}
+
+/** A recall as one member says it, without what it is of. */
+export function recallText({
+  class: level,
+  reason,
+  by,
+  entry,
+  timeMs,
+  lifted,
+}: Omit<SupplyRecallLine, 'item'>): string {
+  const back =
+    lifted === null ? '' : `; taken back in ${lifted.entry}${lifted.final ? '' : ', which counts when it is final'}`
+  return `class ${level}, ${reason}, by ${by}, ${utc(timeMs)} (${entry})${back}`
+}
+
+/** Where something is now. */
+export function standingText({ state, place, towards, sinceMs, by, entry }: SupplyStandingReport): string {
+  if (state === 'unknown' || sinceMs === null) return 'nobody says where'
+  const where = label(place ?? 'no place')
+  const words = {
+    here: `at ${where}`,
+    'under-way': `under way from ${where}${towards === null ? '' : ` to ${label(towards)}`}`,
+    ended: `given out or destroyed at ${where}`,
+    used: `used up at ${where}`,
+  }
+  return `${words[state]} since ${utc(sinceMs)}, ${by} (${entry})`
+}
+
+/** What members declare of a product's temperatures. `of`: what is shown, where the product need not be named again. */
+export function rangeLines(title: string, range: SupplyRangeReport, of: string | null): string[] {
+  const { item, low, high, differ, isEmpty, declared } = range
+  const name = of?.startsWith(item) ? '' : `${label(item)}  `
+  const said = declared.map((one) => {
+    const waits = one.final ? '' : ', counts in full when it is final'
+    return `${degrees(one.low, one.high)} by ${one.by} (${one.entry}${waits})`
+  })
+  const back = declared.length === 0 ? ['taken back, which counts when it is final'] : []
+  if (!differ) return [`${title}${name}${degrees(low, high)}  ${[...said, ...back].join('; ')}`]
+  const counts = isEmpty
+    ? 'MEMBERS CONTRADICT EACH OTHER: no temperature is right'
+    : `MEMBERS DIFFER: ${degrees(low, high)} counts, the strictest`
+  return [`${title}${name}${counts}: ${said.join('; ')}`]
+}
+
+function degrees(low: number | null, high: number | null): string {
+  if (low === null) return `at most ${high} °C`
+  return high === null ? `at least ${low} °C` : `${low} to ${high} °C`
+}

@@ -1,0 +1,105 @@
+/**
+ * Between which temperatures members declare a product to be kept. A narrower range counts as soon as it is known, a wider one when it is final;
+ * where members differ, the strictest of what they say counts, and that they differ is said.
+ */
+import { type Gs1Key, gtinOf } from '../../core/gs1.ts'
+import { compareIds, type MemberId } from '../../core/ids.ts'
+import type { Entry } from '../../ledger/entry.ts'
+import { readBody } from '../kinds.ts'
+import type { FinalSize } from './recalls.ts'
+
+/** Thousandths of a degree Celsius; null is no bound. */
+export interface Range {
+  readonly low: number | null
+  readonly high: number | null
+}
+
+/** What one member said last of a product. */
+export interface Declared extends Range {
+  readonly author: MemberId
+  readonly seq: number
+  readonly timeMs: number
+  /** Else the one before counts too, as far as it is narrower. */
+  readonly final: boolean
+}
+
+/** What counts for a product. It can be empty, `low` above `high`, where members contradict each other: then no temperature is right. */
+export interface ProductRange extends Range {
+  readonly item: Gs1Key
+  readonly declared: readonly Declared[]
+  /** Members declare different ranges. */
+  readonly differ: boolean
+}
+
+const PER_MEMBER_MAX = 10_000 // products that one member may declare: twice what a hospital's pharmacy lists
+const WORDS_MAX = 8 // of one member on one product that are followed: those that wait to be final, and the last that is
+const decoder = new TextDecoder()
+
+/** Each author's words in its own order, whatever the order of the authors. */
+export class Products {
+  readonly #words = new Map<string, Map<MemberId, Omit<Declared, 'final'>[]>>()
+  readonly #held = new Map<MemberId, number>()
+
+  tell({ kind, author, seq, timeMs, body }: Pick<Entry, 'kind' | 'author' | 'seq' | 'timeMs' | 'body'>): void {
+    const told = kind === 'supply.product' ? readBody(kind, body) : null
+    const gtin = told === null ? null : gtinOf(decoder.decode(told.item) as Gs1Key)
+    if (told === null || gtin === null) return
+    const byAuthor = this.#words.get(gtin) ?? new Map()
+    const words = byAuthor.get(author)
+    if (words === undefined && !this.#mayHold(author)) return
+    const { low, high } = told
+    byAuthor.set(author, [...(words ?? []), { low, high, author, seq, timeMs }].slice(-WORDS_MAX))
+    this.#words.set(gtin, byAuthor)
+  }
+
+  /** Whether nobody ever declared anything. */
+  get isEmpty(): boolean {
+    return this.#words.size === 0
+  }
+
+  /** Of a product by its 14 digits; null where nobody bounds it. */
+  of(gtin: string, final: FinalSize): ProductRange | null {
+    const byAuthor = this.#words.get(gtin)
+    if (byAuthor === undefined) return null
+    const counting = [...byAuthor.values()].map((words) => countingOf(words, final))
+    const declared = counting.flatMap(({ last }) => (last.low === null && last.high === null ? [] : [last]))
+    const { low, high } = strictest(counting.map(({ range }) => range))
+    if (low === null && high === null) return null
+    const [first] = declared
+    const differ = declared.some((one) => one.low !== first?.low || one.high !== first?.high)
+    return {
+      ...{ item: `01/${gtin}` as Gs1Key, low, high, differ },
+      declared: declared.sort((a, b) => compareIds(a.author, b.author)),
+    }
+  }
+
+  /** Of all products that anybody bounds, by their digits. */
+  all(final: FinalSize): ProductRange[] {
+    return [...this.#words.keys()].sort().flatMap((gtin) => this.of(gtin, final) ?? [])
+  }
+
+  #mayHold(author: MemberId): boolean {
+    const held = this.#held.get(author) ?? 0
+    if (held >= PER_MEMBER_MAX) return false
+    this.#held.set(author, held + 1)
+    return true
+  }
+}
+
+/** The strictest of several. */
+export function strictest(ranges: readonly Range[]): Range {
+  const lows = ranges.flatMap(({ low }) => (low === null ? [] : [low]))
+  const highs = ranges.flatMap(({ high }) => (high === null ? [] : [high]))
+  return { low: lows.length === 0 ? null : Math.max(...lows), high: highs.length === 0 ? null : Math.min(...highs) }
+}
+
+/** The newest final word, and with it those after it as far as they are narrower. */
+function countingOf(
+  words: readonly Omit<Declared, 'final'>[],
+  final: FinalSize,
+): { readonly range: Range; readonly last: Declared } {
+  const last = words.at(-1) as Omit<Declared, 'final'>
+  const isFinal = ({ author, seq }: Omit<Declared, 'final'>): boolean => seq < final(author)
+  const from = Math.max(0, words.findLastIndex(isFinal))
+  return { range: strictest(words.slice(from)), last: { ...last, final: isFinal(last) } }
+}

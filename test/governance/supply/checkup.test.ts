@@ -1,0 +1,251 @@
+/** A check that goes on from where it was finds what one from the beginning finds; temperatures by what is declared of products; what is dropped is gone. */
+import * as fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { readGs1 } from '../../../src/core/gs1.ts'
+import { SupplyBook } from '../../../src/governance/supply/book.ts'
+import { Checkup, standingFor } from '../../../src/governance/supply/checkup.ts'
+import { Ranges } from '../../../src/governance/supply/excursions.ts'
+import { examine } from '../../../src/governance/supply/findings.ts'
+import { wayOf } from '../../../src/governance/supply/trace.ts'
+import {
+  BOX,
+  bookOf,
+  CLINIC,
+  declared,
+  eventAt,
+  HOSPITAL,
+  LOT,
+  MAKER,
+  made,
+  measured,
+  PLANT,
+  pack,
+  packed,
+  recalled,
+  seen,
+  told,
+  WARD,
+} from './kit.ts'
+
+const it = suite('supply checkup')
+const NOW = Date.UTC(2026, 10, 20)
+const LIMITS = { overdueMs: 86_400_000, nowMs: NOW }
+const SITES = [PLANT, HOSPITAL, { id: 'https://id.gs1.org/414/9506000140445' }] as const
+type Told = Parameters<SupplyBook['tell']>[0]
+
+/** Everything that is found, one line each, by looking at all ways anew. */
+function naive(book: SupplyBook, final: number, fixed: { low: number; high: number } | null): string[] {
+  const lines: string[] = []
+  const ranges = new Ranges(book, () => final)
+  for (let thing = 0; thing < book.things; thing++) {
+    if (!book.isGoods(thing)) continue
+    const way = wayOf(book, thing)
+    const inBox = new Set(way.steps.filter(({ within }) => within.length > 0).map(({ event }) => event.number))
+    const rangeAt = ({ number, low, high }: { number: number; low: number | null; high: number | null }) =>
+      fixed ?? ranges.at(thing, number, { low, high })
+    for (const { code, event, milliCelsius } of examine(
+      book,
+      way,
+      { ...LIMITS, rangeAt },
+      standingFor(book, thing, () => final),
+    ))
+      if (!inBox.has(event.number))
+        lines.push(`${code} ${book.keyOf(thing)} ${event.author} ${event.seq} ${event.nth} ${milliCelsius}`)
+  }
+  return lines.sort()
+}
+
+function answered(checkup: Checkup, book: SupplyBook, final: number, fixed: { low: number; high: number } | null) {
+  checkup.update(() => final)
+  while (!checkup.lookOn(3, () => final));
+  const { shown, counts } = checkup.answer({ ...LIMITS, fixed }, { shown: 10_000, final: () => final, things: null })
+  const lines = shown.map(({ thing, finding: { code, event, milliCelsius } }) => {
+    return `${code} ${book.keyOf(thing)} ${event.author} ${event.seq} ${event.nth} ${milliCelsius}`
+  })
+  assert.is(
+    [...counts.values()].reduce((sum, one) => sum + one, 0),
+    lines.length,
+  )
+  return lines.sort()
+}
+
+const act = fc.record({
+  author: fc.constantFrom(MAKER, WARD, CLINIC),
+  minute: fc.nat(30),
+  what: fc.constantFrom(
+    ...(['make', 'pack', 'unpack', 'ship', 'receive', 'see', 'dispense', 'transform', 'warm', 'warm box'] as const),
+    ...(['ship box', 'error', 'recall', 'lift', 'declare', 'redact'] as const),
+  ),
+  a: fc.nat(4),
+  b: fc.nat(4),
+})
+/** What is told by entries of other kinds, or by none. */
+const NO_EVENTS: readonly string[] = ['recall', 'lift', 'declare', 'redact']
+type Act = typeof act extends fc.Arbitrary<infer T> ? T : never
+
+function eventOf({ minute, what, a, b }: Act) {
+  const one = pack(`S${a}`)
+  const site = SITES[b % 3] as (typeof SITES)[0]
+  if (what === 'make') return made(minute, [`S${a}`], `L${b % 2}`)
+  if (what === 'pack' || what === 'unpack') return packed(minute, [`S${a}`], what === 'pack' ? 'ADD' : 'DELETE')
+  if (what === 'ship') return seen(minute, 'shipping', one, site)
+  if (what === 'ship box') return seen(minute, 'shipping', BOX, site)
+  if (what === 'receive') return seen(minute, 'receiving', b < 2 ? BOX : one, site)
+  if (what === 'dispense') return seen(minute, 'dispensing', one, site, { disposition: 'dispensed' })
+  if (what === 'transform')
+    return eventAt(minute, 'TransformationEvent', { inputEPCList: [one], outputEPCList: [pack(`S${b}`)] })
+  if (what === 'warm') return measured(minute, one, b * 4)
+  if (what === 'warm box') return measured(minute, BOX, b * 4)
+  const error = { declarationTime: '2026-11-03T00:00:00Z', reason: 'did_not_occur' }
+  return seen(minute, 'storing', one, site, what === 'error' ? { errorDeclaration: error } : {})
+}
+
+/** Each act as it comes to a book: entries, and bodies that go; a question after each. */
+function play(acts: readonly Act[], ask: (book: SupplyBook, checkup: Checkup, final: number) => void): void {
+  const book = new SupplyBook()
+  const checkup = new Checkup(book)
+  const seqs = new Map<string, number>()
+  for (const [i, one] of acts.entries()) {
+    const { author, what, a, b, minute } = one
+    const seq = seqs.get(author) ?? 0
+    if (what === 'redact') {
+      const events = book.toldIn(author, [a, b])
+      checkup.forgetting(events)
+      book.forget(events)
+    } else {
+      const item = a === 0 ? '01/09506000134352' : `01/09506000134352/10/L${a % 2}`
+      const atMs = Date.UTC(2026, 10, 1, 12, minute)
+      const entry: Told =
+        what === 'recall' || what === 'lift'
+          ? recalled(author, seq, item, atMs, what === 'recall' ? 'supply.recalled' : 'supply.lifted')
+          : what === 'declare'
+            ? declared(author, seq, a * 2_000, a * 2_000 + b * 2_000 + 1_000)
+            : told(author, seq, [eventOf(one)])
+      book.tell(entry)
+      seqs.set(author, seq + 1)
+    }
+    ask(book, checkup, i)
+  }
+}
+
+it('a check that goes on from where it was finds what one from the beginning finds', () => {
+  fc.assert(
+    fc.property(fc.array(act, { minLength: 10, maxLength: 40 }), fc.boolean(), (acts, isFixed) => {
+      const fixed = isFixed ? { low: 3_000, high: 9_000 } : null
+      play(acts, (book, checkup, final) =>
+        assert.equal(answered(checkup, book, final, fixed), naive(book, final, fixed)),
+      )
+    }),
+    { numRuns: 100 },
+  )
+})
+
+it('of a body that is dropped nothing is left: ways, findings and keys are those of a book that never read it', () => {
+  const keysIn = (book: SupplyBook): string[] =>
+    Array.from({ length: book.things }, (_, i) => book.keyOf(i)).filter((key) => key !== '')
+  const acts = fc.array(
+    act.filter(({ what }) => !NO_EVENTS.includes(what)),
+    { maxLength: 25 },
+  )
+  fc.assert(
+    fc.property(acts, fc.nat(10), (list, gone) => {
+      const [whole, without] = [new SupplyBook(), new SupplyBook()]
+      for (const [seq, one] of list.entries()) {
+        const entry = told(one.author, seq, [eventOf(one), made(seq, [`P${seq}`])])
+        whole.tell(entry)
+        if (seq !== gone) without.tell(entry)
+      }
+      const author = list[gone]?.author ?? MAKER
+      whole.forget(whole.toldIn(author, [gone]))
+      whole.forget(whole.toldIn(author, [gone]))
+      assert.equal(keysIn(whole).sort(), keysIn(without).sort())
+      assert.equal(naive(whole, 0, null), naive(without, 0, null))
+      assert.is(whole.thingOf(readGs1(pack(`P${gone}`))), null)
+    }),
+    { numRuns: 150 },
+  )
+})
+
+it('a box that is too warm for a product in it is an excursion of the box, while that product lies in it and no longer', () => {
+  const book = bookOf([
+    told(MAKER, 0, [made(0, ['A']), packed(5, ['A'])]),
+    told(WARD, 0, [measured(10, BOX, 9), measured(12, BOX, 7)]),
+    told(WARD, 1, [packed(20, ['A'], 'DELETE'), measured(30, BOX, 20), measured(31, pack('A'), 4)]),
+    declared(CLINIC, 0, 2_000, 8_000),
+  ])
+  assert.equal(
+    naive(book, 1, null).filter((line) => line.startsWith('excursion')),
+    [`excursion ${readGs1(BOX)} ${WARD} 0 0 9000`],
+  )
+})
+
+it('of two declarations the strictest counts, a narrower one at once and a wider one when it is final', () => {
+  const rangeOf = (final: number, ...entries: Told[]) => {
+    const found = bookOf(entries).products.of('09506000134352', () => final)
+    return found === null ? null : [found.low, found.high, found.differ]
+  }
+  const [wide, narrow, none] = [
+    declared(MAKER, 1, null, 25_000),
+    declared(MAKER, 0, 2_000, 8_000),
+    declared(MAKER, 1, null, null),
+  ]
+  assert.equal(rangeOf(1, narrow, wide), [2_000, 8_000, false], 'wider, and pending')
+  assert.equal(rangeOf(2, narrow, wide), [null, 25_000, false], 'wider, and final')
+  assert.equal(rangeOf(1, declared(MAKER, 0, null, 25_000), declared(MAKER, 1, 2_000, 8_000)), [2_000, 8_000, false])
+  assert.equal(rangeOf(1, narrow, none), [2_000, 8_000, false], 'taken back, and pending')
+  assert.is(rangeOf(2, narrow, none), null, 'taken back')
+  assert.equal(rangeOf(9, narrow, declared(WARD, 0, 1_000, 6_000)), [2_000, 6_000, true])
+  assert.equal(rangeOf(9, declared(WARD, 0, 1_000, 6_000), narrow), [2_000, 6_000, true], 'in whatever order')
+  assert.is(rangeOf(9, declared(MAKER, 0, 8_000, 2_000)), null, 'upside down, and passed over')
+})
+
+it('what counts of a recall changes what is found, without any new event', () => {
+  const book = bookOf([told(MAKER, 0, [made(0, ['A'])]), told(WARD, 0, [seen(60, 'receiving', pack('A'), PLANT)])])
+  const checkup = new Checkup(book)
+  const codes = (final: number): string[] =>
+    answered(checkup, book, final, null).map((line) => line.split(' ')[0] as string)
+  assert.equal(codes(9), [])
+  book.tell(recalled(CLINIC, 5, LOT, Date.UTC(2026, 10, 1, 12, 30)))
+  assert.equal(codes(9), ['recalled-received'])
+  book.tell(recalled(CLINIC, 6, LOT, Date.UTC(2026, 10, 1, 12, 40), 'supply.lifted'))
+  assert.equal(codes(6), ['recalled-received'])
+  assert.equal(codes(7), [])
+})
+
+it('an excursion that two tell of counts once, one in error never, and the second where the first was dropped', () => {
+  const book = bookOf([])
+  const checkup = new Checkup(book)
+  const found = (): string[] =>
+    answered(checkup, book, 0, { low: 2_000, high: 8_000 }).map((line) => line.split(' ').slice(0, 3).join(' '))
+  const by = (author: string): string => `excursion ${readGs1(pack('A'))} ${author}`
+  const warm = measured(10, pack('A'), 9)
+  book.tell(told(WARD, 0, [warm]))
+  book.tell(told(MAKER, 0, [warm]))
+  assert.equal(found(), [by(MAKER)])
+  const events = book.toldIn(MAKER, [0])
+  checkup.forgetting(events)
+  book.forget(events)
+  assert.equal(found(), [by(WARD)])
+  const declarationTime = '2026-11-03T00:00:00Z'
+  book.tell(told(WARD, 1, [{ ...warm, errorDeclaration: { declarationTime, reason: 'did_not_occur' } }]))
+  assert.equal(found(), [])
+})
+
+it('packs of a lot are looked at again when it is told what the lot was made of', () => {
+  const pills = 'urn:epc:class:lgtin:4012345.012345.M1'
+  const pill = 'urn:epc:id:sgtin:4012345.012345.1'
+  const book = bookOf([
+    told(MAKER, 0, [made(0, ['A']), { ...made(1, []), epcList: [pill], ilmd: { 'cbvmda:lotNumber': 'M1' } }]),
+    told(WARD, 0, [seen(60, 'receiving', pill, HOSPITAL)]),
+    recalled(CLINIC, 0, LOT, Date.UTC(2026, 10, 1, 12, 30)),
+  ])
+  const checkup = new Checkup(book)
+  const found = (): boolean => answered(checkup, book, 0, null).some((line) => line.startsWith('recalled-received'))
+  assert.is(found(), false)
+  const outputs = { outputQuantityList: [{ epcClass: pills, quantity: 9 }] }
+  book.tell(told(MAKER, 1, [eventAt(1, 'TransformationEvent', { inputEPCList: [pack('A')], ...outputs })]))
+  assert.is(found(), true)
+})
+
+it.run()
