@@ -30,6 +30,8 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   'governance-datasets': () => import('./governance/datasets.ts'),
   'governance-subject': () => import('./governance/subject.ts'),
   'records-supply': () => import('./records/supply.ts'),
+  'records-exports': () => import('./records/exports.ts'),
+  'records-uses': () => import('./records/uses.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')
     return { bench: () => bench({ peers: process.argv.includes('--peers') }) }
