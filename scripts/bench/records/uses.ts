@@ -12,6 +12,7 @@ import { USE_TIMING, UseDesk } from '../../../src/daemon/useDesk.ts'
 import { UseBook } from '../../../src/governance/useBook.ts'
 import { fileCommitment, type UseRun } from '../../../src/governance/uses.ts'
 import { emptyTip, type Tip } from '../../../src/ledger/chain.ts'
+import '../../../src/polyfill.ts'
 import { LevelStore } from '../../../src/store/levelStore.ts'
 import { type Figure, median, under } from '../figures.ts'
 
