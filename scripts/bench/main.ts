@@ -29,6 +29,7 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   'governance-agreements': () => import('./governance/agreements.ts'),
   'governance-datasets': () => import('./governance/datasets.ts'),
   'governance-subject': () => import('./governance/subject.ts'),
+  'records-access': () => import('./records/access.ts'),
   'records-supply': () => import('./records/supply.ts'),
   'records-exports': () => import('./records/exports.ts'),
   'records-uses': () => import('./records/uses.ts'),

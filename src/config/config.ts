@@ -1,5 +1,15 @@
 /** The daemon's config.yaml: strict schema, defaults with their reasons, and the commented file that `init` writes. */
 import * as v from 'valibot'
+import {
+  ACCESS_DEFAULTS,
+  type AccessRules,
+  accessSchema,
+  accessText,
+  COUNT_DEFAULTS,
+  type CountRules,
+  countsComplaint,
+  countsSchema,
+} from './access.ts'
 import { RETENTION_DEFAULTS, type Retention, retentionSchema, retentionText } from './retention.ts'
 import { STUDY_BOUNDS } from './studySchema.ts'
 import { type Complaint, choice, flag, list, number, parseYaml, section, text, whole } from './yaml.ts'
@@ -29,6 +39,8 @@ export interface Config {
   readonly vault: { readonly keyFile: string | null }
   /** Whether a table must be a registered version to be bound to a study. */
   readonly datasets: { readonly registered: 'optional' | 'required' }
+  readonly access: AccessRules
+  readonly counts: CountRules
   /** A file whose first line opens the node's keys; null: the key file opens them. A relative path starts at the data folder. */
   readonly keys: { readonly passphraseFile: string | null }
 }
@@ -49,6 +61,8 @@ export const CONFIG_DEFAULTS: Omit<Config, 'name'> = {
   retention: RETENTION_DEFAULTS,
   vault: { keyFile: null },
   datasets: { registered: 'optional' },
+  access: ACCESS_DEFAULTS,
+  counts: COUNT_DEFAULTS,
   keys: { passphraseFile: null },
 }
 
@@ -95,6 +109,8 @@ const configSchema = section({
     section({ registered: v.optional(choice(REGISTERED), CONFIG_DEFAULTS.datasets.registered) }),
     {},
   ),
+  access: v.optional(accessSchema, {}),
+  counts: v.optional(countsSchema, {}),
   keys: v.optional(
     section({ passphraseFile: v.optional(v.nullable(text(PATH_CHARACTERS_MAX)), CONFIG_DEFAULTS.keys.passphraseFile) }),
     {},
@@ -112,10 +128,9 @@ export function defaultConfigText(
 ): string {
   const listen =
     given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
-  const { announce, bootstrap, mdns, learner, log, replay, privacy, agreements, retention, vault, datasets, keys } = {
-    ...CONFIG_DEFAULTS,
-    ...given,
-  }
+  const settings = { ...CONFIG_DEFAULTS, ...given }
+  const { announce, bootstrap, mdns, learner, log, replay, privacy, agreements, retention, vault, datasets, keys } =
+    settings
   return `# Settings of this Consilium node. Restart the daemon after a change. Unknown keys are refused.
 
 # The name on this node's member card, by which the other members know it. Ledger entries carry its key, never this name.
@@ -168,7 +183,7 @@ vault:
 datasets:
   # required: a table is bound to a study only where "consilium dataset register" has registered exactly that file; optional: others are bound too.
   registered: ${datasets.registered}
-
+${accessText(settings.access, settings.counts)}
 keys:
   # A file outside this folder whose first line is the passphrase that opens member.key and data.key; null: the key file above opens them.
   # "consilium keys seal --node-passphrase-file FILE" changes what they are sealed under; then name the same file here.
@@ -188,7 +203,7 @@ function complaintOf(config: Config): Complaint | null {
       if (fault) return { path: [key, i], message: `"${address}" was given, ${fault}` }
     }
   }
-  return null
+  return countsComplaint(config.counts)
 }
 
 /**

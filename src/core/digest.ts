@@ -32,6 +32,8 @@ export const DOMAIN = {
   consentLeaf: 'consilium/consent-leaf/v1',
   agreement: 'consilium/agreement/v1',
   agreements: 'consilium/agreements/v1',
+  access: 'consilium/access/v1',
+  countQuestion: 'consilium/count-question/v1',
   subjectKey: 'consilium/subject-key/v1',
   vaultKey: 'consilium/vault-key/v1',
   vaultRecord: 'consilium/vault-record/v1',

@@ -8,14 +8,17 @@ import { isForHospitals, OBSERVER_REFUSAL } from '../governance/observers.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import { ACTS, type ActPattern, isAct } from '../governance/roles.ts'
 import { fingerprint } from '../ledger/founding.ts'
+import { accessCalls } from './accessCalls.ts'
 import { agreementCalls } from './agreementCalls.ts'
 import { requireAgreed } from './agreementDesk.ts'
 import type { BindReport, StatusReport, StudyReport } from './api.ts'
 import { backupCalls } from './backupCalls.ts'
 import { text, words } from './bodyFields.ts'
+import { catalogueCalls } from './catalogueCalls.ts'
 import { cellHint } from './cellHint.ts'
 import { consentCalls } from './consentCalls.ts'
 import type { Route, Routes } from './control.ts'
+import { countCalls } from './countCalls.ts'
 import type { Daemon } from './daemon.ts'
 import { datasetCalls } from './datasetCalls.ts'
 import { examine } from './doctor.ts'
@@ -118,6 +121,9 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...agreementCalls(daemon),
     ...datasetCalls(daemon),
     ...supplyCalls(daemon),
+    ...catalogueCalls(daemon),
+    ...accessCalls(daemon),
+    ...countCalls(daemon),
     ...peopleCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import type { Cbor } from '../core/cbor.ts'
 import { LIMITS } from '../core/limits.ts'
+import { ACCESS_KINDS } from './kinds/access.ts'
 import { AGREEMENT_KINDS } from './kinds/agreements.ts'
 import { DATASET_KINDS } from './kinds/datasets.ts'
 import { bytes, bytes16, bytes32, bytes64, code, count, hospital, real, version } from './kinds/fields.ts'
@@ -111,6 +112,7 @@ export const KINDS = {
   }),
   ...KEEPING_KINDS,
   ...SUPPLY_KINDS,
+  ...ACCESS_KINDS,
 } as const
 
 export type Kind = keyof typeof KINDS

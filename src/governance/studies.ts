@@ -16,6 +16,7 @@ import {
   type Scaling,
 } from '../core/statistics.ts'
 import { REFS_MAX } from '../ledger/entry.ts'
+import { Access } from './access/requests.ts'
 import { Agreements } from './agreements.ts'
 import { readBody } from './kinds.ts'
 import { Quota } from './quota.ts'
@@ -85,6 +86,7 @@ type Want = StudyId | `${StudyId} ${MemberId}`
 export class Studies {
   readonly withdrawals = new Withdrawals()
   readonly agreements = new Agreements()
+  readonly access = new Access()
   readonly #studies = new Map<StudyId, StudyState>()
   /** Facts by what they wait for, and there by what they speak of, in the order of arrival. */
   readonly #waiting = new Map<Want, Map<string, Fact>>()
@@ -113,7 +115,7 @@ export class Studies {
 
   /** Folds one entry in; kinds that do not concern studies change nothing. */
   fold(fact: Fact): void {
-    if (this.withdrawals.fold(fact) || this.agreements.fold(fact)) return
+    if (this.withdrawals.fold(fact) || this.agreements.fold(fact) || this.access.fold(fact)) return
     if (fact.kind === 'study.proposed') this.#propose(fact)
     else if (fact.kind === 'operator.redacted') this.#retell(fact)
     else if (INTERPRETED.has(fact.kind) && this.#isLookedAt(fact)) this.#take(fact)

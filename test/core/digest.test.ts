@@ -48,6 +48,8 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   consentLeaf: ['consilium/consent-leaf/v1', '78b1576c0084200cf9fd51bacb92a6be33b1a1bd1146e506c000b72c77ca8652'],
   agreement: ['consilium/agreement/v1', '7ccebd221025bc063636b0bc4ae15a7510648d93326b79d2a8feb0f1255f745e'],
   agreements: ['consilium/agreements/v1', 'fa2fa80cb86517ee23d9f1af669afee1dba0bb1582cbdafb3a6b8b88471c3dbb'],
+  access: ['consilium/access/v1', 'f3ef65db4246a425432eefc9c3ef4b4aeb02161503d53e969b07a611a9619925'],
+  countQuestion: ['consilium/count-question/v1', 'bf6574a93321179192f11e1d8495a56d7280b0631c57df84ee07cdf8bb07b0ad'],
   subjectKey: ['consilium/subject-key/v1', '9567d27e93f839e839167e487697971f43624bc5731df9142d40886f66c16203'],
   vaultKey: ['consilium/vault-key/v1', '0a97bc4e594a18943622086185de3f675d4d2965061cbe8e74f6a86c70e0c28e'],
   vaultRecord: ['consilium/vault-record/v1', 'ad72a63838b34e14f174c652443a0c154f55d69c4073d076653ed61a74a60ae9'],
