@@ -83,7 +83,7 @@ it('what tells of tables, updates and models is a Provenance that the published 
 
 it('the judge refuses what is broken: a wrong code, a missing part, a part too many, an agent that its profile wants', () => {
   const [event = {}] = resources('fhir-audit', entryOf('consent.recorded', sound('consent.recorded')))
-  const [permit, deny] = [
+  const [permit = {}, deny = {}] = [
     resources('fhir-audit', entryOf(...(MORE[0] as [Kind, Cbor])))[1],
     resources('fhir-audit', entryOf('agreement.denied', sound('agreement.denied')))[0],
   ]
@@ -101,7 +101,7 @@ it('the judge refuses what is broken: a wrong code, a missing part, a part too m
     { ...event, entity: [] },
     { ...event, entity: (event.entity as object[]).map((one) => ({ ...one, name: 'a', query: 'aGk=' })) },
     { ...permit, source: { observer: { display: 'another' } } },
-    { ...deny, entity: [...(deny?.entity as object[]), ...(event.entity as object[])] },
+    { ...deny, entity: [...(deny.entity as object[]), ...(event.entity as object[])] },
     { ...deny, subtype: [] },
   ]
   for (const one of broken) assert.ok(faultsOf(one).length > 0, JSON.stringify(one).slice(0, 200))

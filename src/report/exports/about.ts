@@ -52,9 +52,9 @@ const PARTS = Object.entries(AI_ACT_PROVISIONS).map(([part, places]) => `  ${par
 const COVERS: Readonly<Record<AboutExport['view'], readonly string[]>> = {
   'fhir-audit': [
     'Each resource has the structure of R4 (4.0.1); where meta.profile names a profile of IHE Basic Audit Log Patterns (BALP 1.1.4), that of the profile as well:',
-    'Create, PatientCreate, Read, Update, Delete, AuthZconsent, PrivacyDisclosure.Source.',
+    'Create, PatientCreate, Read, Update, Delete, Query, AuthZconsent, PrivacyDisclosure.Source.',
     '- These patterns are of RESTful operations. Here an entry is the operation of its author’s node on the log that all members have; network addresses are keys.',
-    '- AuthZconsent: permit where training rested on patients’ words, deny where an agreement forbade an act. It is told of the patients of a study together; none is named.',
+    '- AuthZconsent: permit where training rested on patients’ words or access was granted, deny where an agreement forbade an act or access was refused. Patients are told of together; none is named.',
     '- PrivacyDisclosure.Source: what opens a patient’s records in the log was handed out. To whom is known to the hospital alone.',
     '- id is the hash of the entry, so that two exports of one entry have one id; recorded is the time that the entry claims.',
   ],

@@ -2,7 +2,7 @@
  * Entries as FHIR R4 AuditEvent, after the Basic Audit Log Patterns of IHE (BALP). The patterns are of RESTful operations: an entry is told of as
  * the operation of its author's node on the shared log. Hospitals and people are keys and commitments, patients are tags.
  */
-import { toHex } from '../../core/bytes.ts'
+import { toHex, utf8 } from '../../core/bytes.ts'
 import type { MemberId } from '../../core/ids.ts'
 import { studyIn } from '../../governance/studyText.ts'
 import { type ExportContext, type Exported, fieldsOf, instant, placeOf } from './exported.ts'
@@ -137,18 +137,22 @@ function personOf({ kind, body, hospital }: Exported): Json[] {
 function dataOf(exported: Exported): Json {
   const { entry, row, kind, body } = exported
   const { audit } = row
+  if (audit === 'query') return questionOf(exported)
   const name = kind === 'study.proposed' ? studyIn(body?.document as Uint8Array)?.name : undefined
   const details = fieldsOf(body).map(([type, valueString]) => ({ type, valueString }))
   return {
     what: referTo(SYSTEM.entry, entry.hash, placeOf(exported)),
     type: ENTITY.object,
-    role: audit === 'disclose' ? ROLE.report : audit === 'query' ? ROLE.query : ROLE.resource,
-    ...(audit === 'query' && body?.document instanceof Uint8Array
-      ? { query: Buffer.from(body.document).toString('base64') }
-      : {}),
+    role: audit === 'disclose' ? ROLE.report : ROLE.resource,
     ...(name === undefined || name.trim() === '' ? {} : { name: name.slice(0, NAME_CHARACTERS_MAX) }),
     ...(details.length === 0 ? {} : { detail: details }),
   }
+}
+
+/** BALP lets a query have no other details. */
+function questionOf({ entry, body }: Exported): Json {
+  const document = body?.document instanceof Uint8Array ? body.document : utf8(entry.hash)
+  return { type: ENTITY.object, role: ROLE.query, query: Buffer.from(document).toString('base64') }
 }
 
 const studyOf = ({ entry }: Exported): Json[] =>
