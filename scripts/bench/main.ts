@@ -33,6 +33,8 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   'records-supply': () => import('./records/supply.ts'),
   'records-exports': () => import('./records/exports.ts'),
   'records-uses': () => import('./records/uses.ts'),
+  'records-settlement': () => import('./records/settlement.ts'),
+  'records-trials': () => import('./records/trials.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')
     return { bench: () => bench({ peers: process.argv.includes('--peers') }) }

@@ -56,7 +56,7 @@ function announcedLines(report: AnnouncedReport): string[] {
     columns.length === 0
       ? 'No columns are told: all can be counted, but nothing asked for.'
       : `Told of ${columns.length} ${columns.length === 1 ? 'column' : 'columns'}: ${columns.map(({ name }) => name).join(', ')}`,
-    ...leftOut.map(({ column, because }) => `Not told: ${column}, for ${because}.`),
+    ...leftOut.map(({ column, because }) => `Not told: ${column}: ${because}.`),
   ]
 }
 

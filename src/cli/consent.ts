@@ -12,6 +12,7 @@ import { type Common, clientOf, command, outputOf } from './shared.ts'
 type Saying = Common & {
   readonly subject: string
   readonly study?: string
+  readonly trial?: string
   readonly purpose?: readonly string[]
   readonly from?: number
   readonly to?: number
@@ -48,6 +49,7 @@ function say(verb: keyof typeof VERBS): Command {
       '--study <study>',
       'one study alone: digest, at least 6 digits of it, or its name; all where it is left out',
     )
+    .option('--trial <trial>', 'one clinical trial alone: its name, or digits of its digest')
     .option('--purpose <code...>', 'codes of the Data Use Ontology; all purposes where it is left out')
     .option('--from <date>', 'the period in which it holds begins then: 2026-11-22 or 2026-11-22T10:00Z', date)
     .option('--to <date>', 'and ends before then, such as when a minor comes of age', date)
@@ -63,7 +65,7 @@ function say(verb: keyof typeof VERBS): Command {
         ...(purpose === undefined ? {} : { purposes: purpose }),
       }
       const report = await clientOf({ home, json, as, passphraseFile }).post<SaidReport>('/v1/consent', body)
-      outputOf({ home, json }).print(report, () => saidLines(verb, report))
+      outputOf({ home, json }).print(report, () => saidLines(verb, report, options.trial))
     })
 }
 
@@ -178,9 +180,9 @@ function date(given: string): number {
   return ms
 }
 
-function saidLines(verb: string, said: SaidReport): string[] {
+function saidLines(verb: string, said: SaidReport, trial: string | undefined): string[] {
   const { study, effectiveAtMs, receivedAtMs } = said
-  const what = `${said.purposes === null ? 'all purposes' : said.purposes.join(', ')}, ${study === null ? 'all studies' : `study ${short(study)}`}`
+  const what = `${said.purposes === null ? 'all purposes' : said.purposes.join(', ')}, ${study === null ? 'all studies' : `${trial === undefined ? 'study' : 'trial'} ${short(study)}`}`
   const when = effectiveAtMs === receivedAtMs ? 'from now on' : `from ${utc(effectiveAtMs)} on`
   const word = { grant: 'Granted', deny: 'Denied', revoke: 'Revoked' }[verb]
   return [

@@ -52,7 +52,7 @@ async function ask(options: Asking): Promise<void> {
   const report = { ...asked, ...(await answered(client, asked, wait * 1_000)) }
   outputOf(options).print(report, () => [
     `Asked ${report.answers.length} ${report.answers.length === 1 ? 'dataset' : 'datasets'} (${report.ref}).`,
-    ...report.leftOut.map(({ dataset, because }) => `Not asked: ${dataset}, for ${because}.`),
+    ...report.leftOut.map(({ dataset, because }) => `Not asked: ${dataset}: ${because}.`),
     '',
     ...reportLines(report),
   ])

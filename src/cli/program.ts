@@ -20,9 +20,11 @@ import { modelCommand } from './model.ts'
 import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
 import { personCommand } from './person.ts'
 import { explainCommand, predictCommand } from './predict.ts'
+import { settlementCommand } from './settlement.ts'
 import { studyCommand } from './study.ts'
 import { subjectCommand } from './subject.ts'
 import { supplyCommand } from './supply.ts'
+import { trialCommand } from './trial.ts'
 
 /** Runs one command; `argv` is `process.argv`. Never throws: an error sets `process.exitCode`; a wrong option ends the process (commander). */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -68,7 +70,9 @@ export function consiliumCommand(): Command {
     catalogueCommand(),
     accessCommand(),
     countCommand(),
+    trialCommand(),
     agreementCommand(),
+    settlementCommand(),
     auditCommand(),
     predictCommand(),
     explainCommand(),

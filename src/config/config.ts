@@ -43,6 +43,8 @@ export interface Config {
   readonly counts: CountRules
   /** A file whose first line opens the node's keys; null: the key file opens them. A relative path starts at the data folder. */
   readonly keys: { readonly passphraseFile: string | null }
+  /** What this node does by itself where an agreement settles: measures the others' updates, confirms what it computes alike. */
+  readonly settlement: { readonly measure: 'auto' | 'ask'; readonly confirm: 'auto' | 'ask' }
 }
 
 export const DEFAULT_PORT = 4801 // below the ports that Linux and Windows hand out to clients, so nothing takes it by chance
@@ -64,6 +66,7 @@ export const CONFIG_DEFAULTS: Omit<Config, 'name'> = {
   access: ACCESS_DEFAULTS,
   counts: COUNT_DEFAULTS,
   keys: { passphraseFile: null },
+  settlement: { measure: 'ask', confirm: 'auto' },
 }
 
 const ADDRESSES_MAX = 64 // a bootstrap list names a few members; the address book learns the others
@@ -73,6 +76,7 @@ const PATH_CHARACTERS_MAX = 4_096 // PATH_MAX of Linux
 const KEEP_MEGABYTES_MAX = 4_000 // beyond it the number of files kept (daemon/inputStore.ts) is the bound, not their bytes
 const BACKENDS = ['auto', 'kernels', 'wasm', 'cpu', 'native'] as const
 const REGISTERED = ['optional', 'required'] as const
+const BY_ITSELF = ['auto', 'ask'] as const
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
 
 const addresses = (fallback: readonly string[]) =>
@@ -113,6 +117,13 @@ const configSchema = section({
   counts: v.optional(countsSchema, {}),
   keys: v.optional(
     section({ passphraseFile: v.optional(v.nullable(text(PATH_CHARACTERS_MAX)), CONFIG_DEFAULTS.keys.passphraseFile) }),
+    {},
+  ),
+  settlement: v.optional(
+    section({
+      measure: v.optional(choice(BY_ITSELF), CONFIG_DEFAULTS.settlement.measure),
+      confirm: v.optional(choice(BY_ITSELF), CONFIG_DEFAULTS.settlement.confirm),
+    }),
     {},
   ),
 })
@@ -188,6 +199,18 @@ keys:
   # A file outside this folder whose first line is the passphrase that opens member.key and data.key; null: the key file above opens them.
   # "consilium keys seal --node-passphrase-file FILE" changes what they are sealed under; then name the same file here.
   passphraseFile: ${JSON.stringify(keys.passphraseFile)}
+${settlementText(given.settlement ?? CONFIG_DEFAULTS.settlement)}`
+}
+
+function settlementText({ measure, confirm }: Config['settlement']): string {
+  return `
+settlement:
+  # auto: where an active agreement settles by marginal value, this node measures after its rounds what the others' updates are worth on its own
+  # validation patients, and tells it; ask: when "consilium settlement measure" asks for it.
+  measure: ${measure}
+  # auto: a close that another party proposes is confirmed when this node computes the same statement, and refused where it does not; ask: a
+  # person does so with "consilium settlement confirm".
+  confirm: ${confirm}
 `
 }
 

@@ -19,7 +19,7 @@ export interface Complaint {
 
 interface YamlFile<S extends v.GenericSchema> {
   /** First part of the error codes: `study` gives `study-yaml` and `study-invalid`. */
-  readonly kind: 'study' | 'config' | 'consortium' | 'scenario' | 'agreement'
+  readonly kind: 'study' | 'config' | 'consortium' | 'scenario' | 'agreement' | 'trial'
   readonly fileName: string
   readonly schema: S
   /** What a schema can't say: rules between fields. Runs only on what the schema accepts. */

@@ -1,6 +1,7 @@
 /** The calls about patients: what they said, what follows, who is forgotten. Record numbers come in bodies alone, which no log has. */
 import { DUO_CODES, type DuoCode } from '../core/duo.ts'
 import { ConsiliumError } from '../core/errors.ts'
+import type { StudyId } from '../core/ids.ts'
 import { type ConsentDecision, SPEAKERS, type Speaker } from '../governance/consent.ts'
 import { RESTART_REASONS } from '../governance/kinds/keeping.ts'
 import { ERASURE_REASONS } from '../governance/kinds.ts'
@@ -48,7 +49,7 @@ async function say(daemon: Daemon, body: Body): Promise<SaidReport> {
   const decision: ConsentDecision = {
     decision: oneOf(body, 'decision', ['permit', 'deny']),
     purposes: purposesOf(body),
-    study: body.study === undefined ? 'all' : findStudy(daemon, text(body, 'study')).id,
+    study: await studyOf(daemon, body),
     fromMs: time(body, 'from'),
     toMs: time(body, 'to'),
     by: oneOf(body, 'by', SPEAKERS) as Speaker,
@@ -60,6 +61,13 @@ async function say(daemon: Daemon, body: Body): Promise<SaidReport> {
   await daemon.vault.say([{ record: record(body), decision, speaker: speakerOf(body, decision.by) }])
   await daemon.writer?.flush()
   return saidReport(decision)
+}
+
+/** One study, one trial, or all; a trial is named by its digest as a study is. */
+async function studyOf(daemon: Daemon, { study, trial }: Body): Promise<ConsentDecision['study']> {
+  if (trial === undefined) return study === undefined ? 'all' : findStudy(daemon, text({ study }, 'study')).id
+  if (study !== undefined) throw malformed('--study and --trial were given: a word is about one of them, or all')
+  return (await daemon.trials.find(text({ trial }, 'trial'))).record.id as string as StudyId
 }
 
 async function show(daemon: Daemon, given: string): Promise<PatientReport> {

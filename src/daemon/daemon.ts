@@ -9,6 +9,7 @@ import type { NodeEvent, Ticket } from '../node/events.ts'
 import { Machine } from '../node/machine.ts'
 import type { Trainer } from '../training/trainer.ts'
 import { WeightStore } from '../training/weightStore.ts'
+import { runBackground } from './background.ts'
 import { Backups } from './backup.ts'
 import { type BindingCounsel, Bindings, requireBindable } from './bindings.ts'
 import { bootEvent } from './bootEvent.ts'
@@ -42,6 +43,7 @@ import { SupplyDesk } from './supplyDesk.ts'
 import { Tasks } from './tasks.ts'
 import { Tickets } from './tickets.ts'
 import { transportEvents } from './transportEvents.ts'
+import { TrialDesk } from './trialDesk.ts'
 import { formatIn, Updates } from './updates.ts'
 import { UseDesk } from './useDesk.ts'
 import { type VaultKeeper, vaultOf } from './vaultKeeper.ts'
@@ -90,6 +92,7 @@ export class Daemon {
   readonly keeper = new Keeper(this)
   readonly datasets = new DatasetDesk(this)
   readonly supply = new SupplyDesk(this)
+  readonly trials = new TrialDesk(this, () => this.#parts.store)
   readonly uses = new UseDesk(this, () => this.#parts.store)
   readonly counts = new CountDesk(this)
   readonly #hands: Hands
@@ -218,11 +221,7 @@ export class Daemon {
     if (this.#closing) return
     const { witness, forks, logs } = this
     this.#driver.feed(bootEvent({ ...this.#parts, logs, facts, stored, bindings: this.#bindings, witness, forks }))
-    this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
-    this.#tasks.run('keep-counting', () => this.counts.run(this.#stopping.signal))
-    this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
-    const failed = (error: unknown): void => log('error', 'keep-uses-failed', { error: messageOf(error) })
-    this.#tasks.run('keep-uses', () => this.uses.run(this.#stopping.signal, failed))
+    runBackground(this, this.#tasks, this.#stopping.signal, log)
     const shown = { name: home.config.name, member: home.key.id, addresses: this.transport.addresses() }
     log('info', 'ready', { ...shown, startMs: Date.now() - this.startedAtMs })
   }

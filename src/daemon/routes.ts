@@ -37,9 +37,12 @@ import { peopleCalls } from './peopleCalls.ts'
 import { auditPrivacy } from './privacyAudit.ts'
 import { privacyClaims } from './privacyClaims.ts'
 import { Replay } from './replay.ts'
+import { settlementCalls } from './settlementCalls.ts'
+import type { SettlementDesk } from './settlementDesk.ts'
 import { findStudy } from './studyReference.ts'
 import { evaluateStudy, studyReport } from './studyReports.ts'
 import { supplyCalls } from './supplyCalls.ts'
+import { trialCalls } from './trialCalls.ts'
 import { useCalls } from './useCalls.ts'
 
 const FENCE_WAIT_MS = 8_000 // a start among others passes its fence in a second or two
@@ -54,8 +57,10 @@ export function routesOf(
   daemon: Daemon,
   inputs: InputStore,
   invitations: Invitations,
+  settlement: SettlementDesk,
 ): Readonly<Record<string, Route>> {
-  const calls = { ...callsOf(daemon, inputs), ...inviteCalls(daemon, invitations) }
+  const more = { ...inviteCalls(daemon, invitations), ...settlementCalls(daemon, settlement) }
+  const calls = { ...callsOf(daemon, inputs), ...more }
   const guarded = Object.entries(calls).map(([pattern, route]): [string, Route] => {
     const whenBooted: Route = (call) => {
       if (daemon.machine.booted) return isAct(pattern) ? pass(daemon, pattern, route, call) : route(call)
@@ -120,10 +125,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...backupCalls(daemon),
     ...agreementCalls(daemon),
     ...datasetCalls(daemon),
-    ...supplyCalls(daemon),
-    ...catalogueCalls(daemon),
-    ...accessCalls(daemon),
-    ...countCalls(daemon),
+    ...recordCalls(daemon),
     ...peopleCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
@@ -154,6 +156,12 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
       return daemon.keeper.correct(entry, by, text(body, 'reason'))
     },
   }
+}
+
+/** What stands on the ledger beside training. */
+function recordCalls(daemon: Daemon): Routes {
+  const access = { ...catalogueCalls(daemon), ...accessCalls(daemon), ...countCalls(daemon) }
+  return { ...supplyCalls(daemon), ...access, ...trialCalls(daemon) }
 }
 
 /** A model with the private head, which no log has: where people sign, or agreements are asked, it leaves by an export alone. */

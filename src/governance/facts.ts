@@ -59,6 +59,18 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'supply.product',
   'count.asked',
   'count.answered',
+  'value.measured',
+  'trial.protocol',
+  'trial.approved',
+  'trial.withdrawn',
+  'trial.list',
+  'trial.enrolled',
+  'trial.allocated',
+  'trial.opened',
+  'trial.unsealed',
+  'trial.event',
+  'trial.locked',
+  'trial.unlocked',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

@@ -10,7 +10,9 @@ import { KEEPING_KINDS } from './kinds/keeping.ts'
 import { MEMBER_KINDS } from './kinds/members.ts'
 import { PEOPLE_KINDS } from './kinds/people.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
+import { SETTLEMENT_KINDS } from './kinds/settlement.ts'
 import { SUPPLY_KINDS } from './kinds/supply.ts'
+import { TRIAL_KINDS } from './kinds/trials.ts'
 import { USE_KINDS } from './kinds/uses.ts'
 
 /** Why an operator excludes a member's updates, or takes them back in. */
@@ -113,6 +115,8 @@ export const KINDS = {
   ...KEEPING_KINDS,
   ...SUPPLY_KINDS,
   ...ACCESS_KINDS,
+  ...SETTLEMENT_KINDS,
+  ...TRIAL_KINDS,
 } as const
 
 export type Kind = keyof typeof KINDS

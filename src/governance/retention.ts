@@ -93,6 +93,21 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'access.revoked': 'decides',
   'count.asked': 'training', // as long as the rounds: what was told is told by the answer
   'count.answered': 'keeping', // at its author: what of the budget was spent
+  'value.measured': 'training', // as long as the rounds that it is about
+  'settlement.proposed': 'decides', // where the next period begins
+  'settlement.confirmed': 'decides',
+  'settlement.refused': 'decides',
+  'trial.protocol': 'keeping', // a trial's file is kept for 25 years: Reg. (EU) 536/2014 Art. 58
+  'trial.approved': 'keeping',
+  'trial.withdrawn': 'keeping',
+  'trial.list': 'keeping',
+  'trial.enrolled': 'keeping',
+  'trial.allocated': 'keeping',
+  'trial.opened': 'keeping',
+  'trial.unsealed': 'keeping',
+  'trial.event': 'keeping',
+  'trial.locked': 'keeping',
+  'trial.unlocked': 'keeping',
 }
 
 const DAY_MS = 24 * 3_600_000
@@ -200,6 +215,7 @@ function whyKept(kind: string): string {
   if (!isKind(kind)) return `${kind} is a kind of another version, which may depend on it: redact it with that version`
   if (kind === 'study.proposed')
     return 'study.proposed says what every member trains, and stays, but for its name and purpose: give the study file without what is to go, --with FILE'
+  if (kind.startsWith('trial.')) return `${kind} is part of a trial's file, and stays: correct it by a new entry`
   if (classOf(kind) === 'keeping') return `${kind} says why something is gone, or who signed for it, and stays`
   return `${kind} decides who may do what, at every member and every start, and stays: correct it by a new entry`
 }

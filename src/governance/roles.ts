@@ -80,6 +80,23 @@ export const ACTS = {
   'POST /v1/access/refuse': act('access.refuse', DECIDES, ['access.refused']),
   'POST /v1/access/revoke': act('access.revoke', DECIDES, ['access.revoked']),
   'POST /v1/counts': act('count.ask', HANDLES, ['count.asked']),
+  'POST /v1/settlements': act('settlement.propose', DECIDES, ['settlement.proposed', 'settlement.confirmed']),
+  'POST /v1/settlements/confirm': act('settlement.confirm', DECIDES, ['settlement.confirmed']),
+  'POST /v1/settlements/refuse': act('settlement.refuse', DECIDES, ['settlement.refused']),
+  'POST /v1/settlements/measure': act('settlement.measure', RUNS, ['value.measured']),
+  'POST /v1/trials': act('trial.propose', DECIDES, ['trial.protocol']),
+  'POST /v1/trials/:/approve': act('trial.approve', DECIDES, ['trial.approved']),
+  'POST /v1/trials/:/withdraw': act('trial.withdraw', DECIDES, ['trial.withdrawn']),
+  'POST /v1/trials/:/list': act('trial.list', HANDLES, ['trial.list']),
+  'POST /v1/trials/:/enrol': act('trial.enrol', HANDLES, ['trial.enrolled']),
+  'POST /v1/trials/:/event': act('trial.event', HANDLES, ['trial.event']),
+  'POST /v1/trials/:/arm': act('trial.arm', HANDLES, ['trial.event']),
+  'POST /v1/trials/:/participant': act('trial.participant', HANDLES, []),
+  'POST /v1/trials/:/open': act('trial.open', HANDLES, ['trial.opened']),
+  'POST /v1/trials/:/unseal': act('trial.unseal', DECIDES, ['trial.unsealed']),
+  'POST /v1/trials/:/lock': act('trial.lock', DECIDES, ['trial.locked']),
+  'POST /v1/trials/:/unlock': act('trial.unlock', DECIDES, ['trial.unlocked']),
+  'POST /v1/trials/:/reveal': act('trial.reveal', HANDLES, []),
   'POST /v1/backup': act('backup.make', RUNS, ['operator.backup']),
   'POST /v1/log/correct': act('log.correct', DECIDES, ['operator.corrected']),
   'POST /v1/log/prune': act('log.prune', RUNS, ['operator.pruned']),
@@ -95,7 +112,7 @@ function act(action: string, roles: readonly Role[], leads: readonly Kind[]): Ac
   return { action, roles, leads }
 }
 
-/** Kinds that a node also writes unasked: at its stop, after a pruning of its own, or where it tells later what was said or done before. */
+/** Kinds that a node also writes unasked: at its stop, after a pruning of its own, where it tells later what was said or done before, or computes what others did. */
 const UNASKED: ReadonlySet<Kind> = new Set<Kind>([
   'node.stopped',
   'dataset.bound',
@@ -104,6 +121,9 @@ const UNASKED: ReadonlySet<Kind> = new Set<Kind>([
   'operator.pruned',
   'operator.backup',
   'consent.recorded',
+  'settlement.confirmed',
+  'settlement.refused',
+  'value.measured',
 ])
 
 const BY_ACTION: ReadonlyMap<string, Act> = new Map(Object.values(ACTS).map((one) => [one.action, one]))

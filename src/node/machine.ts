@@ -94,6 +94,7 @@ export class Machine {
       withdrawals: context.studies.withdrawals,
       suspensions: context.suspensions.all(context),
       ...{ agreements: context.studies.agreements, access: context.studies.access },
+      settlements: context.studies.settlements,
       words: { count: context.words, newest: context.newestWord },
     }
   }

@@ -33,12 +33,18 @@ it('every setting survives being written and read, whatever the name looks like'
     agreements: { required: true },
     retention: { training: { keepDays: 4_000 }, operation: { keepDays: 'unlimited' }, legalHold: [DIGEST] },
     keys: { passphraseFile: '/run/secrets/consilium' },
+    settlement: { measure: 'auto', confirm: 'ask' },
     vault: { keyFile: '/srv/keys/st mary.key' },
     datasets: { registered: 'required' },
     access: { studies: 'granted' },
     counts: {
-      ...{ answer: 'any-member', epsilonPerQuery: 0.05, epsilonPerAsker: 0.7, epsilonInAll: 1.5 },
-      ...{ minimumCohort: 25, step: 7, consent: 'opt-in' },
+      answer: 'any-member',
+      epsilonPerQuery: 0.05,
+      epsilonPerAsker: 0.7,
+      epsilonInAll: 1.5,
+      minimumCohort: 25,
+      step: 7,
+      consent: 'opt-in',
     },
   } as const
   assert.equal(parseConfig(defaultConfigText(config), 'c.yaml'), config)

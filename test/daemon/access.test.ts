@@ -38,7 +38,7 @@ const withNames = (csv: string): string =>
 async function registered(folder: string, node: TestNode, rows: number): Promise<string> {
   const file = join(folder, `${node.name}.csv`)
   await writeFile(file, `${withNames(withRecords(node.name, rows, 7))}\n`)
-  await json(node, 'dataset', 'register', file, '--name', 'memory', '--key-column', 'mrn')
+  await node.client.post('/v1/datasets', { path: file, name: 'memory', keyColumn: 'mrn' })
   return file
 }
 
@@ -47,6 +47,12 @@ const granted = (node: TestNode, ref: string): Promise<void> =>
     const { requests } = await node.client.get<{ requests: AccessLine[] }>('/v1/access')
     return requests.some((one) => one.ref === ref && one.status === 'granted')
   })
+
+/** Requests that a hospital has to answer. */
+async function waiting(node: TestNode): Promise<string[]> {
+  const { requests } = await node.client.get<{ requests: AccessLine[] }>('/v1/access?which=waiting')
+  return requests.map(({ ref }) => ref)
+}
 
 it('announced, asked for, granted, counted by itself, bound, taken back: and no name or record number in any log', () =>
   inFolder(async (folder, nodes) => {
@@ -94,9 +100,7 @@ it('announced, asked for, granted, counted by itself, bound, taken back: and no 
       '--until',
       UNTIL,
     )
-    await until(10_000, 'the request', async () =>
-      (await at(north, 'access', 'ls', '--waiting')).out.includes(asked.ref),
-    )
+    await until(10_000, 'the request', async () => (await waiting(north)).includes(asked.ref))
 
     const study = await propose(folder, [south, north], studyText({ rounds: 100_000, deadlineSeconds: 1 }))
     const bind = ['study', 'bind', study.slice(0, 10), '--data', file, '--ignore-extra']
@@ -105,45 +109,24 @@ it('announced, asked for, granted, counted by itself, bound, taken back: and no 
       bind,
       /nobody has asked for dataset memory for study .* ask south to run: consilium access ask north memory --study/,
     )
-    const forStudy = await json<AccessLine>(
-      south,
-      ...[
-        'access',
-        'ask',
-        'north',
-        'memory',
-        '--purpose',
-        'DUO:0000006',
-        '--study',
-        study.slice(0, 12),
-        '--until',
-        UNTIL,
-      ],
-    )
-    await until(10_000, 'the request', async () =>
-      (await at(north, 'access', 'ls', '--waiting')).out.includes(forStudy.ref),
-    )
+    const asking = { member: 'north', dataset: 'memory', purposes: ['DUO:0000006'], study, until: Date.parse(UNTIL) }
+    const forStudy = await south.client.post<AccessLine>('/v1/access', asking)
+    await until(10_000, 'the request', async () => (await waiting(north)).includes(forStudy.ref))
     await refusedBy(
       north,
       bind,
       new RegExp(`south asked .* entry ${forStudy.ref}, and north has not answered: consilium access grant`),
     )
     for (const { ref } of [asked, forStudy]) {
-      await json(north, 'access', 'grant', ref)
+      await north.client.post('/v1/access/grant', { ref })
       await granted(north, ref)
     }
     assert.is((await at(north, ...bind)).code, 0)
 
     const told = await json<CountAskedReport>(south, 'count', '--where', where, '--at', 'north/memory')
     assert.equal([told.answers[0]?.code, told.answers[0]?.spent, told.answers[0]?.left], ['counted', 0.2, 1.8])
-    const again = await json<CountReport>(
-      south,
-      'count',
-      '--where',
-      "sex = 'f' and age >= 50.0",
-      '--at',
-      'north/memory',
-    )
+    const words = "sex = 'f' and age >= 50.0"
+    const again = await json<CountReport>(south, 'count', '--where', words, '--at', 'north/memory')
     assert.equal(
       [again.answers[0]?.code, again.answers[0]?.count, again.answers[0]?.spent],
       ['repeated', told.answers[0]?.count, 0],
@@ -154,8 +137,7 @@ it('announced, asked for, granted, counted by itself, bound, taken back: and no 
     const { told: spent } = await json<CatalogueDetails>(north, 'catalogue', 'show', 'north/memory')
     assert.is(spent?.inAll, 0.2, 'after a kill')
 
-    await json(north, 'access', 'revoke', asked.ref, '--reason', 'breach')
-    await json(north, 'access', 'revoke', forStudy.ref, '--reason', 'breach')
+    for (const { ref } of [asked, forStudy]) await north.client.post('/v1/access/revoke', { ref, reason: 'breach' })
     const after = await json<CountReport>(south, 'count', '--where', 'age >= 50', '--at', 'north/memory')
     assert.is(after.answers[0]?.code, 'not-granted')
     await until(15_000, 'rounds to be refused', async () => {

@@ -17,10 +17,23 @@ it('a family of kinds is of hospitals or of all members, and a new one has to be
     ),
   ]
   assert.equal(families(true).sort(), [
-    ...['access', 'agreement', 'catalogue', 'count', 'dataset', 'privacy', 'round', 'study'],
+    ...['access', 'agreement', 'catalogue', 'count', 'dataset', 'privacy', 'round', 'settlement', 'study', 'value'],
   ])
   assert.equal(families(false).sort(), [
-    ...['alarm', 'consent', 'epoch', 'member', 'model', 'node', 'operator', 'person', 'stranger', 'subject', 'supply'],
+    ...[
+      'alarm',
+      'consent',
+      'epoch',
+      'member',
+      'model',
+      'node',
+      'operator',
+      'person',
+      'stranger',
+      'subject',
+      'supply',
+      'trial',
+    ],
   ])
 })
 
@@ -38,12 +51,7 @@ it('an observer proposes, signs, binds and registers nothing, and invites, appro
   for (const action of ['catalogue.announce', 'access.ask', 'access.grant', 'count.ask'])
     assert.ok(refused.includes(action), action)
   assert.equal([...new Set(refused.map(familyOf))].sort(), [
-    'access',
-    'agreement',
-    'catalogue',
-    'count',
-    'dataset',
-    'study',
+    ...['access', 'agreement', 'catalogue', 'count', 'dataset', 'settlement', 'study'],
   ])
   for (const action of ['members.approve', 'members.suspend', 'invitation.make', 'backup.make', 'person.enrol'])
     assert.ok(actions(false).includes(action), action)

@@ -6,6 +6,8 @@ const PACK = new TextEncoder().encode('01/09506000134352/21/A7')
 const LOT = new TextEncoder().encode('01/09506000134352/10/L1')
 const PRODUCT = new TextEncoder().encode('01/09506000134352')
 
+const SIGNED = { person: B32, signedAtMs: 1_790_000_000_000, signature: new Uint8Array(64).fill(9) }
+
 export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'member.accepted': { epoch: 0, founding: B32, signature: new Uint8Array(64) },
   'member.seen': { member: B32 },
@@ -209,4 +211,53 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
     ...{ asker: B32, request: B32, dataset: B32, version: B32, question: B32, code: 'counted', count: 35 },
     ...{ epsilon: 100_000, step: 5, cohort: 10, spent: 100_000, left: 900_000 },
   },
+  'value.measured': {
+    ...{ round: 9, method: 'tmc', permutations: 40, seed: B32, part: 'validation', patients: 20 },
+    values: [[B32, -700]],
+  },
+  'settlement.proposed': {
+    ...{ agreement: B32, period: 1, attempt: 0, previous: B32, until: 1_800_000_000_000, cut: [[B32, 77]] },
+    ...{ lines: [[B32, 9, 880, 2_250_000, 41_000, 600_000]], result: B32 },
+  },
+  'settlement.confirmed': { agreement: B32, period: 1, attempt: 0, proposal: B32, result: B32 },
+  'settlement.refused': { agreement: B32, period: 1, attempt: 0, proposal: B32, reason: 'differs', lines: null },
+  'trial.protocol': {
+    trial: null,
+    name: 'stroke-2',
+    version: 1,
+    previous: null,
+    document: B32,
+    disclosure: 'private',
+    arms: [
+      ['active', 2],
+      ['control', 1],
+    ],
+    sites: [B32],
+    strata: ['under-65', 'over-65'],
+    lists: B32,
+    approvals: [
+      ['ethics-approval', B32],
+      ['investigator-agreement', null],
+    ],
+    consent: 'required',
+    purposes: [6],
+  },
+  'trial.approved': { trial: B32, protocol: B32, meaning: 'ethics-approval', ...SIGNED },
+  'trial.withdrawn': { trial: B32, what: 'approval', version: 2, meaning: 'ethics-approval', reason: 'safety' },
+  'trial.list': { trial: B32, version: 2, site: B32, stratum: 'under-65', size: 66, root: B32, design: B32 },
+  'trial.enrolled': {
+    trial: B32,
+    protocol: B32,
+    tag: new Uint8Array(16).fill(9),
+    stratum: 'under-65',
+    list: B32,
+    position: 17,
+    key: B32,
+  },
+  'trial.allocated': { trial: B32, enrolled: B32, leaf: B32, path: [B32, B32], sealed: new Uint8Array(93) },
+  'trial.opened': { trial: B32, list: B32, position: 17, arm: 'active', salt: B32, path: [B32], reason: 'emergency' },
+  'trial.unsealed': { trial: B32, list: B32, seed: B32, blocks: [6, 3], reason: 'end-of-trial' },
+  'trial.event': { trial: B32, tag: new Uint8Array(16).fill(9), event: 'adverse-event', version: 2 },
+  'trial.locked': { trial: B32, data: B32, rows: 412, previous: null, ...SIGNED },
+  'trial.unlocked': { trial: B32, lock: B32, reason: 'correction', ...SIGNED },
 }

@@ -30,6 +30,9 @@ const START_MS = 1_750_000_000_000
 
 const MEAN = { rule: 'mean', nearest: false, faulty: 0, radius: null } as const
 
+/** What a hospital's config says at a start. */
+type Booting = Pick<Extract<NodeEvent, { type: 'booted' }>, 'agreementsRequired' | 'grantsRequired'>
+
 export class Harness {
   readonly rules = new Rules()
   readonly steps: Step[] = []
@@ -47,14 +50,11 @@ export class Harness {
   #dataset: BoundDataset | null = null
   readonly #sizes = new Map<MemberId, number>()
 
-  readonly #booting: Pick<Of<'booted'>, 'agreementsRequired' | 'grantsRequired'>
+  readonly #booting: Booting
   /** Of the others, who has no part in studies. */
   readonly #observers: readonly MemberId[]
 
-  constructor(
-    booting: Pick<Of<'booted'>, 'agreementsRequired' | 'grantsRequired'> = {},
-    observers: readonly MemberId[] = [],
-  ) {
+  constructor(booting: Booting = {}, observers: readonly MemberId[] = []) {
     this.#booting = booting
     this.#observers = observers
     this.#boot()

@@ -1,0 +1,40 @@
+/** What can be wrong with a trial. */
+import type { TrialPlace } from './book.ts'
+
+/** Everything that can be wrong, and what it means. */
+export const TRIAL_FINDINGS = {
+  'protocol-chain':
+    'this version does not continue the one before it, or is by another than the sponsor: nobody goes by it',
+  signature: 'the signature of a person does not hold',
+  'not-signed-for': 'nobody signed for it, though people sign at that hospital',
+  foreign: 'its author has no part in the trial that this would be of: it counts for nothing',
+  'not-approved': 'enrolled without an approval that the version needs',
+  'approval-pending': 'enrolled on an approval that is not final',
+  'approval-withdrawn': 'enrolled after an approval was withdrawn',
+  'version-outdated': 'enrolled under a version after the next one',
+  'enrolled-twice': 'this participant was enrolled before',
+  'after-halt': 'done after the trial was halted there',
+  'after-lock': 'recorded after the data was locked there',
+  'position-skipped': 'positions of the list were passed over: an allocation may have been chosen',
+  'position-repeated': 'this position was taken before',
+  'position-beyond': 'the list has no such position',
+  'list-unknown': 'no such list was drawn for this site and stratum by who draws them',
+  'list-late': 'the list was not final, or came later',
+  'enrolled-open': 'enrolled at a position that was known, for the list was unsealed',
+  'allocation-wrong': 'what was allocated does not stand at that position of the list',
+  'opening-wrong': 'what was opened does not stand at that position of the list',
+  'unsealing-wrong': 'what was unsealed does not give the list',
+  'participant-unknown': 'an event of somebody who is not enrolled',
+  'event-after-end': 'treated after the part in the trial had ended',
+  'event-version': 'an event under a version that the participant is not under',
+  'lock-chain': 'the lock does not continue the one before it, or that was not unlocked',
+} as const
+export type TrialFindingCode = keyof typeof TRIAL_FINDINGS
+
+/** What rules report to. */
+export type Tell = (
+  code: TrialFindingCode,
+  place: TrialPlace,
+  because?: TrialPlace | null,
+  more?: string | null,
+) => void

@@ -1,0 +1,201 @@
+/**
+ * Goes through one trial over a cut and names what does not fit: whatever a node of ours would have refused, by whoever's software it was written.
+ * Where one hospital restricted and another went on, their logs say in which order, not what was known where; such findings are `perhaps`.
+ */
+import { toHex } from '../../core/bytes.ts'
+import type { Digest, MemberId } from '../../core/ids.ts'
+import type { Cut } from '../agreements.ts'
+import {
+  comparePlaces,
+  type Followed,
+  type TrialBook,
+  type TrialPlace,
+  type TrialRecord,
+  type TrialWord,
+} from './book.ts'
+import { endOf, isTreatment } from './enrolment.ts'
+import type { Tell, TrialFindingCode } from './findingCodes.ts'
+import { listFindings } from './listFindings.ts'
+import { approvalStanding, isFinal, type StandingList, versionNumbered } from './standing.ts'
+
+/** Something that does not fit, at an entry. `because`: the entry that it goes against; `more`: what exactly. */
+export interface TrialFinding {
+  readonly code: TrialFindingCode
+  readonly place: TrialPlace
+  readonly because: TrialPlace | null
+  readonly more: string | null
+  readonly perhaps: boolean
+}
+
+/** All findings, in canonical order. */
+export function examineTrial(book: TrialBook, record: TrialRecord, cut: Cut): TrialFinding[] {
+  const found: TrialFinding[] = []
+  const tell: Tell = (code, place, because = null, more = null) => {
+    const perhaps = PERHAPS.has(code) && because !== null && because.author !== place.author
+    found.push({ code, place, because, more, perhaps })
+  }
+  approvalFindings(record, tell)
+  lockFindings(record, tell)
+  signOffFindings(book, record, tell)
+  const lists = listFindings(record, tell)
+  for (const [site, { followed }] of record.voices)
+    for (const one of followed.values()) participantFindings(record, site, one, { cut, lists }, tell)
+  return found.sort((a, b) => comparePlaces(a.place, b.place) || (a.code < b.code ? -1 : 1))
+}
+
+const PERHAPS: ReadonlySet<TrialFindingCode> = new Set<TrialFindingCode>([
+  ...(['approval-withdrawn', 'version-outdated', 'after-halt', 'after-lock', 'enrolled-open'] as const),
+])
+
+function approvalFindings(record: TrialRecord, tell: Tell): void {
+  for (const [author, voice] of record.voices) {
+    for (const place of voice.broken) tell('protocol-chain', place)
+    for (const { place, body, fault } of voice.of('trial.approved')) {
+      const version = record.versions.find((one) => one.place.hash === toHex(body.protocol))
+      const asked = version?.approvals.some(
+        ({ meaning, by }) => meaning === body.meaning && (by === null ? version.sites.includes(author) : by === author),
+      )
+      if (fault !== null) tell('signature', place, null, fault)
+      else if (asked !== true) tell('foreign', place, version?.place, `${body.meaning} is not asked of its author`)
+    }
+    for (const { place, body } of voice.of('trial.withdrawn'))
+      if (body.what === 'halt' && author !== record.sponsor && !isSite(record, author)) tell('foreign', place)
+  }
+}
+
+const isSite = ({ versions }: TrialRecord, member: MemberId): boolean =>
+  versions.some(({ sites }) => sites.includes(member))
+
+/** Each lock names its author's lock before, which was unlocked in between. */
+function lockFindings(record: TrialRecord, tell: Tell): void {
+  for (const [author, voice] of record.voices) {
+    const unlocked = new Map<string, TrialPlace>()
+    for (const { place, body, fault } of voice.of('trial.unlocked')) {
+      if (fault !== null) tell('signature', place, null, fault)
+      else unlocked.set(toHex(body.lock), place)
+    }
+    let before: TrialPlace | null = null
+    for (const { place, body, fault } of voice.of('trial.locked')) {
+      if (fault !== null) tell('signature', place, null, fault)
+      if (author !== record.sponsor && !isSite(record, author)) tell('foreign', place)
+      const previous = body.previous === null ? null : toHex(body.previous)
+      if (previous !== (before?.hash ?? null))
+        tell('lock-chain', place, before, 'it names another lock as the one before')
+      else if (before !== null && (unlocked.get(before.hash)?.seq ?? Number.POSITIVE_INFINITY) > place.seq)
+        tell('lock-chain', place, before, 'the one before was not unlocked')
+      before = place
+    }
+  }
+}
+
+/** Where people sign, each act of a hospital's people has its sign-off. */
+function signOffFindings(book: TrialBook, { voices }: TrialRecord, tell: Tell): void {
+  for (const [author, voice] of voices) {
+    const required = book.peopleOf(author).required
+    if (required === null) continue
+    for (const kind of ACTED) {
+      for (const { place } of voice.of(kind))
+        if (place.seq > required.seq && book.signOffOf(place.hash) === undefined) tell('not-signed-for', place)
+    }
+  }
+}
+
+/** Kinds that a person does not sign directly. */
+const ACTED = [
+  ...(['trial.protocol', 'trial.withdrawn', 'trial.list', 'trial.enrolled', 'trial.event'] as const),
+  ...(['trial.opened', 'trial.unsealed'] as const),
+] as const
+
+interface Against {
+  readonly cut: Cut
+  readonly lists: ReadonlyMap<Digest, StandingList>
+}
+
+function participantFindings(record: TrialRecord, site: MemberId, one: Followed, against: Against, tell: Tell): void {
+  const { enrolled, again, events } = one
+  if (enrolled !== null) enrolmentFindings(record, site, enrolled, against, tell)
+  for (const { place } of again) tell('enrolled-twice', place, enrolled?.place)
+  const end = endOf(one)
+  let version =
+    record.versions.find(({ place }) => place.hash === (enrolled && toHex(enrolled.body.protocol)))?.number ?? 0
+  for (const { place, body } of events) {
+    if (enrolled === null || place.seq < enrolled.place.seq) {
+      tell('participant-unknown', place)
+      continue
+    }
+    if (body.event === 're-consented' && body.version > version && versionNumbered(record, body.version) !== undefined)
+      version = body.version
+    else if (body.version !== version)
+      tell('event-version', place, enrolled.place, `version ${body.version}, under ${version}`)
+    if (!isTreatment(body.event)) afterLock(record, site, place, tell)
+    else {
+      if (end !== null && end.place.seq < place.seq) tell('event-after-end', place, end.place)
+      afterStop(record, site, version, place, tell)
+    }
+  }
+}
+
+function enrolmentFindings(
+  record: TrialRecord,
+  site: MemberId,
+  { place, body, refs }: TrialWord<'trial.enrolled'>,
+  { cut, lists }: Against,
+  tell: Tell,
+): void {
+  const version = record.versions.find((one) => one.place.hash === toHex(body.protocol))
+  if (version === undefined || !version.sites.includes(site)) return tell('foreign', place, version?.place)
+  const next = versionNumbered(record, version.number + 1)
+  if (next !== undefined && comparePlaces(next.place, place) < 0) tell('version-outdated', place, next.place)
+  const cited = new Set(refs.map(([, , hash]) => hash))
+  for (const { meaning, by } of version.approvals) {
+    const member = by ?? site
+    const word = (record.voices.get(member)?.of('trial.approved') ?? []).find(
+      (one) =>
+        one.fault === null &&
+        one.body.meaning === meaning &&
+        toHex(one.body.protocol) === version.place.hash &&
+        cited.has(one.place.hash),
+    )
+    if (word === undefined) {
+      tell('not-approved', place, null, meaning)
+      continue
+    }
+    if (!isFinal(word.place, cut)) tell('approval-pending', place, word.place, meaning)
+    const { withdrawn } = approvalStanding(record, version, meaning, member, EVERYTHING)
+    if (withdrawn !== null && withdrawn.place.seq > word.place.seq && comparePlaces(withdrawn.place, place) < 0)
+      tell('approval-withdrawn', place, withdrawn.place, meaning)
+  }
+  afterStop(record, site, version.number, place, tell)
+  const list = lists.get(toHex(body.list) as Digest)
+  if (list === undefined || list.site !== site || list.stratum !== body.stratum) return tell('list-unknown', place)
+  if (comparePlaces(list.word.place, place) > 0 || !isFinal(list.word.place, cut))
+    tell('list-late', place, list.word.place)
+}
+
+/** Places are compared one by one. */
+const EVERYTHING: Cut = { final: () => Number.POSITIVE_INFINITY, known: () => Number.POSITIVE_INFINITY }
+
+/** Halts and locks before it, by the order of the logs. */
+function afterStop(record: TrialRecord, site: MemberId, version: number, place: TrialPlace, tell: Tell): void {
+  for (const member of new Set([record.sponsor as MemberId, site])) {
+    const halt = (record.voices.get(member)?.of('trial.withdrawn') ?? []).find(
+      (one) => one.body.what === 'halt' && one.body.version >= version && comparePlaces(one.place, place) < 0,
+    )
+    if (halt !== undefined) tell('after-halt', place, halt.place, halt.body.reason)
+  }
+  afterLock(record, site, place, tell)
+}
+
+function afterLock({ sponsor, voices }: TrialRecord, site: MemberId, place: TrialPlace, tell: Tell): void {
+  for (const member of new Set([sponsor as MemberId, site])) {
+    const voice = voices.get(member)
+    const lock = (voice?.of('trial.locked') ?? []).findLast(
+      (one) => one.fault === null && comparePlaces(one.place, place) < 0,
+    )
+    if (lock === undefined) continue
+    const lifted = (voice?.of('trial.unlocked') ?? []).some(
+      (one) => one.fault === null && toHex(one.body.lock) === lock.place.hash && comparePlaces(one.place, place) < 0,
+    )
+    if (!lifted) tell('after-lock', place, lock.place)
+  }
+}

@@ -1,0 +1,139 @@
+/** Lists of randomisation: positions in order, allocations and openings against the roots, and lists drawn again out of what was unsealed. */
+import { toHex } from '../../core/bytes.ts'
+import type { Digest, MemberId } from '../../core/ids.ts'
+import { comparePlaces, type TrialRecord, type TrialWord } from './book.ts'
+import type { Tell } from './findingCodes.ts'
+import { drawnAgain, positionLeaf, standsIn } from './randomisation.ts'
+import { allLists, type StandingList, versionNumbered } from './standing.ts'
+
+/** How a list stands: what was enrolled and allocated at its positions, and which arms are known. */
+export interface ListStanding {
+  readonly list: StandingList
+  /** By position. */
+  readonly enrolled: ReadonlyMap<number, TrialWord<'trial.enrolled'>>
+  readonly allocated: ReadonlyMap<number, TrialWord<'trial.allocated'>>
+  /** Openings of single positions that hold. */
+  readonly opened: ReadonlyMap<number, TrialWord<'trial.opened'>>
+  readonly unsealed: TrialWord<'trial.unsealed'> | null
+  /** The arm of each position, where the list was unsealed and drawn again. */
+  readonly arms: readonly string[] | null
+}
+
+/** All lists by the hash of their entries, those of no standing left out; and what is wrong with them. */
+export function listFindings(record: TrialRecord, tell: Tell): ReadonlyMap<Digest, StandingList> {
+  const lists = new Map(allLists(record).map((list) => [list.hash, list]))
+  for (const voice of record.voices.values()) {
+    for (const { place } of voice.of('trial.list')) if (!lists.has(place.hash)) tell('foreign', place)
+    for (const { place, body } of [...voice.of('trial.opened'), ...voice.of('trial.unsealed')])
+      if (!lists.has(toHex(body.list) as Digest)) tell('list-unknown', place)
+  }
+  for (const list of lists.values()) listStanding(record, list, tell)
+  return lists
+}
+
+/** One list; `tell` hears what is wrong. */
+export function listStanding(record: TrialRecord, list: StandingList, tell: Tell = () => undefined): ListStanding {
+  const enrolled = positionsOf(record, list, tell)
+  const allocated = allocationsOf(record, list, enrolled, tell)
+  const opened = new Map<number, TrialWord<'trial.opened'>>()
+  const { unsealed, arms } = unsealedOf(record, list, tell)
+  for (const voice of record.voices.values())
+    for (const word of voice.of('trial.opened')) {
+      if (toHex(word.body.list) !== list.hash) continue
+      if (openingHolds(record, list, word)) keepFirst(opened, word)
+      else tell('opening-wrong', word.place, list.word.place, `position ${word.body.position}`)
+    }
+  if (unsealed !== null)
+    for (const { place } of enrolled.values())
+      if (comparePlaces(unsealed.place, place) < 0) tell('enrolled-open', place, unsealed.place)
+  return { list, enrolled, allocated, opened, unsealed, arms }
+}
+
+/** Of the site's and the holder's the first, whichever log came first here. */
+function keepFirst(opened: Map<number, TrialWord<'trial.opened'>>, word: TrialWord<'trial.opened'>): void {
+  const before = opened.get(word.body.position)
+  if (before === undefined || comparePlaces(word.place, before.place) < 0) opened.set(word.body.position, word)
+}
+
+/** A list is of one site, whose own order its positions follow. */
+function positionsOf(record: TrialRecord, list: StandingList, tell: Tell): Map<number, TrialWord<'trial.enrolled'>> {
+  const taken = new Map<number, TrialWord<'trial.enrolled'>>()
+  let next = 0
+  for (const word of record.voices.get(list.site)?.of('trial.enrolled') ?? []) {
+    const { body, place } = word
+    if (toHex(body.list) !== list.hash) continue
+    const { position } = body
+    if (position >= list.size) tell('position-beyond', place, list.word.place, `position ${position} of ${list.size}`)
+    else if (taken.has(position)) tell('position-repeated', place, taken.get(position)?.place, `position ${position}`)
+    else {
+      if (position > next) {
+        const skipped = position - next === 1 ? `position ${next}` : `positions ${next} to ${position - 1}`
+        tell('position-skipped', place, list.word.place, skipped)
+      }
+      taken.set(position, word)
+    }
+    next = Math.max(next, position + 1)
+  }
+  return taken
+}
+
+/** Of who drew the list, the first that stands for each participant. */
+function allocationsOf(
+  record: TrialRecord,
+  list: StandingList,
+  enrolled: ListStanding['enrolled'],
+  tell: Tell,
+): Map<number, TrialWord<'trial.allocated'>> {
+  const given = record.voices.get(list.word.place.author)?.allocated
+  const found = new Map<number, TrialWord<'trial.allocated'>>()
+  for (const [position, { place }] of enrolled)
+    for (const word of given?.get(place.hash) ?? []) {
+      if (found.has(position)) break
+      if (allocationStands(record, list, position, word)) found.set(position, word)
+      else tell('allocation-wrong', word.place, list.word.place, `position ${position}`)
+    }
+  return found
+}
+
+/** An allocation names one enrolment, and that one position of one list: what is found of it holds for good. */
+function allocationStands(
+  { stands }: TrialRecord,
+  { size, word }: StandingList,
+  position: number,
+  { place, body }: TrialWord<'trial.allocated'>,
+): boolean {
+  const known = stands.get(place.hash)
+  if (known !== undefined) return known
+  const found = standsIn(body.leaf, position, body.path, { size, root: word.body.root })
+  stands.set(place.hash, found)
+  return found
+}
+
+/** Whether an opening stands in the list: what was allocated there stands there too, and so is the same. */
+function openingHolds(record: TrialRecord, list: StandingList, { place, body }: TrialWord<'trial.opened'>): boolean {
+  const version = versionNumbered(record, list.word.body.version)
+  const mayOpen = place.author === list.site || place.author === list.word.place.author
+  const arm = version?.arms.indexOf(body.arm) ?? -1
+  if (arm < 0 || !mayOpen) return false
+  const leaf = positionLeaf(body.salt, body.position, arm)
+  return standsIn(leaf, body.position, body.path, { size: list.size, root: list.word.body.root })
+}
+
+function unsealedOf(record: TrialRecord, list: StandingList, tell: Tell): Pick<ListStanding, 'unsealed' | 'arms'> {
+  const version = versionNumbered(record, list.word.body.version)
+  let found: Pick<ListStanding, 'unsealed' | 'arms'> = { unsealed: null, arms: null }
+  const author: MemberId = list.word.place.author
+  for (const [by, voice] of record.voices)
+    for (const word of voice.of('trial.unsealed')) {
+      if (toHex(word.body.list) !== list.hash || found.arms !== null) continue
+      const { seed, blocks } = word.body
+      const { size, root, design } = list.word.body
+      const drawn =
+        by !== author || version === undefined
+          ? 'it is by another than who drew the list'
+          : drawnAgain(seed, { ratios: version.ratios, blocks }, { size, root, design })
+      if (typeof drawn === 'string') tell('unsealing-wrong', word.place, list.word.place, drawn)
+      else found = { unsealed: word, arms: [...drawn.arms].map((arm) => version?.arms[arm] ?? '') }
+    }
+  return found
+}

@@ -1,0 +1,470 @@
+/** Trials as a fold: what a site may do over a cut, what does not fit, and one state in whatever order logs came. */
+import * as fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { fromHex, toHex } from '../../../src/core/bytes.ts'
+import type { MemberId } from '../../../src/core/ids.ts'
+import { Rng } from '../../../src/core/rng.ts'
+import type { TrialEvent } from '../../../src/governance/kinds/trials.ts'
+import { enrolmentAt, eventAt, participantSecret, participantTag } from '../../../src/governance/trials/enrolment.ts'
+import type { TrialFindingCode } from '../../../src/governance/trials/findingCodes.ts'
+import { examineTrial } from '../../../src/governance/trials/findings.ts'
+import { trialsHash } from '../../../src/governance/trials/state.ts'
+import { personKey } from '../peopleKit.ts'
+import {
+  ALL,
+  begun,
+  busy,
+  cutAt,
+  NORTH,
+  SOUTH,
+  SPONSOR,
+  STRANGER,
+  type Story,
+  shuffled,
+  type Told,
+  tagOf,
+  WEST,
+} from './kit.ts'
+
+const it = suite('trials')
+type Begun = ReturnType<typeof begun>
+
+/** What enrolling answers: `position 0`, or the code of the refusal with whom to ask. */
+function enrolling(
+  given: Begun,
+  { site = NORTH, patient = 'P', stratum = null as string | null, cut = ALL } = {},
+): string {
+  const leave = enrolmentAt(given.story.record(), { site, stratum, tag: tagOf(patient), cut })
+  if (!('code' in leave)) return `position ${leave.position} of v${leave.version.number}`
+  assert.ok(leave.says((member) => member).length > 10)
+  return [leave.code, ...leave.ask.map((member) => member[0])].join(' ')
+}
+
+const LEAVES: readonly (readonly [claim: string, change: (given: Begun) => unknown, answer: string])[] = [
+  ['approved, final, with a list', () => undefined, 'position 0 of v1'],
+  [
+    'the site’s own approval is not final',
+    (g) => ({ cut: cutAt({ [NORTH]: g.approvals.north.seq }) }),
+    'trial-approval-pending 2',
+  ],
+  ['the ethics approval is not final', (g) => ({ cut: cutAt({ [WEST]: g.ethics.seq }) }), 'trial-approval-pending 4'],
+  ['the list is not final', (g) => ({ cut: cutAt({ [WEST]: g.lists.north.seq }) }), 'trial-list-pending 4'],
+  ['the version is not final', (g) => ({ cut: cutAt({ [SPONSOR]: g.protocol.seq }) }), 'trial-version-pending 1'],
+  ['a hospital that is no site', () => ({ site: STRANGER }), 'trial-no-site 1'],
+  ['a stratum that there is not', () => ({ stratum: 'old' }), 'trial-stratum'],
+  [
+    'an approval that was withdrawn, though that is not final',
+    (g) => {
+      const { seq } = g.story.withdraw(WEST, { what: 'approval', meaning: 'ethics-approval' })
+      return { cut: cutAt({ [WEST]: seq }) }
+    },
+    'trial-approval-withdrawn 4',
+  ],
+  [
+    'and approved again, but not final yet',
+    (g) => {
+      g.story.withdraw(WEST, { what: 'approval', meaning: 'ethics-approval' })
+      return { cut: cutAt({ [WEST]: g.story.approve(WEST, 'Cy', g.protocol, 'ethics-approval').seq }) }
+    },
+    'trial-approval-withdrawn 4',
+  ],
+  [
+    'and approved again',
+    (g) => {
+      g.story.withdraw(WEST, { what: 'approval', meaning: 'ethics-approval' })
+      g.story.approve(WEST, 'Cy', g.protocol, 'ethics-approval')
+    },
+    'position 0 of v1',
+  ],
+  ['the sponsor halted', (g) => void g.story.withdraw(SPONSOR, {}), 'trial-halted 1'],
+  ['the site itself halted', (g) => void g.story.withdraw(NORTH, {}), 'trial-halted 2 1'],
+  ['another site halted', (g) => void g.story.withdraw(SOUTH, {}), 'position 0 of v1'],
+  ['the ethics board, which is neither, halted', (g) => void g.story.withdraw(WEST, {}), 'position 0 of v1'],
+  [
+    'an amendment that nobody approved yet',
+    (g) => void g.story.propose({}, SPONSOR, g.protocol),
+    'trial-not-approved 4',
+  ],
+  [
+    'an amendment, approved anew, after a halt of the version before',
+    (g) => {
+      g.story.withdraw(SPONSOR, {})
+      const next = g.story.propose({}, SPONSOR, g.protocol)
+      g.story.approve(WEST, 'Cy', next, 'ethics-approval')
+      g.story.approve(NORTH, 'Ada', next, 'investigator-agreement')
+    },
+    'position 0 of v2',
+  ],
+  [
+    'an amendment with other arms needs other lists',
+    (g) => {
+      const next = g.story.propose(
+        {
+          arms: [
+            ['active', 1],
+            ['control', 1],
+          ],
+        },
+        SPONSOR,
+        g.protocol,
+      )
+      g.story.approve(WEST, 'Cy', next, 'ethics-approval')
+      g.story.approve(NORTH, 'Ada', next, 'investigator-agreement')
+    },
+    'trial-no-list 4',
+  ],
+  [
+    'the next patient takes the next position',
+    (g) => void g.story.enrol(NORTH, 'Q', g.lists.north, 0, g.rests.north),
+    'position 1 of v1',
+  ],
+  [
+    'the same patient again',
+    (g) => void g.story.enrol(NORTH, 'P', g.lists.north, 0, g.rests.north),
+    'trial-enrolled-twice 2',
+  ],
+  [
+    'another site’s participants take none of its positions',
+    (g) => void g.story.enrol(SOUTH, 'P', g.lists.south, 0, g.rests.south),
+    'position 0 of v1',
+  ],
+  [
+    'the list is full',
+    (g) => {
+      for (let i = 0; i < 6; i++) g.story.enrol(NORTH, `Q${i}`, g.lists.north, i, g.rests.north)
+    },
+    'trial-no-list 4',
+  ],
+  [
+    'and another one is drawn',
+    (g) => {
+      for (let i = 0; i < 6; i++) g.story.enrol(NORTH, `Q${i}`, g.lists.north, i, g.rests.north)
+      g.story.list(NORTH, { name: 'second' })
+    },
+    'position 0 of v1',
+  ],
+  [
+    'a list that somebody else drew is none',
+    (g) => {
+      for (let i = 0; i < 6; i++) g.story.enrol(NORTH, `Q${i}`, g.lists.north, i, g.rests.north)
+      g.story.list(NORTH, { author: STRANGER })
+    },
+    'trial-no-list 4',
+  ],
+  ['the sponsor locked the data', (g) => void g.story.lock(SPONSOR, 'Di', null), 'trial-locked 1'],
+  ['another site locked its own', (g) => void g.story.lock(SOUTH, 'Bo', null), 'position 0 of v1'],
+  [
+    'the unlocking is not final',
+    (g) => ({ cut: cutAt({ [SPONSOR]: g.story.unlock(SPONSOR, 'Di', g.story.lock(SPONSOR, 'Di', null)).seq }) }),
+    'trial-locked 1',
+  ],
+  [
+    'the unlocking is',
+    (g) => void g.story.unlock(SPONSOR, 'Di', g.story.lock(SPONSOR, 'Di', null)),
+    'position 0 of v1',
+  ],
+]
+
+for (const [claim, change, answer] of LEAVES)
+  it(`to enrol: ${claim}: ${answer}`, () => {
+    const given = begun()
+    const how = change(given)
+    assert.is(enrolling(given, (how ?? {}) as Parameters<typeof enrolling>[1]), answer)
+  })
+
+it('a signature counts for exactly what was signed, by whom, where: each other one is faulty', () => {
+  const rows: readonly ((g: Begun) => Told)[] = [
+    (g) => g.story.approve(WEST, 'Cy', g.protocol, 'ethics-approval', { by: 'Ada' }),
+    (g) => g.story.approve(WEST, 'Zoe', g.protocol, 'ethics-approval'),
+    (g) => g.story.approve(WEST, 'Cy', g.protocol, 'ethics-approval', { signedAtMs: 1_780_000_000_000 }),
+    (g) => g.story.add(WEST, 'trial.approved', { ...(g.ethics.body as object), meaning: 'sponsor-approval' }),
+    (g) => g.story.add(NORTH, 'trial.approved', g.ethics.body),
+    (g) => {
+      g.story.enrolPerson(NORTH, 'Cy') // the same person, and another hospital's signature
+      return g.story.add(NORTH, 'trial.approved', g.ethics.body)
+    },
+    (g) => {
+      g.story.enrolPerson(WEST, 'Eve', ['operator'])
+      return g.story.approve(WEST, 'Eve', g.protocol, 'ethics-approval')
+    },
+    (g) => {
+      g.story.add(WEST, 'person.revoked', { person: (g.ethics.body as { person: Uint8Array }).person, reason: 'left' })
+      return g.story.approve(WEST, 'Cy', g.protocol, 'ethics-approval')
+    },
+  ]
+  for (const [i, make] of rows.entries()) {
+    const given = begun()
+    assert.equal(codes(given.story), [])
+    const made = make(given)
+    const found = examineTrial(given.story.book(), given.story.record(), ALL).filter(({ code }) => code === 'signature')
+    assert.equal(
+      found.map(({ place }) => place.hash),
+      [made.hash],
+      `row ${i}`,
+    )
+  }
+})
+
+it('what is done to a participant stops with a halt, an end or no approval; what befalls one is told until data is locked', () => {
+  const given = begun()
+  const { story, lists, rests } = given
+  story.enrol(NORTH, 'P', lists.north, 0, rests.north)
+  const answers = (): string => {
+    const events: TrialEvent[] = ['dose', 'visit', 'serious-adverse-event', 'withdrawn', 're-consented']
+    return events
+      .map((event) => {
+        const leave = eventAt(story.record(), { site: NORTH, tag: tagOf('P'), event, cut: ALL })
+        return 'code' in leave ? leave.code.replace('trial-', '') : `v${leave.version}`
+      })
+      .join(' ')
+  }
+  assert.is(answers(), 'v1 v1 v1 v1 version-same')
+  const next = story.propose({}, SPONSOR, given.protocol)
+  assert.is(answers(), 'v1 v1 v1 v1 not-approved', 'those who are enrolled stay under their version')
+  story.approve(WEST, 'Cy', next, 'ethics-approval')
+  story.approve(NORTH, 'Ada', next, 'investigator-agreement')
+  story.event(NORTH, 'P', 're-consented', 2)
+  assert.is(answers(), 'v2 v2 v2 v2 version-same')
+  story.withdraw(SPONSOR, { version: 2 })
+  assert.is(answers(), 'halted v2 v2 v2 halted')
+  story.event(NORTH, 'P', 'withdrawn', 2)
+  assert.is(answers(), 'halted v2 v2 participant-ended halted')
+  story.lock(NORTH, 'Ada', null)
+  assert.is(answers(), 'locked locked locked locked locked')
+  assert.equal(codes(story), [])
+})
+
+function codes(story: Story, cut = ALL): string[] {
+  const found = examineTrial(story.book(), story.record(), cut).filter(({ code }) => code !== 'not-signed-for')
+  return found.map(({ code, perhaps }) => (perhaps ? `${code}?` : code))
+}
+
+/** What is broken, and the findings; where another rule must fire too, both. */
+const FAULTS: readonly (readonly [claim: string, break_: (g: Begun) => unknown, found: readonly string[]])[] = [
+  ['nothing', (g) => g.story.enrol(NORTH, 'P', g.lists.north, 0, g.rests.north), []],
+  [
+    'enrolled without citing an approval',
+    (g) => g.story.enrol(NORTH, 'P', g.lists.north, 0, [g.protocol, g.ethics]),
+    ['not-approved'],
+  ],
+  ['enrolled by who is no site', (g) => g.story.enrol(STRANGER, 'P', g.lists.north, 0, g.rests.north), ['foreign']],
+  [
+    'enrolled after a halt that another logged',
+    (g) => [g.story.withdraw(SPONSOR, {}), g.story.enrol(NORTH, 'P', g.lists.north, 0, g.rests.north)],
+    ['after-halt?'],
+  ],
+  [
+    'enrolled after one’s own halt',
+    (g) => [g.story.withdraw(NORTH, {}), g.story.enrol(NORTH, 'P', g.lists.north, 0, g.rests.north)],
+    ['after-halt'],
+  ],
+  [
+    'enrolled after an approval was withdrawn',
+    (g) => [
+      g.story.withdraw(NORTH, { what: 'approval', meaning: 'investigator-agreement' }),
+      g.story.enrol(NORTH, 'P', g.lists.north, 0, g.rests.north),
+    ],
+    ['approval-withdrawn'],
+  ],
+  [
+    'enrolled under the version before',
+    (g) => [g.story.propose({}, SPONSOR, g.protocol), g.story.enrol(NORTH, 'P', g.lists.north, 0, g.rests.north)],
+    ['version-outdated?'],
+  ],
+  [
+    'one patient twice',
+    (g) => [0, 1].map((i) => g.story.enrol(NORTH, 'P', g.lists.north, i, g.rests.north)),
+    ['enrolled-twice'],
+  ],
+  [
+    'a position passed over',
+    (g) => [0, 2, 3].map((i) => g.story.enrol(NORTH, `P${i}`, g.lists.north, i, g.rests.north)),
+    ['position-skipped'],
+  ],
+  [
+    'a position taken twice',
+    (g) => [0, 0].map((at, i) => g.story.enrol(NORTH, `P${i}`, g.lists.north, at, g.rests.north)),
+    ['position-repeated'],
+  ],
+  [
+    'a position beyond the list',
+    (g) => g.story.enrol(NORTH, 'P', g.lists.north, 6, g.rests.north),
+    ['position-beyond'],
+  ],
+  ['another site’s list', (g) => g.story.enrol(NORTH, 'P', g.lists.south, 0, g.rests.north), ['list-unknown']],
+  ['a list by who does not draw them', (g) => g.story.list(NORTH, { author: SOUTH }), ['foreign']],
+  [
+    'an allocation of another position',
+    (g) => g.story.allocate(g.story.enrol(NORTH, 'P', g.lists.north, 0, g.rests.north), `list of ${NORTH}`, 6, 1),
+    ['allocation-wrong'],
+  ],
+  [
+    'an opening with another arm',
+    (g) => g.story.open(NORTH, g.lists.north, `list of ${NORTH}`, 0, { arm: 'other' }),
+    ['opening-wrong'],
+  ],
+  [
+    'an opening out of another list',
+    (g) => g.story.open(NORTH, g.lists.north, `list of ${SOUTH}`, 0),
+    ['opening-wrong'],
+  ],
+  [
+    'an opening of another position',
+    (g) => g.story.open(NORTH, g.lists.north, `list of ${NORTH}`, 0, { position: 1 }),
+    ['opening-wrong'],
+  ],
+  ['an opening by another site', (g) => g.story.open(SOUTH, g.lists.north, `list of ${NORTH}`, 0), ['opening-wrong']],
+  ['an opening of no list', (g) => g.story.open(NORTH, g.protocol, `list of ${NORTH}`, 0), ['list-unknown']],
+  ['unsealed with the seed of another', (g) => g.story.unseal(WEST, g.lists.north, 'other'), ['unsealing-wrong']],
+  [
+    'unsealed with other blocks',
+    (g) => g.story.unseal(WEST, g.lists.north, `list of ${NORTH}`, { blocks: [6] }),
+    ['unsealing-wrong'],
+  ],
+  ['unsealed by another', (g) => g.story.unseal(SOUTH, g.lists.north, `list of ${NORTH}`), ['unsealing-wrong']],
+  [
+    'enrolled in a list that was open',
+    (g) => [
+      g.story.unseal(WEST, g.lists.north, `list of ${NORTH}`),
+      g.story.enrol(NORTH, 'P', g.lists.north, 0, g.rests.north),
+    ],
+    ['enrolled-open?'],
+  ],
+  ['an event of nobody', (g) => g.story.event(NORTH, 'P', 'visit'), ['participant-unknown']],
+  [
+    'a dose after the end',
+    (g) => [
+      g.story.enrol(NORTH, 'P', g.lists.north, 0, g.rests.north),
+      g.story.event(NORTH, 'P', 'withdrawn'),
+      g.story.event(NORTH, 'P', 'dose'),
+    ],
+    ['event-after-end'],
+  ],
+  [
+    'an event under a version that the participant is not under',
+    (g) => [g.story.enrol(NORTH, 'P', g.lists.north, 0, g.rests.north), g.story.event(NORTH, 'P', 'visit', 2)],
+    ['event-version'],
+  ],
+  [
+    'an event after a lock',
+    (g) => [
+      g.story.enrol(NORTH, 'P', g.lists.north, 0, g.rests.north),
+      g.story.lock(NORTH, 'Ada', null),
+      g.story.event(NORTH, 'P', 'visit'),
+    ],
+    ['after-lock'],
+  ],
+  [
+    'a lock that names no lock before it',
+    (g) => {
+      const first = g.story.lock(SPONSOR, 'Di', null)
+      g.story.unlock(SPONSOR, 'Di', first)
+      g.story.lock(SPONSOR, 'Di', null, 4)
+    },
+    ['lock-chain'],
+  ],
+  [
+    'a lock on what is locked',
+    (g) => g.story.lock(SPONSOR, 'Di', g.story.lock(SPONSOR, 'Di', null), 4),
+    ['lock-chain'],
+  ],
+  ['a lock by who is neither sponsor nor site', (g) => g.story.lock(WEST, 'Cy', null), ['foreign']],
+  ['an amendment by another', (g) => g.story.propose({}, STRANGER, g.protocol), ['protocol-chain']],
+  [
+    'an amendment of something else',
+    (g) => g.story.propose({ previous: fromHex(g.ethics.hash) }, SPONSOR, g.protocol),
+    ['protocol-chain'],
+  ],
+  [
+    'an amendment that skips a version',
+    (g) => g.story.propose({ version: 3 }, SPONSOR, g.protocol),
+    ['protocol-chain'],
+  ],
+  ['an approval that is not asked', (g) => g.story.approve(WEST, 'Cy', g.protocol, 'sponsor-approval'), ['foreign']],
+]
+
+for (const [claim, break_, found] of FAULTS)
+  it(`a check finds: ${claim}: ${found.join(', ') || 'nothing'}`, () => {
+    const given = begun()
+    break_(given)
+    assert.equal(codes(given.story), found as TrialFindingCode[])
+  })
+
+it('an enrolment on approvals or a list that are not final is found as that', () => {
+  const given = begun()
+  given.story.enrol(NORTH, 'P', given.lists.north, 0, given.rests.north)
+  assert.equal(codes(given.story, cutAt({ [NORTH]: given.approvals.north.seq })), ['approval-pending'])
+  assert.equal(codes(given.story, cutAt({ [WEST]: given.lists.north.seq })), ['list-late'])
+})
+
+it('where people sign, what nobody signed for is found, and what somebody did is known as theirs', () => {
+  const { story, lists, rests } = begun()
+  const unsigned = story.enrol(NORTH, 'P', lists.north, 0, rests.north)
+  const signed = story.event(NORTH, 'P', 'visit')
+  story.act(NORTH, 'Ada', 'trial.event', signed)
+  const found = examineTrial(story.book(), story.record(), ALL).filter(({ code }) => code === 'not-signed-for')
+  const own = found.filter(({ place }) => place.author === NORTH)
+  assert.equal(
+    own.map(({ place }) => place.hash),
+    [unsigned.hash],
+  )
+  const acted = story.book().signOffOf(signed.hash)
+  assert.is(acted?.person?.key, personKey('Ada').member)
+})
+
+it('every order in which logs arrive gives the same state', () => {
+  const story = busy()
+  const cut = {
+    final: (author: MemberId) => (author === WEST ? 4 : 40),
+    known: (author: MemberId) => (author === SOUTH ? 5 : 40),
+  }
+  const states = new Set<string>()
+  const rng = Rng.from('trials')
+  for (let i = 0; i < 300; i++) states.add(trialsHash(story.book(shuffled(story.entries, rng)), cut))
+  assert.is(states.size, 1)
+  assert.ok(codes(story).length >= 5)
+  assert.is.not(trialsHash(story.book(story.entries.slice(0, -2)), ALL), trialsHash(story.book(), ALL))
+})
+
+it('bodies that are gone, kinds of later versions and random ones are passed over', () => {
+  const given = begun()
+  const before = trialsHash(given.story.book(), ALL)
+  fc.assert(
+    fc.property(
+      fc.constantFrom('trial.event', 'trial.enrolled', 'trial.locked', 'trial.protocol', 'trial.approved'),
+      fc.dictionary(fc.string(), fc.anything()),
+      (kind, body) => {
+        const entries = [...given.story.entries]
+        for (const wrong of [null, body, { ...body, trial: fromHex(given.story.trial) }])
+          entries.push({
+            ...given.protocol,
+            kind,
+            seq: 99,
+            hash: toHex(tagOf(`${entries.length}`).slice(0, 16)).repeat(2) as never,
+            body: wrong as never,
+          })
+        entries.push({ ...given.protocol, kind: 'trial.future', seq: 100, body: { trial: 1 } })
+        assert.is(trialsHash(given.story.book(entries), ALL), before)
+      },
+    ),
+    { numRuns: 50 },
+  )
+})
+
+it('a patient has one tag in one trial at one hospital, and it says nothing without the patient’s key', () => {
+  const [key, other] = [new Uint8Array(32).fill(7), new Uint8Array(32).fill(8)]
+  const { trial } = begun().story
+  const tags = [
+    participantTag(key, trial, NORTH),
+    participantTag(key, trial, SOUTH),
+    participantTag(key, toHex(other) as never, NORTH),
+    participantTag(other, trial, NORTH),
+    participantSecret(key, trial, NORTH).slice(0, 16),
+  ].map(toHex)
+  assert.is(new Set(tags).size, 5)
+  assert.equal(participantTag(key, trial, NORTH), participantTag(key, trial, NORTH))
+  assert.is(tags[0]?.length, 32)
+})
+
+it.run()
