@@ -181,6 +181,7 @@ export class SupplyDesk {
   async #record(kind: Kind, bodies: readonly Cbor[], timeMs: number): Promise<void> {
     const { writer } = this.#parts
     if (writer === null) throw new ConsiliumError(FENCED)
+    if (bodies.length === 0) return
     const drafts = bodies.map((body) => ({ kind, study: null, timeMs, refs: [], body }))
     writer.record('supply', drafts, new Map())
     await writer.flush()
