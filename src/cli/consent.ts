@@ -117,7 +117,7 @@ function restart(): Command {
       const report = await clientOf(options).post<RestartReport>('/v1/consent/restart', { reason: options.reason })
       const { words, kept } = report
       outputOf(options).print(report, () => [
-        `Begun anew: ${words} words of patients that the log tells of are lost. No rows of a patient are used in any study that asks, opt-out too, until that patient has said yes again.`,
+        `Begun anew: ${words === 1 ? '1 word of a patient that the log tells of is' : `${words} words of patients that the log tells of are`} lost. No rows of a patient are used in any study that asks, opt-out too, until that patient has said yes again.`,
         'Patients have other keys now, and those who were erased are not known as such any more: do not bind their rows.',
         ...(kept === null
           ? []
@@ -158,15 +158,16 @@ function exporting(): Command {
     })
 }
 
-/** `-`: the first line of standard input. Error: `subject-missing`. */
+/** `-`: the one line of standard input. Errors: `subject-missing`, `subject-many`. */
 export async function recordOf(given: string): Promise<string> {
   if (given !== '-') return given
-  const [line = ''] = (await readAll(process.stdin)).split(/\r?\n/)
-  if (line.trim() !== '') return line.trim()
-  throw new ConsiliumError({
-    code: 'subject-missing',
-    message: 'standard input has no record number in its first line',
-  })
+  const lines = (await readAll(process.stdin)).split(/\r?\n/).map((line) => line.trim())
+  const [record, ...more] = lines.filter((line) => line !== '')
+  if (record === undefined)
+    throw new ConsiliumError({ code: 'subject-missing', message: 'standard input has no record number' })
+  if (more.length === 0) return record
+  const message = `standard input has ${more.length + 1} lines, and one record number is wanted: nothing was done; give one at a time`
+  throw new ConsiliumError({ code: 'subject-many', message })
 }
 
 function date(given: string): number {

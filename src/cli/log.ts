@@ -3,8 +3,10 @@ import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from '../daemon/api.ts'
 import type { SignedForReport } from '../daemon/peopleApi.ts'
+import { checkExport } from './checkExport.ts'
+import { exportEntries } from './exportViews.ts'
 import { verifyBundle } from './logBundle.ts'
-import { exportBundle, proveEntry } from './logExport.ts'
+import { proveEntry } from './logExport.ts'
 import { gist, queryOf, withFilter } from './logFilter.ts'
 import { correct, prune, redact, redactions } from './logKeeping.ts'
 import { replayMerges } from './logReplay.ts'
@@ -16,10 +18,10 @@ interface Filter extends Common {
   readonly [name: string]: string | boolean | undefined
 }
 
-/** The group `log`; all of it asks the running daemon. Errors of `log verify`: `log-wrong`, naming the first log that is; those of `replayMerges`. */
+/** The group `log`; all of it but `verify FILE` and `check-export` asks the running daemon. Errors of `log verify`: `log-wrong`, naming the first log that is; those of `replayMerges`. */
 export function logCommand(): Command {
   const log = new Command('log').description('read, verify and keep the logs of all members')
-  const reading = [list(), show(), tail(), verify(), exportBundle(), proveEntry(), ...reportCommands()]
+  const reading = [list(), show(), tail(), verify(), exportEntries(), checkExport(), proveEntry(), ...reportCommands()]
   for (const sub of [...reading, prune(), redact(), redactions(), correct()]) log.addCommand(sub)
   return log
 }

@@ -40,8 +40,13 @@ export function wrongBundle(file: string, { fault }: Extract<BundleVerdict, { ve
   return new ConsiliumError({ code, message: `${file}: wrong at line ${line}: ${message}` })
 }
 
-/** Reads the file once, in pieces, plain or gzipped. Errors: `file-missing`, `file-unreadable`, `bundle-gzip`. */
-export async function judgeBundle(file: string, root: string | null, see?: SeenEntry): Promise<BundleVerdict> {
+/** Reads the file once, in pieces, plain or gzipped; `rest` runs after each piece. Errors: `file-missing`, `file-unreadable`, `bundle-gzip`, those of `rest`. */
+export async function judgeBundle(
+  file: string,
+  root: string | null,
+  see?: SeenEntry,
+  rest: () => Promise<void> = async () => undefined,
+): Promise<BundleVerdict> {
   const verifier = new BundleVerifier(root, see)
   const lines = new LineSplitter()
   const take = async (chunks: AsyncIterable<Uint8Array>): Promise<BundleVerdict> => {
@@ -49,6 +54,7 @@ export async function judgeBundle(file: string, root: string | null, see?: SeenE
       for (const line of lines.split(chunk)) {
         if (!verifier.push(line)) return verifier.finish(lines.rest)
       }
+      await rest()
     }
     return verifier.finish(lines.rest)
   }

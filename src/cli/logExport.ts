@@ -6,29 +6,18 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { ExportLine, ExportReport, ProofReport } from '../daemon/api.ts'
 import { requireAbsent, writeNewFrom } from '../daemon/files.ts'
 import type { Client } from './client.ts'
-import { queryOf, withFilter } from './logFilter.ts'
+import { queryOf } from './logFilter.ts'
 import { utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
 const FILE_MODE = 0o644 // it is made to be given away
 
-/** `log export`. Errors: `file-exists`, `disk-full`, `file-not-writable`, `export-broken-off`, those of the daemon's filter. */
-export function exportBundle(): Command {
-  return withFilter(
-    command(
-      'export',
-      'write entries with their proofs to a bundle, which anybody can verify without a node',
-      'consilium log export --study 9f31c2 --state final -o audit.bundle',
-    ),
-  )
-    .requiredOption('-o, --out <file>', 'the bundle; nothing is overwritten')
-    .option('--gzip', 'pack it; verifiers take it as it is', false)
-    .action(async (options: Common & { out: string; gzip: boolean }) => {
-      const { out } = options
-      const whole = await writeBundle(options, { ...options }, options)
-      const { size: bytes } = await stat(out)
-      outputOf(options).print({ file: out, bytes, ...whole }, () => exportLines(out, bytes, whole))
-    })
+/** `log export` without --as. Errors: `file-exists`, `disk-full`, `file-not-writable`, `export-broken-off`, those of the daemon's filter. */
+export async function exportBundle(options: Common & { readonly out: string; readonly gzip: boolean }): Promise<void> {
+  const { out } = options
+  const whole = await writeBundle(options, { ...options }, options)
+  const { size: bytes } = await stat(out)
+  outputOf(options).print({ file: out, bytes, ...whole }, () => exportLines(out, bytes, whole))
 }
 
 /** Writes a new bundle of what the filter takes. Errors: those of `log export`. */
@@ -91,13 +80,15 @@ function exportLines(file: string, bytes: number, report: ExportReport): string[
   ]
 }
 
-function filterWords({ filter }: ExportReport): string {
-  const { members, kind, study, sinceMs, state } = filter
+/** A filter as people read it. */
+export function filterWords({ filter }: Pick<ExportReport, 'filter'>): string {
+  const { members, kind, study, sinceMs, untilMs, state } = filter
   const words = [
     members === null ? '' : `member ${members.join(', ')}`,
     kind === null ? '' : `kind ${kind}`,
     study === null ? '' : `study ${study}`,
     sinceMs === null ? '' : `since ${utc(sinceMs)}`,
+    untilMs === null ? '' : `before ${utc(untilMs)}`,
     state === null ? '' : `${state} only`,
   ].filter((word) => word !== '')
   return words.length === 0 ? 'none: everything that is stored here' : words.join('; ')

@@ -14,12 +14,13 @@ export function withFilter(command: Command): Command {
     )
     .option('--study <study>', 'only this study: its name, or at least 6 digits of its digest')
     .option('--since <time>', "by the authors' clocks from then on: 2026-11-21T06:00Z, or 90min, 2h, 3d ago", sinceMs)
+    .option('--until <time>', 'before then, as --since', sinceMs)
     .option('--state <state>', 'final: a quorum has signed it; pending: not yet', finalOrPending)
 }
 
 /** The filter as the control API takes it. */
 export function queryOf(options: Readonly<Record<string, unknown>>): string {
-  const names = ['member', 'kind', 'study', 'since', 'state', 'limit']
+  const names = ['member', 'kind', 'study', 'since', 'until', 'state', 'limit']
   const given = names.flatMap((name): [string, string][] =>
     options[name] === undefined ? [] : [[name, String(options[name])]],
   )

@@ -5,6 +5,7 @@ import { WITHDRAWAL_REASONS } from '../governance/withdrawals.ts'
 import { card } from './modelCard.ts'
 import { exportCommand, verify } from './modelFiles.ts'
 import { lineage } from './modelLineage.ts'
+import { used, uses } from './modelUses.ts'
 import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
@@ -20,8 +21,8 @@ export function modelCommand(): Command {
   const model = new Command('model').description(
     'what was trained: which models there are, exports, cards, withdrawals',
   )
-  for (const sub of [list(), show(), lineage(), card(), exportCommand(), verify(), withdraw(), restore()])
-    model.addCommand(sub)
+  const reading = [list(), show(), lineage(), card(), uses(), used()]
+  for (const sub of [...reading, exportCommand(), verify(), withdraw(), restore()]) model.addCommand(sub)
   return model
 }
 
@@ -135,7 +136,7 @@ function withdrawLines(report: WithdrawReport, dryRun: boolean): string[] {
     return [
       entry,
       name,
-      kind === 'model.used' ? `predicted ${rows ?? 'few'} rows` : 'exported',
+      kind === 'model.exported' ? 'exported' : `predicted ${rows ?? 'few'} rows`,
       short(model),
       utc(timeMs),
     ]

@@ -23,6 +23,15 @@ import { supplyCommand } from './supply.ts'
 
 /** Runs one command; `argv` is `process.argv`. Never throws: an error sets `process.exitCode`; a wrong option ends the process (commander). */
 export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await consiliumCommand().parseAsync(argv)
+  } catch (error) {
+    fail(error, argv.includes('--json'))
+  }
+}
+
+/** The command with all of its subcommands. */
+export function consiliumCommand(): Command {
   const program = new Command('consilium')
     .description('Hospitals train one model together: no server, no chain, no patient record leaving its house.')
     .version(VERSION)
@@ -60,11 +69,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   ]) {
     program.addCommand(sub)
   }
-  try {
-    await program.parseAsync(argv)
-  } catch (error) {
-    fail(error, argv.includes('--json'))
-  }
+  return program
 }
 
 /** One line on standard error and exit code 1. A stack trace is for our own bugs, and only where asked for. */

@@ -54,6 +54,9 @@ export const DOMAIN = {
   sealedState: 'consilium/sealed-state/v1',
   sealedDataset: 'consilium/sealed-dataset/v1',
   recallList: 'consilium/recall-list/v1',
+  useFile: 'consilium/use-file/v1',
+  useRun: 'consilium/use-run/v1',
+  sealedUse: 'consilium/sealed-use/v1',
 } as const
 
 export type Domain = keyof typeof DOMAIN

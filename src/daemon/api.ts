@@ -6,6 +6,7 @@ import type { DatasetSummary } from '../data/summary.ts'
 import type { BundleFilter } from '../ledger/bundle.ts'
 import type { PeerStatus, TransportStats } from '../net/transport.ts'
 import type { FenceView } from '../node/fence.ts'
+import type { ViewName } from '../report/exports/views.ts'
 import type { ChangeReport, Role, SuspensionReport } from './membersApi.ts'
 import type { StandingReport } from './modelReport.ts'
 import type { SignedForReport } from './peopleApi.ts'
@@ -329,6 +330,21 @@ export interface ExportReport {
   readonly logs: number
   readonly heads: number
   readonly forks: number
+}
+
+/** `GET /v1/log/view`: entries in a form for tools of others; the report comes last, and only when all of it has come. */
+export type ViewPart = { readonly text: string } | { readonly report: ViewReport }
+
+/** What a view holds. */
+export interface ViewReport {
+  readonly view: ViewName
+  readonly consortium: string
+  readonly fingerprint: string
+  readonly filter: BundleFilter
+  /** Entries that the filter takes, lines that came of them, and logs of which there is one. */
+  readonly entries: number
+  readonly lines: number
+  readonly logs: number
 }
 
 /** `GET /v1/log/proof`: an entry's place under a final head over `size` entries. */

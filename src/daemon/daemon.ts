@@ -41,6 +41,7 @@ import { Tasks } from './tasks.ts'
 import { Tickets } from './tickets.ts'
 import { transportEvents } from './transportEvents.ts'
 import { formatIn, Updates } from './updates.ts'
+import { UseDesk } from './useDesk.ts'
 import { type VaultKeeper, vaultOf } from './vaultKeeper.ts'
 import { Witness } from './witness.ts'
 
@@ -87,6 +88,7 @@ export class Daemon {
   readonly keeper = new Keeper(this)
   readonly datasets = new DatasetDesk(this)
   readonly supply = new SupplyDesk(this)
+  readonly uses = new UseDesk(this, () => this.#parts.store)
   readonly #hands: Hands
   #finish: (error: unknown) => void = () => undefined
   /** Settles when the node has stopped; rejects where it had to. */
@@ -215,6 +217,8 @@ export class Daemon {
     this.#driver.feed(bootEvent({ ...this.#parts, logs, facts, stored, bindings: this.#bindings, witness, forks }))
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
     this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
+    const failed = (error: unknown): void => log('error', 'keep-uses-failed', { error: messageOf(error) })
+    this.#tasks.run('keep-uses', () => this.uses.run(this.#stopping.signal, failed))
     const shown = { name: home.config.name, member: home.key.id, addresses: this.transport.addresses() }
     log('info', 'ready', { ...shown, startMs: Date.now() - this.startedAtMs })
   }
@@ -226,6 +230,7 @@ export class Daemon {
 
   /** Records the stop, finishes what is being written and closes everything; idempotent. */
   async stop(reason: string): Promise<void> {
+    if (!this.#closing) await this.uses.tell().catch(() => undefined) // what stays in its journal is told at the next start
     if (!this.#machine.booted) await this.#close(null)
     else if (!this.#closing) this.#driver.feed({ type: 'stop', reason })
     await this.done.catch(() => undefined)
@@ -356,6 +361,7 @@ export class Daemon {
       await this.#tasks.drained()
       await this.vault.close()
       await this.people.close()
+      await this.uses.close()
     })()
     await Promise.race([work, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())])
     await this.logs.facts.save().catch(() => undefined) // a short cut for the next start; a store that failed takes nothing more

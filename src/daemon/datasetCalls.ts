@@ -1,9 +1,9 @@
 /** The calls about registered tables. Paths come in bodies alone, as record numbers go out in answers alone: no log has either. */
 import { fromHex, toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import { provenanceResource } from '../data/fhirProvenance.ts'
 import { DATASET_SOURCES, type DatasetSource } from '../governance/kinds/datasets.ts'
 import { readBody } from '../governance/kinds.ts'
+import { provenanceResource } from '../report/exports/fhirProvenance.ts'
 import { text, words } from './bodyFields.ts'
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'

@@ -27,6 +27,7 @@ export async function examine(daemon: Daemon): Promise<Finding[]> {
     await clock(daemon),
     await disk(daemon.home.paths.folder),
     ...(await keyFindings(daemon.home)),
+    await daemon.vault.finding(),
     await daemon.backups.finding(),
     ports(daemon),
     await load(),

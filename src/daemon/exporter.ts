@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { equalBytes, fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
-import { type BundleFilter, BundleWriter, isKindFilter } from '../ledger/bundle.ts'
+import { type BundleFilter, BundleWriter, type EntryState, isKindFilter } from '../ledger/bundle.ts'
 import { formatCosigned, parseCosigned } from '../ledger/cosignature.ts'
 import { decodeEntry, type Entry, headerOf, TIME_MS_MAX } from '../ledger/entry.ts'
 import { rollCall } from '../ledger/epoch.ts'
@@ -12,12 +12,14 @@ import { rootOf } from '../ledger/head.ts'
 import { countedOf, type Pin, Roll } from '../ledger/membership.ts'
 import type { Final } from '../ledger/store.ts'
 import { formatTlogProof } from '../ledger/tlogProof.ts'
-import type { ExportLine, ProofReport } from './api.ts'
+import { linesOf, VIEWS, type ViewName, headerOf as viewHeader } from '../report/exports/views.ts'
+import type { ExportLine, ProofReport, ViewPart } from './api.ts'
 import type { Daemon } from './daemon.ts'
 import { type LogFilter, matches, readFilter } from './logFilter.ts'
 import type { LogReader } from './logReader.ts'
 
 const SLICE = 100 // entries read at a time: 6.5 MB, were each as large as one may be
+const VIEW_CHARACTERS = 65_536 // of one answer, which is one line of JSON
 const TURN_MS = 2 // of work on end; the dearest single step, 256 leaf hashes for a proof, takes about as long again
 
 /** A signed head, with the cosignatures that count. */
@@ -29,6 +31,14 @@ interface Range {
   readonly from: number
   readonly to: number
   readonly head: Note
+  readonly final: boolean
+  /** From here on two histories are signed. */
+  readonly forkAt: number
+}
+
+/** As a verifier of the bundle counts it. */
+function stateUnder({ final, forkAt }: Range, { seq }: Entry): EntryState {
+  return seq >= forkAt ? 'disputed' : final ? 'final' : 'pending'
 }
 
 /** Reads what is stored at this node; holds one slice of entries at a time. Calls may run side by side. */
@@ -49,6 +59,20 @@ export class Exporter {
     const filter = readFilter(this.#daemon, query)
     const said = saidOf(filter, query.has('member'))
     return this.#run({ ...filter, state: null }, said, new Pace(signal))
+  }
+
+  /**
+   * The lines of a view, many at a time, and last a report: of the same entries, in the same order, as a bundle with that filter has; of what is
+   * final, where the query does not say. Errors: those of `run`, `bad-view`.
+   */
+  view(query: URLSearchParams, signal: AbortSignal): AsyncIterable<ViewPart> {
+    const given = query.get('form') ?? ''
+    const view = VIEWS.find((one) => one === given)
+    if (view === undefined)
+      throw refused('bad-view', `--form: "${given.slice(0, 40)}" given; ${VIEWS.join(', ')}, hipaa are allowed`)
+    const filter = readFilter(this.#daemon, query)
+    const said = saidOf({ ...filter, state: filter.state ?? 'final' }, query.has('member'))
+    return this.#view(view, { ...filter, state: null }, said, new Pace(signal))
   }
 
   /** One entry's place under the first final head that covers it. Errors: `entry-pending`, those of `LogReader.find`. */
@@ -73,6 +97,34 @@ export class Exporter {
       fingerprint: fingerprint(home.consortium.founding),
       proof: base64(proof),
       header: base64(headerOf(raw)),
+    }
+  }
+
+  async *#view(view: ViewName, filter: LogFilter, said: BundleFilter, pace: Pace): AsyncIterable<ViewPart> {
+    const { consortium, membership } = this.#daemon.home
+    const { name, founding } = consortium
+    const roll = new Roll(membership.epochs.map(rollCall))
+    const names = new Map(roll.authors.map((author) => [author, membership.nameOf(author)])) // as they are now
+    const context = { consortium: name, founding, nameOf: (member: MemberId) => names.get(member) }
+    let text = viewHeader(view)
+    const counts = { entries: 0, lines: 0 }
+    const logs = new Set<MemberId>()
+    for (const author of filter.members)
+      for (const range of await this.#ranges(author, said.state, roll)) {
+        for await (const entry of this.#matching(range, filter, pace)) {
+          const lines = linesOf(view, entry, stateUnder(range, entry), context)
+          counts.entries++
+          counts.lines += lines.length
+          logs.add(author)
+          text += lines.join('')
+          if (text.length < VIEW_CHARACTERS) continue
+          yield { text }
+          text = ''
+        }
+      }
+    if (text !== '') yield { text }
+    yield {
+      report: { ...counts, view, consortium: name, fingerprint: fingerprint(founding), filter: said, logs: logs.size },
     }
   }
 
@@ -127,9 +179,11 @@ export class Exporter {
     const end = state === null || fork === undefined ? size : Math.min(size, fork.differWithin - 1)
     const covered = final?.size ?? 0
     const ranges: Range[] = []
-    if (final !== null && state !== 'pending') ranges.push({ author, from: 0, to: Math.min(covered, end), head: final })
+    const forkAt = fork === undefined ? Number.POSITIVE_INFINITY : fork.differWithin - 1
+    if (final !== null && state !== 'pending')
+      ranges.push({ author, from: 0, to: Math.min(covered, end), head: final, final: true, forkAt })
     if (state !== 'final' && roll.governing(author, size) !== null)
-      ranges.push({ author, from: covered, to: end, head: { size, note: newest.note } })
+      ranges.push({ author, from: covered, to: end, head: { size, note: newest.note }, final: false, forkAt })
     return ranges.filter(({ from, to }) => from < to)
   }
 
@@ -241,7 +295,7 @@ class Pace {
 }
 
 /** The filter as the bundle says it. Errors: `bad-kind`, `bad-since`, `study-unknown`. */
-function saidOf({ members, kind, study, sinceMs, state }: LogFilter, named: boolean): BundleFilter {
+function saidOf({ members, kind, study, sinceMs, untilMs, state }: LogFilter, named: boolean): BundleFilter {
   if (kind !== null && !isKindFilter(kind))
     throw refused(
       'bad-kind',
@@ -249,12 +303,16 @@ function saidOf({ members, kind, study, sinceMs, state }: LogFilter, named: bool
     )
   if (sinceMs !== null && sinceMs > TIME_MS_MAX)
     throw refused('bad-since', '--since: a time before the year 9999 is expected')
+  if (untilMs !== null && untilMs > TIME_MS_MAX)
+    throw refused('bad-until', '--until: a time before the year 9999 is expected')
+  if (sinceMs !== null && untilMs !== null && untilMs <= sinceMs)
+    throw refused('bad-until', '--until is not after --since, so no entry could match: turn them round')
   if (study !== null && study.length < 64)
     throw refused(
       'study-unknown',
       `"${study}" is no study known here; give all 64 digits of the digest of one that only entries name`,
     )
-  const given = { kind, study: study as StudyId | null, sinceMs, untilMs: null, state }
+  const given = { kind, study: study as StudyId | null, sinceMs, untilMs, state }
   return { members: named ? members : null, ...given }
 }
 

@@ -43,6 +43,8 @@ export interface HomePaths {
   readonly inputs: string
   /** Registered versions of the hospital's tables: keyed commitments, no rows. */
   readonly datasets: string
+  /** Predictions that no entry tells of yet. */
+  readonly uses: string
   /** Who was invited; no secret of a ticket. */
   readonly invitations: string
   /** What was done to the folder while no node ran, until the log tells of it. */
@@ -84,6 +86,7 @@ export function homePaths(folder: string): HomePaths {
     addressBook: at('addresses'),
     inputs: at('inputs'),
     datasets: at('datasets'),
+    uses: at('uses'),
     invitations: at('invitations.json'),
     untold: at('untold'),
     socket: at('control.sock'),

@@ -20,6 +20,8 @@ export interface LogFilter {
   readonly study: string | null
   /** By the authors' clocks, from this millisecond on. */
   readonly sinceMs: number | null
+  /** Before this one. */
+  readonly untilMs: number | null
   readonly state: 'final' | 'pending' | null
   readonly limit: number
 }
@@ -35,7 +37,8 @@ export function readFilter(daemon: Daemon, query: URLSearchParams): LogFilter {
     members: member === null ? daemon.logs.authors() : authorsOf(daemon, member),
     kind: kindsOf(query.get('kind')),
     study: study === null ? null : studyDigits(daemon, study),
-    sinceMs: sinceOf(query.get('since')),
+    sinceMs: timeIn(query, 'since'),
+    untilMs: timeIn(query, 'until'),
     state: stateAsked(query.get('state')),
     limit,
   }
@@ -77,11 +80,12 @@ export function stateOf(daemon: Daemon, author: MemberId, seq: number): EntrySta
 }
 
 /** Whether an entry in this state is asked for; its author is looked at elsewhere. */
-export function matches(entry: Glance, { kind, study, sinceMs, state }: LogFilter, is: EntryState): boolean {
+export function matches(entry: Glance, { kind, study, sinceMs, untilMs, state }: LogFilter, is: EntryState): boolean {
   const kindFits = kind === null || takesKind(kind, entry.kind)
   const studyFits = study === null || (entry.study?.startsWith(study) ?? false)
   const stateFits = state === null || (state === 'final') === (is === 'final')
-  return kindFits && studyFits && stateFits && (sinceMs === null || entry.timeMs >= sinceMs)
+  const timeFits = (sinceMs === null || entry.timeMs >= sinceMs) && (untilMs === null || entry.timeMs < untilMs)
+  return kindFits && studyFits && stateFits && timeFits
 }
 
 /** Kinds, or the first words of kinds, with commas between them. */
@@ -96,11 +100,13 @@ function kindOf(given: string): string {
   throw refused('kind-unknown', `--kind: no kind is or begins with "${given.slice(0, 80)}"; the kinds are ${kinds}`)
 }
 
-function sinceOf(given: string | null): number | null {
+/** A moment in a query, or null where none is given. Errors: `bad-since`, `bad-until`. */
+export function timeIn(query: URLSearchParams, name: 'since' | 'until'): number | null {
+  const given = query.get(name)
   if (given === null) return null
   const ms = Number(given)
-  if (Number.isSafeInteger(ms) && ms >= 0) return ms
-  throw refused('bad-since', `since: "${given.slice(0, 80)}" given; milliseconds since 1970 are expected`)
+  if (given !== '' && Number.isSafeInteger(ms) && ms >= 0) return ms
+  throw refused(`bad-${name}`, `${name}: "${given.slice(0, 80)}" given; milliseconds since 1970 are expected`)
 }
 
 function stateAsked(given: string | null): 'final' | 'pending' | null {

@@ -1,11 +1,14 @@
 /** Predicts the rows of a file with a model that is held here: values stay on this machine, the log takes counts and the model's digest. */
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { designColumns, modelOf } from '../config/study.ts'
 import { fromHex } from '../core/bytes.ts'
+import { Sha256, sha256 } from '../core/digest.ts'
 import { fillDesign } from '../data/design.ts'
 import { type RawBatch, scanRawRows, type ValueWarning } from '../data/rawRows.ts'
-import { readTableFile } from '../data/table.ts'
+import { readTableFile, type TableFile } from '../data/table.ts'
+import { fileCommitment, USE_SALT_BYTES } from '../governance/uses.ts'
 import { logitsInSlices } from '../learn/inSlices.ts'
 import { finalProbability } from '../learn/portable/description.ts'
 import { requireAgreed } from './agreementDesk.ts'
@@ -13,7 +16,7 @@ import type { BindingRequest } from './bindings.ts'
 import type { Daemon } from './daemon.ts'
 import { writeNewFrom } from './files.ts'
 import type { PredictReport } from './modelApi.ts'
-import { type HeldModel, recordUse, requireUsable } from './models.ts'
+import { type HeldModel, requireUsable } from './models.ts'
 
 /** What the operator asked for; paths are absolute. */
 export interface PredictRequest extends BindingRequest {
@@ -22,21 +25,26 @@ export interface PredictRequest extends BindingRequest {
 
 /**
  * Writes one line for each row: its line in the file, the probability of the positive label (nothing where the model may not say), and
- * warnings. The file appears when all is done and recorded. Errors: `model-withdrawn`, `agreement-…`, `boot-fence`, `data-…`, `file-exists`, `disk-full`.
+ * warnings. The file appears when all is done and the run is kept, so that an entry tells of it (`useDesk.ts`). Errors: `model-withdrawn`, `agreement-…`, `boot-fence`,
+ * `data-…`, `file-exists`, `disk-full`.
  */
 export async function predictFile(daemon: Daemon, model: HeldModel, request: PredictRequest): Promise<PredictReport> {
   await requireUsable(daemon, model)
   await requireAgreed(daemon, model.state, 'predict')
   const { state, digest, rounds } = model
+  const fromMs = Date.now()
+  const table = await readTableFile(request.path)
   const tally = new Tally()
   const out = new PassThrough()
-  const scan = writeRows(model, request, tally, out)
+  const scan = writeRows(model, request, table, tally, out)
   const lines = async function* (): AsyncIterable<Uint8Array> {
-    yield* out
+    const written = new Sha256()
+    for await (const piece of out as AsyncIterable<Uint8Array>) {
+      written.update(piece)
+      yield piece
+    }
     await scan // a fault of the table comes out here, and leaves no file
-    const { minimumCohort } = state.study
-    const counts = countsTold(tally, minimumCohort)
-    await recordUse(daemon, state, 'model.used', { round: rounds - 1, model: fromHex(digest), ...counts })
+    await noteRun(daemon, model, fromMs, tally, [sha256(table.bytes), written.digest()])
   }
   scan.catch(() => out.end())
   await writeNewFrom(request.out, lines(), 0o600).finally(() => out.destroy())
@@ -51,31 +59,34 @@ export async function predictFile(daemon: Daemon, model: HeldModel, request: Pre
   }
 }
 
-/** Rows of one run; those without a prediction are among the warned. */
-export interface UseCounts {
-  readonly rows: number
-  readonly warned: number
-  readonly withoutPrediction: number
+/** `files`: SHA-256 of what was read and of what was written. */
+async function noteRun(
+  daemon: Daemon,
+  { state, digest, rounds }: HeldModel,
+  fromMs: number,
+  { rows, warned, withoutPrediction }: Tally,
+  [read, written]: readonly [Uint8Array, Uint8Array],
+): Promise<void> {
+  const salt = new Uint8Array(randomBytes(USE_SALT_BYTES))
+  await daemon.uses.note({
+    ...{ study: state.id, model: fromHex(digest), round: rounds - 1, cohort: state.study.minimumCohort },
+    ...{ rows, warned, withoutPrediction, fromMs, toMs: Date.now(), salt },
+    read: fileCommitment(salt, 'read', read),
+    written: fileCommitment(salt, 'written', written),
+  })
 }
 
-/** What the log may take of them: null where it would show some rows, but fewer than the cohort, by a count or by the difference of two. */
-export function countsTold(
-  { rows, warned, withoutPrediction }: UseCounts,
-  cohort: number,
-): { readonly [K in keyof UseCounts]: number | null } {
-  const isSmall = (count: number): boolean => count > 0 && count < cohort
-  if (rows < cohort) return { rows: null, warned: null, withoutPrediction: null }
-  const told = (count: number): number | null => (isSmall(count) || isSmall(rows - count) ? null : count)
-  const shown = told(warned)
-  const hidden = shown !== null && isSmall(warned - withoutPrediction)
-  return { rows, warned: shown, withoutPrediction: hidden ? null : told(withoutPrediction) }
-}
-
-async function writeRows(model: HeldModel, request: PredictRequest, tally: Tally, out: PassThrough): Promise<void> {
+async function writeRows(
+  model: HeldModel,
+  request: PredictRequest,
+  table: TableFile,
+  tally: Tally,
+  out: PassThrough,
+): Promise<void> {
   const { state, scaling } = model
-  const { columns, units, extra, path } = request
+  const { columns, units, extra } = request
   await send(out, 'line,probability,warnings\n')
-  await scanRawRows(state.study, scaling, await readTableFile(path), { columns, units, extra }, async (batch) => {
+  await scanRawRows(state.study, scaling, table, { columns, units, extra }, async (batch) => {
     const probabilities = await probabilitiesOf(model, batch)
     const lines = batch.rows.map((row, i) => {
       tally.add(row)

@@ -37,6 +37,7 @@ import { Replay } from './replay.ts'
 import { findStudy } from './studyReference.ts'
 import { evaluateStudy, studyReport } from './studyReports.ts'
 import { supplyCalls } from './supplyCalls.ts'
+import { useCalls } from './useCalls.ts'
 
 const FENCE_WAIT_MS = 8_000 // a start among others passes its fence in a second or two
 const FENCE_LOOK_MS = 50
@@ -111,6 +112,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...outlierCalls(daemon),
     ...memberCalls(daemon),
     ...modelCalls(daemon),
+    ...useCalls(daemon, reader),
     ...consentCalls(daemon),
     ...backupCalls(daemon),
     ...agreementCalls(daemon),
@@ -121,6 +123,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),
     'GET /v1/log/follow': ({ query, signal }) => reader.follow(query, signal),
     'GET /v1/log/export': ({ query, signal }) => exporter.run(query, signal),
+    'GET /v1/log/view': ({ query, signal }) => exporter.view(query, signal),
     'GET /v1/log/proof': ({ query }) => exporter.prove(query.get('ref') ?? ''),
     'GET /v1/log/heads': () => reports.heads(),
     'GET /v1/log/forks': ({ query }) => forkReports.forks(query.get('member')),

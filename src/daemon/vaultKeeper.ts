@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile, rename } from 'node:fs/promises'
 import { equalBytes } from '../core/bytes.ts'
 import { decodeCbor, encodeCbor } from '../core/cbor.ts'
-import { ConsiliumError } from '../core/errors.ts'
+import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { subjectTag } from '../governance/consent.ts'
 import { leafAt } from '../governance/consentSet.ts'
@@ -14,6 +14,7 @@ import type { Draft } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
 import type { Machine } from '../node/machine.ts'
 import { VaultFile, type VaultPlace } from '../store/vaultFile.ts'
+import type { Finding } from './api.ts'
 import { entriesOf } from './entriesOf.ts'
 import { exists } from './files.ts'
 import type { Home } from './home.ts'
@@ -169,6 +170,18 @@ export class VaultKeeper {
     await opened?.vault.close()
   }
 
+  /** Whether the vault has what the log tells of, in `doctor`'s words. */
+  async finding(): Promise<Finding> {
+    const check = 'patients'
+    if (this.#parts.logTells().count === 0) return { check, ok: true, text: 'none has said anything here yet' }
+    try {
+      const { words } = await this.book()
+      return { check, ok: true, text: `the vault opens, and has the words that the log tells of (${words} in all)` }
+    } catch (error) {
+      return { check, ok: false, text: messageOf(error) }
+    }
+  }
+
   /** Nothing is written to an older copy either: a word more, and it would count as many as the log tells of. Error: `vault-older`. */
   async #current(words = 0): Promise<Opened> {
     const opened = await this.#opened()
@@ -178,7 +191,7 @@ export class VaultKeeper {
     const path = this.#parts.place.path
     const restarts = (book.restart?.number ?? -1) + 1
     if (book.words < least || restarts < told.restarts) {
-      const message = `${path}: the log tells of ${least} words of patients, and this vault has ${book.words}: it is an older copy, whose revocations are lost; put the newest one back, with its key, or, where there is none, begin anew: consilium consent restart`
+      const message = `${path}: the log tells of ${least} ${least === 1 ? 'word' : 'words'} of patients, and this vault has ${book.words}: it is an older copy or an empty one, and revocations are lost; put the newest one back, with its key, or, where there is none, begin anew: consilium consent restart`
       throw new ConsiliumError({ code: 'vault-older', message })
     }
     const same = book.word(count - 1)

@@ -78,6 +78,7 @@ export async function usesOf(
   daemon: Daemon,
   keys: ReadonlySet<string>,
 ): Promise<{ uses: UseReport[]; leftOut: number }> {
+  await daemon.uses.tell().catch(() => undefined) // what cannot be told now is told later, and must not hold up a withdrawal
   const found: UseReport[] = []
   for (const author of daemon.logs.authors()) {
     const { size } = daemon.logs.sizeOf(author)
@@ -96,7 +97,7 @@ export async function usesOf(
 /** Who uses a model has merged it itself: so its maker is the log's author. */
 function useOf(daemon: Daemon, author: MemberId, raw: Uint8Array, keys: ReadonlySet<string>): UseReport | null {
   const { kind } = glanceAt(raw)
-  if (kind !== 'model.exported' && kind !== 'model.used') return null
+  if (kind !== 'model.exported' && kind !== 'model.used' && kind !== 'model.served') return null
   const { seq, timeMs, body } = decodeEntry(raw)
   const read = readBody(kind, body)
   if (read === null) return null

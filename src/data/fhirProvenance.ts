@@ -1,9 +1,7 @@
 /**
- * FHIR Provenance of R4: read, as the origin of a table that is registered; written, for a registered version. Of what is read only who, when
- * and how many is kept; the whole stays a commitment to the file.
+ * FHIR Provenance of R4, read as the origin of a table that is registered: only who, when and how many is kept; the whole stays a commitment to
+ * the file.
  */
-
-import { toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -16,25 +14,6 @@ export interface DatasetOrigin {
   readonly organisations: readonly string[]
 }
 
-/** A registered version, as a resource tells of it. Digests are keyed commitments. */
-export interface ProvenanceFacts {
-  readonly dataset: Uint8Array
-  readonly version: Uint8Array
-  readonly previous: Uint8Array | null
-  readonly registeredAtMs: number
-  readonly source: string
-  readonly query: Uint8Array | null
-  readonly origin: { readonly commitment: Uint8Array; readonly organisations: readonly string[] } | null
-  /** This hospital, by its name and its key as a member. */
-  readonly hospital: { readonly name: string; readonly member: string }
-}
-
-const DATASET_SYSTEM = 'urn:consilium:dataset-version'
-const MEMBER_SYSTEM = 'urn:consilium:member'
-const QUERY_SYSTEM = 'urn:consilium:query-commitment'
-const ORIGIN_SYSTEM = 'urn:consilium:provenance-commitment'
-const AGENT_TYPES = 'http://terminology.hl7.org/CodeSystem/provenance-participant-type'
-const LIFECYCLE = 'http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle'
 const ROLES = ['derivation', 'revision', 'quotation', 'source', 'removal'] as const
 const NAME_CHARACTERS_MAX = 200
 const ORGANISATIONS_MAX = 64
@@ -58,39 +37,6 @@ export function readProvenance(text: string, file: string): DatasetOrigin {
     targets: targets.length,
     organisations: [...new Set(organisations)].slice(0, ORGANISATIONS_MAX),
   }
-}
-
-/** A resource of R4 for a registered version: the hospital as its agent, what it rests on as entities. */
-export function provenanceResource(facts: ProvenanceFacts): Json {
-  const { dataset, version, previous, registeredAtMs, source, query, origin, hospital } = facts
-  const versionOf = (digest: Uint8Array): Json =>
-    identifier(DATASET_SYSTEM, `${toHex(dataset)}/${toHex(digest)}`, `dataset ${toHex(dataset).slice(0, 12)}`)
-  const entities = [
-    ...(previous === null ? [] : [{ role: 'revision', what: versionOf(previous) }]),
-    ...(query === null ? [] : [{ role: 'source', what: identifier(QUERY_SYSTEM, toHex(query), 'extraction query') }]),
-    ...(origin === null
-      ? []
-      : [{ role: 'derivation', what: identifier(ORIGIN_SYSTEM, toHex(origin.commitment), `origin (${source})`) }]),
-  ]
-  return {
-    resourceType: 'Provenance',
-    target: [versionOf(version)],
-    recorded: new Date(registeredAtMs).toISOString(),
-    activity: { coding: [{ system: LIFECYCLE, code: 'originate' }] },
-    agent: [
-      { type: agentType('assembler'), who: identifier(MEMBER_SYSTEM, hospital.member, hospital.name, 'Organization') },
-      ...(origin?.organisations ?? []).map((name) => {
-        return { type: agentType('author'), who: { type: 'Organization', display: name } }
-      }),
-    ],
-    ...(entities.length === 0 ? {} : { entity: entities }),
-  }
-}
-
-const agentType = (code: string): Json => ({ coding: [{ system: AGENT_TYPES, code }] })
-
-function identifier(system: string, value: string, display: string, type?: string): Json {
-  return { ...(type === undefined ? {} : { type }), identifier: { system, value }, display }
 }
 
 function checkEntity(entity: unknown, where: string): void {

@@ -33,6 +33,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'round.evaluated',
   'model.exported',
   'model.used',
+  'model.served',
   'model.explained',
   'alarm.outlier',
   'privacy.audited',

@@ -10,6 +10,7 @@ import { MEMBER_KINDS } from './kinds/members.ts'
 import { PEOPLE_KINDS } from './kinds/people.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
 import { SUPPLY_KINDS } from './kinds/supply.ts'
+import { USE_KINDS } from './kinds/uses.ts'
 
 /** Why an operator excludes a member's updates, or takes them back in. */
 export const EXCLUSION_REASONS = ['outlying', 'data-quality', 'attack-suspected', 'agreed-with-member'] as const
@@ -74,27 +75,7 @@ export const KINDS = {
   'model.withdrawn': v.strictObject({ author: bytes32, model: bytes32, reason: code }),
   /** Its author takes its own word back, or says against another's withdrawal that the model may be used. */
   'model.restored': v.strictObject({ author: bytes32, model: bytes32 }),
-  /**
-   * A file was written that anybody may take along; `withHead`: the hospital's private output bias is in it; `withScaling`: so are means and
-   * deviations of its own rows.
-   */
-  'model.exported': v.strictObject({
-    round: count,
-    model: bytes32,
-    format: code,
-    withHead: v.boolean(),
-    withScaling: v.optional(v.boolean()),
-  }),
-  /** Predictions of one run: rows, those with a warning, those without a prediction; null where it would tell of fewer rows than the minimum cohort. */
-  'model.used': v.strictObject({
-    round: count,
-    model: bytes32,
-    rows: v.nullable(count),
-    warned: v.nullable(count),
-    withoutPrediction: v.nullable(count),
-  }),
-  /** Which features matter was measured on this hospital's own held-out rows. */
-  'model.explained': v.strictObject({ round: count, model: bytes32, rows: count, repeats: count }),
+  ...USE_KINDS,
   /** From here on its author's node merges no update of `member` in this study, or merges them again. */
   'study.excluded': v.strictObject({ member: bytes32, reason: v.picklist(EXCLUSION_REASONS) }),
   'study.readmitted': v.strictObject({ member: bytes32, reason: v.picklist(READMISSION_REASONS) }),

@@ -49,6 +49,7 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'model.restored': 'decides',
   'model.exported': 'training', // kept as long as what the model was made of: a withdrawal lists them
   'model.used': 'training',
+  'model.served': 'training',
   'model.explained': 'training',
   'study.excluded': 'decides', // at its author: whose updates it merges
   'study.readmitted': 'decides',

@@ -54,6 +54,7 @@ export const ACTS = {
   'POST /v1/models/:/export': act('model.export', DECIDES, ['model.exported']),
   'POST /v1/models/:/predict': act('model.predict', RUNS, ['model.used']),
   'POST /v1/models/:/explain': act('model.explain', RUNS, ['model.explained']),
+  'POST /v1/uses/check': act('model.check-use', LOOKS, []),
   'POST /v1/models/:/withdraw': act('model.withdraw', DECIDES, ['model.withdrawn']),
   'POST /v1/models/:/restore': act('model.restore', DECIDES, ['model.restored']),
   'POST /v1/consent': act('consent.record', HANDLES, ['consent.recorded']),

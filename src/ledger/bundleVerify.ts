@@ -41,8 +41,15 @@ interface KnownHead {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
+/** The consortium that a bundle says it is of, and the names of its members as its epochs have them. */
+export interface BundledConsortium {
+  readonly consortium: string
+  readonly founding: Digest
+  nameOf(member: MemberId): string | undefined
+}
+
 /** What a verifier tells of an entry that it has found in order; before `finish` nothing is sure of the lines after it. */
-export type SeenEntry = (entry: Entry, state: EntryState, founding: Digest) => void
+export type SeenEntry = (entry: Entry, state: EntryState, founding: Digest, of: BundledConsortium) => void
 
 /** Push the lines in order until one is refused, then `finish`. */
 export class BundleVerifier {
@@ -51,7 +58,7 @@ export class BundleVerifier {
   readonly #hash = new Sha256()
   readonly #heads: KnownHead[] = []
   readonly #logs = new Map<MemberId, Writable<BundledLog>>()
-  #heading: { line: BundleHeading; name: string; membership: Membership } | null = null
+  #heading: { line: BundleHeading; name: string; membership: Membership; of: BundledConsortium } | null = null
   #last: BundleLine['type'] | null = null
   #lastFork: { author: MemberId; size: number } | null = null
   #lastEntry: Entry | null = null
@@ -127,7 +134,9 @@ export class BundleVerifier {
       const message = `the bundle is of consortium "${founding.name}" with fingerprint ${fingerprint(digest)}, not of the one that --root names`
       throw wrong('bundle-root', message)
     }
-    this.#heading = { line, name: founding.name, membership: new Membership(founding) }
+    const membership = new Membership(founding)
+    const of = { consortium: founding.name, founding: digest, nameOf: (member: MemberId) => membership.nameOf(member) }
+    this.#heading = { line, name: founding.name, membership, of }
   }
 
   #epoch(record: Uint8Array): void {
@@ -190,7 +199,8 @@ export class BundleVerifier {
     count(log, entry, state, head)
     this.#lastEntry = entry
     this.#entries++
-    this.#see(entry, state, this.#opened().membership.current.founding)
+    const { of } = this.#opened()
+    this.#see(entry, state, of.founding, of)
   }
 
   #end({ heads, forks, entries, digest }: BundleEnd): void {

@@ -54,7 +54,12 @@ export class ModelFold {
       }
       case 'model.used': {
         const run = readBody(kind, body)
-        if (run !== null) predicted(this.#of(author, run.model, timeMs), run, timeMs)
+        if (run !== null) predicted(this.#of(author, run.model, timeMs), { ...run, runs: 1 }, timeMs)
+        return true
+      }
+      case 'model.served': {
+        const runs = readBody(kind, body)
+        if (runs !== null) predicted(this.#of(author, runs.model, timeMs), runs, timeMs)
         return true
       }
       case 'model.explained': {
@@ -126,12 +131,14 @@ function exported({ exports }: Draft, { format, withHead }: Body<'model.exported
   exports.set(form, known)
 }
 
-function predicted(draft: Draft, { rows, warned, withoutPrediction }: Body<'model.used'>, atMs: number): void {
+type Predicted = Pick<Body<'model.served'>, 'runs' | 'rows' | 'warned' | 'withoutPrediction'>
+
+function predicted(draft: Draft, { runs, rows, warned, withoutPrediction }: Predicted, atMs: number): void {
   draft.predictions ??= { runs: 0, runsWithheld: 0, patients: 0, warned: 0, withoutPrediction: 0, lastAtMs: atMs }
   const { predictions } = draft
-  predictions.runs++
+  predictions.runs += runs
   predictions.lastAtMs = atMs
-  if (rows === null) predictions.runsWithheld++
+  if (rows === null) predictions.runsWithheld += runs
   predictions.patients += rows ?? 0
   predictions.warned += warned ?? 0
   predictions.withoutPrediction += withoutPrediction ?? 0

@@ -3,8 +3,10 @@
 import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import type { Command } from 'commander'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { consiliumCommand } from '../../src/cli/program.ts'
 import { signingKey } from '../../src/core/ed25519.ts'
 import type { Digest } from '../../src/core/ids.ts'
 import type { ErrorReport, Finding } from '../../src/daemon/api.ts'
@@ -400,18 +402,25 @@ it('a ticket that has expired, or is of another consortium, is refused before an
     refused(await consilium(['join', fresh, '--home', one.home]), 'is of "Clinics"', 'use another --home')
   }))
 
+it('of two record numbers on standard input none is taken, and none of an empty one', async () => {
+  const say = ['consent', 'revoke', '--subject', '-', '--home', '/nowhere']
+  refused(await consilium(say, { input: '410001\n410002\n' }), 'has 2 lines', 'nothing was done')
+  refused(await consilium(say, { input: ' \n' }), 'has no record number')
+  refused(await consilium(say, { input: '\n410001\n' }), '/nowhere', 'no daemon is running') // one is taken
+})
+
 it('every command has --help with an example, and unknown options are refused', async () => {
-  const commands = [['init'], ['found'], ['accept'], ['start'], ['stop'], ['status'], ['doctor']]
-  for (const sub of ['add', 'accept', 'bind', 'ls', 'show', 'pause', 'resume']) commands.push(['study', sub])
-  for (const sub of ['ls', 'show', 'card', 'export', 'verify', 'withdraw', 'restore']) commands.push(['model', sub])
-  for (const sub of ['ls', 'show', 'tail', 'verify', 'export', 'proof']) commands.push(['log', sub])
-  commands.push(['predict'], ['explain'])
-  for (const command of commands) {
-    const help = await consilium([...command, '--help'])
-    assert.is(help.code, 0)
-    assert.match(help.out, /Example:\n {2}\$ consilium /)
-    assert.match(help.out, /--json/)
+  for (const { path, command } of leaves(consiliumCommand())) {
+    let help = ''
+    command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
+    const typed = path === 'invite new' ? 'invite' : path // what "invite" does by itself
+    assert.match(help, new RegExp(`Examples?:\\n(.*\\n)* {2}.*\\$ .*consilium ${typed}\\b`), path)
+    assert.match(help, /--home|--root/, path)
+    assert.match(help, /--json/, path)
   }
+  const help = await consilium(['study', 'ls', '--help'])
+  assert.is(help.code, 0)
+  assert.match(help.out, /Example:\n {2}\$ consilium study ls/)
   const wrong = await consilium(['status', '--hmoe', 'x'])
   assert.is(wrong.code, 1)
   assert.match(wrong.err, /--home/)
@@ -419,5 +428,12 @@ it('every command has --help with an example, and unknown options are refused', 
   assert.is(json.code, 1)
   assert.equal((JSON.parse(json.err) as ErrorReport).error, { code: 'bad-option', message: "unknown option '--bogus'" })
 })
+
+function leaves(command: Command, above: readonly string[] = []): { path: string; command: Command }[] {
+  return command.commands.flatMap((sub) => {
+    const path = [...above, sub.name()]
+    return sub.commands.length === 0 ? [{ path: path.join(' '), command: sub }] : leaves(sub, path)
+  })
+}
 
 it.run()

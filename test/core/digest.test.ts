@@ -70,6 +70,9 @@ const FROZEN: Readonly<Record<Domain, readonly [tag: string, digest: string]>> =
   sealedState: ['consilium/sealed-state/v1', '02d4444407bfe45e4726df22b7e385639b2bda04a40a3b05da8a5fa9251afaa7'],
   sealedDataset: ['consilium/sealed-dataset/v1', '40aba4481c67da0263d173d51573d8627025127580b5b112fc679d338bba0e27'],
   recallList: ['consilium/recall-list/v1', '117e8f68c2c7c6cd4fa794cef64e27989af72efef7339910af7134ab2d7d4db0'],
+  useFile: ['consilium/use-file/v1', '08d6c397e169d43576dd67acab916f5b342036c92dbc3e107761b2f6dd0dd683'],
+  useRun: ['consilium/use-run/v1', '0f66b5719556ec55bc3615a88d404a7801ca46fc93360c2c96ba39c70971b317'],
+  sealedUse: ['consilium/sealed-use/v1', '051623c2fb4833c7b10040495f5eb980af09c162c6ad5bb15c6a41fedc8c244d'],
 }
 
 for (const [name, [tag, digest]] of Object.entries(FROZEN)) {

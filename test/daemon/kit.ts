@@ -22,14 +22,20 @@ export interface Ended {
 /** Runs the command to its end. */
 export function consilium(
   args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  { input, ...options }: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string } = {},
 ): Promise<Ended> {
   return new Promise((resolve) => {
     const env = { ...process.env, ...options.env }
-    execFile(process.execPath, [PROGRAM, ...args], { ...options, env, timeout: 30_000 }, (error, out, err) => {
-      const code = error === null ? 0 : ((error as { code?: number }).code ?? null)
-      resolve({ code, out, err })
-    })
+    const child = execFile(
+      process.execPath,
+      [PROGRAM, ...args],
+      { ...options, env, timeout: 30_000 },
+      (error, out, err) => {
+        const code = error === null ? 0 : ((error as { code?: number }).code ?? null)
+        resolve({ code, out, err })
+      },
+    )
+    if (input !== undefined) child.stdin?.end(input)
   })
 }
 

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import type { ModelLine, PredictReport, WithdrawReport } from '../../src/daemon/modelApi.ts'
 import type { ModelCard } from '../../src/daemon/modelCardApi.ts'
 import type { ModelReport } from '../../src/daemon/modelReport.ts'
+import type { UsesReport } from '../../src/daemon/useApi.ts'
 import { probability } from '../../src/learn/model.ts'
 import { readModelFile } from '../../src/learn/portable/modelFiles.ts'
 import type { Report } from '../../src/report/report.ts'
@@ -143,8 +144,26 @@ it('a model is shown, exported, used and explained; each leaves an entry, and th
     )
     assert.match(await refused(north, 'explain', '--model', 'Test study', '--repeats', '3'), /20 to 1000/)
 
+    const { uses } = await json<UsesReport>(north, 'model', 'uses', study, '--member', 'north')
+    assert.equal(
+      uses
+        .map(({ use, runs, rows, withheld }) => `${use} ${runs} ${rows} ${withheld}`)
+        .filter((one) => !/^evaluation/.test(one)),
+      ['explanation 1 20 0', 'prediction 1 6 0', 'export 3 null 0'],
+    )
+    const { entry = '' } = uses.find(({ use }) => use === 'prediction') ?? {}
+    assert.match(
+      await run(north, 'model', 'used', entry, '--verify', table),
+      /^Run 1 read .*new\.csv, byte for byte\.$/m,
+    )
+    const predicted = join(folder, 'new.predicted.csv')
+    assert.match(await run(north, 'model', 'used', entry, '--verify', predicted), /^Run 1 wrote /m)
+    const other = await consilium(['model', 'used', entry, '--verify', asJson, '--home', north.home])
+    assert.equal([other.code, /No run of this entry/.test(other.out)], [1, true])
+    assert.match(await refused(nodes[1] as TestNode, 'model', 'used', entry), /known to north alone/)
+
     const log = await run(north, 'log', 'ls', '--kind', 'model', '--member', 'north')
-    for (const kind of ['model.exported', 'model.used', 'model.explained']) assert.ok(log.includes(kind), kind)
+    for (const kind of ['model.exported', 'model.served', 'model.explained']) assert.ok(log.includes(kind), kind)
     const { models } = await json<Report>(north, 'study', 'report', study)
     assert.equal(
       models.map(({ model, name, rounds }) => [model, name, rounds]),
@@ -154,9 +173,10 @@ it('a model is shown, exported, used and explained; each leaves an entry, and th
       models[0]?.exports.map(({ format, withHead, files }) => `${format} ${withHead} ${files}`),
       ['safetensors true 1', 'tfjs false 1', 'json true 1'],
     )
-    const used = await north.client.get<{ entries: { body: unknown }[] }>('/v1/log?kind=model.used')
-    const round = held.round - 1
-    assert.equal(used.entries[0]?.body, { round, model: held.digest, rows: 6, warned: null, withoutPrediction: null })
+    const used = await north.client.get<{ entries: { body: unknown }[] }>('/v1/log?kind=model.served')
+    const { root: _, fromMs: _from, toMs: _to, ...told } = used.entries[0]?.body as Record<string, unknown>
+    const counts = { runs: 1, rows: 6, warned: null, withoutPrediction: null }
+    assert.equal(told, { round: held.round - 1, model: held.digest, ...counts })
 
     await run(north, 'model', 'card', 'Test study', '--out', join(folder, 'card.html'))
     const html = await readFile(join(folder, 'card.html'), 'utf8')

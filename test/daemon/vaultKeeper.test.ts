@@ -160,6 +160,22 @@ it('an older copy of the vault, in which revocations are lost, is refused', () =
     await again.close()
   }))
 
+it('a vault that is gone while the log tells of words is found by a look at it, before a round wants it', () =>
+  inFolder(async (node) => {
+    const vault = node.open()
+    assert.is((await vault.finding()).text, 'none has said anything here yet')
+    await vault.say([{ record: '1', decision: NO, speaker: null }])
+    node.tells = { count: 1, newest: null }
+    assert.ok((await vault.finding()).ok)
+    await vault.close()
+    await rm(node.path())
+    const again = node.open()
+    const { ok, text } = await again.finding()
+    assert.not.ok(ok)
+    assert.match(text, /the log tells of 1 word of patients, and this vault has 0: .* consent restart/)
+    await again.close()
+  }))
+
 it('nothing is written to an older copy: a word more, and it would pass for the newest with a revocation lost', () =>
   inFolder(async (node) => {
     const vault = node.open()

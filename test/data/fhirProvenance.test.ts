@@ -3,7 +3,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/core/bytes.ts'
 import { sha256 } from '../../src/core/digest.ts'
-import { type ProvenanceFacts, provenanceResource, readProvenance } from '../../src/data/fhirProvenance.ts'
+import { readProvenance } from '../../src/data/fhirProvenance.ts'
+import { type ProvenanceFacts, provenanceResource } from '../../src/report/exports/fhirProvenance.ts'
 
 const it = suite('fhir provenance')
 

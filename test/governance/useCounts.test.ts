@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { countsTold } from '../../src/daemon/prediction.ts'
+import { countsTold } from '../../src/governance/uses.ts'
 
 const it = suite('counts of predictions')
 const COHORT = 10

@@ -1,0 +1,134 @@
+/** CSV, Article 12 events and accountings: what stands in them to the byte, and what a spreadsheet must not run. */
+
+import { readFileSync } from 'node:fs'
+import { parse } from 'csv-parse/sync'
+import * as fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Cbor } from '../../src/core/cbor.ts'
+import type { MemberId, StudyId } from '../../src/core/ids.ts'
+import { KINDS, type Kind } from '../../src/governance/kinds.ts'
+import { decodeEntry, encodeEntry } from '../../src/ledger/entry.ts'
+import { aboutLines } from '../../src/report/exports/about.ts'
+import { accountingLines } from '../../src/report/exports/accounting.ts'
+import { csvLine } from '../../src/report/exports/csv.ts'
+import { headerOf, linesOf, VIEWS, viewOf } from '../../src/report/exports/views.ts'
+import { B32, SOUND } from '../governance/sound.ts'
+
+const it = suite('exports')
+
+const NORTH = 'a1'.repeat(32) as MemberId
+const STUDY = '5d'.repeat(32) as StudyId
+const context = (name: string) => ({ consortium: 'Stroke', founding: 'f0'.repeat(32), nameOf: () => name })
+
+function entryOf(kind: Kind, study: StudyId | null = STUDY) {
+  const fields = { author: NORTH, seq: 7, prev: B32, timeMs: 1_790_000_000_123, lamport: 9, kind, study, refs: [] }
+  return decodeEntry(encodeEntry(fields, new Uint8Array(32), SOUND[kind] as unknown as Cbor))
+}
+
+/** Frozen: what an auditor got last year has to be what comes today. */
+const golden = (view: string): string => readFileSync(new URL(`../golden/exports/${view}`, import.meta.url), 'utf8')
+
+for (const view of VIEWS)
+  it(`${view}: lines of an entry have the bytes that they always had`, () => {
+    const entries = (['model.served', 'round.merged', 'agreement.denied'] as const).map((kind) => entryOf(kind))
+    const lines = entries.flatMap((entry) => linesOf(view, entry, 'final', context('North clinic')))
+    assert.is(headerOf(view) + lines.join(''), golden(view))
+  })
+
+it('csv: every kind is one record of the header’s columns, by another reader of RFC 4180', () => {
+  const lines = (Object.keys(KINDS) as Kind[]).flatMap((kind) =>
+    linesOf('csv', entryOf(kind), 'final', context('North, "clinic"')),
+  )
+  const rows = parse(headerOf('csv') + lines.join(''), { columns: true, record_delimiter: '\r\n' }) as Record<
+    string,
+    string
+  >[]
+  assert.equal(
+    rows.map(({ kind }) => kind),
+    Object.keys(KINDS),
+  )
+  for (const { hospital, fields = '' } of rows) {
+    assert.is(hospital, 'North, "clinic"')
+    assert.type(JSON.parse(fields), 'object')
+  }
+})
+
+it('csv: no cell begins as a formula does, whatever a hospital calls itself', () => {
+  const starts = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠', ' =', '|', '%']
+  for (const start of starts) {
+    const [line = ''] = linesOf('csv', entryOf('node.started'), 'final', context(`${start}cmd|' /C calc'!A0`))
+    const [row = []] = parse(line, { record_delimiter: '\r\n' }) as string[][]
+    for (const cell of row) assert.not.match(cell, /^[\s]*[=+\-@|%＝＋－＠]/, JSON.stringify(start))
+  }
+  assert.is(csvLine(['-5', '2026-11-22', 'a']), '-5,2026-11-22,a\r\n', 'a number stays one')
+})
+
+it('property: what is written as CSV is read back, but for the apostrophe before a formula', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: 'grapheme' }), { minLength: 2, maxLength: 6 }), (cells) => {
+      const [row = []] = parse(csvLine(cells), {
+        record_delimiter: '\r\n',
+        relax_column_count: true,
+        bom: false,
+      }) as string[][]
+      assert.equal(
+        row.map((cell, i) => (cell === `'${cells[i]}` ? cells[i] : cell)),
+        cells,
+      )
+    }),
+  )
+})
+
+it('ai-act: a use has its start, its end and what it read by commitment; kinds that nobody asks for have no line', () => {
+  const event = JSON.parse(linesOf('ai-act', entryOf('model.served'), 'final', context('North'))[0] as string)
+  assert.equal(
+    [event.event, event.start, event.end, event.runs, event.rows],
+    ['use', ...['2026-09-21T14:13:20.000Z', '2026-09-21T14:14:20.000Z'], 3, 412],
+  )
+  assert.is(event.inputs, '07'.repeat(32))
+  assert.equal(linesOf('ai-act', entryOf('supply.recorded'), 'final', context('North')), [])
+  for (const kind of Object.keys(KINDS) as Kind[])
+    for (const line of linesOf('ai-act', entryOf(kind), 'final', context('North')))
+      assert.ok(JSON.parse(line).provisions.length > 0, kind)
+})
+
+it('a form is known by how its file begins', () => {
+  for (const view of VIEWS) {
+    const lines = (Object.keys(KINDS) as Kind[]).flatMap((kind) => linesOf(view, entryOf(kind), 'final', context('N')))
+    assert.is(viewOf((headerOf(view) + lines[0]).slice(0, 64)), view)
+  }
+  assert.is(viewOf('{"resourceType":"Patient"'), null)
+})
+
+it('accounting: one line for each recipient of each study: first, last, number; other times and studies left out', () => {
+  const day = (number: number): number => Date.UTC(2026, 10, number)
+  const rounds = [1, 4, 9, 20].map((number) => ({ timeMs: day(number), entry: `North/${number}` }))
+  const studies = [
+    { study: STUDY, name: 'Stroke', purpose: '=research, "stroke"', recipients: ['East', 'West'], rounds },
+    { study: 'e'.repeat(64), name: 'Other', purpose: 'x', recipients: ['East'], rounds: rounds.slice(0, 1) },
+  ]
+  const text = accountingLines(studies, { sinceMs: day(2), untilMs: day(20) }).join('')
+  const rows = parse(text, { columns: true, record_delimiter: '\r\n' }) as Record<string, string>[]
+  assert.equal(
+    rows.map((row) => [row.recipient, row.first_date, row.last_date, row.number, row.first_entry, row.last_entry]),
+    [
+      ['East', '2026-11-04', '2026-11-09', '2', 'North/4', 'North/9'],
+      ['West', '2026-11-04', '2026-11-09', '2', 'North/4', 'North/9'],
+    ],
+  )
+  assert.is(rows[0]?.purpose, `'=research, "stroke"`)
+})
+
+it('what goes beside an export never says that anybody complies', () => {
+  for (const view of [...VIEWS, 'hipaa'] as const) {
+    const counts = { lines: 3, entries: 3, proofs: null }
+    const text = aboutLines({ view, file: 'a', consortium: 'b', fingerprint: 'c', filter: 'none', ...counts }).join(
+      '\n',
+    )
+    assert.match(text, /provides data for/)
+    assert.not.match(text, /\b(?:is compliant|complies with the|certif|guarantee)/i)
+  }
+})
+
+it.run()

@@ -1,0 +1,147 @@
+/** Entries as AuditEvent and Provenance: every kind by the published definitions, and what is in no line. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { toHex } from '../../src/core/bytes.ts'
+import type { Cbor } from '../../src/core/cbor.ts'
+import type { MemberId, StudyId } from '../../src/core/ids.ts'
+import { KINDS, type Kind } from '../../src/governance/kinds.ts'
+import { decodeEntry, dropBody, type Entry, encodeEntry, type Ref } from '../../src/ledger/entry.ts'
+import type { ExportContext } from '../../src/report/exports/exported.ts'
+import { linesOf, VIEWS } from '../../src/report/exports/views.ts'
+import { B32, SOUND } from '../governance/sound.ts'
+import { faultsOf } from './fhirKit.ts'
+
+const it = suite('fhir exports')
+
+const NORTH = 'a1'.repeat(32) as MemberId
+const STUDY = '5d'.repeat(32) as StudyId
+const CONTEXT: ExportContext = {
+  ...{ consortium: 'Stroke of the North', founding: 'f0'.repeat(32) },
+  nameOf: (member) => (member === NORTH ? 'North clinic' : undefined),
+}
+const REF: Ref = [NORTH, 3, 'c4'.repeat(32) as Ref[2]]
+
+function entryOf(kind: string, body: Cbor, study: StudyId | null = STUDY): Entry {
+  const fields = { author: NORTH, seq: 7, prev: B32, timeMs: 1_790_000_000_123, lamport: 9, kind, study, refs: [REF] }
+  return decodeEntry(encodeEntry(fields, new Uint8Array(32), body))
+}
+
+const sound = (kind: Kind): Cbor => SOUND[kind] as unknown as Cbor
+const resources = (view: 'fhir-audit' | 'fhir-provenance', entry: Entry) =>
+  linesOf(view, entry, 'final', CONTEXT).map((line) => JSON.parse(line) as Record<string, unknown>)
+
+/** Bodies that their kind may have beside the sound one. */
+const MORE: readonly (readonly [Kind, Cbor])[] = [
+  ['round.trained', { ...(sound('round.trained') as object), consent: { root: B32, basis: 'opt-in' } } as Cbor],
+  ['agreement.denied', { ...(sound('agreement.denied') as object), agreement: null, guard: null } as Cbor],
+  ['dataset.bound', { ...(sound('dataset.bound') as object), version: B32 } as Cbor],
+  [
+    'dataset.registered',
+    { ...(sound('dataset.registered') as object), previous: B32, provenance: B32, query: null } as Cbor,
+  ],
+  [
+    'consent.recorded',
+    {
+      from: 0,
+      items: [
+        [B32.subarray(16), B32],
+        [B32.subarray(16), B32],
+      ],
+    },
+  ],
+  ['round.merged', { round: 4, rule: 'mean', inputs: [], result: B32 }],
+]
+
+it('every kind is an AuditEvent that the published definitions of R4 and of its BALP profile take', () => {
+  const all = [...(Object.keys(KINDS) as Kind[]).map((kind) => [kind, sound(kind)] as const), ...MORE]
+  for (const [kind, body] of all) {
+    for (const study of [STUDY, null]) {
+      const found = resources('fhir-audit', entryOf(kind, body, study))
+      assert.ok(found.length > 0, kind)
+      for (const resource of found) assert.equal(faultsOf(resource), [], kind)
+    }
+  }
+})
+
+it('what tells of tables, updates and models is a Provenance that the published definitions take', () => {
+  const told = new Set<string>()
+  for (const [kind, body] of [...(Object.keys(KINDS) as Kind[]).map((kind) => [kind, sound(kind)] as const), ...MORE])
+    for (const resource of resources('fhir-provenance', entryOf(kind, body))) {
+      told.add(kind)
+      assert.equal(faultsOf(resource), [], kind)
+    }
+  const expected = [
+    'dataset.bound',
+    'dataset.registered',
+    'model.exported',
+    'round.merged',
+    'round.trained',
+    'study.calibrated',
+  ]
+  assert.equal([...told].sort(), expected)
+})
+
+it('the judge refuses what is broken: a wrong code, a missing part, a part too many, an agent that its profile wants', () => {
+  const [event = {}] = resources('fhir-audit', entryOf('consent.recorded', sound('consent.recorded')))
+  const [permit, deny] = [
+    resources('fhir-audit', entryOf(...(MORE[0] as [Kind, Cbor])))[1],
+    resources('fhir-audit', entryOf('agreement.denied', sound('agreement.denied')))[0],
+  ]
+  const agents = event.agent as Record<string, unknown>[]
+  const broken: readonly Record<string, unknown>[] = [
+    { ...event, recorded: '2026-11-22' },
+    { ...event, outcome: '5' },
+    { ...event, action: 'X' },
+    { ...event, agent: [] },
+    { ...event, agent: agents.slice(1) },
+    { ...event, agent: agents.map(({ requestor: _, ...agent }) => agent) },
+    { ...event, agent: agents.map(({ network: _, ...agent }) => agent) },
+    { ...event, note: 'Mrs. Smith' },
+    { ...event, type: { system: 'http://dicom.nema.org/resources/ontology/DCM', code: '110199' } },
+    { ...event, entity: [] },
+    { ...event, entity: (event.entity as object[]).map((one) => ({ ...one, name: 'a', query: 'aGk=' })) },
+    { ...permit, source: { observer: { display: 'another' } } },
+    { ...deny, entity: [...(deny?.entity as object[]), ...(event.entity as object[])] },
+    { ...deny, subtype: [] },
+  ]
+  for (const one of broken) assert.ok(faultsOf(one).length > 0, JSON.stringify(one).slice(0, 200))
+})
+
+it('permit and deny are told as decisions: with outcome 0 where patients permit, 8 where an agreement forbids', () => {
+  const trained = resources('fhir-audit', entryOf(...(MORE[0] as [Kind, Cbor])))
+  assert.equal(
+    trained.map(({ outcome }) => outcome),
+    ['0', '0'],
+  )
+  assert.match(String(trained[1]?.outcomeDesc), /^permit/)
+  assert.is(trained[1]?.id, `${String(trained[0]?.id).slice(0, 57)}-permit`)
+  const [denied] = resources('fhir-audit', entryOf('agreement.denied', sound('agreement.denied')))
+  assert.is(denied?.outcome, '8')
+  assert.match(String(denied?.outcomeDesc), /^deny: .*agreement-guard \(round\)$/)
+})
+
+it('an entry of another version, and one whose body is gone or does not fit, is told of, and nothing of it is read', () => {
+  const known = entryOf('model.used', sound('model.used'))
+  const strange: Cbor = { note: 'Mrs. Smith, 4711' }
+  for (const entry of [
+    entryOf('future.kind', strange),
+    entryOf('model.used', strange),
+    decodeEntry(dropBody(known.raw)),
+  ]) {
+    for (const view of VIEWS)
+      for (const line of linesOf(view, entry, 'final', CONTEXT)) assert.not.match(line, /Smith|4711/, view)
+    const [event = {}] = resources('fhir-audit', entry)
+    assert.equal(faultsOf(event), [])
+    assert.is((event.entity as { detail?: unknown }[])[0]?.detail, undefined)
+  }
+})
+
+it('lines are the same to the byte for the same entry, and name it by its hash', () => {
+  const entry = entryOf('model.served', sound('model.served'))
+  const lines = linesOf('fhir-audit', entry, 'final', CONTEXT)
+  assert.equal(lines, linesOf('fhir-audit', entryOf('model.served', sound('model.served')), 'pending', CONTEXT))
+  assert.is(JSON.parse(lines[0] as string).id, entry.hash)
+  assert.is(toHex(entry.leaf), entry.hash)
+})
+
+it.run()
