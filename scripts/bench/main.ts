@@ -29,7 +29,9 @@ const BENCHES: Record<string, () => Promise<{ bench: () => Promise<Figure[]> }>>
   'governance-agreements': () => import('./governance/agreements.ts'),
   'governance-datasets': () => import('./governance/datasets.ts'),
   'governance-subject': () => import('./governance/subject.ts'),
+  'records-access': () => import('./records/access.ts'),
   'records-supply': () => import('./records/supply.ts'),
+  'records-settlement': () => import('./records/settlement.ts'),
   ledger: async () => {
     const { bench } = await import('./ledger.ts')
     return { bench: () => bench({ peers: process.argv.includes('--peers') }) }

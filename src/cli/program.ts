@@ -3,10 +3,13 @@ import { Command } from 'commander'
 import { VERSION } from '../config/version.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
+import { accessCommand } from './access.ts'
 import { agreementCommand } from './agreement.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand, restoreCommand } from './backup.ts'
+import { catalogueCommand } from './catalogue.ts'
 import { consentCommand } from './consent.ts'
+import { countCommand } from './count.ts'
 import { datasetCommand } from './dataset.ts'
 import { acceptCommand, foundCommand, initCommand } from './found.ts'
 import { inviteCommand, joinCommand } from './invite.ts'
@@ -17,6 +20,7 @@ import { modelCommand } from './model.ts'
 import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
 import { personCommand } from './person.ts'
 import { explainCommand, predictCommand } from './predict.ts'
+import { settlementCommand } from './settlement.ts'
 import { studyCommand } from './study.ts'
 import { subjectCommand } from './subject.ts'
 import { supplyCommand } from './supply.ts'
@@ -35,6 +39,7 @@ export function consiliumCommand(): Command {
   const program = new Command('consilium')
     .description('Hospitals train one model together: no server, no chain, no patient record leaving its house.')
     .version(VERSION)
+    .enablePositionalOptions() // else an option behind "count ls" would be taken for one of "count"
     .showHelpAfterError('(--help shows what is allowed)')
     .addHelpText(
       'after',
@@ -61,7 +66,11 @@ export function consiliumCommand(): Command {
     consentCommand(),
     subjectCommand(),
     supplyCommand(),
+    catalogueCommand(),
+    accessCommand(),
+    countCommand(),
     agreementCommand(),
+    settlementCommand(),
     auditCommand(),
     predictCommand(),
     explainCommand(),

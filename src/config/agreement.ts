@@ -6,7 +6,13 @@ import { type DuoCode, isUse } from '../core/duo.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { AgreementId, Digest, MemberId, StudyId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
-import { type AgreementAction, agreementSchema, type Duty, type SETTLEMENT_RULES } from './agreementSchema.ts'
+import {
+  type AgreementAction,
+  agreementSchema,
+  type Duty,
+  type POOL_UNITS,
+  type SETTLEMENT_RULES,
+} from './agreementSchema.ts'
 import type { Study } from './study.ts'
 import { type Complaint, oneLine, parseYaml, readValue } from './yaml.ts'
 
@@ -70,7 +76,18 @@ export interface Agreement {
   readonly duties: readonly { readonly duty: Duty; readonly withinDays: number }[]
   readonly settlement: {
     readonly rule: (typeof SETTLEMENT_RULES)[number]
+    /** What each party's contributions are multiplied by; where none is named, all alike, else who is not named gets nothing. */
     readonly shares: readonly { readonly party: MemberId; readonly share: number }[]
+    /** What is shared out in each period; a million parts where absent. */
+    readonly pool?: { readonly amount: number; readonly unit: (typeof POOL_UNITS)[number] }
+    /** Who would get less gets nothing, and the others share it. */
+    readonly minimum?: number
+    /** No period is shorter. */
+    readonly periodDays?: number
+    /** How many other parties must have measured a round before its values count. */
+    readonly measurers?: number
+    /** Of how many rounds one is measured. */
+    readonly everyRounds?: number
   }
   readonly guards: readonly Guard[]
   /** The engine and the profile that guards are evaluated by. */
@@ -85,6 +102,9 @@ export interface AgreementReading {
   /** What is wrong with its guards. */
   readonly check: (agreement: Agreement) => Complaint | null
 }
+
+/** What is shared out where an agreement names no pool. */
+export const POOL_PARTS = 1_000_000
 
 const FORMAT = 1 // first item of the document: a later format is refused by name instead of being misread
 
@@ -254,6 +274,8 @@ function termComplaint({ starts, expires }: Agreement): Complaint | null {
 function settlementComplaint(agreement: Agreement): Complaint | null {
   const { rule, shares } = agreement.settlement
   const path = ['settlement', 'shares']
+  const about = termsComplaint(agreement)
+  if (about !== null) return about
   if (rule === 'none' && shares.length > 0)
     return { path, message: `${shares.length} shares were given with rule: none: leave them out, or name a rule` }
   for (const [i, { party }] of shares.entries())
@@ -263,6 +285,27 @@ function settlementComplaint(agreement: Agreement): Complaint | null {
     shares.map(({ party }, i) => [party, [...path, i, 'party']]),
     'party',
   )
+}
+
+/** What stands beside the rule. */
+function termsComplaint({ settlement, parties }: Agreement): Complaint | null {
+  const { rule, shares, pool, minimum, periodDays, measurers, everyRounds } = settlement
+  const no = (field: string, message: string): Complaint => ({ path: ['settlement', field], message })
+  const terms = Object.entries({ pool, minimum, periodDays, measurers, everyRounds })
+  const [given] = terms.flatMap(([name, value]) => (value === undefined ? [] : [name]))
+  if (rule === 'none' && given !== undefined)
+    return no(given, 'it was given with rule: none: leave it out, or name a rule')
+  if (rule !== 'by-marginal-value' && (measurers ?? everyRounds) !== undefined) {
+    const message = `it was given with rule: ${rule}: only by-marginal-value is measured`
+    return no(measurers === undefined ? 'everyRounds' : 'measurers', message)
+  }
+  if (measurers !== undefined && measurers >= parties.length)
+    return no('measurers', `${measurers} was given, each party has ${parties.length - 1} others who may measure it`)
+  if (rule === 'by-shares' && !shares.some(({ share }) => share > 0))
+    return no('shares', 'none was given with rule: by-shares: give each party its part')
+  if (minimum !== undefined && minimum > (pool?.amount ?? POOL_PARTS))
+    return no('minimum', `${minimum} was given, more than the whole pool of ${pool?.amount ?? POOL_PARTS}`)
+  return null
 }
 
 function workflowComplaint(agreement: Agreement): Complaint | null {

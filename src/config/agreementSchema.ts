@@ -16,6 +16,9 @@ export const AGREEMENT_BOUNDS = {
   statesMax: 32, // a workflow that fits one page
   transitionsMax: 128, // four ways out of each state
   timeMsMax: 4_102_444_800_000, // the year 2100
+  poolMax: 1_000_000_000_000, // ten thousand millions in cents: sums of it stay exact
+  periodDaysMax: 3_653, // ten years
+  everyRoundsMax: 10_000, // of a study's rounds one at least is measured
 } as const
 
 /** What an agreement may forbid or allow one by one. */
@@ -37,7 +40,13 @@ export const DUTIES = [
 export type Duty = (typeof DUTIES)[number]
 
 /** By what benefits are shared. What each comes to is computed from the logs; no money moves here. */
-export const SETTLEMENT_RULES = ['none', 'by-examples', 'by-rounds', 'by-marginal-value'] as const
+export const SETTLEMENT_RULES = [
+  ...(['none', 'by-examples', 'by-rounds', 'by-marginal-value'] as const),
+  'by-merges', // what the merges of others made of a party's updates
+  'by-shares', // as agreed, whatever was done
+] as const
+/** What a pool is counted in; whole numbers of it are shared out. */
+export const POOL_UNITS = ['parts', 'credits', 'hours', 'EUR-cents', 'CHF-rappen', 'GBP-pence', 'USD-cents'] as const
 
 /** By what guards are evaluated: signed with them, so that an audit in ten years reads them by the same rules. */
 const GUARD_ENGINE = 'cel@8.0.0 profile 1'
@@ -129,6 +138,12 @@ export const agreementSchema = section({
     section({
       rule: v.optional(choice(SETTLEMENT_RULES), 'none'),
       shares: v.optional(list(section({ party: text(80), share: whole(0, B.sharesMax) }), 0, B.partiesMax), []),
+      // absent ones stay absent: agreements of before these were known keep their digests
+      pool: v.optional(section({ amount: whole(1, B.poolMax), unit: choice(POOL_UNITS) })),
+      minimum: v.optional(whole(1, B.poolMax)),
+      periodDays: v.optional(whole(1, B.periodDaysMax)),
+      measurers: v.optional(whole(1, B.partiesMax)),
+      everyRounds: v.optional(whole(1, B.everyRoundsMax)),
     }),
     {},
   ),

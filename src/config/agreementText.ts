@@ -1,7 +1,7 @@
 /** An agreement in words: the clauses that a person reads before signing, how two differ, and the commented file that `agreement new` writes. */
 import { DUO_CODES, duoLabel } from '../core/duo.ts'
 import type { Agreement, Who } from './agreement.ts'
-import { AGREEMENT_ACTIONS, DUTIES, SETTLEMENT_RULES } from './agreementSchema.ts'
+import { AGREEMENT_ACTIONS, DUTIES, POOL_UNITS, SETTLEMENT_RULES } from './agreementSchema.ts'
 import { MERGE_RULES } from './studySchema.ts'
 
 /** How members and studies are called where it is read. */
@@ -23,7 +23,7 @@ export function timeText(ms: number): string {
 
 /** All clauses in a fixed order; what is not said is said so. */
 function agreementClauses(agreement: Agreement, { member, study }: Naming): ClauseText[] {
-  const { parties, datasets, mergeRules, privacy, starts, expires, duties, settlement, guards } = agreement
+  const { parties, datasets, mergeRules, privacy, starts, expires, duties, guards } = agreement
   return [
     { clause: 'name', lines: [agreement.name] },
     {
@@ -62,10 +62,26 @@ function agreementClauses(agreement: Agreement, { member, study }: Naming): Clau
     },
     {
       clause: 'settlement',
-      lines: [settlement.rule, ...settlement.shares.map(({ party, share }) => `${member(party)}: ${share} parts`)],
+      lines: settlementLines(agreement, member),
     },
     { clause: 'guards', lines: orNone(guards.map(({ name, on, cel }) => `${name}, before ${on.join(', ')}: ${cel}`)) },
     { clause: 'workflow', lines: workflowLines(agreement, member) },
+  ]
+}
+
+function settlementLines({ settlement }: Agreement, member: Naming['member']): string[] {
+  const { rule, shares, pool, minimum, periodDays, measurers, everyRounds } = settlement
+  if (rule === 'none') return [rule]
+  const line = (value: number | undefined, say: (value: number) => string): string[] =>
+    value === undefined ? [] : [say(value)]
+  return [
+    rule,
+    ...shares.map(({ party, share }) => `${member(party)}: ${share} parts`),
+    ...(pool === undefined ? [] : [`pool of each period: ${pool.amount} ${pool.unit}`]),
+    ...line(minimum, (least) => `who would get less than ${least} gets nothing, and the others share it`),
+    ...line(periodDays, (days) => `no period is shorter than ${days} days`),
+    ...line(measurers, (others) => `a value counts when ${others} other parties have measured it`),
+    ...line(everyRounds, (rounds) => `one of ${rounds} rounds is measured`),
   ]
 }
 
@@ -155,7 +171,10 @@ expires: ${expires}
 duties:
   - { duty: report-results, withinDays: 90 }
 
-# ${SETTLEMENT_RULES.join(', ')}; shares in parts: [{ party: NAME, share: 60 }, …].
+# What is shared out, and by what: ${SETTLEMENT_RULES.join(', ')}.
+#   settlement: { rule: by-rounds, pool: { amount: 100000, unit: EUR-cents }, periodDays: 90 }
+# Units: ${POOL_UNITS.join(', ')}. shares: [{ party: NAME, share: 60 }, …] multiply what each party did; minimum: 500 leaves out
+# who would get less. by-marginal-value: every hospital measures what the others' updates are worth on its own patients; everyRounds: 10.
 settlement: { rule: none }
 
 # Rules in CEL, a safe part of it, that must be true before ${AGREEMENT_ACTIONS.join(', ')}. An error denies.

@@ -1,5 +1,15 @@
 /** The daemon's config.yaml: strict schema, defaults with their reasons, and the commented file that `init` writes. */
 import * as v from 'valibot'
+import {
+  ACCESS_DEFAULTS,
+  type AccessRules,
+  accessSchema,
+  accessText,
+  COUNT_DEFAULTS,
+  type CountRules,
+  countsComplaint,
+  countsSchema,
+} from './access.ts'
 import { RETENTION_DEFAULTS, type Retention, retentionSchema, retentionText } from './retention.ts'
 import { STUDY_BOUNDS } from './studySchema.ts'
 import { type Complaint, choice, flag, list, number, parseYaml, section, text, whole } from './yaml.ts'
@@ -29,8 +39,12 @@ export interface Config {
   readonly vault: { readonly keyFile: string | null }
   /** Whether a table must be a registered version to be bound to a study. */
   readonly datasets: { readonly registered: 'optional' | 'required' }
+  readonly access: AccessRules
+  readonly counts: CountRules
   /** A file whose first line opens the node's keys; null: the key file opens them. A relative path starts at the data folder. */
   readonly keys: { readonly passphraseFile: string | null }
+  /** What this node does by itself where an agreement settles: measures the others' updates, confirms what it computes alike. */
+  readonly settlement: { readonly measure: 'auto' | 'ask'; readonly confirm: 'auto' | 'ask' }
 }
 
 export const DEFAULT_PORT = 4801 // below the ports that Linux and Windows hand out to clients, so nothing takes it by chance
@@ -49,7 +63,10 @@ export const CONFIG_DEFAULTS: Omit<Config, 'name'> = {
   retention: RETENTION_DEFAULTS,
   vault: { keyFile: null },
   datasets: { registered: 'optional' },
+  access: ACCESS_DEFAULTS,
+  counts: COUNT_DEFAULTS,
   keys: { passphraseFile: null },
+  settlement: { measure: 'ask', confirm: 'auto' },
 }
 
 const ADDRESSES_MAX = 64 // a bootstrap list names a few members; the address book learns the others
@@ -59,6 +76,7 @@ const PATH_CHARACTERS_MAX = 4_096 // PATH_MAX of Linux
 const KEEP_MEGABYTES_MAX = 4_000 // beyond it the number of files kept (daemon/inputStore.ts) is the bound, not their bytes
 const BACKENDS = ['auto', 'kernels', 'wasm', 'cpu', 'native'] as const
 const REGISTERED = ['optional', 'required'] as const
+const BY_ITSELF = ['auto', 'ask'] as const
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
 
 const addresses = (fallback: readonly string[]) =>
@@ -95,8 +113,17 @@ const configSchema = section({
     section({ registered: v.optional(choice(REGISTERED), CONFIG_DEFAULTS.datasets.registered) }),
     {},
   ),
+  access: v.optional(accessSchema, {}),
+  counts: v.optional(countsSchema, {}),
   keys: v.optional(
     section({ passphraseFile: v.optional(v.nullable(text(PATH_CHARACTERS_MAX)), CONFIG_DEFAULTS.keys.passphraseFile) }),
+    {},
+  ),
+  settlement: v.optional(
+    section({
+      measure: v.optional(choice(BY_ITSELF), CONFIG_DEFAULTS.settlement.measure),
+      confirm: v.optional(choice(BY_ITSELF), CONFIG_DEFAULTS.settlement.confirm),
+    }),
     {},
   ),
 })
@@ -112,10 +139,9 @@ export function defaultConfigText(
 ): string {
   const listen =
     given.listen ?? (given.port === undefined ? CONFIG_DEFAULTS.listen : [`/ip4/0.0.0.0/tcp/${given.port}`])
-  const { announce, bootstrap, mdns, learner, log, replay, privacy, agreements, retention, vault, datasets, keys } = {
-    ...CONFIG_DEFAULTS,
-    ...given,
-  }
+  const settings = { ...CONFIG_DEFAULTS, ...given }
+  const { announce, bootstrap, mdns, learner, log, replay, privacy, agreements, retention, vault, datasets, keys } =
+    settings
   return `# Settings of this Consilium node. Restart the daemon after a change. Unknown keys are refused.
 
 # The name on this node's member card, by which the other members know it. Ledger entries carry its key, never this name.
@@ -168,11 +194,23 @@ vault:
 datasets:
   # required: a table is bound to a study only where "consilium dataset register" has registered exactly that file; optional: others are bound too.
   registered: ${datasets.registered}
-
+${accessText(settings.access, settings.counts)}
 keys:
   # A file outside this folder whose first line is the passphrase that opens member.key and data.key; null: the key file above opens them.
   # "consilium keys seal --node-passphrase-file FILE" changes what they are sealed under; then name the same file here.
   passphraseFile: ${JSON.stringify(keys.passphraseFile)}
+${settlementText(given.settlement ?? CONFIG_DEFAULTS.settlement)}`
+}
+
+function settlementText({ measure, confirm }: Config['settlement']): string {
+  return `
+settlement:
+  # auto: where an active agreement settles by marginal value, this node measures after its rounds what the others' updates are worth on its own
+  # validation patients, and tells it; ask: when "consilium settlement measure" asks for it.
+  measure: ${measure}
+  # auto: a close that another party proposes is confirmed when this node computes the same statement, and refused where it does not; ask: a
+  # person does so with "consilium settlement confirm".
+  confirm: ${confirm}
 `
 }
 
@@ -188,7 +226,7 @@ function complaintOf(config: Config): Complaint | null {
       if (fault) return { path: [key, i], message: `"${address}" was given, ${fault}` }
     }
   }
-  return null
+  return countsComplaint(config.counts)
 }
 
 /**

@@ -6,7 +6,7 @@ import { given, section } from './yaml.ts'
 /** The classes of entries whose bodies may go, each with the days that may be asked for. */
 export const PRUNABLE = {
   training: {
-    what: 'rounds trained, published, merged, evaluated; models exported, used, explained; datasets registered, verified; supply events',
+    what: 'rounds trained, published, merged, evaluated; models exported, used, explained; datasets registered, verified; supply events; counts asked',
     daysMin: 2_192,
     minBecause: '6 years: accounting of disclosures, 45 CFR 164.528; longer than the 3 of Reg. (EU) 2025/327 Art. 9',
     daysMax: 10_958,

@@ -23,6 +23,19 @@ export type DuoCode = Use | Condition
 
 export const DUO_CODES = [...Object.keys(USES), ...Object.keys(CONDITIONS)] as readonly DuoCode[]
 
+/** The numbers of the codes in the ontology: what entries have, where a code would look like a record number to the fence around the ledger. */
+export const DUO_NUMBERS: readonly number[] = DUO_CODES.map(duoNumber)
+
+/** `6` of `DUO:0000006`. */
+export function duoNumber(code: DuoCode): number {
+  return Number(code.slice('DUO:'.length))
+}
+
+/** The code of a number that is in the ontology. */
+export function duoCode(number: number): DuoCode {
+  return DUO_CODES[DUO_NUMBERS.indexOf(number)] as DuoCode
+}
+
 /** What people read for a code. */
 export function duoLabel(code: DuoCode): string {
   return code in USES ? USES[code as Use].label : CONDITIONS[code as Condition].label

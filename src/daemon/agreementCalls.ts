@@ -17,6 +17,7 @@ import type { Draft } from '../node/actions.ts'
 import { FENCED } from '../node/boot.ts'
 import type { AgreementLine, AgreementReport, AgreementSaid, CheckReport, ClauseReport } from './agreementApi.ts'
 import { actOf, nameIn, standingAt, stateReport } from './agreementDesk.ts'
+import { findAgreement } from './agreementReference.ts'
 import { text } from './bodyFields.ts'
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
@@ -264,24 +265,6 @@ function clauseReport(
 function shownInputs(inputs: ReturnType<typeof guardInputs>): CheckReport['inputs'] {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, value]) => [name, typeof value === 'bigint' ? `${value}` : value]),
-  )
-}
-
-/** By its digest, at least 6 digits of it, or its name. Errors: `agreement-unknown`, `agreement-ambiguous`. */
-function findAgreement(daemon: Daemon, ref: string): AgreementState {
-  const found = known(daemon).filter(({ id, agreement }) => {
-    return (ref.length >= 6 && id.startsWith(ref)) || agreement.name === ref
-  })
-  if (found.length === 1) return found[0] as AgreementState
-  if (found.length === 0)
-    throw refused(
-      'agreement-unknown',
-      `"${ref.slice(0, 80)}" is no agreement known here; "consilium agreement ls" lists them`,
-    )
-  const digits = found.map(({ id }) => id.slice(0, 16)).join(', ')
-  throw refused(
-    'agreement-ambiguous',
-    `"${ref.slice(0, 80)}" fits ${found.length} agreements: ${digits}; give more digits`,
   )
 }
 

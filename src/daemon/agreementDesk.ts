@@ -3,28 +3,20 @@ import type { AgreementAction } from '../config/agreementSchema.ts'
 import { fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
-import { type Agreements, type Cut, cutOfSizes, standingOf, stateHash } from '../governance/agreements.ts'
+import { type Agreements, cutOfSizes, standingOf, stateHash } from '../governance/agreements.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { type Act, type Forbidden, underAgreements } from '../governance/terms.ts'
 import type { Finality } from '../ledger/finality.ts'
 import type { AgreementStateReport } from './agreementApi.ts'
+import { cutOf } from './cut.ts'
 import type { Daemon } from './daemon.ts'
-
-/** What is final at this node, of a suspended member no more than what was known of its log; and all that is known. */
-function cutOf({ machine }: Daemon): Cut {
-  const bound = machine.view().suspensions.filter(({ binds }) => binds !== null)
-  const trusted = new Map(bound.map(({ member, size }) => [member, size]))
-  const final = (author: MemberId): number =>
-    Math.min(machine.finality.final(author)?.size ?? 0, trusted.get(author) ?? Number.POSITIVE_INFINITY)
-  return { final, known: () => Number.POSITIVE_INFINITY }
-}
 
 /** An act of this hospital now. */
 export function actOf(daemon: Daemon, study: StudyState, action: AgreementAction): Act {
   const self = daemon.home.key.id
   const run = daemon.machine.view().studies.find(({ state }) => state.id === study.id)?.run ?? null
   return {
-    ...{ self, study, action, nowMs: Date.now(), cut: cutOf(daemon) },
+    ...{ self, study, action, nowMs: Date.now(), cut: cutOf(daemon.machine) },
     dataset: study.commitments.get(self) ?? null,
     round: run?.behind ?? 0,
     epsilon: run?.privacy?.epsilon ?? 0,
@@ -50,7 +42,7 @@ export const nameIn =
 
 /** Where an agreement stands at this node now. */
 export function standingAt(daemon: Daemon, state: Parameters<typeof standingOf>[0]): ReturnType<typeof standingOf> {
-  return standingOf(state, cutOf(daemon), Date.now())
+  return standingOf(state, cutOf(daemon.machine), Date.now())
 }
 
 /** What is asked of a machine for its state. */

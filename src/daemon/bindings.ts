@@ -96,7 +96,9 @@ export class Bindings {
       rows,
       trainRows: trainRows.length,
       statistics: localStatistics(study, await counsel.permitted(table)),
-      ...(version === null || entry === null ? {} : { registered: { version: version.version, entry } }),
+      ...(version === null || entry === null
+        ? {}
+        : { registered: { version: version.version, entry, dataset: version.dataset } }),
     }
     const stored: StoredBinding = { ...request, salt: toHex(salt), commitment, facts }
     await this.#store.putState(new Map([[`${PREFIX}${id}`, encodeCbor(stored as unknown as Cbor)]]))

@@ -47,5 +47,6 @@ export function bootEvent(parts: BootParts): NodeEvent {
     fence: fenceNeeds(roll.members.length + (roll.isMember(key.id) ? 0 : 1)),
     signed,
     ...(home.config.agreements.required ? { agreementsRequired: true } : {}),
+    ...(home.config.access.studies === 'granted' ? { grantsRequired: true } : {}),
   }
 }

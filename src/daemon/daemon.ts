@@ -15,11 +15,13 @@ import { bootEvent } from './bootEvent.ts'
 import { carryOut, type Hands } from './carryOut.ts'
 import { checkpointState, progressIn, storedCheckpoints } from './checkpointState.ts'
 import { type BoundSubjects, ConsentDesk } from './consentDesk.ts'
+import { CountDesk } from './countDesk.ts'
 import type { DaemonParts } from './daemonParts.ts'
 import { DatasetDesk } from './datasetDesk.ts'
 import { Driver } from './driver.ts'
 import { Followers } from './followers.ts'
 import { Forks } from './forks.ts'
+import { requireGranted } from './granting.ts'
 import { type Home, nameIn } from './home.ts'
 import { Inbox } from './inbox.ts'
 import { Keeper } from './keeper.ts'
@@ -89,6 +91,7 @@ export class Daemon {
   readonly datasets = new DatasetDesk(this)
   readonly supply = new SupplyDesk(this)
   readonly uses = new UseDesk(this, () => this.#parts.store)
+  readonly counts = new CountDesk(this)
   readonly #hands: Hands
   #finish: (error: unknown) => void = () => undefined
   /** Settles when the node has stopped; rejects where it had to. */
@@ -216,6 +219,7 @@ export class Daemon {
     const { witness, forks, logs } = this
     this.#driver.feed(bootEvent({ ...this.#parts, logs, facts, stored, bindings: this.#bindings, witness, forks }))
     this.#tasks.run('scrub', () => this.scrub.run(this.#stopping.signal))
+    this.#tasks.run('keep-counting', () => this.counts.run(this.#stopping.signal))
     this.#tasks.run('keep-logs', () => this.keeper.run(this.#stopping.signal))
     const failed = (error: unknown): void => log('error', 'keep-uses-failed', { error: messageOf(error) })
     this.#tasks.run('keep-uses', () => this.uses.run(this.#stopping.signal, failed))
@@ -273,7 +277,11 @@ export class Daemon {
     const replaces = state.bound.has(self)
     const contributes = state.scaling === null && !state.statistics.has(self)
     const permitted = (table: BoundSubjects): Promise<Dataset> => this.consent.permittedOf(id, table, Date.now())
-    const registered: BindingCounsel['registered'] = (file) => this.datasets.registered(file)
+    const registered: BindingCounsel['registered'] = async (file) => {
+      const found = await this.datasets.registered(file)
+      requireGranted(this, state, found?.version.dataset ?? null)
+      return found
+    }
     const bound = await this.#bindingsOf().bind(id, state.study, request, { permitted, registered })
     const { facts, summary, version } = bound
     await this.command((ticket) => ({ type: 'study-bind', ticket, dataset: facts }))

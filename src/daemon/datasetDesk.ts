@@ -152,6 +152,14 @@ export class DatasetDesk {
     throw new ConsiliumError({ code: 'dataset-unknown', message })
   }
 
+  /** The file of a version, which must be what was registered. Errors: `dataset-changed`, those of `readTableFile`. */
+  async table({ path, secret, file: registered, name, number }: DatasetVersion): Promise<TableFile> {
+    const file = await readTableFile(path)
+    if (equalBytes(datasetSecretHash(secret, 'datasetFile', file.bytes), registered)) return file
+    const message = `${path}: is not the table that was registered as ${name}@${number}: put that back, or register it again: consilium dataset register ${path} --name ${name}`
+    throw new ConsiliumError({ code: 'dataset-changed', message })
+  }
+
   /** The newest registered version that has exactly these bytes, or null. Error: `dataset-not-registered`, where config.yaml asks for one. */
   async registered(file: TableFile): Promise<Registered | null> {
     for (const name of await this.#files.names()) {

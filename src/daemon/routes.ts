@@ -8,14 +8,17 @@ import { isForHospitals, OBSERVER_REFUSAL } from '../governance/observers.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import { ACTS, type ActPattern, isAct } from '../governance/roles.ts'
 import { fingerprint } from '../ledger/founding.ts'
+import { accessCalls } from './accessCalls.ts'
 import { agreementCalls } from './agreementCalls.ts'
 import { requireAgreed } from './agreementDesk.ts'
 import type { BindReport, StatusReport, StudyReport } from './api.ts'
 import { backupCalls } from './backupCalls.ts'
 import { text, words } from './bodyFields.ts'
+import { catalogueCalls } from './catalogueCalls.ts'
 import { cellHint } from './cellHint.ts'
 import { consentCalls } from './consentCalls.ts'
 import type { Route, Routes } from './control.ts'
+import { countCalls } from './countCalls.ts'
 import type { Daemon } from './daemon.ts'
 import { datasetCalls } from './datasetCalls.ts'
 import { examine } from './doctor.ts'
@@ -34,6 +37,8 @@ import { peopleCalls } from './peopleCalls.ts'
 import { auditPrivacy } from './privacyAudit.ts'
 import { privacyClaims } from './privacyClaims.ts'
 import { Replay } from './replay.ts'
+import { settlementCalls } from './settlementCalls.ts'
+import type { SettlementDesk } from './settlementDesk.ts'
 import { findStudy } from './studyReference.ts'
 import { evaluateStudy, studyReport } from './studyReports.ts'
 import { supplyCalls } from './supplyCalls.ts'
@@ -51,8 +56,10 @@ export function routesOf(
   daemon: Daemon,
   inputs: InputStore,
   invitations: Invitations,
+  settlement: SettlementDesk,
 ): Readonly<Record<string, Route>> {
-  const calls = { ...callsOf(daemon, inputs), ...inviteCalls(daemon, invitations) }
+  const more = { ...inviteCalls(daemon, invitations), ...settlementCalls(daemon, settlement) }
+  const calls = { ...callsOf(daemon, inputs), ...more }
   const guarded = Object.entries(calls).map(([pattern, route]): [string, Route] => {
     const whenBooted: Route = (call) => {
       if (daemon.machine.booted) return isAct(pattern) ? pass(daemon, pattern, route, call) : route(call)
@@ -118,6 +125,9 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
     ...agreementCalls(daemon),
     ...datasetCalls(daemon),
     ...supplyCalls(daemon),
+    ...catalogueCalls(daemon),
+    ...accessCalls(daemon),
+    ...countCalls(daemon),
     ...peopleCalls(daemon),
     'GET /v1/log': ({ query }) => reader.list(query),
     'GET /v1/log/entry': ({ query }) => reader.show(query.get('ref') ?? ''),

@@ -18,6 +18,7 @@ import { proposeChange } from './proposing.ts'
 import { Recorder } from './recorder.ts'
 import { Room } from './room.ts'
 import { routesOf } from './routes.ts'
+import { SettlementDesk } from './settlementDesk.ts'
 
 const LINGER_MS = 1_000
 
@@ -41,7 +42,8 @@ export async function runDaemon({ home: folder, json, record, trustLedger }: Run
   const propose = (member: Member) => proposeChange(daemon, [member], [])
   const signs = (): boolean => daemon.people.people.required !== null
   const invitations = new Invitations({ home, transport: daemon.transport, propose, signs, log })
-  const routes = routesOf(daemon, inputs, invitations)
+  const settlement = new SettlementDesk(daemon, inputs)
+  const routes = routesOf(daemon, inputs, invitations, settlement)
   const control = new Control(home.paths.socket, routes, (event, facts) => log('error', event, facts))
   const stop = (signal: NodeJS.Signals): void => void daemon.stop(signal === 'SIGTERM' ? 'sigterm' : 'sigint')
   process.on('SIGTERM', stop).on('SIGINT', stop)
@@ -53,10 +55,12 @@ export async function runDaemon({ home: folder, json, record, trustLedger }: Run
     inputs.start()
     await daemon.start()
     await invitations.serve()
+    settlement.start()
     await daemon.done
     log('info', 'stopped', {})
   } finally {
     await control.stop()
+    settlement.stop()
     await daemon.discard()
     await inputs.close()
     process.off('SIGTERM', stop).off('SIGINT', stop).off('unhandledRejection', dropped)

@@ -31,6 +31,11 @@ export class Column<A extends Numbers> {
     return this.#values[row] as number
   }
 
+  /** All rows and room for more, as they are until the next `push`: for who passes over them all. */
+  get values(): A {
+    return this.#values
+  }
+
   set(row: number, value: number): void {
     this.#values[row] = value
   }

@@ -57,6 +57,9 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'supply.recall-slice',
   'supply.list-lifted',
   'supply.product',
+  'count.asked',
+  'count.answered',
+  'value.measured',
 ])
 
 /** Says which kinds are read: what was read by another rule has to be read again. */

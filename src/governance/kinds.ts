@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import type { Cbor } from '../core/cbor.ts'
 import { LIMITS } from '../core/limits.ts'
+import { ACCESS_KINDS } from './kinds/access.ts'
 import { AGREEMENT_KINDS } from './kinds/agreements.ts'
 import { DATASET_KINDS } from './kinds/datasets.ts'
 import { bytes, bytes16, bytes32, bytes64, code, count, hospital, real, version } from './kinds/fields.ts'
@@ -9,6 +10,7 @@ import { KEEPING_KINDS } from './kinds/keeping.ts'
 import { MEMBER_KINDS } from './kinds/members.ts'
 import { PEOPLE_KINDS } from './kinds/people.ts'
 import { ASIDE_REASONS, ROUND_KINDS } from './kinds/rounds.ts'
+import { SETTLEMENT_KINDS } from './kinds/settlement.ts'
 import { SUPPLY_KINDS } from './kinds/supply.ts'
 import { USE_KINDS } from './kinds/uses.ts'
 
@@ -111,6 +113,8 @@ export const KINDS = {
   }),
   ...KEEPING_KINDS,
   ...SUPPLY_KINDS,
+  ...ACCESS_KINDS,
+  ...SETTLEMENT_KINDS,
 } as const
 
 export type Kind = keyof typeof KINDS

@@ -5,7 +5,9 @@
 import type { Act } from './roles.ts'
 
 /** Families of kinds that count of hospitals alone: nodes pass such an entry of an observer over, reports may show it as declared. */
-const OF_HOSPITALS: ReadonlySet<string> = new Set(['study', 'dataset', 'round', 'privacy', 'agreement'])
+const OF_HOSPITALS: ReadonlySet<string> = new Set([
+  ...['study', 'dataset', 'round', 'privacy', 'agreement', 'catalogue', 'access', 'count', 'settlement', 'value'],
+])
 
 /** Why an observer may not, for whoever asks. */
 export const OBSERVER_REFUSAL = {

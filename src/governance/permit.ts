@@ -48,6 +48,8 @@ export interface Request {
   readonly consulted: Consulted | null
   /** What agreements say; null where the study is not known. */
   readonly agreed: { readonly agreements: readonly AgreementId[] } | { readonly forbidden: Refusal } | null
+  /** Why the table may not be used for want of a grant; null where it may, or none is asked for. */
+  readonly ungranted: Refusal | null
 }
 
 /** Evaluates every condition now; a restriction binds as soon as it is known here. */
@@ -60,6 +62,7 @@ export function permit({
   roundsLeft,
   consulted,
   agreed,
+  ungranted,
 }: Request): { permit: Permit } | { refusal: Refusal } {
   if (study === undefined) return no('study-unknown', 'the study is not known here')
   if (!study.accepted.has(self))
@@ -72,6 +75,7 @@ export function permit({
     const { code, message } = agreed.forbidden
     return no(code, message)
   }
+  if (ungranted !== null) return { refusal: ungranted }
   if (study.scaling === null) return no('scaling-not-frozen', 'the scaling statistics are not frozen yet')
   if (withdrawn !== null) return { refusal: withdrawn }
   if (roundsLeft === 0)

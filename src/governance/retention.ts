@@ -85,6 +85,18 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'supply.recall-slice': 'keeping',
   'supply.list-lifted': 'keeping',
   'supply.product': 'keeping', // what events of any age are held against
+  'catalogue.announced': 'decides',
+  'catalogue.withdrawn': 'decides',
+  'access.asked': 'decides',
+  'access.granted': 'decides',
+  'access.refused': 'decides',
+  'access.revoked': 'decides',
+  'count.asked': 'training', // as long as the rounds: what was told is told by the answer
+  'count.answered': 'keeping', // at its author: what of the budget was spent
+  'value.measured': 'training', // as long as the rounds that it is about
+  'settlement.proposed': 'decides', // where the next period begins
+  'settlement.confirmed': 'decides',
+  'settlement.refused': 'decides',
 }
 
 const DAY_MS = 24 * 3_600_000

@@ -73,6 +73,17 @@ export const ACTS = {
   'POST /v1/supply/recall': act('supply.recall', DECIDES, ['supply.recalled', 'supply.recall-slice']),
   'POST /v1/supply/lift': act('supply.lift', DECIDES, ['supply.lifted', 'supply.list-lifted']),
   'POST /v1/supply/product': act('supply.product', DECIDES, ['supply.product']),
+  'POST /v1/catalogue': act('catalogue.announce', DECIDES, ['catalogue.announced']),
+  'POST /v1/catalogue/:/withdraw': act('catalogue.withdraw', DECIDES, ['catalogue.withdrawn']),
+  'POST /v1/access': act('access.ask', DECIDES, ['access.asked']),
+  'POST /v1/access/grant': act('access.grant', DECIDES, ['access.granted']),
+  'POST /v1/access/refuse': act('access.refuse', DECIDES, ['access.refused']),
+  'POST /v1/access/revoke': act('access.revoke', DECIDES, ['access.revoked']),
+  'POST /v1/counts': act('count.ask', HANDLES, ['count.asked']),
+  'POST /v1/settlements': act('settlement.propose', DECIDES, ['settlement.proposed', 'settlement.confirmed']),
+  'POST /v1/settlements/confirm': act('settlement.confirm', DECIDES, ['settlement.confirmed']),
+  'POST /v1/settlements/refuse': act('settlement.refuse', DECIDES, ['settlement.refused']),
+  'POST /v1/settlements/measure': act('settlement.measure', RUNS, ['value.measured']),
   'POST /v1/backup': act('backup.make', RUNS, ['operator.backup']),
   'POST /v1/log/correct': act('log.correct', DECIDES, ['operator.corrected']),
   'POST /v1/log/prune': act('log.prune', RUNS, ['operator.pruned']),
@@ -88,7 +99,7 @@ function act(action: string, roles: readonly Role[], leads: readonly Kind[]): Ac
   return { action, roles, leads }
 }
 
-/** Kinds that a node also writes unasked: at its stop, after a pruning of its own, or where it tells later what was said or done before. */
+/** Kinds that a node also writes unasked: at its stop, after a pruning of its own, where it tells later what was said or done before, or computes what others did. */
 const UNASKED: ReadonlySet<Kind> = new Set<Kind>([
   'node.stopped',
   'dataset.bound',
@@ -97,6 +108,9 @@ const UNASKED: ReadonlySet<Kind> = new Set<Kind>([
   'operator.pruned',
   'operator.backup',
   'consent.recorded',
+  'settlement.confirmed',
+  'settlement.refused',
+  'value.measured',
 ])
 
 const BY_ACTION: ReadonlyMap<string, Act> = new Map(Object.values(ACTS).map((one) => [one.action, one]))

@@ -16,9 +16,11 @@ import {
   type Scaling,
 } from '../core/statistics.ts'
 import { REFS_MAX } from '../ledger/entry.ts'
+import { Access } from './access/requests.ts'
 import { Agreements } from './agreements.ts'
 import { readBody } from './kinds.ts'
 import { Quota } from './quota.ts'
+import { Settlements } from './settlement/closings.ts'
 import { isBefore, type Place, retoldIn, sameButText, studyIn, withTextsOf } from './studyText.ts'
 import { Withdrawals } from './withdrawals.ts'
 
@@ -85,6 +87,8 @@ type Want = StudyId | `${StudyId} ${MemberId}`
 export class Studies {
   readonly withdrawals = new Withdrawals()
   readonly agreements = new Agreements()
+  readonly access = new Access()
+  readonly settlements = new Settlements()
   readonly #studies = new Map<StudyId, StudyState>()
   /** Facts by what they wait for, and there by what they speak of, in the order of arrival. */
   readonly #waiting = new Map<Want, Map<string, Fact>>()
@@ -113,7 +117,8 @@ export class Studies {
 
   /** Folds one entry in; kinds that do not concern studies change nothing. */
   fold(fact: Fact): void {
-    if (this.withdrawals.fold(fact) || this.agreements.fold(fact)) return
+    const { withdrawals, agreements, access, settlements } = this
+    if ([withdrawals, agreements, access, settlements].some((one) => one.fold(fact))) return
     if (fact.kind === 'study.proposed') this.#propose(fact)
     else if (fact.kind === 'operator.redacted') this.#retell(fact)
     else if (INTERPRETED.has(fact.kind) && this.#isLookedAt(fact)) this.#take(fact)

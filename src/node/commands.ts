@@ -8,6 +8,7 @@ import { agreedTo } from './agreed.ts'
 import type { Context } from './context.ts'
 import type { NodeEvent } from './events.ts'
 import { exclusionDraft, exclusionRefusal } from './exclusion.ts'
+import { grantRefusal } from './granted.ts'
 import type { StudyRun } from './studyRun.ts'
 import { SUSPENDED } from './suspending.ts'
 
@@ -31,6 +32,10 @@ export function carryOutStudy(
     ? OBSERVER_REFUSAL
     : (suspendedRefusal(event.type, context) ?? refusalOf(event.type, state, context, id))
   if (error !== null) return error
+  if (event.type === 'study-bind' && state !== undefined) {
+    const ungranted = grantRefusal(context, state, event.dataset.registered?.dataset ?? null)
+    if (ungranted !== null) return ungranted
+  }
   if (event.type === 'study-bind') run(id).table.bind(event.dataset)
   else if (event.type === 'study-end') run(id).ending.sayEnough('operator')
   else if (event.type === 'study-pause') {

@@ -33,6 +33,8 @@ export class Context {
   }
   /** No study trains here without an agreement. */
   agreementsRequired = false
+  /** No table is used in a study that another member proposed without a grant. */
+  grantsRequired = false
   /** Of the newest epoch; that of the founding is the founding's own. */
   epochDigest: Digest
   /** What waits for the boot fence; null when that is passed. */
@@ -44,6 +46,12 @@ export class Context {
     this.epochDigest = founding
     this.roll = roll
     this.studies = studies
+  }
+
+  /** The hospital's own rules, by its config. */
+  goBy(rules: { readonly agreementsRequired?: boolean; readonly grantsRequired?: boolean }): void {
+    this.agreementsRequired = rules.agreementsRequired === true
+    this.grantsRequired = rules.grantsRequired === true
   }
 
   /** Members now, sorted by key. */

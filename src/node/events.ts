@@ -35,7 +35,12 @@ export interface BoundDataset {
   readonly trainRows: number
   readonly statistics: FeatureStatistics
   /** The registered version that it is, and the entry that registered it; absent where it is none. */
-  readonly registered?: { readonly version: Digest; readonly entry: Ref }
+  readonly registered?: {
+    readonly version: Digest
+    readonly entry: Ref
+    /** Absent in what an older version bound. */
+    readonly dataset?: Digest
+  }
 }
 
 /** What a merge went by: `learn/merge/rule.ts` has the rules, `RoundEntries` what is recorded of it. */
@@ -97,6 +102,8 @@ export type NodeEvent =
       readonly signed: number
       /** By this hospital's config: no study trains here without an agreement. */
       readonly agreementsRequired?: boolean
+      /** By this hospital's config: no table is used in another member's study without a grant. */
+      readonly grantsRequired?: boolean
     }
   | { readonly type: 'woken' }
   | { readonly type: 'peer-connected'; readonly member: MemberId }

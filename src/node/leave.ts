@@ -8,6 +8,7 @@ import { type ActFacts, Agreed } from './agreed.ts'
 import { Consulting } from './consulting.ts'
 import type { Context } from './context.ts'
 import { Descent, type HeldUpdate, MODEL_WITHDRAWN } from './descent.ts'
+import { grantRefusal, isTakenBack } from './granted.ts'
 import { SUSPENDED } from './suspending.ts'
 
 /** What leave is asked for. */
@@ -19,6 +20,8 @@ export interface Intent {
   readonly held: () => readonly HeldUpdate[]
   /** Of who would train on private terms; else null. */
   readonly roundsLeft: number | null
+  /** The registered dataset that the table is of; null where it is none. */
+  readonly registered: Digest | null
   /** What agreements may ask about. */
   readonly facts: Omit<ActFacts, 'dataset'>
 }
@@ -65,14 +68,15 @@ export class Leave {
 
   /**
    * Tells the shell what of the updates may not be served, where that has changed: own ones while the operator pauses the study, an agreement
-   * about it is over, or the own model descends from a withdrawn one, withdrawn ones whoever made them, and all of members that are suspended.
+   * about it is over, a grant was taken back, or the own model descends from a withdrawn one, withdrawn ones whoever made them, and all of members that are suspended.
    */
   withhold(): void {
     const { self, studies, roll, out } = this.#context
     const study = studies.get(this.#id)
     const isPaused = this.#pauseAsked === true || study?.paused.has(self) === true
     const suspended = this.#context.suspended()
-    const isOver = this.#refusal === MODEL_WITHDRAWN || (study !== undefined && this.#agreed.areOver(study))
+    const refused = this.#refusal === MODEL_WITHDRAWN || isTakenBack(this.#refusal)
+    const isOver = refused || (study !== undefined && this.#agreed.areOver(study))
     const authors = [...((isPaused || isOver) && !suspended.includes(self) ? [self] : []), ...suspended]
     const binding = studies.withdrawals.binding(this.#id, self, roll.members)
     const made = binding.map(({ author, model }) => ({ author, model }))
@@ -93,7 +97,7 @@ export class Leave {
   }
 
   /** The permit, or null with the refusal noted; what is refused is tried again when something changes. */
-  ask(study: StudyState | undefined, { dataset, base, held, roundsLeft, facts }: Intent): Permit | null {
+  ask(study: StudyState | undefined, { dataset, registered, base, held, roundsLeft, facts }: Intent): Permit | null {
     const { self } = this.#context
     if (this.#context.isSuspended(self)) {
       this.refuse(SUSPENDED.code, SUSPENDED.message)
@@ -111,6 +115,7 @@ export class Leave {
       roundsLeft,
       consulted,
       agreed,
+      ungranted: study === undefined ? null : grantRefusal(this.#context, study, registered),
     })
     if ('permit' in decision) {
       this.#refusal = null

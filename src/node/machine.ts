@@ -93,7 +93,8 @@ export class Machine {
       changes: this.changes,
       withdrawals: context.studies.withdrawals,
       suspensions: context.suspensions.all(context),
-      agreements: context.studies.agreements,
+      ...{ agreements: context.studies.agreements, access: context.studies.access },
+      settlements: context.studies.settlements,
       words: { count: context.words, newest: context.newestWord },
     }
   }
@@ -201,7 +202,7 @@ export class Machine {
     this.#parts = parts
     const { finality } = parts.witnessing
     context.finalSize = (author) => finality.final(author)?.size ?? 0
-    context.agreementsRequired = event.agreementsRequired === true
+    context.goBy(event)
     for (const fact of event.facts) this.#fold(parts, fact)
     for (const state of context.studies.all()) this.#run(parts, state.id)
     for (const log of event.logs) if (log.size > 0) parts.witnessing.stored(log)

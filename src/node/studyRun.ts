@@ -337,7 +337,7 @@ export class StudyRun {
     const base = this.#rounds.base ?? this.#progress.checkpoint?.shared ?? null
     const held = () => this.#rounds.exchange.held
     const facts = { round: this.#rounds.round, epsilon: this.#budget.epsilon, rows: this.table.rows }
-    return this.leaves.ask(state, { dataset, base, held, roundsLeft, facts })
+    return this.leaves.ask(state, { dataset, registered: this.table.registered, base, held, roundsLeft, facts })
   }
 
   /** Between two rounds: the newest merge is the last. */

@@ -1,6 +1,6 @@
 /** The table that this hospital has bound to a study, and its entries in the log. */
 import { invariant } from '../core/errors.ts'
-import type { StudyId } from '../core/ids.ts'
+import type { Digest, StudyId } from '../core/ids.ts'
 import type { Context } from './context.ts'
 import type { BoundDataset } from './events.ts'
 import { bindingDrafts, lacksStatistics } from './roundEntries.ts'
@@ -19,6 +19,11 @@ export class Table {
   /** Null where none is bound. */
   get bound(): BoundDataset | null {
     return this.#bound
+  }
+
+  /** The registered dataset that it is of; null of a table that is none. */
+  get registered(): Digest | null {
+    return this.#bound?.registered?.dataset ?? null
   }
 
   get rows(): number {

@@ -109,6 +109,41 @@ const FAULTS: readonly (readonly [claim: string, text: string, says: RegExp])[] 
     /share: 0.5 was given, a whole number/,
   ],
   [
+    'a pool of nothing agreed',
+    agreementText('settlement: { rule: none, pool: { amount: 100, unit: credits } }\n'),
+    /settlement.pool: it was given with rule: none: leave it out, or name a rule/,
+  ],
+  [
+    'a pool in floats',
+    agreementText('settlement: { rule: by-rounds, pool: { amount: 10.5, unit: EUR-cents } }\n'),
+    /settlement.pool.amount: 10.5 was given, a whole number from 1/,
+  ],
+  [
+    'a unit of its own',
+    agreementText('settlement: { rule: by-rounds, pool: { amount: 10, unit: coins } }\n'),
+    /settlement.pool.unit: "coins" was given, parts or credits or hours/,
+  ],
+  [
+    'measuring where nothing is measured',
+    agreementText('settlement: { rule: by-rounds, everyRounds: 10 }\n'),
+    /settlement.everyRounds: it was given with rule: by-rounds: only by-marginal-value is measured/,
+  ],
+  [
+    'more measurers than others',
+    agreementText('settlement: { rule: by-marginal-value, measurers: 3 }\n'),
+    /settlement.measurers: 3 was given, each party has 2 others/,
+  ],
+  [
+    'a least above the pool',
+    agreementText('settlement: { rule: by-rounds, minimum: 2000, pool: { amount: 1000, unit: credits } }\n'),
+    /settlement.minimum: 2000 was given, more than the whole pool of 1000/,
+  ],
+  [
+    'fixed shares of nobody',
+    agreementText('settlement: { rule: by-shares }\n'),
+    /settlement.shares: none was given with rule: by-shares/,
+  ],
+  [
     'a state that is none',
     agreementText(WORKFLOW.replace('to: open', 'to: closed')),
     /workflow.transitions\[0\].to: "closed" was given, the states are review, open/,

@@ -33,8 +33,14 @@ it('every setting survives being written and read, whatever the name looks like'
     agreements: { required: true },
     retention: { training: { keepDays: 4_000 }, operation: { keepDays: 'unlimited' }, legalHold: [DIGEST] },
     keys: { passphraseFile: '/run/secrets/consilium' },
+    settlement: { measure: 'auto', confirm: 'ask' },
     vault: { keyFile: '/srv/keys/st mary.key' },
     datasets: { registered: 'required' },
+    access: { studies: 'granted' },
+    counts: {
+      ...{ answer: 'any-member', epsilonPerQuery: 0.05, epsilonPerAsker: 0.7, epsilonInAll: 1.5 },
+      ...{ minimumCohort: 25, step: 7, consent: 'opt-in' },
+    },
   } as const
   assert.equal(parseConfig(defaultConfigText(config), 'c.yaml'), config)
 })
@@ -109,6 +115,27 @@ const FAULTS: readonly [claim: string, text: string, code: string, ...says: stri
     'config-invalid',
     'retention.legalHold: "all"',
     'true, false or a list',
+  ],
+  [
+    'a table that is neither',
+    'name: a\naccess: { studies: yes }\n',
+    'config-invalid',
+    'access.studies: "yes"',
+    'free or granted',
+  ],
+  ['a cohort of one', 'name: a\ncounts: { minimumCohort: 1 }\n', 'config-invalid', 'counts.minimumCohort: 1', 'from 5'],
+  ['an ε of nothing', 'name: a\ncounts: { epsilonPerQuery: 0 }\n', 'config-invalid', 'counts.epsilonPerQuery: 0'],
+  [
+    'a budget that answers no question',
+    'name: a\ncounts: { epsilonPerQuery: 3 }\n',
+    'config-invalid',
+    'counts.epsilonPerAsker: 2 was given, at least epsilonPerQuery, 3, is allowed',
+  ],
+  [
+    'less for all than for one',
+    'name: a\ncounts: { epsilonInAll: 1 }\n',
+    'config-invalid',
+    'counts.epsilonInAll: 1 was given, at least epsilonPerAsker, 2, is allowed',
   ],
   ['a wrong level', 'name: a\nlog: { level: 3 }\n', 'config-invalid', 'log.level: 3', 'trace or debug'],
   [

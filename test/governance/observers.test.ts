@@ -16,7 +16,9 @@ it('a family of kinds is of hospitals or of all members, and a new one has to be
         .map(familyOf),
     ),
   ]
-  assert.equal(families(true).sort(), ['agreement', 'dataset', 'privacy', 'round', 'study'])
+  assert.equal(families(true).sort(), [
+    ...['access', 'agreement', 'catalogue', 'count', 'dataset', 'privacy', 'round', 'settlement', 'study', 'value'],
+  ])
   assert.equal(families(false).sort(), [
     ...['alarm', 'consent', 'epoch', 'member', 'model', 'node', 'operator', 'person', 'stranger', 'subject', 'supply'],
   ])
@@ -33,7 +35,11 @@ it('an observer proposes, signs, binds and registers nothing, and invites, appro
   for (const action of ['propose', 'sign', 'refuse', 'end', 'event'])
     assert.ok(refused.includes(`agreement.${action}`), action)
   for (const action of ['register', 'verify']) assert.ok(refused.includes(`dataset.${action}`), action)
-  assert.equal([...new Set(refused.map(familyOf))].sort(), ['agreement', 'dataset', 'study'])
+  for (const action of ['catalogue.announce', 'access.ask', 'access.grant', 'count.ask'])
+    assert.ok(refused.includes(action), action)
+  assert.equal([...new Set(refused.map(familyOf))].sort(), [
+    ...['access', 'agreement', 'catalogue', 'count', 'dataset', 'settlement', 'study'],
+  ])
   for (const action of ['members.approve', 'members.suspend', 'invitation.make', 'backup.make', 'person.enrol'])
     assert.ok(actions(false).includes(action), action)
 })

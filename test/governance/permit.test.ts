@@ -23,6 +23,7 @@ function request(accepted: MemberId[], paused: MemberId[], scaled: boolean, more
     roundsLeft: null,
     consulted: null,
     agreed: null,
+    ungranted: null,
     ...more,
   }
 }

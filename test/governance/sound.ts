@@ -188,4 +188,35 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'supply.recall-slice': { list: B32, slice: 1, slices: 3, items: [LOT], reason: 'sterility', class: 2 },
   'supply.list-lifted': { list: B32, reason: 'completed' },
   'supply.product': { item: PRODUCT, low: 2_000, high: 8_000 },
+  'catalogue.announced': {
+    ...{
+      dataset: B32,
+      version: B32,
+      name: 'stroke-2026',
+      title: ['I63', 'imaging'],
+      source: 'registry',
+      purposes: [6, 18],
+    },
+    ...{ counted: 'patients', count: 410, cohort: 10, counts: 'granted' },
+  },
+  'catalogue.withdrawn': { dataset: B32, reason: 'replaced' },
+  'access.asked': { member: B32, dataset: B32, purposes: [6], until: 1_790_000_000_000 },
+  'access.granted': { request: B32, until: 1_790_000_000_000 },
+  'access.refused': { request: B32, reason: 'ethics-missing' },
+  'access.revoked': { request: B32, reason: 'breach' },
+  'count.asked': { datasets: [[B32, B32]], document: new Uint8Array(100) },
+  'count.answered': {
+    ...{ asker: B32, request: B32, dataset: B32, version: B32, question: B32, code: 'counted', count: 35 },
+    ...{ epsilon: 100_000, step: 5, cohort: 10, spent: 100_000, left: 900_000 },
+  },
+  'value.measured': {
+    ...{ round: 9, method: 'tmc', permutations: 40, seed: B32, part: 'validation', patients: 20 },
+    values: [[B32, -700]],
+  },
+  'settlement.proposed': {
+    ...{ agreement: B32, period: 1, attempt: 0, previous: B32, until: 1_800_000_000_000, cut: [[B32, 77]] },
+    ...{ lines: [[B32, 9, 880, 2_250_000, 41_000, 600_000]], result: B32 },
+  },
+  'settlement.confirmed': { agreement: B32, period: 1, attempt: 0, proposal: B32, result: B32 },
+  'settlement.refused': { agreement: B32, period: 1, attempt: 0, proposal: B32, reason: 'differs', lines: null },
 }

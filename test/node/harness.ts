@@ -47,11 +47,14 @@ export class Harness {
   #dataset: BoundDataset | null = null
   readonly #sizes = new Map<MemberId, number>()
 
-  readonly #booting: { readonly agreementsRequired?: boolean }
+  readonly #booting: Pick<Of<'booted'>, 'agreementsRequired' | 'grantsRequired'>
   /** Of the others, who has no part in studies. */
   readonly #observers: readonly MemberId[]
 
-  constructor(booting: { readonly agreementsRequired?: boolean } = {}, observers: readonly MemberId[] = []) {
+  constructor(
+    booting: Pick<Of<'booted'>, 'agreementsRequired' | 'grantsRequired'> = {},
+    observers: readonly MemberId[] = [],
+  ) {
     this.#booting = booting
     this.#observers = observers
     this.#boot()
@@ -205,9 +208,10 @@ export class Harness {
     })
   }
 
-  bind(label: string): readonly Action[] {
+  bind(label: string, registered?: BoundDataset['registered']): readonly Action[] {
     const statistics = { count: [45, 45], sum: [45 * 60, 45 * 300], sumOfSquares: [45 * 3_650, 45 * 91_000] }
-    const dataset: BoundDataset = { study: ID, commitment: digestOf(label), rows: 60, trainRows: 45, statistics }
+    const facts = { study: ID, commitment: digestOf(label), rows: 60, trainRows: 45, statistics }
+    const dataset: BoundDataset = registered === undefined ? facts : { ...facts, registered }
     if (this.state?.accepted.has(SELF)) this.#dataset = dataset // remembered before the machine is told, as shells do
     return this.command((ticket) => ({ type: 'study-bind', ticket, dataset }))
   }

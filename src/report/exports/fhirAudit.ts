@@ -26,6 +26,9 @@ import type { AuditPattern } from './kindTable.ts'
 const NAME_CHARACTERS_MAX = 120
 const ID_DIGITS = 57 // of a hash, where a word follows: ids have 64 characters at most
 
+/** What is told of as a decision, and not as an operation. */
+type Decision = 'permit' | 'deny'
+
 interface Pattern {
   readonly type: Json
   readonly subtype: Json | null
@@ -35,11 +38,12 @@ interface Pattern {
   readonly profile: string | null
 }
 
-const PATTERNS: Readonly<Record<Exclude<AuditPattern, 'deny'>, Pattern>> = {
+const PATTERNS: Readonly<Record<Exclude<AuditPattern, Decision>, Pattern>> = {
   create: { type: EVENT.rest, subtype: SUBTYPE.create, action: 'C', outcome: '0', profile: BALP.create },
   update: { type: EVENT.rest, subtype: SUBTYPE.update, action: 'U', outcome: '0', profile: BALP.update },
   delete: { type: EVENT.rest, subtype: SUBTYPE.delete, action: 'D', outcome: '0', profile: BALP.delete },
   read: { type: EVENT.rest, subtype: SUBTYPE.read, action: 'R', outcome: '0', profile: BALP.read },
+  query: { type: EVENT.rest, subtype: SUBTYPE.search, action: 'E', outcome: '0', profile: BALP.query },
   execute: { type: EVENT.activity, subtype: null, action: 'E', outcome: '0', profile: null },
   export: { type: EVENT.export, subtype: null, action: 'R', outcome: '0', profile: null },
   disclose: { type: EVENT.export, subtype: SUBTYPE.disclose, action: 'R', outcome: '0', profile: BALP.disclosure },
@@ -52,7 +56,8 @@ const PATTERNS: Readonly<Record<Exclude<AuditPattern, 'deny'>, Pattern>> = {
 /** The resources of an entry: what happened, and where it rests on patients' words or was forbidden, the decision. */
 export function auditEventsOf(exported: Exported, context: ExportContext): Json[] {
   const { kind, body, row } = exported
-  if (row.audit === 'deny') return [decision(exported, context, 'deny', exported.entry.hash)]
+  if (row.audit === 'permit' || row.audit === 'deny')
+    return [decision(exported, context, row.audit, exported.entry.hash)]
   const consent = kind === 'round.trained' ? (body?.consent as { root: Uint8Array } | undefined) : undefined
   const event = eventOf(exported, context, row.audit)
   if (consent === undefined) return [event]
@@ -60,7 +65,7 @@ export function auditEventsOf(exported: Exported, context: ExportContext): Json[
   return [event, decision(exported, context, 'permit', id)]
 }
 
-function eventOf(exported: Exported, context: ExportContext, name: Exclude<AuditPattern, 'deny'>): Json {
+function eventOf(exported: Exported, context: ExportContext, name: Exclude<AuditPattern, Decision>): Json {
   const { entry, row, kind, body } = exported
   const { type, subtype, action, outcome, profile } = PATTERNS[name]
   const patients = patientsOf(exported)
@@ -85,7 +90,7 @@ function eventOf(exported: Exported, context: ExportContext, name: Exclude<Audit
 }
 
 /** The node, and what it wrote to: the log that all members have, or who received something. */
-function agentsOf(exported: Exported, context: ExportContext, name: Exclude<AuditPattern, 'deny'>): Json[] {
+function agentsOf(exported: Exported, context: ExportContext, name: Exclude<AuditPattern, Decision>): Json[] {
   const { entry, hospital, kind } = exported
   const requestor = kind !== 'person.acted' // there the person is
   const own = { who: hospitalOf(entry.author, hospital), requestor, network: addressOf(entry.author) }
@@ -137,7 +142,10 @@ function dataOf(exported: Exported): Json {
   return {
     what: referTo(SYSTEM.entry, entry.hash, placeOf(exported)),
     type: ENTITY.object,
-    role: audit === 'disclose' ? ROLE.report : ROLE.resource,
+    role: audit === 'disclose' ? ROLE.report : audit === 'query' ? ROLE.query : ROLE.resource,
+    ...(audit === 'query' && body?.document instanceof Uint8Array
+      ? { query: Buffer.from(body.document).toString('base64') }
+      : {}),
     ...(name === undefined || name.trim() === '' ? {} : { name: name.slice(0, NAME_CHARACTERS_MAX) }),
     ...(details.length === 0 ? {} : { detail: details }),
   }
@@ -200,13 +208,12 @@ function patientsOf({ kind, body }: Exported): Json[] {
 }
 
 /**
- * What BALP calls an authorization decision: by the node itself, on patients' words or on an agreement. The pattern wants one patient; the log
- * names none here, and the reference says so.
+ * What BALP calls an authorization decision: by the node itself, on patients' words or on an agreement; by its people, on a request for access.
+ * The pattern wants one patient; the log names none here, and the reference says so.
  */
 function decision(exported: Exported, context: ExportContext, said: 'permit' | 'deny', id: string): Json {
-  const { entry, body, hospital, row } = exported
+  const { entry, hospital } = exported
   const own = hospitalOf(entry.author, hospital)
-  const [reason, action] = [body?.reason, body?.action].map((one) => (typeof one === 'string' ? one : 'not told'))
   return {
     resourceType: 'AuditEvent',
     id,
@@ -216,10 +223,7 @@ function decision(exported: Exported, context: ExportContext, said: 'permit' | '
     action: 'E',
     recorded: instant(entry.timeMs),
     outcome: said === 'permit' ? '0' : '8',
-    outcomeDesc:
-      said === 'permit'
-        ? 'permit: training used the rows of those whom their words permit'
-        : `deny: ${row.says}: ${reason} (${action})`,
+    outcomeDesc: `${said}: ${why(exported)}`,
     agent: [
       { type: AGENT.application, who: own, requestor: false, network: addressOf(entry.author) },
       { type: AGENT.recipient, who: referTo(SYSTEM.consortium, context.founding, context.consortium), requestor: true },
@@ -228,13 +232,21 @@ function decision(exported: Exported, context: ExportContext, said: 'permit' | '
     ],
     source: { site: hospital, observer: own, type: GUARD },
     entity: [
-      { what: { type: 'Patient', display: NO_PATIENT }, type: ENTITY.person, role: ROLE.patient },
+      { what: { type: 'Patient', display: noPatient(exported) }, type: ENTITY.person, role: ROLE.patient },
       basisOf(exported),
     ],
   }
 }
 
-const NO_PATIENT = 'patients of the study at this hospital: none is named'
+const noPatient = ({ entry }: Exported): string =>
+  `patients of the ${isAccess(entry.kind) ? 'dataset' : 'study at this hospital'}: none is named`
+const isAccess = (kind: string): boolean => kind.startsWith('access.')
+
+function why({ kind, row, body }: Exported): string {
+  if (kind === 'round.trained') return 'training used the rows of those whom their words permit'
+  const told = [body?.reason, body?.action].filter((one) => typeof one === 'string')
+  return told.length === 0 ? row.says : `${row.says}: ${told[0]}${told.length === 1 ? '' : ` (${told[1]})`}`
+}
 
 /** What a decision rests on. */
 function basisOf(exported: Exported): Json {
@@ -246,8 +258,10 @@ function basisOf(exported: Exported): Json {
     ...(consent === undefined ? fieldsOf(body) : [['basis', consent.basis]]),
     ['entry', entry.hash],
   ]
-  const what =
-    consent !== undefined
+  const request = body?.request instanceof Uint8Array ? toHex(body.request) : null
+  const what = isAccess(entry.kind)
+    ? { ...(request === null ? {} : referTo(SYSTEM.entry, request)), display: 'request for access' }
+    : consent !== undefined
       ? referTo(SYSTEM.consentRoot, toHex(consent.root), 'root over how each patient stood', 'Consent')
       : agreement !== null
         ? referTo(SYSTEM.agreement, agreement, 'data-sharing agreement')

@@ -34,6 +34,7 @@ export const SUBTYPE = {
   read: coding(INTERACTION, 'read', 'read'),
   update: coding(INTERACTION, 'update', 'update'),
   delete: coding(INTERACTION, 'delete', 'delete'),
+  search: coding(INTERACTION, 'search', 'search'),
   start: coding(DCM, '110120', 'Application Start'),
   stop: coding(DCM, '110121', 'Application Stop'),
   disclose: coding(LIFECYCLE, 'disclose', 'Disclose Record Lifecycle Event'),
@@ -84,6 +85,7 @@ export const ROLE = {
   patient: coding(ENTITY_ROLE, '1', 'Patient'),
   report: coding(ENTITY_ROLE, '3', 'Report'),
   resource: coding(ENTITY_ROLE, '4', 'Domain Resource'),
+  query: coding(ENTITY_ROLE, '24', 'Query'),
 } as const
 
 export const SERVER = [coding(SOURCE_TYPE, '4', 'Application Server')]
@@ -96,6 +98,7 @@ export const BALP = {
   read: `${PROFILE}Read`,
   update: `${PROFILE}Update`,
   delete: `${PROFILE}Delete`,
+  query: `${PROFILE}Query`,
   authorization: `${PROFILE}AuthZconsent`,
   disclosure: `${PROFILE}PrivacyDisclosure.Source`,
 } as const

@@ -10,7 +10,9 @@ export type AuditPattern =
   | 'execute'
   | 'export'
   | 'disclose'
+  | 'permit'
   | 'deny'
+  | 'query'
   | 'alert'
   | 'attest'
   | 'start'
@@ -94,6 +96,18 @@ export const KIND_TABLE = {
   'alarm.outlier': row('outlying updates of a member', 'alert', 'risk'),
   'alarm.fork': row('conflicting heads of a member', 'alert', 'risk'),
   'alarm.witness': row('conflicting cosignatures of a member', 'alert', 'risk'),
+  'catalogue.announced': row('dataset announced', 'create', 'reference'),
+  'catalogue.withdrawn': row('dataset announced no longer', 'update', 'reference'),
+  'access.asked': row('access to a dataset asked for', 'create'),
+  'access.granted': row('access to a dataset granted', 'permit'),
+  'access.refused': row('access to a dataset refused', 'deny'),
+  'access.revoked': row('access to a dataset taken back', 'deny'),
+  'count.asked': row('count asked for', 'query'),
+  'count.answered': row('count answered', 'export'),
+  'value.measured': row('what updates were worth on own patients measured', 'execute', 'operation'),
+  'settlement.proposed': row('close of a settlement proposed', 'create'),
+  'settlement.confirmed': row('close of a settlement confirmed', 'attest'),
+  'settlement.refused': row('close of a settlement not confirmed', 'attest'),
   'supply.recorded': row('events of goods recorded', 'create'),
   'supply.recalled': row('goods recalled', 'alert'),
   'supply.recall-slice': row('goods recalled', 'alert'),

@@ -1,0 +1,100 @@
+/** A settlement at three real daemons: proposed by one, confirmed by the others' nodes, checked from a file by nobody's node. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { AgreementLine } from '../../src/daemon/agreementApi.ts'
+import type { SettlementListLine, SettlementMeasured, SettlementReport } from '../../src/daemon/settlementApi.ts'
+import {
+  bind,
+  consilium,
+  consortium,
+  inFolder,
+  patients,
+  propose,
+  startAll,
+  studyText,
+  type TestNode,
+  until,
+} from './kit.ts'
+
+const it = suite('settlement at daemons')
+const EXPIRES = '2090-01-01'
+
+async function ran(node: TestNode, ...args: string[]): Promise<string> {
+  const { code, out, err } = await consilium([...args, '--home', node.home])
+  assert.is(code, 0, `${args.join(' ')}: ${err}`)
+  return out
+}
+
+async function agreed(folder: string, nodes: readonly TestNode[], study: string): Promise<void> {
+  const [north] = nodes as [TestNode]
+  const file = join(folder, 'clinics.agreement.yaml')
+  await ran(north, 'agreement', 'new', file, '--study', study, '--expires', EXPIRES, '--name', 'Clinics')
+  const text = (await readFile(file, 'utf8'))
+    .replace('minimumCohort: 10', 'minimumCohort: 5')
+    .replace('{ rule: none }', '{ rule: by-rounds, pool: { amount: 90001, unit: EUR-cents } }')
+  await writeFile(file, text)
+  const { agreement } = JSON.parse(await ran(north, 'agreement', 'propose', file, '--json')) as { agreement: string }
+  for (const node of nodes) {
+    await until(
+      20_000,
+      `the agreement to reach ${node.name}`,
+      async () => (await consilium(['agreement', 'show', agreement, '--home', node.home])).code === 0,
+    )
+    await ran(node, 'agreement', 'sign', agreement)
+  }
+  for (const node of nodes)
+    await until(20_000, `the signatures to be final at ${node.name}`, async () => {
+      const { agreements } = await node.client.get<{ agreements: AgreementLine[] }>('/v1/agreements')
+      return agreements[0]?.status === 'active'
+    })
+}
+
+it('a period that one hospital proposes to close is closed by all, to the same cent, and computed again from a file', () =>
+  inFolder(async (folder, nodes) => {
+    nodes.push(...(await consortium(folder, ['north', 'south', 'west'])))
+    const [north, south, west] = nodes as [TestNode, TestNode, TestNode]
+    await startAll(nodes)
+    const study = await propose(folder, nodes, studyText({ rounds: 5, periodSeconds: 0.3, deadlineSeconds: 2 }))
+    await agreed(folder, nodes, study)
+    for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(160 + 40 * i, i + 1))
+    const shown = async (node: TestNode, period = ''): Promise<SettlementReport> =>
+      node.client.get<SettlementReport>(`/v1/settlements/statement?agreement=Clinics${period}`)
+    await until(60_000, 'rounds that count', async () => (await shown(north)).lines.every(({ rounds }) => rounds >= 3))
+    await until(20_000, 'north to measure', async () => {
+      const how = ['settlement', 'measure', 'Test study', '--permutations', '20', '--json']
+      const { rounds } = JSON.parse(await ran(north, ...how)) as SettlementMeasured
+      for (const { values } of rounds) assert.not.ok(values.some(({ name }) => name === 'north'))
+      return rounds.length > 0 // what others trained is measured when it is final
+    })
+    await ran(north, 'settlement', 'propose', 'Clinics')
+    for (const node of nodes)
+      await until(40_000, `the close at ${node.name}`, async () => {
+        const path = '/v1/settlements'
+        const { settlements } = await node.client.get<{ settlements: SettlementListLine[] }>(path)
+        return settlements[0]?.status === 'closed'
+      })
+    const [one, other, third] = (await Promise.all(nodes.map((node) => shown(node, '&period=1')))) as SettlementReport[]
+    assert.equal([one?.status, one?.shared, one?.result], ['closed', 90_001, other?.result])
+    assert.equal(
+      third?.lines.map(({ amount }) => amount),
+      one?.lines.map(({ amount }) => amount),
+    )
+    const again = await consilium(['settlement', 'propose', 'Clinics', '--home', south.home])
+    assert.is(again.code, 1)
+    const ref = one?.proposal?.entry as string
+    const bundle = join(folder, 'all.bundle')
+    await ran(west, 'log', 'export', '--out', bundle)
+    for (const node of nodes) await node.end('SIGTERM')
+    const root = one?.origin.fingerprint as string
+    const checked = await consilium(['settlement', 'check', ref, '--bundle', bundle, '--root', root])
+    assert.is(checked.code, 0, checked.err)
+    assert.match(checked.out, /computed again from its entries: the same to the unit/)
+    const unnamed = await consilium(['settlement', 'check', ref, '--bundle', bundle])
+    assert.is(unnamed.code, 3)
+    const missing = await consilium(['settlement', 'check', 'north/1', '--bundle', bundle, '--root', root])
+    assert.match(missing.err, /no final proposal/)
+  }))
+
+it.run()
