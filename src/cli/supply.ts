@@ -60,10 +60,16 @@ function importedLines(file: string, report: SupplyImportReport): string[] {
     first,
     ...left,
     ...warnings.map(
-      ({ item, recall: by }) =>
-        `RECALLED: ${label(item)}, class ${by.class}, ${by.reason}, by ${by.by} (${by.entry}): set it aside`,
+      ({ item, step, recall: by }) =>
+        `RECALLED: ${label(item)}, class ${by.class}, ${by.reason}, by ${by.by} (${by.entry}): ${toDo(step)}`,
     ),
   ]
+}
+
+/** With what is recalled, by what happened to it. */
+function toDo(step: string): string {
+  if (step === 'dispensing' || step === 'retail_selling') return 'it was given out, find who has it'
+  return step === 'shipping' ? 'it was shipped on, call it back' : 'set it aside'
 }
 
 interface Limiting extends Common {
@@ -207,7 +213,7 @@ function check(): Command {
 
 function checkLines(report: SupplyCheckReport): string[] {
   const { items, events, dropped, findings, findingsInAll, byCode, differing } = report
-  const first = `${items} goods in ${events} events: ${findingsInAll === 0 ? 'nothing is wrong' : `${findingsInAll} findings`}.`
+  const first = `${items} goods in ${events} events: ${findingsInAll === 0 ? 'nothing is wrong' : `${findingsInAll} ${findingsInAll === 1 ? 'finding' : 'findings'}`}.`
   return [
     first,
     ...(dropped === 0 ? [] : [`${dropped} events beyond what one member may tell were not looked at.`]),
@@ -231,7 +237,7 @@ function checkLines(report: SupplyCheckReport): string[] {
 }
 
 function findingText({ code, says, timeMs, place, by, entry, before, celsius: degrees }: SupplyFindingReport): string {
-  const at = `${utc(timeMs)} at ${label(place ?? 'no place')}, ${by} (${entry})`
+  const at = `${utc(timeMs)} at ${place === null ? 'a place that is not told' : label(place)}, ${by} (${entry})`
   const since =
     before === null
       ? ''

@@ -30,6 +30,8 @@ export function recall(): Command {
       const { reason, lift, list: file } = options
       if ((item === undefined) === (file === undefined))
         throw refused('bad-option', 'which lots? give one, "(01)…(10)…", or --list with a file of many')
+      if (reason === undefined && options.class !== undefined)
+        throw refused('bad-option', '--class goes with --reason: without a reason nothing is recalled')
       if (lift !== undefined && reason !== undefined)
         throw refused('bad-option', '--reason recalls and --lift takes back: give one of both')
       const client = clientOf(options)

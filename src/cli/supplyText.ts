@@ -51,18 +51,18 @@ export function rangeLines(title: string, range: SupplyRangeReport, of: string |
   const { item, low, high, differ, isEmpty, declared } = range
   const name = of?.startsWith(item) ? '' : `${label(item)}  `
   const said = declared.map((one) => {
-    const waits = one.final ? '' : ', counts in full when it is final'
-    return `${degrees(one.low, one.high)} by ${one.by} (${one.entry}${waits})`
+    const [is, counts] = [degrees(one.low, one.high), one.final || (one.low === low && one.high === high)]
+    return `${is}, by ${one.by} (${one.entry}${counts ? '' : '; counts in full when it is final'})`
   })
-  const back = declared.length === 0 ? ['taken back, which counts when it is final'] : []
-  if (!differ) return [`${title}${name}${degrees(low, high)}  ${[...said, ...back].join('; ')}`]
-  const counts = isEmpty
-    ? 'MEMBERS CONTRADICT EACH OTHER: no temperature is right'
-    : `MEMBERS DIFFER: ${degrees(low, high)} counts, the strictest`
-  return [`${title}${name}${counts}: ${said.join('; ')}`]
+  if (isEmpty) return [`${title}${name}MEMBERS CONTRADICT EACH OTHER, no temperature is right: ${said.join('; ')}`]
+  if (differ) return [`${title}${name}MEMBERS DIFFER, ${degrees(low, high)} counts: ${said.join('; ')}`]
+  const [one] = declared
+  const isPlain = declared.length === 1 && one?.low === low && one.high === high
+  return [`${title}${name}${isPlain ? '' : `${degrees(low, high)} counts: `}${said.join('; ')}`]
 }
 
 function degrees(low: number | null, high: number | null): string {
+  if (low === null && high === null) return 'taken back'
   if (low === null) return `at most ${high} °C`
   return high === null ? `at least ${low} °C` : `${low} to ${high} °C`
 }

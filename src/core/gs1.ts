@@ -65,14 +65,16 @@ export function readLabel(given: string): Gs1Key {
   if (gs1KindOf(text) !== null) return text as Gs1Key
   if (/^(?:\d{8}|\d{12,14})$/.test(text)) return readGs1(`${LINK}01/${text}`)
   if (/^\d{18}$/.test(text)) return readGs1(`${LINK}00/${text}`)
-  if (!text.startsWith('(')) return readGs1(/^\d{2,4}\//.test(text) ? `${LINK}${text}` : text)
+  if (/^\d{2,4}\//.test(text)) return readGs1(`${LINK}${text}`)
+  if (/^(?:urn|https?):/.test(text)) return readGs1(text)
+  if (!text.startsWith('(')) throw refused('gs1-key', given, LABEL_EXPECTED)
   const parts = new Map([...text.matchAll(/\((\d{2,4})\)((?:(?!\(\d{2,4}\)).)+)/g)].map((one) => [one[1], one[2]]))
   const of = (ai: string): string => encodeURIComponent(parts.get(ai) ?? '')
   if (parts.has('00')) return readGs1(`${LINK}00/${of('00')}`)
   if (parts.has('414')) return readGs1(`${LINK}414/${of('414')}${parts.has('254') ? `/254/${of('254')}` : ''}`)
   const more = parts.has('21') ? `/21/${of('21')}` : parts.has('10') ? `/10/${of('10')}` : ''
   if (parts.has('01')) return readGs1(`${LINK}01/${of('01')}${more}`)
-  throw refused('gs1-key', given, EXPECTED)
+  throw refused('gs1-key', given, LABEL_EXPECTED)
 }
 
 /** The canonical GS1 Digital Link of a key. */
@@ -94,6 +96,8 @@ export function lotKey(gtin: string, lot: string): Gs1Key {
 }
 
 const LINK = 'https://id.gs1.org/'
+const LABEL_EXPECTED =
+  'what is on the label is expected, (01)09506000134352(21)A7 for a pack, (01)…(10)… for a lot, (00)… for a box; or an EPC URN, or a GS1 Digital Link'
 const EXPECTED =
   'an EPC URN (urn:epc:id:sgtin:…, sscc, sgln, pgln, grai, giai, urn:epc:class:lgtin:…, urn:epc:idpat:sgtin:….*) or a GS1 Digital Link (https://id.gs1.org/01/…/21/…, 01/…/10/…, 01, 00, 414, 417, 8003, 8004) is expected'
 

@@ -15,8 +15,8 @@ export interface SupplyImportReport {
   /** Which events are not accepted; the file was not imported then. */
   readonly faults: readonly { readonly event: number; readonly message: string }[]
   readonly faultsInAll: number
-  /** Goods received or given out by these events though they are recalled. */
-  readonly warnings: readonly { readonly item: string; readonly recall: SupplyRecallLine }[]
+  /** Goods received, given out or shipped by these events that are recalled now; `step`: the last that they went through. */
+  readonly warnings: readonly { readonly item: string; readonly step: string; readonly recall: SupplyRecallLine }[]
   readonly dryRun: boolean
 }
 

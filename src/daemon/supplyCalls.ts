@@ -42,7 +42,7 @@ async function importFile(daemon: Daemon, path: string, dryRun: boolean): Promis
     ...{ path, events: file.read, recorded, known, dryRun, faults: file.faults, faultsInAll: file.faultsInAll },
     entries: [places.at(0), places.at(-1)].filter((seq) => seq !== undefined).map((seq) => refOf(daemon, self, seq)),
     leftOut: [...file.leftOut].map(([field, times]) => ({ field, times })),
-    warnings: warnings.map(({ item, recall }) => ({ item, recall: lineOf(daemon, recall) })),
+    warnings: warnings.map(({ item, recall, step }) => ({ item, step, recall: lineOf(daemon, recall) })),
   }
 }
 

@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { fromHex, utf8 } from '../core/bytes.ts'
 import { type Cbor, encodeCbor } from '../core/cbor.ts'
+import type { BizStep } from '../core/cbv.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { type Gs1Key, gs1KindOf } from '../core/gs1.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
@@ -42,7 +43,7 @@ export interface Imported {
   readonly recorded: number
   readonly known: number
   readonly places: readonly number[]
-  readonly warnings: readonly { readonly item: Gs1Key; readonly recall: Recall }[]
+  readonly warnings: readonly { readonly item: Gs1Key; readonly recall: Recall; readonly step: BizStep }[]
 }
 
 /** Which goods are gone through, and how much of what is found is wanted. */
@@ -100,13 +101,10 @@ export class SupplyDesk {
   lift(body: Body<'supply.lifted'>, nowMs: number): Promise<void> {
     return this.#turns.run('write', async () => {
       const item = new TextDecoder().decode(body.item)
-      const own = (await this.book()).recalls.all(this.final).filter((one) => one.author === this.#parts.home.key.id)
-      if (!own.some((one) => one.item === item && one.liftedBy === null)) {
-        const standing = own.filter((one) => one.liftedBy === null).map((one) => one.item)
-        const which = standing.length === 0 ? 'it has none' : `it recalls ${standing.slice(0, 10).join(', ')}`
-        const message = `${item}: this hospital recalls no such lot or product, and each member takes back its own: ${which}`
-        throw new ConsiliumError({ code: 'recall-unknown', message })
-      }
+      const own = (await this.book()).recalls
+        .all(this.final)
+        .filter(({ author, liftedBy }) => author === this.#parts.home.key.id && liftedBy === null)
+      if (!own.some((one) => one.item === item && one.list === null)) throw notRecalled(item, own)
       await this.#record('supply.lifted', [body], nowMs)
     })
   }
@@ -183,6 +181,7 @@ export class SupplyDesk {
   async #record(kind: Kind, bodies: readonly Cbor[], timeMs: number): Promise<void> {
     const { writer } = this.#parts
     if (writer === null) throw new ConsiliumError(FENCED)
+    if (bodies.length === 0) return
     const drafts = bodies.map((body) => ({ kind, study: null, timeMs, refs: [], body }))
     writer.record('supply', drafts, new Map())
     await writer.flush()
@@ -236,19 +235,17 @@ export class SupplyDesk {
 
   /** Of goods that come in or are given out. */
   #warnings(book: SupplyBook, events: readonly SupplyEvent[]): Imported['warnings'] {
-    const touched = events.filter(({ step }) => step !== undefined && TOUCHING.has(step))
     const decoder = new TextDecoder()
-    const keys = new Set(
-      touched.flatMap(({ items = [], amounts = [] }) =>
-        [...items, ...amounts.map(([key]) => key)].map((key) => decoder.decode(key)),
-      ),
-    )
+    const steps = new Map<string, BizStep>()
+    for (const { step, items = [], amounts = [] } of events)
+      if (step !== undefined && TOUCHING.has(step))
+        for (const key of [...items, ...amounts.map(([one]) => one)]) steps.set(decoder.decode(key), step)
     const warnings: Imported['warnings'][number][] = []
-    for (const item of keys) {
+    for (const [item, step] of steps) {
       const thing = book.thingOf(item as Gs1Key)
       const lots = thing === null ? productsOf(item as Gs1Key) : lotsBehind(book, thing)
       const recall = lots.flatMap((lot) => book.recalls.standing(lot, this.final))[0]
-      if (recall !== undefined && warnings.length < WARNINGS_MAX) warnings.push({ item: item as Gs1Key, recall })
+      if (recall !== undefined && warnings.length < WARNINGS_MAX) warnings.push({ item: item as Gs1Key, recall, step })
     }
     return warnings
   }
@@ -257,6 +254,18 @@ export class SupplyDesk {
 const TOUCHING: ReadonlySet<string> = new Set<NonNullable<SupplyEvent['step']>>([
   ...(['receiving', 'accepting', 'arriving', 'stocking', 'dispensing', 'retail_selling', 'shipping'] as const),
 ])
+
+/** `own`: what this hospital recalls, and does not take back. */
+function notRecalled(item: string, own: readonly Recall[]): ConsiliumError {
+  const list = own.find((one) => one.item === item)?.list
+  const alone = own.filter((one) => one.list === null).map((one) => one.item)
+  const which = alone.length === 0 ? 'it has none' : `it recalls ${alone.slice(0, 10).join(', ')}`
+  const message =
+    list === undefined || list === null
+      ? `${item}: this hospital recalls no such lot or product, and each member takes back its own: ${which}`
+      : `${item}: this hospital recalls it as one of many, which are taken back together: consilium supply recall ${list.slice(0, 16)} --lift CODE`
+  return new ConsiliumError({ code: 'recall-unknown', message })
+}
 
 /** Sorted, as many to a slice as an entry holds. Error: `recall-too-large`. */
 function slicesOf(items: readonly Gs1Key[]): Gs1Key[][] {

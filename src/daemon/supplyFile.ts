@@ -63,7 +63,8 @@ export async function readLotFile(path: string): Promise<Gs1Key[]> {
       faults.push(`line ${i + 1}: ${error.message}`)
     }
   }
-  const more = faults.length > 1 ? `; ${faults.length - 1} more lines are wrong too` : ''
+  const others = faults.length - 1
+  const more = others === 0 ? '' : `; and ${others} more ${others === 1 ? 'line is' : 'lines are'} wrong`
   if (faults.length > 0) throw notLots(`${path}: ${faults[0]}${more}`)
   if (items.size === 0) throw notLots(`${path}: no line names a lot or product, such as (01)09506000134352(10)L1`)
   return [...items].sort()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/core/bytes.ts'
+import type { Gs1Key } from '../../src/core/gs1.ts'
 import type { MemberId } from '../../src/core/ids.ts'
 import type { BodiesDropped } from '../../src/daemon/droppedBodies.ts'
 import { SupplyDesk } from '../../src/daemon/supplyDesk.ts'
@@ -23,6 +24,9 @@ const NOW = Date.UTC(2026, 10, 22)
 class Hospital {
   readonly raws: Uint8Array[] = []
   readonly dropped = new Set<BodiesDropped>()
+  /** Drafts of one call that are written before a crash. */
+  commits = Number.POSITIVE_INFINITY
+  whileReading: () => void = () => undefined
   final = 0
   #tip = emptyTip(ADA.member)
 
@@ -30,7 +34,11 @@ class Hospital {
     const logs = {
       ...{ authors: () => [ADA.member], dropped: this.dropped },
       sizeOf: (author: MemberId) => ({ author, size: this.raws.length, root: '' as never }),
-      entries: async (_: unknown, from: number, to: number) => this.raws.slice(from, to),
+      entries: async (_: unknown, from: number, to: number) => {
+        const read = this.raws.slice(from, to)
+        this.whileReading()
+        return read
+      },
     }
     const writer = {
       record: (_: string, drafts: readonly Draft[]) => this.#append(drafts),
@@ -40,7 +48,8 @@ class Hospital {
     return new SupplyDesk({ home: { key: { id: ADA.member } }, logs, writer: signs ? writer : null, machine })
   }
 
-  #append(drafts: readonly Draft[]): void {
+  #append(given: readonly Draft[]): void {
+    const drafts = given.slice(0, this.commits)
     for (const { kind, body } of drafts) assert.is(bodyFault(kind, body), null)
     const { entries, tip } = commitOf(ADA, this.#tip, drafts.length, 'main', drafts)
     this.raws.push(...entries.map(({ raw }) => raw))
@@ -147,6 +156,54 @@ it('goods that come in while their lot is recalled are named; after a final end 
       await faultOf(hospital.desk().lift({ item, reason: 'investigated' }, NOW)),
       /^recall-unknown .*it has none/,
     )
+  }))
+
+it('a recall of many is written in slices that fit, goes on where it was broken off, and is written once', async () => {
+  const hospital = new Hospital()
+  const lots = Array.from({ length: 2_300 }, (_, i) => `01/09506000134352/10/M${i}` as Gs1Key)
+  const said = { reason: 'sterility', class: 1 } as const
+  const whole = await hospital.desk().recallAll(lots, said, NOW)
+  assert.equal([whole.items, whole.missing, hospital.raws.length], [2_300, [], 3])
+  assert.ok(hospital.raws.every(({ length }) => length < 65_536))
+  assert.equal((await hospital.desk().recallAll([...lots].reverse(), said, NOW)).missing, [])
+  assert.is(hospital.raws.length, 3, 'said before')
+
+  const broken = new Hospital()
+  broken.commits = 1
+  const begun = await broken.desk().recallAll(lots, said, NOW)
+  assert.equal([begun.missing, begun.items], [[1, 2], 1_000])
+  broken.commits = 9
+  assert.equal((await broken.desk().recallAll(lots, said, NOW)).missing, [])
+  assert.is(broken.raws.length, 3, 'only what was missing')
+
+  const { liftedBy } = await broken.desk().liftAll(lots, 'completed', NOW)
+  assert.is(liftedBy, 3)
+  assert.match(await faultOf(broken.desk().liftAll(lots, 'completed', NOW)), /^recall-unknown /)
+  const more = Array.from({ length: 100_001 }, (_, i) => `01/09506000134352/10/N${i}` as Gs1Key)
+  assert.match(await faultOf(broken.desk().recallAll(more, said, NOW)), /^recall-too-large .*at most 100000/)
+})
+
+it('one of many is taken back with the others, and the line says how', async () => {
+  const desk = new Hospital().desk()
+  await desk.recallAll([LOT as Gs1Key, `${LOT}2` as Gs1Key], { reason: 'defect', class: 3 }, NOW)
+  const fault = await faultOf(desk.lift({ item: utf8(LOT), reason: 'completed' }, NOW))
+  assert.match(fault, /^recall-unknown .*as one of many.*supply recall [0-9a-f]{16} --lift/)
+})
+
+it('a body that goes while its log is being read is forgotten all the same', () =>
+  inFolder(async (write) => {
+    const hospital = new Hospital()
+    await hospital.desk().import(await write([made(0, ['A'])]), NOW, false)
+    await hospital.desk().import(await write([made(1, ['B'])]), NOW, false)
+    const desk = hospital.desk()
+    const knows = async (serial: string): Promise<boolean> =>
+      (await desk.book()).thingOf(`01/09506000134352/21/${serial}` as Gs1Key) !== null
+    hospital.whileReading = () => {
+      for (const tell of hospital.dropped) tell(ADA.member, [0])
+    }
+    assert.equal([await knows('A'), await knows('B')], [false, true])
+    for (const tell of hospital.dropped) tell(ADA.member, [1])
+    assert.equal([await knows('A'), await knows('B')], [false, false])
   }))
 
 it.run()

@@ -27,6 +27,7 @@ const BATCH = 5_000
 const ROUND_ENTRIES = 4 // trained, published, merged, evaluated
 const ROUNDS_PER_SET = 100 // somebody spoke before each hundredth round
 const REPORT_MS_MAX = 1_000
+const START_MS_MAX = 3_000 // what is kept beside the log, 55 MB of it, is read once
 const FIRST_MS_MAX = 8_000 // as any fold over a million entries
 const REPORTS = 5
 
@@ -83,7 +84,7 @@ export async function bench(): Promise<Figure[]> {
       under(
         'the first one after a start',
         median(started),
-        REPORT_MS_MAX,
+        START_MS_MAX,
         'ms',
         `${(median(started) / scanMs).toFixed(1)} of that`,
       ),

@@ -114,12 +114,12 @@ export class Checkup {
     for (let event = 0; event < book.events; event++) {
       const reading = book.readingOf(event)
       if (reading === null || (fixed !== null && !isOutside(reading, fixed)) || this.#aside.has(event)) continue
-      const named = new Set<Thing>()
+      const named: Thing[] = []
       for (const { thing } of book.namedIn(event)) {
-        if (named.has(thing) || !wants(thing)) continue
-        named.add(thing)
+        if (!wants(thing)) continue
         const range = fixed ?? ranges.at(thing, event, reading)
-        if (!isOutside(reading, range)) continue
+        if (!isOutside(reading, range) || named.includes(thing)) continue
+        named.push(thing)
         for (const { milliCelsius } of excursions(book.at(event), range))
           first.add('excursion', thing, event, NO_EVENT, milliCelsius)
       }

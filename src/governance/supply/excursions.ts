@@ -5,7 +5,7 @@ import type { EventNumber } from './happening.ts'
 import type { Thing } from './keys.ts'
 import { type ProductRange, type Range, strictest } from './products.ts'
 import type { FinalSize } from './recalls.ts'
-import { contentsAt, contentsEver } from './trace.ts'
+import { childrenOf, contentsAt, contentsEver } from './trace.ts'
 
 const NO_RANGE: Range = { low: null, high: null }
 
@@ -41,12 +41,23 @@ export class Ranges {
     return this.#book.products.isEmpty
   }
 
+  /** Each box once, however many lie in each other. */
   #rangeEver(thing: Thing): Range {
     const known = this.#ever.get(thing)
     if (known !== undefined) return known
-    const found = strictest(this.#rangesOf(contentsEver(this.#book, thing)))
+    this.#ever.set(thing, this.#strictest()) // a circle of boxes ends here, and is looked at closer
+    const found = strictest(
+      childrenOf(this.#book, thing).map((child) => {
+        const gtin = gtinOf(this.#book.keyOf(child))
+        return gtin === null ? this.#rangeEver(child) : (this.#product(gtin) ?? NO_RANGE)
+      }),
+    )
     this.#ever.set(thing, found)
     return found
+  }
+
+  #strictest(): Range {
+    return strictest(this.#book.products.all(this.#final))
   }
 
   #rangesOf(things: readonly Thing[]): Range[] {

@@ -14,7 +14,7 @@ export interface Range {
   readonly high: number | null
 }
 
-/** What one member said last of a product. */
+/** What one member said last of a product: without bounds, that it takes its word back. */
 export interface Declared extends Range {
   readonly author: MemberId
   readonly seq: number
@@ -62,11 +62,11 @@ export class Products {
     const byAuthor = this.#words.get(gtin)
     if (byAuthor === undefined) return null
     const counting = [...byAuthor.values()].map((words) => countingOf(words, final))
-    const declared = counting.flatMap(({ last }) => (last.low === null && last.high === null ? [] : [last]))
+    const declared = counting.map(({ last }) => last).filter((one) => !isBack(one) || !one.final)
     const { low, high } = strictest(counting.map(({ range }) => range))
     if (low === null && high === null) return null
-    const [first] = declared
-    const differ = declared.some((one) => one.low !== first?.low || one.high !== first?.high)
+    const [first, ...others] = declared.filter((one) => !isBack(one))
+    const differ = others.some((one) => one.low !== first?.low || one.high !== first?.high)
     return {
       ...{ item: `01/${gtin}` as Gs1Key, low, high, differ },
       declared: declared.sort((a, b) => compareIds(a.author, b.author)),
@@ -85,6 +85,8 @@ export class Products {
     return true
   }
 }
+
+const isBack = ({ low, high }: Range): boolean => low === null && high === null
 
 /** The strictest of several. */
 export function strictest(ranges: readonly Range[]): Range {

@@ -60,7 +60,8 @@ export function recallListOf(items: readonly Gs1Key[]): Digest {
 
 /** Each author's words in its own order, whatever the order of the authors. */
 export class Recalls {
-  readonly #words = new Map<Gs1Key, Map<MemberId, Recall>>()
+  /** Of each item by author and list: what is recalled alone and as one of many is recalled twice, and taken back twice. */
+  readonly #words = new Map<Gs1Key, Map<string, Recall>>()
   readonly #lists = new Map<MemberId, Map<Digest, HeldList>>()
   readonly #held = new Map<MemberId, number>()
 
@@ -116,14 +117,14 @@ export class Recalls {
   }
 
   #recall(item: Gs1Key, { author, seq, timeMs }: Told, told: Said, list: Digest | null): void {
-    const words = this.#words.get(item) ?? new Map<MemberId, Recall>()
-    const before = words.get(author)
+    const words = this.#words.get(item) ?? new Map<string, Recall>()
+    const before = words.get(wordOf(author, list))
     if (before === undefined && !this.#mayHold(author)) return
     this.#words.set(item, words)
     // said again while it stands, it has stood since the first time
     const since = before !== undefined && before.liftedBy === null ? before.timeMs : timeMs
     const { reason, class: level } = told
-    words.set(author, { item, author, seq, timeMs: since, reason, class: level, liftedBy: null, list })
+    words.set(wordOf(author, list), { item, author, seq, timeMs: since, reason, class: level, liftedBy: null, list })
   }
 
   #recallSlice(entry: Told, told: Body<'supply.recall-slice'>): void {
@@ -146,12 +147,10 @@ export class Recalls {
     }
   }
 
-  /** Where it is a list that is taken back, only what was recalled by it last. */
   #lift(item: Gs1Key, author: MemberId, seq: number, list: Digest | null): void {
     const words = this.#words.get(item)
-    const before = words?.get(author)
-    if (before === undefined || before.liftedBy !== null || (list !== null && before.list !== list)) return
-    words?.set(author, { ...before, liftedBy: seq })
+    const before = words?.get(wordOf(author, list))
+    if (before !== undefined && before.liftedBy === null) words?.set(wordOf(author, list), { ...before, liftedBy: seq })
   }
 
   #liftList(list: Digest, author: MemberId, seq: number): void {
@@ -169,6 +168,8 @@ export class Recalls {
     return true
   }
 }
+
+const wordOf = (author: MemberId, list: Digest | null): string => `${author} ${list ?? ''}`
 
 type Said = Pick<Body<'supply.recalled'>, 'reason' | 'class'>
 
