@@ -7,11 +7,15 @@ import type { InvitationReport, MembersReport } from '../../src/daemon/membersAp
 import { freePorts } from '../demo/clinics.ts'
 import { until } from '../demo/daemonProcess.ts'
 import type { Hospital } from './hospital.ts'
-import { chapter, consilium, PROGRAM, say } from './stage.ts'
+import { answerCounts } from './records.ts'
+import { chapter, consilium, PROGRAM, say, type Telling } from './stage.ts'
 
 const ROUNDS_MS = 90_000 // rounds take a second; on a machine that is busy with other things, several
 const VOTE_MS = 240_000 // two phases of votes, and a minute for each node whose turn it is and that is slow
 const YEAR_MS = 31_536_000_000
+/** What the agreement is called. */
+export const AGREEMENT = 'Memory benefits'
+const SHARED = '{ rule: by-rounds, pool: { amount: 1200000, unit: EUR-cents } }'
 const STUDY = new URL('../demo/alzheimer.study.yaml', import.meta.url)
 
 /** Keys, cards, and one file that five sign. @returns the fingerprint of the founding, which a regulator is told by phone. */
@@ -31,6 +35,7 @@ export async function found(folder: string, five: readonly Hospital[]): Promise<
   await consilium(first.name, null, ['found', '--name', 'Northern memory clinics', ...cards], { cwd: folder })
   for (const [i, hospital] of five.entries())
     await hospital.does(['accept', 'consortium.yaml'], i === 0 ? {} : { silent: true })
+  await answerCounts(five[1] as Hospital)
   say('\n(The others do the same. All five run: consilium start)')
   await Promise.all(five.map((hospital) => hospital.start(PROGRAM)))
   const { consortium } = await first.asks<StatusReport>(['status'])
@@ -123,7 +128,11 @@ export async function agree(folder: string, hospitals: readonly Hospital[]): Pro
     await hospital.does(['study', 'accept', id], i === 0 ? {} : { silent: true })
   }
   const expires = new Date(Date.now() + YEAR_MS).toISOString().slice(0, 10)
-  await first.does(['agreement', 'new', 'memory.agreement.yaml', '--study', id.slice(0, 12), '--expires', expires])
+  const made = ['--study', id.slice(0, 12), '--expires', expires, '--name', AGREEMENT]
+  await first.does(['agreement', 'new', 'memory.agreement.yaml', ...made])
+  const file = join(folder, 'memory.agreement.yaml')
+  await writeFile(file, (await readFile(file, 'utf8')).replace('{ rule: none }', SHARED))
+  say(`\n(They edit the file: settlement: ${SHARED})`)
   const agreement = digestIn(await first.does(['agreement', 'propose', 'memory.agreement.yaml']))
   await first.does(['study', 'bind', id.slice(0, 12), '--data', first.table, '--subject', 'mrn'], { refused: true })
   for (const [i, hospital] of hospitals.entries()) {
@@ -217,13 +226,15 @@ export async function regulate(
   folder: string,
   hospital: Hospital,
   fingerprint: string,
-  opening: string,
+  { opening, settlement }: { readonly opening: string; readonly settlement: string },
 ): Promise<void> {
   chapter(
     'A regulator verifies, offline',
     'Files from any member; no network, no node, and no trust in who made them. The fingerprint came by phone.',
   )
   await hospital.does(['log', 'export', '--out', 'audit.bundle'])
+  const kinds = 'access,agreement.denied,consent,model,person.acted'
+  await hospital.does(['log', 'export', '--form', 'fhir-audit', '--kind', kinds, '--proofs', '--out', 'audit.ndjson'])
   const regulator = (args: readonly string[], more = {}) =>
     consilium('Regulator', null, [...args, '--root', fingerprint], { cwd: folder, ...more })
   await regulator(['log', 'verify', 'audit.bundle'])
@@ -231,10 +242,28 @@ export async function regulate(
   await regulator(['model', 'lineage', 'Memory clinics', '--bundle', 'audit.bundle', '--member', hospital.name], {
     lines: 40,
   })
+  await regulator(['settlement', 'check', settlement, '--bundle', 'audit.bundle'], { lines: -4 })
+  await regulator(['trial', 'check', 'memory-2', '--bundle', 'audit.bundle'], { lines: -4 })
+  await openExport(folder, regulator)
   const bundle = await readFile(join(folder, 'audit.bundle'), 'utf8')
   const at = Math.floor(bundle.length / 2)
   const forged = `${bundle.slice(0, at)}${bundle[at] === 'A' ? 'B' : 'A'}${bundle.slice(at + 1)}`
   await writeFile(join(folder, 'forged.bundle'), forged)
   say('\n(Somebody changes one character of the file:)')
   await regulator(['log', 'verify', 'forged.bundle'], { refused: true })
+}
+
+/** The export as a FHIR server would take it, one of its lines, and what becomes of a line that somebody mends. */
+async function openExport(
+  folder: string,
+  regulator: (args: readonly string[], more?: Partial<Telling>) => Promise<string>,
+): Promise<void> {
+  await regulator(['log', 'check-export', 'audit.ndjson'])
+  const file = join(folder, 'audit.ndjson')
+  const text = await readFile(file, 'utf8')
+  const permit = text.split('\n').find((line) => line.includes('"outcomeDesc":"permit: access')) ?? ''
+  say(`\n(One line of audit.ndjson, a FHIR R4 AuditEvent: that access was granted.)\n    ${permit.slice(0, 460)} …`)
+  await writeFile(file, text.replace('permit: access to a dataset granted', 'permit: access to a dataset refused'))
+  say('\n(Somebody changes one word of that line:)')
+  await regulator(['log', 'check-export', 'audit.ndjson'], { refused: true })
 }

@@ -17,6 +17,11 @@ export class Hospital extends DaemonProcess {
     this.table = `${slug}.csv`
   }
 
+  /** Its name as one word, as references to entries and datasets have it. */
+  get short(): string {
+    return this.name.replaceAll(' ', '')
+  }
+
   protected answers(): Promise<boolean> {
     return this.asks(['status']).then(
       () => true,

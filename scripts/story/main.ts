@@ -1,6 +1,7 @@
 /**
  * `npm run story`: the trust layer told once through, with the command as hospitals, a patient and a regulator type it. Five hospitals
- * admit a sixth, sign an agreement, train, obey a patient, find an altered table, remove a member; a regulator verifies it from files, offline.
+ * admit a sixth, sign an agreement, train, obey a patient, find an altered table, grant access and count, settle, use a model, run a trial,
+ * recall a lot, remove a member; a regulator verifies it from files, offline.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,8 +9,9 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { messageOf } from '../../src/core/errors.ts'
 import { dealAlzheimer } from '../demo/deal.ts'
-import { admit, agree, alter, enrol, found, obey, regulate, remove, train } from './chapters.ts'
+import { AGREEMENT, admit, agree, alter, enrol, found, obey, regulate, remove, train } from './chapters.ts'
 import { Hospital } from './hospital.ts'
+import { ask, recall, runTrial, settle, use } from './records.ts'
 import { say } from './stage.ts'
 
 const DATA = new URL('../demo/', import.meta.url)
@@ -69,7 +71,7 @@ function withRecordNumbers(csv: string, hospital: number): string {
 
 async function tell(folder: string, hospitals: readonly Hospital[]): Promise<void> {
   const five = hospitals.slice(0, 5)
-  const [alder, birch, cedar, dogwood, , fir] = hospitals as unknown as Six
+  const [alder, birch, cedar, dogwood, elm, fir] = hospitals as unknown as Six
   const fingerprint = await found(folder, five)
   await enrol(alder)
   await admit(five, fir)
@@ -77,8 +79,13 @@ async function tell(folder: string, hospitals: readonly Hospital[]): Promise<voi
   await train(hospitals, study)
   const opening = await obey(birch, alder, '420007')
   await alter(cedar)
+  await ask(birch, cedar)
+  const settlement = await settle([alder, birch], AGREEMENT, folder)
+  await use(folder, birch, alder, 'Memory clinics')
+  await runTrial(folder, alder, elm, birch, '410003')
+  await recall(folder, elm, fir)
   await remove(hospitals, dogwood)
-  await regulate(folder, alder, fingerprint, opening)
+  await regulate(folder, alder, fingerprint, { opening, settlement })
 }
 
 main().catch((error: unknown) => {

@@ -351,7 +351,8 @@ it('a table that is a registered version is bound as that version, with the entr
     assert.match(await faultOf(boundAt(hospital, path)), /dataset-not-registered .*consilium dataset register/)
     const { version, entry } = await hospital.desk().register(request(path))
     const { facts } = await boundAt(hospital, path)
-    assert.equal((facts as { registered: unknown }).registered, { version: version.version, entry })
+    const { dataset } = version
+    assert.equal((facts as { registered: unknown }).registered, { dataset, version: version.version, entry })
     const other = await hospital.table('b.csv', patients(60, 1).replace('\n', '\r\n'))
     assert.match(await faultOf(boundAt(hospital, other)), /dataset-not-registered/)
   }))
