@@ -56,5 +56,6 @@ function brief(value: unknown): string {
   if (typeof value === 'number') return Number.isInteger(value) ? String(value) : value.toPrecision(4)
   if (typeof value === 'string') return /^[0-9a-f]{32,}$/.test(value) ? short(value) : value
   if (Array.isArray(value)) return `[${value.length}]`
+  if (typeof value === 'object' && value !== null) return `{${Object.keys(value).join(',')}}`
   return value === null ? '–' : String(value)
 }

@@ -32,12 +32,13 @@ export function uses(): Command {
 }
 
 function usesLines({ uses: found, untold }: UsesReport): string[] {
-  const rows = found
+  const lines = withEvaluationsTogether(found)
+  const rows = lines
     .slice(0, SHOWN_MAX)
     .map((one) => [
       one.hospital,
       one.studyName ?? short(one.study),
-      short(one.model),
+      one.models === 1 ? short(one.model) : `${one.models} models`,
       WORDS[one.use],
       String(one.runs),
       rowsOf(one),
@@ -48,11 +49,29 @@ function usesLines({ uses: found, untold }: UsesReport): string[] {
   const header = ['hospital', 'study', 'model', 'use', 'times', 'rows', 'first', 'last', 'newest entry']
   return [
     ...(found.length === 0 ? ['No use of a model is recorded there.'] : table(header, rows, [4, 5])),
-    ...(found.length > SHOWN_MAX ? [`and ${found.length - SHOWN_MAX} more: --json has all`] : []),
+    ...(lines.length > SHOWN_MAX ? [`and ${lines.length - SHOWN_MAX} more: --json has all`] : []),
     '',
     ...(untold === 0 ? [] : [`${untold} predictions of this hospital are kept here, and told of within seconds.`]),
     'As declared by the hospitals in their logs. ≥: rows of some runs were too few to be told.',
   ]
+}
+
+/** Each round makes a model and evaluates it: of one hospital and study that is one line, with the rows of the newest. */
+function withEvaluationsTogether(found: readonly UseLine[]): (UseLine & { readonly models: number })[] {
+  const lines = new Map<string, UseLine & { readonly models: number }>()
+  for (const one of found) {
+    const key = [one.hospital, one.study, one.use, ...(one.use === 'evaluation' ? [] : [one.model])].join(' ')
+    const before = lines.get(key)
+    if (before === undefined) lines.set(key, { ...one, models: 1 })
+    else {
+      const newest = one.lastMs > before.lastMs ? one : before
+      const runs = before.runs + one.runs
+      const withheld = before.withheld + one.withheld
+      const firstMs = Math.min(before.firstMs, one.firstMs)
+      lines.set(key, { ...newest, runs, withheld, firstMs, models: before.models + 1 })
+    }
+  }
+  return [...lines.values()]
 }
 
 const WORDS: Readonly<Record<Use, string>> = {
