@@ -51,6 +51,8 @@ export interface TrialSiteReport {
   readonly ended: number
   /** Why it may not enrol; null where it may. */
   readonly refusal: string | null
+  /** Where it may: strata in which it may not all the same, and why. */
+  readonly closed: readonly { readonly stratum: string; readonly refusal: string }[]
 }
 
 /** A list of randomisation. */

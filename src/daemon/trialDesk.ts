@@ -14,15 +14,17 @@ import {
   type TrialWord,
   type Version,
 } from '../governance/trials/book.ts'
+import { versionOf } from '../governance/trials/enrolment.ts'
 import { examineTrial } from '../governance/trials/findings.ts'
 import { type DrawnList, drawList, listTree, positionSalt } from '../governance/trials/randomisation.ts'
 import {
   allLists,
   currentVersion,
   isFinal,
+  isStopped,
   type StandingList,
-  siteStanding,
   type TrialRefusal,
+  versionNumbered,
 } from '../governance/trials/standing.ts'
 import type { Ref } from '../ledger/entry.ts'
 import type { LeafTree } from '../ledger/leafTree.ts'
@@ -212,7 +214,7 @@ export class TrialDesk {
     const drawn = new Map<Digest, Drawn | null>()
     for (const { word, list } of waiting) {
       if (drafts.length === ALLOCATED_AT_ONCE) break
-      if (wrong.has(word.place.hash) || isStopped(record, list, cut)) continue
+      if (wrong.has(word.place.hash) || isStoppedFor(record, word, list, cut)) continue
       const of = drawn.get(list.hash) ?? (await this.#drawnOf(list))
       drawn.set(list.hash, of)
       const body = of === null ? null : allocationOf(record, word, of)
@@ -294,10 +296,14 @@ function waitingIn(
   return waiting
 }
 
-/** Whether the site must do nothing more under that list's version. */
-function isStopped(record: TrialRecord, list: StandingList, cut: Cut): boolean {
-  const version = currentVersion(record, cut)
-  if (version === null) return true
-  const { halted, locked } = siteStanding(record, version, list.site, cut)
-  return halted !== null || locked !== null
+/** Whether the site must do nothing more under the version that the participant is under: a newer one that is only proposed changes nothing. */
+function isStoppedFor(
+  record: TrialRecord,
+  { body }: TrialWord<'trial.enrolled'>,
+  { site }: StandingList,
+  cut: Cut,
+): boolean {
+  const followed = record.voices.get(site)?.followed.get(toHex(body.tag))
+  const version = followed === undefined ? undefined : versionNumbered(record, versionOf(record, followed))
+  return version === undefined || isStopped(record, version, site, cut)
 }

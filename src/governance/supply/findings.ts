@@ -199,12 +199,18 @@ function isUsed(book: SupplyBook, { type, number }: Happening, thing: Thing): bo
 /** What is not in error, and of the same event told twice the first. */
 function countedOf(book: SupplyBook, { steps }: Way): Step[] {
   const counted: Step[] = []
+  let alike: Set<string> | null = null // of the events of one time, where there are several
   for (const step of steps) {
     if (step.inError) continue
-    let isAgain = false
-    for (let i = counted.length - 1; i >= 0 && counted[i]?.event.timeMs === step.event.timeMs; i--)
-      isAgain ||= book.isSame((counted[i] as Step).event.number, step.event.number)
-    if (!isAgain) counted.push(step)
+    const last = counted.at(-1)
+    if (last?.event.timeMs !== step.event.timeMs) alike = null
+    else {
+      alike ??= new Set([book.likenessOf(last.event.number)])
+      const likeness = book.likenessOf(step.event.number)
+      if (alike.has(likeness)) continue
+      alike.add(likeness)
+    }
+    counted.push(step)
   }
   return counted
 }

@@ -17,6 +17,7 @@ import {
   LOT,
   MAKER,
   made,
+  measured,
   PLANT,
   pack,
   packed,
@@ -279,6 +280,32 @@ it('what a recall reaches by making is what a search over all events finds', () 
     }),
     { numRuns: 150 },
   )
+})
+
+it('who writes much of one thing at one time does not keep others busy: each event is looked at a few times', () => {
+  const n = 2_000
+  const hostile = Array.from({ length: n }, (_, i) => measured(5, pack('A'), i / 100))
+  const packings = Array.from({ length: n }, (_, i) => packed(10 + i, ['A']))
+  const book = bookOf([
+    told(MAKER, 0, [made(0, ['A'])]),
+    ...[...hostile, ...packings].map((one, i) => told(WARD, i, [one])),
+  ])
+  let looks = 0
+  const [compare, namedIn, at] = [book.compare.bind(book), book.namedIn.bind(book), book.at.bind(book)]
+  book.compare = (a, b) => {
+    looks++
+    return compare(a, b)
+  }
+  book.namedIn = (event, role) => {
+    looks++
+    return namedIn(event, role)
+  }
+  book.at = (event) => {
+    looks++
+    return at(event)
+  }
+  assert.ok(codes(book, pack('A')).length > 0)
+  assert.ok(looks < 500 * n, `${looks} looks at ${2 * n} events`)
 })
 
 it.run()
