@@ -16,6 +16,7 @@ import {
 } from '../governance/trials/book.ts'
 import { versionOf } from '../governance/trials/enrolment.ts'
 import { examineTrial } from '../governance/trials/findings.ts'
+import { verifyAllocations } from '../governance/trials/listFindings.ts'
 import { type DrawnList, drawList, listTree, positionSalt } from '../governance/trials/randomisation.ts'
 import {
   allLists,
@@ -48,6 +49,7 @@ import { Turns } from './turns.ts'
 import type { VaultKeeper } from './vaultKeeper.ts'
 
 const SLICE_MAX = 500 // entries looked at before the event loop gets its turn
+const PATHS_AT_A_TIME = 200 // verified before the event loop gets its turn: about 15 ms
 const LOOK_MS = 1_000 // a site waits for an allocation at a bedside; a look that finds nothing new costs microseconds
 const FAILED_LOOK_MS = 60_000
 const ALLOCATED_AT_ONCE = 100 // entries of one commit, 700 bytes each
@@ -69,6 +71,8 @@ export class TrialDesk {
   readonly #daemon: TrialDaemon
   readonly #turns = new Turns<'read' | 'write'>()
   #book: TrialBook | null = null
+  /** Changes of the book up to which allocations were verified. */
+  #verified = 0
   /** What was looked at last, so that a second look at the same does nothing. */
   #looked = ''
 
@@ -93,6 +97,10 @@ export class TrialDesk {
           await setImmediate()
         }
       }
+      if (this.#verified !== this.#book.changes)
+        for (const record of this.#book.trials())
+          while (!verifyAllocations(record, PATHS_AT_A_TIME)) await setImmediate()
+      this.#verified = this.#book.changes
       return this.#book
     })
   }

@@ -103,6 +103,23 @@ function allocationsOf(
   return found
 }
 
+/** Verifies so many allocations at most that were not looked at yet; whether none is left. Whoever asks next finds it done. */
+export function verifyAllocations(record: TrialRecord, max: number): boolean {
+  let left = max
+  for (const list of allLists(record)) {
+    const given = record.voices.get(list.word.place.author)?.allocated
+    for (const { place, body } of record.voices.get(list.site)?.of('trial.enrolled') ?? []) {
+      const words = toHex(body.list) === list.hash ? (given?.get(place.hash) ?? []) : []
+      for (const word of words) {
+        if (record.stands.has(word.place.hash)) continue
+        if (left-- === 0) return false
+        allocationStands(record, list, body.position, word)
+      }
+    }
+  }
+  return true
+}
+
 /** An allocation names one enrolment, and that one position of one list: what is found of it holds for good. */
 function allocationStands(
   { stands }: TrialRecord,
