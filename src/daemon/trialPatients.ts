@@ -284,7 +284,8 @@ async function anywhere(
       )
     return { site: desk.self, tag, followed, enrolled: followed.enrolled, subject }
   }
-  const [, site, digits = ''] = /^(?:(.*)\/)?([^/]*)$/s.exec(text(body, 'participant')) ?? []
+  const given = text(body, 'participant')
+  const [, site, digits = ''] = /^(?:(.*)\/)?([^/]*)$/s.exec(given) ?? []
   const isMeant = (one: MemberId): boolean =>
     site === undefined ||
     squeeze(daemon.nameOf(one)) === squeeze(site) ||
@@ -297,7 +298,7 @@ async function anywhere(
   const message =
     first !== undefined
       ? `"${digits.slice(0, 40)}" fits ${found.length} participants: give more digits, or say whose it is, as in "${first}/${digits.slice(0, 12)}"`
-      : `"${digits.slice(0, 40)}" is no participant of this trial; at least ${DIGITS_MIN} digits of one are expected, as "consilium trial enrol" printed them`
+      : `${JSON.stringify(given.slice(0, 80))} is no participant of this trial; at least ${DIGITS_MIN} digits of one are expected, as "consilium trial enrol" printed them`
   throw refused('trial-participant-unknown', message)
 }
 

@@ -106,17 +106,17 @@ function allocationsOf(
 /** Verifies so many allocations at most that were not looked at yet; whether none is left. Whoever asks next finds it done. */
 export function verifyAllocations(record: TrialRecord, max: number): boolean {
   let left = max
-  for (const list of allLists(record)) {
-    const given = record.voices.get(list.word.place.author)?.allocated
-    for (const { place, body } of record.voices.get(list.site)?.of('trial.enrolled') ?? []) {
-      const words = toHex(body.list) === list.hash ? (given?.get(place.hash) ?? []) : []
-      for (const word of words) {
+  const lists = new Map(allLists(record).map((list) => [list.hash, list]))
+  for (const [site, voice] of record.voices)
+    for (const { place, body } of voice.of('trial.enrolled')) {
+      const list = lists.get(toHex(body.list) as Digest)
+      if (list?.site !== site) continue
+      for (const word of record.voices.get(list.word.place.author)?.allocated.get(place.hash) ?? []) {
         if (record.stands.has(word.place.hash)) continue
         if (left-- === 0) return false
         allocationStands(record, list, body.position, word)
       }
     }
-  }
   return true
 }
 
