@@ -39,6 +39,11 @@ export function showLines(report: TrialReport): string[] {
         ...[utc(one.atMs), said(one)],
       ]),
     ),
+    ...versions.flatMap(({ version, asksNoMore }) =>
+      asksNoMore.map(({ meaning, by }) => {
+        return `version ${version} NO LONGER asks for the ${meaning} of ${by ?? 'each site'}, as the version before did`
+      }),
+    ),
     '',
     ...sites.flatMap(siteLines),
     ...(randomisation.length === 0 ? ['No list of randomisation has been drawn yet.'] : listLines(randomisation)),

@@ -86,6 +86,8 @@ export interface TrialVersionReport extends TrialEntryReport {
   readonly document: string
   readonly disclosure: 'public' | 'private'
   readonly arms: readonly string[]
+  /** Approvals that the version before asked for, and this one does not: meaning and hospital, null of each site its own. */
+  readonly asksNoMore: readonly { readonly meaning: string; readonly by: string | null }[]
 }
 
 /** `GET /v1/trials/:`. */

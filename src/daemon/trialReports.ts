@@ -23,6 +23,7 @@ import { type ListStanding, listStanding } from '../governance/trials/listFindin
 import {
   type ApprovalStanding,
   allLists,
+  approvalsDropped,
   currentVersion,
   siteStanding,
   sitesOf,
@@ -112,6 +113,7 @@ export function trialReport(
       ...entryReport(telling, one.place),
       ...{ version: one.number, protocol: one.place.hash, document: toHex(one.body.document) },
       ...{ disclosure: one.body.disclosure, arms: one.arms.map((arm, i) => `${arm}:${one.ratios[i]}`) },
+      asksNoMore: approvalsDropped(record, one).map(({ meaning, by }) => ({ meaning, by: by && nameOf(by) })),
     })),
     sites: version.sites.map((site) => siteReport(book, record, version, site, telling)),
     randomisation: allLists(record).map((list) => listReport(listStanding(record, list), telling)),

@@ -137,6 +137,12 @@ export function isStopped(record: TrialRecord, version: Version, site: MemberId,
   return halted !== null || locked !== null || approvals.some(({ state }) => state === 'withdrawn')
 }
 
+/** Approvals that the version before asked for, and this one does not: nobody but the sponsor decided that. */
+export function approvalsDropped({ versions }: TrialRecord, version: Version): Version['approvals'] {
+  const before = versions[version.number - 2]?.approvals ?? []
+  return before.filter((old) => !version.approvals.some(({ meaning, by }) => meaning === old.meaning && by === old.by))
+}
+
 /** Hospitals that were ever sites. */
 export function sitesOf({ versions }: TrialRecord): ReadonlySet<MemberId> {
   return new Set(versions.flatMap(({ sites }) => sites))

@@ -17,7 +17,7 @@ import {
 } from '../../../src/governance/trials/enrolment.ts'
 import type { TrialFindingCode } from '../../../src/governance/trials/findingCodes.ts'
 import { examineTrial } from '../../../src/governance/trials/findings.ts'
-import { isDataLocked, isStopped } from '../../../src/governance/trials/standing.ts'
+import { approvalsDropped, isDataLocked, isStopped } from '../../../src/governance/trials/standing.ts'
 import { trialsHash } from '../../../src/governance/trials/state.ts'
 import { personKey } from '../peopleKit.ts'
 import {
@@ -571,6 +571,14 @@ it('whether a site may enrol is answered with its lists, and of each stratum', (
   assert.equal(answer(), [null, 'young'])
   story.list(NORTH, { name: 'young', stratum: 'young' })
   assert.equal(answer(), [null])
+})
+
+it('an approval that a sponsor no longer asks for is told', () => {
+  const { story, protocol } = begun()
+  story.propose({ approvals: [['investigator-agreement', null]] }, SPONSOR, protocol)
+  const record = story.record()
+  const told = record.versions.map((version) => approvalsDropped(record, version))
+  assert.equal(told, [[], [{ meaning: 'ethics-approval', by: WEST }]])
 })
 
 it('a tag that others write down after a site is no participant of theirs, and of two sites each is found by name', () => {
