@@ -12,6 +12,7 @@ import {
   BOX,
   bookOf,
   CLINIC,
+  declared,
   eventAt,
   HOSPITAL,
   LOT,
@@ -306,6 +307,23 @@ it('who writes much of one thing at one time does not keep others busy: each eve
   }
   assert.ok(codes(book, pack('A')).length > 0)
   assert.ok(looks < 500 * n, `${looks} looks at ${2 * n} events`)
+})
+
+it('a wider range counts when it is final, however many are declared before that', () => {
+  const wider = Array.from({ length: 20 }, (_, i) => declared(MAKER, 1 + i, 0, 90_000))
+  const { products } = bookOf([declared(MAKER, 0, 2_000, 8_000), ...wider])
+  const range = (final: number): unknown => {
+    const found = products.of('09506000134352', () => final)
+    return [found?.low, found?.high]
+  }
+  assert.equal(
+    [range(0), range(1), range(21)],
+    [
+      [2_000, 8_000],
+      [2_000, 8_000],
+      [0, 90_000],
+    ],
+  )
 })
 
 it.run()
