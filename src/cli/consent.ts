@@ -186,7 +186,7 @@ function saidLines(verb: string, said: SaidReport, trial: string | undefined): s
   const when = effectiveAtMs === receivedAtMs ? 'from now on' : `from ${utc(effectiveAtMs)} on`
   const word = { grant: 'Granted', deny: 'Denied', revoke: 'Revoked' }[verb]
   return [
-    `${word}: ${what}, ${when}. The next round here goes by it. The log has a sealed word that tells neither who nor what.`,
+    `${word}: ${what}, ${when}. ${trial === undefined ? 'The next round here goes by it' : 'Enrolment and treatment here go by it'}. The log has a sealed word that tells neither who nor what.`,
   ]
 }
 

@@ -227,7 +227,7 @@ function draw(): Command {
   )
     .argument('<trial>', TRIAL)
     .requiredOption('--site <member>', 'who enrols from it')
-    .requiredOption('--positions <number>', 'at least so many; the last block is drawn whole', Number)
+    .requiredOption('--positions <number>', 'at least so many; the last block is drawn whole', whole)
     .requiredOption('--blocks <sizes>', 'sizes that are drawn from, multiples of the sum of the ratios: 4,6', numbers)
     .option('--strata <code>', 'of which stratum')
     .action(
@@ -253,6 +253,12 @@ function draw(): Command {
         ])
       },
     )
+}
+
+/** Error: commander's `InvalidArgumentError`. */
+function whole(given: string): number {
+  if (/^\d{1,9}$/.test(given)) return Number(given)
+  throw new InvalidArgumentError('a whole number is expected, such as 60.')
 }
 
 /** For options that take a list. Error: commander's `InvalidArgumentError`. */

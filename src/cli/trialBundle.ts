@@ -5,6 +5,8 @@ import type { MemberId } from '../core/ids.ts'
 import { squeeze } from '../daemon/squeeze.ts'
 import type { TrialCheckReport } from '../daemon/trialApi.ts'
 import { checkReport, type Telling } from '../daemon/trialReports.ts'
+import { PEOPLE_KINDS } from '../governance/kinds/people.ts'
+import { TRIAL_KINDS } from '../governance/kinds/trials.ts'
 import { TrialBook } from '../governance/trials/book.ts'
 import { type BundleFilter, takesKind } from '../ledger/bundle.ts'
 import { parseRoot } from '../ledger/bundleVerdict.ts'
@@ -84,14 +86,11 @@ async function checkBundle(
   return { report: checkReport(book, record, telling), good: verdict.verdict === 'good' }
 }
 
+const NEEDED = [...Object.keys(TRIAL_KINDS), ...Object.keys(PEOPLE_KINDS)]
+
 /** A filter that leaves entries out would let a broken rule pass. Error: `trial-bundle`. */
 function requireWhole(file: string, { members, kind, study, sinceMs, untilMs, state }: BundleFilter): void {
-  const kinds =
-    kind === null ||
-    (takesKind(kind, 'trial.protocol') &&
-      takesKind(kind, 'trial.event') &&
-      takesKind(kind, 'person.acted') &&
-      takesKind(kind, 'person.enrolled'))
+  const kinds = kind === null || NEEDED.every((one) => takesKind(kind, one))
   if (members === null && kinds && study === null && sinceMs === null && untilMs === null && state === null) return
   const message = `${file}: its filter leaves out what the check needs: make it with "consilium log export --kind trial,person", or without a filter`
   throw new ConsiliumError({ code: 'trial-bundle', message })

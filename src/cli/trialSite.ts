@@ -15,7 +15,8 @@ import { type Common, clientOf, command, outputOf } from './shared.ts'
 import { TRIAL, trialPath } from './trialReference.ts'
 import { armText, participantLines, said } from './trialText.ts'
 
-const PARTICIPANT = 'the tag that "consilium trial enrol" printed, or at least 6 digits of it'
+const PARTICIPANT =
+  'the tag that "consilium trial enrol" printed, or at least 6 digits of it; where two hospitals have the same, North/1f00ab'
 
 interface Whom extends Common {
   readonly subject?: string

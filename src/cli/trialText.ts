@@ -39,6 +39,11 @@ export function showLines(report: TrialReport): string[] {
         ...[utc(one.atMs), said(one)],
       ]),
     ),
+    ...versions.flatMap(({ version, asksNoMore }) =>
+      asksNoMore.map(({ meaning, by }) => {
+        return `version ${version} NO LONGER asks for the ${meaning} of ${by ?? 'each site'}, as the version before did`
+      }),
+    ),
     '',
     ...sites.flatMap(siteLines),
     ...(randomisation.length === 0 ? ['No list of randomisation has been drawn yet.'] : listLines(randomisation)),
@@ -51,13 +56,24 @@ export function showLines(report: TrialReport): string[] {
   ]
 }
 
-function siteLines({ site, ours, approvals, halted, locked, enrolled, ended, refusal }: TrialSiteReport): string[] {
+function siteLines({
+  site,
+  ours,
+  approvals,
+  halted,
+  locked,
+  enrolled,
+  ended,
+  refusal,
+  closed,
+}: TrialSiteReport): string[] {
   return [
     `${site}${ours ? ' (this hospital)' : ''}: ${enrolled} enrolled, ${ended} of them ended; ${refusal === null ? 'may enrol' : 'may not enrol'}`,
     ...approvals.map((one) => `  ${approvalText(one)}`),
     ...(halted === null ? [] : [`  HALTED by ${halted.by}: ${halted.reason}, ${utc(halted.atMs)} (${halted.entry})`]),
     ...(locked === null ? [] : [`  data locked, ${locked.entry}`]),
     ...(refusal === null ? [] : [`  because: ${refusal}`]),
+    ...closed.map((one) => `  but not for stratum ${one.stratum}: ${one.refusal}`),
     '',
   ]
 }

@@ -18,6 +18,7 @@ import { lotsBehind } from '../governance/supply/recallScope.ts'
 import { type FinalSize, type Recall, type RecallList, recallListOf } from '../governance/supply/recalls.ts'
 import { decodeEntry } from '../ledger/entry.ts'
 import { FENCED } from '../node/boot.ts'
+import { type CutSource, cutOf } from './cut.ts'
 import { entriesOf } from './entriesOf.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
 import { readSupplyFile, type SupplyFile } from './supplyFile.ts'
@@ -34,7 +35,7 @@ export interface SupplyDeskParts {
   readonly home: { readonly key: { readonly id: MemberId } }
   readonly logs: SupplyLogs
   readonly writer: Pick<LedgerWriter, 'record' | 'flush'> | null
-  readonly machine: { readonly finality: { final(author: MemberId): { readonly size: number } | null | undefined } }
+  readonly machine: CutSource
 }
 
 /** What came of an import. `places`: the own entries that were written, first and last. */
@@ -70,7 +71,10 @@ export class SupplyDesk {
     return this.#reader.current()
   }
 
-  readonly final: FinalSize = (author) => this.#parts.machine.finality.final(author)?.size ?? 0
+  /** Of a suspended member no more than was known of it. */
+  get final(): FinalSize {
+    return cutOf(this.#parts.machine).final
+  }
 
   /**
    * Writes what is new in a file; nothing where an event of it is not accepted, or on a dry run. Durable when it resolves. Errors:

@@ -51,6 +51,8 @@ export interface TrialSiteReport {
   readonly ended: number
   /** Why it may not enrol; null where it may. */
   readonly refusal: string | null
+  /** Where it may: strata in which it may not all the same, and why. */
+  readonly closed: readonly { readonly stratum: string; readonly refusal: string }[]
 }
 
 /** A list of randomisation. */
@@ -84,6 +86,8 @@ export interface TrialVersionReport extends TrialEntryReport {
   readonly document: string
   readonly disclosure: 'public' | 'private'
   readonly arms: readonly string[]
+  /** Approvals that the version before asked for, and this one does not: meaning and hospital, null of each site its own. */
+  readonly asksNoMore: readonly { readonly meaning: string; readonly by: string | null }[]
 }
 
 /** `GET /v1/trials/:`. */

@@ -14,15 +14,18 @@ import {
   type TrialWord,
   type Version,
 } from '../governance/trials/book.ts'
+import { versionOf } from '../governance/trials/enrolment.ts'
 import { examineTrial } from '../governance/trials/findings.ts'
+import { verifyAllocations } from '../governance/trials/listFindings.ts'
 import { type DrawnList, drawList, listTree, positionSalt } from '../governance/trials/randomisation.ts'
 import {
   allLists,
   currentVersion,
   isFinal,
+  isStopped,
   type StandingList,
-  siteStanding,
   type TrialRefusal,
+  versionNumbered,
 } from '../governance/trials/standing.ts'
 import type { Ref } from '../ledger/entry.ts'
 import type { LeafTree } from '../ledger/leafTree.ts'
@@ -46,6 +49,7 @@ import { Turns } from './turns.ts'
 import type { VaultKeeper } from './vaultKeeper.ts'
 
 const SLICE_MAX = 500 // entries looked at before the event loop gets its turn
+const PATHS_AT_A_TIME = 200 // verified before the event loop gets its turn: about 15 ms
 const LOOK_MS = 1_000 // a site waits for an allocation at a bedside; a look that finds nothing new costs microseconds
 const FAILED_LOOK_MS = 60_000
 const ALLOCATED_AT_ONCE = 100 // entries of one commit, 700 bytes each
@@ -67,6 +71,8 @@ export class TrialDesk {
   readonly #daemon: TrialDaemon
   readonly #turns = new Turns<'read' | 'write'>()
   #book: TrialBook | null = null
+  /** Changes of the book up to which allocations were verified. */
+  #verified = 0
   /** What was looked at last, so that a second look at the same does nothing. */
   #looked = ''
 
@@ -91,6 +97,10 @@ export class TrialDesk {
           await setImmediate()
         }
       }
+      if (this.#verified !== this.#book.changes)
+        for (const record of this.#book.trials())
+          while (!verifyAllocations(record, PATHS_AT_A_TIME)) await setImmediate()
+      this.#verified = this.#book.changes
       return this.#book
     })
   }
@@ -212,7 +222,7 @@ export class TrialDesk {
     const drawn = new Map<Digest, Drawn | null>()
     for (const { word, list } of waiting) {
       if (drafts.length === ALLOCATED_AT_ONCE) break
-      if (wrong.has(word.place.hash) || isStopped(record, list, cut)) continue
+      if (wrong.has(word.place.hash) || isStoppedFor(record, word, list, cut)) continue
       const of = drawn.get(list.hash) ?? (await this.#drawnOf(list))
       drawn.set(list.hash, of)
       const body = of === null ? null : allocationOf(record, word, of)
@@ -294,10 +304,14 @@ function waitingIn(
   return waiting
 }
 
-/** Whether the site must do nothing more under that list's version. */
-function isStopped(record: TrialRecord, list: StandingList, cut: Cut): boolean {
-  const version = currentVersion(record, cut)
-  if (version === null) return true
-  const { halted, locked } = siteStanding(record, version, list.site, cut)
-  return halted !== null || locked !== null
+/** Whether the site must do nothing more under the version that the participant is under: a newer one that is only proposed changes nothing. */
+function isStoppedFor(
+  record: TrialRecord,
+  { body }: TrialWord<'trial.enrolled'>,
+  { site }: StandingList,
+  cut: Cut,
+): boolean {
+  const followed = record.voices.get(site)?.followed.get(toHex(body.tag))
+  const version = followed === undefined ? undefined : versionNumbered(record, versionOf(record, followed))
+  return version === undefined || isStopped(record, version, site, cut)
 }

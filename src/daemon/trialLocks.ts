@@ -3,7 +3,7 @@ import { fromHex, toHex } from '../core/bytes.ts'
 import type { MemberId } from '../core/ids.ts'
 import { UNLOCK_REASONS } from '../governance/kinds/trials.ts'
 import type { TrialRecord, TrialWord } from '../governance/trials/book.ts'
-import { isFinal, siteStanding } from '../governance/trials/standing.ts'
+import { isDataLocked, isFinal } from '../governance/trials/standing.ts'
 import { text } from './bodyFields.ts'
 import type { Signable } from './control.ts'
 import type { TrialSaid } from './trialApi.ts'
@@ -16,12 +16,11 @@ const HEX_32 = /^[0-9a-f]{64}$/
 
 /** What ends a trial is made known when nothing of its data changes any more. Error: `trial-data-open`. */
 export function requireDataLocked(daemon: Pick<TrialDaemon, 'nameOf'>, desk: TrialDesk, record: TrialRecord): void {
-  const version = record.versions.at(-1)
   const sponsor = record.sponsor as MemberId
-  if (version !== undefined && siteStanding(record, version, sponsor, desk.cut).locked !== null) return
+  if (isDataLocked(record, desk.cut)) return
   throw refused(
     'trial-data-open',
-    `--reason end-of-trial: ${daemon.nameOf(sponsor)} has not locked the data yet ("consilium trial lock"), and who knows arms could still change it; another reason says why it is earlier`,
+    `--reason end-of-trial: ${daemon.nameOf(sponsor)} has no lock on the data that is final and not being lifted ("consilium trial lock"), and who knows arms could still change it; another reason says why it is earlier`,
   )
 }
 

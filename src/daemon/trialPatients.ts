@@ -4,13 +4,15 @@ import { DUO_CODES, duoNumber } from '../core/duo.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { consentOf } from '../governance/consent.ts'
 import { OPENING_REASONS, TRIAL_EVENTS, type TrialEvent } from '../governance/kinds/trials.ts'
-import type { Followed, TrialBook, TrialRecord, TrialWord, Version } from '../governance/trials/book.ts'
+import type { TrialRecord, TrialWord, Version } from '../governance/trials/book.ts'
 import {
   endOf,
   enrolmentAt,
   eventAt,
   isTreatment,
+  type Participant,
   participantSecret,
+  participantsWith,
   participantTag,
 } from '../governance/trials/enrolment.ts'
 import { listStanding } from '../governance/trials/listFindings.ts'
@@ -19,6 +21,7 @@ import { allLists, type StandingList, versionNumbered } from '../governance/tria
 import type { VaultBook, VaultSubject } from '../governance/vaultBook.ts'
 import { text } from './bodyFields.ts'
 import { record as recordOf } from './consentCalls.ts'
+import { squeeze } from './squeeze.ts'
 import type { TrialArmReport, TrialEnrolled, TrialOpened, TrialParticipantReport, TrialSaid } from './trialApi.ts'
 import type { TrialDaemon, TrialDesk } from './trialDesk.ts'
 import { oneOf, refused } from './trialFaults.ts'
@@ -30,12 +33,8 @@ import { knownIn } from './vaultKeeper.ts'
 type Body = Record<string, unknown>
 const DIGITS_MIN = 6
 
-/** A participant: where, by which tag; `subject` where it is this hospital's and known here. */
-interface Found {
-  readonly site: MemberId
-  readonly tag: string
-  readonly followed: Followed
-  readonly enrolled: TrialWord<'trial.enrolled'>
+/** `subject` where it is this hospital's and known here. */
+interface Found extends Participant {
   readonly subject: VaultSubject | null
 }
 
@@ -119,10 +118,10 @@ export function happened(
   body: Body,
 ): Promise<TrialSaid & { participant: string }> {
   return desk.inTurn(async () => {
-    const { book, record, version } = await desk.find(ref)
+    const { record, version } = await desk.find(ref)
     const event = oneOf('--event', text(body, 'event'), TRIAL_EVENTS)
     if (event === 'arm-read') throw refused('trial-event', 'an arm is read by "consilium trial arm", which records it')
-    const found = await own(daemon, desk, book, record, body)
+    const found = await own(daemon, desk, record, body)
     const said = await tell(
       desk,
       record,
@@ -163,8 +162,8 @@ async function tell(
 /** Shows the arm of an own participant to who hands it out, and records that it was read. Errors: `trial-…`. */
 export function readArm(daemon: TrialDaemon, desk: TrialDesk, ref: string, body: Body): Promise<TrialArmReport> {
   return desk.inTurn(async () => {
-    const { book, record } = await desk.find(ref)
-    const found = await own(daemon, desk, book, record, body)
+    const { record } = await desk.find(ref)
+    const found = await own(daemon, desk, record, body)
     const { arm } = allocated(daemon, desk, record, found)
     const said = await tell(desk, record, found, 'arm-read', null)
     return { ...said, participant: found.tag, arm }
@@ -205,9 +204,9 @@ function allocated(daemon: TrialDaemon, desk: TrialDesk, record: TrialRecord, { 
 /** Makes the arm of one participant known to all: from the allocation at its site, from the list where that was drawn. Errors: `trial-…`. */
 export function openOne(daemon: TrialDaemon, desk: TrialDesk, ref: string, body: Body): Promise<TrialOpened> {
   return desk.inTurn(async () => {
-    const { book, record } = await desk.find(ref)
+    const { record } = await desk.find(ref)
     const reason = oneOf('--reason', text(body, 'reason'), OPENING_REASONS)
-    const found = await anywhere(daemon, desk, book, record, body)
+    const found = await anywhere(daemon, desk, record, body)
     if (reason === 'end-of-trial') requireDataLocked(daemon, desk, record)
     const list = listOf(record, found.enrolled)
     const { arm, salt, path, position } =
@@ -257,27 +256,22 @@ export async function participant(
   body: Body,
 ): Promise<TrialParticipantReport> {
   const { book, record } = await desk.find(ref)
-  const { site, tag } = await anywhere(daemon, desk, book, record, body)
+  const { site, tag } = await anywhere(daemon, desk, record, body)
   return participantReport(book, record, site, tag, await desk.telling()) as TrialParticipantReport
 }
 
-/** A participant of this hospital. Errors: `trial-participant-unknown`, `subject-…`. */
-async function own(
-  daemon: TrialDaemon,
-  desk: TrialDesk,
-  book: TrialBook,
-  record: TrialRecord,
-  body: Body,
-): Promise<Found> {
-  return requireOwn(desk, await anywhere(daemon, desk, book, record, body))
+/** A participant of this hospital. Errors: `trial-participant-unknown`, `trial-foreign`, `subject-…`. */
+async function own(daemon: TrialDaemon, desk: TrialDesk, record: TrialRecord, body: Body): Promise<Found> {
+  return requireOwn(desk, await anywhere(daemon, desk, record, body, true))
 }
 
+/** `ownFirst`: what fits a participant of this hospital is that one, whatever another hospital calls its own. */
 async function anywhere(
   daemon: TrialDaemon,
   desk: TrialDesk,
-  _: TrialBook,
   record: TrialRecord,
   body: Body,
+  ownFirst = false,
 ): Promise<Found> {
   if (body.participant === undefined) {
     const subject = knownIn(await daemon.vault.book(), recordOf(body))
@@ -290,18 +284,21 @@ async function anywhere(
       )
     return { site: desk.self, tag, followed, enrolled: followed.enrolled, subject }
   }
-  const digits = text(body, 'participant')
-  const found: Omit<Found, 'subject'>[] = []
-  for (const [site, { followed: all }] of record.voices)
-    for (const [tag, followed] of all)
-      if (digits.length >= DIGITS_MIN && tag.startsWith(digits) && followed.enrolled !== null)
-        found.push({ site, tag, followed, enrolled: followed.enrolled })
-  const [one] = found
-  if (one !== undefined && found.length === 1) return { ...one, subject: await subjectOf(daemon, desk, record, one) }
+  const given = text(body, 'participant')
+  const [, site, digits = ''] = /^(?:(.*)\/)?([^/]*)$/s.exec(given) ?? []
+  const isMeant = (one: MemberId): boolean =>
+    site === undefined ||
+    squeeze(daemon.nameOf(one)) === squeeze(site) ||
+    (site.length >= DIGITS_MIN && one.startsWith(site))
+  const found = digits.length < DIGITS_MIN ? [] : participantsWith(record, digits, isMeant)
+  const ours = ownFirst ? found.filter((one) => one.site === desk.self) : []
+  const [one, ...others] = ours.length === 1 ? ours : found
+  if (one !== undefined && others.length === 0) return { ...one, subject: await subjectOf(daemon, desk, record, one) }
+  const [first] = others.length === 0 ? [] : found.map((each) => daemon.nameOf(each.site))
   const message =
-    found.length > 1
-      ? `"${digits.slice(0, 40)}" fits ${found.length} participants: give more digits`
-      : `"${digits.slice(0, 40)}" is no participant of this trial; at least ${DIGITS_MIN} digits of one are expected, as "consilium trial enrol" printed them`
+    first !== undefined
+      ? `"${digits.slice(0, 40)}" fits ${found.length} participants: give more digits, or say whose it is, as in "${first}/${digits.slice(0, 12)}"`
+      : `${JSON.stringify(given.slice(0, 80))} is no participant of this trial; at least ${DIGITS_MIN} digits of one are expected, as "consilium trial enrol" printed them`
   throw refused('trial-participant-unknown', message)
 }
 

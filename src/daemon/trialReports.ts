@@ -16,19 +16,20 @@ import {
   type TrialWord,
   type Version,
 } from '../governance/trials/book.ts'
-import { endOf, versionOf } from '../governance/trials/enrolment.ts'
+import { endOf, siteRefusal, versionOf } from '../governance/trials/enrolment.ts'
 import { TRIAL_FINDINGS } from '../governance/trials/findingCodes.ts'
 import { examineTrial } from '../governance/trials/findings.ts'
 import { type ListStanding, listStanding } from '../governance/trials/listFindings.ts'
 import {
   type ApprovalStanding,
   allLists,
+  approvalsDropped,
   currentVersion,
   siteStanding,
-  standingRefusal,
+  sitesOf,
   type TrialRefusal,
 } from '../governance/trials/standing.ts'
-import { trialsHash } from '../governance/trials/state.ts'
+import { trialHash } from '../governance/trials/state.ts'
 import type {
   TrialApprovalReport,
   TrialCheckReport,
@@ -74,13 +75,20 @@ export function trialLines(book: TrialBook, telling: Telling): TrialLine[] {
     const version = currentVersion(record, cut)
     if (version === null) return []
     const isSite = self !== null && version.sites.includes(self)
-    const refused = isSite ? standingRefusal(record, siteStanding(record, version, self, cut)) : null
+    const { refusal: refused } = isSite ? siteRefusal(record, self, cut) : { refusal: null }
     const here = !isSite ? 'no site' : refused === null ? 'may enrol' : refused.code.replace('trial-', '')
-    const enrolled = [...record.voices.values()].reduce((sum, { followed }) => sum + enrolledIn(followed).length, 0)
+    const enrolled = participantsOf(record)
     const { name } = version.body
     const sponsor = nameOf(record.sponsor as MemberId)
     return [{ trial: record.id, name, version: version.number, sponsor, sites: version.sites.length, enrolled, here }]
   })
+}
+
+/** At sites: what others say of enrolments counts for nothing. */
+function participantsOf(record: TrialRecord): number {
+  let sum = 0
+  for (const site of sitesOf(record)) sum += enrolledIn(record.voices.get(site)?.followed ?? new Map()).length
+  return sum
 }
 
 const enrolledIn = (followed: ReadonlyMap<string, Followed>): Followed[] =>
@@ -105,6 +113,7 @@ export function trialReport(
       ...entryReport(telling, one.place),
       ...{ version: one.number, protocol: one.place.hash, document: toHex(one.body.document) },
       ...{ disclosure: one.body.disclosure, arms: one.arms.map((arm, i) => `${arm}:${one.ratios[i]}`) },
+      asksNoMore: approvalsDropped(record, one).map(({ meaning, by }) => ({ meaning, by: by && nameOf(by) })),
     })),
     sites: version.sites.map((site) => siteReport(book, record, version, site, telling)),
     randomisation: allLists(record).map((list) => listReport(listStanding(record, list), telling)),
@@ -133,9 +142,8 @@ function siteReport(
   telling: Telling,
 ): TrialSiteReport {
   const { cut, nameOf, self } = telling
-  const standing = siteStanding(record, version, site, cut)
-  const { approvals, halted, locked } = standing
-  const refused = standingRefusal(record, standing)
+  const { approvals, halted, locked } = siteStanding(record, version, site, cut)
+  const { refusal: refused, closed } = siteRefusal(record, site, cut)
   const participants = enrolledIn(record.voices.get(site)?.followed ?? new Map())
   return {
     ...{ site: nameOf(site), ours: site === self },
@@ -145,6 +153,7 @@ function siteReport(
     enrolled: participants.length,
     ended: participants.filter((one) => endOf(one) !== null).length,
     refusal: refused && refusalText(telling, refused),
+    closed: closed.map(([stratum, why]) => ({ stratum, refusal: refusalText(telling, why) })),
   }
 }
 
@@ -306,12 +315,13 @@ export function checkReport(book: TrialBook, record: TrialRecord, telling: Telli
   const version = currentVersion(record, cut)
   const findings = examineTrial(book, record, cut)
   const lists = allLists(record).map((list) => listReport(listStanding(record, list), telling))
+  const state = trialHash(book, record, { final: cut.final, known: cut.final }, findings)
   const voices = [...record.voices.values()]
   const sum = (of: (voice: (typeof voices)[number]) => number): number =>
     voices.reduce((total, voice) => total + of(voice), 0)
   return {
     ...{ trial: record.id, name: version?.body.name ?? '', version: version?.number ?? 0 },
-    participants: sum(({ followed }) => enrolledIn(followed).length),
+    participants: participantsOf(record),
     entries: sum((voice) => voice.size),
     approvals: sum((voice) => voice.of('trial.approved').filter(({ fault }) => fault === null).length),
     lists,
@@ -328,7 +338,7 @@ export function checkReport(book: TrialBook, record: TrialRecord, telling: Telli
       ...{ because: because && refOf(because.author, because.seq), more, perhaps },
     })),
     findingsInAll: findings.length,
-    state: trialsHash(book, { final: cut.final, known: cut.final }),
+    state,
     tookMs: performance.now() - startMs,
   }
 }

@@ -11,6 +11,7 @@ import type { BodiesDropped } from '../../src/daemon/droppedBodies.ts'
 import { SupplyDesk } from '../../src/daemon/supplyDesk.ts'
 import { readBody } from '../../src/governance/kinds.ts'
 import { bodyFault } from '../../src/governance/privacyLint.ts'
+import type { Suspension } from '../../src/governance/suspensions.ts'
 import { emptyTip } from '../../src/ledger/chain.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
 import type { Draft } from '../../src/node/actions.ts'
@@ -28,6 +29,7 @@ class Hospital {
   commits = Number.POSITIVE_INFINITY
   whileReading: () => void = () => undefined
   final = 0
+  suspensions: readonly Pick<Suspension, 'member' | 'binds' | 'size'>[] = []
   #tip = emptyTip(ADA.member)
 
   desk(signs = true): SupplyDesk {
@@ -44,7 +46,10 @@ class Hospital {
       record: (_: string, drafts: readonly Draft[]) => this.#append(drafts),
       flush: async () => undefined,
     }
-    const machine = { finality: { final: () => ({ size: this.final }) } }
+    const machine = {
+      finality: { final: () => ({ size: this.final }) },
+      view: () => ({ suspensions: this.suspensions }),
+    }
     return new SupplyDesk({ home: { key: { id: ADA.member } }, logs, writer: signs ? writer : null, machine })
   }
 
@@ -156,6 +161,9 @@ it('goods that come in while their lot is recalled are named; after a final end 
       await faultOf(hospital.desk().lift({ item, reason: 'investigated' }, NOW)),
       /^recall-unknown .*it has none/,
     )
+    hospital.suspensions = [{ member: ADA.member, binds: 'members', size: 1 }]
+    const { warnings } = await hospital.desk().import(await receive(40), NOW, false)
+    assert.is(warnings.length, 1, 'who was suspended before it took the recall back has not')
   }))
 
 it('a recall of many is written in slices that fit, goes on where it was broken off, and is written once', async () => {

@@ -31,8 +31,8 @@ export class SupplyBook {
   readonly products = new Products()
   readonly #read = new Map<MemberId, number>()
   readonly #told = new Map<MemberId, number>()
-  /** Events that say of another, of the same time, that it is in error. */
-  readonly #errors = new Map<number, EventNumber[]>()
+  /** Events that say of another that it is in error: by its time, then by its author and what it tells, in the author's order. */
+  readonly #errors = new Map<number, Map<string, EventNumber[]>>()
   readonly #happenings = new Recent<Happening>(RECENT_EVENTS)
   readonly #namings = new Recent<readonly { readonly event: EventNumber; readonly role: Role }[]>(RECENT_THINGS)
   /** Events beyond a member's bound. */
@@ -113,6 +113,7 @@ export class SupplyBook {
     const orphans = new Set<Thing>()
     for (const event of events) {
       if (this.#isForgotten(event)) continue
+      this.#forgetError(event)
       for (const { thing } of this.namedIn(event)) {
         this.#unlink(thing, event)
         if (!this.isGoods(thing)) orphans.add(thing)
@@ -122,8 +123,6 @@ export class SupplyBook {
         if (place !== NONE && !this.isGoods(place)) orphans.add(place)
         column.set(event, NONE)
       }
-      const errors = this.#errors.get(this.#time.at(event))
-      if (errors !== undefined) this.#errors.set(this.#time.at(event), without(errors, event))
       for (const column of [this.#time, this.#step, this.#disposition, this.#high, this.#action]) column.set(event, 0)
       this.#low.set(event, NO_TEMPERATURE)
       this.#expires.set(event, NONE)
@@ -237,20 +236,36 @@ export class SupplyBook {
   /** Whether it says of another that it is in error, or its author said so of it later. */
   isInError(event: EventNumber): boolean {
     if ((this.#flags.at(event) & FLAGS.error) !== 0) return true
-    const errors = this.#errors.get(this.#time.at(event)) ?? []
-    return errors.some((error) => this.#isLater(error, event) && this.isSame(error, event))
+    const errors = this.#errors.get(this.#time.at(event))
+    const last = errors?.get(this.#likenessBy(event))?.at(-1)
+    return last !== undefined && this.#isLater(last, event)
   }
 
-  /** Whether both tell of the same: when, what, where and of which goods; by whom, and whether in error, apart. */
-  isSame(a: EventNumber, b: EventNumber): boolean {
+  /** The same of events that tell of the same: when, what, where and of which goods; by whom, and whether in error, apart. */
+  likenessOf(event: EventNumber): string {
     const columns = [this.#time, this.#type, this.#action, this.#step, this.#disposition, this.#readPoint]
     const more = [this.#location, this.#source, this.#destination, this.#low, this.#high]
-    if ([...columns, ...more].some((column) => column.at(a) !== column.at(b))) return false
-    const [inA, inB] = [this.namedIn(a), this.namedIn(b)]
-    return (
-      inA.length === inB.length &&
-      inA.every((one, i) => one.thing === inB[i]?.thing && one.role === inB[i]?.role && one.amount === inB[i]?.amount)
-    )
+    const named = this.namedIn(event).map(({ thing, role, amount }) => `${thing}:${role}:${amount}`)
+    return [...[...columns, ...more].map((column) => column.at(event)), ...named].join(' ')
+  }
+
+  #likenessBy(event: EventNumber): string {
+    return `${this.#author.at(event)} ${this.likenessOf(event)}`
+  }
+
+  #addError(event: EventNumber): void {
+    const errors = this.#errors.get(this.#time.at(event)) ?? new Map<string, EventNumber[]>()
+    const alike = errors.get(this.#likenessBy(event))
+    if (alike === undefined) errors.set(this.#likenessBy(event), [event])
+    else alike.push(event)
+    this.#errors.set(this.#time.at(event), errors)
+  }
+
+  #forgetError(event: EventNumber): void {
+    if ((this.#flags.at(event) & FLAGS.error) === 0) return
+    const errors = this.#errors.get(this.#time.at(event))
+    const alike = (errors?.get(this.#likenessBy(event)) ?? []).filter((other) => other !== event)
+    errors?.set(this.#likenessBy(event), alike)
   }
 
   #isForgotten(event: EventNumber): boolean {
@@ -316,9 +331,9 @@ export class SupplyBook {
     const alarm = readings.some(([, , , , raised]) => raised) ? FLAGS.alarm : 0
     this.#flags.push(alarm | (event.error === undefined ? 0 : FLAGS.error))
     this.#expires.push(event.expires ?? NONE)
-    if (event.error !== undefined) this.#errors.set(event.time, [...(this.#errors.get(event.time) ?? []), number])
     this.#first.push(this.#named.length)
     this.#nameAll(event, number)
+    if (event.error !== undefined) this.#addError(number)
   }
 
   #nameAll(event: SupplyEvent, number: EventNumber): void {
@@ -364,8 +379,6 @@ export class SupplyBook {
     return known >= 0 ? known : this.#authors.push(author) - 1
   }
 }
-
-const without = (numbers: readonly number[], one: number): number[] => numbers.filter((other) => other !== one)
 
 /** Where something is, before who has it, before whose it is. */
 function partyIn(parties: SupplyEvent['sources']): Uint8Array | undefined {

@@ -13,8 +13,8 @@ export const FINDINGS = {
   'after-end': 'seen again after it was dispensed, destroyed or decommissioned',
   'commissioned-twice': 'the same serial number was put into the world twice',
   'two-places': 'at two places within a minute',
-  'recalled-received': 'received after its recall was known',
-  'recalled-dispensed': 'dispensed after its recall was known',
+  'recalled-received': 'received after the time of its recall',
+  'recalled-dispensed': 'dispensed after the time of its recall',
   'expired-dispensed': 'dispensed after its expiry',
   excursion: 'too warm or too cold',
   alarm: 'a sensor raised its alarm',
@@ -199,12 +199,18 @@ function isUsed(book: SupplyBook, { type, number }: Happening, thing: Thing): bo
 /** What is not in error, and of the same event told twice the first. */
 function countedOf(book: SupplyBook, { steps }: Way): Step[] {
   const counted: Step[] = []
+  let alike: Set<string> | null = null // of the events of one time, where there are several
   for (const step of steps) {
     if (step.inError) continue
-    let isAgain = false
-    for (let i = counted.length - 1; i >= 0 && counted[i]?.event.timeMs === step.event.timeMs; i--)
-      isAgain ||= book.isSame((counted[i] as Step).event.number, step.event.number)
-    if (!isAgain) counted.push(step)
+    const last = counted.at(-1)
+    if (last?.event.timeMs !== step.event.timeMs) alike = null
+    else {
+      alike ??= new Set([book.likenessOf(last.event.number)])
+      const likeness = book.likenessOf(step.event.number)
+      if (alike.has(likeness)) continue
+      alike.add(likeness)
+    }
+    counted.push(step)
   }
   return counted
 }

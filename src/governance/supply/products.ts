@@ -37,18 +37,18 @@ const decoder = new TextDecoder()
 
 /** Each author's words in its own order, whatever the order of the authors. */
 export class Products {
-  readonly #words = new Map<string, Map<MemberId, Omit<Declared, 'final'>[]>>()
+  readonly #words = new Map<string, Map<MemberId, readonly Omit<Declared, 'final'>[]>>()
   readonly #held = new Map<MemberId, number>()
 
   tell({ kind, author, seq, timeMs, body }: Pick<Entry, 'kind' | 'author' | 'seq' | 'timeMs' | 'body'>): void {
     const told = kind === 'supply.product' ? readBody(kind, body) : null
     const gtin = told === null ? null : gtinOf(decoder.decode(told.item) as Gs1Key)
     if (told === null || gtin === null) return
-    const byAuthor = this.#words.get(gtin) ?? new Map()
+    const byAuthor = this.#words.get(gtin) ?? new Map<MemberId, readonly Omit<Declared, 'final'>[]>()
     const words = byAuthor.get(author)
     if (words === undefined && !this.#mayHold(author)) return
     const { low, high } = told
-    byAuthor.set(author, [...(words ?? []), { low, high, author, seq, timeMs }].slice(-WORDS_MAX))
+    byAuthor.set(author, bounded([...(words ?? []), { low, high, author, seq, timeMs }]))
     this.#words.set(gtin, byAuthor)
   }
 
@@ -84,6 +84,13 @@ export class Products {
     this.#held.set(author, held + 1)
     return true
   }
+}
+
+/** One too many: the oldest two count as one, and the narrower, so that nothing wider counts before it is final. */
+function bounded<W extends Range>(words: readonly W[]): readonly W[] {
+  const [first, second, ...rest] = words
+  if (words.length <= WORDS_MAX || first === undefined || second === undefined) return words
+  return [{ ...second, ...strictest([first, second]) }, ...rest]
 }
 
 const isBack = ({ low, high }: Range): boolean => low === null && high === null

@@ -36,11 +36,12 @@ export interface Way {
 const DEPTH_MAX = 16 // pack, bundle, case, pallet, container, ship; more is a mistake, or a circle
 const CONTENTS_MAX = 100_000 // packs of a ship's container
 const STEPS_MAX = 10_000 // events of one way: nobody reads more, and each takes microseconds
+const LEGS_MAX = 10_000 // stays of one way, in boxes in boxes: whoever writes more wants to keep others busy
 
 /** All events of a thing's way, in the canonical order. */
 export function wayOf(book: SupplyBook, thing: Thing): Way {
   const steps = new Map<EventNumber, Step>()
-  const cut = walk(book, { thing, within: [], from: null, to: null }, steps)
+  const cut = walk({ book, steps, stays: new Map(), legs: 0 }, { thing, within: [], from: null, to: null })
   const made = (role: typeof ROLES.item | typeof ROLES.output, other: typeof role): Thing[] => {
     const events = book.namingsOf(thing).filter((one) => one.role === role && isMaking(book, one.event))
     return [...new Set(events.flatMap(({ event }) => book.namedIn(event, other).map((one) => one.thing)))]
@@ -58,9 +59,10 @@ export function wayOf(book: SupplyBook, thing: Thing): Way {
 /** Where a thing lay, and when. What is packed elsewhere without being taken out first was taken out. */
 function staysOf(book: SupplyBook, thing: Thing): Stay[] {
   const stays: Stay[] = []
+  const emptyings = new Map<Thing, readonly EventNumber[]>()
   let open: { container: Thing; from: EventNumber } | null = null
   const close = (to: EventNumber): void => {
-    if (open !== null) stays.push({ ...open, to: unpackedBefore(book, open, to) ?? to })
+    if (open !== null) stays.push({ ...open, to: emptiedBefore(book, emptyings, open, to) ?? to })
     open = null
   }
   for (const { event, role } of book.namingsOf(thing)) {
@@ -72,7 +74,7 @@ function staysOf(book: SupplyBook, thing: Thing): Stay[] {
     close(event)
     open = { container: parent.thing, from: event }
   }
-  if (open !== null) stays.push({ ...(open as Stay), to: unpackedBefore(book, open, null) })
+  if (open !== null) stays.push({ ...(open as Stay), to: emptiedBefore(book, emptyings, open, null) })
   return stays
 }
 
@@ -116,12 +118,24 @@ interface Leg {
   readonly to: EventNumber | null
 }
 
+/** What is found on the way. `stays`: of each thing once, however often it is come by. */
+interface Walk {
+  readonly book: SupplyBook
+  readonly steps: Map<EventNumber, Step>
+  readonly stays: Map<Thing, readonly Stay[]>
+  legs: number
+}
+
 /** Adds the events of one leg, then those of what it lay in; true where there are too many. */
-function walk(book: SupplyBook, leg: Leg, steps: Map<EventNumber, Step>): boolean {
+function walk(on: Walk, leg: Leg): boolean {
+  const { book, steps } = on
   const { thing, within, from, to } = leg
+  if (++on.legs > LEGS_MAX) return true
   const namings = book.namingsOf(thing)
-  for (const { event, role } of namings) {
-    if (steps.has(event) || !isBetween(book, event, from, to)) continue
+  for (let i = firstAfter(book, namings, from, ({ event }) => event); i < namings.length; i++) {
+    const { event, role } = namings[i] as (typeof namings)[number]
+    if (to !== null && book.compare(event, to) >= 0) break
+    if (steps.has(event)) continue
     // that others went into the same box, or came out, is no event of this one
     if (within.length > 0 && role === ROLES.parent && isPacking(book, event)) continue
     if (steps.size >= STEPS_MAX) return true
@@ -129,15 +143,35 @@ function walk(book: SupplyBook, leg: Leg, steps: Map<EventNumber, Step>): boolea
   }
   if (within.length >= DEPTH_MAX) return true
   let cut = false
-  for (const stay of staysOf(book, thing)) {
+  const stays = on.stays.get(thing) ?? staysOf(book, thing)
+  on.stays.set(thing, stays)
+  for (let i = Math.max(0, firstAfter(book, stays, from, (stay) => stay.from) - 1); i < stays.length; i++) {
+    const stay = stays[i] as Stay
+    if (to !== null && book.compare(stay.from, to) >= 0) break
+    if (on.legs > LEGS_MAX) return true
     if (within.includes(stay.container) || stay.container === thing) continue
     const begins = from === null || book.compare(stay.from, from) > 0 ? stay.from : from
     const ends = stay.to === null || (to !== null && book.compare(to, stay.to) < 0) ? to : stay.to
     if (ends !== null && book.compare(begins, ends) >= 0) continue
-    cut =
-      walk(book, { thing: stay.container, within: [stay.container, ...within], from: begins, to: ends }, steps) || cut
+    cut = walk(on, { thing: stay.container, within: [stay.container, ...within], from: begins, to: ends }) || cut
   }
   return cut
+}
+
+/** The place of the first that comes after an event, of what is sorted by `compare`. */
+function firstAfter<T>(
+  book: SupplyBook,
+  sorted: readonly T[],
+  from: EventNumber | null,
+  eventOf: (one: T) => EventNumber,
+): number {
+  let [low, high] = [0, from === null ? 0 : sorted.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (book.compare(eventOf(sorted[middle] as T), from as EventNumber) > 0) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 function isBetween(book: SupplyBook, event: EventNumber, from: EventNumber | null, to: EventNumber | null): boolean {
@@ -145,17 +179,23 @@ function isBetween(book: SupplyBook, event: EventNumber, from: EventNumber | nul
 }
 
 /** A box is emptied by one event that names what came out, or nothing: then all did. */
-function unpackedBefore(
+function emptiedBefore(
   book: SupplyBook,
+  emptyings: Map<Thing, readonly EventNumber[]>,
   { container, from }: { readonly container: Thing; readonly from: EventNumber },
   to: EventNumber | null,
 ): EventNumber | null {
-  for (const { event, role } of book.namingsOf(container)) {
-    if (role !== ROLES.parent || !isBetween(book, event, from, to) || !isPacking(book, event)) continue
-    const emptied = book.at(event).action === 'delete' && book.namedIn(event, ROLES.item).length === 0
-    if (emptied && !book.isInError(event)) return event
-  }
-  return null
+  const events = emptyings.get(container) ?? emptyingsOf(book, container)
+  emptyings.set(container, events)
+  const event = events[firstAfter(book, events, from, (one) => one)]
+  return event !== undefined && (to === null || book.compare(event, to) < 0) ? event : null
+}
+
+function emptyingsOf(book: SupplyBook, container: Thing): EventNumber[] {
+  return book.namingsOf(container).flatMap(({ event, role }) => {
+    if (role !== ROLES.parent || !isPacking(book, event) || book.at(event).action !== 'delete') return []
+    return book.namedIn(event, ROLES.item).length === 0 && !book.isInError(event) ? [event] : []
+  })
 }
 
 /** Everything that was ever packed into it; a lot counts as one. */

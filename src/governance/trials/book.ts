@@ -2,10 +2,11 @@
  * All trials of all logs: each word kept with its place, by trial and author. A reading of the logs in memory, given each log from its
  * beginning, in order and once; it is the same in whatever order authors came, and what counts is evaluated over a cut by who asks.
  */
-import { toHex } from '../../core/bytes.ts'
+import { equalBytes, toHex } from '../../core/bytes.ts'
 import type { Digest, MemberId } from '../../core/ids.ts'
 import { compareIds } from '../../core/ids.ts'
 import { decodeEntry, type Entry, glanceAt, type Ref } from '../../ledger/entry.ts'
+import type { Cut } from '../agreements.ts'
 import { type ApprovalMeaning, TRIAL_BOUNDS, TRIAL_KINDS, type TrialKind } from '../kinds/trials.ts'
 import { type Body, readBody } from '../kinds.ts'
 import { People, type Person } from '../people.ts'
@@ -30,6 +31,8 @@ export interface TrialWord<K extends TrialKind> {
   readonly body: Body<K>
   /** Of a kind that a person signs: why that does not count; null where it does, and of other kinds. */
   readonly fault: string | null
+  /** Whether people signed for what its author did, when it was written. */
+  readonly mustSign: boolean
 }
 
 /** One participant at one site: the first enrolment, those after it, and what happened, in the author's order. */
@@ -50,6 +53,8 @@ export class Voice {
   readonly broken: TrialPlace[] = []
   /** Words beyond the bound of their kind. */
   dropped = 0
+  /** The first of all. */
+  first: TrialPlace | null = null
 
   of<K extends TrialKind>(kind: K): readonly TrialWord<K>[] {
     return (this.#words.get(kind) ?? NONE) as readonly TrialWord<K>[]
@@ -69,7 +74,20 @@ export class Voice {
       return false
     }
     if (words.push(word as TrialWord<TrialKind>) === 1) this.#words.set(kind, words)
+    this.first ??= word.place
     return true
+  }
+
+  /** What is said in the first `size` entries of the log; itself where that is all. */
+  below(size: number): Voice {
+    const isIn = ({ seq }: TrialPlace): boolean => seq < size
+    const last = [...[...this.#words.values()].map((words) => words.at(-1)?.place), this.broken.at(-1)]
+    if (last.every((place) => place === undefined || isIn(place))) return this
+    const part = new Voice()
+    for (const [kind, words] of this.#words) for (const word of words) if (isIn(word.place)) hold(part, kind, word)
+    part.broken.push(...this.broken.filter(isIn))
+    part.first = this.first !== null && isIn(this.first) ? this.first : null
+    return part
   }
 }
 
@@ -89,7 +107,7 @@ export interface TrialRecord {
   /** Each continues the one before it. */
   readonly versions: Version[]
   readonly voices: Map<MemberId, Voice>
-  /** Whether allocations stand in their lists, by their entries: found once, for the paths of ten thousand take a second. */
+  /** Whether allocations and openings stand in their lists, by their entries: found once, for the paths of ten thousand take a second. */
   readonly stands: Map<Digest, boolean>
 }
 
@@ -204,7 +222,8 @@ export class TrialBook {
     const record = this.#recordOf(entry.author, id)
     if (record === null) return
     const voice = record.voices.get(entry.author) ?? new Voice()
-    const word = { place, refs: entry.refs, body, fault: this.#faultOf(kind, entry, body) }
+    const mustSign = this.peopleOf(entry.author).required !== null
+    const word = { place, refs: entry.refs, body, fault: this.#faultOf(kind, entry, body, voice), mustSign }
     if (!keep(record, voice, kind, word)) return
     record.voices.set(entry.author, voice)
     this.#hashes.add(entry.hash)
@@ -215,8 +234,12 @@ export class TrialBook {
     kind: TrialKind,
     { author, timeMs }: Parameters<TrialBook['tell']>[0],
     body: Body<TrialKind>,
+    voice: Voice,
   ): string | null {
     if (!('signature' in body)) return null
+    const { signature } = body
+    const before = voice.of(kind as SignedTrialKind).find((one) => equalBytes(one.body.signature, signature))
+    if (before !== undefined) return `it stands in entry ${before.place.seq} already, and counts once`
     const person = this.peopleOf(author).named(toHex(body.person) as Digest)
     const where = { founding: this.#founding, member: author }
     return trialSignatureFault(where, kind as SignedTrialKind, body as Body<SignedTrialKind>, timeMs, person)
@@ -242,17 +265,20 @@ function keep(record: TrialRecord, voice: Voice, kind: TrialKind, word: TrialWor
       return keepVersion(record, voice, word as TrialWord<'trial.protocol'>)
     case 'trial.withdrawn':
       return changesAnything(voice, word.body as Body<'trial.withdrawn'>) && voice.add(kind, word)
-    case 'trial.enrolled':
-      return voice.add(kind, word) && follow(voice, word as TrialWord<'trial.enrolled'>)
-    case 'trial.event': {
-      const followed = followedIn(voice, toHex((word.body as Body<'trial.event'>).tag))
-      return voice.add(kind, word) && followed.events.push(word as TrialWord<'trial.event'>) > 0
-    }
-    case 'trial.allocated':
-      return voice.add(kind, word) && allocate(voice, word as TrialWord<'trial.allocated'>)
     default:
-      return voice.add(kind, word)
+      return hold(voice, kind, word)
   }
+}
+
+function hold(voice: Voice, kind: TrialKind, word: TrialWord<TrialKind>): boolean {
+  if (!voice.add(kind, word)) return false
+  if (kind === 'trial.enrolled') follow(voice, word as TrialWord<'trial.enrolled'>)
+  else if (kind === 'trial.allocated') allocate(voice, word as TrialWord<'trial.allocated'>)
+  else if (kind === 'trial.event') {
+    const told = word as TrialWord<'trial.event'>
+    followedIn(voice, toHex(told.body.tag)).events.push(told)
+  }
+  return true
 }
 
 /** A version continues the one before it, of the same author, or is none. */
@@ -268,6 +294,7 @@ function keepVersion(record: TrialRecord, voice: Voice, word: TrialWord<'trial.p
       toHex(body.previous) === last.place.hash
   if (!continues) {
     if (voice.broken.length < TRIAL_BOUNDS.versionsMax) voice.broken.push(place)
+    voice.first ??= place
     return true
   }
   if (!voice.add('trial.protocol', word)) return false
@@ -296,19 +323,17 @@ function changesAnything(voice: Voice, body: Body<'trial.withdrawn'>): boolean {
   return since === undefined || since.place.seq < approved.place.seq || since.body.version < body.version
 }
 
-function follow(voice: Voice, word: TrialWord<'trial.enrolled'>): boolean {
+function follow(voice: Voice, word: TrialWord<'trial.enrolled'>): void {
   const followed = followedIn(voice, toHex(word.body.tag))
   if (followed.enrolled === null) followed.enrolled = word
   else followed.again.push(word)
-  return true
 }
 
-function allocate({ allocated }: Voice, word: TrialWord<'trial.allocated'>): boolean {
+function allocate({ allocated }: Voice, word: TrialWord<'trial.allocated'>): void {
   const enrolled = toHex(word.body.enrolled)
   const before = allocated.get(enrolled)
   if (before === undefined) allocated.set(enrolled, [word])
   else before.push(word)
-  return true
 }
 
 function followedIn(voice: Voice, tag: string): Followed {
@@ -328,4 +353,12 @@ const isTrialKind = (kind: string): kind is TrialKind => Object.hasOwn(TRIAL_KIN
 /** The canonical order of entries of several authors. */
 export function comparePlaces(a: TrialPlace, b: TrialPlace): number {
   return a.lamport - b.lamport || compareIds(a.author, b.author) || a.seq - b.seq
+}
+
+/** All that was said below the cut: the same at every node that has those entries, whatever else it has. Itself where that is all. */
+export function recordBelow(record: TrialRecord, { known }: Cut): TrialRecord {
+  const voices = new Map([...record.voices].map(([author, voice]) => [author, voice.below(known(author))]))
+  if ([...voices].every(([author, voice]) => voice === record.voices.get(author))) return record
+  const versions = record.versions.filter(({ place }) => place.seq < known(place.author))
+  return { ...record, voices, versions, sponsor: versions.length === 0 ? null : record.sponsor }
 }

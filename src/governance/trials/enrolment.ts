@@ -10,10 +10,13 @@ import {
   currentVersion,
   isFinal,
   isForArms,
+  isOpened,
   listsAt,
   refusal,
+  type SiteStanding,
   type StandingList,
   siteStanding,
+  sitesOf,
   standingRefusal,
   type TrialRefusal,
   takenOf,
@@ -55,6 +58,46 @@ const contextOf = (domain: 'trialTag' | 'trialKey', trial: TrialId, hospital: Me
 /** Whether a patient may be enrolled now, at which position. Whether the patient agreed is asked elsewhere. */
 export function enrolmentAt(record: TrialRecord, question: EnrolmentQuestion): Enrolling | TrialRefusal {
   const { site, tag, cut } = question
+  const leave = leaveOf(record, site, cut)
+  if ('code' in leave) return leave
+  const { version, standing } = leave
+  const before = record.voices.get(site)?.followed.get(toHex(tag))?.enrolled
+  if (before != null)
+    return refusal('trial-enrolled-twice', before.place, [site], () => {
+      return `this patient is participant ${toHex(tag)} already: nobody is enrolled twice`
+    })
+  const place = placeIn(record, version, question)
+  if ('code' in place) return place
+  const approvals = standing.approvals.flatMap(({ word }) => (word === null ? [] : [word.place]))
+  return { version, ...place, rests: [version.place, place.list.word.place, ...approvals] }
+}
+
+/** Why a site may enrol nobody now, whoever it is; null where it may. Of several strata in those of `closed` nobody. */
+export function siteRefusal(
+  record: TrialRecord,
+  site: MemberId,
+  cut: Cut,
+): { readonly refusal: TrialRefusal | null; readonly closed: readonly (readonly [stratum: string, TrialRefusal])[] } {
+  const leave = leaveOf(record, site, cut)
+  if ('code' in leave) return { refusal: leave, closed: [] }
+  const { version } = leave
+  const strata = version.body.strata.length === 0 ? [null] : version.body.strata
+  const closed = strata.flatMap((stratum): (readonly [string, TrialRefusal])[] => {
+    const place = placeIn(record, version, { site, stratum, cut })
+    return 'code' in place ? [[stratum ?? '', place]] : []
+  })
+  const [first] = closed
+  return closed.length === strata.length && first !== undefined
+    ? { refusal: first[1], closed: [] }
+    : { refusal: null, closed }
+}
+
+/** What a site has under the newest version, where it may enrol under that. */
+function leaveOf(
+  record: TrialRecord,
+  site: MemberId,
+  cut: Cut,
+): { readonly version: Version; readonly standing: SiteStanding } | TrialRefusal {
   const version = currentVersion(record, cut)
   const sponsor = record.sponsor
   if (version === null || sponsor === null)
@@ -71,24 +114,14 @@ export function enrolmentAt(record: TrialRecord, question: EnrolmentQuestion): E
       return `version ${version.number} is not final yet, and enrolment under the one before has ended: try again in a while`
     })
   const standing = siteStanding(record, version, site, cut)
-  const forbidden = standingRefusal(record, standing)
-  if (forbidden !== null) return forbidden
-  const before = record.voices.get(site)?.followed.get(toHex(tag))?.enrolled
-  if (before != null)
-    return refusal('trial-enrolled-twice', before.place, [site], () => {
-      return `this patient is participant ${toHex(tag)} already: nobody is enrolled twice`
-    })
-  const place = placeIn(record, version, question)
-  if ('code' in place) return place
-  const approvals = standing.approvals.flatMap(({ word }) => (word === null ? [] : [word.place]))
-  return { version, ...place, rests: [version.place, place.list.word.place, ...approvals] }
+  return standingRefusal(record, standing) ?? { version, standing }
 }
 
 /** The next free position, of the first list that has one. */
 function placeIn(
   record: TrialRecord,
   version: Version,
-  { site, stratum, cut }: EnrolmentQuestion,
+  { site, stratum, cut }: Omit<EnrolmentQuestion, 'tag'>,
 ): Pick<Enrolling, 'list' | 'position'> | TrialRefusal {
   const { strata } = version.body
   if (stratum === null ? strata.length > 0 : !strata.includes(stratum)) {
@@ -96,8 +129,13 @@ function placeIn(
       strata.length === 0 ? 'it has no strata: leave --stratum out' : `--stratum ${strata.join(', ')} is expected`
     return refusal('trial-stratum', version.place, [], () => which)
   }
-  const lists = listsAt(record, site, stratum, cut).filter((list) => isForArms(record, list, version))
-  const free = lists.find((list) => takenOf(record, list) < list.size && !isUnsealed(record, list))
+  const lists = listsAt(record, site, stratum, cut).filter((list) => {
+    return list.word.place.author === version.lists && isForArms(record, list, version)
+  })
+  const free = lists.find((list) => {
+    const next = takenOf(record, list)
+    return next < list.size && !isOpened(record, list, next)
+  })
   const of = stratum === null ? '' : ` for stratum ${stratum}`
   if (free === undefined)
     return refusal('trial-no-list', lists.at(-1)?.word.place ?? null, [version.lists], (name) => {
@@ -111,18 +149,35 @@ function placeIn(
   return { list: free, position: takenOf(record, free) }
 }
 
-function isUnsealed({ voices }: TrialRecord, { hash }: StandingList): boolean {
-  for (const voice of voices.values())
-    if (voice.of('trial.unsealed').some(({ body }) => toHex(body.list) === hash)) return true
-  return false
-}
-
 /** The version under which a participant takes part: that of the enrolment, or of the newest consent to another one. */
 export function versionOf(record: TrialRecord, { enrolled, events }: Followed): number {
   const first =
     enrolled === null ? undefined : record.versions.find(({ place }) => place.hash === toHex(enrolled.body.protocol))
   const renewed = events.filter(({ body }) => body.event === 're-consented').map(({ body }) => body.version)
   return Math.max(first?.number ?? 0, ...renewed)
+}
+
+/** A participant: where, and by which tag. */
+export interface Participant {
+  readonly site: MemberId
+  readonly tag: string
+  readonly followed: Followed
+  readonly enrolled: TrialWord<'trial.enrolled'>
+}
+
+/** Those whose tag begins so, at sites that are meant. At sites alone: anybody may write down a tag that is read in others' logs. */
+export function participantsWith(
+  record: TrialRecord,
+  digits: string,
+  isMeant: (site: MemberId) => boolean,
+): Participant[] {
+  const found: Participant[] = []
+  for (const site of sitesOf(record))
+    if (isMeant(site))
+      for (const [tag, followed] of record.voices.get(site)?.followed ?? [])
+        if (tag.startsWith(digits) && followed.enrolled !== null)
+          found.push({ site, tag, followed, enrolled: followed.enrolled })
+  return found
 }
 
 /** What ended a participant's part; null while it goes on. */

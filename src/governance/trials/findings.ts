@@ -15,8 +15,9 @@ import {
 } from './book.ts'
 import { endOf, isTreatment } from './enrolment.ts'
 import type { Tell, TrialFindingCode } from './findingCodes.ts'
+import { listChoiceFindings } from './listChoice.ts'
 import { listFindings } from './listFindings.ts'
-import { approvalStanding, isFinal, type StandingList, versionNumbered } from './standing.ts'
+import { isFinal, partiesOf, type StandingList, versionNumbered } from './standing.ts'
 
 /** Something that does not fit, at an entry. `because`: the entry that it goes against; `more`: what exactly. */
 export interface TrialFinding {
@@ -34,18 +35,29 @@ export function examineTrial(book: TrialBook, record: TrialRecord, cut: Cut): Tr
     const perhaps = PERHAPS.has(code) && because !== null && because.author !== place.author
     found.push({ code, place, because, more, perhaps })
   }
-  approvalFindings(record, tell)
-  lockFindings(record, tell)
-  signOffFindings(book, record, tell)
-  const lists = listFindings(record, tell)
-  for (const [site, { followed }] of record.voices)
-    for (const one of followed.values()) participantFindings(record, site, one, { cut, lists }, tell)
+  const inner = withoutStrangers(record, tell)
+  approvalFindings(inner, tell)
+  lockFindings(inner, tell)
+  signOffFindings(book, inner, cut, tell)
+  const lists = listFindings(inner, tell)
+  for (const [site, { followed }] of inner.voices) {
+    for (const one of followed.values()) participantFindings(inner, site, one, { cut, lists }, tell)
+    listChoiceFindings(inner, site, lists, tell)
+  }
   return found.sort((a, b) => comparePlaces(a.place, b.place) || (a.code < b.code ? -1 : 1))
 }
 
 const PERHAPS: ReadonlySet<TrialFindingCode> = new Set<TrialFindingCode>([
   ...(['approval-withdrawn', 'version-outdated', 'after-halt', 'after-lock', 'enrolled-open'] as const),
 ])
+
+/** Of who has no part one line each, however much they say: it must not hide what the others did. */
+function withoutStrangers(record: TrialRecord, tell: Tell): TrialRecord {
+  const parties = partiesOf(record)
+  for (const [author, { first, size, broken }] of record.voices)
+    if (!parties.has(author) && first !== null) tell('foreign', first, null, `entries: ${size + broken.length}`)
+  return { ...record, voices: new Map([...record.voices].filter(([author]) => parties.has(author))) }
+}
 
 function approvalFindings(record: TrialRecord, tell: Tell): void {
   for (const [author, voice] of record.voices) {
@@ -89,15 +101,16 @@ function lockFindings(record: TrialRecord, tell: Tell): void {
 }
 
 /** Where people sign, each act of a hospital's people has its sign-off. */
-function signOffFindings(book: TrialBook, { voices }: TrialRecord, tell: Tell): void {
-  for (const [author, voice] of voices) {
-    const required = book.peopleOf(author).required
-    if (required === null) continue
-    for (const kind of ACTED) {
-      for (const { place } of voice.of(kind))
-        if (place.seq > required.seq && book.signOffOf(place.hash) === undefined) tell('not-signed-for', place)
-    }
-  }
+function signOffFindings(book: TrialBook, { voices }: TrialRecord, { known }: Cut, tell: Tell): void {
+  for (const [author, voice] of voices)
+    for (const kind of ACTED)
+      for (const { place, mustSign } of voice.of(kind)) {
+        if (!mustSign) continue
+        const acted = book.signOffOf(place.hash)
+        if (acted === undefined || acted.place.seq >= known(author)) tell('not-signed-for', place)
+        else if (acted.person === undefined || acted.person.ended !== null)
+          tell('not-signed-for', place, acted.place, 'whoever is said to have signed does not act there')
+      }
 }
 
 /** Kinds that a person does not sign directly. */
@@ -161,19 +174,19 @@ function enrolmentFindings(
       continue
     }
     if (!isFinal(word.place, cut)) tell('approval-pending', place, word.place, meaning)
-    const { withdrawn } = approvalStanding(record, version, meaning, member, EVERYTHING)
-    if (withdrawn !== null && withdrawn.place.seq > word.place.seq && comparePlaces(withdrawn.place, place) < 0)
-      tell('approval-withdrawn', place, withdrawn.place, meaning)
+    const withdrawn = (record.voices.get(member)?.of('trial.withdrawn') ?? []).find(({ body: back, place: at }) => {
+      const binds = back.what === 'approval' && back.meaning === meaning && back.version >= version.number
+      return binds && at.seq > word.place.seq && comparePlaces(at, place) < 0
+    })
+    if (withdrawn !== undefined) tell('approval-withdrawn', place, withdrawn.place, meaning)
   }
   afterStop(record, site, version.number, place, tell)
   const list = lists.get(toHex(body.list) as Digest)
-  if (list === undefined || list.site !== site || list.stratum !== body.stratum) return tell('list-unknown', place)
+  const isOurs = list?.site === site && list.stratum === body.stratum && list.word.place.author === version.lists
+  if (list === undefined || !isOurs) return tell('list-unknown', place)
   if (comparePlaces(list.word.place, place) > 0 || !isFinal(list.word.place, cut))
     tell('list-late', place, list.word.place)
 }
-
-/** Places are compared one by one. */
-const EVERYTHING: Cut = { final: () => Number.POSITIVE_INFINITY, known: () => Number.POSITIVE_INFINITY }
 
 /** Halts and locks before it, by the order of the logs. */
 function afterStop(record: TrialRecord, site: MemberId, version: number, place: TrialPlace, tell: Tell): void {

@@ -1,7 +1,7 @@
 /** Lists of randomisation: positions in order, allocations and openings against the roots, and lists drawn again out of what was unsealed. */
 import { toHex } from '../../core/bytes.ts'
 import type { Digest, MemberId } from '../../core/ids.ts'
-import { comparePlaces, type TrialRecord, type TrialWord } from './book.ts'
+import { comparePlaces, type TrialPlace, type TrialRecord, type TrialWord } from './book.ts'
 import type { Tell } from './findingCodes.ts'
 import { drawnAgain, positionLeaf, standsIn } from './randomisation.ts'
 import { allLists, type StandingList, versionNumbered } from './standing.ts'
@@ -22,14 +22,21 @@ export interface ListStanding {
 /** All lists by the hash of their entries, those of no standing left out; and what is wrong with them. */
 export function listFindings(record: TrialRecord, tell: Tell): ReadonlyMap<Digest, StandingList> {
   const lists = new Map(allLists(record).map((list) => [list.hash, list]))
+  const locks = record.sponsor === null ? [] : (record.voices.get(record.sponsor)?.of('trial.locked') ?? [])
   for (const voice of record.voices.values()) {
     for (const { place } of voice.of('trial.list')) if (!lists.has(place.hash)) tell('foreign', place)
-    for (const { place, body } of [...voice.of('trial.opened'), ...voice.of('trial.unsealed')])
+    for (const { place, body } of [...voice.of('trial.opened'), ...voice.of('trial.unsealed')]) {
       if (!lists.has(toHex(body.list) as Digest)) tell('list-unknown', place)
+      else if (body.reason === 'end-of-trial' && !locks.some((lock) => isBefore(lock, place)))
+        tell('opened-early', place)
+    }
   }
   for (const list of lists.values()) listStanding(record, list, tell)
   return lists
 }
+
+const isBefore = ({ place, fault }: TrialWord<'trial.locked'>, other: TrialPlace): boolean =>
+  fault === null && comparePlaces(place, other) < 0
 
 /** One list; `tell` hears what is wrong. */
 export function listStanding(record: TrialRecord, list: StandingList, tell: Tell = () => undefined): ListStanding {
@@ -43,9 +50,10 @@ export function listStanding(record: TrialRecord, list: StandingList, tell: Tell
       if (openingHolds(record, list, word)) keepFirst(opened, word)
       else tell('opening-wrong', word.place, list.word.place, `position ${word.body.position}`)
     }
-  if (unsealed !== null)
-    for (const { place } of enrolled.values())
-      if (comparePlaces(unsealed.place, place) < 0) tell('enrolled-open', place, unsealed.place)
+  for (const [position, { place }] of enrolled) {
+    const known = [unsealed, opened.get(position)].find((word) => word && comparePlaces(word.place, place) < 0)
+    if (known) tell('enrolled-open', place, known.place)
+  }
   return { list, enrolled, allocated, opened, unsealed, arms }
 }
 
@@ -95,6 +103,23 @@ function allocationsOf(
   return found
 }
 
+/** Verifies so many allocations at most that were not looked at yet; whether none is left. Whoever asks next finds it done. */
+export function verifyAllocations(record: TrialRecord, max: number): boolean {
+  let left = max
+  const lists = new Map(allLists(record).map((list) => [list.hash, list]))
+  for (const [site, voice] of record.voices)
+    for (const { place, body } of voice.of('trial.enrolled')) {
+      const list = lists.get(toHex(body.list) as Digest)
+      if (list?.site !== site) continue
+      for (const word of record.voices.get(list.word.place.author)?.allocated.get(place.hash) ?? []) {
+        if (record.stands.has(word.place.hash)) continue
+        if (left-- === 0) return false
+        allocationStands(record, list, body.position, word)
+      }
+    }
+  return true
+}
+
 /** An allocation names one enrolment, and that one position of one list: what is found of it holds for good. */
 function allocationStands(
   { stands }: TrialRecord,
@@ -109,8 +134,16 @@ function allocationStands(
   return found
 }
 
-/** Whether an opening stands in the list: what was allocated there stands there too, and so is the same. */
-function openingHolds(record: TrialRecord, list: StandingList, { place, body }: TrialWord<'trial.opened'>): boolean {
+/** Whether an opening stands in the list: what was allocated there stands there too, and so is the same. It names that list: so it is for good. */
+function openingHolds(record: TrialRecord, list: StandingList, word: TrialWord<'trial.opened'>): boolean {
+  const known = record.stands.get(word.place.hash)
+  if (known !== undefined) return known
+  const found = standsOpened(record, list, word)
+  record.stands.set(word.place.hash, found)
+  return found
+}
+
+function standsOpened(record: TrialRecord, list: StandingList, { place, body }: TrialWord<'trial.opened'>): boolean {
   const version = versionNumbered(record, list.word.body.version)
   const mayOpen = place.author === list.site || place.author === list.word.place.author
   const arm = version?.arms.indexOf(body.arm) ?? -1

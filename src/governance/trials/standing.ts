@@ -6,7 +6,7 @@ import { toHex } from '../../core/bytes.ts'
 import type { Digest, MemberId } from '../../core/ids.ts'
 import type { Cut } from '../agreements.ts'
 import type { ApprovalMeaning } from '../kinds/trials.ts'
-import type { TrialPlace, TrialRecord, TrialWord, Version } from './book.ts'
+import { comparePlaces, type TrialPlace, type TrialRecord, type TrialWord, type Version } from './book.ts'
 
 /** `faulty`: signed, but the signature does not hold. */
 export interface ApprovalStanding {
@@ -121,6 +121,40 @@ function lockOf({ sponsor, voices }: TrialRecord, site: MemberId, cut: Cut): Tri
   return null
 }
 
+/** Whether the sponsor's lock holds as a leave: it is final, and no word that lifts it is known. */
+export function isDataLocked({ sponsor, voices }: TrialRecord, cut: Cut): boolean {
+  const voice = sponsor === null ? undefined : voices.get(sponsor)
+  const lock = (voice?.of('trial.locked') ?? []).findLast(({ place, fault }) => fault === null && isKnown(place, cut))
+  if (lock === undefined || !isFinal(lock.place, cut)) return false
+  return !(voice?.of('trial.unlocked') ?? []).some(
+    ({ body, place, fault }) => fault === null && toHex(body.lock) === lock.place.hash && isKnown(place, cut),
+  )
+}
+
+/** Whether a participant must get nothing more under a version: it is halted or locked there, or lost an approval that it needs. */
+export function isStopped(record: TrialRecord, version: Version, site: MemberId, cut: Cut): boolean {
+  const { halted, locked, approvals } = siteStanding(record, version, site, cut)
+  return halted !== null || locked !== null || approvals.some(({ state }) => state === 'withdrawn')
+}
+
+/** Approvals that the version before asked for, and this one does not: nobody but the sponsor decided that. */
+export function approvalsDropped({ versions }: TrialRecord, version: Version): Version['approvals'] {
+  const before = versions[version.number - 2]?.approvals ?? []
+  return before.filter((old) => !version.approvals.some(({ meaning, by }) => meaning === old.meaning && by === old.by))
+}
+
+/** Hospitals that were ever sites. */
+export function sitesOf({ versions }: TrialRecord): ReadonlySet<MemberId> {
+  return new Set(versions.flatMap(({ sites }) => sites))
+}
+
+/** Who ever had a part: what others say of it counts for nothing. */
+export function partiesOf(record: TrialRecord): ReadonlySet<MemberId> {
+  const { sponsor, versions } = record
+  const asked = versions.flatMap(({ lists, approvals }) => [lists, ...approvals.flatMap(({ by }) => by ?? [])])
+  return new Set([...sitesOf(record), ...asked, ...(sponsor === null ? [] : [sponsor])])
+}
+
 /** Why a site may do nothing new under a version, or null: not approved there, halted or locked. */
 export function standingRefusal(
   record: TrialRecord,
@@ -199,6 +233,23 @@ export function isForArms(record: TrialRecord, list: StandingList, version: Vers
   const drawn = versionNumbered(record, list.word.body.version)
   const text = ({ arms, ratios }: Version): string => arms.map((arm, i) => `${arm}:${ratios[i]}`).join(' ')
   return drawn !== undefined && text(drawn) === text(version)
+}
+
+/** Whether who drew the list has made that position known, alone or with all others; before that entry, or ever. */
+export function isOpened(
+  { voices }: TrialRecord,
+  { hash, word }: StandingList,
+  position: number,
+  before: TrialPlace | null = null,
+): boolean {
+  const voice = voices.get(word.place.author)
+  const isBefore = (place: TrialPlace): boolean => before === null || comparePlaces(place, before) < 0
+  return (
+    (voice?.of('trial.unsealed') ?? []).some(({ body, place }) => toHex(body.list) === hash && isBefore(place)) ||
+    (voice?.of('trial.opened') ?? []).some(
+      ({ body, place }) => body.position === position && toHex(body.list) === hash && isBefore(place),
+    )
+  )
 }
 
 /** How many positions of a list are taken; of a site's own list that is the next one. */

@@ -12,11 +12,13 @@ import {
   BOX,
   bookOf,
   CLINIC,
+  declared,
   eventAt,
   HOSPITAL,
   LOT,
   MAKER,
   made,
+  measured,
   PLANT,
   pack,
   packed,
@@ -278,6 +280,49 @@ it('what a recall reaches by making is what a search over all events finds', () 
       assert.equal(found.sort(), [...naive].sort())
     }),
     { numRuns: 150 },
+  )
+})
+
+it('who writes much of one thing at one time does not keep others busy: each event is looked at a few times', () => {
+  const n = 2_000
+  const hostile = Array.from({ length: n }, (_, i) => measured(5, pack('A'), i / 100))
+  const packings = Array.from({ length: n }, (_, i) => packed(10 + i, ['A']))
+  const book = bookOf([
+    told(MAKER, 0, [made(0, ['A'])]),
+    ...[...hostile, ...packings].map((one, i) => told(WARD, i, [one])),
+  ])
+  let looks = 0
+  const [compare, namedIn, at] = [book.compare.bind(book), book.namedIn.bind(book), book.at.bind(book)]
+  book.compare = (a, b) => {
+    looks++
+    return compare(a, b)
+  }
+  book.namedIn = (event, role) => {
+    looks++
+    return namedIn(event, role)
+  }
+  book.at = (event) => {
+    looks++
+    return at(event)
+  }
+  assert.ok(codes(book, pack('A')).length > 0)
+  assert.ok(looks < 500 * n, `${looks} looks at ${2 * n} events`)
+})
+
+it('a wider range counts when it is final, however many are declared before that', () => {
+  const wider = Array.from({ length: 20 }, (_, i) => declared(MAKER, 1 + i, 0, 90_000))
+  const { products } = bookOf([declared(MAKER, 0, 2_000, 8_000), ...wider])
+  const range = (final: number): unknown => {
+    const found = products.of('09506000134352', () => final)
+    return [found?.low, found?.high]
+  }
+  assert.equal(
+    [range(0), range(1), range(21)],
+    [
+      [2_000, 8_000],
+      [2_000, 8_000],
+      [0, 90_000],
+    ],
   )
 })
 

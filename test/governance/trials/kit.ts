@@ -86,7 +86,7 @@ export class Story {
     name: string,
     protocol: Told,
     meaning: ApprovalMeaning,
-    { by = name, signedAtMs = NOW } = {},
+    { by = name, signedAtMs = NOW + this.entries.length } = {},
   ): Told {
     const content = { trial: fromHex(this.trial), protocol: fromHex(protocol.hash), meaning }
     return this.sign(member, name, 'trial.approved', content, { by, signedAtMs })
@@ -179,7 +179,7 @@ export class Story {
       seed: seedOf(name),
       blocks: [...DESIGN.blocks],
     }
-    return this.add(author, 'trial.unsealed', { ...body, reason: 'end-of-trial', ...more } as unknown as Cbor)
+    return this.add(author, 'trial.unsealed', { ...body, reason: 'authority-order', ...more } as unknown as Cbor)
   }
 
   lock(member: MemberId, name: string, previous: Told | null, rows = 3): Told {

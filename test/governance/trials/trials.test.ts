@@ -6,9 +6,18 @@ import { fromHex, toHex } from '../../../src/core/bytes.ts'
 import type { MemberId } from '../../../src/core/ids.ts'
 import { Rng } from '../../../src/core/rng.ts'
 import type { TrialEvent } from '../../../src/governance/kinds/trials.ts'
-import { enrolmentAt, eventAt, participantSecret, participantTag } from '../../../src/governance/trials/enrolment.ts'
+import type { Version } from '../../../src/governance/trials/book.ts'
+import {
+  enrolmentAt,
+  eventAt,
+  participantSecret,
+  participantsWith,
+  participantTag,
+  siteRefusal,
+} from '../../../src/governance/trials/enrolment.ts'
 import type { TrialFindingCode } from '../../../src/governance/trials/findingCodes.ts'
 import { examineTrial } from '../../../src/governance/trials/findings.ts'
+import { approvalsDropped, isDataLocked, isStopped } from '../../../src/governance/trials/standing.ts'
 import { trialsHash } from '../../../src/governance/trials/state.ts'
 import { personKey } from '../peopleKit.ts'
 import {
@@ -76,6 +85,33 @@ const LEAVES: readonly (readonly [claim: string, change: (given: Begun) => unkno
       g.story.approve(WEST, 'Cy', g.protocol, 'ethics-approval')
     },
     'position 0 of v1',
+  ],
+  [
+    'and the first signature recorded again, which nobody gave again',
+    (g) => {
+      g.story.withdraw(WEST, { what: 'approval', meaning: 'ethics-approval' })
+      g.story.add(WEST, 'trial.approved', g.ethics.body)
+    },
+    'trial-approval-withdrawn 4',
+  ],
+  [
+    'somebody who did not draw the list says that it is open',
+    (g) => void g.story.unseal(STRANGER, g.lists.north, 'other'),
+    'position 0 of v1',
+  ],
+  [
+    'who drew the list opened its next position',
+    (g) => void g.story.open(WEST, g.lists.north, `list of ${NORTH}`, 0),
+    'trial-no-list 4',
+  ],
+  [
+    'an amendment under which another draws the lists needs lists of that one',
+    (g) => {
+      const next = g.story.propose({ lists: fromHex(SOUTH) }, SPONSOR, g.protocol)
+      g.story.approve(WEST, 'Cy', next, 'ethics-approval')
+      g.story.approve(NORTH, 'Ada', next, 'investigator-agreement')
+    },
+    'trial-no-list 3',
   ],
   ['the sponsor halted', (g) => void g.story.withdraw(SPONSOR, {}), 'trial-halted 1'],
   ['the site itself halted', (g) => void g.story.withdraw(NORTH, {}), 'trial-halted 2 1'],
@@ -180,6 +216,7 @@ it('a signature counts for exactly what was signed, by whom, where: each other o
     (g) => g.story.approve(WEST, 'Cy', g.protocol, 'ethics-approval', { signedAtMs: 1_780_000_000_000 }),
     (g) => g.story.add(WEST, 'trial.approved', { ...(g.ethics.body as object), meaning: 'sponsor-approval' }),
     (g) => g.story.add(NORTH, 'trial.approved', g.ethics.body),
+    (g) => g.story.add(WEST, 'trial.approved', g.ethics.body),
     (g) => {
       g.story.enrolPerson(NORTH, 'Cy') // the same person, and another hospital's signature
       return g.story.add(NORTH, 'trial.approved', g.ethics.body)
@@ -370,7 +407,69 @@ const FAULTS: readonly (readonly [claim: string, break_: (g: Begun) => unknown, 
     ['lock-chain'],
   ],
   ['a lock by who is neither sponsor nor site', (g) => g.story.lock(WEST, 'Cy', null), ['foreign']],
-  ['an amendment by another', (g) => g.story.propose({}, STRANGER, g.protocol), ['protocol-chain']],
+  ['an amendment by another', (g) => g.story.propose({}, STRANGER, g.protocol), ['foreign']],
+  ['an amendment by a site', (g) => g.story.propose({}, NORTH, g.protocol), ['protocol-chain']],
+  [
+    'much by who has no part, told in one line',
+    (g) => [0, 1, 2].map((i) => g.story.enrol(STRANGER, `P${i}`, g.lists.north, i, [])),
+    ['foreign'],
+  ],
+  [
+    'a list passed over',
+    (g) => g.story.enrol(NORTH, 'P', g.story.list(NORTH, { name: 'second' }), 0, g.rests.north),
+    ['list-passed'],
+  ],
+  [
+    'a list passed over that was opened',
+    (g) => {
+      const second = g.story.list(NORTH, { name: 'second' })
+      g.story.unseal(WEST, g.lists.north, `list of ${NORTH}`)
+      g.story.enrol(NORTH, 'P', second, 0, g.rests.north)
+    },
+    [],
+  ],
+  [
+    'opened as at the end, before the sponsor’s lock',
+    (g) => g.story.unseal(WEST, g.lists.north, `list of ${NORTH}`, { reason: 'end-of-trial' }),
+    ['opened-early'],
+  ],
+  [
+    'opened as at the end, after it',
+    (g) => [
+      g.story.lock(SPONSOR, 'Di', null),
+      g.story.unseal(WEST, g.lists.north, `list of ${NORTH}`, { reason: 'end-of-trial' }),
+    ],
+    [],
+  ],
+  [
+    'enrolled at a position that was opened',
+    (g) => [
+      g.story.open(WEST, g.lists.north, `list of ${NORTH}`, 0),
+      g.story.enrol(NORTH, 'P', g.lists.north, 0, g.rests.north),
+    ],
+    ['enrolled-open?'],
+  ],
+  [
+    'enrolled after an approval was withdrawn, which was given and withdrawn again',
+    (g) => {
+      const back = { what: 'approval', meaning: 'investigator-agreement' }
+      g.story.withdraw(NORTH, back)
+      g.story.enrol(NORTH, 'P', g.lists.north, 0, g.rests.north)
+      g.story.approve(NORTH, 'Ada', g.protocol, 'investigator-agreement')
+      g.story.withdraw(NORTH, back)
+    },
+    ['approval-withdrawn'],
+  ],
+  [
+    'a list of another than who draws them now',
+    (g) => {
+      const next = g.story.propose({ lists: fromHex(SOUTH) }, SPONSOR, g.protocol)
+      const ethics = g.story.approve(WEST, 'Cy', next, 'ethics-approval')
+      const own = g.story.approve(NORTH, 'Ada', next, 'investigator-agreement')
+      g.story.enrol(NORTH, 'P', g.lists.north, 0, [next, ethics, own])
+    },
+    ['list-unknown'],
+  ],
   [
     'an amendment of something else',
     (g) => g.story.propose({ previous: fromHex(g.ethics.hash) }, SPONSOR, g.protocol),
@@ -411,6 +510,101 @@ it('where people sign, what nobody signed for is found, and what somebody did is
   )
   const acted = story.book().signOffOf(signed.hash)
   assert.is(acted?.person?.key, personKey('Ada').member)
+})
+
+it('what nobody signed for stays known when all people are declared void, and a signature of nobody there is none', () => {
+  const { story, lists, rests } = begun()
+  const unsigned = story.enrol(NORTH, 'P', lists.north, 0, rests.north)
+  const byNobody = story.event(NORTH, 'P', 'visit')
+  story.act(NORTH, 'Zoe', 'trial.event', byNobody)
+  story.add(NORTH, 'person.reset', { reason: 'key-lost' })
+  story.event(NORTH, 'P', 'visit')
+  const found = examineTrial(story.book(), story.record(), ALL).filter(({ code }) => code === 'not-signed-for')
+  assert.equal(
+    found.filter(({ place }) => place.author === NORTH).map(({ place }) => place.hash),
+    [unsigned.hash, byNobody.hash],
+  )
+})
+
+it('a participant gets nothing more under a halted version, nor one that lost an approval, whatever is proposed after it', () => {
+  const rows: readonly ((g: Begun) => unknown)[] = [
+    (g) => g.story.withdraw(SPONSOR, {}),
+    (g) => g.story.withdraw(WEST, { what: 'approval', meaning: 'ethics-approval' }),
+    (g) => g.story.lock(SPONSOR, 'Di', null),
+  ]
+  for (const stop of rows) {
+    const given = begun()
+    const stopped = (): boolean => {
+      const record = given.story.record()
+      return isStopped(record, record.versions[0] as Version, NORTH, ALL)
+    }
+    assert.not(stopped())
+    stop(given)
+    assert.ok(stopped())
+    given.story.propose({}, SPONSOR, given.protocol)
+    assert.ok(stopped())
+  }
+})
+
+it('data counts as locked when the sponsor’s lock is final, and no longer when its lifting is known', () => {
+  const { story } = begun()
+  const isLocked = (cut = ALL): boolean => isDataLocked(story.record(), cut)
+  story.lock(NORTH, 'Ada', null)
+  assert.not(isLocked())
+  const lock = story.lock(SPONSOR, 'Di', null)
+  assert.equal([isLocked(), isLocked(cutAt({ [SPONSOR]: lock.seq }))], [true, false])
+  const lifted = story.unlock(SPONSOR, 'Di', lock)
+  assert.not(isLocked(cutAt({ [SPONSOR]: lifted.seq })))
+})
+
+it('whether a site may enrol is answered with its lists, and of each stratum', () => {
+  const { story } = begun()
+  const next = story.propose({ strata: ['young', 'old'] }, SPONSOR, story.entries[4] as Told)
+  story.approve(WEST, 'Cy', next, 'ethics-approval')
+  story.approve(NORTH, 'Ada', next, 'investigator-agreement')
+  const answer = (): unknown => {
+    const { refusal, closed } = siteRefusal(story.record(), NORTH, ALL)
+    return [refusal?.code ?? null, ...closed.map(([stratum]) => stratum)]
+  }
+  assert.equal(answer(), ['trial-no-list'])
+  story.list(NORTH, { name: 'old', stratum: 'old' })
+  assert.equal(answer(), [null, 'young'])
+  story.list(NORTH, { name: 'young', stratum: 'young' })
+  assert.equal(answer(), [null])
+})
+
+it('an approval that a sponsor no longer asks for is told', () => {
+  const { story, protocol } = begun()
+  story.propose({ approvals: [['investigator-agreement', null]] }, SPONSOR, protocol)
+  const record = story.record()
+  const told = record.versions.map((version) => approvalsDropped(record, version))
+  assert.equal(told, [[], [{ meaning: 'ethics-approval', by: WEST }]])
+})
+
+it('a tag that others write down after a site is no participant of theirs, and of two sites each is found by name', () => {
+  const { story, lists, rests } = begun()
+  story.enrol(NORTH, 'P', lists.north, 0, rests.north)
+  story.enrol(STRANGER, 'P', lists.north, 0, rests.north)
+  const digits = toHex(tagOf('P')).slice(0, 8)
+  const found = (...sites: MemberId[]): MemberId[] =>
+    participantsWith(story.record(), digits, (site) => sites.includes(site)).map(({ site }) => site)
+  assert.equal(found(NORTH, SOUTH, STRANGER), [NORTH])
+  story.enrol(SOUTH, 'P', lists.south, 0, rests.south)
+  assert.equal([found(NORTH, SOUTH).length, found(SOUTH)], [2, [SOUTH]])
+})
+
+it('the same final cut gives the same state, whatever more a node knows', () => {
+  const story = busy()
+  story.act(NORTH, 'Ada', 'trial.event', story.event(NORTH, 'P0', 'visit'))
+  story.withdraw(NORTH, { what: 'approval', meaning: 'investigator-agreement', version: 2 })
+  const rng = Rng.from('trials, cuts')
+  for (let i = 0; i < 400; i++) {
+    const sizes = new Map([NORTH, SOUTH, WEST, SPONSOR, STRANGER].map((member) => [member, rng.below(20)]))
+    const final = (author: MemberId): number => sizes.get(author) ?? 0
+    const part = story.entries.filter(({ author, seq }) => seq < final(author))
+    const cut = { final, known: final }
+    assert.is(trialsHash(story.book(), cut), trialsHash(story.book(part), cut), `cut ${i}`)
+  }
 })
 
 it('every order in which logs arrive gives the same state', () => {
