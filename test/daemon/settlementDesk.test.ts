@@ -236,7 +236,12 @@ it('a merge whose inputs are not final yet is measured when they are, though no 
   const agreed = settling('rule: by-marginal-value')
   const world = threeRounds(agreed)
   const { desk, daemon } = world.hospital(SELF)
-  const state = { id: STUDY, study: { merge: {}, privacy: null, training: {} }, bound: new Set([SELF]), commitments: new Map() }
+  const state = {
+    id: STUDY,
+    study: { merge: {}, privacy: null, training: {} },
+    bound: new Set([SELF]),
+    commitments: new Map(),
+  }
   const view = { ...daemon.machine.view(), studies: [{ state, run: { rows: 500 } }] }
   const config = { settlement: { measure: 'auto', confirm: 'ask' }, agreements: { required: false } }
   Object.assign(daemon.machine, { view: () => view })
