@@ -129,6 +129,9 @@ function detailLines({
         ]
       : [
           `told      ε ${round(told.inAll)} of ${round(told.inAllMax)} by counts${told.askers.map((one) => `; ${one.member} ${round(one.epsilon)} of ${round(told.perAskerMax)}`).join('')}`,
+          ...(told.sharedWith.length === 0
+            ? []
+            : [`          with ${told.sharedWith.join(', ')}, the same table: one budget for all`]),
         ]),
     '',
     ...(columns.length === 0

@@ -9,7 +9,7 @@ import type {
   SettlementReport,
   SettlementSaid,
 } from '../daemon/settlementApi.ts'
-import { amountText, objectionWords, type SettlementFacts } from '../report/settlement.ts'
+import { amountText, noticesOf, objectionWords, type SettlementFacts } from '../report/settlement.ts'
 import { settlementCsv, settlementPage } from '../report/settlementPage.ts'
 import { short, table, utc } from './output.ts'
 import { checkOffline } from './settlementBundle.ts'
@@ -104,7 +104,7 @@ function statementLines(facts: SettlementFacts): string[] {
     ),
     '',
     ...NOTES,
-    ...notices(facts),
+    ...noticesOf(facts),
     ...standsBehind(facts),
     `result ${facts.result}`,
     DECLARED,
@@ -115,25 +115,6 @@ const NOTES = [
   'rounds: merged by others; waiting: told, and not merged by enough others. examples: self-declared, of those rounds.',
   'in merges: what the merges of others made of its updates. value: measured by others, in millionths of a nat of log-loss, medians added up.',
 ]
-
-function notices({ missing, leftOut, twice, isSigned, shared, pool, unit }: SettlementFacts): string[] {
-  return [
-    ...(isSigned ? [] : ['Not all who must sign the agreement had by then: it cannot be closed so.']),
-    ...(shared === pool
-      ? []
-      : [`${amountText(pool - shared, unit)} are shared out to nobody: nothing that counts was done.`]),
-    ...(missing.length === 0
-      ? []
-      : [
-          `${missing.length} entries that may count have no body here any more (${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', …' : ''}); other hospitals may compute otherwise.`,
-        ]),
-    ...(leftOut === 0 ? [] : [`${leftOut} entries beyond what is read of one log were left out.`]),
-    ...twice.map(
-      ({ name, entries }) =>
-        `VOTED TWICE: ${name} said two things of one attempt (${entries.join(', ')}); the first counts.`,
-    ),
-  ]
-}
 
 function standsBehind({ proposal, proposals, votes, needed, voters }: SettlementFacts): string[] {
   if (proposal === null && proposals.length > 0)

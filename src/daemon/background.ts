@@ -12,7 +12,7 @@ interface Runs {
 /** The parts of a daemon that go on by themselves. */
 export interface Background {
   readonly scrub: Runs
-  readonly counts: Runs
+  readonly counts: { run(stopping: AbortSignal, failed: (error: unknown) => void): Promise<void> }
   readonly keeper: Runs
   readonly trials: Pick<TrialDesk, 'run'>
   readonly uses: { run(stopping: AbortSignal, failed: (error: unknown) => void): Promise<void> }
@@ -21,9 +21,12 @@ export interface Background {
 /** Begins them all. */
 export function runBackground(parts: Background, tasks: Tasks, stopping: AbortSignal, log: Log): void {
   tasks.run('scrub', () => parts.scrub.run(stopping))
-  tasks.run('keep-counting', () => parts.counts.run(stopping))
+  const failing =
+    (what: string) =>
+    (error: unknown): void =>
+      log('error', `${what}-failed`, { error: messageOf(error) })
+  tasks.run('keep-counting', () => parts.counts.run(stopping, failing('keep-counting')))
   tasks.run('keep-logs', () => parts.keeper.run(stopping))
   tasks.run('allocate', () => parts.trials.run(stopping, log))
-  const failed = (error: unknown): void => log('error', 'keep-uses-failed', { error: messageOf(error) })
-  tasks.run('keep-uses', () => parts.uses.run(stopping, failed))
+  tasks.run('keep-uses', () => parts.uses.run(stopping, failing('keep-uses')))
 }

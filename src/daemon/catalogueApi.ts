@@ -33,6 +33,8 @@ export interface CatalogueLine {
 export interface CatalogueDetails extends CatalogueLine {
   /** Of an own dataset: what counts have told of it, by asker; ε. Null of others'. */
   readonly told: {
+    /** Names of own datasets that are the same table, and share the budget. */
+    readonly sharedWith: readonly string[]
     readonly inAll: number
     readonly inAllMax: number
     readonly perAskerMax: number

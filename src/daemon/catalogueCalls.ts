@@ -6,6 +6,7 @@ import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import { DUO_CODES, type DuoCode, duoLabel, duoNumber, isUse } from '../core/duo.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { MILLION } from '../core/geometric.ts'
+import type { Digest } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { type Announceable, announceable } from '../data/announceable.ts'
 import type { DatasetStanding } from '../governance/access/catalogue.ts'
@@ -90,13 +91,17 @@ async function details(daemon: Daemon, standing: DatasetStanding): Promise<Catal
   if (!line.ours) return { ...line, told: null }
   const book = await daemon.counts.book()
   const { microInAll, microPerAsker } = daemon.counts.policy
-  const { dataset } = standing
+  const kin = await daemon.datasets.kin(standing.dataset)
+  const sum = (spent: (one: Digest) => number): number =>
+    [standing.dataset, ...kin].reduce((total, one) => total + spent(one), 0)
   const askers = daemon.home.membership.roll.authors.flatMap((author) => {
-    const spent = book.spentBy(author, dataset)
+    const spent = sum((one) => book.spentBy(author, one))
     return spent === 0 ? [] : [{ member: daemon.nameOf(author), epsilon: spent / MILLION }]
   })
-  const inAll = book.spentInAll(dataset) / MILLION
-  const told = { inAll, inAllMax: microInAll / MILLION, perAskerMax: microPerAsker / MILLION, askers }
+  const inAll = sum((one) => book.spentInAll(one)) / MILLION
+  const same = (await daemon.datasets.all()).filter(({ dataset }) => kin.includes(dataset))
+  const sharedWith = [...new Set(same.map(({ name }) => name))]
+  const told = { sharedWith, inAll, inAllMax: microInAll / MILLION, perAskerMax: microPerAsker / MILLION, askers }
   return { ...line, told }
 }
 

@@ -50,7 +50,7 @@ export interface CountDeskParts {
   readonly logs: Pick<Logs, 'authors' | 'sizeOf' | 'entries'>
   readonly writer: Pick<LedgerWriter, 'record' | 'flush'> | null
   readonly machine: CutSource<{ readonly access: Access }>
-  readonly datasets: Pick<DatasetDesk, 'all' | 'table'>
+  readonly datasets: Pick<DatasetDesk, 'all' | 'table' | 'kin'>
   readonly vault: { book(): Promise<VaultBook> }
   readonly followers: { add(each: (entry: Entry) => void): () => void }
 }
@@ -92,8 +92,8 @@ export class CountDesk {
     })
   }
 
-  /** Answers whatever is asked, until it is stopped. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Answers whatever is asked, until it is stopped; where that fails, `failed` is told, and it is tried again later. */
+  async run(signal: AbortSignal, failed: (error: unknown) => void): Promise<void> {
     const forget = this.#parts.followers.add(({ kind }) => {
       if (FAMILIES.some((family) => kind.startsWith(family))) this.#wake()
     })
@@ -102,7 +102,10 @@ export class CountDesk {
       while (!signal.aborted) {
         const { promise, resolve } = Promise.withResolvers<void>()
         this.#wake = resolve // before it looks, so that what comes meanwhile is looked at too
-        const again = await this.answer(signal)
+        const again = await this.answer(signal).catch((error: unknown) => {
+          if (!signal.aborted) failed(error)
+          return 'later' as const
+        })
         const timer = again === null ? undefined : setTimeout(resolve, again === 'soon' ? SOON_MS : LATER_MS)
         if (!signal.aborted) await promise
         clearTimeout(timer)
@@ -194,16 +197,34 @@ export class CountDesk {
       ...{ spentByAsker: book.spentBy(asker, dataset), spentInAll: book.spentInAll(dataset) },
     }
     const { policy } = this
-    const decision = decide(policy, one)
+    const spent = await this.#spent(book, asker, dataset, decide(policy, one).do !== 'refuse')
+    const decision: CountDecision =
+      spent === null ? { do: 'refuse', code: 'table-unreadable' } : decide(policy, { ...one, ...spent })
     if (decision.do === 'wait') return null
     const found = await this.#carryOut(decision, about, dataset, nowMs)
-    const { code, count, spent } = found
+    const { spentByAsker, spentInAll } = spent ?? one
     return {
       ...{ asker: fromHex(asker), request: fromHex(asked.id), dataset: fromHex(dataset), question: fromHex(question) },
       version: about.announced === null ? null : fromHex(about.announced.version),
-      ...{ code, count, spent, epsilon: drawn?.epsilon ?? policy.microPerQuery },
+      ...{ code: found.code, count: found.count, spent: found.spent },
+      ...{ epsilon: drawn?.epsilon ?? policy.microPerQuery },
       ...{ step: drawn?.step ?? policy.step, cohort: drawn?.cohort ?? policy.cohort },
-      left: left(policy, one.spentByAsker + spent, one.spentInAll + spent),
+      left: left(policy, spentByAsker + found.spent, spentInAll + found.spent),
+    }
+  }
+
+  /** What was spent on a dataset, and where it matters on those that are the same table under other names; null where that cannot be looked up. */
+  async #spent(book: CountBook, asker: MemberId, dataset: Digest, matters: boolean) {
+    try {
+      const all = matters ? [dataset, ...(await this.#parts.datasets.kin(dataset))] : [dataset]
+      const sum = (spent: (one: Digest) => number): number => all.reduce((total, one) => total + spent(one), 0)
+      return {
+        spentByAsker: sum((one) => book.spentBy(asker, one)),
+        spentInAll: sum((one) => book.spentInAll(one)),
+      }
+    } catch (error) {
+      if (error instanceof ConsiliumError) return null
+      throw error
     }
   }
 
@@ -220,9 +241,9 @@ export class CountDesk {
 
   /** How many there are, or why that cannot be said. */
   async #count({ announced, where, filter }: About, dataset: Digest, nowMs: number): Promise<number | CountCode> {
-    const version = (await this.#parts.datasets.all()).find(
+    const version = (await this.#parts.datasets.all()).findLast(
       (one) => one.dataset === dataset && one.version === announced?.version,
-    )
+    ) // of a table that is again what it was before the newest, for it says where that lies
     if (version === undefined || announced === null) return 'table-unreadable'
     let permitted: (record: string) => boolean
     try {

@@ -278,7 +278,7 @@ export class Daemon {
     const permitted = (table: BoundSubjects): Promise<Dataset> => this.consent.permittedOf(id, table, Date.now())
     const registered: BindingCounsel['registered'] = async (file) => {
       const found = await this.datasets.registered(file)
-      requireGranted(this, state, found?.version.dataset ?? null)
+      await requireGranted(this, state, found?.version.dataset ?? null)
       return found
     }
     const bound = await this.#bindingsOf().bind(id, state.study, request, { permitted, registered })

@@ -135,6 +135,32 @@ export class DatasetDesk {
     return found
   }
 
+  /**
+   * Other datasets that are the same table under other names: registered from the same place, or of the very bytes that lie there now. Errors:
+   * those of `DatasetFiles`.
+   */
+  async kin(dataset: Digest): Promise<Digest[]> {
+    const all = await this.all()
+    const own = all.filter((one) => one.dataset === dataset)
+    const others = all.filter((one) => one.dataset !== dataset)
+    const at = own.at(-1)?.path
+    if (at === undefined || others.length === 0) return []
+    const paths = new Set(own.map(({ path }) => path))
+    const file = await readTableFile(at).catch((error: unknown) => {
+      if (error instanceof ConsiliumError) return null // what was told of it is bounded all the same
+      throw error
+    })
+    const commitments = new Map<Digest, Uint8Array>()
+    for (const { dataset: other, secret } of file === null ? [] : others)
+      if (file !== null && !commitments.has(other))
+        commitments.set(other, datasetSecretHash(secret, 'datasetFile', file.bytes))
+    const isKin = (one: DatasetVersion): boolean => {
+      const commitment = commitments.get(one.dataset)
+      return paths.has(one.path) || (commitment !== undefined && equalBytes(commitment, one.file))
+    }
+    return [...new Set(others.filter(isKin).map((one) => one.dataset))]
+  }
+
   /** The version that is meant by NAME or NAME@NUMBER. Errors: `dataset-unknown`. */
   async find(ref: string): Promise<DatasetVersion> {
     const [, name = '', number] = /^(.*?)(?:@(\d{1,9}))?$/.exec(ref) ?? []

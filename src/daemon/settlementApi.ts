@@ -64,6 +64,6 @@ export interface SettlementMeasured {
     /** In millionths of a nat of log-loss. */
     readonly values: readonly { readonly name: string; readonly value: number }[]
   }[]
-  /** Rounds that were due, and why they were not measured. */
-  readonly skipped: readonly { readonly round: number; readonly why: string }[]
+  /** Rounds that were due, why they were not measured, and whether they can be when more is final. */
+  readonly skipped: readonly { readonly round: number; readonly why: string; readonly waits: boolean }[]
 }

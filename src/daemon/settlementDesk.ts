@@ -10,6 +10,7 @@ import type { SettlementBook } from '../governance/settlement/book.ts'
 import {
   type Attempt,
   follows,
+  hasTurnedDown,
   type ProposalWord,
   type SettlementStanding,
   settlementStanding,
@@ -20,7 +21,7 @@ import { ANSWERED, faultText, proposalFault, SLACK_MS } from '../governance/sett
 import { cutBody, linesBody, type Statement } from '../governance/settlement/statement.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { underAgreements } from '../governance/terms.ts'
-import { glanceAt } from '../ledger/entry.ts'
+import { decodeEntry, glanceAt } from '../ledger/entry.ts'
 import { FENCED } from '../node/boot.ts'
 import { type SettlementFacts, type SettlementNaming, settlementFacts } from '../report/settlement.ts'
 import { actOf } from './agreementDesk.ts'
@@ -223,7 +224,7 @@ export class SettlementDesk {
     this.#working = true
     this.work()
       .catch(() => {
-        this.#changed = true // what failed is looked at again
+        this.#changed = this.#merged = true // what failed is looked at again
       })
       .finally(() => {
         this.#working = false
@@ -243,23 +244,31 @@ export class SettlementDesk {
     return this.#changed
   }
 
-  /** Confirms the first proposal that it can, or says what it finds otherwise. Whether it waits for entries. */
+  /**
+   * Confirms the first proposal that is sound; where none is, or may be when more is final, says what it finds otherwise. Of a party whose proposal it turned down in this
+   * period it turns down no other: else one that proposes nonsense again and again would cost each attempt its quorum. Whether it waits for entries.
+   */
   async #answerOne(state: AgreementState): Promise<boolean> {
     const self = this.#daemon.home.key.id
-    const { proposals } = this.standing(state).open.attempts.at(-1) as Attempt
+    const { attempts } = this.standing(state).open
+    const { proposals } = attempts.at(-1) as Attempt
     if (!isVoter(state, self) || proposals.some((one) => this.#ownVote(state, one) !== undefined)) return false
+    let objected: readonly [ProposalWord, Objection] | null = null
+    let waits = false
     for (const proposal of proposals) {
       if (this.#passedOver.has(proposal.place.hash)) continue
       const found = await this.judge(state, proposal)
-      if (found === 'wait') return true
-      if (found !== null && !ANSWERED.has(found)) {
-        this.#passedOver.add(proposal.place.hash)
-        continue
-      }
-      const { statement } = await this.compute(state, proposal.period, proposal)
-      await this.#vote(state, proposal, found, statement)
-      return false
+      if (found === null) return this.#answerTo(state, proposal, null)
+      if (found === 'wait') waits = true
+      else if (!ANSWERED.has(found)) this.#passedOver.add(proposal.place.hash)
+      else if (!hasTurnedDown(attempts, self, proposal)) objected ??= [proposal, found]
     }
+    return objected === null || waits ? waits : this.#answerTo(state, ...objected)
+  }
+
+  async #answerTo(state: AgreementState, proposal: ProposalWord, found: Objection | null): Promise<false> {
+    const { statement } = await this.compute(state, proposal.period, proposal)
+    await this.#vote(state, proposal, found, statement)
     return false
   }
 
@@ -276,18 +285,22 @@ export class SettlementDesk {
       if (!agreement.studies.includes(state.id) || !state.bound.has(this.#daemon.home.key.id)) continue
       const asked = underAgreements(this.#daemon.machine.view().agreements, actOf(this.#daemon, state, 'round'))
       if ('forbidden' in asked) continue // nobody asked, and so no entry says that it was not done
-      await this.measure(state, { ...AUTO, everyRounds }).catch((error: unknown) => {
+      const found = await this.measure(state, { ...AUTO, everyRounds }).catch((error: unknown) => {
         if (!(error instanceof ConsiliumError)) throw error // too few patients, or no agreement now: nothing is measured
+        return null
       })
+      if (found?.skipped.some(({ waits }) => waits)) this.#merged = true // the last merge of a study is followed by no other
     }
   }
 
   /** Whether entries of before the proposal's time, which are final here, lie beyond its cut. */
-  async #leavesOut(member: MemberId, { cut, until }: ProposalWord): Promise<boolean> {
+  async #leavesOut(member: MemberId, { cut, until, place }: ProposalWord): Promise<boolean> {
     const size = cut.get(member) ?? 0
     if (size >= this.final(member)) return false
     const [raw] = await this.#daemon.logs.entries(member, size, size + 1)
-    return raw !== undefined && glanceAt(raw).timeMs < until - SLACK_MS
+    if (raw === undefined) return false
+    const { timeMs, lamport } = decodeEntry(raw)
+    return timeMs < until - SLACK_MS && lamport < place.lamport // a clock that is behind says "before" of what came after
   }
 
   #cutNow({ agreement }: AgreementState): Sizes {

@@ -64,7 +64,7 @@ export async function measureStudy(
   const patients = await patientsOf(daemon, state)
   for (const merge of due.slice(-last)) {
     const found = await measureMerge(daemon, parts, state, merge, patients, how)
-    if ('why' in found) skipped.push({ round: merge.round + 1, why: found.why })
+    if ('why' in found) skipped.push({ round: merge.round + 1, ...found })
     else done.push(await record(daemon, state, merge.entry, found.body))
   }
   return { ...measured, rounds: done, skipped }
@@ -132,7 +132,7 @@ async function measureMerge(
   { round, inputs, result, ages }: DueMerge,
   patients: Patients,
   { method, permutations }: Pick<MeasureRequest, 'method' | 'permutations'>,
-): Promise<{ readonly body: Body<'value.measured'> } | { readonly why: string }> {
+): Promise<{ readonly body: Body<'value.measured'> } | { readonly why: string; readonly waits: boolean }> {
   const self = daemon.home.key.id
   const book = await read()
   const held: MergeInput[] = []
@@ -140,15 +140,18 @@ async function measureMerge(
     const author = toHex(key) as MemberId
     const weights = await kept.read(id, toHex(update) as Digest)
     if (weights === null)
-      return { why: `the update of ${daemon.nameOf(author)} is kept here no more (replay.keepMegabytes)` }
+      return { why: `the update of ${daemon.nameOf(author)} is kept here no more (replay.keepMegabytes)`, waits: false }
     const examples = book.examplesOf(author, id, theirs)
     if (examples === null)
-      return { why: `the entry by which ${daemon.nameOf(author)} trained its update is not final here yet` }
+      return {
+        why: `the entry by which ${daemon.nameOf(author)} trained its update is not final here yet`,
+        waits: true,
+      }
     held.push({ author, examples: Math.max(1, examples), ageRounds: ages[i] ?? 0, weights })
   }
   const others = held.filter(({ author }) => author !== self).sort((a, b) => compareIds(a.author, b.author))
   const own = held.find(({ author }) => author === self)
-  if (own === undefined || others.length === 0) return { why: 'no update of another hospital was merged' }
+  if (own === undefined || others.length === 0) return { why: 'no update of another hospital was merged', waits: false }
   const game = gameOf(study, own, others, patients)
   const rng = Rng.from('value', result)
   const values =

@@ -57,6 +57,7 @@ const UNREAD: ReadonlySet<string> = new Set<Kind>([
   'supply.recall-slice',
   'supply.list-lifted',
   'supply.product',
+  'access.denied',
   'count.asked',
   'count.answered',
   'value.measured',

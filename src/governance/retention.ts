@@ -91,6 +91,7 @@ const CLASS_OF: Readonly<Record<Kind, RetentionClass>> = {
   'access.granted': 'decides',
   'access.refused': 'decides',
   'access.revoked': 'decides',
+  'access.denied': 'training', // as long as the rounds that were done
   'count.asked': 'training', // as long as the rounds: what was told is told by the answer
   'count.answered': 'keeping', // at its author: what of the budget was spent
   'value.measured': 'training', // as long as the rounds that it is about

@@ -34,7 +34,7 @@ export function carryOutStudy(
   if (error !== null) return error
   if (event.type === 'study-bind' && state !== undefined) {
     const ungranted = grantRefusal(context, state, event.dataset.registered?.dataset ?? null)
-    if (ungranted !== null) return ungranted
+    if (ungranted !== null) return { code: ungranted.code, message: ungranted.message }
   }
   if (event.type === 'study-bind') run(id).table.bind(event.dataset)
   else if (event.type === 'study-end') run(id).ending.sayEnough('operator')

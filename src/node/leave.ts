@@ -8,7 +8,7 @@ import { type ActFacts, Agreed } from './agreed.ts'
 import { Consulting } from './consulting.ts'
 import type { Context } from './context.ts'
 import { Descent, type HeldUpdate, MODEL_WITHDRAWN } from './descent.ts'
-import { grantRefusal, isTakenBack } from './granted.ts'
+import { Granted } from './granted.ts'
 import { SUSPENDED } from './suspending.ts'
 
 /** What leave is asked for. */
@@ -33,6 +33,7 @@ export class Leave {
   readonly consulting: Consulting
   readonly #descent = new Descent()
   readonly #agreed: Agreed
+  readonly #granted: Granted
   /** What the operator asked for last; null before that. */
   #pauseAsked: boolean | null = null
   #refusal: string | null = null
@@ -44,6 +45,7 @@ export class Leave {
     this.#id = id
     this.consulting = new Consulting(context, id)
     this.#agreed = new Agreed(context, id)
+    this.#granted = new Granted(context, id)
   }
 
   /** Why the last leave was refused; null where it was given. */
@@ -69,14 +71,16 @@ export class Leave {
   /**
    * Tells the shell what of the updates may not be served, where that has changed: own ones while the operator pauses the study, an agreement
    * about it is over, a grant was taken back, or the own model descends from a withdrawn one, withdrawn ones whoever made them, and all of members that are suspended.
+   * `registered` is the dataset that the bound table is of; null where it is none.
    */
-  withhold(): void {
+  withhold(registered: Digest | null): void {
     const { self, studies, roll, out } = this.#context
     const study = studies.get(this.#id)
     const isPaused = this.#pauseAsked === true || study?.paused.has(self) === true
     const suspended = this.#context.suspended()
-    const refused = this.#refusal === MODEL_WITHDRAWN || isTakenBack(this.#refusal)
-    const isOver = refused || (study !== undefined && this.#agreed.areOver(study))
+    const isTakenBack =
+      study !== undefined && (this.#agreed.areOver(study) || this.#granted.isTakenBack(study, registered))
+    const isOver = this.#refusal === MODEL_WITHDRAWN || isTakenBack
     const authors = [...((isPaused || isOver) && !suspended.includes(self) ? [self] : []), ...suspended]
     const binding = studies.withdrawals.binding(this.#id, self, roll.members)
     const made = binding.map(({ author, model }) => ({ author, model }))
@@ -115,7 +119,7 @@ export class Leave {
       roundsLeft,
       consulted,
       agreed,
-      ungranted: study === undefined ? null : grantRefusal(this.#context, study, registered),
+      ungranted: study === undefined ? null : this.#granted.ask(study, registered),
     })
     if ('permit' in decision) {
       this.#refusal = null

@@ -357,7 +357,7 @@ export class Machine {
     if (fence.passed && this.#stopping === null) {
       for (const run of runs.values()) {
         run.advance(connected)
-        run.leaves.withhold()
+        run.leaves.withhold(run.table.registered)
       }
       witnessing.advance(connected.length)
     }

@@ -210,3 +210,23 @@ export function differenceText(
   if (figure === 'party') return `${name(member)} is a party ${ours === 1 ? here : there} alone`
   return `${figure} of ${name(member)}: ${ours} ${here}, ${theirs} ${there}`
 }
+
+/** What whoever reads a statement has to know before relying on it; one sentence each, none where all is well. */
+export function noticesOf({ missing, leftOut, twice, isSigned, shared, pool, unit }: SettlementFacts): string[] {
+  return [
+    ...(isSigned ? [] : ['Not all who must sign the agreement had by then: it cannot be closed so.']),
+    ...(shared === pool
+      ? []
+      : [`${amountText(pool - shared, unit)} are shared out to nobody: nothing that counts was done.`]),
+    ...(missing.length === 0
+      ? []
+      : [
+          `${missing.length} entries that may count have no body here any more (${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', …' : ''}); other hospitals may compute otherwise.`,
+        ]),
+    ...(leftOut === 0 ? [] : [`${leftOut} entries beyond what is read of one log were left out.`]),
+    ...twice.map(
+      ({ name, entries }) =>
+        `VOTED TWICE: ${name} said two things of one attempt (${entries.join(', ')}); the first counts.`,
+    ),
+  ]
+}

@@ -1,7 +1,7 @@
 /** A settlement's statement to print or to file: a page without a script, and a table in CSV. A statement, not an invoice. */
 import { minute } from './conductParts.ts'
 import { esc, htmlTable, page, part } from './html.ts'
-import { amountText, objectionWords, type SettlementFacts, type SettlementLine } from './settlement.ts'
+import { amountText, noticesOf, objectionWords, type SettlementFacts, type SettlementLine } from './settlement.ts'
 
 /** Where and from what it was made. */
 export interface SettlementOrigin {
@@ -19,10 +19,12 @@ export function settlementPage(facts: SettlementFacts, origin: SettlementOrigin)
     status === 'closed' ? 'closed' : status === 'proposed' ? 'proposed, not closed' : 'open: figures may still change'
   const head = `<header><h1>Statement of settlement, period ${period}</h1><p class="purpose">What the parties of “${esc(agreementName)}” did, and what of the pool that comes to by their agreement. This is a statement, not an invoice: nothing is owed or paid by it alone.</p><p class="sub"><span class="tag ${tone}">${state}</span><span>up to ${minute(facts.untilMs)}</span><span>${esc(origin.consortium)}</span><span>agreement <code>${facts.agreement.slice(0, 16)}</code></span></p></header>`
   const rows = lines.map((line) => rowOf(line, facts))
+  const notices = noticesOf(facts)
   const total = [`<b>in all</b>`, '', '', '', '', `<b>${amountText(facts.shared, facts.unit)}</b>`]
   return page(
     `Statement of settlement: ${agreementName}, period ${period}`,
     `${head}<main>
+${notices.length === 0 ? '' : part('To be known first', '', `<ul class="card">${notices.map((one) => `<li>${esc(one)}</li>`).join('')}</ul>`)}
 ${part('What each party gets', basisText(facts), htmlTable(HEADER, [...rows, total], [1, 2, 3, 4, 5]))}
 ${part('What each figure rests on', '', `<ul class="card">${NOTES.map((line) => `<li>${line}</li>`).join('')}</ul>`)}
 ${part(

@@ -1,4 +1,5 @@
 /** Counts answered over a log and a table: what each rule tells, that patients' words are kept to, and that failures cost nothing. */
+import '../../src/polyfill.ts'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -58,6 +59,7 @@ class Hospital {
   words = new Map<string, ConsentDecision[]>()
   forgotten = new Set<string>()
   vaultFails = false
+  breaks = false
   #datasets: DatasetDesk | null = null
   readonly #rng = Rng.from('counts')
   dataset: Digest = '' as Digest
@@ -72,16 +74,20 @@ class Hospital {
 
   async open(more: { keyColumn?: string | null } = {}): Promise<this> {
     await writeFile(this.path, TABLE)
+    return this.announce('stroke', this.path, more.keyColumn === undefined ? 'mrn' : more.keyColumn)
+  }
+
+  /** Registers a table, and asks about that from here on. */
+  async announce(name: string, path: string, keyColumn: string | null = 'mrn'): Promise<this> {
     const { version } = await this.datasets.register({
-      ...{ name: 'stroke', path: this.path, query: null, provenance: null, source: null, units: {}, publish: false },
-      keyColumn: more.keyColumn === undefined ? 'mrn' : more.keyColumn,
+      ...{ name, path, query: null, provenance: null, source: null, units: {}, publish: false, keyColumn },
     })
     this.dataset = version.dataset
     this.write(OWNER, 'catalogue.announced', {
       ...{
         dataset: fromHex(version.dataset),
         version: fromHex(version.version),
-        name: 'stroke',
+        name,
         title: [],
         source: 'ehr',
       },
@@ -128,6 +134,7 @@ class Hospital {
   }
 
   #book(): VaultBook {
+    if (this.breaks) throw new Error('the disk is gone')
     if (this.vaultFails) throw new ConsiliumError({ code: 'vault-key-missing', message: 'gone' })
     const book = {
       asked: (question: unknown) => question,
@@ -295,6 +302,47 @@ it('what is not final, or may not be signed, waits and is answered later; once',
     )
   }))
 
+it('the same table under another name shares the budget, by where it lies or by its bytes', () =>
+  at(async (hospital) => {
+    hospital.rules = { ...hospital.rules, answer: 'any-member' }
+    for (const where of ['age > 1', 'age > 2', 'age > 3']) await hospital.answerTo(where)
+    const first = hospital.dataset
+    const copy = join(hospital.folder, 'copy.csv')
+    await writeFile(copy, TABLE)
+    for (const [name, path] of [
+      ['again', hospital.path],
+      ['copied', copy],
+    ] as const) {
+      await hospital.announce(name, path)
+      assert.is(await hospital.answerTo('age > 4'), name === 'again' ? 'counted 60 10' : 'budget-asker null 0', name)
+    }
+    await writeFile(copy, `${TABLE}\nQX-9,99,F\n`)
+    const other = join(hospital.folder, 'other.csv')
+    await writeFile(other, `${TABLE}\nQX-8,99,F\n`)
+    await hospital.announce('other', other)
+    assert.is(await hospital.answerTo('age > 4'), 'counted 61 10', 'another table')
+    hospital.dataset = first
+    assert.is(await hospital.answerTo('age > 5'), 'budget-asker null 0')
+  }))
+
+it('what fails is tried again, and told', () =>
+  at(async (hospital) => {
+    hospital.rules = { ...hospital.rules, answer: 'any-member', consent: 'opt-out' }
+    const desk = hospital.desk()
+    const stopping = new AbortController()
+    const failures: unknown[] = []
+    hospital.ask(null, ['DUO:0000006'])
+    hospital.breaks = true
+    await desk.run(stopping.signal, (error) => {
+      failures.push(error)
+      stopping.abort()
+    })
+    assert.is(failures.length, 1)
+    hospital.breaks = false
+    assert.is(await desk.answer(), null)
+    assert.is(hospital.told.at(-1)?.code, 'counted')
+  }))
+
 it('a withdrawn dataset is counted no more', () =>
   at(async (hospital) => {
     hospital.rules = { ...hospital.rules, answer: 'any-member' }
@@ -342,6 +390,14 @@ it('the error bar holds what the noise is in 95 of 100 cases, for one answer and
   const k = noiseWidth([200_000, 500_000, 1_000_000])
   assert.ok(within(k) >= 0.95 && within(k - 1) < 0.95, `${k}: ${within(k)}`)
   assert.is(noiseWidth([]), 0)
+  const from = performance.now()
+  for (let i = 0; i < 100; i++) {
+    const widths = Array.from({ length: 64 }, (_, j) => 1_000 + i + 7 * j)
+    for (const width of widths) assert.ok(noiseWidth([width]) > 1_000)
+    const deviation = Math.sqrt(widths.reduce((all, micro) => all + 2 * (1e6 / micro) ** 2, 0))
+    assert.ok(noiseWidth(widths) > 1.96 * deviation)
+  }
+  assert.ok(performance.now() - from < 500, 'others’ ε cost nobody a second')
 })
 
 it.run()

@@ -208,6 +208,53 @@ it('what only shows a fault costs nobody its vote, so that a sound proposal besi
   assert.equal([mine?.objection, mine?.proposal], [null, sound.place.hash])
 })
 
+it('a party that proposes nonsense again and again costs one attempt, and keeps nobody from confirming what is sound', async () => {
+  const world = threeRounds()
+  const state = stateOf(world)
+  await forged(world, CLEO, { result: new Uint8Array(32).fill(9) })
+  const honest = [SELF, ADA, BEN].map((member) => world.hospital(member).desk) as [SettlementDesk, ...SettlementDesk[]]
+  for (const desk of honest) await desk.work()
+  assert.is(honest[0].standing(state).open.attempts.length, 2)
+  await forged(world, CLEO, { attempt: 1, result: new Uint8Array(32).fill(8) })
+  await forged(world, CLEO, { attempt: 1, cut: [...FOUR].sort().map((member) => [fromHex(member), 1e9]) } as never)
+  const looking = [ADA, BEN].map((member) => world.hospital(member).desk)
+  for (const desk of looking) await desk.work()
+  assert.is(honest[0].standing(state).open.attempts.length, 2, 'no vote is spent on it')
+  await honest[0].propose(state, Date.now())
+  for (const member of [ADA, BEN]) await world.hospital(member).desk.work()
+  assert.is(honest[0].standing(state).closed.length, 1)
+})
+
+it('a hospital whose clock is behind keeps nobody from closing', async () => {
+  const world = threeRounds()
+  const proposal = await world.hospital(SELF).desk.propose(stateOf(world), Date.now())
+  world.append(BEN, 'study.paused', {}, STUDY, Date.now() - HOUR_MS)
+  assert.is(await world.hospital(ADA).desk.judge(stateOf(world), proposal), null)
+})
+
+it('a merge whose inputs are not final yet is measured when they are, though no other merge comes', async () => {
+  const agreed = settling('rule: by-marginal-value')
+  const world = threeRounds(agreed)
+  const { desk, daemon } = world.hospital(SELF)
+  const state = {
+    id: STUDY,
+    study: { merge: {}, privacy: null, training: {} },
+    bound: new Set([SELF]),
+    commitments: new Map(),
+  }
+  const view = { ...daemon.machine.view(), studies: [{ state, run: { rows: 500 } }] }
+  const config = { settlement: { measure: 'auto', confirm: 'ask' }, agreements: { required: false } }
+  Object.assign(daemon.machine, { view: () => view })
+  Object.assign(daemon.home, { config })
+  let measured = 0
+  desk.measure = async () => {
+    const waits = ++measured < 3
+    return { study: STUDY, name: 'Memory', method: 'tmc', rounds: [], skipped: [{ round: 1, why: 'not final', waits }] }
+  }
+  for (let look = 0; look < 6; look++) await desk.work()
+  assert.is(measured, 3)
+})
+
 it('a period is not closed before its days are over', async () => {
   const agreed = settling('rule: by-rounds, periodDays: 30')
   const world = threeRounds(agreed)

@@ -206,6 +206,7 @@ export const SOUND: { readonly [K in Kind]: Body<K> } = {
   'access.granted': { request: B32, until: 1_790_000_000_000 },
   'access.refused': { request: B32, reason: 'ethics-missing' },
   'access.revoked': { request: B32, reason: 'breach' },
+  'access.denied': { dataset: B32, reason: 'revoked', action: 'round' },
   'count.asked': { datasets: [[B32, B32]], document: new Uint8Array(100) },
   'count.answered': {
     ...{ asker: B32, request: B32, dataset: B32, version: B32, question: B32, code: 'counted', count: 35 },

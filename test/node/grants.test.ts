@@ -33,6 +33,20 @@ const announce = (world: Harness): void =>
     ...{ purposes: [6], counted: 'rows', count: 60, cohort: 10, counts: 'granted' },
   })
 
+/** Authors whose updates are not served, as it was told last. */
+const withheld = (world: Harness): readonly string[] | undefined =>
+  actions(world)
+    .flatMap((one) => (one.type === 'withhold' ? [one.authors] : []))
+    .at(-1)
+
+/** Reasons of what the log says was not done. */
+const denied = (world: Harness): Cbor[] =>
+  actions(world).flatMap((one) =>
+    one.type === 'record'
+      ? one.drafts.flatMap(({ kind, body }) => (kind === 'access.denied' ? [(body as { reason: Cbor }).reason] : []))
+      : [],
+  )
+
 /** Ada proposes, and this hospital accepts. */
 function studying(world: Harness): Harness {
   world.hearEntry(ADA, { kind: 'study.proposed', study: ID, body: { document: DOCUMENT } })
@@ -105,14 +119,17 @@ for (const [what, kind, code] of [
     const before = trained(world)
     if (kind === 'access.revoked') say(world, kind, { request, reason: 'breach' }, ID)
     else say(world, kind, { dataset: fromHex(DATASET), reason: 'replaced' })
+    world.commit(1)
+    assert.equal(withheld(world), [SELF], 'at once, whether a round is due or not')
+    if (kind === 'access.revoked') ask(world)
     go(world, 6)
-    assert.is(world.run?.refusal, code)
     assert.is(trained(world), before, 'not one more round')
-    const withheld = actions(world).flatMap((one) => (one.type === 'withhold' ? [one.authors] : []))
-    assert.equal(withheld.at(-1), [SELF])
+    assert.equal(withheld(world), [SELF], 'though somebody asks again')
+    assert.is(world.run?.refusal, kind === 'access.revoked' ? 'access-asked' : code)
     world.crash(100)
     go(world, 3)
-    assert.is(world.run?.refusal, code, 'after a start too')
+    assert.not.ok(world.run?.refusal === null, 'after a start too')
+    assert.equal(withheld(world), [SELF])
   })
 }
 
@@ -133,6 +150,7 @@ it('a grant runs out between two rounds', () => {
   go(world, 3)
   assert.is(world.run?.refusal, 'access-expired')
   assert.is(trained(world), before)
+  assert.equal(denied(world), ['expired'], 'the log says so, once')
 })
 
 it('where the hospital asks for none, nothing of it is looked at', () => {

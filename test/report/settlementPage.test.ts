@@ -54,6 +54,14 @@ it('the page says that it is no invoice, which figures are self-declared, and wh
   assert.match(open, /Nobody has proposed to close this period/)
 })
 
+it('the page says what speaks against relying on it: who voted twice, and what lacks its body', () => {
+  assert.not.match(settlementPage(factsOf('north'), ORIGIN), /To be known first/)
+  const twice = [{ name: 'west', entries: ['west/61', 'west/62'] as const }]
+  const html = settlementPage(factsOf('north', { twice, missing: ['south/12'], isSigned: false, shared: 0 }), ORIGIN)
+  for (const part of [/VOTED TWICE: west/, /west\/62/, /south\/12/, /Not all who must sign/, /shared out to nobody/])
+    assert.match(html, part)
+})
+
 /** As a reader of RFC 4180 has it. */
 function parsed(csv: string): string[][] {
   const rows: string[][] = [[]]

@@ -3,9 +3,10 @@
  * was spent is what is spent: an answer and its cost are one entry, durable before anybody else can read it.
  */
 import { toHex } from '../../core/bytes.ts'
+import { MICRO_EPSILON } from '../../core/geometric.ts'
 import type { Digest, MemberId } from '../../core/ids.ts'
 import { decodeEntry, type Entry, glanceAt } from '../../ledger/entry.ts'
-import type { CountCode } from '../kinds/access.ts'
+import { ACCESS_BOUNDS, type CountCode } from '../kinds/access.ts'
 import { readBody } from '../kinds.ts'
 import { inOrder } from './requests.ts'
 
@@ -52,6 +53,8 @@ export interface CountAnswer {
 
 const ASKED_MAX = 200_000 // of one member: 50 a day for ten years; what comes after is counted
 const ANSWERED_MAX = 200_000
+const WEIGHT_MAX = 67_108_864 // bytes of one member's questions, which stay in memory
+const TARGET_WEIGHT = 300
 const OPEN_MAX = 1_000 // of one member, that wait for the own answer: the others are not looked at
 
 /** One per shell; given each log from its beginning, in order and once. */
@@ -61,6 +64,8 @@ export class CountBook {
   readonly #asked = new Map<Digest, CountAsked>()
   readonly #answers = new Map<Digest, CountAnswer[]>()
   readonly #told = new Map<string, number>()
+  /** Bytes of each member's questions. */
+  readonly #weights = new Map<MemberId, number>()
   /** Own answers that drew noise, by question: of each dataset and version one. */
   readonly #drawn = new Map<Digest, CountAnswer[]>()
   readonly #spent = new Map<Digest, { all: number; readonly by: Map<MemberId, number> }>()
@@ -139,6 +144,9 @@ export class CountBook {
     if (this.#asked.has(hash) || !this.#mayTell(`${author} asked`, ASKED_MAX)) return
     const told = readBody('count.asked', body)
     if (told === null) return
+    const weight = (this.#weights.get(author) ?? 0) + told.document.length + TARGET_WEIGHT * told.datasets.length
+    if (weight > WEIGHT_MAX) return void this.dropped++
+    this.#weights.set(author, weight)
     const targets = told.datasets.map(([owner, dataset]): CountTarget => {
       return { owner: toHex(owner) as MemberId, dataset: toHex(dataset) as Digest }
     })
@@ -164,10 +172,14 @@ export class CountBook {
       version: told.version === null ? null : (toHex(told.version) as Digest),
     }
     if (author === this.#self) this.#charge(answer)
+    else if (count !== null && epsilon < MICRO_EPSILON.min)
+      return // no noise is so wide: nothing can be said of how far off that is
     else if (!this.#mayTell(`${author} answered`, ANSWERED_MAX)) return
     const { request, dataset } = answer
     if (this.answer(request, { owner: author, dataset }) !== null) return // the first one stands
     const answers = this.#answers.get(request)
+    const own = answers?.filter(({ place }) => place.author === author) ?? []
+    if (own.length >= ACCESS_BOUNDS.countedMax) return void this.dropped++ // of more datasets no question is
     if (answers === undefined) this.#answers.set(request, [answer])
     else answers.push(answer)
     if (this.#lacks(answer.request) || !this.#open.delete(answer.request)) return

@@ -45,22 +45,27 @@ export interface StudyUse {
   readonly nowMs: number
 }
 
+/** A refusal for want of a grant, and the entry that it rests on; null where there is none. */
+export interface Ungranted extends Refusal {
+  readonly rests: Place | null
+}
+
 /**
  * Why a table may not be used in a study where the hospital wants a grant for that, or null: a study of its own needs none, another's one that
  * names the study, or one of its proposer that covers all purposes that the study declares.
  */
-export function studyRefusal(access: Access, use: StudyUse, name: NameOf = keyDigits): Refusal | null {
+export function studyRefusal(access: Access, use: StudyUse, name: NameOf = keyDigits): Ungranted | null {
   const { self, study, dataset, cut, nowMs } = use
   if (study.proposedBy === self) return null
   const wanted = `study ${study.id.slice(0, DIGITS)} of ${name(study.proposedBy)}`
   const standing = dataset === null ? null : access.catalogue.standing(self, dataset, cut)
   if (dataset === null || standing === null) {
     const message = `config.yaml asks for a grant (access.studies), and the table is no dataset that was announced: consilium dataset register FILE --name NAME, consilium catalogue announce NAME, then bind that file`
-    return { code: 'access-not-announced', message }
+    return { code: 'access-not-announced', message, rests: null }
   }
   if (standing.status === 'withdrawn') {
     const message = `the dataset was withdrawn (${standing.reason}) in entry ${entryOf(standing.place, name)}: announce it again, consilium catalogue announce`
-    return { code: 'access-withdrawn', message }
+    return { code: 'access-withdrawn', message, rests: standing.place }
   }
   const stood = access
     .of(self, dataset)
@@ -71,7 +76,21 @@ export function studyRefusal(access: Access, use: StudyUse, name: NameOf = keyDi
   if (nearest !== undefined) return refusalOf(nearest.request, nearest.standing, wanted, name)
   const called = standing.announced.name
   const message = `nobody has asked for dataset ${called} for ${wanted}: ask ${name(study.proposedBy)} to run: consilium access ask ${name(self)} ${called} --study ${study.id.slice(0, DIGITS)} --purpose CODE --until DATE`
-  return { code: 'access-missing', message }
+  return { code: 'access-missing', message, rests: null }
+}
+
+/**
+ * Whether leave to use a table in a study was taken back, and not given anew: by a revocation, or a withdrawal of the dataset. That somebody asks
+ * again changes nothing.
+ */
+export function isTakenBack(access: Access, { self, study, dataset, cut, nowMs }: StudyUse): boolean {
+  if (study.proposedBy === self || dataset === null) return false
+  if (access.catalogue.standing(self, dataset, cut)?.status === 'withdrawn') return true
+  const stood = access
+    .of(self, dataset)
+    .filter((request) => isFor(request, study))
+    .map((request) => access.standing(request, cut, nowMs).status)
+  return !stood.includes('granted') && stood.some((status) => status === 'revoked' || status === 'withdrawn')
 }
 
 function isFor(request: AccessRequest, { id, study, proposedBy }: StudyUse['study']): boolean {
@@ -84,33 +103,25 @@ function isFor(request: AccessRequest, { id, study, proposedBy }: StudyUse['stud
 const nearness = ({ status }: AccessStanding): number =>
   ['pending', 'asked', 'expired', 'withdrawn', 'revoked', 'refused', 'granted'].indexOf(status)
 
-function refusalOf(request: AccessRequest, standing: AccessStanding, wanted: string, name: NameOf): Refusal {
+function refusalOf(request: AccessRequest, standing: AccessStanding, wanted: string, name: NameOf): Ungranted {
+  const rests = standing.rests ?? request.place
+  return { code: `access-${standing.status}`, message: wordsOf(request, standing, wanted, name), rests }
+}
+
+function wordsOf(request: AccessRequest, standing: AccessStanding, wanted: string, name: NameOf): string {
   const { owner, asker, place } = request
   const asked = entryOf(place, name)
   const rests = standing.rests === null ? asked : entryOf(standing.rests, name)
-  const code = `access-${standing.status}`
   switch (standing.status) {
     case 'pending':
-      return {
-        code,
-        message: `${name(owner)} granted access for ${wanted} in entry ${rests}, and not enough members have cosigned that yet: wait`,
-      }
+      return `${name(owner)} granted access for ${wanted} in entry ${rests}, and not enough members have cosigned that yet: wait`
     case 'asked':
-      return {
-        code,
-        message: `${name(asker)} asked for access for ${wanted} in entry ${asked}, and ${name(owner)} has not answered: consilium access grant ${asked}`,
-      }
+      return `${name(asker)} asked for access for ${wanted} in entry ${asked}, and ${name(owner)} has not answered: consilium access grant ${asked}`
     case 'expired':
-      return {
-        code,
-        message: `access for ${wanted} has run out, entry ${rests}: ask ${name(asker)} to ask again, consilium access ask`,
-      }
+      return `access for ${wanted} has run out, entry ${rests}: ask ${name(asker)} to ask again, consilium access ask`
     default: {
       const why = standing.reason === null ? '' : ` (${standing.reason})`
-      return {
-        code,
-        message: `access for ${wanted} was ${standing.status}${why} in entry ${rests}: ask ${name(owner)}, then ask again, consilium access ask`,
-      }
+      return `access for ${wanted} was ${standing.status}${why} in entry ${rests}: ask ${name(owner)}, then ask again, consilium access ask`
     }
   }
 }

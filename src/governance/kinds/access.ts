@@ -54,6 +54,12 @@ export const ACCESS_REASONS = {
 export type AccessReason = keyof typeof ACCESS_REASONS
 export const ACCESS_REASON_CODES = Object.keys(ACCESS_REASONS) as readonly AccessReason[]
 
+/** What a grant lacks where a table is not used: codes of refusals, without `access-`. */
+export const DENIAL_REASONS = [
+  ...(['not-announced', 'missing', 'asked', 'pending', 'refused', 'revoked', 'withdrawn', 'expired'] as const),
+] as const
+export type DenialReason = (typeof DENIAL_REASONS)[number]
+
 /** Who is answered: whom the hospital granted access, any member, or nobody. */
 export const COUNT_POLICIES = ['granted', 'any-member', 'never'] as const
 
@@ -134,6 +140,12 @@ export const ACCESS_KINDS = {
   'access.refused': v.strictObject({ request: bytes32, reason: v.picklist(ACCESS_REASON_CODES) }),
   /** A grant is taken back, for good. Binds as soon as it is known. */
   'access.revoked': v.strictObject({ request: bytes32, reason: v.picklist(ACCESS_REASON_CODES) }),
+  /** At its author's node its table was not used in the study of the header, for want of a grant; `refs` cite the entry that it rests on. */
+  'access.denied': v.strictObject({
+    dataset: v.nullable(bytes32),
+    reason: v.picklist(DENIAL_REASONS),
+    action: v.picklist(['bind', 'round']),
+  }),
   /** Its author asks how many match at these datasets, each as member and dataset. `document` is the canonical question. */
   'count.asked': v.strictObject({
     datasets: list(v.strictTuple([bytes32, bytes32]), 1, ACCESS_BOUNDS.countedMax),

@@ -256,6 +256,18 @@ export function follows(previous: Digest | null, cut: Sizes, before: ProposalWor
   return [...(before?.cut ?? [])].every(([member, size]) => (cut.get(member) ?? 0) >= size)
 }
 
+/** Whether `voter` turned down a proposal of the same party in an earlier attempt. */
+export function hasTurnedDown(
+  attempts: readonly Attempt[],
+  voter: MemberId,
+  { place: { author } }: Pick<ProposalWord, 'place'>,
+): boolean {
+  return attempts.slice(0, -1).some(({ proposals, votes }) => {
+    const own = votes.find(({ place, objection }) => place.author === voter && objection !== null)
+    return proposals.some(({ place }) => place.hash === own?.proposal && place.author === author)
+  })
+}
+
 function twiceOf(settlements: Settlements, { agreement, voters }: Parties): (readonly [VoteWord, VoteWord])[] {
   return voters.flatMap((voter) => {
     const votes = [...(settlements.of(voter, agreement)?.votes.values() ?? [])]

@@ -190,7 +190,7 @@ class View {
 }
 
 /**
- * Of each update that enough other parties measured the median, of an even number the lower of the two in the middle: as long as more of them are
+ * Of each party and round in which enough others measured its update the median, of an even number the lower of the two in the middle: as long as more of them are
  * honest than lie it stands between two that are honest. What a member says of itself is not heard.
  */
 function medians(

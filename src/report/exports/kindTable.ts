@@ -102,6 +102,7 @@ export const KIND_TABLE = {
   'access.granted': row('access to a dataset granted', 'permit'),
   'access.refused': row('access to a dataset refused', 'deny'),
   'access.revoked': row('access to a dataset taken back', 'deny'),
+  'access.denied': row('not used for want of a grant', 'deny', 'risk'),
   'count.asked': row('count asked for', 'query'),
   'count.answered': row('count answered', 'export'),
   'value.measured': row('what updates were worth on own patients measured', 'execute', 'operation'),

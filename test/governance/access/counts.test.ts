@@ -219,7 +219,7 @@ it('answers before their question, of others in its name, or twice, change nothi
       question: fromHex(digestOf('q')),
       code: 'counted',
       count: 35,
-      epsilon: 1,
+      epsilon: 200_000,
       step: 5,
       cohort: 10,
       spent: 1,
@@ -251,6 +251,32 @@ it('of one member so many questions wait for an answer, and no more', () => {
   for (let seq = 0; seq < 1_100; seq++) book.tell(counted(ADA, seq, null))
   for (let seq = 0; seq < 5; seq++) book.tell(counted(BEN, seq, null))
   assert.equal([book.open().length, book.all().length, book.dropped], [1_005, 1_105, 100])
+})
+
+/** What Cleo tells of a dataset of hers. */
+const toldBy = (seq: number, request: Digest, more: object): AccessFact =>
+  factAt(CLEO, seq, 'count.answered', {
+    ...{ asker: fromHex(ADA), request: fromHex(request), dataset: fromHex(DATASET), version: fromHex(VERSION) },
+    ...{ question: fromHex(VERSION), code: 'counted', count: 100, epsilon: 200_000, step: 5, cohort: 10 },
+    ...{ spent: 200_000, left: 0, ...more },
+  })
+
+it('an answer without noise that means anything is none, and of one question a member answers no more than it may be asked', () => {
+  const book = new CountBook(OWNER)
+  const request = digestOf('a question')
+  book.tell(toldBy(0, request, { epsilon: 0 }))
+  assert.is(book.answer(request, { owner: CLEO, dataset: DATASET }), null)
+  const datasets = Array.from({ length: 70 }, (_, i) => digestOf(`dataset ${i}`))
+  for (const [i, dataset] of datasets.entries()) book.tell(toldBy(1 + i, request, { dataset: fromHex(dataset) }))
+  const answered = datasets.filter((dataset) => book.answer(request, { owner: CLEO, dataset }) !== null)
+  assert.equal([answered.length, book.dropped], [64, 6])
+})
+
+it('what one member asks takes no more memory than is set aside for it', () => {
+  const book = new CountBook(OWNER)
+  const [datasets, document] = [[[fromHex(CLEO), fromHex(DATASET)]], new Uint8Array(8_000)]
+  for (let seq = 0; seq < 8_200; seq++) book.tell(factAt(ADA, seq, 'count.asked', { datasets, document }))
+  assert.ok(book.dropped > 0 && book.all().length > 8_000, `${book.dropped}`)
 })
 
 it.run()
