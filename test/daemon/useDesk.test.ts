@@ -152,7 +152,7 @@ it('an entry that could not be written leaves the runs where they are', async ()
   await after.desk.close()
 })
 
-it('property: wherever the file ends or is damaged, what is whole before that is told of, and what is added later too', async () => {
+it('property: wherever the file ends or is damaged, all that is whole is told of, what is lost is counted, and what is added later is told of too', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 6 }),
@@ -176,15 +176,17 @@ it('property: wherever the file ends or is damaged, what is whole before that is
           writeFileSync(path, bytes)
         }
         const whole = ends.filter((end) => end <= at).length
-        if (!cut && whole === 0) return // a first record under another key is refused, below
+        if (!cut && count === 1) return // a single record under another key is refused, below
         const next = new UseJournal(path, KEY)
-        assert.is((await next.open(0)).length, whole)
-        await next.add(run())
+        const { runs, lost } = await next.open(0)
+        if (cut) assert.equal([runs.length, lost], [whole, 0])
+        else assert.equal([runs.length, lost], [count - 1, 1], 'only the damaged one is lost, and it is said')
+        const numbers = [...runs.map((one) => one.number), await next.add(run())]
         await next.close()
         const last = new UseJournal(path, KEY)
         assert.equal(
-          (await last.open(0)).map((one) => one.number),
-          Array.from({ length: whole + 1 }, (_, i) => i),
+          (await last.open(0)).runs.map((one) => one.number),
+          numbers,
         )
         await last.close()
       },
@@ -204,7 +206,7 @@ it('runs that come side by side are all kept, each under a number of its own', a
   )
   await journal.close()
   const next = new UseJournal(path, KEY)
-  assert.is((await next.open(20)).length, 47)
+  assert.is((await next.open(20)).runs.length, 47)
   await next.close()
 })
 
@@ -233,6 +235,58 @@ it('what cannot be recorded is not done: while nothing may be signed, and with a
   const other = world(path, new Map(), { dataKey: new Uint8Array(32).fill(6) })
   assert.is(await codeOf(other.desk.note(run())), 'use-journal-sealed')
   assert.ok(statSync(path).size > 0, 'nothing of it was dropped')
+})
+
+it('a damaged record is said, once, and the runs after it are told of', async () => {
+  const path = fresh()
+  const before = world(path)
+  const ends: number[] = []
+  for (let i = 0; i < 4; i++) {
+    await before.desk.note(run())
+    ends.push(statSync(path).size)
+  }
+  await before.desk.close()
+  const bytes = readFileSync(path)
+  bytes[(ends[0] as number) + 40] = 0xff ^ (bytes[(ends[0] as number) + 40] as number)
+  writeFileSync(path, bytes)
+  for (const expected of [[3, 1, 1], [0, 0, 1]]) {
+    const { desk, told } = world(path, before.state)
+    const failures: unknown[] = []
+    const stop = new AbortController()
+    const running = desk.run(stop.signal, (error) => failures.push((error as ConsiliumError).code))
+    await desk.tell()
+    stop.abort()
+    await running
+    const runs = bodies(told).reduce((sum, body) => sum + body.runs, 0)
+    assert.equal([runs, failures.length, await desk.lost()], expected)
+    await desk.close()
+  }
+})
+
+it('property: a journal that is never without untold runs does not grow for good, and none of them is lost', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 1_500 }), { minLength: 4, maxLength: 9 }), async (groups) => {
+      const path = fresh()
+      const journal = new UseJournal(path, KEY)
+      await journal.open(0)
+      let next = 0
+      let told = 0
+      for (const size of groups) {
+        next = ((await Promise.all(Array.from({ length: size }, () => journal.add(run())))).at(-1) as number) + 1
+        told = next - 1 // one is always left
+        await journal.forget(told)
+        assert.ok(statSync(path).size < 1_048_576 + 1_500 * 400, `${statSync(path).size}`)
+      }
+      await journal.close()
+      const after = new UseJournal(path, KEY)
+      assert.equal(
+        (await after.open(told)).runs.map((one) => one.number),
+        [next - 1],
+      )
+      await after.close()
+    }),
+    { numRuns: 6 },
+  )
 })
 
 it('the journal holds nothing in plain that a run says', async () => {
