@@ -255,7 +255,8 @@ export class Exporter {
       const raws = await this.#daemon.logs.entries(author, at, Math.min(to, at + SLICE))
       if (raws.length === 0) throw this.#lost(author, at)
       for (const raw of raws) {
-        await pace.step()
+        const rest = pace.step()
+        if (rest !== null) await rest
         const entry = decodeEntry(raw)
         if (entry.author !== author || entry.seq !== at) throw this.#lost(author, at)
         at++
@@ -282,15 +283,18 @@ class Pace {
     this.#signal = signal
   }
 
-  /** Before each small piece of work. Error: `export-broken-off`. */
-  async step(): Promise<void> {
-    if (performance.now() - this.#since >= TURN_MS) {
-      await setImmediate()
-      this.#since = performance.now()
+  /** Before each small piece of work; what it gives is waited for first. Error: `export-broken-off`. */
+  step(): Promise<void> | null {
+    if (this.#signal.aborted) {
+      const message = 'the daemon is stopping, so the export is not whole: run it again when the daemon is back'
+      throw new ConsiliumError({ code: 'export-broken-off', message })
     }
-    if (!this.#signal.aborted) return
-    const message = 'the daemon is stopping, so the export is not whole: run it again when the daemon is back'
-    throw new ConsiliumError({ code: 'export-broken-off', message })
+    return performance.now() - this.#since < TURN_MS ? null : this.#rest()
+  }
+
+  async #rest(): Promise<void> {
+    await setImmediate()
+    this.#since = performance.now()
   }
 }
 

@@ -155,6 +155,15 @@ it('property: whatever hospitals and the consortium are called, a line is JSON a
   )
 })
 
+it('times of a use that no calendar has, or that run backwards, break no export', () => {
+  const served = (fromMs: number, toMs: number) =>
+    entryOf('model.served', { ...(sound('model.served') as object), fromMs, toMs } as Cbor)
+  for (const entry of [served(9e15, 9e15), served(2_000, 1_000), served(253_370_764_800_000, 253_370_764_800_000)])
+    for (const view of VIEWS)
+      for (const line of linesOf(view, entry, 'final', CONTEXT))
+        if (view === 'fhir-audit') assert.equal(faultsOf(JSON.parse(line)), [])
+})
+
 it('access: the decision is for the member who asked, where the entry cites the request', () => {
   const fields = { author: NORTH, seq: 7, prev: B32, timeMs: 1, lamport: 9, study: null }
   const recipient = (refs: readonly Ref[]): unknown => {

@@ -39,10 +39,9 @@ function eventOf(line: Line, name: keyof typeof PATTERNS): string {
   const patients = patientsOf(line)
   const claimed = profile === BALP.create && patients.length === 1 ? BALP.patientCreate : profile
   const { type, outcome } = (isKind(entry.kind) ? KIND_TEXTS[entry.kind] : kindText(entry.kind, row))
-  const period =
-    kind === 'model.served'
-      ? `"period":{"start":"${instant(body?.fromMs as number)}","end":"${instant(body?.toMs as number)}"},`
-      : ''
+  const [from, to] = [Number(body?.fromMs), Number(body?.toMs)]
+  const isPeriod = kind === 'model.served' && from <= to // R4 has no other, and nobody keeps an author from declaring one
+  const period = isPeriod ? `"period":{"start":"${instant(from)}","end":"${instant(to)}"},` : ''
   const dropped = entry.body === null ? '; its body was dropped' : ''
   const entities = [dataOf(line), ...studyOf(line), ...othersOf(line), ...patients]
   return `{"resourceType":"AuditEvent","id":"${hash}",${metaOf(claimed)}${type},${period}"recorded":"${instant(entry.timeMs)}",${outcome}${dropped}","agent":[${agentsOf(line, name)}],"source":${by.source},"entity":[${entities.join(',')}]}`
