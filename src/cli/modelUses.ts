@@ -50,10 +50,14 @@ function usesLines({ uses: found, untold, lost }: UsesReport): string[] {
     ...(found.length === 0 ? ['No use of a model is recorded there.'] : table(header, rows, [4, 5])),
     ...(found.length > SHOWN_MAX ? [`and ${found.length - SHOWN_MAX} more: --json has all`] : []),
     '',
-    ...(untold === 0 ? [] : [`${untold} runs of predictions of this hospital are kept here, and told of within seconds.`]),
+    ...(untold === 0
+      ? []
+      : [`${untold} runs of predictions of this hospital are kept here, and told of within seconds.`]),
     ...(lost === 0
       ? []
-      : [`CAREFUL: the journal of this hospital was damaged: at least ${lost} runs of predictions are told of by no entry.`]),
+      : [
+          `CAREFUL: the journal of this hospital was damaged: at least ${lost} runs of predictions are told of by no entry.`,
+        ]),
     'As declared by the hospitals in their logs. ≥: rows of some runs were too few to be told.',
   ]
 }

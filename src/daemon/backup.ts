@@ -118,7 +118,13 @@ export async function backUpStopped(folder: string, path: string): Promise<Backu
   try {
     const timeMs = Date.now()
     const entries = await entriesIn(store)
-    await writeTo(path, home, timeMs, () => store.rows(), () => vaultIn(home.paths.vault))
+    await writeTo(
+      path,
+      home,
+      timeMs,
+      () => store.rows(),
+      () => vaultIn(home.paths.vault),
+    )
     await leaveUntold(home.paths, { kind: 'operator.backup', timeMs, entries })
     return { path, entries, recorded: false }
   } finally {

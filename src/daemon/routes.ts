@@ -4,7 +4,7 @@ import { type Study, studyDocument, studyFromDocument, studyIdOf } from '../conf
 import { VERSION } from '../config/version.ts'
 import { fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import type { MemberId, StudyId } from '../core/ids.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { isForHospitals, OBSERVER_REFUSAL } from '../governance/observers.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import { ACTS, type ActPattern, isAct } from '../governance/roles.ts'
@@ -181,7 +181,8 @@ async function numbers(daemon: Daemon, ref: string, newest: boolean): ReturnType
   }
   await requireAgreed(daemon, state, 'export')
   const report = await daemon.models.report(state, newest)
-  const { digest, round, head } = report
+  const { round, head } = report
+  const digest = report.digest as Digest
   await requireUsable(daemon, { state, digest })
   await recordUse(daemon, state, 'model.exported', {
     ...{ round: round - 1, model: fromHex(digest), format: 'numbers', withHead: head.length > 0 },

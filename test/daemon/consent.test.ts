@@ -73,11 +73,17 @@ async function exportsAt(folder: string, { home }: TestNode): Promise<void> {
   assert.not.ok((text + (await readFile(`${accounting}.about.txt`, 'utf8'))).includes(patient))
   const said = await done('log', 'export', '--form', 'fhir-audit', '--proofs', '-o', audit, '--home', home)
   const root = /^fingerprint {2}(.+)$/m.exec(said)?.[1] ?? ''
-  assert.match(await done('log', 'check-export', audit, '--root', root), /good\. Each of its [1-9]\d* lines \(fhir-audit\)/)
+  assert.match(
+    await done('log', 'check-export', audit, '--root', root),
+    /good\. Each of its [1-9]\d* lines \(fhir-audit\)/,
+  )
   const plain = join(folder, 'plain.ndjson')
   await done('log', 'export', '--form', 'fhir-audit', '-o', plain, '--home', home)
   const proven = await readFile(audit, 'utf8')
-  assert.ok((await readFile(plain, 'utf8')).includes(proven.slice(0, proven.indexOf('\n') + 1)), 'the daemon writes the same bytes')
+  assert.ok(
+    (await readFile(plain, 'utf8')).includes(proven.slice(0, proven.indexOf('\n') + 1)),
+    'the daemon writes the same bytes',
+  )
 }
 
 it('an opt-in study trains nobody before enough patients agreed, says why, and begins by itself when they have', () =>

@@ -249,7 +249,10 @@ it('a damaged record is said, once, and the runs after it are told of', async ()
   const bytes = readFileSync(path)
   bytes[(ends[0] as number) + 40] = 0xff ^ (bytes[(ends[0] as number) + 40] as number)
   writeFileSync(path, bytes)
-  for (const expected of [[3, 1, 1], [0, 0, 1]]) {
+  for (const expected of [
+    [3, 1, 1],
+    [0, 0, 1],
+  ]) {
     const { desk, told } = world(path, before.state)
     const failures: unknown[] = []
     const stop = new AbortController()

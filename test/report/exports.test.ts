@@ -114,7 +114,13 @@ it('accounting: one line for each recipient of each study: first, last, number; 
         ['Later', 3],
       ].map(([member, after]) => ({ member: member as string, after: after as number })),
     },
-    { study: 'e'.repeat(64), name: 'Other', purpose: 'x', recipients: [{ member: 'East', after: 0 }], rounds: rounds.slice(0, 1) },
+    {
+      study: 'e'.repeat(64),
+      name: 'Other',
+      purpose: 'x',
+      recipients: [{ member: 'East', after: 0 }],
+      rounds: rounds.slice(0, 1),
+    },
   ]
   const text = accountingLines(studies, { sinceMs: day(2), untilMs: day(20) }).join('')
   const rows = parse(text, { columns: true, record_delimiter: '\r\n' }) as Record<string, string>[]

@@ -8,7 +8,16 @@ import type { MemberId } from '../../core/ids.ts'
 import { isKind } from '../../governance/kinds.ts'
 import { studyIn } from '../../governance/studyText.ts'
 import { type ExportContext, type Exported, fieldsOf, instant } from './exported.ts'
-import { type AuthorText, authorText, jsonOf, KIND_TEXTS, kindText, metaOf, PATTERNS, TO_PATIENT } from './fhirAuditText.ts'
+import {
+  type AuthorText,
+  authorText,
+  jsonOf,
+  KIND_TEXTS,
+  kindText,
+  metaOf,
+  PATTERNS,
+  TO_PATIENT,
+} from './fhirAuditText.ts'
 import { AGENT, BALP, ENTITY, EVENT, hospitalOf, type Json, ROLE, referTo, SUBTYPE, SYSTEM } from './fhirTerms.ts'
 
 const NAME_CHARACTERS_MAX = 120
@@ -38,7 +47,7 @@ function eventOf(line: Line, name: keyof typeof PATTERNS): string {
   const { profile } = PATTERNS[name]
   const patients = patientsOf(line)
   const claimed = profile === BALP.create && patients.length === 1 ? BALP.patientCreate : profile
-  const { type, outcome } = (isKind(entry.kind) ? KIND_TEXTS[entry.kind] : kindText(entry.kind, row))
+  const { type, outcome } = isKind(entry.kind) ? KIND_TEXTS[entry.kind] : kindText(entry.kind, row)
   const [from, to] = [Number(body?.fromMs), Number(body?.toMs)]
   const isPeriod = kind === 'model.served' && from <= to // R4 has no other, and nobody keeps an author from declaring one
   const period = isPeriod ? `"period":{"start":"${instant(from)}","end":"${instant(to)}"},` : ''
@@ -161,11 +170,12 @@ function recipientOf({ entry, body, by, context }: Line): string {
   if (!isAccess(entry.kind)) return by.members
   const request = body?.request instanceof Uint8Array ? toHex(body.request) : null
   const asker = entry.refs.find(([, , hash]) => hash === request)?.[0]
-  const who = asker === undefined ? { display: NOT_CITED } : hospitalOf(asker, context.nameOf(asker) ?? asker.slice(0, 12))
+  const who =
+    asker === undefined ? { display: NOT_CITED } : hospitalOf(asker, context.nameOf(asker) ?? asker.slice(0, 12))
   return jsonOf({ type: AGENT.recipient, who, requestor: true })
 }
 
-const NOT_CITED = 'the member who asked: the entry does not cite the request'
+const NOT_CITED = 'the member who asked: the entry does not say which'
 
 const noPatient = ({ entry }: Line): string =>
   `patients of the ${isAccess(entry.kind) ? 'dataset' : 'study at this hospital'}: none is named`

@@ -2,7 +2,19 @@
 import type { MemberId } from '../../core/ids.ts'
 import type { Kind } from '../../governance/kinds.ts'
 import type { ExportContext, Exported } from './exported.ts'
-import { AGENT, BALP, EVENT, GUARD, hospitalOf, type Json, kindCoding, referTo, SERVER, SUBTYPE, SYSTEM } from './fhirTerms.ts'
+import {
+  AGENT,
+  BALP,
+  EVENT,
+  GUARD,
+  hospitalOf,
+  type Json,
+  kindCoding,
+  referTo,
+  SERVER,
+  SUBTYPE,
+  SYSTEM,
+} from './fhirTerms.ts'
 import { type AuditPattern, KIND_TABLE, type KindRow } from './kindTable.ts'
 
 /** What is told of as a decision, and not as an operation. */
