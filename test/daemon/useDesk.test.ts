@@ -14,6 +14,7 @@ import { type Body, readBody } from '../../src/governance/kinds.ts'
 import { bodyFault } from '../../src/governance/privacyLint.ts'
 import { fileCommitment, rootOfRuns, type UseRun } from '../../src/governance/uses.ts'
 import type { Draft } from '../../src/node/actions.ts'
+import '../../src/polyfill.ts'
 
 const it = suite('use desk')
 

@@ -33,9 +33,10 @@ interface Line extends Exported {
 
 /** The resources of an entry as JSON: what happened, and where it rests on patients' words or was forbidden, the decision. */
 export function auditEventsOf(exported: Exported, context: ExportContext): string[] {
-  const { kind, body, row, entry } = exported
+  const { kind, body, row, entry, state, hospital } = exported
   const { hash } = entry
-  const line: Line = { ...exported, context, by: authorText(exported, context), hash, fields: fieldsOf(body) }
+  const by = authorText(exported, context)
+  const line: Line = { entry, state, kind, body, row, hospital, context, by, hash, fields: fieldsOf(body) } // spreading costs a tenth of a line
   if (row.audit === 'permit' || row.audit === 'deny') return [decision(line, row.audit, hash)]
   const event = eventOf(line, row.audit)
   if (kind !== 'round.trained' || body?.consent === undefined) return [event]
@@ -52,8 +53,8 @@ function eventOf(line: Line, name: keyof typeof PATTERNS): string {
   const isPeriod = kind === 'model.served' && from <= to // R4 has no other, and nobody keeps an author from declaring one
   const period = isPeriod ? `"period":{"start":"${instant(from)}","end":"${instant(to)}"},` : ''
   const dropped = entry.body === null ? '; its body was dropped' : ''
-  const entities = [dataOf(line), ...studyOf(line), ...othersOf(line), ...patients]
-  return `{"resourceType":"AuditEvent","id":"${hash}",${metaOf(claimed)}${type},${period}"recorded":"${instant(entry.timeMs)}",${outcome}${dropped}","agent":[${agentsOf(line, name)}],"source":${by.source},"entity":[${entities.join(',')}]}`
+  const entities = dataOf(line) + studyOf(line) + othersOf(line) + (patients.length === 0 ? '' : `,${patients.join(',')}`)
+  return `{"resourceType":"AuditEvent","id":"${hash}",${metaOf(claimed)}${type},${period}"recorded":"${instant(entry.timeMs)}",${outcome}${dropped}","agent":[${agentsOf(line, name)}],"source":${by.source},"entity":[${entities}]}`
 }
 
 /** The node, and what it wrote to: the log that all members have, or who received something. */
@@ -75,8 +76,9 @@ function dataOf(line: Line): string {
   if (row.audit === 'query') return jsonOf(questionOf(line))
   const name = kind === 'study.proposed' ? studyIn(body?.document as Uint8Array)?.name : undefined
   const named = name === undefined || name.trim() === '' ? '' : `,"name":${jsonOf(name.slice(0, NAME_CHARACTERS_MAX))}`
-  const details = fields.map(([type, value]) => `{"type":"${type}","valueString":${jsonOf(value)}}`)
-  const told = details.length === 0 ? '' : `,"detail":[${details.join(',')}]`
+  let details = ''
+  for (const [type, value] of fields) details += `${details && ','}{"type":"${type}","valueString":${jsonOf(value)}}`
+  const told = details === '' ? '' : `,"detail":[${details}]`
   const role = row.audit === 'disclose' ? REPORT : RESOURCE
   return `{"what":{"identifier":{"system":"${SYSTEM.entry}","value":"${hash}"},"display":${by.place}${entry.seq}"},"type":${OBJECT},"role":${role}${named}${told}}`
 }
@@ -95,8 +97,8 @@ function entityOf(type: keyof typeof ENTITY, as: string | undefined, system: str
   return `{"what":{${typed}"identifier":{"system":"${system}","value":"${value}"}${more}},"type":${TYPES[type]}}`
 }
 
-const studyOf = ({ entry }: Line): string[] =>
-  entry.study === null ? [] : [entityOf('study', 'ResearchStudy', SYSTEM.study, entry.study)]
+const studyOf = ({ entry }: Line): string =>
+  entry.study === null ? '' : `,${entityOf('study', 'ResearchStudy', SYSTEM.study, entry.study)}`
 
 /** Fields of bodies that name something, and what. */
 const NAMED: Readonly<
@@ -115,9 +117,9 @@ const NAMED: Readonly<
   person: { system: SYSTEM.person, type: 'practitioner', as: 'Practitioner' },
 }
 
-/** Models, tables, agreements, members and people that the body names, and entries that it cites as signed for. */
-function othersOf({ entry, kind, body, context, fields }: Line): string[] {
-  const found: string[] = []
+/** Models, tables, agreements, members and people that the body names, and entries that it cites as signed for; each after a comma. */
+function othersOf({ entry, kind, body, context, fields }: Line): string {
+  let found = ''
   for (const [field, text] of fields) {
     const named = Object.hasOwn(NAMED, field) ? NAMED[field] : undefined
     const value = body?.[field]
@@ -126,11 +128,11 @@ function othersOf({ entry, kind, body, context, fields }: Line): string[] {
     const name = named.type === 'organization' ? context.nameOf(hex as MemberId) : undefined
     const display = name === undefined || name.trim() === '' ? '' : `,"display":${jsonOf(name)}`
     const system = kind === 'round.trained' && field === 'dataset' ? SYSTEM.table : named.system
-    found.push(entityOf(named.type, named.as, system, hex, display))
+    found += `,${entityOf(named.type, named.as, system, hex, display)}`
   }
   if (kind === 'person.acted')
     for (const [, , hash] of entry.refs)
-      found.push(`{"what":{"reference":"AuditEvent/${hash}","type":"AuditEvent"},"type":${TYPES.audit}}`)
+      found += `,{"what":{"reference":"AuditEvent/${hash}","type":"AuditEvent"},"type":${TYPES.audit}}`
   return found
 }
 
