@@ -19,7 +19,7 @@ import { type LogFilter, matches, readFilter } from './logFilter.ts'
 import type { LogReader } from './logReader.ts'
 
 const SLICE = 100 // entries read at a time: 6.5 MB, were each as large as one may be
-const VIEW_CHARACTERS = 262_144 // of one answer, which is one line of JSON
+const VIEW_CHARACTERS = 16_384 // of one answer, which is one line of JSON: what lies in the cache is joined twice as fast as a quarter of a million
 const TURN_MS = 2 // of work on end; the dearest single step, 256 leaf hashes for a proof, takes about as long again
 
 /** A signed head, with the cosignatures that count. */
@@ -252,8 +252,7 @@ export class Exporter {
 
   /** While one slice is worked on the next is read. */
   async *#matching({ author, from, to }: Range, filter: LogFilter, pace: Pace): AsyncIterable<Entry> {
-    const slice = (at: number): Promise<Uint8Array[]> =>
-      this.#daemon.logs.entries(author, at, Math.min(to, at + SLICE))
+    const slice = (at: number): Promise<Uint8Array[]> => this.#daemon.logs.entries(author, at, Math.min(to, at + SLICE))
     let ahead = slice(from)
     try {
       for (let at = from; at < to; ) {

@@ -75,14 +75,22 @@ export class UseDesk {
     if (this.#pending.length >= this.#timing.waitingMax) await this.tell()
   }
 
-  /** Writes the entries about all runs that none tells of; durable when it resolves. Nothing while nothing may be signed. */
+  /**
+   * Writes the entries about all runs that none tells of yet; durable when it resolves. Those that come meanwhile wait for the next time, else
+   * a busy server would write an entry for every few. Nothing while nothing may be signed.
+   */
   async tell(): Promise<void> {
     await this.#turns.run('tell', async () => {
       const { dataKey } = this.#parts.home
       if (dataKey === null || this.#parts.writer === null) return
       if (this.#opening === null && !(await exists(this.#parts.home.paths.uses))) return // nobody has predicted here
       const journal = await this.#journal(dataKey)
-      while (this.#pending.length > 0) await this.#tellOf(journal, this.#pending.slice(0, this.#timing.runsMax))
+      const last = this.#pending.at(-1)?.number ?? -1
+      for (;;) {
+        const runs = this.#pending.slice(0, this.#timing.runsMax).filter(({ number }) => number <= last)
+        if (runs.length === 0) return
+        await this.#tellOf(journal, runs)
+      }
     })
   }
 

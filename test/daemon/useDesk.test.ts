@@ -52,7 +52,14 @@ interface World {
 function world(
   path: string,
   state = new Map<string, Uint8Array>(),
-  options: { crash?: boolean; people?: boolean; fenced?: boolean; dataKey?: Uint8Array | null; runsMax?: number } = {},
+  options: {
+    crash?: boolean
+    people?: boolean
+    fenced?: boolean
+    dataKey?: Uint8Array | null
+    runsMax?: number
+    flushing?: () => Promise<void>
+  } = {},
 ): World {
   const told: Draft[] = []
   const waiting: (() => void)[] = []
@@ -65,6 +72,7 @@ function world(
     },
     flush: async () => {
       if (options.crash) throw new ConsiliumError({ code: 'killed', message: 'killed' })
+      await options.flushing?.()
       for (const write of waiting.splice(0)) write()
     },
   }
@@ -136,6 +144,24 @@ it('a crash between the entry and the emptying of the journal tells of nothing t
     [[1, 40]],
   )
   await after.desk.close()
+})
+
+it('runs that come while an entry is written wait for the next one, together', async () => {
+  let noted = 0
+  const { desk, told } = world(fresh(), new Map(), {
+    flushing: async () => {
+      for (let i = 0; i < 3 && noted < 12; i++, noted++) await desk.note(run())
+    },
+  })
+  await desk.note(run())
+  await desk.tell()
+  assert.equal([told.length, desk.untold], [1, 3])
+  await desk.tell()
+  assert.equal(
+    bodies(told).map(({ runs }) => runs),
+    [1, 3],
+  )
+  await desk.close()
 })
 
 it('an entry that could not be written leaves the runs where they are', async () => {

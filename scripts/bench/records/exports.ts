@@ -162,12 +162,15 @@ function daemonOver(
 async function exportTo(exporter: Exporter, path: string): Promise<{ entries: number; lines: number }> {
   let report = { entries: 0, lines: 0 }
   const parts = exporter.view(new URLSearchParams({ form: 'fhir-audit' }), new AbortController().signal)
-  await pipeline(async function* () {
-    for await (const part of parts as AsyncIterable<ViewPart>) {
-      if ('text' in part) yield part.text
-      else report = part.report
-    }
-  }, createWriteStream(path, { highWaterMark: WRITTEN_AHEAD }))
+  await pipeline(
+    async function* () {
+      for await (const part of parts as AsyncIterable<ViewPart>) {
+        if ('text' in part) yield part.text
+        else report = part.report
+      }
+    },
+    createWriteStream(path, { highWaterMark: WRITTEN_AHEAD }),
+  )
   if (report.entries !== ENTRIES) throw new Error(`${report.entries} entries were exported, ${ENTRIES} were meant`)
   return report
 }

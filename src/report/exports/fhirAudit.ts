@@ -53,7 +53,8 @@ function eventOf(line: Line, name: keyof typeof PATTERNS): string {
   const isPeriod = kind === 'model.served' && from <= to // R4 has no other, and nobody keeps an author from declaring one
   const period = isPeriod ? `"period":{"start":"${instant(from)}","end":"${instant(to)}"},` : ''
   const dropped = entry.body === null ? '; its body was dropped' : ''
-  const entities = dataOf(line) + studyOf(line) + othersOf(line) + (patients.length === 0 ? '' : `,${patients.join(',')}`)
+  const entities =
+    dataOf(line) + studyOf(line) + othersOf(line) + (patients.length === 0 ? '' : `,${patients.join(',')}`)
   return `{"resourceType":"AuditEvent","id":"${hash}",${metaOf(claimed)}${type},${period}"recorded":"${instant(entry.timeMs)}",${outcome}${dropped}","agent":[${agentsOf(line, name)}],"source":${by.source},"entity":[${entities}]}`
 }
 
