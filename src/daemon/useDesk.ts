@@ -68,6 +68,7 @@ export class UseDesk {
       writer.record('model', [draftOf('model.used', run, usedBody(run))], new Map([kept(runLeaf(run), [run])]))
       return writer.flush()
     }
+    runLeaf(run) // now, and not for a thousand at once when they are told of
     const number = await this.#add(run, home.dataKey)
     const isRead = number < this.#told || number <= (this.#pending.at(-1)?.number ?? -1) // the journal was opened anew meanwhile
     if (!isRead) this.#pending.push({ number, run })

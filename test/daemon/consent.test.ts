@@ -68,7 +68,7 @@ async function exportsAt(folder: string, { home }: TestNode): Promise<void> {
   const text = await readFile(accounting, 'utf8')
   const [header = '', line = '', ...more] = text.split('\r\n')
   assert.match(header, /^first_date,last_date,number,recipient,/)
-  assert.match(line, /^\d{4}-\d\d-\d\d,\d{4}-\d\d-\d\d,\d+,south,not known here,model updates computed from/)
+  assert.match(line, /^\d{4}-\d\d-\d\d,\d{4}-\d\d-\d\d,\d+,south,not known here,"model updates computed from/)
   assert.equal(more, [''], 'one study, one recipient')
   assert.not.ok((text + (await readFile(`${accounting}.about.txt`, 'utf8'))).includes(patient))
   const said = await done('log', 'export', '--form', 'fhir-audit', '--proofs', '-o', audit, '--home', home)
