@@ -12,7 +12,7 @@ import { UseDesk } from '../../src/daemon/useDesk.ts'
 import { UseJournal } from '../../src/daemon/useJournal.ts'
 import { type Body, readBody } from '../../src/governance/kinds.ts'
 import { bodyFault } from '../../src/governance/privacyLint.ts'
-import { fileCommitment, rootOfRuns, type UseRun } from '../../src/governance/uses.ts'
+import { decodeRuns, encodeRuns, fileCommitment, rootOfRuns, type UseRun } from '../../src/governance/uses.ts'
 import type { Draft } from '../../src/node/actions.ts'
 import '../../src/polyfill.ts'
 
@@ -329,6 +329,13 @@ it('the journal holds nothing in plain that a run says', async () => {
   const bytes = readFileSync(path)
   for (const secret of [one.salt, one.read, one.model]) assert.not.ok(bytes.includes(Buffer.from(secret)))
   assert.not.ok(bytes.includes(STUDY))
+})
+
+it('runs that are kept are read back, however many', () => {
+  for (const count of [1, 23, 24, 255, 256, 1_000]) {
+    const runs = Array.from({ length: count }, () => run())
+    assert.equal(decodeRuns(encodeRuns(runs)), runs)
+  }
 })
 
 it('rows of small runs stay untold, together as apart', async () => {
