@@ -78,7 +78,11 @@ function dataOf(line: Line): string {
   const name = kind === 'study.proposed' ? studyIn(body?.document as Uint8Array)?.name : undefined
   const named = name === undefined || name.trim() === '' ? '' : `,"name":${jsonOf(name.slice(0, NAME_CHARACTERS_MAX))}`
   let details = ''
-  for (const [type, value] of fields) details += `${details && ','}{"type":"${type}","valueString":${jsonOf(value)}}`
+  for (const [type, value] of fields) {
+    const given = body?.[type]
+    const isPlain = typeof given === 'number' || given instanceof Uint8Array // digits, which JSON has as they are
+    details += `${details && ','}{"type":"${type}","valueString":${isPlain ? `"${value}"` : jsonOf(value)}}`
+  }
   const told = details === '' ? '' : `,"detail":[${details}]`
   const role = row.audit === 'disclose' ? REPORT : RESOURCE
   return `{"what":{"identifier":{"system":"${SYSTEM.entry}","value":"${hash}"},"display":${by.place}${entry.seq}"},"type":${OBJECT},"role":${role}${named}${told}}`
