@@ -84,7 +84,11 @@ export async function writeNewFrom(
   const neighbour = `${path}.${process.pid}.part`
   try {
     const file = await open(neighbour, 'wx', mode)
-    await pipeline([Readable.from(pieces), ...through, file.createWriteStream({ flush: true, highWaterMark: WRITTEN_AHEAD })])
+    await pipeline([
+      Readable.from(pieces),
+      ...through,
+      file.createWriteStream({ flush: true, highWaterMark: WRITTEN_AHEAD }),
+    ])
     await requireAbsent([path])
     await rename(neighbour, path)
   } catch (error) {
