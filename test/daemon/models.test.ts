@@ -188,7 +188,7 @@ it('a model is shown, exported, used and explained; each leaves an entry, and th
       ['south', 81, true],
     ])
     assert.equal(card.metrics.sites.map(({ name }) => name).sort(), ['east', 'north', 'south'])
-    assert.is(card.uses.entries.length, 4)
+    assert.is(card.uses.entries.length, 5)
     assert.match(await run(north, 'model', 'card', 'Test study'), /^## How to verify$/m)
   }))
 
