@@ -5,7 +5,7 @@ import { basename } from 'node:path'
 import { PassThrough } from 'node:stream'
 import type { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
-import type { StudyReport, ViewPart, ViewReport } from '../daemon/api.ts'
+import type { ViewPart, ViewReport } from '../daemon/api.ts'
 import type { SubjectReport } from '../daemon/consentApi.ts'
 import { requireAbsent, writeNew, writeNewFrom } from '../daemon/files.ts'
 import { parseRoot } from '../ledger/bundleVerdict.ts'
@@ -186,19 +186,14 @@ async function exportAccounting(options: ExportOptions): Promise<void> {
   const client = clientOf(options)
   const subject = await recordOf(patient)
   const report = await client.post<SubjectReport>('/v1/subjects/report', { subject })
-  const { studies } = await client.get<{ studies: StudyReport[] }>('/v1/studies')
   const { consortium } = await client.get<{ consortium: { name: string; fingerprint: string } }>('/v1/status')
   const period = {
     sinceMs: Number(options.since ?? Date.now() - SIX_YEARS_MS),
     untilMs: Number(options.until ?? Number.MAX_SAFE_INTEGER),
   }
-  const accounted = report.studies.map(({ study, name, purpose, rounds }) => {
-    const accepted = studies.find(({ id }) => id === study)?.accepted ?? []
-    return { study, name, purpose, rounds, recipients: accepted.filter((one) => one !== report.hospital) }
-  })
-  const lines = accountingLines(accounted, period)
+  const lines = accountingLines(report.studies, period)
   await writeNew(out, lines.join(''), PRIVATE)
-  const rounds = accounted.reduce((sum, one) => sum + one.rounds.length, 0)
+  const rounds = report.studies.reduce((sum, one) => sum + one.rounds.length, 0)
   await writeAbout(out, {
     ...{ view: 'hipaa', consortium: consortium.name, fingerprint: consortium.fingerprint, proven: false },
     ...{ filter: 'one patient of this hospital; six years where --since does not say otherwise' },

@@ -31,7 +31,7 @@ export function uses(): Command {
     })
 }
 
-function usesLines({ uses: found, untold }: UsesReport): string[] {
+function usesLines({ uses: found, untold, lost }: UsesReport): string[] {
   const lines = withEvaluationsTogether(found)
   const rows = lines
     .slice(0, SHOWN_MAX)
@@ -51,7 +51,14 @@ function usesLines({ uses: found, untold }: UsesReport): string[] {
     ...(found.length === 0 ? ['No use of a model is recorded there.'] : table(header, rows, [4, 5])),
     ...(lines.length > SHOWN_MAX ? [`and ${lines.length - SHOWN_MAX} more: --json has all`] : []),
     '',
-    ...(untold === 0 ? [] : [`${untold} predictions of this hospital are kept here, and told of within seconds.`]),
+    ...(untold === 0
+      ? []
+      : [`${untold} runs of predictions of this hospital are kept here, and told of within seconds.`]),
+    ...(lost === 0
+      ? []
+      : [
+          `CAREFUL: the journal of this hospital was damaged: at least ${lost} runs of predictions are told of by no entry.`,
+        ]),
     'As declared by the hospitals in their logs. ≥: rows of some runs were too few to be told.',
   ]
 }

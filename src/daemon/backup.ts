@@ -41,6 +41,7 @@ export interface BackupsParts {
   /** The vault's file when nobody writes to it; null where there is none. */
   readonly vault: () => Promise<Uint8Array | null>
   readonly writer: () => Pick<LedgerWriter, 'record' | 'flush'> | null
+  readonly uses: { tell(): Promise<void> }
 }
 
 /** One per daemon. */
@@ -55,9 +56,11 @@ export class Backups {
   /** Writes a backup to the new file `path`, and tells of it. Errors: `file-exists`, `disk-full`, `file-not-writable`, `backup-unsealed`. */
   async make(path: string): Promise<BackupReport> {
     const { home, store } = this.#parts
+    // else a restored node, whose log comes back from the others, would tell of them again; what cannot be told of now is in its file
+    await this.#parts.uses.tell().catch(() => undefined)
     const timeMs = Date.now()
     const entries = await entriesIn(store)
-    await writeTo(path, home, timeMs, this.#parts.rows(), this.#parts.vault)
+    await writeTo(path, home, timeMs, this.#parts.rows, this.#parts.vault)
     const recorded = await this.#tell([{ kind: 'operator.backup', timeMs, entries }])
     return { path, entries, recorded }
   }
@@ -115,7 +118,13 @@ export async function backUpStopped(folder: string, path: string): Promise<Backu
   try {
     const timeMs = Date.now()
     const entries = await entriesIn(store)
-    await writeTo(path, home, timeMs, store.rows(), () => vaultIn(home.paths.vault))
+    await writeTo(
+      path,
+      home,
+      timeMs,
+      () => store.rows(),
+      () => vaultIn(home.paths.vault),
+    )
     await leaveUntold(home.paths, { kind: 'operator.backup', timeMs, entries })
     return { path, entries, recorded: false }
   } finally {
@@ -133,22 +142,27 @@ async function writeTo(
   path: string,
   home: Home,
   timeMs: number,
-  rows: AsyncIterable<Row>,
+  rows: () => AsyncIterable<Row>,
   vault: () => Promise<Uint8Array | null>,
 ): Promise<void> {
   await requireSealed(home.paths)
   await writeNewFrom(path, writeBackup(partsOf(home, timeMs, rows, vault)), 0o600)
 }
 
-/** The vault last: one that is older than the database would have lost words that the log tells of. */
+/**
+ * The vault last: one that is older than the database would have lost words that the log tells of. The journal of predictions is read first: of
+ * what the database tells by then nothing is told again.
+ */
 async function* partsOf(
   { key, dataKey, paths }: Home,
   timeMs: number,
-  rows: AsyncIterable<Row>,
+  rows: () => AsyncIterable<Row>,
   vault: () => Promise<Uint8Array | null>,
 ): AsyncIterable<BackupPart> {
+  const uses = await vaultIn(paths.uses)
   yield { type: 'about', about: { software: VERSION, member: key.id, timeMs } }
-  yield* rowParts(rows)
+  yield* rowParts(rows())
+  if (uses !== null && uses.length > 0) yield { type: 'file', name: 'uses', bytes: uses }
   for (const name of BACKED_UP) {
     const path = join(paths.folder, name)
     if (await exists(path)) yield { type: 'file', name, bytes: new Uint8Array(await readFile(path)) }

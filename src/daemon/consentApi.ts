@@ -58,6 +58,8 @@ export interface SubjectStudyReport {
     readonly update: string
     readonly rows: number
   }[]
+  /** Other members that had accepted the study, each with how many of the rounds had been computed before this hospital knew of it. */
+  readonly recipients: readonly { readonly member: string; readonly after: number }[]
   /** Models of any member that descend from those rounds: as declared by their makers. Using stops with a revocation; what a model has learnt stays. */
   readonly models: readonly {
     readonly member: string

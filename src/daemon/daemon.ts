@@ -151,7 +151,7 @@ export class Daemon {
     this.vault = vaultOf({ home, store, logs, feed, writer: () => this.writer, machine: this.#machine })
     this.consent = new ConsentDesk({ self: home.key.id, vault: this.vault, ...ofStudies })
     this.people = this.#officeOf()
-    this.backups = new Backups({ ...parts, vault: () => this.vault.copy(), writer: () => this.writer })
+    this.backups = new Backups({ ...parts, uses: this.uses, vault: () => this.vault.copy(), writer: () => this.writer })
     this.#inbox = new Inbox({
       ...{ topics: this.#publisher.topics, logs, witness, forks: this.forks, epochs: this.#reconfiguration },
       ...{ weights: this.#weights, inputs: parts.inputs, updates: () => this.#updates, feed },

@@ -19,7 +19,7 @@ import { type LogFilter, matches, readFilter } from './logFilter.ts'
 import type { LogReader } from './logReader.ts'
 
 const SLICE = 100 // entries read at a time: 6.5 MB, were each as large as one may be
-const VIEW_CHARACTERS = 65_536 // of one answer, which is one line of JSON
+const VIEW_CHARACTERS = 16_384 // of one answer, which is one line of JSON: what lies in the cache is joined twice as fast as a quarter of a million
 const TURN_MS = 2 // of work on end; the dearest single step, 256 leaf hashes for a proof, takes about as long again
 
 /** A signed head, with the cosignatures that count. */
@@ -250,17 +250,27 @@ export class Exporter {
     return false
   }
 
+  /** While one slice is worked on the next is read. */
   async *#matching({ author, from, to }: Range, filter: LogFilter, pace: Pace): AsyncIterable<Entry> {
-    for (let at = from; at < to; ) {
-      const raws = await this.#daemon.logs.entries(author, at, Math.min(to, at + SLICE))
-      if (raws.length === 0) throw this.#lost(author, at)
-      for (const raw of raws) {
-        await pace.step()
-        const entry = decodeEntry(raw)
-        if (entry.author !== author || entry.seq !== at) throw this.#lost(author, at)
-        at++
-        if (matches(entry, filter, 'replicated')) yield entry
+    const slice = (at: number): Promise<Uint8Array[]> => this.#daemon.logs.entries(author, at, Math.min(to, at + SLICE))
+    let ahead = slice(from)
+    try {
+      for (let at = from; at < to; ) {
+        const raws = await ahead
+        if (raws.length === 0) throw this.#lost(author, at)
+        if (at + raws.length < to) ahead = slice(at + raws.length)
+        ahead.catch(() => undefined) // it is awaited later, or in vain
+        for (const raw of raws) {
+          const rest = pace.step()
+          if (rest !== null) await rest
+          const entry = decodeEntry(raw)
+          if (entry.author !== author || entry.seq !== at) throw this.#lost(author, at)
+          at++
+          if (matches(entry, filter, 'replicated')) yield entry
+        }
       }
+    } finally {
+      await ahead.catch(() => undefined)
     }
   }
 
@@ -282,15 +292,18 @@ class Pace {
     this.#signal = signal
   }
 
-  /** Before each small piece of work. Error: `export-broken-off`. */
-  async step(): Promise<void> {
-    if (performance.now() - this.#since >= TURN_MS) {
-      await setImmediate()
-      this.#since = performance.now()
+  /** Before each small piece of work; what it gives is waited for first. Error: `export-broken-off`. */
+  step(): Promise<void> | null {
+    if (this.#signal.aborted) {
+      const message = 'the daemon is stopping, so the export is not whole: run it again when the daemon is back'
+      throw new ConsiliumError({ code: 'export-broken-off', message })
     }
-    if (!this.#signal.aborted) return
-    const message = 'the daemon is stopping, so the export is not whole: run it again when the daemon is back'
-    throw new ConsiliumError({ code: 'export-broken-off', message })
+    return performance.now() - this.#since < TURN_MS ? null : this.#rest()
+  }
+
+  async #rest(): Promise<void> {
+    await setImmediate()
+    this.#since = performance.now()
   }
 }
 

@@ -68,6 +68,8 @@ export async function writeNew(path: string, content: string, mode: number): Pro
   }
 }
 
+const WRITTEN_AHEAD = 1_048_576 // bytes that wait for the disk while more are made
+
 /**
  * Writes a new file piece by piece, through `through`: to a neighbour, synced, then renamed when it is whole. Its folder must be there. What
  * `pieces` throws comes through, and leaves nothing. Errors: `file-exists`, `disk-full`, `file-not-writable`.
@@ -82,7 +84,11 @@ export async function writeNewFrom(
   const neighbour = `${path}.${process.pid}.part`
   try {
     const file = await open(neighbour, 'wx', mode)
-    await pipeline([Readable.from(pieces), ...through, file.createWriteStream({ flush: true })])
+    await pipeline([
+      Readable.from(pieces),
+      ...through,
+      file.createWriteStream({ flush: true, highWaterMark: WRITTEN_AHEAD }),
+    ])
     await requireAbsent([path])
     await rename(neighbour, path)
   } catch (error) {

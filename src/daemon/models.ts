@@ -162,7 +162,7 @@ export async function withdrawalOf(
 /** Error: `model-withdrawn`, naming the entry and whom to ask. */
 export async function requireUsable(
   daemon: Daemon,
-  { state, digest }: Pick<HeldModel, 'state' | 'digest'>,
+  { state, digest }: { readonly state: Pick<StudyState, 'id'>; readonly digest: Digest },
 ): Promise<void> {
   const withdrawn = await withdrawalOf(daemon, state, { author: daemon.home.key.id, model: digest })
   if (withdrawn === null) return

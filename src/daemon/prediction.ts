@@ -70,7 +70,7 @@ async function noteRun(
   const salt = new Uint8Array(randomBytes(USE_SALT_BYTES))
   await daemon.uses.note({
     ...{ study: state.id, model: fromHex(digest), round: rounds - 1, cohort: state.study.minimumCohort },
-    ...{ rows, warned, withoutPrediction, fromMs, toMs: Date.now(), salt },
+    ...{ rows, warned, withoutPrediction, fromMs, toMs: Math.max(fromMs, Date.now()), salt },
     read: fileCommitment(salt, 'read', read),
     written: fileCommitment(salt, 'written', written),
   })

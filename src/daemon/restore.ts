@@ -18,7 +18,7 @@ import { type HomePaths, homePaths, readConfig } from './home.ts'
 import { readMemberKey } from './memberKey.ts'
 import { openerOf, vaultKeyOf } from './opener.ts'
 
-const FILES: ReadonlySet<string> = new Set([...BACKED_UP, 'vault', 'people'])
+const FILES: ReadonlySet<string> = new Set([...BACKED_UP, 'vault', 'people', 'uses'])
 
 /**
  * Puts what the backup `file` has into the new folder `folder`, all of it or nothing; the key file is not touched. Errors: `folder-not-empty`,

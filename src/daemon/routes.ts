@@ -2,8 +2,9 @@
 import { setTimeout } from 'node:timers/promises'
 import { type Study, studyDocument, studyFromDocument, studyIdOf } from '../config/study.ts'
 import { VERSION } from '../config/version.ts'
+import { fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import type { MemberId, StudyId } from '../core/ids.ts'
+import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import { isForHospitals, OBSERVER_REFUSAL } from '../governance/observers.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import { ACTS, type ActPattern, isAct } from '../governance/roles.ts'
@@ -32,6 +33,7 @@ import { LogReader } from './logReader.ts'
 import { memberCalls, suspensions, unanswered } from './memberCalls.ts'
 import { modelCalls } from './modelCalls.ts'
 import { standingReport } from './modelReport.ts'
+import { recordUse, requireUsable } from './models.ts'
 import { outlierCalls } from './outlierCalls.ts'
 import { peopleCalls } from './peopleCalls.ts'
 import { auditPrivacy } from './privacyAudit.ts'
@@ -169,7 +171,7 @@ function callsOf(daemon: Daemon, inputs: InputStore): Routes {
   }
 }
 
-/** A model with the private head, which no log has: where people sign, or agreements are asked, it leaves by an export alone. */
+/** A model with the private head, which no log has: where people sign it leaves by an export alone. It leaves an entry, as every export does. */
 async function numbers(daemon: Daemon, ref: string, newest: boolean): ReturnType<Daemon['models']['report']> {
   const state = findStudy(daemon, ref)
   if (daemon.people.people.required !== null) {
@@ -178,7 +180,15 @@ async function numbers(daemon: Daemon, ref: string, newest: boolean): ReturnType
     throw new ConsiliumError({ code: 'person-needed', message })
   }
   await requireAgreed(daemon, state, 'export')
-  return daemon.models.report(state, newest)
+  const report = await daemon.models.report(state, newest)
+  const { round, head } = report
+  const digest = report.digest as Digest
+  await requireUsable(daemon, { state, digest })
+  await recordUse(daemon, state, 'model.exported', {
+    ...{ round: round - 1, model: fromHex(digest), format: 'numbers', withHead: head.length > 0 },
+    ...(state.study.local.normalisation === 'consortium' ? {} : { withScaling: true }),
+  })
+  return report
 }
 
 /** The description that is told in the place of a redacted one; it is copied to all, as that was. Errors: those of `studyFromDocument`, `study-personal-data`. */

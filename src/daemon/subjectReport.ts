@@ -2,6 +2,7 @@
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { OwnRounds } from '../governance/ownRounds.ts'
 import type { VaultBook, VaultSubject } from '../governance/vaultBook.ts'
+import { decodeEntry } from '../ledger/entry.ts'
 import type { SubjectReport, SubjectStudyReport } from './consentApi.ts'
 import type { Daemon } from './daemon.ts'
 import { refOf } from './models.ts'
@@ -11,7 +12,7 @@ import { askingStudies, standings, wordReports } from './wordReports.ts'
 type Round = SubjectStudyReport['rounds'][number]
 
 /** What a report works with. */
-type Reported = Pick<Daemon, 'vault' | 'ownLog' | 'lineage' | 'machine' | 'home' | 'nameOf'>
+type Reported = Pick<Daemon, 'vault' | 'ownLog' | 'lineage' | 'machine' | 'home' | 'logs' | 'nameOf'>
 
 /** Errors: `subject-unknown`, `subject-forgotten`, `vault-…`. */
 export async function subjectReport(daemon: Reported, record: string): Promise<SubjectReport> {
@@ -20,8 +21,8 @@ export async function subjectReport(daemon: Reported, record: string): Promise<S
   const own = await daemon.ownLog.rounds()
   const studies = await Promise.all(
     askingStudies(daemon).map((asking) => {
-      const rounds = roundsWith(daemon, own, usedSets(book, subject, asking.id), asking.id)
-      return studyReport(daemon, asking, { book, subject }, rounds)
+      const numbers = roundsWith(own, usedSets(book, subject, asking.id), asking.id)
+      return studyReport(daemon, asking, { book, subject }, { own, numbers })
     }),
   )
   return { hospital: daemon.nameOf(daemon.home.key.id), words: wordReports(daemon, subject, own), studies }
@@ -31,13 +32,47 @@ async function studyReport(
   daemon: Reported,
   { id, study }: ReturnType<typeof askingStudies>[number],
   { book, subject }: { readonly book: VaultBook; readonly subject: VaultSubject },
-  rounds: readonly Round[],
+  { own, numbers }: { readonly own: OwnRounds; readonly numbers: ReadonlyMap<number, number> },
 ): Promise<SubjectStudyReport> {
   const now = standings(daemon, subject, book, Date.now()).find((one) => one.study === id)
   const { purposes, basis } = study.consent
   const about = { study: id, name: study.name, purpose: study.purpose, purposes, basis }
-  const models = rounds.length === 0 ? [] : await modelsWith(daemon, id, rounds)
-  return { ...about, permittedNow: now?.permitted ?? false, rounds, models }
+  const ref = refOf(daemon, daemon.home.key.id, 0).slice(0, -1) // once: there may be hundreds of thousands
+  const found = [...numbers].map(([number, rows]) => ({ ...own.at(number), rows }))
+  const rounds = found.map(({ round, timeMs, update, rows, seq }): Round => {
+    return { round, timeMs, update, rows, entry: `${ref}${seq}` }
+  })
+  const seqs = found.map(({ seq }) => seq)
+  const [models, recipients] =
+    rounds.length === 0 ? [[], []] : [await modelsWith(daemon, id, rounds), await recipientsOf(daemon, id, seqs)]
+  return { ...about, permittedNow: now?.permitted ?? false, rounds, recipients, models }
+}
+
+/**
+ * Who had accepted the study when a round was computed: members whose acceptance the node had read by then, for its entry has a later Lamport
+ * time. Clocks do not come into it.
+ */
+async function recipientsOf(
+  daemon: Reported,
+  study: StudyId,
+  seqs: readonly number[],
+): Promise<SubjectStudyReport['recipients']> {
+  const self = daemon.home.key.id
+  const state = daemon.machine.view().studies.find((one) => one.state.id === study)?.state
+  const accepted = [...(state?.acceptedAt ?? [])].filter(([member]) => member !== self)
+  const found: SubjectStudyReport['recipients'][number][] = []
+  for (const [member, lamport] of accepted) {
+    let [low, high] = [0, seqs.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const seq = seqs[middle] as number
+      const [raw] = await daemon.logs.entries(self, seq, seq + 1)
+      if (raw !== undefined && decodeEntry(raw).lamport <= lamport) low = middle + 1
+      else high = middle
+    }
+    if (low < seqs.length) found.push({ member: daemon.nameOf(member), after: low })
+  }
+  return found.sort((a, b) => (a.member < b.member ? -1 : 1))
 }
 
 /** Roots of the sets in which the patient's rows were permitted, with how many rows. */
@@ -48,17 +83,12 @@ function usedSets(book: VaultBook, { number }: VaultSubject, study: StudyId): Ma
   return used
 }
 
-/** Own rounds that rest on one of those sets, oldest first. */
-function roundsWith(daemon: Reported, own: OwnRounds, used: ReadonlyMap<Digest, number>, study: StudyId): Round[] {
-  const ref = refOf(daemon, daemon.home.key.id, 0).slice(0, -1) // once: there may be hundreds of thousands
+/** Numbers of own rounds that rest on one of those sets, oldest first, each with how many rows. */
+function roundsWith(own: OwnRounds, used: ReadonlyMap<Digest, number>, study: StudyId): Map<number, number> {
   const rowsIn = new Uint32Array(own.size)
   for (const [root, rows] of used) for (const number of own.on(study, root)) rowsIn[number] = rows
-  const found: Round[] = []
-  for (const [number, rows] of rowsIn.entries()) {
-    if (rows === 0) continue
-    const { seq, round, timeMs, update } = own.at(number)
-    found.push({ round, timeMs, update, rows, entry: `${ref}${seq}` })
-  }
+  const found = new Map<number, number>()
+  for (const [number, rows] of rowsIn.entries()) if (rows > 0) found.set(number, rows)
   return found
 }
 

@@ -28,6 +28,8 @@ export interface UsesReport {
   readonly entries: number
   /** Runs of this hospital that no entry tells of yet. */
   readonly untold: number
+  /** Runs of this hospital that a damaged file lost before an entry told of them: at least so many. */
+  readonly lost: number
   readonly tookMs: number
 }
 

@@ -79,7 +79,8 @@ async function uses(daemon: Daemon, reader: UseReader, query: URLSearchParams): 
     const named = { hospital: daemon.nameOf(author), studyName: names.get(sum.study) ?? null }
     return { ...sum, ...named, entry: refOf(daemon, author, lastSeq) }
   })
-  return { uses: lines, entries: book.entries, untold: daemon.uses.untold, tookMs: performance.now() - startMs }
+  const tookMs = performance.now() - startMs
+  return { uses: lines, entries: book.entries, untold: daemon.uses.untold, lost: await daemon.uses.lost(), tookMs }
 }
 
 /** Errors: `use-foreign`, `use-kind`, `use-gone`, `file-unreadable`. */

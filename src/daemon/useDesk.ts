@@ -26,6 +26,7 @@ export const USE_TIMING = {
 }
 
 const TOLD = 'uses/told'
+const LOST = 'uses/lost'
 
 /** What a desk needs of its daemon. `writer` is null until the daemon may sign. */
 export interface UseDeskParts {
@@ -42,6 +43,12 @@ export class UseDesk {
   readonly #turns = new Turns<'tell'>()
   #opening: Promise<UseJournal> | null = null
   #pending: NumberedRun[] = []
+  /** Runs before this number are told of. */
+  #told = 0
+  /** Runs that the journal had lost when it was opened, until an entry's batch has their number. */
+  #lost = 0
+  /** What nobody was told yet. */
+  #damage: ConsiliumError | null = null
   #wake: () => void = () => undefined
 
   constructor(parts: UseDeskParts, store: () => Pick<LogStore, 'getState'>, timing: typeof USE_TIMING = USE_TIMING) {
@@ -61,20 +68,30 @@ export class UseDesk {
       writer.record('model', [draftOf('model.used', run, usedBody(run))], new Map([kept(runLeaf(run), [run])]))
       return writer.flush()
     }
+    runLeaf(run) // now, and not for a thousand at once when they are told of
     const number = await this.#add(run, home.dataKey)
-    this.#pending.push({ number, run })
+    const isRead = number < this.#told || number <= (this.#pending.at(-1)?.number ?? -1) // the journal was opened anew meanwhile
+    if (!isRead) this.#pending.push({ number, run })
     if (this.#pending.length >= this.#timing.runsMax) this.#wake()
     if (this.#pending.length >= this.#timing.waitingMax) await this.tell()
   }
 
-  /** Writes the entries about all runs that none tells of; durable when it resolves. Nothing while nothing may be signed. */
+  /**
+   * Writes the entries about all runs that none tells of yet; durable when it resolves. Those that come meanwhile wait for the next time, else
+   * a busy server would write an entry for every few. Nothing while nothing may be signed.
+   */
   async tell(): Promise<void> {
     await this.#turns.run('tell', async () => {
       const { dataKey } = this.#parts.home
       if (dataKey === null || this.#parts.writer === null) return
       if (this.#opening === null && !(await exists(this.#parts.home.paths.uses))) return // nobody has predicted here
       const journal = await this.#journal(dataKey)
-      while (this.#pending.length > 0) await this.#tellOf(journal, this.#pending.slice(0, this.#timing.runsMax))
+      const last = this.#pending.at(-1)?.number ?? -1
+      for (;;) {
+        const runs = this.#pending.slice(0, this.#timing.runsMax).filter(({ number }) => number <= last)
+        if (runs.length === 0) return
+        await this.#tellOf(journal, runs)
+      }
     })
   }
 
@@ -82,6 +99,8 @@ export class UseDesk {
   async run(signal: AbortSignal, failed: (error: unknown) => void): Promise<void> {
     while (!signal.aborted) {
       await this.tell().catch(failed)
+      if (this.#damage !== null) failed(this.#damage)
+      this.#damage = null
       const { promise: woken, resolve } = Promise.withResolvers<void>()
       this.#wake = resolve
       await Promise.race([woken, wait(this.#timing.everyMs, undefined, { signal }).catch(() => undefined)])
@@ -91,6 +110,11 @@ export class UseDesk {
   /** Runs that no entry tells of yet. */
   get untold(): number {
     return this.#pending.length
+  }
+
+  /** Runs that were answered for, and that a damaged journal lost before an entry told of them: at least so many, since the folder was made. */
+  async lost(): Promise<number> {
+    return this.#lost + (await this.#number(LOST))
   }
 
   /** Runs that an own entry tells of, in its order; null where they are not kept. Of an entry of another kind as well. */
@@ -117,20 +141,28 @@ export class UseDesk {
     const bodies = groups.map(servedBody)
     const drafts = bodies.map((body, i) => draftOf('model.served', (groups[i] as UseRun[])[0] as UseRun, body))
     const next = (told.at(-1) as NumberedRun).number + 1
-    const state = new Map([[TOLD, encodeCbor(next)], ...bodies.map(({ root }, i) => kept(root, groups[i] as UseRun[]))])
+    const lost = this.#lost
+    const state = new Map([
+      [TOLD, encodeCbor(next)],
+      [LOST, encodeCbor(await this.lost())],
+      ...bodies.map(({ root }, i) => kept(root, groups[i] as UseRun[])),
+    ])
     writer.record('uses', drafts, state)
     await writer.flush()
-    this.#pending.splice(0, told.length)
+    this.#told = next
+    this.#lost -= lost
+    this.#pending = this.#pending.filter(({ number }) => number >= next) // the journal may have been opened anew meanwhile
     await journal.forget(next)
   }
 
   /** After a failure the file is read again: half a record may be at its end. */
   async #add(run: UseRun, dataKey: Uint8Array): Promise<number> {
-    const journal = await this.#journal(dataKey)
+    const opening = this.#journal(dataKey)
+    const journal = await opening
     try {
       return await journal.add(run)
     } catch (error) {
-      this.#opening = null
+      if (this.#opening === opening) this.#opening = null // several may fail together: the next is opened once
       await journal.close()
       throw error
     }
@@ -145,12 +177,24 @@ export class UseDesk {
   }
 
   async #open(dataKey: Uint8Array): Promise<UseJournal> {
-    const bytes = await this.#store().getState(TOLD)
-    const told = bytes === undefined ? 0 : (decodeCbor(bytes) as number)
-    const journal = new UseJournal(this.#parts.home.paths.uses, dataKey)
-    this.#pending = await journal.open(told)
+    const { uses } = this.#parts.home.paths
+    const journal = new UseJournal(uses, dataKey)
+    const { runs, lost } = await journal.open(Math.max(this.#told, await this.#number(TOLD)))
+    this.#pending = runs.filter(({ number }) => number >= this.#told)
+    this.#lost = lost
+    if (lost > 0) this.#damage = damaged(uses, lost, this.#pending.length)
     return journal
   }
+
+  async #number(name: string): Promise<number> {
+    const bytes = await this.#store().getState(name)
+    return bytes === undefined ? 0 : (decodeCbor(bytes) as number)
+  }
+}
+
+function damaged(path: string, lost: number, kept: number): ConsiliumError {
+  const message = `${path}: is damaged: at least ${lost} runs of predictions that were answered for cannot be read, and no entry will tell of them; ${kept} others are told of; look at the disk`
+  return new ConsiliumError({ code: 'use-journal-damaged', message })
 }
 
 const keyOf = (commitment: Uint8Array): string => `uses/runs/${toHex(commitment)}`

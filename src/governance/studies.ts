@@ -58,6 +58,8 @@ export interface StudyState {
   proposedBy: MemberId
   proposedAtMs: number
   readonly accepted: Set<MemberId>
+  /** Lamport time of each acceptance, of several the earliest: what was written before it was not meant for that member. */
+  readonly acceptedAt: Map<MemberId, number>
   readonly bound: Set<MemberId>
   /** The table that each member bound last. */
   readonly commitments: Map<MemberId, Digest>
@@ -191,6 +193,7 @@ export class Studies {
       proposedBy: fact.author,
       proposedAtMs: fact.timeMs,
       accepted: new Set(),
+      acceptedAt: new Map(),
       bound: new Set(),
       commitments: new Map(),
       ended: new Set(),
@@ -209,7 +212,7 @@ export class Studies {
   #apply(fact: Fact): Want | null {
     const state = this.#studies.get(fact.study as StudyId)
     if (state === undefined) return fact.study
-    if (fact.kind === 'study.accepted') state.accepted.add(fact.author)
+    if (fact.kind === 'study.accepted') accept(state, fact)
     else if (fact.kind === 'dataset.bound') noteBinding(state, fact)
     else if (fact.kind === 'study.ended') state.ended.add(fact.author)
     else if (fact.kind === 'study.measured') noteModel('study.measured', fact, state.measured)
@@ -281,6 +284,11 @@ function noteProposer(state: StudyState, { author, timeMs }: Fact): void {
     return
   state.proposedBy = author
   state.proposedAtMs = timeMs
+}
+
+function accept({ accepted, acceptedAt }: StudyState, { author, lamport }: Fact): void {
+  accepted.add(author)
+  acceptedAt.set(author, Math.min(lamport, acceptedAt.get(author) ?? lamport))
 }
 
 function noteBinding(state: StudyState, fact: Fact): void {

@@ -65,7 +65,7 @@ const READERS: { readonly [K in Kind]?: Reader<K> } = {
 const FIRST_ROOM = 256
 const NOT_TOLD = -1
 
-/** Entries of each log are given from its beginning, in order and once. Holds 36 bytes for each that tells of a use. */
+/** Entries of each log are given from its beginning, in order and once. Holds 40 bytes for each that tells of a use. */
 export class UseBook {
   readonly #read = new Map<MemberId, number>()
   readonly #groups: Pick<UseSum, 'author' | 'study' | 'model' | 'use'>[] = []
@@ -73,7 +73,7 @@ export class UseBook {
   #count = 0
   #group = new Uint32Array(FIRST_ROOM)
   #seq = new Uint32Array(FIRST_ROOM)
-  #runs = new Uint32Array(FIRST_ROOM)
+  #runs = new Float64Array(FIRST_ROOM)
   #rows = new Float64Array(FIRST_ROOM)
   #fromMs = new Float64Array(FIRST_ROOM)
   #toMs = new Float64Array(FIRST_ROOM)
@@ -154,7 +154,7 @@ export class UseBook {
   #grow(): void {
     this.#group = grown(this.#group, Uint32Array)
     this.#seq = grown(this.#seq, Uint32Array)
-    this.#runs = grown(this.#runs, Uint32Array)
+    this.#runs = grown(this.#runs, Float64Array)
     this.#rows = grown(this.#rows, Float64Array)
     this.#fromMs = grown(this.#fromMs, Float64Array)
     this.#toMs = grown(this.#toMs, Float64Array)

@@ -2,8 +2,10 @@
  * Runs of predictions as a hospital keeps them, and what its log has of them: commitments that tell of no row, by which the hospital, which has
  * the salts, can show later which table a run read and what it wrote.
  */
+import { concat } from '../core/bytes.ts'
 import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { taggedHash } from '../core/digest.ts'
+import { invariant } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import { LeafTree } from '../ledger/leafTree.ts'
 import type { Body } from './kinds.ts'
@@ -43,8 +45,18 @@ export function fileCommitment(salt: Uint8Array, file: UseFile, digest: Uint8Arr
   return taggedHash('useFile', salt, Uint8Array.of(USE_FILES.indexOf(file)), digest)
 }
 
+/** Made once for each run: who tells of a thousand of them keeps nobody waiting who predicts. */
+const LEAVES = new WeakMap<UseRun, Uint8Array>()
+const ROWS = new WeakMap<UseRun, Uint8Array>()
+
 /** The leaf of a run: everything of it but the salt, so that it can be shown without what opens the files. */
 export function runLeaf(run: UseRun): Uint8Array {
+  const leaf = LEAVES.get(run) ?? leafOf(run)
+  LEAVES.set(run, leaf)
+  return leaf
+}
+
+function leafOf(run: UseRun): Uint8Array {
   const { model, round, fromMs, toMs, rows, warned, withoutPrediction, read, written } = run
   return taggedHash('useRun', encodeCbor([model, round, fromMs, toMs, rows, warned, withoutPrediction, read, written]))
 }
@@ -103,13 +115,23 @@ export function byModel(runs: readonly UseRun[]): UseRun[][] {
 const VERSION = 1
 const RUNS_BYTES_MAX = 1_048_576 // a thousand runs take a quarter of it
 
-/** As runs are kept at the hospital. */
+/** As runs are kept at the hospital: the version and a row for each. At most 65,535. */
 export function encodeRuns(runs: readonly UseRun[]): Uint8Array {
-  const rows = runs.map((run) => [
-    ...[run.study, run.model, run.round, run.cohort, run.rows, run.warned, run.withoutPrediction],
-    ...[run.fromMs, run.toMs, run.salt, run.read, run.written],
-  ])
-  return encodeCbor([VERSION, rows] as Cbor)
+  const { length } = runs
+  invariant(length <= 0xffff, 'runs of one entry are counted in two bytes')
+  const head = length < 24 ? [0x80 | length] : length < 256 ? [0x98, length] : [0x99, length >> 8, length & 0xff] // RFC 8949 §3.1
+  return concat([Uint8Array.of(0x82, VERSION, ...head), ...runs.map(rowOf)])
+}
+
+function rowOf(run: UseRun): Uint8Array {
+  const row =
+    ROWS.get(run) ??
+    encodeCbor([
+      ...[run.study, run.model, run.round, run.cohort, run.rows, run.warned, run.withoutPrediction],
+      ...[run.fromMs, run.toMs, run.salt, run.read, run.written],
+    ] as Cbor)
+  ROWS.set(run, row)
+  return row
 }
 
 /** What `encodeRuns` gave. Errors: those of `decodeCbor`. */

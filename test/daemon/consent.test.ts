@@ -1,4 +1,6 @@
 /** Patients' words at real daemons: what they bind, what is told of them, what a kill or an erasure leaves. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { asking, bindTo, entries, recordOf, rootsOfNext, rounds, said, withRecords } from './consentKit.ts'
@@ -17,6 +19,7 @@ it('a revocation binds the next round while the node is cut off from all others,
     for (const [i, node] of nodes.entries()) await bindTo(folder, node, study, withRecords(node.name, 120, i + 1))
     const before = new Set(await rootsOfNext(north, 3))
     assert.is(before.size, 1, 'nobody said anything: one root')
+    await exportsAt(folder, north)
     await south.end('SIGKILL')
     await until(
       30_000,
@@ -51,6 +54,37 @@ it('a revocation binds the next round while the node is cut off from all others,
     assert.is(again, later[0])
     assert.is((await entries(north, 'consent.recorded')).length, 1, 'told once')
   }))
+
+/** The forms of an export as the command writes them, and what is said of them without a node. */
+async function exportsAt(folder: string, { home }: TestNode): Promise<void> {
+  const done = async (...args: string[]): Promise<string> => {
+    const { code, out, err } = await consilium(args)
+    assert.is(code, 0, err)
+    return out
+  }
+  const [accounting, audit] = [join(folder, 'accounting.csv'), join(folder, 'audit.ndjson')]
+  const patient = recordOf('north', 3)
+  await done('log', 'export', '--form', 'hipaa', '--patient', patient, '-o', accounting, '--home', home)
+  const text = await readFile(accounting, 'utf8')
+  const [header = '', line = '', ...more] = text.split('\r\n')
+  assert.match(header, /^first_date,last_date,number,recipient,/)
+  assert.match(line, /^\d{4}-\d\d-\d\d,\d{4}-\d\d-\d\d,\d+,south,not known here,"model updates computed from/)
+  assert.equal(more, [''], 'one study, one recipient')
+  assert.not.ok((text + (await readFile(`${accounting}.about.txt`, 'utf8'))).includes(patient))
+  const said = await done('log', 'export', '--form', 'fhir-audit', '--proofs', '-o', audit, '--home', home)
+  const root = /^fingerprint {2}(.+)$/m.exec(said)?.[1] ?? ''
+  assert.match(
+    await done('log', 'check-export', audit, '--root', root),
+    /good\. Each of its [1-9]\d* lines \(fhir-audit\)/,
+  )
+  const plain = join(folder, 'plain.ndjson')
+  await done('log', 'export', '--form', 'fhir-audit', '-o', plain, '--home', home)
+  const proven = await readFile(audit, 'utf8')
+  assert.ok(
+    (await readFile(plain, 'utf8')).includes(proven.slice(0, proven.indexOf('\n') + 1)),
+    'the daemon writes the same bytes',
+  )
+}
 
 it('an opt-in study trains nobody before enough patients agreed, says why, and begins by itself when they have', () =>
   inFolder(async (folder, nodes) => {

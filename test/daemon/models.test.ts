@@ -149,7 +149,7 @@ it('a model is shown, exported, used and explained; each leaves an entry, and th
       uses
         .map(({ use, runs, rows, withheld }) => `${use} ${runs} ${rows} ${withheld}`)
         .filter((one) => !/^evaluation/.test(one)),
-      ['explanation 1 21 0', 'prediction 1 6 0', 'export 3 null 0'],
+      ['explanation 1 21 0', 'prediction 1 6 0', 'export 4 null 0'],
     )
     const { entry = '' } = uses.find(({ use }) => use === 'prediction') ?? {}
     assert.match(
@@ -171,7 +171,7 @@ it('a model is shown, exported, used and explained; each leaves an entry, and th
     )
     assert.equal(
       models[0]?.exports.map(({ format, withHead, files }) => `${format} ${withHead} ${files}`),
-      ['safetensors true 1', 'tfjs false 1', 'json true 1'],
+      ['numbers true 1', 'safetensors true 1', 'tfjs false 1', 'json true 1'],
     )
     const [served] = (await north.client.get<{ entries: { body: object }[] }>('/v1/log?kind=model.served')).entries
     const { root: _, fromMs: _from, toMs: _to, ...told } = { ...(served?.body as Record<string, unknown>) }
@@ -188,7 +188,7 @@ it('a model is shown, exported, used and explained; each leaves an entry, and th
       ['south', 81, true],
     ])
     assert.equal(card.metrics.sites.map(({ name }) => name).sort(), ['east', 'north', 'south'])
-    assert.is(card.uses.entries.length, 4)
+    assert.is(card.uses.entries.length, 5)
     assert.match(await run(north, 'model', 'card', 'Test study'), /^## How to verify$/m)
   }))
 

@@ -151,6 +151,11 @@ it('most operators end a study; each hospital keeps its best model, its calibrat
     await south.end('SIGTERM')
     await south.start()
     await until(30_000, 'the end to be known again', async () => (await phase(south)) === 'ended')
+    await until(
+      30_000,
+      'south to sign, for the numbers leave an entry',
+      async () => (await south.status())?.fence === null,
+    )
     const report = await south.client.get<ModelReport>(`/v1/studies/${study}/model`)
     const [kept] = await entriesOf(south, 'study.calibrated')
     assert.equal([report.which, report.digest], ['best', kept?.model], 'the best is kept over a restart')

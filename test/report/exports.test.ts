@@ -101,12 +101,26 @@ it('a form is known by how its file begins', () => {
   assert.is(viewOf('{"resourceType":"Patient"'), null)
 })
 
-it('accounting: one line for each recipient of each study: first, last, number; other times and studies left out', () => {
+it('accounting: one line for each recipient of each study: first, last, number; other times, and rounds from before it had accepted, left out', () => {
   const day = (number: number): number => Date.UTC(2026, 10, number)
   const rounds = [1, 4, 9, 20].map((number) => ({ timeMs: day(number), entry: `North/${number}` }))
   const studies = [
-    { study: STUDY, name: 'Stroke', purpose: '=research, "stroke"', recipients: ['East', 'West'], rounds },
-    { study: 'e'.repeat(64), name: 'Other', purpose: 'x', recipients: ['East'], rounds: rounds.slice(0, 1) },
+    {
+      ...{ study: STUDY, name: 'Stroke', purpose: '=research, "stroke"', rounds },
+      recipients: [
+        ['East', 0],
+        ['West', 1],
+        ['Late', 2],
+        ['Later', 3],
+      ].map(([member, after]) => ({ member: member as string, after: after as number })),
+    },
+    {
+      study: 'e'.repeat(64),
+      name: 'Other',
+      purpose: 'x',
+      recipients: [{ member: 'East', after: 0 }],
+      rounds: rounds.slice(0, 1),
+    },
   ]
   const text = accountingLines(studies, { sinceMs: day(2), untilMs: day(20) }).join('')
   const rows = parse(text, { columns: true, record_delimiter: '\r\n' }) as Record<string, string>[]
@@ -115,6 +129,7 @@ it('accounting: one line for each recipient of each study: first, last, number; 
     [
       ['East', '2026-11-04', '2026-11-09', '2', 'North/4', 'North/9'],
       ['West', '2026-11-04', '2026-11-09', '2', 'North/4', 'North/9'],
+      ['Late', '2026-11-09', '2026-11-09', '1', 'North/9', 'North/9'],
     ],
   )
   assert.is(rows[0]?.purpose, `'=research, "stroke"`)

@@ -1,4 +1,5 @@
 /** Entries as AuditEvent and Provenance: every kind by the published definitions, and what is in no line. */
+import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toHex } from '../../src/core/bytes.ts'
@@ -134,6 +135,56 @@ it('an entry of another version, and one whose body is gone or does not fit, is 
     assert.equal(faultsOf(event), [])
     assert.is((event.entity as { detail?: unknown }[])[0]?.detail, undefined)
   }
+})
+
+it('every kind whose body is gone is an AuditEvent that the definitions take all the same', () => {
+  for (const kind of Object.keys(KINDS) as Kind[])
+    for (const resource of resources('fhir-audit', decodeEntry(dropBody(entryOf(kind, sound(kind)).raw))))
+      assert.equal(faultsOf(resource), [], kind)
+})
+
+it('property: whatever hospitals and the consortium are called, a line is JSON as it is written once more', () => {
+  const name = fc.string({
+    unit: fc.oneof(fc.constantFrom('"', '\\', '\n', '\u2028', '</'), fc.string()),
+    maxLength: 8,
+  })
+  const entries = [
+    ...(Object.keys(KINDS) as Kind[]).map((kind) => entryOf(kind, sound(kind))),
+    ...MORE.map(([k, b]) => entryOf(k, b)),
+  ]
+  fc.assert(
+    fc.property(name, name, fc.nat(entries.length - 1), (hospital, consortium, at) => {
+      const context = { consortium, founding: 'f0'.repeat(32), nameOf: () => hospital }
+      for (const line of linesOf('fhir-audit', entries[at] as Entry, 'final', context))
+        assert.is(`${JSON.stringify(JSON.parse(line))}\n`, line)
+    }),
+  )
+})
+
+it('times of a use that no calendar has, or that run backwards, break no export', () => {
+  const served = (fromMs: number, toMs: number) =>
+    entryOf('model.served', { ...(sound('model.served') as object), fromMs, toMs } as Cbor)
+  for (const entry of [served(9e15, 9e15), served(2_000, 1_000), served(253_370_764_800_000, 253_370_764_800_000)])
+    for (const view of VIEWS)
+      for (const line of linesOf(view, entry, 'final', CONTEXT))
+        if (view === 'fhir-audit') assert.equal(faultsOf(JSON.parse(line)), [])
+})
+
+it('access: the decision is for the member who asked, where the entry cites the request', () => {
+  const fields = { author: NORTH, seq: 7, prev: B32, timeMs: 1, lamport: 9, study: null }
+  const recipient = (refs: readonly Ref[]): unknown => {
+    const body: Cbor = { request: B32, until: 1_790_000_000_000 }
+    const entry = decodeEntry(encodeEntry({ ...fields, kind: 'access.granted', refs }, new Uint8Array(32), body))
+    const [event = {}] = resources('fhir-audit', entry)
+    assert.equal(faultsOf(event), [])
+    return (event.agent as { who: { identifier?: { value: string }; display: string } }[])[1]?.who
+  }
+  const asker = 'b2'.repeat(32) as MemberId
+  assert.is(
+    (recipient([[asker, 3, toHex(B32) as Ref[2]]]) as { identifier: { value: string } }).identifier.value,
+    asker,
+  )
+  assert.match((recipient([REF]) as { display: string }).display, /does not say which/)
 })
 
 it('lines are the same to the byte for the same entry, and name it by its hash', () => {

@@ -168,13 +168,17 @@ function bodyOf(which: number, round: number): Cbor {
 
 type Logs = LogTracesParts['logs']
 
+/** Five others accepted while it went on. */
+const ACCEPTED = new Map([1, 2, 3, 4, 5].map((n) => [toHex(bytes(`member ${n}`)), (n * ENTRIES) / 8]))
+
 function daemonOf(book: VaultBook, logs: Logs, store: LogStore): Parameters<typeof subjectReport>[0] {
   const traces = new LogTraces(() => ({ logs, store }))
   const daemon = {
     vault: { book: async () => book },
     ownLog: new OwnLog(traces),
     lineage: new LineageReader(traces),
-    machine: { view: () => ({ studies: [{ state: { id: ID, study: STUDY } }] }) },
+    machine: { view: () => ({ studies: [{ state: { id: ID, study: STUDY, acceptedAt: ACCEPTED } }] }) },
+    logs,
     home: { key: { id: KEY.member } },
     nameOf: () => 'bench',
   }

@@ -27,6 +27,7 @@ import { atLeast, type Figure } from '../figures.ts'
 const ENTRIES = 120_000
 const BATCH = 2_000
 const FLOOR = 20_000 // entries a second
+const WRITTEN_AHEAD = 1_048_576 // as the command does
 const READ_AT_A_TIME = 100 // as the exporter does
 const STUDY = '5d'.repeat(32) as StudyId
 const B32 = new Uint8Array(32).fill(7)
@@ -161,12 +162,15 @@ function daemonOver(
 async function exportTo(exporter: Exporter, path: string): Promise<{ entries: number; lines: number }> {
   let report = { entries: 0, lines: 0 }
   const parts = exporter.view(new URLSearchParams({ form: 'fhir-audit' }), new AbortController().signal)
-  await pipeline(async function* () {
-    for await (const part of parts as AsyncIterable<ViewPart>) {
-      if ('text' in part) yield part.text
-      else report = part.report
-    }
-  }, createWriteStream(path))
+  await pipeline(
+    async function* () {
+      for await (const part of parts as AsyncIterable<ViewPart>) {
+        if ('text' in part) yield part.text
+        else report = part.report
+      }
+    },
+    createWriteStream(path, { highWaterMark: WRITTEN_AHEAD }),
+  )
   if (report.entries !== ENTRIES) throw new Error(`${report.entries} entries were exported, ${ENTRIES} were meant`)
   return report
 }

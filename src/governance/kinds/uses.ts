@@ -1,9 +1,12 @@
 /** Kinds of entries about the use of models: what was predicted, explained and taken along. */
 import * as v from 'valibot'
+import { TIME_MS_MAX } from '../../ledger/entry.ts'
 import { bytes32, code, count } from './fields.ts'
 
 /** Null where it would tell of fewer rows than the minimum cohort. */
 const told = v.nullable(count)
+/** Later ones have no date, and would break every list and export that shows one. */
+const time = v.pipe(count, v.maxValue(TIME_MS_MAX))
 const RUNS = v.pipe(count, v.minValue(1))
 
 export const USE_KINDS = {
@@ -41,8 +44,8 @@ export const USE_KINDS = {
     rows: told,
     warned: told,
     withoutPrediction: told,
-    fromMs: count,
-    toMs: count,
+    fromMs: time,
+    toMs: time,
     root: bytes32,
   }),
   /** Which features matter was measured on this hospital's own held-out rows. */

@@ -54,7 +54,7 @@ const COVERS: Readonly<Record<AboutExport['view'], readonly string[]>> = {
     'Each resource has the structure of R4 (4.0.1); where meta.profile names a profile of IHE Basic Audit Log Patterns (BALP 1.1.4), that of the profile as well:',
     'Create, PatientCreate, Read, Update, Delete, Query, AuthZconsent, PrivacyDisclosure.Source.',
     '- These patterns are of RESTful operations. Here an entry is the operation of its author’s node on the log that all members have; network addresses are keys.',
-    '- AuthZconsent: permit where training rested on patients’ words or access was granted, deny where an agreement forbade an act or access was refused. Patients are told of together; none is named.',
+    '- AuthZconsent: permit where training rested on patients’ words or access was granted, deny where an agreement forbade an act or access was refused or taken back. Patients are told of together; none is named.',
     '- PrivacyDisclosure.Source: what opens a patient’s records in the log was handed out. To whom is known to the hospital alone.',
     '- id is the hash of the entry, so that two exports of one entry have one id; recorded is the time that the entry claims.',
   ],
@@ -77,6 +77,8 @@ const COVERS: Readonly<Record<AboutExport['view'], readonly string[]>> = {
   hipaa: [
     'What the log and the vault of this hospital know of 164.528(b)(2): date, recipient, brief description, purpose; repeated disclosures to one recipient for one purpose are summed up as (b)(3) allows: first, last, number.',
     '- Listed: model updates that were computed from rows of this patient among others, and went to the members of a study. Whether that is a disclosure of protected health information is for the hospital to judge: no record left.',
+    '- Recipients are the members whose acceptance of the study this hospital had read when it computed the update; whether each fetched it nobody records.',
+    '- Studies that ask no patients are not in it: of those the log does not know whose rows they use.',
     '- Addresses of recipients are not known here. Disclosures to the patient, for treatment, payment and operations are not listed, nor any that was made outside Consilium: (a)(1) and the hospital’s other systems.',
     '- What a line sums up can be proven entry by entry: consilium subject file, consilium log proof.',
     '- The file names one patient’s studies: it is for the patient and for nobody else. The record number is not in it.',

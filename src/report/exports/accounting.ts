@@ -7,8 +7,8 @@ export interface AccountedStudy {
   readonly study: string
   readonly name: string
   readonly purpose: string
-  /** Members that the updates went to: not this hospital. */
-  readonly recipients: readonly string[]
+  /** Members that the updates went to, not this hospital; `after`: to each after so many of the rounds. */
+  readonly recipients: readonly { readonly member: string; readonly after: number }[]
   /** Rounds that rest on the patient's rows, oldest first. */
   readonly rounds: readonly { readonly timeMs: number; readonly entry: string }[]
 }
@@ -30,23 +30,16 @@ const DESCRIPTION =
 /** The CSV, a line for each recipient of each study; the header alone where nothing went out. */
 export function accountingLines(studies: readonly AccountedStudy[], { sinceMs, untilMs }: AccountedPeriod): string[] {
   const lines = studies.flatMap(({ study, name, purpose, recipients, rounds }) => {
-    const within = rounds.filter(({ timeMs }) => timeMs >= sinceMs && timeMs < untilMs)
-    const [first, last] = [within[0], within.at(-1)]
-    if (first === undefined || last === undefined) return []
-    return recipients.map((recipient) =>
-      csvLine([
-        ...[instant(first.timeMs).slice(0, 10), instant(last.timeMs).slice(0, 10), String(within.length)],
-        ...[
-          recipient,
-          'not known here',
-          DESCRIPTION,
-          purpose,
-          `${name} (${study.slice(0, 12)})`,
-          first.entry,
-          last.entry,
-        ],
-      ]),
-    )
+    return recipients.flatMap(({ member, after }) => {
+      const within = rounds.slice(after).filter(({ timeMs }) => timeMs >= sinceMs && timeMs < untilMs)
+      const [first, last] = [within[0], within.at(-1)]
+      if (first === undefined || last === undefined) return []
+      const [from, to] = [first, last].map(({ timeMs }) => instant(timeMs).slice(0, 10)) as [string, string]
+      return csvLine([
+        ...[from, to, String(within.length), member, 'not known here'],
+        ...[DESCRIPTION, purpose, `${name} (${study.slice(0, 12)})`, first.entry, last.entry],
+      ])
+    })
   })
   return [HEADER, ...lines]
 }

@@ -1,164 +1,109 @@
 /**
  * Entries as FHIR R4 AuditEvent, after the Basic Audit Log Patterns of IHE (BALP). The patterns are of RESTful operations: an entry is told of as
- * the operation of its author's node on the shared log. Hospitals and people are keys and commitments, patients are tags.
+ * the operation of its author's node on the shared log. Hospitals and people are keys and commitments, patients are tags. It is written as JSON
+ * at once, for exports have millions of lines that differ in little.
  */
 import { toHex, utf8 } from '../../core/bytes.ts'
 import type { MemberId } from '../../core/ids.ts'
+import { isKind } from '../../governance/kinds.ts'
 import { studyIn } from '../../governance/studyText.ts'
-import { type ExportContext, type Exported, fieldsOf, instant, placeOf } from './exported.ts'
+import { type ExportContext, type Exported, fieldsOf, instant } from './exported.ts'
 import {
-  AGENT,
-  BALP,
-  ENTITY,
-  EVENT,
-  GUARD,
-  hospitalOf,
-  type Json,
-  kindCoding,
-  ROLE,
-  referTo,
-  SERVER,
-  SUBTYPE,
-  SYSTEM,
-} from './fhirTerms.ts'
-import type { AuditPattern } from './kindTable.ts'
+  type AuthorText,
+  authorText,
+  jsonOf,
+  KIND_TEXTS,
+  kindText,
+  metaOf,
+  PATTERNS,
+  TO_PATIENT,
+} from './fhirAuditText.ts'
+import { AGENT, BALP, ENTITY, EVENT, hospitalOf, type Json, ROLE, referTo, SUBTYPE, SYSTEM } from './fhirTerms.ts'
 
 const NAME_CHARACTERS_MAX = 120
 const ID_DIGITS = 57 // of a hash, where a word follows: ids have 64 characters at most
 
-/** What is told of as a decision, and not as an operation. */
-type Decision = 'permit' | 'deny'
-
-interface Pattern {
-  readonly type: Json
-  readonly subtype: Json | null
-  readonly action: 'C' | 'R' | 'U' | 'D' | 'E'
-  /** 0 success, 4 minor failure, 8 serious failure. */
-  readonly outcome: '0' | '4' | '8'
-  readonly profile: string | null
+/** An entry with what its lines are made of. */
+interface Line extends Exported {
+  readonly context: ExportContext
+  readonly by: AuthorText
+  readonly hash: string
+  readonly fields: readonly (readonly [name: string, value: string])[]
 }
 
-const PATTERNS: Readonly<Record<Exclude<AuditPattern, Decision>, Pattern>> = {
-  create: { type: EVENT.rest, subtype: SUBTYPE.create, action: 'C', outcome: '0', profile: BALP.create },
-  update: { type: EVENT.rest, subtype: SUBTYPE.update, action: 'U', outcome: '0', profile: BALP.update },
-  delete: { type: EVENT.rest, subtype: SUBTYPE.delete, action: 'D', outcome: '0', profile: BALP.delete },
-  read: { type: EVENT.rest, subtype: SUBTYPE.read, action: 'R', outcome: '0', profile: BALP.read },
-  query: { type: EVENT.rest, subtype: SUBTYPE.search, action: 'E', outcome: '0', profile: BALP.query },
-  execute: { type: EVENT.activity, subtype: null, action: 'E', outcome: '0', profile: null },
-  export: { type: EVENT.export, subtype: null, action: 'R', outcome: '0', profile: null },
-  disclose: { type: EVENT.export, subtype: SUBTYPE.disclose, action: 'R', outcome: '0', profile: BALP.disclosure },
-  alert: { type: EVENT.alert, subtype: null, action: 'E', outcome: '4', profile: null },
-  attest: { type: EVENT.attest, subtype: null, action: 'E', outcome: '0', profile: null },
-  start: { type: EVENT.activity, subtype: SUBTYPE.start, action: 'E', outcome: '0', profile: null },
-  stop: { type: EVENT.activity, subtype: SUBTYPE.stop, action: 'E', outcome: '0', profile: null },
+/** The resources of an entry as JSON: what happened, and where it rests on patients' words or was forbidden, the decision. */
+export function auditEventsOf(exported: Exported, context: ExportContext): string[] {
+  const { kind, body, row, entry, state, hospital } = exported
+  const { hash } = entry
+  const by = authorText(exported, context)
+  const line: Line = { entry, state, kind, body, row, hospital, context, by, hash, fields: fieldsOf(body) } // spreading costs a tenth of a line
+  if (row.audit === 'permit' || row.audit === 'deny') return [decision(line, row.audit, hash)]
+  const event = eventOf(line, row.audit)
+  if (kind !== 'round.trained' || body?.consent === undefined) return [event]
+  return [event, decision(line, 'permit', `${hash.slice(0, ID_DIGITS)}-permit`)]
 }
 
-/** The resources of an entry: what happened, and where it rests on patients' words or was forbidden, the decision. */
-export function auditEventsOf(exported: Exported, context: ExportContext): Json[] {
-  const { kind, body, row } = exported
-  if (row.audit === 'permit' || row.audit === 'deny')
-    return [decision(exported, context, row.audit, exported.entry.hash)]
-  const consent = kind === 'round.trained' ? (body?.consent as { root: Uint8Array } | undefined) : undefined
-  const event = eventOf(exported, context, row.audit)
-  if (consent === undefined) return [event]
-  const id = `${exported.entry.hash.slice(0, ID_DIGITS)}-permit`
-  return [event, decision(exported, context, 'permit', id)]
-}
-
-function eventOf(exported: Exported, context: ExportContext, name: Exclude<AuditPattern, Decision>): Json {
-  const { entry, row, kind, body } = exported
-  const { type, subtype, action, outcome, profile } = PATTERNS[name]
-  const patients = patientsOf(exported)
+function eventOf(line: Line, name: keyof typeof PATTERNS): string {
+  const { entry, row, kind, body, by, hash } = line
+  const { profile } = PATTERNS[name]
+  const patients = patientsOf(line)
   const claimed = profile === BALP.create && patients.length === 1 ? BALP.patientCreate : profile
-  const ends =
-    kind === 'model.served' ? { start: instant(body?.fromMs as number), end: instant(body?.toMs as number) } : null
-  return {
-    resourceType: 'AuditEvent',
-    id: entry.hash,
-    ...(claimed === null ? {} : { meta: { profile: [claimed] } }),
-    type,
-    subtype: [...(subtype === null ? [] : [subtype]), kindCoding(entry.kind, row.says)],
-    action,
-    ...(ends === null ? {} : { period: ends }),
-    recorded: instant(entry.timeMs),
-    outcome,
-    outcomeDesc: `${row.says}${entry.body === null ? '; its body was dropped' : ''}`,
-    agent: [...agentsOf(exported, context, name), ...personOf(exported)],
-    source: { site: exported.hospital, observer: hospitalOf(entry.author, exported.hospital), type: SERVER },
-    entity: [dataOf(exported), ...studyOf(exported), ...othersOf(exported, context), ...patients],
-  }
+  const { type, outcome } = isKind(entry.kind) ? KIND_TEXTS[entry.kind] : kindText(entry.kind, row)
+  const [from, to] = [Number(body?.fromMs), Number(body?.toMs)]
+  const isPeriod = kind === 'model.served' && from <= to // R4 has no other, and nobody keeps an author from declaring one
+  const period = isPeriod ? `"period":{"start":"${instant(from)}","end":"${instant(to)}"},` : ''
+  const dropped = entry.body === null ? '; its body was dropped' : ''
+  const entities =
+    dataOf(line) + studyOf(line) + othersOf(line) + (patients.length === 0 ? '' : `,${patients.join(',')}`)
+  return `{"resourceType":"AuditEvent","id":"${hash}",${metaOf(claimed)}${type},${period}"recorded":"${instant(entry.timeMs)}",${outcome}${dropped}","agent":[${agentsOf(line, name)}],"source":${by.source},"entity":[${entities}]}`
 }
 
 /** The node, and what it wrote to: the log that all members have, or who received something. */
-function agentsOf(exported: Exported, context: ExportContext, name: Exclude<AuditPattern, Decision>): Json[] {
-  const { entry, hospital, kind } = exported
-  const requestor = kind !== 'person.acted' // there the person is
-  const own = { who: hospitalOf(entry.author, hospital), requestor, network: addressOf(entry.author) }
-  const log = {
-    who: referTo(SYSTEM.consortium, context.founding, context.consortium, 'Organization'),
-    requestor: false,
-    network: { address: `${SYSTEM.consortium}:${context.founding}`, type: '5' },
-  }
-  if (name === 'disclose')
-    return [
-      { type: AGENT.from, ...own },
-      { type: AGENT.to, who: { display: TO_PATIENT }, requestor: false, network: NOT_KNOWN },
-    ]
-  return [
-    { type: AGENT.from, ...own },
-    { type: AGENT.to, ...log },
-  ]
-}
-
-const TO_PATIENT = 'the patient, or who speaks for the patient: known to the hospital alone'
-const NOT_KNOWN: Json = {
-  _address: {
-    extension: [{ url: 'http://hl7.org/fhir/StructureDefinition/data-absent-reason', valueCode: 'unknown' }],
-  },
-}
-
-/** Nodes are reached by their keys: the address says nothing of where a machine stands. */
-const addressOf = (member: MemberId): Json => ({ address: `${SYSTEM.member}:${member}`, type: '5' })
-
-/** Who signed, by commitment. */
-function personOf({ kind, body, hospital }: Exported): Json[] {
-  if (kind !== 'person.acted') return []
+function agentsOf({ kind, by, body, hospital }: Line, name: keyof typeof PATTERNS): string {
+  if (name === 'disclose') return by.handingOut
+  if (kind !== 'person.acted') return by.agents
   const person = toHex(body?.person as Uint8Array)
-  return [
-    {
-      type: AGENT.person,
-      who: referTo(SYSTEM.person, person, `person ${person.slice(0, 12)} of ${hospital}`, 'Practitioner'),
-      requestor: true,
-    },
-  ]
+  const who = referTo(SYSTEM.person, person, `person ${person.slice(0, 12)} of ${hospital}`, 'Practitioner')
+  return `${by.agentsOfPerson},${jsonOf({ type: AGENT.person, who, requestor: true })}`
 }
+
+const [OBJECT, RESOURCE, REPORT, PATIENT, PERSON] = [
+  ...[ENTITY.object, ROLE.resource, ROLE.report, ROLE.patient, ENTITY.person].map(jsonOf),
+] as [string, string, string, string, string]
 
 /** The entry itself, with what it says. */
-function dataOf(exported: Exported): Json {
-  const { entry, row, kind, body } = exported
-  const { audit } = row
-  if (audit === 'query') return questionOf(exported)
+function dataOf(line: Line): string {
+  const { entry, row, kind, body, by, hash, fields } = line
+  if (row.audit === 'query') return jsonOf(questionOf(line))
   const name = kind === 'study.proposed' ? studyIn(body?.document as Uint8Array)?.name : undefined
-  const details = fieldsOf(body).map(([type, valueString]) => ({ type, valueString }))
-  return {
-    what: referTo(SYSTEM.entry, entry.hash, placeOf(exported)),
-    type: ENTITY.object,
-    role: audit === 'disclose' ? ROLE.report : ROLE.resource,
-    ...(name === undefined || name.trim() === '' ? {} : { name: name.slice(0, NAME_CHARACTERS_MAX) }),
-    ...(details.length === 0 ? {} : { detail: details }),
+  const named = name === undefined || name.trim() === '' ? '' : `,"name":${jsonOf(name.slice(0, NAME_CHARACTERS_MAX))}`
+  let details = ''
+  for (const [type, value] of fields) {
+    const given = body?.[type]
+    const isPlain = typeof given === 'number' || given instanceof Uint8Array // digits, which JSON has as they are
+    details += `${details && ','}{"type":"${type}","valueString":${isPlain ? `"${value}"` : jsonOf(value)}}`
   }
+  const told = details === '' ? '' : `,"detail":[${details}]`
+  const role = row.audit === 'disclose' ? REPORT : RESOURCE
+  return `{"what":{"identifier":{"system":"${SYSTEM.entry}","value":"${hash}"},"display":${by.place}${entry.seq}"},"type":${OBJECT},"role":${role}${named}${told}}`
 }
 
 /** BALP lets a query have no other details. */
-function questionOf({ entry, body }: Exported): Json {
-  const document = body?.document instanceof Uint8Array ? body.document : utf8(entry.hash)
+function questionOf({ hash, body }: Line): Json {
+  const document = body?.document instanceof Uint8Array ? body.document : utf8(hash)
   return { type: ENTITY.object, role: ROLE.query, query: Buffer.from(document).toString('base64') }
 }
 
-const studyOf = ({ entry }: Exported): Json[] =>
-  entry.study === null
-    ? []
-    : [{ what: referTo(SYSTEM.study, entry.study, undefined, 'ResearchStudy'), type: ENTITY.study }]
+const TYPES = Object.fromEntries(Object.entries(ENTITY).map(([name, coding]) => [name, jsonOf(coding)]))
+
+/** Something that is known by a digest or a key; `more` of it as JSON, with a comma before. */
+function entityOf(type: keyof typeof ENTITY, as: string | undefined, system: string, value: string, more = ''): string {
+  const typed = as === undefined ? '' : `"type":"${as}",`
+  return `{"what":{${typed}"identifier":{"system":"${system}","value":"${value}"}${more}},"type":${TYPES[type]}}`
+}
+
+const studyOf = ({ entry }: Line): string =>
+  entry.study === null ? '' : `,${entityOf('study', 'ResearchStudy', SYSTEM.study, entry.study)}`
 
 /** Fields of bodies that name something, and what. */
 const NAMED: Readonly<
@@ -177,90 +122,86 @@ const NAMED: Readonly<
   person: { system: SYSTEM.person, type: 'practitioner', as: 'Practitioner' },
 }
 
-/** Models, tables, agreements, members and people that the body names, and entries that it cites as signed for. */
-function othersOf({ entry, kind, body }: Exported, context: ExportContext): Json[] {
-  const named = Object.entries(body ?? {}).flatMap(([field, value]): Json[] => {
-    const found = Object.hasOwn(NAMED, field) ? NAMED[field] : undefined
-    if (found === undefined || !(value instanceof Uint8Array)) return []
-    const hex = toHex(value)
-    const name = found.type === 'organization' ? context.nameOf(hex as MemberId) : undefined
-    const system = kind === 'round.trained' && field === 'dataset' ? SYSTEM.table : found.system
-    return [{ what: referTo(system, hex, name, found.as), type: ENTITY[found.type] }]
-  })
-  const cited = kind === 'person.acted' ? entry.refs : []
-  return [
-    ...named,
-    ...cited.map(([, , hash]) => ({
-      what: { reference: `AuditEvent/${hash}`, type: 'AuditEvent' },
-      type: ENTITY.audit,
-    })),
-  ]
+/** Models, tables, agreements, members and people that the body names, and entries that it cites as signed for; each after a comma. */
+function othersOf({ entry, kind, body, context, fields }: Line): string {
+  let found = ''
+  for (const [field, text] of fields) {
+    const named = Object.hasOwn(NAMED, field) ? NAMED[field] : undefined
+    const value = body?.[field]
+    if (named === undefined || !(value instanceof Uint8Array)) continue
+    const hex = text.length === 2 * value.length ? text : toHex(value)
+    const name = named.type === 'organization' ? context.nameOf(hex as MemberId) : undefined
+    const display = name === undefined || name.trim() === '' ? '' : `,"display":${jsonOf(name)}`
+    const system = kind === 'round.trained' && field === 'dataset' ? SYSTEM.table : named.system
+    found += `,${entityOf(named.type, named.as, system, hex, display)}`
+  }
+  if (kind === 'person.acted')
+    for (const [, , hash] of entry.refs)
+      found += `,{"what":{"reference":"AuditEvent/${hash}","type":"AuditEvent"},"type":${TYPES.audit}}`
+  return found
 }
 
+const NOBODY_NAMED = jsonOf({
+  what: { type: 'Patient', display: TO_PATIENT },
+  ...{ type: ENTITY.person, role: ROLE.patient },
+})
+
 /** Patients by the tag of that month, each with the commitment to what was said; of what is handed out nobody is named. */
-function patientsOf({ kind, body }: Exported): Json[] {
-  if (kind === 'subject.disclosed')
-    return [{ what: { type: 'Patient', display: TO_PATIENT }, type: ENTITY.person, role: ROLE.patient }]
+function patientsOf({ entry, kind, body }: Line): string[] {
+  if (entry.kind === 'subject.disclosed') return [NOBODY_NAMED] // without its body too: the profile wants one
   if (kind !== 'consent.recorded') return []
   const { items = [] } = (body ?? {}) as { items?: [Uint8Array, Uint8Array][] }
-  return items.map(([tag, word]) => ({
-    what: referTo(SYSTEM.patientTag, toHex(tag), undefined, 'Patient'),
-    type: ENTITY.person,
-    role: ROLE.patient,
-    detail: [{ type: 'consent commitment', valueString: toHex(word) }],
-  }))
+  return items.map(([tag, word]) => {
+    const what = `{"type":"Patient","identifier":{"system":"${SYSTEM.patientTag}","value":"${toHex(tag)}"}}`
+    const said = `[{"type":"consent commitment","valueString":"${toHex(word)}"}]`
+    return `{"what":${what},"type":${PERSON},"role":${PATIENT},"detail":${said}}`
+  })
 }
+
+const DECISION = `"meta":${jsonOf({ profile: [BALP.authorization] })},"type":${jsonOf(EVENT.alert)},"subtype":${jsonOf([SUBTYPE.consent])},"action":"E"`
 
 /**
  * What BALP calls an authorization decision: by the node itself, on patients' words or on an agreement; by its people, on a request for access.
  * The pattern wants one patient; the log names none here, and the reference says so.
  */
-function decision(exported: Exported, context: ExportContext, said: 'permit' | 'deny', id: string): Json {
-  const { entry, hospital } = exported
-  const own = hospitalOf(entry.author, hospital)
-  return {
-    resourceType: 'AuditEvent',
-    id,
-    meta: { profile: [BALP.authorization] },
-    type: EVENT.alert,
-    subtype: [SUBTYPE.consent],
-    action: 'E',
-    recorded: instant(entry.timeMs),
-    outcome: said === 'permit' ? '0' : '8',
-    outcomeDesc: `${said}: ${why(exported)}`,
-    agent: [
-      { type: AGENT.application, who: own, requestor: false, network: addressOf(entry.author) },
-      { type: AGENT.recipient, who: referTo(SYSTEM.consortium, context.founding, context.consortium), requestor: true },
-      { type: AGENT.provider, who: own, requestor: false },
-      { type: AGENT.decides, who: own, requestor: false },
-    ],
-    source: { site: hospital, observer: own, type: GUARD },
-    entity: [
-      { what: { type: 'Patient', display: noPatient(exported) }, type: ENTITY.person, role: ROLE.patient },
-      basisOf(exported),
-    ],
-  }
+function decision(line: Line, said: 'permit' | 'deny', id: string): string {
+  const { entry, by } = line
+  const patient = { what: { type: 'Patient', display: noPatient(line) }, type: ENTITY.person, role: ROLE.patient }
+  const outcome = `"outcome":"${said === 'permit' ? '0' : '8'}","outcomeDesc":${jsonOf(`${said}: ${why(line)}`)}`
+  const agents = `${by.deciding},${recipientOf(line)},${by.answering}`
+  return `{"resourceType":"AuditEvent","id":"${id}",${DECISION},"recorded":"${instant(entry.timeMs)}",${outcome},"agent":[${agents}],"source":${by.guard},"entity":[${jsonOf(patient)},${jsonOf(basisOf(line))}]}`
 }
 
-const noPatient = ({ entry }: Exported): string =>
+/** Whom the decision is for: who asked for access, by the request that is cited; else those who would get what comes of the rows. */
+function recipientOf({ entry, body, by, context }: Line): string {
+  if (!isAccess(entry.kind)) return by.members
+  const request = body?.request instanceof Uint8Array ? toHex(body.request) : null
+  const asker = entry.refs.find(([, , hash]) => hash === request)?.[0]
+  const who =
+    asker === undefined ? { display: NOT_CITED } : hospitalOf(asker, context.nameOf(asker) ?? asker.slice(0, 12))
+  return jsonOf({ type: AGENT.recipient, who, requestor: true })
+}
+
+const NOT_CITED = 'the member who asked: the entry does not say which'
+
+const noPatient = ({ entry }: Line): string =>
   `patients of the ${isAccess(entry.kind) ? 'dataset' : 'study at this hospital'}: none is named`
 const isAccess = (kind: string): boolean => kind.startsWith('access.')
 
-function why({ kind, row, body }: Exported): string {
+function why({ kind, row, body }: Line): string {
   if (kind === 'round.trained') return 'training used the rows of those whom their words permit'
   const told = [body?.reason, body?.action].filter((one) => typeof one === 'string')
   return told.length === 0 ? row.says : `${row.says}: ${told[0]}${told.length === 1 ? '' : ` (${told[1]})`}`
 }
 
 /** What a decision rests on. */
-function basisOf(exported: Exported): Json {
-  const { entry, body } = exported
+function basisOf({ entry, body, fields, hash }: Line): Json {
   const consent = body?.consent as { readonly root: Uint8Array; readonly basis: string } | undefined
   const agreement = body?.agreement instanceof Uint8Array ? toHex(body.agreement) : null
   const details = [
     ...(entry.study === null ? [] : [['study', entry.study]]),
-    ...(consent === undefined ? fieldsOf(body) : [['basis', consent.basis]]),
-    ['entry', entry.hash],
+    ...(consent === undefined ? fields : [['basis', consent.basis]]),
+    ['entry', hash],
   ]
   const request = body?.request instanceof Uint8Array ? toHex(body.request) : null
   const what = isAccess(entry.kind)

@@ -26,7 +26,7 @@ const orNone = (value: Json | null): string[] => (value === null ? [] : [json(va
 const TABLE: Readonly<Record<ViewName, View>> = {
   'fhir-audit': {
     header: '',
-    lines: (exported, context) => auditEventsOf(exported, context).map(json),
+    lines: (exported, context) => auditEventsOf(exported, context).map((text) => `${text}\n`),
     begins: /^\{"resourceType":"AuditEvent"/,
   },
   'fhir-provenance': {
