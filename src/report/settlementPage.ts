@@ -20,7 +20,7 @@ export function settlementPage(facts: SettlementFacts, origin: SettlementOrigin)
   const head = `<header><h1>Statement of settlement, period ${period}</h1><p class="purpose">What the parties of “${esc(agreementName)}” did, and what of the pool that comes to by their agreement. This is a statement, not an invoice: nothing is owed or paid by it alone.</p><p class="sub"><span class="tag ${tone}">${state}</span><span>up to ${minute(facts.untilMs)}</span><span>${esc(origin.consortium)}</span><span>agreement <code>${facts.agreement.slice(0, 16)}</code></span></p></header>`
   const rows = lines.map((line) => rowOf(line, facts))
   const notices = noticesOf(facts)
-  const total = [`<b>in all</b>`, '', '', '', '', `<b>${amountText(facts.shared, facts.unit)}</b>`]
+  const total = [`<b>in all</b>`, `<b>${amountText(facts.shared, facts.unit)}</b>`, '', '', '', '']
   return page(
     `Statement of settlement: ${agreementName}, period ${period}`,
     `${head}<main>
@@ -48,14 +48,12 @@ ${part('Who stands behind it', '', behind(facts))}
 }
 
 const HEADER = [
-  ...[
-    'party',
-    'rounds',
-    'examples (self-declared)',
-    'part of others’ merges',
-    'value to others (micro-nats)',
-    'amount',
-  ],
+  'party',
+  'amount', // the first thing that is looked for, and a narrow screen shows no more than two columns
+  'rounds',
+  'examples (self-declared)',
+  'part of others’ merges',
+  'value to others (micro-nats)',
 ]
 
 const NOTES = [
@@ -72,7 +70,7 @@ function basisText({ rule, basis, pool, unit }: SettlementFacts): string {
 
 function rowOf({ name, rounds, examples, merged, value, amount, signed }: SettlementLine, { unit }: SettlementFacts) {
   const shown = signed ? esc(name) : `${esc(name)}<small>had not signed</small>`
-  return [shown, String(rounds), String(examples), (merged / 1e6).toFixed(3), String(value), amountText(amount, unit)]
+  return [shown, amountText(amount, unit), String(rounds), String(examples), (merged / 1e6).toFixed(3), String(value)]
 }
 
 function behind({ status, proposal, votes, needed, voters, result }: SettlementFacts): string {
