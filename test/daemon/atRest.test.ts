@@ -1,5 +1,5 @@
 /** What a copy of a hospital's folder gives away, and what a restored one brings back: real daemons, their files read as bytes. */
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -8,7 +8,7 @@ import { DatasetFiles } from '../../src/daemon/datasetFiles.ts'
 import { homePaths, openHome } from '../../src/daemon/home.ts'
 import { readKeyFile } from '../../src/store/keyFile.ts'
 import { asking, bindTo, entries, recordOf, rootsOfNext, said, withRecords } from './consentKit.ts'
-import { consilium, consortium, inFolder, propose, signing, startAll, type TestNode, until } from './kit.ts'
+import { consilium, consortium, filesIn, inFolder, propose, signing, startAll, type TestNode, until } from './kit.ts'
 
 const it = suite('at rest')
 
@@ -20,12 +20,8 @@ async function done(...args: string[]): Promise<string> {
   return out
 }
 
-async function bytesIn(folder: string): Promise<Buffer> {
-  const names = await readdir(folder, { recursive: true, withFileTypes: true })
-  return Buffer.concat(
-    await Promise.all(names.filter((one) => one.isFile()).map((one) => readFile(join(one.parentPath, one.name)))),
-  )
-}
+const bytesIn = async (folder: string): Promise<Buffer> =>
+  Buffer.concat((await filesIn(folder)).map(({ bytes }) => bytes))
 
 /** Whether a bundle has the name in any of its entries. */
 async function tells(bundle: string): Promise<boolean> {

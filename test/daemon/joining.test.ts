@@ -1,5 +1,4 @@
 /** A hospital joins others while real daemons run; and nobody else changes anything. */
-import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -7,7 +6,7 @@ import { verify } from '../../src/core/ed25519.ts'
 import { homePaths } from '../../src/daemon/home.ts'
 import type { InvitationReport } from '../../src/daemon/membersApi.ts'
 import { readTicket } from '../../src/governance/ticket.ts'
-import { consilium, consortium, inFolder, signing, startAll, type TestNode, until } from './kit.ts'
+import { consilium, consortium, filesIn, inFolder, signing, startAll, type TestNode, until } from './kit.ts'
 import { allFinal, approved, epochIs, headsAt, initialised, membersAt, run } from './membershipKit.ts'
 
 const it = suite('joining')
@@ -45,11 +44,8 @@ async function secretStaysAway(ticket: string, nodes: readonly TestNode[]): Prom
   ]
   for (const { home, log } of nodes) {
     for (const form of forms) assert.not.ok(log.includes(form.toString('latin1')))
-    for (const file of await readdir(home, { recursive: true, withFileTypes: true })) {
-      if (!file.isFile()) continue
-      const bytes = await readFile(join(file.parentPath, file.name))
-      for (const form of forms) assert.not.ok(bytes.includes(form), file.name)
-    }
+    for (const { file, bytes } of await filesIn(home))
+      for (const form of forms) assert.not.ok(bytes.includes(form), file)
   }
 }
 

@@ -1,6 +1,6 @@
 /** Real daemons in child processes, compiled code, temporary folders: what the end-to-end tests share. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -220,5 +220,20 @@ export async function inFolder(use: (folder: string, nodes: TestNode[]) => Promi
   } finally {
     await Promise.all(nodes.map((node) => node.end('SIGKILL')))
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** All files below a folder with their bytes; where a running node renamed one since they were listed, they are listed again. */
+export async function filesIn(
+  folder: string,
+  looks = 20,
+): Promise<{ readonly file: string; readonly bytes: Buffer }[]> {
+  const names = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = names.filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name))
+  try {
+    return await Promise.all(files.map(async (file) => ({ file, bytes: await readFile(file) })))
+  } catch (error) {
+    if (looks === 0 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return filesIn(folder, looks - 1)
   }
 }

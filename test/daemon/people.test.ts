@@ -1,5 +1,5 @@
 /** People at real daemons, from the command line: who may do what, who signed for an erasure, and what any other hospital can check of it. */
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -10,7 +10,7 @@ import { homePaths } from '../../src/daemon/home.ts'
 import type { PeopleAudit, PeopleReport } from '../../src/daemon/peopleApi.ts'
 import { readPersonKey } from '../../src/daemon/personKey.ts'
 import { asking, recordOf, withRecords } from './consentKit.ts'
-import { consilium, consortium, inFolder, startAll, type TestNode, until } from './kit.ts'
+import { consilium, consortium, filesIn, inFolder, startAll, type TestNode, until } from './kit.ts'
 
 const it = suite('people')
 const WORDS = 'four words that fit'
@@ -147,11 +147,8 @@ const audit = async (node: TestNode): Promise<PeopleAudit[]> =>
 /** Which of these words are in any file of a folder. */
 async function filesWith(home: string, words: readonly string[]): Promise<string[]> {
   const found: string[] = []
-  for (const entry of await readdir(home, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue
-    const bytes = await readFile(join(entry.parentPath, entry.name))
-    found.push(...words.filter((word) => bytes.includes(word)).map((word) => `${entry.name}: ${word}`))
-  }
+  for (const { file, bytes } of await filesIn(home))
+    found.push(...words.filter((word) => bytes.includes(word)).map((word) => `${file}: ${word}`))
   return found
 }
 

@@ -1,11 +1,11 @@
 /** No patient record leaves its house: of names, record numbers and dates in the tables nothing is in any file of any node, nor on the wire. */
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../src/core/rng.ts'
-import { consilium, consortium, inFolder, propose, startAll, studyText, type TestNode, until } from './kit.ts'
+import { consilium, consortium, filesIn, inFolder, propose, startAll, studyText, type TestNode, until } from './kit.ts'
 
 const it = suite('privacy')
 const WIRE_TAP = fileURLToPath(new URL('./wireTap.mjs', import.meta.url))
@@ -46,9 +46,7 @@ function planted(hospital: number): Planted {
 
 /** All files below `folder`, as one text of bytes each. */
 async function filesOf(folder: string): Promise<[string, string][]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  return Promise.all(files.map(async (file): Promise<[string, string]> => [file, await readFile(file, 'latin1')]))
+  return (await filesIn(folder)).map(({ file, bytes }) => [file, bytes.toString('latin1')])
 }
 
 it('of 10,800 names, record numbers and dates of birth none is in any file of any node, on the wire, nor in an export', () =>

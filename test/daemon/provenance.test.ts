@@ -1,12 +1,12 @@
 /** A hospital's table altered while it trains: found before the next round, named row by row, and told to the others as another version. */
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { DatasetReport, DatasetVerdict } from '../../src/daemon/datasetApi.ts'
 import type { FamilyReport } from '../../src/report/family.ts'
 import { entries, recordOf, rounds, withRecords } from './consentKit.ts'
-import { consilium, consortium, inFolder, propose, startAll, studyText, type TestNode, until } from './kit.ts'
+import { consilium, consortium, filesIn, inFolder, propose, startAll, studyText, type TestNode, until } from './kit.ts'
 
 const it = suite('provenance')
 
@@ -23,9 +23,7 @@ const more = async (node: TestNode, count: number): Promise<void> => {
 
 /** Every byte in a folder's files. */
 async function bytesIn(folder: string): Promise<string> {
-  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((file) => file.isFile())
-  const texts = await Promise.all(files.map((file) => readFile(join(file.parentPath, file.name), 'latin1')))
-  return texts.join('\n')
+  return (await filesIn(folder)).map(({ bytes }) => bytes.toString('latin1')).join('\n')
 }
 
 it('a table that was altered is found before the next round; the rows are named here, and elsewhere its version alone', () =>

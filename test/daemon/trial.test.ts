@@ -1,5 +1,5 @@
 /** A trial at real daemons, from the command line: approvals, an enrolment, an arm that its site alone learns, a lock, and what an auditor checks with a file. */
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -8,7 +8,7 @@ import { homePaths } from '../../src/daemon/home.ts'
 import { createPersonKey, readPersonKey } from '../../src/daemon/personKey.ts'
 import type { TrialCheckReport, TrialEnrolled, TrialParticipantReport, TrialReport } from '../../src/daemon/trialApi.ts'
 import { writePersonCard } from '../../src/governance/personCard.ts'
-import { consilium, consortium, inFolder, startAll, type TestNode, until } from './kit.ts'
+import { consilium, consortium, filesIn, inFolder, startAll, type TestNode, until } from './kit.ts'
 
 const it = suite('trial')
 const PATIENT = 'QX-70013'
@@ -136,11 +136,8 @@ async function refused(says: RegExp, { client }: Acting, verb: string, more: obj
 /** Which of these words are in any file of a folder. */
 async function filesWith(home: string, words: readonly string[]): Promise<string[]> {
   const found: string[] = []
-  for (const entry of await readdir(home, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue
-    const bytes = await readFile(join(entry.parentPath, entry.name))
-    found.push(...words.filter((word) => bytes.includes(word)).map((word) => `${entry.name}: ${word}`))
-  }
+  for (const { file, bytes } of await filesIn(home))
+    found.push(...words.filter((word) => bytes.includes(word)).map((word) => `${file}: ${word}`))
   return found
 }
 
