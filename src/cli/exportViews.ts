@@ -1,5 +1,4 @@
 /** log export: a bundle, or with --form entries in the forms that tools of others read, with a text that says what they are, and on request with proofs. */
-import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -7,7 +6,7 @@ import type { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { ViewPart, ViewReport } from '../daemon/api.ts'
 import type { SubjectReport } from '../daemon/consentApi.ts'
-import { requireAbsent, writeNew, writeNewFrom } from '../daemon/files.ts'
+import { drained, requireAbsent, writeNew, writeNewFrom } from '../daemon/files.ts'
 import { parseRoot } from '../ledger/bundleVerdict.ts'
 import { type AboutExport, aboutLines } from '../report/exports/about.ts'
 import { accountingLines } from '../report/exports/accounting.ts'
@@ -150,9 +149,7 @@ async function writeProven(view: ViewName, options: ExportOptions): Promise<View
       lines += made.length
       out.write(made.join(''))
     },
-    async () => {
-      if (out.writableNeedDrain) await Promise.race([once(out, 'drain'), once(out, 'close')])
-    },
+    () => drained(out),
   ).then((verdict) => {
     if (verdict.verdict === 'wrong') throw wrongBundle(proofs, verdict)
     out.end()

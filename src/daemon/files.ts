@@ -1,7 +1,8 @@
 /** Small files written so that a reader sees the old or the new content, never half of either. */
+import { once } from 'node:events'
 import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { Readable, type Transform } from 'node:stream'
+import { Readable, type Transform, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 
@@ -94,6 +95,18 @@ export async function writeNewFrom(
   } catch (error) {
     await rm(neighbour, { force: true }).catch(() => undefined)
     throw error instanceof ConsiliumError ? error : writeError(path, error)
+  }
+}
+
+/** Resolves when `out` takes more, or nobody reads it any more. It leaves no listener, however often it is asked. Rejects as `out` fails. */
+export async function drained(out: Writable): Promise<void> {
+  if (!out.writableNeedDrain || out.destroyed) return
+  const over = new AbortController()
+  const { signal } = over
+  try {
+    await Promise.race([once(out, 'drain', { signal }), once(out, 'close', { signal })])
+  } finally {
+    over.abort()
   }
 }
 

@@ -1,6 +1,5 @@
 /** Predicts the rows of a file with a model that is held here: values stay on this machine, the log takes counts and the model's digest. */
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { designColumns, modelOf } from '../config/study.ts'
 import { fromHex } from '../core/bytes.ts'
@@ -14,7 +13,7 @@ import { finalProbability } from '../learn/portable/description.ts'
 import { requireAgreed } from './agreementDesk.ts'
 import type { BindingRequest } from './bindings.ts'
 import type { Daemon } from './daemon.ts'
-import { writeNewFrom } from './files.ts'
+import { drained, writeNewFrom } from './files.ts'
 import type { PredictReport } from './modelApi.ts'
 import { type HeldModel, requireUsable } from './models.ts'
 
@@ -101,7 +100,7 @@ async function writeRows(
 /** Waits while the disk is slow; who reads no more ends it. */
 async function send(out: PassThrough, text: string): Promise<void> {
   if (out.destroyed) throw new Error('nobody takes the predictions any more')
-  if (!out.write(text)) await Promise.race([once(out, 'drain'), once(out, 'close')])
+  if (!out.write(text)) await drained(out)
 }
 
 /** From raw values to probabilities. */

@@ -3,7 +3,6 @@
  * a signature and a disk. Order: run in the journal → answer → entry, its runs and their count in one batch → journal emptied. A start finishes what a stop cut
  * off, and tells of no run twice.
  */
-import { setTimeout as wait } from 'node:timers/promises'
 import { toHex } from '../core/bytes.ts'
 import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
@@ -97,13 +96,16 @@ export class UseDesk {
 
   /** Tells of what a start finds, then every few seconds, until `signal` aborts; what fails is told, and tried again. */
   async run(signal: AbortSignal, failed: (error: unknown) => void): Promise<void> {
+    signal.addEventListener('abort', () => this.#wake(), { once: true })
     while (!signal.aborted) {
       await this.tell().catch(failed)
       if (this.#damage !== null) failed(this.#damage)
       this.#damage = null
       const { promise: woken, resolve } = Promise.withResolvers<void>()
       this.#wake = resolve
-      await Promise.race([woken, wait(this.#timing.everyMs, undefined, { signal }).catch(() => undefined)])
+      const timer = setTimeout(resolve, this.#timing.everyMs)
+      if (!signal.aborted) await woken
+      clearTimeout(timer) // a busy server is woken many times before it is over
     }
   }
 

@@ -46,7 +46,6 @@ export const HALT_REASONS = [
   ...(['safety', 'ethics', 'futility', 'efficacy', 'authority-order', 'sponsor-decision'] as const),
   ...(['staff', 'data-quality', 'entered-by-mistake'] as const),
 ] as const
-export type HaltReason = (typeof HALT_REASONS)[number]
 
 /** Why one participant's arm is made known. */
 export const OPENING_REASONS = ['emergency', 'safety-report', 'authority-order', 'end-of-trial'] as const
