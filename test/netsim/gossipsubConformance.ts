@@ -1,4 +1,5 @@
 /** What gossipsub does, modelled or real: the claims that both must keep to. */
+import { isDeepStrictEqual } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DAEMON_GOSSIPSUB } from '../../netsim/pubsub/options.ts'
@@ -7,6 +8,8 @@ import { fullLinks, lineLinks, type MakeSwarm, meanDegree, ringLinks, type Swarm
 const { Dlo, Dhi, D, historyGossip, historyLength, idontwantBytesMin } = DAEMON_GOSSIPSUB
 const SMALL = idontwantBytesMin - 100 // no IDONTWANT, so each mesh link bears each message once each way, but for the first copy
 const LARGE = idontwantBytesMin + 100
+const BEATS_TO_SETTLE = 20
+const ATTEMPTS = 5
 
 /** What was measured on the way: duplicates per delivery and mean mesh degree, by topology and size. */
 export type Measured = Map<string, { readonly duplicates: number; readonly degree: number }>
@@ -31,27 +34,31 @@ export function gossipsubConformance(name: string, make: MakeSwarm): Measured {
       ['line', lineLinks(8)],
     ] as const) {
       const swarm = await start({ nodes: 8, links })
-      await swarm.beats(4)
       const small = await flood(swarm, SMALL)
       const large = await flood(swarm, LARGE)
       measured.set(`${shape}, small`, small)
       measured.set(`${shape}, large`, large)
       // each link of the mesh carries a message both ways, but for the copy that was the first
       const unsaved = (8 * small.degree) / 7 - 2 // of n · degree − (n − 1) copies, n − 1 are deliveries
-      // besides a lazy copy now and then, where a heartbeat falls between two hops
-      assert.ok(Math.abs(small.duplicates - unsaved) < 0.15, `${shape}: ${small.duplicates}, for ${unsaved}`)
-      assert.ok(large.duplicates < small.duplicates + 0.15, `${shape}: IDONTWANT costs no duplicates`)
+      assert.ok(small.duplicates > unsaved - 0.05, `${shape}: ${small.duplicates}, for ${unsaved}`) // cut short by `quiet`
+      // a copy that came by no link of the mesh is one more, and then each link bears the message both ways
+      assert.ok(small.duplicates < unsaved + 2 * small.besides + 0.05, `${shape}: ${small.duplicates}, for ${unsaved}`)
+      assert.ok(
+        large.duplicates < (8 * large.degree) / 7 - 2 + 2 * large.besides + 0.05,
+        `${shape}: IDONTWANT adds none`,
+      )
     }
   })
-  it('keeps every mesh symmetric and within Dlo and Dhi', async () => {
+  it('keeps every mesh symmetric and at most at Dhi, and the mean of all at least at Dlo', async () => {
     const swarm = await start({ nodes: 10, links: fullLinks(10) })
-    await swarm.beats(4)
-    for (let node = 0; node < 10; node++) {
-      const mesh = swarm.mesh(node)
-      assert.ok(mesh.length >= Dlo && mesh.length <= Dhi, `node ${node} has ${mesh.length}`)
-      for (const peer of mesh) assert.ok(swarm.mesh(peer).includes(node), `${peer} has ${node} as ${node} has it`)
+    const meshes = await settled(swarm, 10)
+    for (const [node, mesh] of meshes.entries()) {
+      // whoever was pruned by all others may not ask again for a minute, so one now and then stays below Dlo
+      assert.ok(mesh.length >= 1 && mesh.length <= Dhi, `node ${node} has ${mesh.length}`)
+      for (const peer of mesh) assert.ok(meshes[peer]?.includes(node), `${peer} has ${node} as ${node} has it`)
       assert.is(swarm.subscribers(node).length, 9)
     }
+    assert.ok(meanDegree(swarm, 10) >= Dlo, `mean degree ${meanDegree(swarm, 10)}`)
   })
   it('refuses GRAFTs above Dhi, and tells those outside the mesh what there is', async () => {
     const spokes = [1, 2, 3, 4, 5, 6, 7]
@@ -77,7 +84,6 @@ export function gossipsubConformance(name: string, make: MakeSwarm): Measured {
   })
   it('keeps back with IDONTWANT what came to a peer while a message was judged', async () => {
     const swarm = await start({ nodes: 8, links: fullLinks(8), verdictMs: 30 })
-    await swarm.beats(4)
     const small = await flood(swarm, SMALL, 8)
     const large = await flood(swarm, LARGE, 8)
     assert.ok(large.duplicates < 0.75 * small.duplicates, `${large.duplicates} of ${small.duplicates}`)
@@ -146,13 +152,34 @@ export function gossipsubConformance(name: string, make: MakeSwarm): Measured {
   return measured
 }
 
-/** Messages, one after the other, from all nodes in turn: each must come to each other node once. */
-async function flood(swarm: Swarm, bytes: number, messages = 24): Promise<{ duplicates: number; degree: number }> {
+/** What a flood cost, for each delivery, and the mesh that it went over. */
+interface Flooded {
+  /** Copies that were not the first. */
+  readonly duplicates: number
+  /** Copies by no link of the mesh: asked for after a heartbeat, or of an author who fills its mesh up to D with others. */
+  readonly besides: number
+  readonly degree: number
+}
+
+/** Messages, one after the other, from all nodes in turn, over a mesh that stays as it is: each must come to each other node once. */
+async function flood(swarm: Swarm, bytes: number, messages = 24): Promise<Flooded> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const meshes = await settled(swarm, 8)
+    const flooded = await floodOnce(swarm, bytes, messages, attempt)
+    if (isDeepStrictEqual(meshesOf(swarm, 8), meshes)) return flooded
+  }
+  throw new Error(`a heartbeat changed the mesh in each of ${ATTEMPTS} floods`)
+}
+
+async function floodOnce(swarm: Swarm, bytes: number, messages: number, attempt: number): Promise<Flooded> {
   const before = swarm.deliveries.length
-  const receivedBefore = swarm.counts.received
+  const { received: receivedBefore, iwantIds: askedBefore } = { ...swarm.counts }
+  let filled = 0
   for (let i = 0; i < messages; i++) {
-    const [author, text] = [i % 8, `${bytes}/${i}`]
-    assert.ok((await swarm.publish(author, text, bytes)) > 0, 'it has a recipient')
+    const [author, text] = [i % 8, `${bytes}/${attempt}/${i}`]
+    const recipients = await swarm.publish(author, text, bytes)
+    assert.ok(recipients > 0, 'it has a recipient')
+    filled += Math.max(0, recipients - swarm.mesh(author).length)
     await swarm.until(`${text} is everywhere`, () => swarm.deliveries.length >= before + 7 * (i + 1))
   }
   await swarm.quiet()
@@ -161,8 +188,27 @@ async function flood(swarm: Swarm, bytes: number, messages = 24): Promise<{ dupl
   assert.is(fresh.length, messages * 7)
   assert.is(keys.size, fresh.length, 'no message comes to an application twice')
   assert.ok(fresh.every(({ node, author }) => node !== author))
-  const received = swarm.counts.received - receivedBefore
-  return { duplicates: received / fresh.length - 1, degree: meanDegree(swarm, 8) }
+  const duplicates = (swarm.counts.received - receivedBefore) / fresh.length - 1
+  const besides = (filled + swarm.counts.iwantIds - askedBefore) / fresh.length
+  return { duplicates, besides, degree: meanDegree(swarm, 8) }
+}
+
+/**
+ * Lets hearts beat until two beats leave every mesh as it was, and gives the meshes. A node takes a GRAFT of one that it
+ * dialled above Dhi, too, and prunes at its next heartbeat: four beats are mostly enough, and not always.
+ */
+async function settled(swarm: Swarm, nodes: number): Promise<number[][]> {
+  await swarm.beats(2)
+  for (let beat = 0; beat < BEATS_TO_SETTLE; beat++) {
+    const meshes = meshesOf(swarm, nodes)
+    await swarm.beats(2)
+    if (isDeepStrictEqual(meshesOf(swarm, nodes), meshes)) return meshes
+  }
+  throw new Error(`the mesh still changes after ${2 * BEATS_TO_SETTLE} heartbeats`)
+}
+
+function meshesOf(swarm: Swarm, nodes: number): number[][] {
+  return Array.from({ length: nodes }, (_, node) => [...swarm.mesh(node)].sort((a, b) => a - b))
 }
 
 function heard(swarm: Swarm, node: number): string[] {
