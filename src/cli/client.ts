@@ -1,16 +1,10 @@
 /** Talks to the daemon of a data folder over its control socket. */
-import { randomBytes } from 'node:crypto'
 import { request } from 'node:http'
 import { createInterface } from 'node:readline'
-import { utf8 } from '../core/bytes.ts'
-import { sha256 } from '../core/digest.ts'
 import type { SigningKey } from '../core/ed25519.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import { digest, memberId } from '../core/ids.ts'
 import type { ErrorReport } from '../daemon/api.ts'
 import type { PeopleReport } from '../daemon/peopleApi.ts'
-import { actAt } from '../governance/roles.ts'
-import { requestOf, SALT_BYTES, SIGN_OFF_HEADER, signOffMessage, writeSignOff } from '../governance/signOff.ts'
 
 const ANSWER_BYTES_MAX = 268_435_456 // a model of 10 million numbers as JSON
 
@@ -41,16 +35,9 @@ export class Client {
 
   /** The header that says who signs for a call; none where nobody does. */
   async #signed(method: string, path: string, body: string): Promise<Record<string, string>> {
-    const act = actAt(method, path)
-    if (this.#person === null || act === null) return {}
-    const key = await this.#person()
-    const { founding, member } = await this.get<PeopleReport>('/v1/people')
-    const salt = new Uint8Array(randomBytes(SALT_BYTES))
-    const timeMs = Date.now()
-    const where = { founding: digest(founding), member: memberId(member) }
-    const request = requestOf({ method, path, bodyHash: sha256(utf8(body)) }, salt)
-    const signature = key.sign(signOffMessage({ ...where, action: act.action, request, timeMs }))
-    return { [SIGN_OFF_HEADER]: writeSignOff({ key: key.member, salt, timeMs, signature }) }
+    if (this.#person === null) return {}
+    const { signOffHeader } = await import('./signOffHeader.ts')
+    return signOffHeader({ method, path, body }, this.#person, () => this.get<PeopleReport>('/v1/people'))
   }
 
   /** JSON lines as they come, until the daemon ends or `signal` aborts; a refusal may come at first or after any line. */

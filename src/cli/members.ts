@@ -2,12 +2,13 @@
 import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import { changeSentence } from '../daemon/changeSentence.ts'
-import { homePaths } from '../daemon/home.ts'
+import { homePaths } from '../daemon/homePaths.ts'
 import type { ChangeReport, InvitationReport, MembersReport, SuspensionReport } from '../daemon/membersApi.ts'
 import { quorum } from '../ledger/founding.ts'
 import { readCardArgument } from './found.ts'
 import { short, table } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
+import { suspensionLines } from './suspensionText.ts'
 
 /** The group `members`; all of it asks the running daemon. Errors: `member-…`, `change-…`, those of `readCard`. */
 export function membersCommand(): Command {
@@ -115,29 +116,6 @@ interface Suspended {
   readonly name: string
   readonly report: SuspensionReport | null
 }
-
-/** Who says it, what follows, and what to do next. */
-export function suspensionLines({ name, self, binds, saidBy, needed, lifting }: SuspensionReport): string[] {
-  const said = saidBy.map((one) => `${one.name} (${one.reason}, ${squeezed(one.name)}/${one.entry})`).join(', ')
-  const effect = {
-    own: 'everywhere, for it says so of its own key',
-    members: `everywhere, for ${needed} or more members say so`,
-    here: `at this node alone; everywhere once ${needed} members say so`,
-  }
-  return [
-    binds === null
-      ? `${name} is not suspended here; ${saidBy.length} of the ${needed} members that it takes say that its key is not to be trusted: ${said}.`
-      : `${name} is suspended ${effect[binds]}: ${said}. Nothing of it is merged, and nothing new that it permits counts.`,
-    binds === 'own'
-      ? `  next: a new key (consilium members replace ${quoted(name)} --card CARD); if it was a mistake, ${lifting} others run: consilium members reinstate ${quoted(name)}`
-      : self
-        ? '  next: call the others; if the key may be in other hands, make a new one: consilium init in another folder, and hand them its card'
-        : `  next: call that hospital; then a new key (consilium members replace ${quoted(name)} --card CARD), or take it back: consilium members reinstate ${quoted(name)}`,
-  ]
-}
-
-const quoted = (name: string): string => (/\s/.test(name) ? `"${name}"` : name)
-const squeezed = (name: string): string => name.replaceAll(/\s+/g, '')
 
 async function proposed(
   options: Common,

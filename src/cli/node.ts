@@ -4,9 +4,9 @@ import type { Finding, StatusReport, StudyReport } from '../daemon/api.ts'
 import { changeSentence } from '../daemon/changeSentence.ts'
 import { fenceSentence } from '../daemon/fenceSentence.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
-import { suspensionLines } from './members.ts'
 import { duration, measure, megabytes, short, table } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
+import { suspensionLines } from './suspensionText.ts'
 
 /** `start`: the daemon itself, in this process, until it has stopped; the other commands ask a running one. Errors: those of `runDaemon`. */
 export function startCommand() {

@@ -1,42 +1,59 @@
 /** The command `consilium`: its subcommands, and how a failure ends. */
 import { Command } from 'commander'
 import { VERSION } from '../config/version.ts'
-import { ConsiliumError, messageOf } from '../core/errors.ts'
+import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
-import { accessCommand } from './access.ts'
-import { agreementCommand } from './agreement.ts'
-import { auditCommand } from './audit.ts'
-import { backupCommand, restoreCommand } from './backup.ts'
-import { catalogueCommand } from './catalogue.ts'
-import { consentCommand } from './consent.ts'
-import { countCommand } from './count.ts'
-import { datasetCommand } from './dataset.ts'
-import { acceptCommand, foundCommand, initCommand } from './found.ts'
-import { inviteCommand, joinCommand } from './invite.ts'
-import { keysCommand } from './keys.ts'
-import { logCommand } from './log.ts'
-import { membersCommand } from './members.ts'
-import { modelCommand } from './model.ts'
-import { doctorCommand, startCommand, statusCommand, stopCommand } from './node.ts'
-import { personCommand } from './person.ts'
-import { explainCommand, predictCommand } from './predict.ts'
-import { settlementCommand } from './settlement.ts'
-import { studyCommand } from './study.ts'
-import { subjectCommand } from './subject.ts'
-import { supplyCommand } from './supply.ts'
-import { trialCommand } from './trial.ts'
+
+/**
+ * The subcommands, in the order of the help. Each is loaded when it is called, for all together take longer to load than most
+ * commands take to run.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  init: async () => (await import('./found.ts')).initCommand(),
+  found: async () => (await import('./found.ts')).foundCommand(),
+  accept: async () => (await import('./found.ts')).acceptCommand(),
+  invite: async () => (await import('./invite.ts')).inviteCommand(),
+  join: async () => (await import('./invite.ts')).joinCommand(),
+  start: async () => (await import('./node.ts')).startCommand(),
+  stop: async () => (await import('./node.ts')).stopCommand(),
+  status: async () => (await import('./node.ts')).statusCommand(),
+  doctor: async () => (await import('./node.ts')).doctorCommand(),
+  keys: async () => (await import('./keys.ts')).keysCommand(),
+  backup: async () => (await import('./backup.ts')).backupCommand(),
+  restore: async () => (await import('./backup.ts')).restoreCommand(),
+  members: async () => (await import('./members.ts')).membersCommand(),
+  dataset: async () => (await import('./dataset.ts')).datasetCommand(),
+  person: async () => (await import('./person.ts')).personCommand(),
+  study: async () => (await import('./study.ts')).studyCommand(),
+  model: async () => (await import('./model.ts')).modelCommand(),
+  consent: async () => (await import('./consent.ts')).consentCommand(),
+  subject: async () => (await import('./subject.ts')).subjectCommand(),
+  supply: async () => (await import('./supply.ts')).supplyCommand(),
+  catalogue: async () => (await import('./catalogue.ts')).catalogueCommand(),
+  access: async () => (await import('./access.ts')).accessCommand(),
+  count: async () => (await import('./count.ts')).countCommand(),
+  trial: async () => (await import('./trial.ts')).trialCommand(),
+  agreement: async () => (await import('./agreement.ts')).agreementCommand(),
+  settlement: async () => (await import('./settlement.ts')).settlementCommand(),
+  audit: async () => (await import('./audit.ts')).auditCommand(),
+  predict: async () => (await import('./predict.ts')).predictCommand(),
+  explain: async () => (await import('./predict.ts')).explainCommand(),
+  log: async () => (await import('./log.ts')).logCommand(),
+}
 
 /** Runs one command; `argv` is `process.argv`. Never throws: an error sets `process.exitCode`; a wrong option ends the process (commander). */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    await consiliumCommand().parseAsync(argv)
+    const called = argv[2] ?? ''
+    const program = await consiliumCommand(Object.hasOwn(COMMANDS, called) ? [called] : Object.keys(COMMANDS))
+    await program.parseAsync(argv)
   } catch (error) {
     fail(error, argv.includes('--json'))
   }
 }
 
-/** The command with all of its subcommands. */
-export function consiliumCommand(): Command {
+/** The command with the subcommands of these names, or with all. */
+export async function consiliumCommand(names = Object.keys(COMMANDS)): Promise<Command> {
   const program = new Command('consilium')
     .description('Hospitals train one model together: no server, no chain, no patient record leaving its house.')
     .version(VERSION)
@@ -46,38 +63,11 @@ export function consiliumCommand(): Command {
       'after',
       '\nFirst steps:\n  $ consilium init --name "St. Mary"\n  $ consilium found --name "Our consortium" CARD…   (one of you)\n  $ consilium accept consortium.yaml                (each of you)\n  $ consilium start',
     )
-  for (const sub of [
-    initCommand(),
-    foundCommand(),
-    acceptCommand(),
-    inviteCommand(),
-    joinCommand(),
-    startCommand(),
-    stopCommand(),
-    statusCommand(),
-    doctorCommand(),
-    keysCommand(),
-    backupCommand(),
-    restoreCommand(),
-    membersCommand(),
-    datasetCommand(),
-    personCommand(),
-    studyCommand(),
-    modelCommand(),
-    consentCommand(),
-    subjectCommand(),
-    supplyCommand(),
-    catalogueCommand(),
-    accessCommand(),
-    countCommand(),
-    trialCommand(),
-    agreementCommand(),
-    settlementCommand(),
-    auditCommand(),
-    predictCommand(),
-    explainCommand(),
-    logCommand(),
-  ]) {
+  for (const name of names) {
+    const load = COMMANDS[name]
+    invariant(load !== undefined, 'the subcommand is in the table')
+    const sub = await load()
+    invariant(sub.name() === name, 'a subcommand is called as in the table')
     program.addCommand(sub)
   }
   return program

@@ -2,12 +2,11 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
+import type { SigningKey } from '../core/ed25519.ts'
 import type { ErrorReport } from '../daemon/api.ts'
-import { homePaths } from '../daemon/home.ts'
-import { readPersonKey } from '../daemon/personKey.ts'
+import { homePaths } from '../daemon/homePaths.ts'
 import { Client } from './client.ts'
 import { type Output, output } from './output.ts'
-import { passphrase } from './passphrase.ts'
 
 /** Options of every command; `home` is as given, not yet an absolute path. */
 export interface Common {
@@ -48,8 +47,14 @@ function optionError(text: string): string {
 /** Connects with the first call: a daemon that is not running shows only then. */
 export function clientOf({ home, as, passphraseFile }: Common): Client {
   const paths = homePaths(home)
-  const person = as === undefined ? null : () => readPersonKey(as, () => passphrase(as, passphraseFile))
-  return new Client(paths.folder, paths.socket, person)
+  return new Client(paths.folder, paths.socket, as === undefined ? null : () => personKey(as, passphraseFile))
+}
+
+/** Loaded where somebody signs. */
+async function personKey(file: string, passphraseFile: string | undefined): Promise<SigningKey> {
+  const { readPersonKey } = await import('../daemon/personKey.ts')
+  const { passphrase } = await import('./passphrase.ts')
+  return readPersonKey(file, () => passphrase(file, passphraseFile))
 }
 
 /** Where the command prints, in the form that --json asks for. */

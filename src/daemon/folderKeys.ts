@@ -9,7 +9,8 @@ import { type KeyPurpose, type Opener, sealedUnder } from '../store/sealedKey.ts
 import { requireOpening, VaultFile, type VaultPlace } from '../store/vaultFile.ts'
 import type { Finding } from './api.ts'
 import { exists, readText } from './files.ts'
-import { type HomePaths, homePaths, readConfig } from './home.ts'
+import { readConfig } from './home.ts'
+import { type HomePaths, homePaths } from './homePaths.ts'
 import { createDataKey, readDataKey, readMemberKey, resealKey } from './memberKey.ts'
 import { completeKeyFile, openerOf, peopleKeyOf, readPassphrase, vaultKeyOf } from './opener.ts'
 

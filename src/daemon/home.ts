@@ -1,7 +1,6 @@
-/** The data folder of one node: what lies where, and reading it all at start. */
+/** The data folder of one node: making it, and reading it all at start. */
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
 import { addressFault, type Config, defaultConfigText, parseConfig } from '../config/config.ts'
 import { fromHex, toHex } from '../core/bytes.ts'
 import { verify } from '../core/ed25519.ts'
@@ -11,46 +10,12 @@ import type { ChangeState } from '../governance/changes.ts'
 import { acceptanceMessage, foundingOf, type RoledCard, readCard, writeCard } from '../governance/founding.ts'
 import { type Epoch, Membership } from '../ledger/epoch.ts'
 import { checkName, fingerprint } from '../ledger/founding.ts'
-import { pinNothing, pinPath } from '../store/headPin.ts'
+import { pinNothing } from '../store/headPin.ts'
 import { type Consortium, parseConsortium, writeConsortium } from './consortiumFile.ts'
 import { exists, readText, requireAbsent, writeAtomically, writeNew } from './files.ts'
+import { type HomePaths, homePaths } from './homePaths.ts'
 import { createDataKey, createMemberKey, type MemberKey, readDataKey, readMemberKey } from './memberKey.ts'
 import { completeKeyFile, openerOf, readPassphrase, vaultKeyOf } from './opener.ts'
-
-/** Absolute paths. The files need not exist. */
-export interface HomePaths {
-  readonly folder: string
-  readonly config: string
-  readonly key: string
-  /** What seals the state in the database, sealed itself. */
-  readonly dataKey: string
-  readonly card: string
-  readonly consortium: string
-  readonly acceptance: string
-  readonly database: string
-  /** Patients' keys and words, sealed. */
-  readonly vault: string
-  /** What opens it and the keys, where `config.yaml` names no other file: beside the folder, not in it. */
-  readonly vaultKey: string
-  /** Names and salts of those who act for this hospital, sealed; its key lies beside the vault's. */
-  readonly people: string
-  /** Made by who has this folder: all enrolments are to be void. */
-  readonly peopleReset: string
-  /** The newest own head that was signed; the store keeps it. */
-  readonly pin: string
-  readonly addressBook: string
-  /** Updates of all members, for `log verify --replay`. */
-  readonly inputs: string
-  /** Registered versions of the hospital's tables: keyed commitments, no rows. */
-  readonly datasets: string
-  /** Predictions that no entry tells of yet. */
-  readonly uses: string
-  /** Who was invited; no secret of a ticket. */
-  readonly invitations: string
-  /** What was done to the folder while no node ran, until the log tells of it. */
-  readonly untold: string
-  readonly socket: string
-}
 
 /** Everything that a daemon needs to start. */
 export interface Home {
@@ -64,33 +29,6 @@ export interface Home {
   readonly membership: Membership
   /** Own signature under the founding; 64 bytes. */
   readonly acceptance: Uint8Array
-}
-
-/** A relative `folder` is taken from the working directory; nothing is read or made. */
-export function homePaths(folder: string): HomePaths {
-  const at = (name: string): string => join(resolve(folder), name)
-  return {
-    folder: resolve(folder),
-    config: at('config.yaml'),
-    key: at('member.key'),
-    dataKey: at('data.key'),
-    card: at('card.txt'),
-    consortium: at('consortium.yaml'),
-    acceptance: at('acceptance'),
-    database: at('database'),
-    vault: at('vault'),
-    vaultKey: `${resolve(folder)}.vault-key`,
-    people: at('people'),
-    peopleReset: at('people-reset'),
-    pin: pinPath(at('database')),
-    addressBook: at('addresses'),
-    inputs: at('inputs'),
-    datasets: at('datasets'),
-    uses: at('uses'),
-    invitations: at('invitations.json'),
-    untold: at('untold'),
-    socket: at('control.sock'),
-  }
 }
 
 /**

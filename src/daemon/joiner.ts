@@ -7,7 +7,8 @@ import { fingerprint } from '../ledger/founding.ts'
 import { askAsGuest } from '../net/guests.ts'
 import { type Consortium, parseConsortium, writeConsortium } from './consortiumFile.ts'
 import { exists, readText } from './files.ts'
-import { acceptText, homePaths, ownKey } from './home.ts'
+import { acceptText, ownKey } from './home.ts'
+import { homePaths } from './homePaths.ts'
 import { JOIN, JOIN_FRAME_BYTES } from './invitations.ts'
 
 const FILE_BYTES_MAX = 67_108_864 // a hundred epochs of 1,000 members

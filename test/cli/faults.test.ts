@@ -410,7 +410,7 @@ it('of two record numbers on standard input none is taken, and none of an empty 
 })
 
 it('every command has --help with an example, and unknown options are refused', async () => {
-  for (const { path, command } of leaves(consiliumCommand())) {
+  for (const { path, command } of leaves(await consiliumCommand())) {
     let help = ''
     command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
     const typed = path === 'invite new' ? 'invite' : path // what "invite" does by itself

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import type { AccessLine } from '../../src/daemon/accessApi.ts'
 import type { CatalogueDetails, CatalogueLine } from '../../src/daemon/catalogueApi.ts'
 import type { CountAskedReport, CountReport } from '../../src/daemon/countApi.ts'
-import { homePaths } from '../../src/daemon/home.ts'
+import { homePaths } from '../../src/daemon/homePaths.ts'
 import { recordOf, withRecords } from './consentKit.ts'
 import { consilium, consortium, inFolder, propose, signing, startAll, studyText, type TestNode, until } from './kit.ts'
 

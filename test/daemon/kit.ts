@@ -9,7 +9,8 @@ import { Client } from '../../src/cli/client.ts'
 import { defaultConfigText } from '../../src/config/config.ts'
 import { Rng } from '../../src/core/rng.ts'
 import type { StatusReport } from '../../src/daemon/api.ts'
-import { acceptConsortium, foundConsortium, homePaths, initHome } from '../../src/daemon/home.ts'
+import { acceptConsortium, foundConsortium, initHome } from '../../src/daemon/home.ts'
+import { homePaths } from '../../src/daemon/homePaths.ts'
 
 export const PROGRAM = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url))
 

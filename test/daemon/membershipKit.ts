@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import * as assert from 'uvu/assert'
 import { defaultConfigText } from '../../src/config/config.ts'
 import type { HeadReport } from '../../src/daemon/api.ts'
-import { homePaths } from '../../src/daemon/home.ts'
+import { homePaths } from '../../src/daemon/homePaths.ts'
 import type { ChangeReport, MembersReport } from '../../src/daemon/membersApi.ts'
 import { consilium, TestNode, until } from './kit.ts'
 

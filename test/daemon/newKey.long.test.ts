@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { HeadReport } from '../../src/daemon/api.ts'
-import { homePaths } from '../../src/daemon/home.ts'
+import { homePaths } from '../../src/daemon/homePaths.ts'
 import { consortium, inFolder, signing, startAll, type TestNode, until } from './kit.ts'
 import { allFinal, approved, epochIs, headsAt, initialised, membersAt, proposed, run } from './membershipKit.ts'
 

@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { CheckedClaim } from '../../src/cli/studyPrivacy.ts'
 import type { StudyReport } from '../../src/daemon/api.ts'
-import { homePaths } from '../../src/daemon/home.ts'
+import { homePaths } from '../../src/daemon/homePaths.ts'
 import type { AuditReport } from '../../src/daemon/privacyAudit.ts'
 import type { Report } from '../../src/report/report.ts'
 import {

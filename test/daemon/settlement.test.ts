@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { AgreementLine } from '../../src/daemon/agreementApi.ts'
-import { homePaths } from '../../src/daemon/home.ts'
+import { homePaths } from '../../src/daemon/homePaths.ts'
 import type { SettlementListLine, SettlementMeasured, SettlementReport } from '../../src/daemon/settlementApi.ts'
 import {
   bind,

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { homePaths } from '../../src/daemon/home.ts'
+import { homePaths } from '../../src/daemon/homePaths.ts'
 import {
   bind,
   consilium,
