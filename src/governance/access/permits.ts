@@ -28,7 +28,7 @@ export interface CountUse extends Use {
 /** The grant that a count is answered under; or whether one is here that is not final yet. */
 export function countLeave(access: Access, { asker, purposes, ...use }: CountUse): AccessRequest | 'pending' | null {
   const own = access
-    .of(use.owner, use.dataset)
+    .spokenOf(use.owner, use.dataset)
     .filter((one) => one.asker === asker && (purposes.length === 0 || covers(one.purposes, purposes)))
   const stood = own.map((request) => ({ request, status: access.standing(request, use.cut, use.nowMs).status }))
   const granted = stood.findLast(({ status }) => status === 'granted')
@@ -55,7 +55,7 @@ export interface Ungranted extends Refusal {
  * names the study, or one of its proposer that covers all purposes that the study declares.
  */
 export function studyRefusal(access: Access, use: StudyUse, name: NameOf = keyDigits): Ungranted | null {
-  const { self, study, dataset, cut, nowMs } = use
+  const { self, study, dataset, cut } = use
   if (study.proposedBy === self) return null
   const wanted = `study ${study.id.slice(0, DIGITS)} of ${name(study.proposedBy)}`
   const standing = dataset === null ? null : access.catalogue.standing(self, dataset, cut)
@@ -67,12 +67,11 @@ export function studyRefusal(access: Access, use: StudyUse, name: NameOf = keyDi
     const message = `the dataset was withdrawn (${standing.reason}) in entry ${entryOf(standing.place, name)}: announce it again, consilium catalogue announce`
     return { code: 'access-withdrawn', message, rests: standing.place }
   }
-  const stood = access
-    .of(self, dataset)
-    .filter((request) => isFor(request, study))
-    .map((request) => ({ request, standing: access.standing(request, cut, nowMs) }))
-  if (stood.some((one) => one.standing.status === 'granted')) return null
-  const [nearest] = stood.sort((a, b) => nearness(a.standing) - nearness(b.standing) || inOrder(b.request, a.request))
+  const spoken = stoodFor(access.spokenOf(self, dataset), access, use)
+  if (spoken.some((one) => one.standing.status === 'granted')) return null
+  const [nearest] = stoodFor(access.of(self, dataset), access, use).sort(
+    (a, b) => nearness(a.standing) - nearness(b.standing) || inOrder(b.request, a.request),
+  )
   if (nearest !== undefined) return refusalOf(nearest.request, nearest.standing, wanted, name)
   const called = standing.announced.name
   const message = `nobody has asked for dataset ${called} for ${wanted}: ask ${name(study.proposedBy)} to run: consilium access ask ${name(self)} ${called} --study ${study.id.slice(0, DIGITS)} --purpose CODE --until DATE`
@@ -83,14 +82,19 @@ export function studyRefusal(access: Access, use: StudyUse, name: NameOf = keyDi
  * Whether leave to use a table in a study was taken back, and not given anew: by a revocation, or a withdrawal of the dataset. That somebody asks
  * again changes nothing.
  */
-export function isTakenBack(access: Access, { self, study, dataset, cut, nowMs }: StudyUse): boolean {
+export function isTakenBack(access: Access, use: StudyUse): boolean {
+  const { self, study, dataset, cut } = use
   if (study.proposedBy === self || dataset === null) return false
   if (access.catalogue.standing(self, dataset, cut)?.status === 'withdrawn') return true
-  const stood = access
-    .of(self, dataset)
-    .filter((request) => isFor(request, study))
-    .map((request) => access.standing(request, cut, nowMs).status)
+  const stood = stoodFor(access.spokenOf(self, dataset), access, use).map((one) => one.standing.status)
   return !stood.includes('granted') && stood.some((status) => status === 'revoked' || status === 'withdrawn')
+}
+
+/** Where those that are for a study stand. */
+function stoodFor(requests: readonly AccessRequest[], access: Access, { study, cut, nowMs }: StudyUse) {
+  return requests
+    .filter((request) => isFor(request, study))
+    .map((request) => ({ request, standing: access.standing(request, cut, nowMs) }))
 }
 
 function isFor(request: AccessRequest, { id, study, proposedBy }: StudyUse['study']): boolean {

@@ -68,7 +68,9 @@ export class Access {
   readonly #requests = new Map<Digest, AccessRequest>()
   /** By author, for a word counts where its author owns what the request is for; most arrive after it, but need not. */
   readonly #words = new Map<Digest, Map<MemberId, OwnerWord[]>>()
-  readonly #byDataset = new Map<MemberId, Map<Digest, AccessRequest[]>>()
+  readonly #byDataset = new ByDataset()
+  /** Of those, the ones that their owner has spoken of: anybody may ask, so only these may bear on what is asked at each event. */
+  readonly #spokenOf = new ByDataset()
   readonly #asked = new Quota<MemberId, Digest>(REQUESTS_MAX)
   readonly #answered = new Quota<MemberId, Digest>(ANSWERED_MAX)
 
@@ -83,7 +85,12 @@ export class Access {
 
   /** Requests for one dataset, in canonical order. */
   of(owner: MemberId, dataset: Digest): readonly AccessRequest[] {
-    return this.#byDataset.get(owner)?.get(dataset) ?? []
+    return this.#byDataset.of(owner, dataset)
+  }
+
+  /** Those of them that the owner has granted, refused or revoked: no other permits anything, or was taken back. */
+  spokenOf(owner: MemberId, dataset: Digest): readonly AccessRequest[] {
+    return this.#spokenOf.of(owner, dataset)
   }
 
   /** What the owner said of a request, in its log's order. */
@@ -123,15 +130,8 @@ export class Access {
       ...{ purposes: body.purposes.map(duoCode), study: fact.study, untilMs: body.until, askedAtMs: fact.timeMs },
     }
     this.#requests.set(fact.hash, request)
-    const ofOwner = this.#byDataset.get(owner) ?? new Map<Digest, AccessRequest[]>()
-    const others = ofOwner.get(dataset) ?? []
-    if (ofOwner.size === 0) this.#byDataset.set(owner, ofOwner)
-    if (others.push(request) === 1) ofOwner.set(dataset, others)
-    // most come last, and are there already
-    for (let at = others.length - 1; at > 0 && inOrder(others[at - 1] as AccessRequest, request) > 0; at--) {
-      others[at] = others[at - 1] as AccessRequest
-      others[at - 1] = request
-    }
+    this.#byDataset.add(request)
+    if (this.words(request).length > 0) this.#spokenOf.add(request)
   }
 
   #answer(kind: 'access.granted' | 'access.refused' | 'access.revoked', fact: AccessFact): void {
@@ -148,6 +148,8 @@ export class Access {
     const reason = 'reason' in body ? body.reason : null
     words.push({ place: placeOf(fact), said: SAID[kind], untilMs, reason })
     this.#words.set(id, byAuthor.set(fact.author, words))
+    const request = this.#requests.get(id)
+    if (words.length === 1 && request?.owner === fact.author) this.#spokenOf.add(request)
   }
 
   /** A no goes before a withdrawal, both before a grant, that before time, and time before silence. */
@@ -178,6 +180,28 @@ export class Access {
   /** Nothing of the dataset is announced now. */
   #isGone({ owner, dataset }: AccessRequest, cut: Cut): boolean {
     return this.catalogue.standing(owner, dataset, cut)?.status === 'withdrawn'
+  }
+}
+
+/** Requests by what they are for, each list in canonical order. */
+class ByDataset {
+  readonly #owners = new Map<MemberId, Map<Digest, AccessRequest[]>>()
+
+  of(owner: MemberId, dataset: Digest): readonly AccessRequest[] {
+    return this.#owners.get(owner)?.get(dataset) ?? []
+  }
+
+  add(request: AccessRequest): void {
+    const { owner, dataset } = request
+    const datasets = this.#owners.get(owner) ?? new Map<Digest, AccessRequest[]>()
+    const others = datasets.get(dataset) ?? []
+    if (datasets.size === 0) this.#owners.set(owner, datasets)
+    if (others.push(request) === 1) datasets.set(dataset, others)
+    // most come last, and are there already
+    for (let at = others.length - 1; at > 0 && inOrder(others[at - 1] as AccessRequest, request) > 0; at--) {
+      others[at] = others[at - 1] as AccessRequest
+      others[at - 1] = request
+    }
   }
 }
 
