@@ -18,10 +18,10 @@ import type { VaultBook, Word } from '../governance/vaultBook.ts'
 import type { Entry } from '../ledger/entry.ts'
 import type { AuditReport } from './consentApi.ts'
 import type { Daemon } from './daemon.ts'
-import { entriesOf } from './entriesOf.ts'
 import { writeNewFrom } from './files.ts'
 import { stateOf } from './logFilter.ts'
 import { LogReader } from './logReader.ts'
+import { entriesOf } from './logSlices.ts'
 import { refOf } from './models.ts'
 import { readOpening } from './openingFile.ts'
 import { asksNobody } from './wordReports.ts'
@@ -93,11 +93,11 @@ async function roundOf(daemon: Daemon, ref: string): Promise<Round> {
   if (consent === null || body.consent === undefined) throw asksNobody(entry.study)
   const told = new ToldWords(entry.study)
   const kinds = ['consent.recorded', 'consent.restarted', 'round.merged', 'subject.erased'] as const
-  for await (const one of entriesOf(daemon.logs, entry.author, kinds, entry.seq)) told.take(one)
+  for await (const one of entriesOf(daemon.logs, entry.author, kinds, { to: entry.seq })) told.take(one)
   const commitments = told.before
   const study = { id: entry.study, consent }
   const asked = told.anew ? askedAnew(study) : study
-  const later = entriesOf(daemon.logs, entry.author, ['subject.erased'], Number.POSITIVE_INFINITY, entry.seq)
+  const later = entriesOf(daemon.logs, entry.author, ['subject.erased'], { from: entry.seq })
   for await (const one of later) told.take(one)
   const root = toHex(body.consent.root) as Digest
   const declared = { study: asked, root, commitments, forgotten: told.forgotten }

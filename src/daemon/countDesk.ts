@@ -2,8 +2,8 @@
  * Answers counts by itself, by the hospital's rules: over the registered table, with noise, within the budget. What is told and what it cost are
  * one entry; it is durable before anybody can read it, and what the log says was spent is spent after every start.
  */
+
 import { randomInt } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
 import type { CountRules } from '../config/access.ts'
 import { columnFault } from '../config/countColumns.ts'
 import { type CountQuestion, questionDigest, questionIn } from '../config/countQuery.ts'
@@ -36,6 +36,7 @@ import type { DatasetDesk } from './datasetDesk.ts'
 import type { DatasetVersion } from './datasetFiles.ts'
 import { exists } from './files.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
+import { catchUp } from './logSlices.ts'
 import type { Logs } from './logs.ts'
 import { Turns } from './turns.ts'
 
@@ -59,7 +60,6 @@ const SOON_MS = 1_000 // a grant that was made a moment ago is final a second or
 const LATER_MS = 600_000 // a day goes by slowly
 const FREE_PER_DAY_MAX = 200 // answers that cost a member nothing, before it waits: else it could fill this log with refusals
 const DAY_MS = 86_400_000
-const SLICE = 500 // entries looked at before the event loop gets its turn
 const FAMILIES = ['count.', 'access.', 'catalogue.']
 
 /** One per daemon. */
@@ -76,18 +76,11 @@ export class CountDesk {
     this.#below = below
   }
 
-  /** All questions and answers that the logs here tell of now. Errors: those of `decodeEntry`, where the store is damaged. */
+  /** All questions and answers that the logs here tell of now. Errors: those of `decodeEntry` and `catchUp`, where the store is damaged. */
   book(): Promise<CountBook> {
     return this.#turns.run('read', async () => {
       this.#book ??= new CountBook(this.#parts.home.key.id)
-      const { logs } = this.#parts
-      for (const author of logs.authors()) {
-        const { size } = logs.sizeOf(author)
-        for (let from = this.#book.readOf(author); from < size; from = this.#book.readOf(author)) {
-          this.#book.take(author, await logs.entries(author, from, Math.min(size, from + SLICE)))
-          await setImmediate()
-        }
-      }
+      await catchUp(this.#parts.logs, this.#book)
       return this.#book
     })
   }

@@ -10,7 +10,7 @@ import type { Daemon } from './daemon.ts'
 import type { DatasetDetails, DatasetReport, DatasetVerdict } from './datasetApi.ts'
 import type { RegisterRequest } from './datasetDesk.ts'
 import type { DatasetVersion } from './datasetFiles.ts'
-import { entriesOf } from './entriesOf.ts'
+import { entriesOf } from './logSlices.ts'
 import { refOf } from './models.ts'
 
 type Body = Record<string, unknown>

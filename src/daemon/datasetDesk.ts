@@ -25,8 +25,8 @@ import type { Ref } from '../ledger/entry.ts'
 import { Frontier, leafHash } from '../ledger/merkle.ts'
 import { FENCED } from '../node/boot.ts'
 import { DATASET_NAME, DatasetFiles, type DatasetVersion } from './datasetFiles.ts'
-import { entriesOf } from './entriesOf.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
+import { entriesOf } from './logSlices.ts'
 import type { Logs } from './logs.ts'
 import { Turns } from './turns.ts'
 
@@ -206,18 +206,13 @@ export class DatasetDesk {
   async entryOf(version: Digest): Promise<Ref | null> {
     await this.#turns.run('', async () => {
       const { logs, home } = this.#parts
-      const { size } = logs.sizeOf(home.key.id)
-      for await (const { author, seq, hash, kind, body } of entriesOf(
-        logs,
-        home.key.id,
-        REGISTERED,
-        size,
-        this.#readTo,
-      )) {
+      const { size: to } = logs.sizeOf(home.key.id)
+      const told = entriesOf(logs, home.key.id, REGISTERED, { from: this.#readTo, to })
+      for await (const { author, seq, hash, kind, body } of told) {
         const read = readBody(kind as (typeof REGISTERED)[number], body)
         if (read !== null) this.#entries.set(toHex(read.version) as Digest, [author, seq, hash])
       }
-      this.#readTo = size
+      this.#readTo = to
     })
     return this.#entries.get(version) ?? null
   }
@@ -252,7 +247,7 @@ export class DatasetDesk {
     )
     await writer.flush()
     const wanted = encodeCbor(body as unknown as Cbor)
-    for await (const { author, seq, hash, body: read } of entriesOf(logs, home.key.id, [kind], undefined, from)) {
+    for await (const { author, seq, hash, body: read } of entriesOf(logs, home.key.id, [kind], { from })) {
       if (read !== null && equalBytes(encodeCbor(read), wanted)) return [author, seq, hash]
     }
     throw new ConsiliumError({

@@ -1,4 +1,5 @@
 /** Answers `consilium log export` and `log proof`: entries with their proofs under signed heads, for whoever has no node. */
+
 import { setImmediate } from 'node:timers/promises'
 import { equalBytes, fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
@@ -17,6 +18,7 @@ import type { ExportLine, ProofReport, ViewPart } from './api.ts'
 import type { Daemon } from './daemon.ts'
 import { type LogFilter, matches, readFilter } from './logFilter.ts'
 import type { LogReader } from './logReader.ts'
+import { lacking } from './logSlices.ts'
 
 const SLICE = 100 // entries read at a time: 6.5 MB, were each as large as one may be
 const VIEW_CHARACTERS = 16_384 // of one answer, which is one line of JSON: what lies in the cache is joined twice as fast as a quarter of a million
@@ -257,14 +259,14 @@ export class Exporter {
     try {
       for (let at = from; at < to; ) {
         const raws = await ahead
-        if (raws.length === 0) throw this.#lost(author, at)
+        if (raws.length === 0) throw lacking(this.#daemon.nameOf(author), at)
         if (at + raws.length < to) ahead = slice(at + raws.length)
         ahead.catch(() => undefined) // it is awaited later, or in vain
         for (const raw of raws) {
           const rest = pace.step()
           if (rest !== null) await rest
           const entry = decodeEntry(raw)
-          if (entry.author !== author || entry.seq !== at) throw this.#lost(author, at)
+          if (entry.author !== author || entry.seq !== at) throw lacking(this.#daemon.nameOf(author), at)
           at++
           if (matches(entry, filter, 'replicated')) yield entry
         }
@@ -272,14 +274,6 @@ export class Exporter {
     } finally {
       await ahead.catch(() => undefined)
     }
-  }
-
-  #lost(author: MemberId, seq: number): ConsiliumError {
-    const name = this.#daemon.nameOf(author)
-    return new ConsiliumError({
-      code: 'database-corrupt',
-      message: `the log of ${name} lacks entry ${seq} here: see "consilium log verify"`,
-    })
   }
 }
 

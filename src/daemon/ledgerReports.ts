@@ -1,16 +1,15 @@
 /** Answers about whole logs: heads and how final they are, sizes and kinds, all entries in one order, and what a peer holds. */
-import { setImmediate } from 'node:timers/promises'
 import { toHex } from '../core/bytes.ts'
 import { compareIds, type MemberId } from '../core/ids.ts'
 import { parseCosigned } from '../ledger/cosignature.ts'
-import { decodeEntry, type Entry } from '../ledger/entry.ts'
+import type { Entry } from '../ledger/entry.ts'
 import { quorum } from '../ledger/founding.ts'
 import type { DiffReport, HeadReport, LogStats, TimelineEntry } from './api.ts'
 import type { Daemon } from './daemon.ts'
 import { matches, memberOf, readFilter, stateOf } from './logFilter.ts'
 import type { LogReader } from './logReader.ts'
+import { entriesOf } from './logSlices.ts'
 
-const SLICE = 200 // entries read at a time: about 5 ms of decoding
 const DAY_MS = 86_400_000
 /** An author's clock may be this far from its witnesses' before it is said: LEDGER §6, test 19. */
 const SKEW_MS = 300_000
@@ -63,7 +62,7 @@ export class LedgerReports {
       let [bytes, dropped] = [0, 0]
       let [firstMs, lastMs] = [Number.POSITIVE_INFINITY, 0]
       let entries = 0
-      for await (const entry of this.#scan(author)) {
+      for await (const entry of entriesOf(this.#daemon.logs, author, null)) {
         entries++
         bytes += entry.raw.length
         if (entry.body === null) dropped++
@@ -96,7 +95,7 @@ export class LedgerReports {
     const filter = readFilter(this.#daemon, query)
     let found: Entry[] = []
     for (const member of filter.members) {
-      for await (const entry of this.#scan(member))
+      for await (const entry of entriesOf(this.#daemon.logs, member, null))
         if (matches(entry, filter, stateOf(this.#daemon, member, entry.seq))) found.push(entry)
       if (found.length > filter.limit * 4) found = newest(found, filter.limit)
     }
@@ -145,15 +144,6 @@ export class LedgerReports {
     if (there.size > here.size) return null
     if (there.size === here.size) return there.root === here.root
     return toHex(await this.#daemon.logs.tree(author).root(there.size)) === there.root
-  }
-
-  async *#scan(author: MemberId): AsyncIterable<Entry> {
-    const { size } = this.#daemon.logs.sizeOf(author)
-    for (let from = 0; from < size; from += SLICE) {
-      for (const raw of await this.#daemon.logs.entries(author, from, Math.min(size, from + SLICE)))
-        yield decodeEntry(raw)
-      await setImmediate()
-    }
   }
 }
 

@@ -1,4 +1,5 @@
 /** Answers `consilium log`: entries of all logs by filter, one entry with its citations, new entries as they come, verification. */
+
 import { EventEmitter, once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import { toHex } from '../core/bytes.ts'
@@ -13,6 +14,7 @@ import { decodeEntry, type Entry, glanceAt } from '../ledger/entry.ts'
 import type { EntryDetails, EntryReport, RedactionReport, VerifyReport } from './api.ts'
 import type { Daemon } from './daemon.ts'
 import { type LogFilter, matches, memberOf, readFilter, stateOf } from './logFilter.ts'
+import { entriesOf, lacking } from './logSlices.ts'
 import type { SignedForReport } from './peopleApi.ts'
 import { readable } from './readable.ts'
 import { squeeze } from './squeeze.ts'
@@ -148,6 +150,7 @@ export class LogReader {
     for (let to = this.#daemon.logs.sizeOf(author).size; to > 0 && found.length < filter.limit; to -= SLICE) {
       const from = Math.max(0, to - SLICE)
       const raws = await this.#daemon.logs.entries(author, from, to)
+      if (raws.length < to - from) throw lacking(this.#daemon.nameOf(author), from + raws.length)
       const wanted = raws.filter((raw, i) => matches(glanceAt(raw), filter, stateOf(this.#daemon, author, from + i)))
       found.unshift(...wanted.map(decodeEntry))
       await setImmediate()
@@ -187,14 +190,7 @@ export class LogReader {
 
   /** Every stored entry of these logs, each log in its order. */
   async *scan(authors: readonly MemberId[]): AsyncIterable<Entry> {
-    for (const author of authors) {
-      const { size } = this.#daemon.logs.sizeOf(author)
-      for (let from = 0; from < size; from += SLICE) {
-        for (const raw of await this.#daemon.logs.entries(author, from, Math.min(size, from + SLICE)))
-          yield decodeEntry(raw)
-        await setImmediate()
-      }
-    }
+    for (const author of authors) yield* entriesOf(this.#daemon.logs, author, null)
   }
 
   /** Who signed the kept final head that covers the entry first, its author apart; empty while none is kept. */

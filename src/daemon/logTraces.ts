@@ -13,6 +13,7 @@ import { OwnRounds } from '../governance/ownRounds.ts'
 import { decodeTraces, encodeTraces, type Trace, traceOf } from '../governance/traces.ts'
 import { decodeEntry } from '../ledger/entry.ts'
 import type { LogStore } from '../ledger/store.ts'
+import { lacking } from './logSlices.ts'
 import type { Logs } from './logs.ts'
 import { STRETCH, stretchOf } from './stretches.ts'
 import { Turns } from './turns.ts'
@@ -72,6 +73,7 @@ export class LogTraces {
   async #readOn(author: MemberId, from: number, to: number): Promise<void> {
     if (from % STRETCH === 0) this.#stretch.set(author, [])
     const raws = await this.#parts().logs.entries(author, from, to)
+    if (raws.length === 0) throw lacking(author, from)
     const traces = raws.map(traceOf).filter((trace) => trace !== null)
     const stretch = this.#stretch.get(author)
     stretch?.push(...traces)

@@ -192,9 +192,9 @@ export class Logs {
     return facts
   }
 
-  /** Raw entries `from` ≤ seq < `to`. */
-  entries(author: MemberId, from: number, to: number): Promise<Uint8Array[]> {
-    return this.#parts.store.entries(author, from, to)
+  /** As the store's: raw entries `from` ≤ seq < `to`, up to a hole, or before `bytesMax` is passed. */
+  entries(author: MemberId, from: number, to: number, bytesMax?: number): Promise<Uint8Array[]> {
+    return this.#parts.store.entries(author, from, to, bytesMax)
   }
 
   async newestTimeMs(author: MemberId): Promise<number> {

@@ -1,5 +1,4 @@
 /** A model's card, built from what the members' logs declare: nobody writes it, so nobody can embellish it. */
-import { setImmediate } from 'node:timers/promises'
 import { NOT_COVERED } from '../config/describe.ts'
 import { type Study, sharedParameters } from '../config/study.ts'
 import { toHex } from '../core/bytes.ts'
@@ -7,15 +6,15 @@ import type { MemberId, StudyId } from '../core/ids.ts'
 import { readBody } from '../governance/kinds.ts'
 import { keyOf } from '../governance/withdrawals.ts'
 import { NOTICE } from '../learn/portable/description.ts'
-import { decodeEntry, type Entry, glanceAt } from '../ledger/entry.ts'
+import type { Entry, Glance } from '../ledger/entry.ts'
 import { fingerprint } from '../ledger/founding.ts'
 import type { Daemon } from './daemon.ts'
+import { entriesOf } from './logSlices.ts'
 import type { CardDataset, CardMetrics, CardPrivacy, CardRecord, ModelCard } from './modelCardApi.ts'
 import { type HeldModel, refOf, withdrawalOf, withdrawalReport } from './models.ts'
 import { readable } from './readable.ts'
 import { usesOf } from './withdrawing.ts'
 
-const SLICE = 200 // entries looked at before the event loop gets its turn
 /** Kinds whose newest entry of each member is shown as it was recorded. */
 const RECORDED = new Set(['round.personal', 'study.measured', 'study.crossed', 'study.calibrated', 'privacy.spent'])
 
@@ -159,14 +158,8 @@ async function sitesOf(daemon: Daemon, study: StudyId): Promise<Site[]> {
   const sites: Site[] = []
   for (const author of daemon.logs.authors()) {
     const site = new Site(author)
-    const { size } = daemon.logs.sizeOf(author)
-    for (let from = 0; from < size; from += SLICE) {
-      for (const raw of await daemon.logs.entries(author, from, Math.min(size, from + SLICE))) {
-        const glance = glanceAt(raw)
-        if (glance.study === study && READ.has(glance.kind)) site.take(decodeEntry(raw))
-      }
-      await setImmediate()
-    }
+    const isWanted = ({ kind, study: of }: Glance): boolean => of === study && READ.has(kind)
+    for await (const entry of entriesOf(daemon.logs, author, isWanted)) site.take(entry)
     sites.push(site)
   }
   return sites

@@ -1,18 +1,16 @@
 /** The calls about updates that merges set aside: who, why, how often and since when; and the operator's word on whose are merged here. */
-import { setImmediate } from 'node:timers/promises'
 import { toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import type { AsideReason } from '../governance/kinds/rounds.ts'
 import { readBody } from '../governance/kinds.ts'
-import { decodeEntry, type Entry } from '../ledger/entry.ts'
+import type { Entry, Glance } from '../ledger/entry.ts'
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { memberOf } from './logFilter.ts'
+import { entriesOf } from './logSlices.ts'
 import type { OutlierReport, OutliersReport } from './outliersReport.ts'
 import { findStudy } from './studyReference.ts'
-
-const ENTRIES_AT_A_TIME = 200 // decoded in a millisecond or two, then the event loop gets its turn
 
 /** Routes of the control API. */
 export function outlierCalls(daemon: Daemon): Routes {
@@ -42,13 +40,8 @@ async function outliers(daemon: Daemon, study: StudyId): Promise<OutliersReport>
   const self = daemon.home.key.id
   const records = new Map<MemberId, Counts>()
   let merges = 0
-  const { size } = daemon.logs.sizeOf(self)
-  for (let from = 0; from < size; from += ENTRIES_AT_A_TIME) {
-    const raws = await daemon.logs.entries(self, from, Math.min(size, from + ENTRIES_AT_A_TIME))
-    for (const entry of raws.map(decodeEntry))
-      if (entry.kind === 'round.merged' && entry.study === study) merges += count(records, entry, self)
-    await setImmediate()
-  }
+  const isMerge = ({ kind, study: of }: Glance): boolean => kind === 'round.merged' && of === study
+  for await (const entry of entriesOf(daemon.logs, self, isMerge)) merges += count(records, entry, self)
   const excluded = new Set(daemon.machine.view().studies.find(({ state }) => state.id === study)?.run?.excluded ?? [])
   for (const member of excluded)
     if (!records.has(member)) records.set(member, { known: 0, aside: 0, row: 0, last: null })

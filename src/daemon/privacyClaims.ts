@@ -1,12 +1,10 @@
 /** What members' logs say of their private training, for `consilium study privacy` to compute again. */
-import { setImmediate } from 'node:timers/promises'
 import type { MemberId, StudyId } from '../core/ids.ts'
 import { type PrivacyClaim, type PrivacySteps, withSteps } from '../core/privacy.ts'
 import { readBody } from '../governance/kinds.ts'
-import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import type { Daemon } from './daemon.ts'
+import { entriesOf } from './logSlices.ts'
 
-const ENTRIES_AT_A_TIME = 200 // decoded in one turn: below 4 ms
 const STEPS_UNLIKE_MAX = 64 // q and σ change with a new table alone; the accountant takes a transform for each
 
 /** One member's: what its newest update says, and the steps that its log tells of up to that round. */
@@ -33,7 +31,7 @@ export async function privacyClaims(daemon: Daemon, study: StudyId): Promise<{ m
 /** Of one member, as its log is held here. */
 export async function privacyClaim(daemon: Daemon, author: MemberId, study: StudyId): Promise<ClaimReport> {
   let [rounds, claim, spent] = [0, null as PrivacyClaim | null, [] as readonly PrivacySteps[] | null]
-  for await (const { kind, body } of entriesOf(daemon, author, study)) {
+  for await (const { kind, body } of entriesOf(daemon.logs, author, (glance) => glance.study === study)) {
     if (kind === 'round.trained') claim = readBody(kind, body)?.privacy ?? claim
     const told = kind === 'privacy.spent' ? readBody(kind, body) : null
     if (told === null) continue
@@ -43,15 +41,4 @@ export async function privacyClaim(daemon: Daemon, author: MemberId, study: Stud
     rounds++
   }
   return { name: daemon.nameOf(author), member: author, rounds, claim, spent }
-}
-
-async function* entriesOf({ logs }: Daemon, author: MemberId, study: StudyId): AsyncGenerator<Entry> {
-  const { size } = logs.sizeOf(author)
-  for (let from = 0; from < size; from += ENTRIES_AT_A_TIME) {
-    for (const raw of await logs.entries(author, from, Math.min(size, from + ENTRIES_AT_A_TIME))) {
-      const entry = decodeEntry(raw)
-      if (entry.study === study) yield entry
-    }
-    await setImmediate()
-  }
 }

@@ -8,6 +8,7 @@ import { readBody } from '../governance/kinds.ts'
 import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import type { ReplayReport } from './api.ts'
 import type { InputStore } from './inputStore.ts'
+import { slicesOf } from './logSlices.ts'
 import type { Logs } from './logs.ts'
 import {
   type AgeRange,
@@ -22,7 +23,6 @@ import { PartAges } from './partialVerdict.ts'
 import type { RecordedInput, RecordedMerge, RecordedPart } from './recordedMerge.ts'
 import { squeeze } from './squeeze.ts'
 
-const ENTRIES_AT_A_TIME = 200 // read from the store in one call; each is decoded by itself
 const TURN_MS = 4 // then the event loop gets its turn; the largest merge, 1 ms, may follow twice: 6 ms, and on a slow machine below 20
 const CACHE_BYTES = 67_108_864 // updates in memory: each is an input of as many merges as there are members
 const TRAINED_MAX = 200_000 // updates of which it is known who trained them: three times the files that are kept
@@ -146,8 +146,8 @@ export class Replay {
   }
 
   async *#entries(author: MemberId, size: number): AsyncGenerator<Entry> {
-    for (let from = 0; from < size; from += ENTRIES_AT_A_TIME) {
-      for (const raw of await this.#parts.logs.entries(author, from, Math.min(size, from + ENTRIES_AT_A_TIME))) {
+    for await (const { raws } of slicesOf(this.#parts.logs, author, { to: size })) {
+      for (const raw of raws) {
         await this.#rest()
         yield decodeEntry(raw)
       }

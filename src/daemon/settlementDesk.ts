@@ -1,4 +1,5 @@
 /** Computes settlements from what is final here, proposes and confirms closes, and does by itself what config.yaml lets it. */
+
 import type { Study } from '../config/study.ts'
 import { fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
@@ -28,6 +29,7 @@ import { actOf } from './agreementDesk.ts'
 import { cutOf } from './cut.ts'
 import type { Daemon } from './daemon.ts'
 import type { InputStore } from './inputStore.ts'
+import { slicesOf } from './logSlices.ts'
 import { refOf } from './models.ts'
 import { difference } from './settlementDifferences.ts'
 import { type MeasureRequest, measureStudy } from './settlementMeasure.ts'
@@ -35,7 +37,6 @@ import { SettlementReader } from './settlementReader.ts'
 import { Turns } from './turns.ts'
 
 const LOOK_MS = 2_000 // while somebody has proposed what this node has not answered, or rounds are to be measured
-const AT_A_TIME = 1_000 // headers glanced at in a millisecond or two
 const AUTO = { method: 'tmc', permutations: 40, last: 4, within: 2_000 } as const // a fifth of a second for a small model and ten hospitals; older rounds are measured when somebody asks
 
 /** What is computed of one period, and what it is computed from. */
@@ -318,12 +319,9 @@ export class SettlementDesk {
   }
 
   async #firstFrom(member: MemberId, from: number, to: number, untilMs: number): Promise<number> {
-    for (let at = from; at < to; ) {
-      const raws = await this.#daemon.logs.entries(member, at, Math.min(to, at + AT_A_TIME))
+    for await (const { from: at, raws } of slicesOf(this.#daemon.logs, member, { from, to })) {
       const first = raws.findIndex((raw) => glanceAt(raw).timeMs >= untilMs)
       if (first >= 0) return at + first
-      if (raws.length === 0) break
-      at += raws.length
     }
     return Math.max(from, to)
   }

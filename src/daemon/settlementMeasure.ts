@@ -19,8 +19,8 @@ import type { Entry } from '../ledger/entry.ts'
 import { FENCED } from '../node/boot.ts'
 import { requireAgreed } from './agreementDesk.ts'
 import type { Daemon } from './daemon.ts'
-import { entriesOf } from './entriesOf.ts'
 import type { InputStore } from './inputStore.ts'
+import { entriesOf } from './logSlices.ts'
 import { refOf } from './models.ts'
 import type { SettlementMeasured } from './settlementApi.ts'
 
@@ -109,7 +109,7 @@ async function dueMerges(daemon: Daemon, { id }: StudyState, everyRounds: number
   const self = daemon.home.key.id
   const from = Math.max(0, daemon.logs.sizeOf(self).size - within)
   const due = new Map<number, DueMerge>()
-  for await (const entry of entriesOf(daemon.logs, self, ['round.merged', 'value.measured'], undefined, from)) {
+  for await (const entry of entriesOf(daemon.logs, self, ['round.merged', 'value.measured'], { from })) {
     if (entry.study !== id) continue
     if (entry.kind === 'value.measured') {
       const told = readBody('value.measured', entry.body)
@@ -200,7 +200,7 @@ async function record(
   writer.record('value', [{ kind: 'value.measured', study: state.id, timeMs: Date.now(), refs, body }], new Map())
   await writer.flush()
   let seq = from
-  for await (const entry of entriesOf(logs, self, ['value.measured'], undefined, from)) seq = entry.seq
+  for await (const entry of entriesOf(logs, self, ['value.measured'], { from })) seq = entry.seq
   return {
     round: body.round + 1,
     ...{ patients: body.patients, part: body.part, entry: refOf(daemon, self, seq) },

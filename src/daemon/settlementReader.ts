@@ -1,12 +1,10 @@
 /** Reads from the stored logs what settlements count: on request, from where it had come to, and of each log only what is final. */
-import { setImmediate } from 'node:timers/promises'
 import type { MemberId } from '../core/ids.ts'
 import { countsInSettlements, SettlementBook } from '../governance/settlement/book.ts'
 import { decodeEntry, glanceAt } from '../ledger/entry.ts'
+import { catchUp } from './logSlices.ts'
 import type { Logs } from './logs.ts'
 import { Turns } from './turns.ts'
-
-const SLICE = 200 // entries looked at before the event loop gets its turn: about 5 ms where all are rounds
 
 /** What it reads. `final` is how much of a log no history can contradict. */
 export interface SettlementReaderParts {
@@ -24,23 +22,18 @@ export class SettlementReader {
     this.#parts = parts
   }
 
-  /** Everything that is final here now. Errors: those of `decodeEntry`, where the store is damaged. */
+  /** Everything that is final here now. Errors: those of `decodeEntry` and `catchUp`, where the store is damaged. */
   current(): Promise<SettlementBook> {
     return this.#turns.run('read', async () => {
-      for (const author of this.#parts.logs().authors()) await this.#catchUp(author)
-      return this.#book
+      const { logs, final } = this.#parts
+      const book = this.#book
+      const take = (author: MemberId, raws: readonly Uint8Array[]): void => {
+        const end = book.readOf(author) + raws.length
+        for (const raw of raws) if (countsInSettlements(glanceAt(raw).kind)) book.take(decodeEntry(raw))
+        book.skipTo(author, end)
+      }
+      await catchUp(logs(), { readOf: (author) => book.readOf(author), take }, final)
+      return book
     })
-  }
-
-  async #catchUp(author: MemberId): Promise<void> {
-    const { logs, final } = this.#parts
-    const size = Math.min(logs().sizeOf(author).size, final(author))
-    for (let from = this.#book.readOf(author); from < size; from = this.#book.readOf(author)) {
-      const raws = await logs().entries(author, from, Math.min(size, from + SLICE))
-      if (raws.length === 0) return
-      for (const raw of raws) if (countsInSettlements(glanceAt(raw).kind)) this.#book.take(decodeEntry(raw))
-      this.#book.skipTo(author, from + raws.length)
-      await setImmediate()
-    }
   }
 }

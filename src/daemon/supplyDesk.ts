@@ -19,8 +19,8 @@ import { type FinalSize, type Recall, type RecallList, recallListOf } from '../g
 import { decodeEntry } from '../ledger/entry.ts'
 import { FENCED } from '../node/boot.ts'
 import { type CutSource, cutOf } from './cut.ts'
-import { entriesOf } from './entriesOf.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
+import { entriesOf } from './logSlices.ts'
 import { readSupplyFile, type SupplyFile } from './supplyFile.ts'
 import { type SupplyLogs, SupplyReader } from './supplyReader.ts'
 import { Turns } from './turns.ts'
@@ -194,7 +194,7 @@ export class SupplyDesk {
   async #written(from: number): Promise<number[]> {
     const seqs: number[] = []
     const { logs, home } = this.#parts
-    for await (const { seq } of entriesOf(logs, home.key.id, ['supply.recorded'], undefined, from)) seqs.push(seq)
+    for await (const { seq } of entriesOf(logs, home.key.id, ['supply.recorded'], { from })) seqs.push(seq)
     return seqs
   }
 

@@ -4,6 +4,7 @@ import type { MemberId } from '../core/ids.ts'
 import { SupplyBook } from '../governance/supply/book.ts'
 import { type Checked, Checkup } from '../governance/supply/checkup.ts'
 import type { FinalSize } from '../governance/supply/recalls.ts'
+import { lacking } from './logSlices.ts'
 import type { Logs } from './logs.ts'
 import { Turns } from './turns.ts'
 
@@ -70,7 +71,9 @@ export class SupplyReader {
     let slice = SLICE_MIN
     for (let from = this.#book.readOf(author); from < size; from = this.#book.readOf(author)) {
       const before = this.#book.events
-      this.#book.take(author, await this.#logs().entries(author, from, Math.min(size, from + slice)))
+      const raws = await this.#logs().entries(author, from, Math.min(size, from + slice))
+      if (raws.length === 0) throw lacking(author, from)
+      this.#book.take(author, raws)
       this.#forgetGone()
       slice = this.#book.events - before > EVENTS_AT_A_TIME ? SLICE_MIN : Math.min(SLICE_MAX, slice * 2)
       await setImmediate()

@@ -1,4 +1,5 @@
 /** Trials at one hospital: the book that is read from all logs, the entries written for it, and allocations given out where lists were drawn here. */
+
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { fromHex, toHex } from '../core/bytes.ts'
 import type { Cbor } from '../core/cbor.ts'
@@ -37,6 +38,7 @@ import { cutOf } from './cut.ts'
 import type { Home } from './home.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
 import type { Log } from './log.ts'
+import { catchUp } from './logSlices.ts'
 import type { Logs } from './logs.ts'
 import type { PeopleOffice } from './peopleOffice.ts'
 import { squeeze } from './squeeze.ts'
@@ -48,7 +50,6 @@ import { TrialSecrets } from './trialSecrets.ts'
 import { Turns } from './turns.ts'
 import type { VaultKeeper } from './vaultKeeper.ts'
 
-const SLICE_MAX = 500 // entries looked at before the event loop gets its turn
 const PATHS_AT_A_TIME = 200 // verified before the event loop gets its turn: about 15 ms
 const LOOK_MS = 1_000 // a site waits for an allocation at a bedside; a look that finds nothing new costs microseconds
 const FAILED_LOOK_MS = 60_000
@@ -85,18 +86,11 @@ export class TrialDesk {
     return this.#daemon.home.key.id
   }
 
-  /** All that is known here now. Errors: those of `decodeEntry`, where the store is damaged. */
+  /** All that is known here now. Errors: those of `decodeEntry` and `catchUp`, where the store is damaged. */
   book(): Promise<TrialBook> {
     return this.#turns.run('read', async () => {
       this.#book ??= new TrialBook(this.#daemon.home.consortium.founding)
-      const { logs } = this.#daemon
-      for (const author of logs.authors()) {
-        const { size } = logs.sizeOf(author)
-        for (let from = this.#book.readOf(author); from < size; from = this.#book.readOf(author)) {
-          this.#book.take(author, await logs.entries(author, from, Math.min(size, from + SLICE_MAX)))
-          await setImmediate()
-        }
-      }
+      await catchUp(this.#daemon.logs, this.#book)
       if (this.#verified !== this.#book.changes)
         for (const record of this.#book.trials())
           while (!verifyAllocations(record, PATHS_AT_A_TIME)) await setImmediate()

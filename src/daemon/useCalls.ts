@@ -1,10 +1,9 @@
 /** The calls about the use of models: who used which, and which files an own entry about predictions stands for. */
 import { createReadStream } from 'node:fs'
-import { setImmediate } from 'node:timers/promises'
 import { equalBytes, toHex } from '../core/bytes.ts'
 import { Sha256 } from '../core/digest.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
-import type { MemberId, StudyId } from '../core/ids.ts'
+import type { StudyId } from '../core/ids.ts'
 import { readBody } from '../governance/kinds.ts'
 import { UseBook } from '../governance/useBook.ts'
 import { fileCommitment, rootOfRuns, runLeaf, USE_FILES, type UseRun } from '../governance/uses.ts'
@@ -14,13 +13,12 @@ import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { memberOf, timeIn } from './logFilter.ts'
 import type { LogReader } from './logReader.ts'
+import { catchUp } from './logSlices.ts'
 import type { Logs } from './logs.ts'
 import { refOf } from './models.ts'
 import { findStudy } from './studyReference.ts'
 import { Turns } from './turns.ts'
 import type { UseCheckReport, UseLine, UsesReport } from './useApi.ts'
-
-const SLICE = 500 // entries looked at before the event loop gets its turn: a millisecond where none is of a model
 
 /** Routes of the control API. */
 export function useCalls(daemon: Daemon, logReader: LogReader): Routes {
@@ -44,22 +42,12 @@ class UseReader {
     this.#logs = logs
   }
 
-  /** Everything that the logs here tell now. Errors: those of `decodeEntry`, where the store is damaged. */
+  /** Everything that the logs here tell now. Errors: those of `decodeEntry` and `catchUp`, where the store is damaged. */
   current(): Promise<UseBook> {
     return this.#turns.run('read', async () => {
-      for (const author of this.#logs().authors()) await this.#catchUp(author)
+      await catchUp(this.#logs(), this.#book)
       return this.#book
     })
-  }
-
-  async #catchUp(author: MemberId): Promise<void> {
-    const { size } = this.#logs().sizeOf(author)
-    for (let from = this.#book.readOf(author); from < size; from = this.#book.readOf(author)) {
-      const raws = await this.#logs().entries(author, from, Math.min(size, from + SLICE))
-      if (raws.length === 0) return // a hole, which the scrub mends
-      this.#book.take(author, raws)
-      await setImmediate()
-    }
   }
 }
 

@@ -1,17 +1,17 @@
 /** Takes models back, and says what that reaches: descendants, exports, predictions, and whose nodes stop. */
-import { setImmediate } from 'node:timers/promises'
 import { toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import { readBody } from '../governance/kinds.ts'
 import { binderOfAll, keyOf, type Made, WITHDRAWAL_REASONS } from '../governance/withdrawals.ts'
-import { decodeEntry, glanceAt } from '../ledger/entry.ts'
+import { decodeEntry, type Entry } from '../ledger/entry.ts'
 import { memberQuorum } from '../ledger/vote.ts'
 import type { Daemon } from './daemon.ts'
+import { entriesOf } from './logSlices.ts'
 import type { UseReport, WithdrawReport } from './modelApi.ts'
 import { bindingOf, type NamedModel, refOf } from './models.ts'
 
-const SLICE = 200 // entries looked at before the event loop gets its turn
+const USES = ['model.exported', 'model.used', 'model.served'] as const
 const USES_MAX = 1_000 // in one answer; more are counted
 
 /** Null restores. `dryRun` says what would be reached, and records nothing. */
@@ -81,13 +81,9 @@ export async function usesOf(
   await daemon.uses.tell().catch(() => undefined) // what cannot be told now is told later, and must not hold up a withdrawal
   const found: UseReport[] = []
   for (const author of daemon.logs.authors()) {
-    const { size } = daemon.logs.sizeOf(author)
-    for (let from = 0; from < size; from += SLICE) {
-      for (const raw of await daemon.logs.entries(author, from, Math.min(size, from + SLICE))) {
-        const use = useOf(daemon, author, raw, keys)
-        if (use !== null) found.push(use)
-      }
-      await setImmediate()
+    for await (const entry of entriesOf(daemon.logs, author, USES)) {
+      const use = useOf(daemon, entry, keys)
+      if (use !== null) found.push(use)
     }
   }
   found.sort((a, b) => b.timeMs - a.timeMs)
@@ -95,10 +91,12 @@ export async function usesOf(
 }
 
 /** Who uses a model has merged it itself: so its maker is the log's author. */
-function useOf(daemon: Daemon, author: MemberId, raw: Uint8Array, keys: ReadonlySet<string>): UseReport | null {
-  const { kind } = glanceAt(raw)
+function useOf(
+  daemon: Daemon,
+  { author, seq, timeMs, kind, body }: Entry,
+  keys: ReadonlySet<string>,
+): UseReport | null {
   if (kind !== 'model.exported' && kind !== 'model.used' && kind !== 'model.served') return null
-  const { seq, timeMs, body } = decodeEntry(raw)
   const read = readBody(kind, body)
   if (read === null) return null
   const model = toHex(read.model) as Digest
