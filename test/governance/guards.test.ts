@@ -1,7 +1,9 @@
 /** Guards: what of CEL they may say, that nothing else gets in, and that every expression ends soon. */
+
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { compileGuard, type GuardInputs } from '../../src/governance/guards.ts'
+import { cpuMsOf } from '../cpu.ts'
 
 const it = suite('guards')
 
@@ -115,10 +117,8 @@ const BOMBS: readonly (readonly [what: string, cel: string])[] = [
 ]
 for (const [what, cel] of BOMBS) {
   it(`a bomb is refused without being evaluated: ${what}`, () => {
-    const from = performance.now()
-    const compiled = compileGuard(cel)
-    assert.ok('reason' in compiled)
-    assert.ok(performance.now() - from < 200)
+    const ms = cpuMsOf(() => assert.ok('reason' in compileGuard(cel)))
+    assert.ok(ms < 1_000, `${ms} ms, where one that is evaluated takes minutes`)
   })
 }
 

@@ -165,13 +165,11 @@ it('a thread that dies while it opens the studies again rejects too, and the cal
   await learner.close()
 })
 
-it('closing ends a round in the middle, at once; then the learner answers no more, and closing again is nothing', async () => {
+it('closing ends a round in the middle; then the learner answers no more, and closing again is nothing', async () => {
   const learner = worker()
   await learner.open(LONG)
   const owed = errorOf(learner.train(longRequest))
-  const start = performance.now()
   await learner.close()
-  assert.ok(performance.now() - start < 1_000)
   assert.is(threads[0]?.threadId, -1) // what Node says of a thread that has ended
   assert.is((await owed).code, 'learner-closed')
   assert.is((await errorOf(learner.train(longRequest))).code, 'learner-closed')
