@@ -3,14 +3,10 @@ import { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { EntryDetails, EntryReport, VerifyReport } from '../daemon/api.ts'
 import type { SignedForReport } from '../daemon/peopleApi.ts'
-import { checkExport } from './checkExport.ts'
-import { exportEntries } from './exportViews.ts'
-import { verifyBundle } from './logBundle.ts'
+import { addCalled, type Loaders } from './loading.ts'
 import { proveEntry } from './logExport.ts'
 import { gist, queryOf, withFilter } from './logFilter.ts'
-import { correct, prune, redact, redactions } from './logKeeping.ts'
-import { replayMerges } from './logReplay.ts'
-import { reportCommands } from './logReports.ts'
+import { LOG_REPORTS } from './logReports.ts'
 import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
@@ -19,11 +15,24 @@ interface Filter extends Common {
 }
 
 /** The group `log`; all of it but `verify FILE` and `check-export` asks the running daemon. Errors of `log verify`: `log-wrong`, naming the first log that is; those of `replayMerges`. */
-export function logCommand(): Command {
+export function logCommand(called?: string): Promise<Command> {
   const log = new Command('log').description('read, verify and keep the logs of all members')
-  const reading = [list(), show(), tail(), verify(), exportEntries(), checkExport(), proveEntry(), ...reportCommands()]
-  for (const sub of [...reading, prune(), redact(), redactions(), correct()]) log.addCommand(sub)
-  return log
+  return addCalled(log, COMMANDS, called === undefined ? [] : [called])
+}
+
+const COMMANDS: Loaders = {
+  ls: list,
+  show,
+  tail,
+  verify,
+  export: async () => (await import('./exportViews.ts')).exportEntries(),
+  'check-export': async () => (await import('./checkExport.ts')).checkExport(),
+  proof: proveEntry,
+  ...LOG_REPORTS,
+  prune: async () => (await import('./logKeeping.ts')).prune(),
+  redact: async () => (await import('./logKeeping.ts')).redact(),
+  redactions: async () => (await import('./logKeeping.ts')).redactions(),
+  correct: async () => (await import('./logKeeping.ts')).correct(),
 }
 
 function list(): Command {
@@ -89,10 +98,10 @@ function verify(): Command {
     .option('--replay', 'instead recompute the merges from the updates that are kept here')
     .option('--root <fingerprint>', "the consortium's fingerprint, got another way: what ties a bundle to reality")
     .action(async (file: string | undefined, options: VerifyOptions) => {
-      if (file !== undefined) return verifyBundle(file, options.root, options)
+      if (file !== undefined) return (await import('./logBundle.ts')).verifyBundle(file, options.root, options)
       if (options.root !== undefined)
         throw new ConsiliumError({ code: 'bad-option', message: '--root goes with a bundle: name its file' })
-      if (options.replay) return replayMerges(options)
+      if (options.replay) return (await import('./logReplay.ts')).replayMerges(options)
       const query = new URLSearchParams()
       if (options.member !== undefined) query.set('member', options.member)
       if (!options.full) query.set('quick', '1')

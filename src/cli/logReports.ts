@@ -1,15 +1,14 @@
 /** log timeline, diff, heads, stats: whole logs at a glance. */
 import type { Command } from 'commander'
 import type { DiffReport, HeadReport, LogStats, TimelineEntry } from '../daemon/api.ts'
+import type { Loaders } from './loading.ts'
 import { gist, queryOf, withFilter } from './logFilter.ts'
 import { forks } from './logForks.ts'
 import { short, size, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
 /** The commands, in the order of the help. */
-export function reportCommands(): Command[] {
-  return [timeline(), diff(), heads(), forks(), stats()]
-}
+export const LOG_REPORTS = { timeline, diff, heads, forks, stats } satisfies Loaders
 
 function timeline(): Command {
   return withFilter(

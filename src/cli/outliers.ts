@@ -2,13 +2,16 @@
 import type { Command } from 'commander'
 import type { OutliersReport } from '../daemon/outliersReport.ts'
 import { asideWords } from '../report/words.ts'
+import type { Loaders } from './loading.ts'
 import { short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
 /** Commands of the group `study`. Errors: `study-…`, `member-unknown`, `exclusion-…`. */
-export function outlierCommands(): Command[] {
-  return [list(), say('exclude'), say('readmit')]
-}
+export const OUTLIER_COMMANDS = {
+  outliers: list,
+  exclude: () => say('exclude'),
+  readmit: () => say('readmit'),
+} satisfies Loaders
 
 function list(): Command {
   return command(

@@ -1,14 +1,11 @@
 /** The command `consilium`: its subcommands, and how a failure ends. */
 import { Command } from 'commander'
 import { VERSION } from '../config/version.ts'
-import { ConsiliumError, invariant, messageOf } from '../core/errors.ts'
+import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { ErrorReport } from '../daemon/api.ts'
+import { addCalled, type Loaders } from './loading.ts'
 
-/**
- * The subcommands, in the order of the help. Each is loaded when it is called, for all together take longer to load than most
- * commands take to run.
- */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+const COMMANDS: Loaders = {
   init: async () => (await import('./found.ts')).initCommand(),
   found: async () => (await import('./found.ts')).foundCommand(),
   accept: async () => (await import('./found.ts')).acceptCommand(),
@@ -24,7 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   members: async () => (await import('./members.ts')).membersCommand(),
   dataset: async () => (await import('./dataset.ts')).datasetCommand(),
   person: async () => (await import('./person.ts')).personCommand(),
-  study: async () => (await import('./study.ts')).studyCommand(),
+  study: async (called) => (await import('./study.ts')).studyCommand(called),
   model: async () => (await import('./model.ts')).modelCommand(),
   consent: async () => (await import('./consent.ts')).consentCommand(),
   subject: async () => (await import('./subject.ts')).subjectCommand(),
@@ -38,22 +35,21 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   audit: async () => (await import('./audit.ts')).auditCommand(),
   predict: async () => (await import('./predict.ts')).predictCommand(),
   explain: async () => (await import('./predict.ts')).explainCommand(),
-  log: async () => (await import('./log.ts')).logCommand(),
+  log: async (called) => (await import('./log.ts')).logCommand(called),
 }
 
 /** Runs one command; `argv` is `process.argv`. Never throws: an error sets `process.exitCode`; a wrong option ends the process (commander). */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    const called = argv[2] ?? ''
-    const program = await consiliumCommand(Object.hasOwn(COMMANDS, called) ? [called] : Object.keys(COMMANDS))
+    const program = await consiliumCommand(argv.slice(2))
     await program.parseAsync(argv)
   } catch (error) {
     fail(error, argv.includes('--json'))
   }
 }
 
-/** The command with the subcommands of these names, or with all. */
-export async function consiliumCommand(names = Object.keys(COMMANDS)): Promise<Command> {
+/** The command, with the subcommand that these words call, or with all of them. */
+export async function consiliumCommand(words: readonly string[] = []): Promise<Command> {
   const program = new Command('consilium')
     .description('Hospitals train one model together: no server, no chain, no patient record leaving its house.')
     .version(VERSION)
@@ -63,14 +59,7 @@ export async function consiliumCommand(names = Object.keys(COMMANDS)): Promise<C
       'after',
       '\nFirst steps:\n  $ consilium init --name "St. Mary"\n  $ consilium found --name "Our consortium" CARD…   (one of you)\n  $ consilium accept consortium.yaml                (each of you)\n  $ consilium start',
     )
-  for (const name of names) {
-    const load = COMMANDS[name]
-    invariant(load !== undefined, 'the subcommand is in the table')
-    const sub = await load()
-    invariant(sub.name() === name, 'a subcommand is called as in the table')
-    program.addCommand(sub)
-  }
-  return program
+  return addCalled(program, COMMANDS, words)
 }
 
 /** One line on standard error and exit code 1. A stack trace is for our own bugs, and only where asked for. */

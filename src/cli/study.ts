@@ -1,39 +1,36 @@
 /** study: add, accept, bind, ls, show, pause, resume; the others of the group have files of their own. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { describeStudy } from '../config/describe.ts'
-import { parseStudy, studyDocument, studyFromDocument, studyIdOf } from '../config/study.ts'
 import type { BindReport, StudyReport } from '../daemon/api.ts'
 import { readText } from '../daemon/files.ts'
 import { phaseWord } from '../daemon/phaseWord.ts'
 import { asideWords } from '../report/words.ts'
-import { outlierCommands } from './outliers.ts'
+import { addCalled, type Loaders } from './loading.ts'
+import { OUTLIER_COMMANDS } from './outliers.ts'
 import { measure, short, table, utc } from './output.ts'
 import { type Common, clientOf, command, outputOf, readsTable, type TableOptions } from './shared.ts'
 import { standingLines } from './standing.ts'
-import { auditPrivacy, privacy, privacyLines } from './studyPrivacy.ts'
-import { evaluateCommand, reportCommand } from './studyReport.ts'
 
 /** The group `study`; all of it asks the running daemon. Errors: `study-…`, `data-…`, those of `parseStudy`. */
-export function studyCommand(): Command {
+export function studyCommand(called?: string): Promise<Command> {
   const study = new Command('study').description('propose, accept and run studies')
-  for (const sub of [
-    add(),
-    accept(),
-    bind(),
-    list(),
-    show(),
-    pause('pause'),
-    pause('resume'),
-    end(),
-    ...outlierCommands(),
-    reportCommand(),
-    evaluateCommand(),
-    privacy(),
-    auditPrivacy(),
-  ])
-    study.addCommand(sub)
-  return study
+  return addCalled(study, COMMANDS, called === undefined ? [] : [called])
+}
+
+const COMMANDS: Loaders = {
+  add,
+  accept,
+  bind,
+  ls: list,
+  show,
+  pause: () => pause('pause'),
+  resume: () => pause('resume'),
+  end,
+  ...OUTLIER_COMMANDS,
+  report: async () => (await import('./studyReport.ts')).reportCommand(),
+  evaluate: async () => (await import('./studyReport.ts')).evaluateCommand(),
+  privacy: async () => (await import('./studyPrivacy.ts')).privacy(),
+  'audit-privacy': async () => (await import('./studyPrivacy.ts')).auditPrivacy(),
 }
 
 function add(): Command {
@@ -45,6 +42,7 @@ function add(): Command {
     .argument('<file>', 'study description in YAML')
     .option('--accept-text', 'keep text that looks like a date, an address or a number of a person: it is none', false)
     .action(async (file: string, options: Common & { acceptText: boolean }) => {
+      const { parseStudy, studyDocument, studyIdOf } = await import('../config/study.ts')
       const study = parseStudy(await readText(file, 'study file', 'check the path'), file)
       const document = studyDocument(study)
       const id = studyIdOf(document)
@@ -167,6 +165,10 @@ function show(): Command {
       const { report, document } = await clientOf(options).get<{ report: StudyReport; document: string }>(
         `/v1/studies/${encodeURIComponent(ref)}`,
       )
+      const [{ studyFromDocument }, { describeStudy }] = await Promise.all([
+        import('../config/study.ts'),
+        import('../config/describe.ts'),
+      ])
       const study = studyFromDocument(new Uint8Array(Buffer.from(document, 'base64')))
       outputOf(options).print({ ...report, study }, () => [
         `${report.id}`,
@@ -218,4 +220,14 @@ function end(): Command {
         `Said that "${report.name}" (${short(report.study)}) is enough; ${report.said} of ${report.of} hospitals have said so, more than half are needed.`,
       ])
     })
+}
+
+/** What was spent here; nothing where no private round was trained. */
+function privacyLines({ privacy, roundsLeft }: Pick<StudyReport, 'privacy' | 'roundsLeft'>): string[] {
+  if (privacy === null) return []
+  const { epsilon, delta, sampleRate, noiseMultiplier } = privacy
+  const left = roundsLeft === null ? '' : `; the budget allows ${roundsLeft} more rounds`
+  return [
+    `privacy spent here: ε ${epsilon.toPrecision(3)} at δ ${delta.toPrecision(2)} (q ${sampleRate.toPrecision(3)}, σ ${noiseMultiplier})${left}`,
+  ]
 }

@@ -1,6 +1,5 @@
 /** study privacy, study audit-privacy: what training has cost the hospitals' patients, by arithmetic and by attack. */
 import type { Command } from 'commander'
-import type { StudyReport } from '../daemon/api.ts'
 import type { AuditReport } from '../daemon/privacyAudit.ts'
 import type { ClaimReport } from '../daemon/privacyClaims.ts'
 import { epsilonOf } from '../learn/privacy/accountant.ts'
@@ -10,16 +9,6 @@ import { table } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
 const TOLERANCE = 1e-3 // of ε: other machines' logarithms differ in the last bits, and versions in their grids
-
-/** What was spent here; nothing where no private round was trained. */
-export function privacyLines({ privacy, roundsLeft }: Pick<StudyReport, 'privacy' | 'roundsLeft'>): string[] {
-  if (privacy === null) return []
-  const { epsilon, delta, sampleRate, noiseMultiplier } = privacy
-  const left = roundsLeft === null ? '' : `; the budget allows ${roundsLeft} more rounds`
-  return [
-    `privacy spent here: ε ${epsilon.toPrecision(3)} at δ ${delta.toPrecision(2)} (q ${sampleRate.toPrecision(3)}, σ ${noiseMultiplier})${left}`,
-  ]
-}
 
 /** Every hospital's ε as its updates say it, computed again from the steps that its log tells of. */
 export function privacy(): Command {
