@@ -1,6 +1,6 @@
 /** The calls about datasets that members announce: what is told of an own one, and what is known of all. */
 import { didYouMean } from '../config/closest.ts'
-import type { CountColumn } from '../config/countColumns.ts'
+import { COUNT_COLUMN_BOUNDS, columnBytes } from '../config/countColumns.ts'
 import { fromHex } from '../core/bytes.ts'
 import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import { DUO_CODES, type DuoCode, duoLabel, duoNumber, isUse } from '../core/duo.ts'
@@ -11,7 +11,7 @@ import { LIMITS } from '../core/limits.ts'
 import { type Announceable, announceable } from '../data/announceable.ts'
 import type { DatasetStanding } from '../governance/access/catalogue.ts'
 import { ACCESS_BOUNDS, isTitleCode, THEMES, WITHDRAWAL_REASONS } from '../governance/kinds/access.ts'
-import type { Body as EntryBody } from '../governance/kinds.ts'
+import { type Body as EntryBody, readBody } from '../governance/kinds.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import type { Draft } from '../node/actions.ts'
 import { FENCED } from '../node/boot.ts'
@@ -26,6 +26,9 @@ import { refOf } from './models.ts'
 import { squeeze } from './squeeze.ts'
 
 type Body = Record<string, unknown>
+type Told = Pick<AnnouncedReport, 'leftOut'> & {
+  readonly columns: EntryBody<'catalogue.announced'>['columns'] | null
+}
 const DIGITS_MIN = 6 // of a dataset's id
 const ENTRY_BYTES_MAX = LIMITS.entryBytesMax - 4_096 // header, salt and citations have room
 
@@ -118,13 +121,15 @@ async function announce(daemon: Daemon, body: Body): Promise<AnnouncedReport> {
   const before = catalogue.standing(daemon.home.key.id, version.dataset, cut)?.announced ?? null
   const { minimumCohort: cohort, answer } = daemon.home.config.counts
   const { keyColumn, columns: registered } = version
-  const survey = await announceable(await daemon.datasets.table(version), { registered, keyColumn, cohort })
+  const job = { registered, keyColumn, cohort, isRowPerPatient: body.rowPerPatient === true }
+  const survey = await announceable(await daemon.datasets.table(version), job)
+  const { columns, leftOut } = columnsTold(body, survey)
   const told: EntryBody<'catalogue.announced'> = {
     ...{ dataset: fromHex(version.dataset), version: fromHex(version.version), name: version.name },
     ...{ title: titleIn(body) ?? [...(before?.title ?? [])], source: version.source },
     purposes: (purposesIn(body) ?? before?.purposes ?? missingPurposes()).map(duoNumber).sort((a, b) => a - b),
     ...{ counted: keyColumn === null ? 'rows' : 'patients', count: toldCount(version, survey, cohort) },
-    ...{ cohort, counts: answer, ...columnsTold(body, survey) },
+    ...{ cohort, counts: answer, ...(columns === null ? {} : { columns }) },
   }
   requireSayable(version, told)
   if (!catalogue.mayAnnounce(daemon.home.key.id, version.dataset)) {
@@ -133,7 +138,6 @@ async function announce(daemon: Daemon, body: Body): Promise<AnnouncedReport> {
   }
   await record(daemon, { kind: 'catalogue.announced', refs: [entry], body: told as unknown as Cbor })
   const standing = catalogue.standing(daemon.home.key.id, version.dataset, { ...cut, final: cut.known })
-  const leftOut = body.columns === true ? survey.leftOut : []
   return { ...lineOf(daemon, standing as DatasetStanding), status: 'pending', leftOut }
 }
 
@@ -145,30 +149,43 @@ function toldCount({ name, keyColumn }: DatasetVersion, { count }: Announceable,
   throw refused('catalogue-cohort', message)
 }
 
-/** All columns that may be asked about, or those that are named. Errors: `catalogue-column`, `catalogue-too-large`. */
-function columnsTold(
-  { columns }: Body,
-  { columns: found, leftOut }: Announceable,
-): { columns?: [string, string, CountColumn['kind'], string[] | null][] } {
-  if (columns === undefined) return {}
-  const wanted = Array.isArray(columns) ? (columns as unknown[]).map(String) : null
-  for (const name of wanted ?? []) {
-    if (found.some((one) => one.name === name)) continue
-    const out = leftOut.find(({ column }) => column === name)
-    const known = found.map((one) => one.name)
+/** All columns that may be asked about, or those that are named; those of texts where they are named by `texts`. Error: `catalogue-column`. */
+function columnsTold({ columns, texts }: Body, { columns: found, leftOut }: Announceable): Told {
+  const [wanted, asked] = [columns, texts].map((list) => (Array.isArray(list) ? (list as unknown[]).map(String) : []))
+  const named = [...(wanted as string[]), ...(asked as string[])]
+  if (columns === undefined && named.length === 0) return { columns: null, leftOut: [] }
+  const out = new Map(leftOut.map(({ column, because }) => [column, because]))
+  for (const { name, values } of found) {
+    const isAsked = (asked as string[]).includes(name)
+    if (values === null && isAsked) out.set(name, 'it holds no texts, and is told of by --columns')
+    if (values !== null && !isAsked) out.set(name, untold(name, values))
+  }
+  const names = found.map(({ name }) => name)
+  for (const name of named) {
     const because =
-      out === undefined ? `is no column of the table${didYouMean(name, known)}` : `is not announced: ${out.because}`
-    throw refused('catalogue-column', `--columns: "${name.slice(0, 80)}" ${because}`)
+      out.get(name) ?? (names.includes(name) ? null : `it is no column of the table${didYouMean(name, names)}`)
+    if (because === null) continue
+    throw refused('catalogue-column', `--columns: "${name.slice(0, 80)}" is not announced: ${because}`)
   }
-  const told = found.filter(({ name }) => wanted === null || wanted.includes(name))
-  if (told.length === 0) {
-    const message =
-      '--columns: no column may be told of: leave the option out, and all can be counted, but nothing asked for'
-    throw refused('catalogue-column', message)
-  }
-  return {
-    columns: told.map(({ name, unit, kind, values }) => [name, unit, kind, values === null ? null : [...values]]),
-  }
+  const told = found.filter(({ name }) => !out.has(name) && (columns === true || named.includes(name)))
+  const shown = columns === true ? [...out].map(([column, because]) => ({ column, because })) : []
+  if (told.length > 0)
+    return {
+      columns: told.map(({ name, unit, kind, values }) => [name, unit, kind, values === null ? null : [...values]]),
+      leftOut: shown,
+    }
+  const why = shown
+    .slice(0, 5)
+    .map(({ column, because }) => `${column}: ${because}`)
+    .join('; ')
+  const message = `--columns: no column may be told of (${why}): leave the option out, and all can be counted, but nothing asked for`
+  throw refused('catalogue-column', message)
+}
+
+/** What is in an announcement is there for good, so a person looks at each text before. */
+function untold(name: string, values: readonly string[]): string {
+  const shown = values.map((value) => JSON.stringify(value)).join(', ')
+  return `its texts are told only where it is named, to every member and for good: --texts ${JSON.stringify(name)} would tell ${shown}`
 }
 
 /** Errors: `catalogue-personal-data`, `catalogue-too-large`. */
@@ -184,11 +201,18 @@ function requireSayable({ name }: DatasetVersion, told: EntryBody<'catalogue.ann
     const message = `--columns: "${at[0]}" or a text in it holds what looks like ${lintText(at)?.what}, and an announcement is copied to every member for good: name the columns to be told, without this one`
     throw refused('catalogue-personal-data', message)
   }
-  const { length } = encodeCbor(told as unknown as Cbor)
-  if (length <= ENTRY_BYTES_MAX) return
+  const { columnsMax, textBytesMax } = COUNT_COLUMN_BOUNDS
+  const { columns = [] } = told
+  const bytes = columnBytes(columns)
+  if (columns.length > columnsMax || bytes > textBytesMax) {
+    const message = `--columns: ${columns.length} columns with ${bytes} bytes of names, units and texts would be told, at most ${columnsMax} with ${textBytesMax} are allowed: name those that are to be told`
+    throw refused('catalogue-too-large', message)
+  }
+  const body = told as unknown as Cbor
+  if (readBody('catalogue.announced', body) !== null && encodeCbor(body).length <= ENTRY_BYTES_MAX) return
   throw refused(
     'catalogue-too-large',
-    `--columns: they take ${length} bytes, at most ${ENTRY_BYTES_MAX} fit an entry: name fewer columns`,
+    `${name}: what would be told fits no entry: tell of fewer columns, --columns NAME`,
   )
 }
 
