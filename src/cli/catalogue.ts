@@ -140,6 +140,11 @@ function detailLines({
           ...(told.sharedWith.length === 0
             ? []
             : [`          with ${told.sharedWith.join(', ')}, the same table: one budget for all`]),
+          ...(told.goneToo === 0
+            ? []
+            : [
+                `          with ${told.goneToo} that are registered here no more, and may be the same table: put datasets/ back from a backup`,
+              ]),
         ]),
     '',
     ...(columns.length === 0

@@ -94,17 +94,26 @@ async function details(daemon: Daemon, standing: DatasetStanding): Promise<Catal
   if (!line.ours) return { ...line, told: null }
   const book = await daemon.counts.book()
   const { microInAll, microPerAsker } = daemon.counts.policy
-  const kin = await daemon.datasets.kin(standing.dataset)
-  const sum = (spent: (one: Digest) => number): number =>
-    [standing.dataset, ...kin].reduce((total, one) => total + spent(one), 0)
+  const sharing = await daemon.datasets.sharing(standing.dataset, book.spentOn())
+  const sum = (spent: (one: Digest) => number): number => sharing.reduce((total, one) => total + spent(one), 0)
   const askers = daemon.home.membership.roll.authors.flatMap((author) => {
     const spent = sum((one) => book.spentBy(author, one))
     return spent === 0 ? [] : [{ member: daemon.nameOf(author), epsilon: spent / MILLION }]
   })
   const inAll = sum((one) => book.spentInAll(one)) / MILLION
-  const same = (await daemon.datasets.all()).filter(({ dataset }) => kin.includes(dataset))
+  const all = await daemon.datasets.all()
+  const others = sharing.filter((one) => one !== standing.dataset)
+  const same = all.filter(({ dataset }) => others.includes(dataset))
   const sharedWith = [...new Set(same.map(({ name }) => name))]
-  const told = { sharedWith, inAll, inAllMax: microInAll / MILLION, perAskerMax: microPerAsker / MILLION, askers }
+  const goneToo = others.filter((one) => !all.some(({ dataset }) => dataset === one)).length
+  const told = {
+    sharedWith,
+    goneToo,
+    inAll,
+    inAllMax: microInAll / MILLION,
+    perAskerMax: microPerAsker / MILLION,
+    askers,
+  }
   return { ...line, told }
 }
 

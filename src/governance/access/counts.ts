@@ -135,6 +135,11 @@ export class CountBook {
     return this.#spent.get(dataset)?.all ?? 0
   }
 
+  /** Every dataset of which it has told anything. */
+  spentOn(): Digest[] {
+    return [...this.#spent].flatMap(([dataset, { all }]) => (all > 0 ? [dataset] : []))
+  }
+
   /** Own answers since `sinceMs` that cost this asker nothing. */
   freeSince(asker: MemberId, sinceMs: number): number {
     return (this.#free.get(asker) ?? []).filter((timeMs) => timeMs >= sinceMs).length
