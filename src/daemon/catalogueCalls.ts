@@ -4,14 +4,14 @@ import { COUNT_COLUMN_BOUNDS, columnBytes } from '../config/countColumns.ts'
 import { fromHex } from '../core/bytes.ts'
 import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import { DUO_CODES, type DuoCode, duoLabel, duoNumber, isUse } from '../core/duo.ts'
-import { ConsiliumError } from '../core/errors.ts'
+import { ConsiliumError, invariant } from '../core/errors.ts'
 import { MILLION } from '../core/geometric.ts'
 import type { Digest } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { type Announceable, announceable } from '../data/announceable.ts'
 import type { DatasetStanding } from '../governance/access/catalogue.ts'
 import { ACCESS_BOUNDS, isTitleCode, THEMES, WITHDRAWAL_REASONS } from '../governance/kinds/access.ts'
-import { type Body as EntryBody, readBody } from '../governance/kinds.ts'
+import { type Body as EntryBody, type Kind, readBody } from '../governance/kinds.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import type { Draft } from '../node/actions.ts'
 import { FENCED } from '../node/boot.ts'
@@ -22,8 +22,10 @@ import { cutOf } from './cut.ts'
 import type { Daemon } from './daemon.ts'
 import type { DatasetVersion } from './datasetFiles.ts'
 import { memberOf } from './logFilter.ts'
+import { entryWith } from './logSlices.ts'
 import { refOf } from './models.ts'
 import { squeeze } from './squeeze.ts'
+import { Turns } from './turns.ts'
 
 type Body = Record<string, unknown>
 type Told = Pick<AnnouncedReport, 'leftOut'> & {
@@ -34,11 +36,13 @@ const ENTRY_BYTES_MAX = LIMITS.entryBytesMax - 4_096 // header, salt and citatio
 
 /** Routes of the control API. */
 export function catalogueCalls(daemon: Daemon): Routes {
+  const turns = new Turns<'say'>() // what is looked at before something is said still holds when it is
   return {
     'GET /v1/catalogue': async () => ({ datasets: known(daemon).map((one) => lineOf(daemon, one)) }),
     'GET /v1/catalogue/show': ({ query }) => details(daemon, findDataset(daemon, query.get('ref') ?? '')),
-    'POST /v1/catalogue': ({ body }) => announce(daemon, body),
-    'POST /v1/catalogue/:/withdraw': ({ parts, body }) => withdraw(daemon, parts[0] ?? '', body),
+    'POST /v1/catalogue': ({ body }) => turns.run('say', () => announce(daemon, body)),
+    'POST /v1/catalogue/:/withdraw': ({ parts, body }) =>
+      turns.run('say', () => withdraw(daemon, parts[0] ?? '', body)),
   }
 }
 
@@ -282,15 +286,19 @@ function missingPurposes(): never {
   )
 }
 
-/** Durable, and folded in here, when it resolves. Error: `boot-fence`. */
+/** The hash of the new entry: durable, and folded in here, when it resolves. Error: `boot-fence`. */
 export async function record(
   daemon: Daemon,
-  draft: Pick<Draft, 'kind' | 'refs' | 'body'> & { study?: Draft['study'] },
-): Promise<void> {
-  const { writer } = daemon
+  draft: Pick<Draft, 'refs' | 'body'> & { readonly kind: Kind; readonly study?: Draft['study'] },
+): Promise<Digest> {
+  const { writer, logs, home } = daemon
   if (writer === null) throw new ConsiliumError(FENCED)
+  const from = logs.sizeOf(home.key.id).size
   writer.record('access', [{ study: null, timeMs: Date.now(), ...draft }], new Map())
   await writer.flush()
+  const entry = await entryWith(logs, home.key.id, { kind: draft.kind, body: draft.body, from })
+  invariant(entry !== null, 'what was recorded is in the log')
+  return entry.hash
 }
 
 function refused(code: string, message: string): ConsiliumError {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { equalBytes, fromHex, toHex } from '../core/bytes.ts'
-import { type Cbor, encodeCbor } from '../core/cbor.ts'
+import type { Cbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import { readProvenance } from '../data/fhirProvenance.ts'
@@ -27,7 +27,7 @@ import { FENCED } from '../node/boot.ts'
 import { DATASET_NAME, DatasetFiles, type DatasetVersion } from './datasetFiles.ts'
 import { Kinship, ofSameBytes } from './datasetKin.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
-import { entriesOf } from './logSlices.ts'
+import { entriesOf, entryWith } from './logSlices.ts'
 import type { Logs } from './logs.ts'
 import { Turns } from './turns.ts'
 
@@ -248,10 +248,8 @@ export class DatasetDesk {
       new Map(),
     )
     await writer.flush()
-    const wanted = encodeCbor(body as unknown as Cbor)
-    for await (const { author, seq, hash, body: read } of entriesOf(logs, home.key.id, [kind], { from })) {
-      if (read !== null && equalBytes(encodeCbor(read), wanted)) return [author, seq, hash]
-    }
+    const found = await entryWith(logs, home.key.id, { kind, body: body as unknown as Cbor, from })
+    if (found !== null) return [found.author, found.seq, found.hash]
     throw new ConsiliumError({
       code: 'internal',
       message: `the entry of kind ${kind} that was written is not in the log`,

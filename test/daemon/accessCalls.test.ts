@@ -20,8 +20,8 @@ import { countCalls } from '../../src/daemon/countCalls.ts'
 import { CountDesk } from '../../src/daemon/countDesk.ts'
 import type { Daemon } from '../../src/daemon/daemon.ts'
 import { DatasetDesk } from '../../src/daemon/datasetDesk.ts'
+import { CountBook } from '../../src/governance/access/counts.ts'
 import { Access } from '../../src/governance/access/requests.ts'
-import type { Kind } from '../../src/governance/kinds.ts'
 import { bodyFault } from '../../src/governance/privacyLint.ts'
 import { emptyTip } from '../../src/ledger/chain.ts'
 import { decodeEntry, type Entry } from '../../src/ledger/entry.ts'
@@ -190,6 +190,86 @@ it('a table that is too wide for an entry is refused before anything is recorded
       report.leftOut.map(({ because }) => because),
       ['it tells patients apart', 'its name takes more than 120 bytes'],
     )
+  }))
+
+/** South asks for a dataset of North's. */
+async function askedFor(hospital: Hospital): Promise<string> {
+  const body = { name: 'stroke', title: [], source: 'ehr', purposes: [6], counts: 'granted', cohort: 10, count: 60 }
+  const ids = { dataset: fromHex(keyOf('ours').member), version: fromHex(keyOf('a version').member) }
+  hospital.write(NORTH, { kind: 'catalogue.announced', body: { ...ids, ...body, counted: 'patients' } as Cbor })
+  const wanted = { member: fromHex(NORTH.member), dataset: ids.dataset, purposes: [6], until: FAR_MS }
+  return `South/${hospital.write(SOUTH, { kind: 'access.asked', body: wanted }).seq}`
+}
+
+it('of two answers to a request that are given at once the second sees the first', () =>
+  at(async (hospital) => {
+    const routes = accessCalls(hospital.daemon)
+    const say = (verb: string, ref: string): Promise<AccessLine> =>
+      call(routes, `/v1/access/${verb}`, { ref, reason: 'breach' })
+    for (const [verbs, fault, kinds] of [
+      [['grant', 'refuse'], /^access-order .*was granted: consilium access revoke/, ['access.granted']],
+      [['refuse', 'grant'], /^access-over /, ['access.refused']],
+      [['grant', 'grant'], /^access-again /, ['access.granted']],
+      [['grant', 'revoke'], /^none$/, ['access.granted', 'access.revoked']],
+    ] as const) {
+      const ref = await askedFor(hospital)
+      const from = hospital.kinds().length
+      const [first, second] = await Promise.all(verbs.map((verb) => faultOf(say(verb, ref))))
+      assert.is(first, 'none')
+      assert.match(second as string, fault)
+      assert.equal(hospital.kinds().slice(from), kinds)
+    }
+  }))
+
+it('who asks twice at once for the same asks once, and each of two others is shown its own request', () =>
+  at(async (hospital) => {
+    hospital.announced()
+    const routes = accessCalls(hospital.daemon)
+    const ask = (until: number): Promise<AccessLine> =>
+      call(routes, '/v1/access', { member: 'South', dataset: 'memory', purposes: PURPOSES, until })
+    const twice = await Promise.all([faultOf(ask(FAR_MS)), faultOf(ask(FAR_MS))])
+    assert.is(twice[0], 'none')
+    assert.match(twice[1] as string, /^access-again North\/0 asks for that already/)
+    const lines = await Promise.all([ask(FAR_MS + 1), ask(FAR_MS + 2)])
+    assert.equal(
+      lines.map(({ ref, untilMs }) => [ref, untilMs - FAR_MS]),
+      [
+        ['North/1', 1],
+        ['North/2', 2],
+      ],
+    )
+  }))
+
+it('a grant beyond what is followed is refused, and not recorded', () =>
+  at(async (hospital) => {
+    const ref = await askedFor(hospital)
+    const grant = (days: number): Promise<AccessLine> =>
+      call(accessCalls(hospital.daemon), '/v1/access/grant', { ref, until: FAR_MS - days * 86_400_000 })
+    for (let days = 1; days <= 16; days++) await grant(days)
+    const from = hospital.kinds().length
+    assert.match(await faultOf(grant(17)), /^access-full /)
+    assert.is(hospital.kinds().length, from)
+  }))
+
+it('of two counts that are asked at once each is shown its own, and one beyond the bound is refused before it is recorded', () =>
+  at(async (hospital) => {
+    hospital.announced()
+    const routes = countCalls(hospital.daemon)
+    const ask = (where: string): Promise<CountAskedReport> =>
+      call(routes, '/v1/counts', { where, at: ['South/memory'] })
+    const asked = await Promise.all(['age > 60', 'age > 70', 'age > 70'].map(ask))
+    assert.equal(
+      asked.map(({ ref, where }) => [ref, where]),
+      [
+        ['North/0', 'age > 60'],
+        ['North/1', 'age > 70'],
+        ['North/2', 'age > 70'],
+      ],
+    )
+    const full = Object.assign(new CountBook(NORTH.member), { mayAsk: () => false })
+    Object.assign(hospital.daemon, { counts: { book: async () => full } })
+    assert.match(await faultOf(ask('age > 80')), /^count-full /)
+    assert.is(hospital.kinds().length, 3)
   }))
 
 it.run()
