@@ -40,8 +40,9 @@ export async function ask(owner: Hospital, asker: Hospital): Promise<void> {
     `${owner.name} tells what it holds: nothing of a row. ${asker.name} finds it, asks, and then counts; each answer has noise and is paid for out of a budget.`,
   )
   const dataset = `${owner.short}/memory-2026`
-  const announce = ['--title', 'G30', '--purposes', 'DUO:0000006', '--columns', 'Class', 'male', 'tau']
-  await owner.does(['catalogue', 'announce', 'memory-2026', ...announce])
+  const announce = ['--title', 'G30', '--purposes', 'DUO:0000006', '--columns', 'male', 'tau']
+  const texts = ['--texts', 'Class', '--row-per-patient']
+  await owner.does(['catalogue', 'announce', 'memory-2026', ...announce, ...texts])
   const known = (hospital: Hospital, what: string[], word: RegExp): Promise<void> =>
     until(HEARD_MS, `${what.join(' ')} at ${hospital.name}`, async () =>
       word.test(await hospital.does(what, { silent: true })),

@@ -20,6 +20,8 @@ export function catalogueCommand(): Command {
 interface Announcing extends Common {
   readonly title?: string[]
   readonly columns?: true | string[]
+  readonly texts?: string[]
+  readonly rowPerPatient?: true
   readonly purposes?: string[]
 }
 
@@ -27,21 +29,25 @@ function announce(): Command {
   return command(
     'announce',
     'announce a registered dataset: what it is about and may be used for, and how many it is of, to a multiple of the minimum cohort',
-    'consilium catalogue announce stroke-2026 --title I63 imaging --purposes DUO:0000006 --columns',
+    'consilium catalogue announce stroke-2026 --title I63 imaging --purposes DUO:0000006 --columns --texts sex',
   )
     .argument('<dataset>', 'as "consilium dataset register" named it: NAME, for its newest version, or NAME@NUMBER')
     .option('--title <code...>', `what it is about: ${THEMES.join(', ')}, and categories of ICD-10 such as I63`)
     .option('--purposes <code...>', 'what it may be used for: codes of the Data Use Ontology; as before, if left out')
     .option(
       '--columns [name...]',
-      'names, units and common texts of all columns that may be told, or of these; else none',
+      'names and units of all columns that may be told, or of these; else none. Those of texts are left out, and shown here',
     )
+    .option('--texts <column...>', 'columns whose common texts are told too: to every member, for good')
+    .option('--row-per-patient', 'where each row has a key of its own: each is a patient, and no visit')
     .action(async (dataset: string, options: Announcing) => {
-      const { title, columns, purposes } = options
+      const { title, columns, texts, rowPerPatient, purposes } = options
       const report = await clientOf(options).post<AnnouncedReport>('/v1/catalogue', {
         dataset,
         title,
         columns,
+        texts,
+        rowPerPatient,
         purposes,
       })
       outputOf(options).print(report, () => announcedLines(report))
@@ -55,10 +61,12 @@ function announcedLines(report: AnnouncedReport): string[] {
     `Announced ${ref}: at least ${announced?.count} ${announced?.counted} (${entry}). It counts when enough members have cosigned it.`,
     columns.length === 0
       ? 'No columns are told: all can be counted, but nothing asked for.'
-      : `Told of ${columns.length} ${columns.length === 1 ? 'column' : 'columns'}: ${columns.map(({ name }) => name).join(', ')}`,
+      : `Told of ${columns.length} ${columns.length === 1 ? 'column' : 'columns'}: ${columns.map(toldOf).join(', ')}`,
     ...leftOut.map(({ column, because }) => `Not told: ${column}: ${because}.`),
   ]
 }
+
+const toldOf = ({ name, values }: CountColumn): string => (values === null ? name : `${name} (${values.join(', ')})`)
 
 function list(): Command {
   return command('ls', 'list the datasets that members announce', 'consilium catalogue ls').action(
@@ -132,6 +140,11 @@ function detailLines({
           ...(told.sharedWith.length === 0
             ? []
             : [`          with ${told.sharedWith.join(', ')}, the same table: one budget for all`]),
+          ...(told.goneToo === 0
+            ? []
+            : [
+                `          with ${told.goneToo} that are registered here no more, and may be the same table: put datasets/ back from a backup`,
+              ]),
         ]),
     '',
     ...(columns.length === 0

@@ -38,7 +38,10 @@ function register(): Command {
     .option('--query <file>', 'the query that extracted it; the log gets a keyed commitment to it')
     .option('--source <code>', 'what it was taken from: ehr, registry, trial, laboratory, imaging, claims, device …')
     .option('--fhir-provenance <file>', 'a FHIR R4 Provenance resource of its origin; checked, and committed to')
-    .option('--key-column <column>', 'tells rows apart, so that a changed one is not one that went and one that came')
+    .option(
+      '--key-column <column>',
+      'record numbers: each is one patient where it is counted, and a changed row is not one that went and one that came',
+    )
     .option('--unit <column=unit>', "a column's unit, where its header does not say it; may be repeated", keyValue, {})
     .option('--publish-schema', 'names, units and kinds of the columns go into the log too, for all to read', false)
     .action(async (file: string, options: Registering) => {

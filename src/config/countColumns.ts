@@ -1,6 +1,6 @@
 /** Columns as a hospital announces them, and whether a condition fits: then no text of a question is one that the hospital has not published. */
 import { didYouMean } from './closest.ts'
-import { type Condition, comparisons, type Literal } from './countQuery.ts'
+import { type Condition, comparisons, type Literal, QUERY_BOUNDS } from './countQuery.ts'
 
 export const COUNT_COLUMN_KINDS = ['number', 'date', 'text'] as const
 
@@ -17,10 +17,20 @@ export interface CountColumn {
 
 export const COUNT_COLUMN_BOUNDS = {
   columnsMax: 128, // with names alone they fit an entry
+  nameBytesMax: QUERY_BOUNDS.columnBytesMax,
+  unitBytesMax: 40, // as of a published column
   valuesMax: 32, // of one column: more are names, or free text
   valueBytesMax: 64, // as of a literal
   textBytesMax: 16_384, // of all names, units and values: an announcement is held in memory for good
 } as const
+
+/** A column as an announcement has it: name, unit, kind, values. */
+export type ToldColumn = readonly [string, string, CountColumn['kind'], readonly string[] | null]
+
+/** Bytes of all names, units, kinds and values. */
+export function columnBytes(columns: readonly ToldColumn[]): number {
+  return columns.flat(2).reduce((sum, one) => sum + Buffer.byteLength(one ?? ''), 0)
+}
 
 /** A month or a year: a day may be one of birth, and stands in no question. */
 const DATE = /^\d{4}(?:-(?:0[1-9]|1[0-2]))?$/

@@ -2,7 +2,7 @@
 
 import { fromHex } from '../core/bytes.ts'
 import { covers, duoLabel, duoNumber } from '../core/duo.ts'
-import { ConsiliumError } from '../core/errors.ts'
+import { ConsiliumError, invariant } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import { type AccessRequest, type AccessStanding, accessHash } from '../governance/access/requests.ts'
 import { ACCESS_REASON_CODES, ACCESS_REASONS, type AccessReason } from '../governance/kinds/access.ts'
@@ -17,6 +17,7 @@ import { memberOf, stateOf } from './logFilter.ts'
 import { refOf } from './models.ts'
 import { squeeze } from './squeeze.ts'
 import { findStudy } from './studyReference.ts'
+import { Turns } from './turns.ts'
 
 type Body = Record<string, unknown>
 const DAY_MS = 86_400_000
@@ -24,14 +25,15 @@ const YEARS_MAX = 10 // a grant for longer is forgotten by who gave it
 
 /** Routes of the control API. */
 export function accessCalls(daemon: Daemon): Routes {
+  const turns = new Turns<'say'>() // what is looked at before something is said still holds when it is
   return {
     'GET /v1/access': async ({ query }) => ({ requests: list(daemon, query.get('which')) }),
     'GET /v1/access/show': async ({ query }) => details(daemon, find(daemon, query.get('ref') ?? '')),
     'GET /v1/access/state': async () => stateReport(daemon),
-    'POST /v1/access': ({ body }) => ask(daemon, body),
-    'POST /v1/access/grant': ({ body }) => grant(daemon, body),
-    'POST /v1/access/refuse': ({ body }) => deny(daemon, body, 'access.refused'),
-    'POST /v1/access/revoke': ({ body }) => deny(daemon, body, 'access.revoked'),
+    'POST /v1/access': ({ body }) => turns.run('say', () => ask(daemon, body)),
+    'POST /v1/access/grant': ({ body }) => turns.run('say', () => grant(daemon, body)),
+    'POST /v1/access/refuse': ({ body }) => turns.run('say', () => deny(daemon, body, 'access.refused')),
+    'POST /v1/access/revoke': ({ body }) => turns.run('say', () => deny(daemon, body, 'access.revoked')),
   }
 }
 
@@ -157,18 +159,13 @@ async function ask(daemon: Daemon, body: Body): Promise<AccessLine> {
     throw refused('access-full', 'this hospital has asked as often as is followed: no more requests are looked at')
   const { author, seq, hash } = dataset.place
   const asked = { member: fromHex(dataset.owner), dataset: fromHex(dataset.dataset), until: untilMs }
-  await record(daemon, {
+  const id = await record(daemon, {
     ...{ kind: 'access.asked', study, refs: [[author, seq, hash]] },
     body: { ...asked, purposes: purposes.map(duoNumber).sort((a, b) => a - b) },
   })
-  const own = daemon.machine
-    .view()
-    .access.all()
-    .filter((one) => one.asker === self)
-  return lineOf(
-    daemon,
-    own.reduce((last, one) => (one.place.seq > last.place.seq ? one : last)),
-  )
+  const request = access.get(id)
+  invariant(request !== undefined, 'what may be asked is looked at')
+  return lineOf(daemon, request)
 }
 
 const isOpen = ({ status }: AccessStanding): boolean =>
@@ -192,6 +189,7 @@ async function grant(daemon: Daemon, body: Body): Promise<AccessLine> {
   }
   if (isOpen(standing) && standing.status !== 'asked' && standing.untilMs === untilMs)
     throw refused('access-again', `it is granted until ${day(untilMs)} already`)
+  requireHeard(daemon, request, true)
   const { author, seq, hash } = request.place
   const refs = [[author, seq, hash]] as const
   await record(daemon, {
@@ -226,6 +224,7 @@ async function deny(daemon: Daemon, body: Body, kind: 'access.refused' | 'access
       'access-order',
       `this request is ${status}, and ${was ? 'was granted' : 'nothing was granted yet'}: consilium access ${other}`,
     )
+  requireHeard(daemon, request, false)
   const { author, seq, hash } = request.place
   const refs = [[author, seq, hash]] as const
   await record(daemon, { kind, study: request.study, refs, body: { request: fromHex(request.id), reason } })
@@ -237,6 +236,14 @@ function requireOurs(daemon: Daemon, request: AccessRequest): AccessRequest {
   if (request.owner === daemon.home.key.id) return request
   const owner = daemon.nameOf(request.owner)
   throw refused('access-foreign', `this request is for a dataset of ${owner}, and ${owner} alone answers it`)
+}
+
+/** Error: `access-full`. */
+function requireHeard(daemon: Daemon, request: AccessRequest, isGrant: boolean): void {
+  if (daemon.machine.view().access.mayAnswer(request, isGrant)) return
+  const message =
+    'as many requests, or grants of this one, were answered as are followed: whoever still wants it asks again, consilium access ask'
+  throw refused('access-full', message)
 }
 
 /** Error: `access-until`. */

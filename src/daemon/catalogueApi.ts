@@ -35,6 +35,8 @@ export interface CatalogueDetails extends CatalogueLine {
   readonly told: {
     /** Names of own datasets that are the same table, and share the budget. */
     readonly sharedWith: readonly string[]
+    /** How many datasets that are registered here no more share it too. */
+    readonly goneToo: number
     readonly inAll: number
     readonly inAllMax: number
     readonly perAskerMax: number

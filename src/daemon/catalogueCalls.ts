@@ -1,17 +1,17 @@
 /** The calls about datasets that members announce: what is told of an own one, and what is known of all. */
 import { didYouMean } from '../config/closest.ts'
-import type { CountColumn } from '../config/countColumns.ts'
+import { COUNT_COLUMN_BOUNDS, columnBytes } from '../config/countColumns.ts'
 import { fromHex } from '../core/bytes.ts'
 import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import { DUO_CODES, type DuoCode, duoLabel, duoNumber, isUse } from '../core/duo.ts'
-import { ConsiliumError } from '../core/errors.ts'
+import { ConsiliumError, invariant } from '../core/errors.ts'
 import { MILLION } from '../core/geometric.ts'
 import type { Digest } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { type Announceable, announceable } from '../data/announceable.ts'
 import type { DatasetStanding } from '../governance/access/catalogue.ts'
 import { ACCESS_BOUNDS, isTitleCode, THEMES, WITHDRAWAL_REASONS } from '../governance/kinds/access.ts'
-import type { Body as EntryBody } from '../governance/kinds.ts'
+import { type Body as EntryBody, type Kind, readBody } from '../governance/kinds.ts'
 import { lintText } from '../governance/privacyLint.ts'
 import type { Draft } from '../node/actions.ts'
 import { FENCED } from '../node/boot.ts'
@@ -22,20 +22,27 @@ import { cutOf } from './cut.ts'
 import type { Daemon } from './daemon.ts'
 import type { DatasetVersion } from './datasetFiles.ts'
 import { memberOf } from './logFilter.ts'
+import { entryWith } from './logSlices.ts'
 import { refOf } from './models.ts'
 import { squeeze } from './squeeze.ts'
+import { Turns } from './turns.ts'
 
 type Body = Record<string, unknown>
+type Told = Pick<AnnouncedReport, 'leftOut'> & {
+  readonly columns: EntryBody<'catalogue.announced'>['columns'] | null
+}
 const DIGITS_MIN = 6 // of a dataset's id
 const ENTRY_BYTES_MAX = LIMITS.entryBytesMax - 4_096 // header, salt and citations have room
 
 /** Routes of the control API. */
 export function catalogueCalls(daemon: Daemon): Routes {
+  const turns = new Turns<'say'>() // what is looked at before something is said still holds when it is
   return {
     'GET /v1/catalogue': async () => ({ datasets: known(daemon).map((one) => lineOf(daemon, one)) }),
     'GET /v1/catalogue/show': ({ query }) => details(daemon, findDataset(daemon, query.get('ref') ?? '')),
-    'POST /v1/catalogue': ({ body }) => announce(daemon, body),
-    'POST /v1/catalogue/:/withdraw': ({ parts, body }) => withdraw(daemon, parts[0] ?? '', body),
+    'POST /v1/catalogue': ({ body }) => turns.run('say', () => announce(daemon, body)),
+    'POST /v1/catalogue/:/withdraw': ({ parts, body }) =>
+      turns.run('say', () => withdraw(daemon, parts[0] ?? '', body)),
   }
 }
 
@@ -91,17 +98,26 @@ async function details(daemon: Daemon, standing: DatasetStanding): Promise<Catal
   if (!line.ours) return { ...line, told: null }
   const book = await daemon.counts.book()
   const { microInAll, microPerAsker } = daemon.counts.policy
-  const kin = await daemon.datasets.kin(standing.dataset)
-  const sum = (spent: (one: Digest) => number): number =>
-    [standing.dataset, ...kin].reduce((total, one) => total + spent(one), 0)
+  const sharing = await daemon.datasets.sharing(standing.dataset, book.spentOn())
+  const sum = (spent: (one: Digest) => number): number => sharing.reduce((total, one) => total + spent(one), 0)
   const askers = daemon.home.membership.roll.authors.flatMap((author) => {
     const spent = sum((one) => book.spentBy(author, one))
     return spent === 0 ? [] : [{ member: daemon.nameOf(author), epsilon: spent / MILLION }]
   })
   const inAll = sum((one) => book.spentInAll(one)) / MILLION
-  const same = (await daemon.datasets.all()).filter(({ dataset }) => kin.includes(dataset))
+  const all = await daemon.datasets.all()
+  const others = sharing.filter((one) => one !== standing.dataset)
+  const same = all.filter(({ dataset }) => others.includes(dataset))
   const sharedWith = [...new Set(same.map(({ name }) => name))]
-  const told = { sharedWith, inAll, inAllMax: microInAll / MILLION, perAskerMax: microPerAsker / MILLION, askers }
+  const goneToo = others.filter((one) => !all.some(({ dataset }) => dataset === one)).length
+  const told = {
+    sharedWith,
+    goneToo,
+    inAll,
+    inAllMax: microInAll / MILLION,
+    perAskerMax: microPerAsker / MILLION,
+    askers,
+  }
   return { ...line, told }
 }
 
@@ -118,13 +134,15 @@ async function announce(daemon: Daemon, body: Body): Promise<AnnouncedReport> {
   const before = catalogue.standing(daemon.home.key.id, version.dataset, cut)?.announced ?? null
   const { minimumCohort: cohort, answer } = daemon.home.config.counts
   const { keyColumn, columns: registered } = version
-  const survey = await announceable(await daemon.datasets.table(version), { registered, keyColumn, cohort })
+  const job = { registered, keyColumn, cohort, isRowPerPatient: body.rowPerPatient === true }
+  const survey = await announceable(await daemon.datasets.table(version), job)
+  const { columns, leftOut } = columnsTold(body, survey)
   const told: EntryBody<'catalogue.announced'> = {
     ...{ dataset: fromHex(version.dataset), version: fromHex(version.version), name: version.name },
     ...{ title: titleIn(body) ?? [...(before?.title ?? [])], source: version.source },
     purposes: (purposesIn(body) ?? before?.purposes ?? missingPurposes()).map(duoNumber).sort((a, b) => a - b),
     ...{ counted: keyColumn === null ? 'rows' : 'patients', count: toldCount(version, survey, cohort) },
-    ...{ cohort, counts: answer, ...columnsTold(body, survey) },
+    ...{ cohort, counts: answer, ...(columns === null ? {} : { columns }) },
   }
   requireSayable(version, told)
   if (!catalogue.mayAnnounce(daemon.home.key.id, version.dataset)) {
@@ -133,7 +151,6 @@ async function announce(daemon: Daemon, body: Body): Promise<AnnouncedReport> {
   }
   await record(daemon, { kind: 'catalogue.announced', refs: [entry], body: told as unknown as Cbor })
   const standing = catalogue.standing(daemon.home.key.id, version.dataset, { ...cut, final: cut.known })
-  const leftOut = body.columns === true ? survey.leftOut : []
   return { ...lineOf(daemon, standing as DatasetStanding), status: 'pending', leftOut }
 }
 
@@ -145,30 +162,43 @@ function toldCount({ name, keyColumn }: DatasetVersion, { count }: Announceable,
   throw refused('catalogue-cohort', message)
 }
 
-/** All columns that may be asked about, or those that are named. Errors: `catalogue-column`, `catalogue-too-large`. */
-function columnsTold(
-  { columns }: Body,
-  { columns: found, leftOut }: Announceable,
-): { columns?: [string, string, CountColumn['kind'], string[] | null][] } {
-  if (columns === undefined) return {}
-  const wanted = Array.isArray(columns) ? (columns as unknown[]).map(String) : null
-  for (const name of wanted ?? []) {
-    if (found.some((one) => one.name === name)) continue
-    const out = leftOut.find(({ column }) => column === name)
-    const known = found.map((one) => one.name)
+/** All columns that may be asked about, or those that are named; those of texts where they are named by `texts`. Error: `catalogue-column`. */
+function columnsTold({ columns, texts }: Body, { columns: found, leftOut }: Announceable): Told {
+  const [wanted, asked] = [columns, texts].map((list) => (Array.isArray(list) ? (list as unknown[]).map(String) : []))
+  const named = [...(wanted as string[]), ...(asked as string[])]
+  if (columns === undefined && named.length === 0) return { columns: null, leftOut: [] }
+  const out = new Map(leftOut.map(({ column, because }) => [column, because]))
+  for (const { name, values } of found) {
+    const isAsked = (asked as string[]).includes(name)
+    if (values === null && isAsked) out.set(name, 'it holds no texts, and is told of by --columns')
+    if (values !== null && !isAsked) out.set(name, untold(name, values))
+  }
+  const names = found.map(({ name }) => name)
+  for (const name of named) {
     const because =
-      out === undefined ? `is no column of the table${didYouMean(name, known)}` : `is not announced: ${out.because}`
-    throw refused('catalogue-column', `--columns: "${name.slice(0, 80)}" ${because}`)
+      out.get(name) ?? (names.includes(name) ? null : `it is no column of the table${didYouMean(name, names)}`)
+    if (because === null) continue
+    throw refused('catalogue-column', `--columns: "${name.slice(0, 80)}" is not announced: ${because}`)
   }
-  const told = found.filter(({ name }) => wanted === null || wanted.includes(name))
-  if (told.length === 0) {
-    const message =
-      '--columns: no column may be told of: leave the option out, and all can be counted, but nothing asked for'
-    throw refused('catalogue-column', message)
-  }
-  return {
-    columns: told.map(({ name, unit, kind, values }) => [name, unit, kind, values === null ? null : [...values]]),
-  }
+  const told = found.filter(({ name }) => !out.has(name) && (columns === true || named.includes(name)))
+  const shown = columns === true ? [...out].map(([column, because]) => ({ column, because })) : []
+  if (told.length > 0)
+    return {
+      columns: told.map(({ name, unit, kind, values }) => [name, unit, kind, values === null ? null : [...values]]),
+      leftOut: shown,
+    }
+  const why = shown
+    .slice(0, 5)
+    .map(({ column, because }) => `${column}: ${because}`)
+    .join('; ')
+  const message = `--columns: no column may be told of (${why}): leave the option out, and all can be counted, but nothing asked for`
+  throw refused('catalogue-column', message)
+}
+
+/** What is in an announcement is there for good, so a person looks at each text before. */
+function untold(name: string, values: readonly string[]): string {
+  const shown = values.map((value) => JSON.stringify(value)).join(', ')
+  return `its texts are told only where it is named, to every member and for good: --texts ${JSON.stringify(name)} would tell ${shown}`
 }
 
 /** Errors: `catalogue-personal-data`, `catalogue-too-large`. */
@@ -184,11 +214,18 @@ function requireSayable({ name }: DatasetVersion, told: EntryBody<'catalogue.ann
     const message = `--columns: "${at[0]}" or a text in it holds what looks like ${lintText(at)?.what}, and an announcement is copied to every member for good: name the columns to be told, without this one`
     throw refused('catalogue-personal-data', message)
   }
-  const { length } = encodeCbor(told as unknown as Cbor)
-  if (length <= ENTRY_BYTES_MAX) return
+  const { columnsMax, textBytesMax } = COUNT_COLUMN_BOUNDS
+  const { columns = [] } = told
+  const bytes = columnBytes(columns)
+  if (columns.length > columnsMax || bytes > textBytesMax) {
+    const message = `--columns: ${columns.length} columns with ${bytes} bytes of names, units and texts would be told, at most ${columnsMax} with ${textBytesMax} are allowed: name those that are to be told`
+    throw refused('catalogue-too-large', message)
+  }
+  const body = told as unknown as Cbor
+  if (readBody('catalogue.announced', body) !== null && encodeCbor(body).length <= ENTRY_BYTES_MAX) return
   throw refused(
     'catalogue-too-large',
-    `--columns: they take ${length} bytes, at most ${ENTRY_BYTES_MAX} fit an entry: name fewer columns`,
+    `${name}: what would be told fits no entry: tell of fewer columns, --columns NAME`,
   )
 }
 
@@ -249,15 +286,19 @@ function missingPurposes(): never {
   )
 }
 
-/** Durable, and folded in here, when it resolves. Error: `boot-fence`. */
+/** The hash of the new entry: durable, and folded in here, when it resolves. Error: `boot-fence`. */
 export async function record(
   daemon: Daemon,
-  draft: Pick<Draft, 'kind' | 'refs' | 'body'> & { study?: Draft['study'] },
-): Promise<void> {
-  const { writer } = daemon
+  draft: Pick<Draft, 'refs' | 'body'> & { readonly kind: Kind; readonly study?: Draft['study'] },
+): Promise<Digest> {
+  const { writer, logs, home } = daemon
   if (writer === null) throw new ConsiliumError(FENCED)
+  const from = logs.sizeOf(home.key.id).size
   writer.record('access', [{ study: null, timeMs: Date.now(), ...draft }], new Map())
   await writer.flush()
+  const entry = await entryWith(logs, home.key.id, { kind: draft.kind, body: draft.body, from })
+  invariant(entry !== null, 'what was recorded is in the log')
+  return entry.hash
 }
 
 function refused(code: string, message: string): ConsiliumError {

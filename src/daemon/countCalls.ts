@@ -4,7 +4,7 @@ import { parseCondition } from '../config/countParser.ts'
 import { type Condition, comparisons, questionDocument, questionIn, questionText } from '../config/countQuery.ts'
 import { fromHex } from '../core/bytes.ts'
 import { type DuoCode, duoLabel } from '../core/duo.ts'
-import { ConsiliumError } from '../core/errors.ts'
+import { ConsiliumError, invariant } from '../core/errors.ts'
 import { MILLION } from '../core/geometric.ts'
 import type { DatasetStanding } from '../governance/access/catalogue.ts'
 import type { CountAsked, CountBook, CountTarget } from '../governance/access/counts.ts'
@@ -22,12 +22,14 @@ import type { Daemon } from './daemon.ts'
 import { memberOf } from './logFilter.ts'
 import { refOf } from './models.ts'
 import { squeeze } from './squeeze.ts'
+import { Turns } from './turns.ts'
 
 type Body = Record<string, unknown>
 const SHOWN_MAX = 1_000 // questions in one answer
 
 /** Routes of the control API. */
 export function countCalls(daemon: Daemon): Routes {
+  const turns = new Turns<'ask'>() // of two who ask the same at once each is shown what came of its own
   return {
     'GET /v1/counts': async () => {
       const book = await daemon.counts.book()
@@ -38,7 +40,7 @@ export function countCalls(daemon: Daemon): Routes {
       const book = await daemon.counts.book()
       return reportOf(daemon, book, find(daemon, book, query.get('ref') ?? ''))
     },
-    'POST /v1/counts': ({ body }) => ask(daemon, body),
+    'POST /v1/counts': ({ body }) => turns.run('ask', () => ask(daemon, body)),
   }
 }
 
@@ -62,12 +64,13 @@ async function ask(daemon: Daemon, body: Body): Promise<CountAskedReport> {
   const document = questionDocument({ where, purposes })
   const datasets = targets.map(({ owner, dataset }): [Uint8Array, Uint8Array] => [fromHex(owner), fromHex(dataset)])
   const refs = targets.flatMap((target) => grantRef(daemon, target, purposes))
-  const before = daemon.logs.sizeOf(daemon.home.key.id).size
-  await record(daemon, { kind: 'count.asked', refs, body: { datasets, document } })
+  const told = { datasets, document }
+  if (!(await daemon.counts.book()).mayAsk(daemon.home.key.id, told))
+    throw refused('count-full', 'this hospital has asked as much as is followed: no more questions are looked at')
+  const id = await record(daemon, { kind: 'count.asked', refs, body: told })
   const book = await daemon.counts.book()
-  const self = daemon.home.key.id
-  const own = book.all().filter(({ place }) => place.author === self && place.seq >= before)
-  const asked = own.find((one) => one.targets.length === targets.length) as CountAsked
+  const asked = book.get(id)
+  invariant(asked !== undefined, 'what may be asked is looked at')
   return { ...reportOf(daemon, book, asked), leftOut }
 }
 

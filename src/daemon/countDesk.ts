@@ -51,7 +51,7 @@ export interface CountDeskParts {
   readonly logs: Pick<Logs, 'authors' | 'sizeOf' | 'entries'>
   readonly writer: Pick<LedgerWriter, 'record' | 'flush'> | null
   readonly machine: CutSource<{ readonly access: Access }>
-  readonly datasets: Pick<DatasetDesk, 'all' | 'table' | 'kin'>
+  readonly datasets: Pick<DatasetDesk, 'all' | 'table' | 'sharing'>
   readonly vault: { book(): Promise<VaultBook> }
   readonly followers: { add(each: (entry: Entry) => void): () => void }
 }
@@ -190,7 +190,9 @@ export class CountDesk {
       ...{ spentByAsker: book.spentBy(asker, dataset), spentInAll: book.spentInAll(dataset) },
     }
     const { policy } = this
-    const spent = await this.#spent(book, asker, dataset, decide(policy, one).do !== 'refuse')
+    const alone = decide(policy, one)
+    if (alone.do === 'wait') return null
+    const spent = alone.do === 'refuse' ? one : await this.#spentWithKin(book, asker, dataset)
     const decision: CountDecision =
       spent === null ? { do: 'refuse', code: 'table-unreadable' } : decide(policy, { ...one, ...spent })
     if (decision.do === 'wait') return null
@@ -206,10 +208,10 @@ export class CountDesk {
     }
   }
 
-  /** What was spent on a dataset, and where it matters on those that are the same table under other names; null where that cannot be looked up. */
-  async #spent(book: CountBook, asker: MemberId, dataset: Digest, matters: boolean) {
+  /** What was spent on a dataset and whatever shares its budget; null where that cannot be looked up. */
+  async #spentWithKin(book: CountBook, asker: MemberId, dataset: Digest) {
     try {
-      const all = matters ? [dataset, ...(await this.#parts.datasets.kin(dataset))] : [dataset]
+      const all = await this.#parts.datasets.sharing(dataset, book.spentOn())
       const sum = (spent: (one: Digest) => number): number => all.reduce((total, one) => total + spent(one), 0)
       return {
         spentByAsker: sum((one) => book.spentBy(asker, one)),

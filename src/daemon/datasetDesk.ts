@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { equalBytes, fromHex, toHex } from '../core/bytes.ts'
-import { type Cbor, encodeCbor } from '../core/cbor.ts'
+import type { Cbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import { readProvenance } from '../data/fhirProvenance.ts'
@@ -25,8 +25,9 @@ import type { Ref } from '../ledger/entry.ts'
 import { Frontier, leafHash } from '../ledger/merkle.ts'
 import { FENCED } from '../node/boot.ts'
 import { DATASET_NAME, DatasetFiles, type DatasetVersion } from './datasetFiles.ts'
+import { Kinship, ofSameBytes } from './datasetKin.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
-import { entriesOf } from './logSlices.ts'
+import { entriesOf, entryWith } from './logSlices.ts'
 import type { Logs } from './logs.ts'
 import { Turns } from './turns.ts'
 
@@ -68,6 +69,7 @@ export interface Compared {
   readonly came: readonly string[]
 }
 
+const KINSHIP = '/' // a turn that no name of a dataset is
 const TEXT_BYTES_MAX = 16_777_216 // of a query or a resource: no person wrote more
 
 /** One per daemon. */
@@ -77,6 +79,8 @@ export class DatasetDesk {
   /** Own registrations by root, read so far. */
   readonly #entries = new Map<Digest, Ref>()
   #readTo = 0
+  /** As it was found last; null after a table was registered. */
+  #kinship: Kinship | null = null
 
   constructor(parts: DatasetDeskParts) {
     this.#parts = parts
@@ -104,8 +108,20 @@ export class DatasetDesk {
       const { version, manifest } = await versionOf(file, request, before)
       if (before?.version === version.version) return this.#again(before, request)
       const drafted = draftOf(version)
-      await this.#files.write(version, manifest)
-      return this.#record(version, drafted, before)
+      const written = await this.#write(file, version, manifest)
+      return this.#record(written, drafted, before)
+    })
+  }
+
+  /** Looks for kin and keeps it in one turn: of two tables at once the second finds the first. */
+  async #write(file: TableFile, version: DatasetVersion, manifest: RowManifest): Promise<DatasetVersion> {
+    return this.#turns.run(KINSHIP, async () => {
+      const all = await this.all()
+      const same = await ofSameBytes(file, version.dataset, all)
+      const kin = new Kinship([...all, { ...version, kin: same }]).of(version.dataset)
+      await this.#files.write({ ...version, kin }, manifest)
+      this.#kinship = null
+      return { ...version, kin }
     })
   }
 
@@ -136,29 +152,15 @@ export class DatasetDesk {
   }
 
   /**
-   * Other datasets that are the same table under other names: registered from the same place, or of the very bytes that lie there now. Errors:
-   * those of `DatasetFiles`.
+   * Datasets that share one budget with this: it, those that are the same table under other names, and whatever was `told` of that is registered
+   * here no more, for nobody knows which table that was. Errors: those of `DatasetFiles`.
    */
-  async kin(dataset: Digest): Promise<Digest[]> {
-    const all = await this.all()
-    const own = all.filter((one) => one.dataset === dataset)
-    const others = all.filter((one) => one.dataset !== dataset)
-    const at = own.at(-1)?.path
-    if (at === undefined || others.length === 0) return []
-    const paths = new Set(own.map(({ path }) => path))
-    const file = await readTableFile(at).catch((error: unknown) => {
-      if (error instanceof ConsiliumError) return null // what was told of it is bounded all the same
-      throw error
+  async sharing(dataset: Digest, told: readonly Digest[]): Promise<Digest[]> {
+    const kinship = await this.#turns.run(KINSHIP, async () => {
+      if (this.#kinship?.knows(dataset) !== true) this.#kinship = new Kinship(await this.all())
+      return this.#kinship
     })
-    const commitments = new Map<Digest, Uint8Array>()
-    for (const { dataset: other, secret } of file === null ? [] : others)
-      if (file !== null && !commitments.has(other))
-        commitments.set(other, datasetSecretHash(secret, 'datasetFile', file.bytes))
-    const isKin = (one: DatasetVersion): boolean => {
-      const commitment = commitments.get(one.dataset)
-      return paths.has(one.path) || (commitment !== undefined && equalBytes(commitment, one.file))
-    }
-    return [...new Set(others.filter(isKin).map((one) => one.dataset))]
+    return [...new Set([dataset, ...kinship.of(dataset), ...told.filter((one) => !kinship.knows(one))])]
   }
 
   /** The version that is meant by NAME or NAME@NUMBER. Errors: `dataset-unknown`. */
@@ -246,10 +248,8 @@ export class DatasetDesk {
       new Map(),
     )
     await writer.flush()
-    const wanted = encodeCbor(body as unknown as Cbor)
-    for await (const { author, seq, hash, body: read } of entriesOf(logs, home.key.id, [kind], { from })) {
-      if (read !== null && equalBytes(encodeCbor(read), wanted)) return [author, seq, hash]
-    }
+    const found = await entryWith(logs, home.key.id, { kind, body: body as unknown as Cbor, from })
+    if (found !== null) return [found.author, found.seq, found.hash]
     throw new ConsiliumError({
       code: 'internal',
       message: `the entry of kind ${kind} that was written is not in the log`,

@@ -41,6 +41,8 @@ export interface DatasetVersion {
   readonly origin: (DatasetOrigin & { readonly commitment: Uint8Array }) | null
   readonly published: boolean
   readonly registeredAtMs: number
+  /** Other datasets that were found to be the same table, by then; none in versions that an older node wrote. */
+  readonly kin?: readonly Digest[]
 }
 
 const MAGIC = Uint8Array.from([0x43, 0x44, 0x53, 1]) // CDS, version 1: plain, in a folder that has no data key

@@ -1,5 +1,7 @@
 /** Reads stored logs in order, a slice at a time, so that other work gets its turn; a hole is an error, never the end. */
 import { setImmediate } from 'node:timers/promises'
+import { equalBytes } from '../core/bytes.ts'
+import { type Cbor, encodeCbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { MemberId } from '../core/ids.ts'
 import type { Kind } from '../governance/kinds.ts'
@@ -45,6 +47,18 @@ export async function* entriesOf(
   const isWanted = typeof wanted === 'function' ? wanted : ({ kind }: Glance) => kinds.has(kind)
   for await (const { raws } of slicesOf(logs, author, stretch))
     for (const raw of raws) if (wanted === null || isWanted(glanceAt(raw))) yield decodeEntry(raw)
+}
+
+/** The first entry from `from` on with this kind and body, as what was just recorded is found again; null where there is none. */
+export async function entryWith(
+  logs: SlicedLogs,
+  author: MemberId,
+  { kind, body, from }: { readonly kind: Kind; readonly body: Cbor; readonly from: number },
+): Promise<Entry | null> {
+  const wanted = encodeCbor(body)
+  for await (const entry of entriesOf(logs, author, [kind], { from }))
+    if (entry.body !== null && equalBytes(encodeCbor(entry.body), wanted)) return entry
+  return null
 }
 
 /** A fold that knows how far it has read each log. */

@@ -1,6 +1,6 @@
 /**
  * What of a table may be announced: how many it is of, and which columns may be asked about. No column that tells patients apart, no text that
- * few share: so that no question needs a name, and none can hold one.
+ * few share, and none at all where nobody knows how many share it: so that no question needs a name, and none can hold one.
  */
 import { COUNT_COLUMN_BOUNDS, type CountColumn } from '../config/countColumns.ts'
 import { MISSING_CELLS } from '../config/study.ts'
@@ -15,8 +15,10 @@ export interface AnnounceJob {
   readonly registered: readonly Pick<RegisteredColumn, 'name' | 'unit'>[]
   /** The column of record numbers; null where rows are counted. */
   readonly keyColumn: string | null
-  /** Patients, or rows, who must share a text. */
+  /** Patients who must share a text. */
   readonly cohort: number
+  /** The hospital says that a key of its own in every row is a patient's, and no visit's. */
+  readonly isRowPerPatient: boolean
 }
 
 /** What was found. */
@@ -43,6 +45,7 @@ class Survey implements TableReader {
   readonly #job: AnnounceJob
   #columns: ColumnSurvey[] = []
   #key = -1
+  /** Those that are somebody's. */
   #rows = 0
   readonly #patients = new Set<string>()
 
@@ -64,22 +67,31 @@ class Survey implements TableReader {
   }
 
   row(cells: readonly string[]): void {
-    const record = this.#key < 0 ? String(this.#rows) : (cells[this.#key] as string).normalize('NFC')
+    const record = this.#key < 0 ? null : (cells[this.#key] as string).normalize('NFC')
+    if (record !== null && MISSING_CELLS.includes(record)) return
     this.#rows++
-    if (MISSING_CELLS.includes(record)) return
-    if (this.#key >= 0) this.#patients.add(record)
+    if (record !== null) this.#patients.add(record)
     for (let i = 0; i < this.#columns.length; i++) (this.#columns[i] as ColumnSurvey).take(cells[i] as string, record)
   }
 
   result(): Announceable {
     const columns: CountColumn[] = []
     const leftOut: { column: string; because: string }[] = []
+    const whyNoTexts = this.#whyNoTexts()
     for (const one of this.#columns) {
-      const found = one.result()
+      const found = one.result(whyNoTexts)
       if (typeof found === 'string') leftOut.push({ column: one.name, because: found })
       else columns.push(found)
     }
     return { count: this.#key < 0 ? this.#rows : this.#patients.size, columns, leftOut }
+  }
+
+  /** Ten visits of one patient share its name: where rows may be visits, no text is known to be shared by anybody. */
+  #whyNoTexts(): string | null {
+    if (this.#key < 0)
+      return 'it holds texts, and without a column of record numbers (consilium dataset register --key-column) nobody knows how many patients share one'
+    if (this.#rows > this.#patients.size || this.#job.isRowPerPatient) return null
+    return 'it holds texts, and every row has a key of its own, as a visit has: --row-per-patient says that each is a patient'
   }
 }
 
@@ -104,12 +116,12 @@ class ColumnSurvey {
     this.#isTwice = isTwice
   }
 
-  take(cell: string, record: string): void {
+  take(cell: string, record: string | null): void {
     if (this.#isKey || this.#isTwice || MISSING_CELLS.includes(cell)) return
     const kind = NUMBER.test(cell) ? 'number' : DATE.test(cell) ? 'date' : 'text'
     this.#kind = this.#kind === 'empty' || this.#kind === kind ? kind : 'text'
     this.#noteNumber(cell, kind)
-    this.#noteText(cell.normalize('NFC'), record)
+    if (record !== null) this.#noteText(cell.normalize('NFC'), record)
   }
 
   #noteNumber(cell: string, kind: string): void {
@@ -127,17 +139,20 @@ class ColumnSurvey {
     if (this.#texts.size > DISTINCT_MAX) this.#texts = null
   }
 
-  /** The column, or why it is left out. */
-  result(): CountColumn | string {
+  /** The column, or why it is left out; `whyNoTexts` is the table's reason against any text. */
+  result(whyNoTexts: string | null): CountColumn | string {
     const { name } = this
     const unit = this.#unit
+    const { valuesMax, valueBytesMax, nameBytesMax, unitBytesMax } = COUNT_COLUMN_BOUNDS
     if (this.#isKey) return 'it tells patients apart'
     if (this.#isTwice) return 'another column has its name'
     if (this.#kind === 'empty') return 'it is empty'
+    if (Buffer.byteLength(name) > nameBytesMax) return `its name takes more than ${nameBytesMax} bytes`
+    if (Buffer.byteLength(unit) > unitBytesMax) return `its unit takes more than ${unitBytesMax} bytes`
     if (this.#kind === 'number' && (this.#numbers?.size ?? 0) >= this.#cohort)
       return 'every row has a whole number of its own, as a record number is'
     if (this.#kind !== 'text') return { name, unit, kind: this.#kind, values: null }
-    const { valuesMax, valueBytesMax } = COUNT_COLUMN_BOUNDS
+    if (whyNoTexts !== null) return whyNoTexts
     const shared = [...(this.#texts ?? [])]
       .flatMap(([text, whose]) => (whose.size >= this.#cohort ? [text] : []))
       .sort()

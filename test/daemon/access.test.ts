@@ -80,6 +80,9 @@ it('announced, asked for, granted, counted by itself, bound, taken back: and no 
       '--purposes',
       'DUO:0000006',
       '--columns',
+      '--texts',
+      'sex',
+      'ill',
     )
     assert.equal(
       announced.announced?.columns.map(({ name, values }) => [name, values]),

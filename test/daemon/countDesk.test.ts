@@ -1,6 +1,6 @@
 /** Counts answered over a log and a table: what each rule tells, that patients' words are kept to, and that failures cost nothing. */
 import '../../src/polyfill.ts'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -14,7 +14,7 @@ import type { DuoCode } from '../../src/core/duo.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import type { Digest, MemberId } from '../../src/core/ids.ts'
 import { Rng } from '../../src/core/rng.ts'
-import { CountDesk } from '../../src/daemon/countDesk.ts'
+import { CountDesk, type CountDeskParts } from '../../src/daemon/countDesk.ts'
 import { noiseWidth } from '../../src/daemon/countInterval.ts'
 import { DatasetDesk } from '../../src/daemon/datasetDesk.ts'
 import { Access } from '../../src/governance/access/requests.ts'
@@ -62,6 +62,8 @@ class Hospital {
   vaultFails = false
   breaks = false
   #datasets: DatasetDesk | null = null
+  /** What was looked up of tables for answers. */
+  readonly looks: string[] = []
   readonly #rng = Rng.from('counts')
   dataset: Digest = '' as Digest
 
@@ -112,6 +114,16 @@ class Hospital {
     return this.#datasets
   }
 
+  /** All that was registered goes, and the node starts again. */
+  async lose(): Promise<void> {
+    await rm(join(this.folder, 'datasets'), { recursive: true })
+    this.restart()
+  }
+
+  restart(): void {
+    this.#datasets = null
+  }
+
   /** Anew, as after a start. */
   desk(): CountDesk {
     const home = {
@@ -125,7 +137,17 @@ class Hospital {
       finality: { final: () => ({ size: this.finalTo }) },
       view: () => ({ access: this.access, suspensions: [{ member: ASKER.member, binds, size: 0 }] }),
     }
-    const { datasets } = this
+    const datasets: CountDeskParts['datasets'] = {
+      all: () => this.datasets.all(),
+      table: (version) => {
+        this.looks.push('table')
+        return this.datasets.table(version)
+      },
+      sharing: (dataset, told) => {
+        this.looks.push('kin')
+        return this.datasets.sharing(dataset, told)
+      },
+    }
     const vault = { book: async () => this.#book() }
     const followers = { add: () => () => undefined }
     const logs = { ...this.#logs, authors: () => [...this.logs.keys()] }
@@ -324,6 +346,53 @@ it('the same table under another name shares the budget, by where it lies or by 
     assert.is(await hospital.answerTo('age > 4'), 'counted 61 10', 'another table')
     hospital.dataset = first
     assert.is(await hospital.answerTo('age > 5'), 'budget-asker null 0')
+  }))
+
+it('what was told of a table is told of it for good: also where another version of it was the same as one under another name', () =>
+  at(async (hospital) => {
+    hospital.rules = { ...hospital.rules, answer: 'any-member' }
+    const copy = join(hospital.folder, 'copy.csv')
+    await writeFile(copy, TABLE)
+    await hospital.announce('copied', copy)
+    for (const where of ['age > 1', 'age > 2', 'age > 3', 'age > 4']) await hospital.answerTo(where)
+    assert.is(await hospital.answerTo('age > 5'), 'budget-asker null 0')
+    await writeFile(hospital.path, `${TABLE}\nQX-9,99,F\n`)
+    await hospital.announce('stroke', hospital.path)
+    assert.is(await hospital.answerTo('age > 6'), 'budget-asker null 0', 'one row more is the same patients')
+  }))
+
+it('what was told of datasets that are registered here no more counts against every one, until they are put back', () =>
+  at(async (hospital) => {
+    hospital.rules = { ...hospital.rules, answer: 'any-member' }
+    for (const where of ['age > 1', 'age > 2', 'age > 3', 'age > 4']) await hospital.answerTo(where)
+    await cp(join(hospital.folder, 'datasets'), join(hospital.folder, 'kept'), { recursive: true })
+    await hospital.lose()
+    await hospital.announce('stroke', hospital.path)
+    assert.is(await hospital.answerTo('age > 5'), 'budget-asker null 0', 'the same table under a new id')
+    await hospital.lose()
+    const other = join(hospital.folder, 'other.csv')
+    await writeFile(other, `${TABLE}\nQX-8,99,F\n`)
+    await hospital.announce('other', other)
+    assert.is(await hospital.answerTo('age > 5'), 'budget-asker null 0', 'nobody knows that it is another table')
+    await cp(join(hospital.folder, 'kept'), join(hospital.folder, 'datasets'), { recursive: true })
+    assert.is(await hospital.answerTo('age > 5'), 'budget-asker null 0', 'until the node starts again')
+    hospital.restart()
+    assert.is(await hospital.answerTo('age > 5'), 'counted 61 10')
+  }))
+
+it('nothing is looked up for what waits or is refused, and no table is read for a repeated answer', () =>
+  at(async (hospital) => {
+    hospital.grant()
+    hospital.finalTo = 2 // not the grant
+    for (const where of ['age > 1', 'age > 2', 'age > 3']) hospital.ask(where)
+    assert.is(await hospital.desk().answer(), 'soon')
+    assert.is(await hospital.answerTo('mrn = 1001'), 'waits')
+    assert.equal(hospital.looks, [])
+    hospital.finalTo = 3
+    await hospital.desk().answer()
+    assert.equal(hospital.looks, ['kin', 'table', 'kin', 'table', 'kin', 'table'], 'the fourth fits no column')
+    assert.is(await hospital.answerTo('age > 1.0'), 'repeated 60 0')
+    assert.equal(hospital.looks.slice(6), ['kin'])
   }))
 
 it('what fails is tried again, and told', () =>

@@ -224,6 +224,48 @@ it('a wrong name, an unknown one, and a file that was tampered with are each ref
     assert.match(await faultOf(hospital.desk().verify(version, path)), /dataset-damaged .*backup/)
   }))
 
+it('kin is found over all versions, at any remove, and kept where files and tables went', () =>
+  atHospital(async (hospital) => {
+    const [a, b, c, d] = await Promise.all(
+      [20, 21, 20, 22].map((rows, i) => hospital.table(`${i}.csv`, csv(table(rows)))),
+    )
+    const desk = hospital.desk()
+    const register = async (name: string, path: string) =>
+      (await desk.register(request(path, { name }))).version.dataset
+    const first = await register('first', a as string)
+    assert.equal(await desk.sharing(first, []), [first])
+    await hospital.table('0.csv', csv(table(30)))
+    await register('first', a as string)
+    const same = await register('same', c as string) // as first@1
+    const place = await register('place', b as string)
+    await hospital.table('1.csv', csv(table(31)))
+    const there = await register('there', b as string)
+    const other = await register('other', d as string)
+    await hospital.table('2.csv', csv(table(31))) // same@2 is as there@1
+    await register('same', c as string)
+    const family = [first, same, place, there].sort()
+    for (const one of [0, 1, 2, 3]) await rm(join(hospital.folder, `${one}.csv`))
+    const lost = toHex(bytes(1)) as Digest
+    for (const each of [desk, hospital.desk()]) {
+      for (const one of family) assert.equal((await each.sharing(one, [other, one])).sort(), family)
+      assert.equal(await each.sharing(other, [first]), [other])
+      assert.equal(await each.sharing(other, [first, lost]), [other, lost], 'what is not known here')
+    }
+    await rm(join(hospital.folder, 'datasets', 'same', '1'))
+    assert.equal((await hospital.desk().sharing(there, [])).sort(), family, 'a later version knows as much')
+    await rm(join(hospital.folder, 'datasets', 'there'), { recursive: true })
+    assert.equal((await hospital.desk().sharing(first, [there])).sort(), family, 'also of one that went')
+  }))
+
+it('of two names for one table that are registered at once each knows the other', () =>
+  atHospital(async (hospital) => {
+    const paths = await Promise.all(['a.csv', 'b.csv'].map((name) => hospital.table(name, csv(table(20)))))
+    const desk = hospital.desk()
+    const both = await Promise.all(paths.map((path, i) => desk.register(request(path, { name: `n${i}` }))))
+    const ids = both.map(({ version }) => version.dataset).sort()
+    for (const id of ids) assert.equal((await desk.sharing(id, [])).sort(), ids)
+  }))
+
 const bytes = (first: number, length = 32): Uint8Array => Uint8Array.from({ length }, (_, i) => (first + i) % 256)
 
 /** A version and its rows. */

@@ -172,7 +172,9 @@ const TABLE = [
 const REGISTERED = [{ name: 'age [years]', unit: 'years' }]
 
 it('no name, no record number and no rare text may be announced', async () => {
-  const found = await announceable(fileOf(TABLE), { registered: REGISTERED, keyColumn: 'mrn', cohort: 10 })
+  const found = await announceable(fileOf(TABLE), {
+    ...{ registered: REGISTERED, keyColumn: 'mrn', cohort: 10, isRowPerPatient: false },
+  })
   assert.is(found.count, 40)
   assert.equal(found.columns, [
     { name: 'age', unit: 'years', kind: 'number', values: null },
@@ -196,10 +198,45 @@ it('a text is shared by patients, not by rows: one patient’s many rows make it
   const found = await announceable(fileOf(['mrn,word', ...lines].join('\n')), {
     registered: [],
     keyColumn: 'mrn',
-    cohort: 5,
+    ...{ cohort: 5, isRowPerPatient: false },
   })
   assert.is(found.count, 6)
   assert.equal(found.columns[0]?.values, ['common'])
+})
+
+it('a name that one patient’s ten visits share is no common text: where rows may be visits, no text is announced, and it is said why', async () => {
+  const names = ['Anna Schmidt', 'Ben Brandt', 'Cleo Weiss']
+  const lines = Array.from({ length: 30 }, (_, i) => `V-${i},${names[i % 3]},${60 + (i % 4)}`)
+  const visits = fileOf(['visit,name,age', ...lines].join('\n'))
+  const job = { registered: [], cohort: 10, isRowPerPatient: false }
+  for (const [keyColumn, why] of [
+    [null, /nobody knows how many patients share one/],
+    ['visit', /--row-per-patient says that each is a patient/],
+  ] as const) {
+    const found = await announceable(visits, { ...job, keyColumn })
+    assert.equal(
+      found.columns.map(({ name }) => name),
+      ['age'],
+    )
+    assert.match(found.leftOut.find(({ column }) => column === 'name')?.because ?? '', why)
+    assert.not.match(JSON.stringify(found), /Anna|Ben|Cleo/)
+  }
+  const told = await announceable(visits, { ...job, keyColumn: 'visit', isRowPerPatient: true })
+  assert.equal(told.columns[0]?.values, names, 'the hospital’s word stands')
+  const keyless = await announceable(visits, { ...job, keyColumn: null, isRowPerPatient: true })
+  assert.is(keyless.columns.length, 1, 'but not against a missing key')
+})
+
+it('a column whose name or unit fits no entry is left out, with the reason', async () => {
+  const long = 'é'.repeat(61)
+  const lines = Array.from({ length: 12 }, (_, i) => `${i % 4},${i % 4}`)
+  const found = await announceable(fileOf([`${long},tau`, ...lines].join('\n')), {
+    ...{ registered: [{ name: 'tau', unit: 'x'.repeat(41) }], keyColumn: null, cohort: 5, isRowPerPatient: false },
+  })
+  assert.equal(
+    found.leftOut.map(({ because }) => because),
+    ['its name takes more than 120 bytes', 'its unit takes more than 40 bytes'],
+  )
 })
 
 it('two columns of one name are asked about by nobody', async () => {
@@ -207,7 +244,7 @@ it('two columns of one name are asked about by nobody', async () => {
   const found = await announceable(fileOf(['tau [ng/mL],tau [pg/mL]', ...lines].join('\n')), {
     registered: [],
     keyColumn: null,
-    cohort: 5,
+    ...{ cohort: 5, isRowPerPatient: false },
   })
   assert.equal([found.count, found.columns.length, found.leftOut.length], [12, 0, 2])
 })

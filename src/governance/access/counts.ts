@@ -7,7 +7,7 @@ import { MICRO_EPSILON } from '../../core/geometric.ts'
 import type { Digest, MemberId } from '../../core/ids.ts'
 import { decodeEntry, type Entry, glanceAt } from '../../ledger/entry.ts'
 import { ACCESS_BOUNDS, type CountCode } from '../kinds/access.ts'
-import { readBody } from '../kinds.ts'
+import { type Body, readBody } from '../kinds.ts'
 import { inOrder } from './requests.ts'
 
 /** One dataset of one member. */
@@ -63,9 +63,9 @@ export class CountBook {
   readonly #read = new Map<MemberId, number>()
   readonly #asked = new Map<Digest, CountAsked>()
   readonly #answers = new Map<Digest, CountAnswer[]>()
-  readonly #told = new Map<string, number>()
-  /** Bytes of each member's questions. */
-  readonly #weights = new Map<MemberId, number>()
+  readonly #answersOf = new Map<MemberId, number>()
+  /** How many questions of each member there are, and their bytes. */
+  readonly #asks = new Map<MemberId, typeof NO_ASKS>()
   /** Own answers that drew noise, by question: of each dataset and version one. */
   readonly #drawn = new Map<Digest, CountAnswer[]>()
   readonly #spent = new Map<Digest, { all: number; readonly by: Map<MemberId, number> }>()
@@ -97,6 +97,12 @@ export class CountBook {
   tell(entry: Pick<Entry, 'kind' | 'author' | 'seq' | 'hash' | 'lamport' | 'timeMs' | 'body'>): void {
     if (entry.kind === 'count.asked') this.#ask(entry)
     else if (entry.kind === 'count.answered') this.#answer(entry)
+  }
+
+  /** Whether what `author` would ask is still looked at. */
+  mayAsk(author: MemberId, told: Body<'count.asked'>): boolean {
+    const { count, weight } = this.#asks.get(author) ?? NO_ASKS
+    return count < ASKED_MAX && weight + weightOf(told) <= WEIGHT_MAX
   }
 
   get(id: Digest): CountAsked | undefined {
@@ -135,18 +141,23 @@ export class CountBook {
     return this.#spent.get(dataset)?.all ?? 0
   }
 
+  /** Every dataset of which it has told anything. */
+  spentOn(): Digest[] {
+    return [...this.#spent].flatMap(([dataset, { all }]) => (all > 0 ? [dataset] : []))
+  }
+
   /** Own answers since `sinceMs` that cost this asker nothing. */
   freeSince(asker: MemberId, sinceMs: number): number {
     return (this.#free.get(asker) ?? []).filter((timeMs) => timeMs >= sinceMs).length
   }
 
   #ask({ author, seq, hash, lamport, timeMs, body }: Parameters<CountBook['tell']>[0]): void {
-    if (this.#asked.has(hash) || !this.#mayTell(`${author} asked`, ASKED_MAX)) return
+    if (this.#asked.has(hash)) return
     const told = readBody('count.asked', body)
     if (told === null) return
-    const weight = (this.#weights.get(author) ?? 0) + told.document.length + TARGET_WEIGHT * told.datasets.length
-    if (weight > WEIGHT_MAX) return void this.dropped++
-    this.#weights.set(author, weight)
+    if (!this.mayAsk(author, told)) return void this.dropped++
+    const { count, weight } = this.#asks.get(author) ?? NO_ASKS
+    this.#asks.set(author, { count: count + 1, weight: weight + weightOf(told) })
     const targets = told.datasets.map(([owner, dataset]): CountTarget => {
       return { owner: toHex(owner) as MemberId, dataset: toHex(dataset) as Digest }
     })
@@ -174,7 +185,7 @@ export class CountBook {
     if (author === this.#self) this.#charge(answer)
     else if (count !== null && epsilon < MICRO_EPSILON.min)
       return // no noise is so wide: nothing can be said of how far off that is
-    else if (!this.#mayTell(`${author} answered`, ANSWERED_MAX)) return
+    else if (!this.#mayAnswer(author)) return void this.dropped++
     const { request, dataset } = answer
     if (this.answer(request, { owner: author, dataset }) !== null) return // the first one stands
     const answers = this.#answers.get(request)
@@ -204,15 +215,17 @@ export class CountBook {
     return targets.some((target) => target.owner === this.#self && this.answer(id, target) === null)
   }
 
-  #mayTell(what: string, max: number): boolean {
-    const told = this.#told.get(what) ?? 0
-    if (told >= max) {
-      this.dropped++
-      return false
-    }
-    this.#told.set(what, told + 1)
-    return true
+  #mayAnswer(author: MemberId): boolean {
+    const answers = this.#answersOf.get(author) ?? 0
+    this.#answersOf.set(author, answers + 1)
+    return answers < ANSWERED_MAX
   }
+}
+
+const NO_ASKS = { count: 0, weight: 0 }
+
+function weightOf({ document, datasets }: Body<'count.asked'>): number {
+  return document.length + TARGET_WEIGHT * datasets.length
 }
 
 const FREE_KEPT = 1_000 // more than are given in a day

@@ -103,6 +103,13 @@ export class Access {
     return !this.#asked.isFull(asker)
   }
 
+  /** Whether what the owner would say of a request is still looked at: so many grants, and a no after them. */
+  mayAnswer({ id, owner }: AccessRequest, isGrant: boolean): boolean {
+    const words = this.#words.get(id)?.get(owner) ?? []
+    const hasRoom = this.#answered.has(owner, id) || !this.#answered.isFull(owner)
+    return hasRoom && !(isGrant && words.length >= GRANTS_MAX)
+  }
+
   /** Whether the fact was about access. */
   fold(fact: AccessFact): boolean {
     if (this.catalogue.fold(fact)) return true

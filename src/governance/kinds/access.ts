@@ -3,7 +3,7 @@
  * texts that many rows share, questions, and noised counts.
  */
 import * as v from 'valibot'
-import { COUNT_COLUMN_BOUNDS, COUNT_COLUMN_KINDS } from '../../config/countColumns.ts'
+import { COUNT_COLUMN_BOUNDS, COUNT_COLUMN_KINDS, columnBytes } from '../../config/countColumns.ts'
 import { QUERY_BOUNDS } from '../../config/countQuery.ts'
 import { DUO_NUMBERS, duoCode, isUse } from '../../core/duo.ts'
 import { MICRO_EPSILON } from '../../core/geometric.ts'
@@ -96,19 +96,19 @@ const purposes = v.pipe(
 const time = v.pipe(count, v.maxValue(TIME_MS_MAX))
 const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/))
 const text = (bytesMax: number) => v.pipe(v.string(), v.minLength(1), v.maxBytes(bytesMax))
-const { columnsMax, valuesMax, valueBytesMax, textBytesMax } = COUNT_COLUMN_BOUNDS
+const { columnsMax, nameBytesMax, unitBytesMax, valuesMax, valueBytesMax, textBytesMax } = COUNT_COLUMN_BOUNDS
 const columns = v.pipe(
   list(
     v.strictTuple([
-      text(QUERY_BOUNDS.columnBytesMax),
-      text(40),
+      text(nameBytesMax),
+      text(unitBytesMax),
       v.picklist(COUNT_COLUMN_KINDS),
       v.nullable(list(text(valueBytesMax), 1, valuesMax)),
     ]),
     1,
     columnsMax,
   ),
-  v.check((given) => given.flat(2).reduce((sum: number, one) => sum + (one?.length ?? 0), 0) <= textBytesMax),
+  v.check((given) => columnBytes(given) <= textBytesMax),
 )
 const cohort = v.pipe(count, v.minValue(1))
 const microEpsilon = v.pipe(count, v.maxValue(MICRO_EPSILON.max))

@@ -277,6 +277,8 @@ it('what one member asks takes no more memory than is set aside for it', () => {
   const [datasets, document] = [[[fromHex(CLEO), fromHex(DATASET)]], new Uint8Array(8_000)]
   for (let seq = 0; seq < 8_200; seq++) book.tell(factAt(ADA, seq, 'count.asked', { datasets, document }))
   assert.ok(book.dropped > 0 && book.all().length > 8_000, `${book.dropped}`)
+  const told = { datasets: datasets as [Uint8Array, Uint8Array][], document }
+  assert.equal([book.mayAsk(ADA, told), book.mayAsk(BEN, told)], [false, true])
 })
 
 it.run()
