@@ -84,9 +84,15 @@ it('nobody signs for drafts that are refused, and a signature that does not fit 
     asked++
     return [{ draft: unfit, cites: [0] }]
   })
-  assert.match(refusalBy(() => writer.record('unfit', [unfit], new Map())), /entry-unfit/)
+  assert.match(
+    refusalBy(() => writer.record('unfit', [unfit], new Map())),
+    /entry-unfit/,
+  )
   assert.is(asked, 0)
-  assert.match(refusalBy(() => writer.record('signed', [DRAFT], new Map())), /entry-unfit/)
+  assert.match(
+    refusalBy(() => writer.record('signed', [DRAFT], new Map())),
+    /entry-unfit/,
+  )
   await writer.flush()
   assert.equal([asked, failures, tags, await store.head(ADA.member)], [1, [], [], undefined])
 })

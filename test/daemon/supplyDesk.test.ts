@@ -9,6 +9,7 @@ import type { Gs1Key } from '../../src/core/gs1.ts'
 import type { MemberId } from '../../src/core/ids.ts'
 import type { BodiesDropped } from '../../src/daemon/droppedBodies.ts'
 import { SupplyDesk } from '../../src/daemon/supplyDesk.ts'
+import { SUPPLY_BOUNDS } from '../../src/governance/kinds/supply.ts'
 import { readBody } from '../../src/governance/kinds.ts'
 import { bodyFault } from '../../src/governance/privacyLint.ts'
 import type { Suspension } from '../../src/governance/suspensions.ts'
@@ -123,6 +124,25 @@ it('a file with one event that is not accepted records nothing, and names each o
     assert.match(future.file.faults[0]?.message ?? '', /has not come yet/)
     assert.equal((await hospital.desk().import(await write([made(0, ['A'])]), NOW, true)).recorded, 0)
     assert.is(hospital.raws.length, 0, 'a dry run')
+  }))
+
+it('an event that no entry may have is a fault of the file, with its number, and on a dry run too', () =>
+  inFolder(async (write) => {
+    const hospital = new Hospital()
+    const bounds = SUPPLY_BOUNDS as { keysMax: number }
+    const { keysMax } = bounds
+    const serials = Array.from({ length: keysMax + 1 }, (_, i) => `S${i}`)
+    const path = await write([made(0, ['A']), made(1, serials)])
+    bounds.keysMax++ // what the reader lets through; the schema was made before
+    try {
+      for (const dryRun of [true, false]) {
+        const { recorded, file } = await hospital.desk().import(path, NOW, dryRun)
+        assert.equal([recorded, file.faults.map(({ event }) => event), hospital.raws.length], [0, [2], 0])
+        assert.match(file.faults[0]?.message as string, /^no entry has such an event: items: /)
+      }
+    } finally {
+      bounds.keysMax = keysMax
+    }
   }))
 
 it('what is no file of events, and a node that may not sign, are refused in one line', () =>
