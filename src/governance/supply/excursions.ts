@@ -5,7 +5,7 @@ import type { EventNumber } from './happening.ts'
 import type { Thing } from './keys.ts'
 import { type ProductRange, type Range, strictest } from './products.ts'
 import type { FinalSize } from './recalls.ts'
-import { childrenOf, contentsAt, contentsEver } from './trace.ts'
+import { childrenOf, contentsAt, contentsEver, DEPTH_MAX } from './trace.ts'
 
 const NO_RANGE: Range = { low: null, high: null }
 
@@ -14,7 +14,11 @@ export class Ranges {
   readonly #book: SupplyBook
   readonly #final: FinalSize
   readonly #products = new Map<string, ProductRange | null>()
-  readonly #ever = new Map<Thing, Range>()
+  /** Null: of a box that is being looked at. */
+  readonly #ever = new Map<Thing, Range | null>()
+  #strictestOfAll: Range | null = null
+  /** Things that were looked into so far. */
+  looked = 0
 
   constructor(book: SupplyBook, final: FinalSize) {
     this.#book = book
@@ -33,7 +37,9 @@ export class Ranges {
     if (gtin !== null) return this.#product(gtin) ?? NO_RANGE
     // what never lay in it cannot make it an excursion, and what lay in it then takes longer to find out
     if (!isOutside(reading, this.#rangeEver(thing))) return NO_RANGE
-    return strictest(this.#rangesOf(contentsAt(this.#book, thing, event)))
+    const contents = contentsAt(this.#book, thing, event)
+    this.looked += contents.length
+    return strictest(this.#rangesOf(contents))
   }
 
   /** Where nothing is declared, nothing is looked at. */
@@ -41,15 +47,18 @@ export class Ranges {
     return this.#book.products.isEmpty
   }
 
-  /** Each box once, however many lie in each other. */
-  #rangeEver(thing: Thing): Range {
+  /** At least as strict as what ever lay in a box asks for. Each box once, however many lie in each other. */
+  #rangeEver(thing: Thing, depth = 0): Range {
     const known = this.#ever.get(thing)
-    if (known !== undefined) return known
-    this.#ever.set(thing, this.#strictest()) // a circle of boxes ends here, and is looked at closer
+    if (known !== undefined && known !== null) return known
+    if (known === null || depth === DEPTH_MAX) return this.#strictest() // in a circle, or too deep: it is looked at closer
+    this.#ever.set(thing, null)
+    const children = childrenOf(this.#book, thing)
+    this.looked += children.length
     const found = strictest(
-      childrenOf(this.#book, thing).map((child) => {
+      children.map((child) => {
         const gtin = gtinOf(this.#book.keyOf(child))
-        return gtin === null ? this.#rangeEver(child) : (this.#product(gtin) ?? NO_RANGE)
+        return gtin === null ? this.#rangeEver(child, depth + 1) : (this.#product(gtin) ?? NO_RANGE)
       }),
     )
     this.#ever.set(thing, found)
@@ -57,7 +66,8 @@ export class Ranges {
   }
 
   #strictest(): Range {
-    return strictest(this.#book.products.all(this.#final))
+    this.#strictestOfAll ??= strictest(this.#book.products.all(this.#final))
+    return this.#strictestOfAll
   }
 
   #rangesOf(things: readonly Thing[]): Range[] {

@@ -33,7 +33,8 @@ export interface Way {
   readonly cut: boolean
 }
 
-const DEPTH_MAX = 16 // pack, bundle, case, pallet, container, ship; more is a mistake, or a circle
+/** How deep boxes lie in each other. */
+export const DEPTH_MAX = 16 // pack, bundle, case, pallet, container, ship; more is a mistake, or a circle
 const CONTENTS_MAX = 100_000 // packs of a ship's container
 const STEPS_MAX = 10_000 // events of one way: nobody reads more, and each takes microseconds
 const LEGS_MAX = 10_000 // stays of one way, in boxes in boxes: whoever writes more wants to keep others busy

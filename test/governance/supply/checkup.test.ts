@@ -56,10 +56,19 @@ function naive(book: SupplyBook, final: number, fixed: { low: number; high: numb
   return lines.sort()
 }
 
+/** What it comes to, and after how many slices. */
+function finished<T>(run: Generator<undefined, T>): T & { readonly slices: number } {
+  for (let slices = 0; ; slices++) {
+    const { done, value } = run.next()
+    if (done === true) return { ...value, slices }
+  }
+}
+
 function answered(checkup: Checkup, book: SupplyBook, final: number, fixed: { low: number; high: number } | null) {
   checkup.update(() => final)
   while (!checkup.lookOn(3, () => final));
-  const { shown, counts } = checkup.answer({ ...LIMITS, fixed }, { shown: 10_000, final: () => final, things: null })
+  const answer = checkup.answer({ ...LIMITS, fixed }, { shown: 10_000, final: () => final, things: null })
+  const { shown, counts } = finished(answer)
   const lines = shown.map(({ thing, finding: { code, event, milliCelsius } }) => {
     return `${code} ${book.keyOf(thing)} ${event.author} ${event.seq} ${event.nth} ${milliCelsius}`
   })
