@@ -16,7 +16,7 @@ import type { Suspension } from '../../src/governance/suspensions.ts'
 import { emptyTip } from '../../src/ledger/chain.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
 import type { Draft } from '../../src/node/actions.ts'
-import { HOSPITAL, LOT, made, PLANT, pack, seen } from '../governance/supply/kit.ts'
+import { BOX, HOSPITAL, LOT, made, measured, PLANT, pack, packed, seen } from '../governance/supply/kit.ts'
 import { commitOf, keyOf } from '../ledger/fixtures.ts'
 
 const it = suite('supply desk')
@@ -143,6 +143,22 @@ it('an event that no entry may have is a fault of the file, with its number, and
     } finally {
       bounds.keysMax = keysMax
     }
+  }))
+
+it('a check that nobody waits for any more ends between two slices of its answer', () =>
+  inFolder(async (write) => {
+    const hospital = new Hospital()
+    const desk = hospital.desk()
+    const serials = Array.from({ length: 1_000 }, (_, i) => `S${i}`)
+    const readings = Array.from({ length: 30 }, (_, i) => measured(10 + i, BOX, 9))
+    await desk.import(await write([packed(1, serials), ...readings]), NOW, false)
+    await desk.declare({ item: utf8('01/09506000134352'), low: 2_000, high: 8_000 }, NOW)
+    const waiting = new AbortController()
+    const limits = { overdueMs: 86_400_000, nowMs: NOW, fixed: null }
+    const check = () => desk.check(limits, { shown: 9, signal: waiting.signal, scopeOf: () => null })
+    assert.is((await check()).counts.get('excursion'), 30)
+    waiting.abort()
+    assert.match(await check().then(() => 'answered', String), /AbortError/)
   }))
 
 it('what is no file of events, and a node that may not sign, are refused in one line', () =>

@@ -31,7 +31,8 @@ export interface Checked {
 type Kept = readonly [code: FindingCode, event: EventNumber, before: EventNumber, milliCelsius: number | null]
 
 const AFFECTED_MAX = 50_000 // things that one event may touch; where it is more, all are looked at again
-const STEPS_AT_A_TIME = 20_000 // events, and things that they name or that lie in those, before others get their turn: about 10 ms
+const STEPS_AT_A_TIME = 3_000 // events, and things that they name or that lay in those, before others get their turn: 1 to 20 ms
+const LOOKED_MAX = 5_000_000 // things that are looked into for one answer: half a minute
 const PER_THING_MAX = 20 // findings kept of one thing: a person looks at the first
 
 /** One per book. `update` first, then `lookOn` until nothing is left, then `answer`. */
@@ -122,7 +123,7 @@ export class Checkup {
     wants: (thing: Thing) => boolean,
   ): Generator<undefined, void> {
     const book = this.#book
-    const ranges = new Ranges(book, final)
+    const ranges = new Ranges(book, final, LOOKED_MAX)
     if (fixed === null && ranges.isEmpty) return
     const { events } = book // what is told meanwhile was not looked at yet
     let steps = 0

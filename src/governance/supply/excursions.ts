@@ -13,16 +13,18 @@ const NO_RANGE: Range = { low: null, high: null }
 export class Ranges {
   readonly #book: SupplyBook
   readonly #final: FinalSize
+  readonly #lookedMax: number
   readonly #products = new Map<string, ProductRange | null>()
-  /** Null: of a box that is being looked at. */
-  readonly #ever = new Map<Thing, Range | null>()
+  readonly #ever = new Map<Thing, Range>()
   #strictestOfAll: Range | null = null
   /** Things that were looked into so far. */
   looked = 0
 
-  constructor(book: SupplyBook, final: FinalSize) {
+  /** Once `lookedMax` things were looked into, a box is held against all that ever lay in it: who asks gets an answer, and rather a finding too many. */
+  constructor(book: SupplyBook, final: FinalSize, lookedMax: number) {
     this.#book = book
     this.#final = final
+    this.#lookedMax = lookedMax
   }
 
   /** What is declared of a thing's product, or of those that ever lay in it, each once. */
@@ -36,9 +38,11 @@ export class Ranges {
     const gtin = gtinOf(this.#book.keyOf(thing))
     if (gtin !== null) return this.#product(gtin) ?? NO_RANGE
     // what never lay in it cannot make it an excursion, and what lay in it then takes longer to find out
-    if (!isOutside(reading, this.#rangeEver(thing))) return NO_RANGE
-    const contents = contentsAt(this.#book, thing, event)
-    this.looked += contents.length
+    const ever = this.#rangeEver(thing)
+    if (!isOutside(reading, ever)) return NO_RANGE
+    if (this.looked >= this.#lookedMax) return ever
+    const { contents, looked } = contentsAt(this.#book, thing, event)
+    this.looked += looked
     return strictest(this.#rangesOf(contents))
   }
 
@@ -50,9 +54,8 @@ export class Ranges {
   /** At least as strict as what ever lay in a box asks for. Each box once, however many lie in each other. */
   #rangeEver(thing: Thing, depth = 0): Range {
     const known = this.#ever.get(thing)
-    if (known !== undefined && known !== null) return known
-    if (known === null || depth === DEPTH_MAX) return this.#strictest() // in a circle, or too deep: it is looked at closer
-    this.#ever.set(thing, null)
+    if (known !== undefined) return known
+    if (depth === DEPTH_MAX) return this.#strictest() // too deep, or a circle: it is looked at closer
     const children = childrenOf(this.#book, thing)
     this.looked += children.length
     const found = strictest(
