@@ -67,12 +67,16 @@ export class LedgerWriter {
     this.#parts = parts
   }
 
-  /** Queues entries, unless one has a body that no entry may have: that is our own bug, and nothing more is written. `committed` reports `tag` when they are durable, together with `state`. */
+  /**
+   * Queues entries: all of them, or none where one has a body that no entry may have. That costs the call that asked for them and not the
+   * node; of the machine's own drafts it stops the node, for the driver takes what is thrown (`Driver.feed`). `committed` reports `tag` when
+   * they are durable, together with `state`. Error: `entry-unfit`.
+   */
   record(tag: string, drafts: readonly Draft[], state: ReadonlyMap<string, Uint8Array | null>): void {
     if (this.#failure !== null) return
+    requireFit(drafts)
     const signOffs = this.#parts.signedFor?.(drafts) ?? []
-    const unfit = unfitness([...drafts, ...signOffs.map(({ draft }) => draft)])
-    if (unfit !== null) return this.#fail(unfit)
+    requireFit(signOffs.map(({ draft }) => draft))
     this.#queue.push({ tag, drafts, signOffs, state })
     this.#queued += drafts.length + signOffs.length
     if (this.#queued > QUEUE_MAX)
@@ -167,14 +171,12 @@ function withSignOffs({ drafts, signOffs }: Waiting, written: readonly Entry[]):
   return [...drafts, ...late]
 }
 
-/** The fence around the ledger: what is appended is copied to every member for good. */
-function unfitness(drafts: readonly Draft[]): ConsiliumError | null {
+/** The fence around the ledger: what is appended is copied to every member for good. Error: `entry-unfit`. */
+function requireFit(drafts: readonly Draft[]): void {
   for (const { kind, body } of drafts) {
     const fault = bodyFault(kind, body)
-    if (fault !== null) {
-      const message = `an entry of kind ${kind} was not written: ${fault}; this is an error of Consilium itself, please report it`
-      return new ConsiliumError({ code: 'entry-unfit', message })
-    }
+    if (fault === null) continue
+    const message = `an entry of kind ${kind} was not written, nor any other of this call: ${fault}; that should have been refused before, please report it`
+    throw new ConsiliumError({ code: 'entry-unfit', message })
   }
-  return null
 }

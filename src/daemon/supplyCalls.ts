@@ -20,6 +20,7 @@ import { findingReport, lineOf, rangeReport, standingReport, stepReport } from '
 
 type Body = Record<string, unknown>
 const SHOWN_MAX = 1_000 // findings in one answer
+const LOOKED_MAX = 100_000 // things that are looked into for one trace: half a second
 const DAY_MS = 86_400_000
 const OVERDUE_DAYS = 14 // no truck between hospitals takes longer
 
@@ -53,7 +54,7 @@ async function trace(daemon: Daemon, query: Query): Promise<SupplyTraceReport> {
   const thing = find(book, query.get('item') ?? '')
   const way = wayOf(book, thing)
   const recalls = daemon.supply.recallsOf(book, thing)
-  const ranges = new Ranges(book, daemon.supply.final)
+  const ranges = new Ranges(book, daemon.supply.final, LOOKED_MAX)
   const rangeAt: Limits['rangeAt'] = ({ number, low, high }) => fixed ?? ranges.at(thing, number, { low, high })
   const keys = (things: readonly Thing[]): string[] => things.map((one) => book.keyOf(one))
   return {

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { type Gs1Key, gs1KindOf, readLabel } from '../core/gs1.ts'
-import type { SupplyEvent } from '../governance/kinds/supply.ts'
+import { eventFault, type SupplyEvent } from '../governance/kinds/supply.ts'
 import { eventsIn, readEpcisEvent } from '../governance/supply/epcis.ts'
 import { type LeftOut, note } from '../governance/supply/leftOut.ts'
 
@@ -34,7 +34,7 @@ export async function readSupplyFile(path: string, latestMs: number): Promise<Su
   let faultsInAll = 0
   for (const [i, one] of given.entries()) {
     try {
-      const event = requirePast(readEpcisEvent(one, leftOut), latestMs)
+      const event = requireFit(requirePast(readEpcisEvent(one, leftOut), latestMs))
       if (namesGoods(event)) events.push(event)
       else note(leftOut, 'event without goods')
     } catch (error) {
@@ -82,6 +82,13 @@ function requirePast(event: SupplyEvent, latestMs: number): SupplyEvent {
   if (event.time <= latestMs) return event
   const message = `eventTime: ${new Date(event.time).toISOString()} was given, which has not come yet`
   throw new ConsiliumError({ code: 'epcis-event', message })
+}
+
+/** What the writer would refuse is named here, with its place in the file. */
+function requireFit(event: SupplyEvent): SupplyEvent {
+  const fault = eventFault(event)
+  if (fault === null) return event
+  throw new ConsiliumError({ code: 'epcis-event', message: `no entry has such an event: ${fault}` })
 }
 
 async function textOf(path: string): Promise<string> {

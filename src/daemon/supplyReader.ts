@@ -50,7 +50,12 @@ export class SupplyReader {
     await this.current()
     this.#checkup.update(final)
     while (!this.#checkup.lookOn(THINGS_AT_A_TIME, final)) await setImmediate(undefined, { signal })
-    return this.#checkup.answer(...asked)
+    const answering = this.#checkup.answer(...asked)
+    for (;;) {
+      const { done, value } = answering.next()
+      if (done === true) return value
+      await setImmediate(undefined, { signal })
+    }
   }
 
   readonly #forget = (author: MemberId, seqs: readonly number[]): void => {

@@ -242,9 +242,8 @@ export class VaultKeeper {
     ]
     const restarted = restarts.length === 0 ? told.restarts : (restarts[0] as Restart).number + 1
     const erased = known + erasures.length
-    opened.told = { words: book.words, erasures: erased, restarts: restarted }
-    const state = encodeCbor([opened.told.words, erased, restarted])
-    writer.record('consent', drafts, new Map([[TOLD, state]]))
+    writer.record('consent', drafts, new Map([[TOLD, encodeCbor([book.words, erased, restarted])]]))
+    opened.told = { words: book.words, erasures: erased, restarts: restarted } // what the writer refuses is not told
   }
 }
 

@@ -16,6 +16,7 @@ export interface Finding {
 /** The first thing in any text of a plain value that looks like personal data, or null. Keys and byte strings are not looked at. */
 export function lintText(value: unknown, path = ''): Finding | null {
   if (typeof value === 'string') {
+    if (!NAMES_SOMETHING.test(value)) return null
     const pattern = PATTERNS.find((one) => occursIn(one, value))
     return pattern === undefined ? null : { path, what: pattern.what }
   }
@@ -40,6 +41,7 @@ function occursIn({ matches, holds }: Pattern, text: string): boolean {
   return false
 }
 
+const NAMES_SOMETHING = /[\d@:]/ // every pattern asks for one of these, and most texts are words without
 const MONTH = '(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zä]*\\.?'
 const YEAR = '(?:19|20)\\d\\d'
 const DATE = 'a date, as of birth'

@@ -33,6 +33,15 @@ function writerOver(store: MemoryStore, signedFor?: ConstructorParameters<typeof
   return { writer, tags, failures, tip: () => tip }
 }
 
+function refusalBy(run: () => void): string {
+  try {
+    run()
+    return 'none'
+  } catch (error) {
+    return `${(error as { code?: string }).code} ${(error as Error).message}`
+  }
+}
+
 const flushed = (writer: LedgerWriter): Promise<string> => writer.flush().then(() => 'durable', String)
 
 it('what is recorded close together is one commit, with its state, and is reported in order', async () => {
@@ -53,18 +62,40 @@ for (const [what, body] of [
   ['does not fit its kind', { software: '1', note: 'Mrs. Smith' }],
   ['holds what looks like personal data', { software: '192.168.0.1' }],
 ] as const) {
-  it(`an entry whose body ${what} is not written, and the writer stops without repeating it`, async () => {
+  it(`an entry whose body ${what} costs the call that asked for it: nothing of that is written or repeated, and the writer goes on`, async () => {
     const store = new MemoryStore()
     const { writer, tags, failures } = writerOver(store)
     writer.record('sound', [DRAFT], new Map())
-    await writer.flush()
-    writer.record('unfit', [DRAFT, { ...DRAFT, body }], new Map())
-    assert.match(await flushed(writer), /an entry of kind node\.started was not written/)
-    assert.equal([failures.length, tags], [1, ['sound']])
-    assert.not.match(String(failures), /Smith|192/)
-    assert.is((await store.head(ADA.member))?.size, 1)
+    const refused = refusalBy(() => writer.record('unfit', [DRAFT, { ...DRAFT, body }], new Map()))
+    assert.match(refused, /entry-unfit an entry of kind node\.started was not written/)
+    assert.not.match(refused, /Smith|192/)
+    writer.record('after', [DRAFT], new Map())
+    assert.is(await flushed(writer), 'durable')
+    assert.equal([failures, tags], [[], ['sound', 'after']])
+    assert.is((await store.head(ADA.member))?.size, 2)
   })
 }
+
+it('nobody signs for drafts that are refused, and a signature that does not fit refuses them too', async () => {
+  const store = new MemoryStore()
+  let asked = 0
+  const unfit: Draft = { ...DRAFT, body: { software: 'Mrs. Smith' } }
+  const { writer, tags, failures } = writerOver(store, () => {
+    asked++
+    return [{ draft: unfit, cites: [0] }]
+  })
+  assert.match(
+    refusalBy(() => writer.record('unfit', [unfit], new Map())),
+    /entry-unfit/,
+  )
+  assert.is(asked, 0)
+  assert.match(
+    refusalBy(() => writer.record('signed', [DRAFT], new Map())),
+    /entry-unfit/,
+  )
+  await writer.flush()
+  assert.equal([asked, failures, tags, await store.head(ADA.member)], [1, [], [], undefined])
+})
 
 it('who asked is recorded in one commit with what came of it: there is no log with the one and without the other', async () => {
   const store = new MemoryStore()

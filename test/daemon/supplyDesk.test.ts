@@ -9,13 +9,14 @@ import type { Gs1Key } from '../../src/core/gs1.ts'
 import type { MemberId } from '../../src/core/ids.ts'
 import type { BodiesDropped } from '../../src/daemon/droppedBodies.ts'
 import { SupplyDesk } from '../../src/daemon/supplyDesk.ts'
+import { SUPPLY_BOUNDS } from '../../src/governance/kinds/supply.ts'
 import { readBody } from '../../src/governance/kinds.ts'
 import { bodyFault } from '../../src/governance/privacyLint.ts'
 import type { Suspension } from '../../src/governance/suspensions.ts'
 import { emptyTip } from '../../src/ledger/chain.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
 import type { Draft } from '../../src/node/actions.ts'
-import { HOSPITAL, LOT, made, PLANT, pack, seen } from '../governance/supply/kit.ts'
+import { BOX, HOSPITAL, LOT, made, measured, PLANT, pack, packed, seen } from '../governance/supply/kit.ts'
 import { commitOf, keyOf } from '../ledger/fixtures.ts'
 
 const it = suite('supply desk')
@@ -123,6 +124,41 @@ it('a file with one event that is not accepted records nothing, and names each o
     assert.match(future.file.faults[0]?.message ?? '', /has not come yet/)
     assert.equal((await hospital.desk().import(await write([made(0, ['A'])]), NOW, true)).recorded, 0)
     assert.is(hospital.raws.length, 0, 'a dry run')
+  }))
+
+it('an event that no entry may have is a fault of the file, with its number, and on a dry run too', () =>
+  inFolder(async (write) => {
+    const hospital = new Hospital()
+    const bounds = SUPPLY_BOUNDS as { keysMax: number }
+    const { keysMax } = bounds
+    const serials = Array.from({ length: keysMax + 1 }, (_, i) => `S${i}`)
+    const path = await write([made(0, ['A']), made(1, serials)])
+    bounds.keysMax++ // what the reader lets through; the schema was made before
+    try {
+      for (const dryRun of [true, false]) {
+        const { recorded, file } = await hospital.desk().import(path, NOW, dryRun)
+        assert.equal([recorded, file.faults.map(({ event }) => event), hospital.raws.length], [0, [2], 0])
+        assert.match(file.faults[0]?.message as string, /^no entry has such an event: items: /)
+      }
+    } finally {
+      bounds.keysMax = keysMax
+    }
+  }))
+
+it('a check that nobody waits for any more ends between two slices of its answer', () =>
+  inFolder(async (write) => {
+    const hospital = new Hospital()
+    const desk = hospital.desk()
+    const serials = Array.from({ length: 1_000 }, (_, i) => `S${i}`)
+    const readings = Array.from({ length: 30 }, (_, i) => measured(10 + i, BOX, 9))
+    await desk.import(await write([packed(1, serials), ...readings]), NOW, false)
+    await desk.declare({ item: utf8('01/09506000134352'), low: 2_000, high: 8_000 }, NOW)
+    const waiting = new AbortController()
+    const limits = { overdueMs: 86_400_000, nowMs: NOW, fixed: null }
+    const check = () => desk.check(limits, { shown: 9, signal: waiting.signal, scopeOf: () => null })
+    assert.is((await check()).counts.get('excursion'), 30)
+    waiting.abort()
+    assert.match(await check().then(() => 'answered', String), /AbortError/)
   }))
 
 it('what is no file of events, and a node that may not sign, are refused in one line', () =>

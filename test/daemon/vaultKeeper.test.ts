@@ -26,6 +26,7 @@ class Node {
   state = new Map<string, Uint8Array | null>()
   changes = 0
   signs = true
+  refuses = false
   /** What the machine has read of the log. */
   tells: { count: number; newest: Uint8Array | null } = { count: 0, newest: null }
   readonly #folder: string
@@ -38,6 +39,7 @@ class Node {
 
   open(): VaultKeeper {
     const record = (_: string, drafts: readonly Draft[], state: ReadonlyMap<string, Uint8Array | null>) => {
+      if (this.refuses) throw new Error('refused')
       this.drafts.push(...drafts)
       for (const [key, value] of state) this.state.set(key, value)
     }
@@ -109,6 +111,21 @@ it('what is said while nothing may be signed binds at once, and is told later', 
     await again.book()
     assert.equal(node.told(), [[0, 3]])
     await again.close()
+  }))
+
+it('what the writer refuses is not taken for told: it is told with the next', () =>
+  inFolder(async (node) => {
+    const vault = node.open()
+    await vault.say(wordsOf(0, 2))
+    node.refuses = true
+    assert.match(await vault.say(wordsOf(2, 1)).then(() => 'said', String), /refused/)
+    node.refuses = false
+    await vault.say(wordsOf(3, 1))
+    assert.equal(node.told(), [
+      [0, 2],
+      [2, 2],
+    ])
+    await vault.close()
   }))
 
 it('where the database is lost the own log says what was told', () =>

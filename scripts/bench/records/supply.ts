@@ -95,7 +95,10 @@ function checked(book: SupplyBook): { warmMs: number; findings: number; how: str
   const ask = (fixed: { low: number; high: number } | null): number => {
     checkup.update(final)
     while (!checkup.lookOn(1_000, final));
-    const { counts } = checkup.answer({ ...limits, fixed }, { shown: 1_000, final, things: null })
+    const answering = checkup.answer({ ...limits, fixed }, { shown: 1_000, final, things: null })
+    let answer = answering.next()
+    while (answer.done !== true) answer = answering.next()
+    const { counts } = answer.value
     return [...counts.values()].reduce((sum, one) => sum + one, 0)
   }
   const firstMs = timed(() => ask(null))

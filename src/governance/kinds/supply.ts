@@ -17,6 +17,7 @@ export const SUPPLY_BOUNDS = {
   milliCelsiusMin: -273_150, // absolute zero
   milliCelsiusMax: 1_000_000, // hotter is no medicine
   zoneMinutesMax: 840, // +14:00
+  dayMax: 2_932_896, // 9999-12-31 since 1970: what systems write where nothing expires
 } as const
 
 /** Why a lot or product is recalled. */
@@ -30,6 +31,7 @@ export const RECALL_CLASSES = [1, 2, 3] as const
 /** Why a recall is over. */
 export const LIFT_REASONS = ['completed', 'entered-by-mistake', 'investigated'] as const
 
+const GLN_KEY_BYTES = 17 // 414/ or 417/, and 13 digits
 const decoder = new TextDecoder()
 /** A GS1 key: the bytes of its canonical text. Not text, for serials look like record numbers to the fence around the ledger. */
 const key = (...kinds: readonly Gs1Kind[]) =>
@@ -41,7 +43,13 @@ const key = (...kinds: readonly Gs1Kind[]) =>
     }),
   )
 const thing = key('sgtin', 'sscc', 'grai', 'giai')
-const placeKey = key('sgln')
+/** A GLN without extension, which is free text. */
+const gln = (...kinds: readonly Gs1Kind[]) =>
+  v.pipe(
+    key(...kinds),
+    v.check(({ length }) => length === GLN_KEY_BYTES),
+  )
+const placeKey = gln('sgln')
 const list = <S extends v.GenericSchema>(schema: S, max: number = SUPPLY_BOUNDS.keysMax) =>
   v.pipe(v.array(schema), v.minLength(1), v.maxLength(max))
 const amount = v.pipe(real, v.minValue(0), v.maxValue(1e12))
@@ -50,7 +58,7 @@ const amounts = list(v.strictTuple([key('lgtin', 'gtin'), amount, v.nullable(uom
 const time = v.pipe(count, v.maxValue(TIME_MS_MAX))
 const within = (min: number, max: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(min), v.maxValue(max))
 const milliCelsius = within(SUPPLY_BOUNDS.milliCelsiusMin, SUPPLY_BOUNDS.milliCelsiusMax)
-const parties = list(v.strictTuple([v.picklist(PARTY_TYPES), key('sgln', 'pgln')]), 8)
+const parties = list(v.strictTuple([v.picklist(PARTY_TYPES), gln('sgln', 'pgln')]), 8)
 
 /** `type` and `action` are words of EPCIS; absent is what the event does not have. */
 const event = v.strictObject({
@@ -71,7 +79,7 @@ const event = v.strictObject({
   outputAmounts: v.optional(amounts),
   /** `ilmd`: the lot of what was made, and the day of its expiry, since 1970. */
   lot: v.optional(bytes((length) => length >= 1 && length <= 20)),
-  expires: v.optional(within(0, 100_000)),
+  expires: v.optional(within(0, SUPPLY_BOUNDS.dayMax)),
   sources: v.optional(parties),
   destinations: v.optional(parties),
   papers: v.optional(list(v.picklist(TRANSACTION_TYPES), 8)),
@@ -87,6 +95,12 @@ const event = v.strictObject({
 })
 /** One EPCIS event as entries have it. */
 export type SupplyEvent = v.InferOutput<typeof event>
+
+/** Where an event does not fit what entries have, and why; null where it does. */
+export function eventFault(given: SupplyEvent): string | null {
+  const [issue] = v.safeParse(event, given, { abortEarly: true }).issues ?? []
+  return issue === undefined ? null : `${v.getDotPath(issue) ?? 'event'}: ${issue.message}`
+}
 
 export const SUPPLY_KINDS = {
   /** What happened to goods, as its author's systems say. */

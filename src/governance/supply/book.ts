@@ -184,6 +184,13 @@ export class SupplyBook {
     return found
   }
 
+  /** What an event puts things into, or takes them out of: it is named first. Null of one that says nothing of that. */
+  parentIn(event: EventNumber): Thing | null {
+    const at = this.#first.at(event)
+    const end = event + 1 < this.events ? this.#first.at(event + 1) : this.#named.length
+    return at < end && this.#role.at(at) === ROLES.parent ? this.#named.at(at) : null
+  }
+
   /** The canonical order: when it happened, then when it was told. */
   compare(a: EventNumber, b: EventNumber): number {
     return (

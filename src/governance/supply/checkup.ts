@@ -31,6 +31,8 @@ export interface Checked {
 type Kept = readonly [code: FindingCode, event: EventNumber, before: EventNumber, milliCelsius: number | null]
 
 const AFFECTED_MAX = 50_000 // things that one event may touch; where it is more, all are looked at again
+const STEPS_AT_A_TIME = 3_000 // events, and things that they name or that lay in those, before others get their turn: 1 to 20 ms
+const LOOKED_MAX = 5_000_000 // things that are looked into for one answer: half a minute
 const PER_THING_MAX = 20 // findings kept of one thing: a person looks at the first
 
 /** One per book. `update` first, then `lookOn` until nothing is left, then `answer`. */
@@ -84,45 +86,66 @@ export class Checkup {
     return true
   }
 
-  /** Of everything, or of `things`. Without `fixed` temperatures are held against what members declare. */
-  answer(
+  /**
+   * Of everything, or of `things`. Without `fixed` temperatures are held against what members declare. In slices: who runs it gives others
+   * their turn in between, in which more may be told, and forgotten.
+   */
+  *answer(
     limits: Omit<Limits, 'rangeAt'> & { readonly fixed: Range | null },
     {
       shown: max,
       final,
       things,
     }: { readonly shown: number; readonly final: FinalSize; readonly things: ReadonlySet<Thing> | null },
-  ): Checked {
+  ): Generator<undefined, Checked> {
     const book = this.#book
-    const first = new First(book, max)
     const wants = (thing: Thing): boolean => things === null || things.has(thing)
+    let first = new First(book, max)
+    for (let forgotten = -1; forgotten !== book.forgotten; ) {
+      forgotten = book.forgotten // what is forgotten meanwhile is in no answer
+      first = new First(book, max)
+      yield* this.#addExcursions(first, limits.fixed, final, wants)
+    }
     for (const [thing, kept] of this.#found)
       if (wants(thing))
         for (const [code, event, before, milliCelsius] of kept) first.add(code, thing, event, before, milliCelsius)
     for (const [thing, since] of this.#underWay)
       if (wants(thing) && isOverdue({ timeMs: book.timeOf(since) }, limits)) first.add('overdue', thing, since)
-    this.#addExcursions(first, limits.fixed, final, wants)
     let items = 0
     for (let thing = 0; thing < book.things; thing++) if (book.isGoods(thing) && wants(thing)) items++
     return { items, ...first.result() }
   }
 
-  #addExcursions(first: First, fixed: Range | null, final: FinalSize, wants: (thing: Thing) => boolean): void {
+  *#addExcursions(
+    first: First,
+    fixed: Range | null,
+    final: FinalSize,
+    wants: (thing: Thing) => boolean,
+  ): Generator<undefined, void> {
     const book = this.#book
-    const ranges = new Ranges(book, final)
+    const ranges = new Ranges(book, final, LOOKED_MAX)
     if (fixed === null && ranges.isEmpty) return
-    for (let event = 0; event < book.events; event++) {
+    const { events } = book // what is told meanwhile was not looked at yet
+    let steps = 0
+    for (let event = 0; event < events; event++) {
+      if (++steps >= STEPS_AT_A_TIME) {
+        steps = 0
+        yield
+      }
       const reading = book.readingOf(event)
       if (reading === null || (fixed !== null && !isOutside(reading, fixed)) || this.#aside.has(event)) continue
-      const named: Thing[] = []
+      const named = new Set<Thing>()
+      const before = ranges.looked
       for (const { thing } of book.namedIn(event)) {
+        steps++
         if (!wants(thing)) continue
         const range = fixed ?? ranges.at(thing, event, reading)
-        if (!isOutside(reading, range) || named.includes(thing)) continue
-        named.push(thing)
+        if (!isOutside(reading, range) || named.has(thing)) continue
+        named.add(thing)
         for (const { milliCelsius } of excursions(book.at(event), range))
           first.add('excursion', thing, event, NO_EVENT, milliCelsius)
       }
+      steps += ranges.looked - before
     }
   }
 

@@ -92,8 +92,8 @@ export function readEpcisEvent(json: unknown, leftOut: LeftOut): SupplyEvent {
     event.action = word(json, 'action', ACTIONS).toLowerCase() as Lowercase<(typeof ACTIONS)[number]>
   if (json.bizStep !== undefined) event.step = word(json, 'bizStep', BIZ_STEPS)
   if (json.disposition !== undefined) event.disposition = word(json, 'disposition', DISPOSITIONS)
-  if (json.readPoint !== undefined) event.readPoint = placeOf(json.readPoint, 'readPoint')
-  if (json.bizLocation !== undefined) event.location = placeOf(json.bizLocation, 'bizLocation')
+  if (json.readPoint !== undefined) event.readPoint = placeOf(json.readPoint, 'readPoint', leftOut)
+  if (json.bizLocation !== undefined) event.location = placeOf(json.bizLocation, 'bizLocation', leftOut)
   readGoods(json, event)
   readPapers(json, event, leftOut)
   if (json.sensorElementList !== undefined) {
@@ -151,17 +151,18 @@ function readPapers(json: Json, event: Mutable<SupplyEvent>, leftOut: LeftOut): 
   })
   const typed = papers.filter((one) => one !== null)
   if (typed.length > 0) event.papers = typed
-  const sources = partiesOf(json.sourceList, 'sourceList', 'source')
+  const sources = partiesOf(json.sourceList, 'sourceList', 'source', leftOut)
   if (sources.length > 0) event.sources = sources
-  const destinations = partiesOf(json.destinationList, 'destinationList', 'destination')
+  const destinations = partiesOf(json.destinationList, 'destinationList', 'destination', leftOut)
   if (destinations.length > 0) event.destinations = destinations
 }
 
-function partiesOf(given: unknown, path: string, field: string): NonNullable<SupplyEvent['sources']> {
+function partiesOf(given: unknown, path: string, field: string, leftOut: LeftOut): NonNullable<SupplyEvent['sources']> {
   return listOf(given, path, 8).map((one, i) => {
     const at = `${path}[${i}]`
     const party = closed(one, at, ['type', field])
-    return [word(party, 'type', PARTY_TYPES, at), utf8(keyOf(party[field], `${at}.${field}`, ['sgln', 'pgln']))]
+    const key = keyOf(party[field], `${at}.${field}`, ['sgln', 'pgln'])
+    return [word(party, 'type', PARTY_TYPES, at), glnIn(key, `${field} extension`, leftOut)]
   })
 }
 
@@ -245,9 +246,16 @@ function amountsOf(given: unknown, path: string): NonNullable<SupplyEvent['amoun
 }
 
 /** Only GLNs: other places, such as coordinates, might be where a patient lives. */
-function placeOf(given: unknown, path: string): Uint8Array {
+function placeOf(given: unknown, path: string, leftOut: LeftOut): Uint8Array {
   if (!isObject(given)) throw fault(path, 'an object with an id is expected')
-  return utf8(keyOf(given.id, `${path}.id`, ['sgln']))
+  return glnIn(keyOf(given.id, `${path}.id`, ['sgln']), `${path} extension`, leftOut)
+}
+
+/** Extensions are what a hospital calls its rooms, and free text: places are told apart without. */
+function glnIn(key: Gs1Key, name: string, leftOut: LeftOut): Uint8Array {
+  const [gln, extension] = key.split('/254/')
+  if (extension !== undefined) note(leftOut, name)
+  return utf8(gln as string)
 }
 
 function keyOf(given: unknown, path: string, kinds: readonly Gs1Kind[]): Gs1Key {

@@ -5,7 +5,7 @@ import type { EventNumber } from './happening.ts'
 import type { Thing } from './keys.ts'
 import { type ProductRange, type Range, strictest } from './products.ts'
 import type { FinalSize } from './recalls.ts'
-import { childrenOf, contentsAt, contentsEver } from './trace.ts'
+import { childrenOf, contentsAt, contentsEver, DEPTH_MAX } from './trace.ts'
 
 const NO_RANGE: Range = { low: null, high: null }
 
@@ -13,12 +13,18 @@ const NO_RANGE: Range = { low: null, high: null }
 export class Ranges {
   readonly #book: SupplyBook
   readonly #final: FinalSize
+  readonly #lookedMax: number
   readonly #products = new Map<string, ProductRange | null>()
   readonly #ever = new Map<Thing, Range>()
+  #strictestOfAll: Range | null = null
+  /** Things that were looked into so far. */
+  looked = 0
 
-  constructor(book: SupplyBook, final: FinalSize) {
+  /** Once `lookedMax` things were looked into, a box is held against all that ever lay in it: who asks gets an answer, and rather a finding too many. */
+  constructor(book: SupplyBook, final: FinalSize, lookedMax: number) {
     this.#book = book
     this.#final = final
+    this.#lookedMax = lookedMax
   }
 
   /** What is declared of a thing's product, or of those that ever lay in it, each once. */
@@ -32,8 +38,12 @@ export class Ranges {
     const gtin = gtinOf(this.#book.keyOf(thing))
     if (gtin !== null) return this.#product(gtin) ?? NO_RANGE
     // what never lay in it cannot make it an excursion, and what lay in it then takes longer to find out
-    if (!isOutside(reading, this.#rangeEver(thing))) return NO_RANGE
-    return strictest(this.#rangesOf(contentsAt(this.#book, thing, event)))
+    const ever = this.#rangeEver(thing)
+    if (!isOutside(reading, ever)) return NO_RANGE
+    if (this.looked >= this.#lookedMax) return ever
+    const { contents, looked } = contentsAt(this.#book, thing, event)
+    this.looked += looked
+    return strictest(this.#rangesOf(contents))
   }
 
   /** Where nothing is declared, nothing is looked at. */
@@ -41,15 +51,17 @@ export class Ranges {
     return this.#book.products.isEmpty
   }
 
-  /** Each box once, however many lie in each other. */
-  #rangeEver(thing: Thing): Range {
+  /** At least as strict as what ever lay in a box asks for. Each box once, however many lie in each other. */
+  #rangeEver(thing: Thing, depth = 0): Range {
     const known = this.#ever.get(thing)
     if (known !== undefined) return known
-    this.#ever.set(thing, this.#strictest()) // a circle of boxes ends here, and is looked at closer
+    if (depth === DEPTH_MAX) return this.#strictest() // too deep, or a circle: it is looked at closer
+    const children = childrenOf(this.#book, thing)
+    this.looked += children.length
     const found = strictest(
-      childrenOf(this.#book, thing).map((child) => {
+      children.map((child) => {
         const gtin = gtinOf(this.#book.keyOf(child))
-        return gtin === null ? this.#rangeEver(child) : (this.#product(gtin) ?? NO_RANGE)
+        return gtin === null ? this.#rangeEver(child, depth + 1) : (this.#product(gtin) ?? NO_RANGE)
       }),
     )
     this.#ever.set(thing, found)
@@ -57,7 +69,8 @@ export class Ranges {
   }
 
   #strictest(): Range {
-    return strictest(this.#book.products.all(this.#final))
+    this.#strictestOfAll ??= strictest(this.#book.products.all(this.#final))
+    return this.#strictestOfAll
   }
 
   #rangesOf(things: readonly Thing[]): Range[] {

@@ -95,11 +95,14 @@ function bounded<W extends Range>(words: readonly W[]): readonly W[] {
 
 const isBack = ({ low, high }: Range): boolean => low === null && high === null
 
-/** The strictest of several. */
-export function strictest(ranges: readonly Range[]): Range {
-  const lows = ranges.flatMap(({ low }) => (low === null ? [] : [low]))
-  const highs = ranges.flatMap(({ high }) => (high === null ? [] : [high]))
-  return { low: lows.length === 0 ? null : Math.max(...lows), high: highs.length === 0 ? null : Math.min(...highs) }
+/** The strictest of several, however many. */
+export function strictest(ranges: Iterable<Range>): Range {
+  let [low, high]: [number | null, number | null] = [null, null]
+  for (const one of ranges) {
+    if (one.low !== null && (low === null || one.low > low)) low = one.low
+    if (one.high !== null && (high === null || one.high < high)) high = one.high
+  }
+  return { low, high }
 }
 
 /** The newest final word, and with it those after it as far as they are narrower. */

@@ -33,7 +33,8 @@ export interface Way {
   readonly cut: boolean
 }
 
-const DEPTH_MAX = 16 // pack, bundle, case, pallet, container, ship; more is a mistake, or a circle
+/** How deep boxes lie in each other. */
+export const DEPTH_MAX = 16 // pack, bundle, case, pallet, container, ship; more is a mistake, or a circle
 const CONTENTS_MAX = 100_000 // packs of a ship's container
 const STEPS_MAX = 10_000 // events of one way: nobody reads more, and each takes microseconds
 const LEGS_MAX = 10_000 // stays of one way, in boxes in boxes: whoever writes more wants to keep others busy
@@ -56,10 +57,12 @@ export function wayOf(book: SupplyBook, thing: Thing): Way {
   }
 }
 
+/** When boxes were emptied: of each that is come by. */
+type Emptyings = Map<Thing, readonly EventNumber[]>
+
 /** Where a thing lay, and when. What is packed elsewhere without being taken out first was taken out. */
-function staysOf(book: SupplyBook, thing: Thing): Stay[] {
+function staysOf(book: SupplyBook, thing: Thing, emptyings: Emptyings = new Map()): Stay[] {
   const stays: Stay[] = []
-  const emptyings = new Map<Thing, readonly EventNumber[]>()
   let open: { container: Thing; from: EventNumber } | null = null
   const close = (to: EventNumber): void => {
     if (open !== null) stays.push({ ...open, to: emptiedBefore(book, emptyings, open, to) ?? to })
@@ -67,12 +70,12 @@ function staysOf(book: SupplyBook, thing: Thing): Stay[] {
   }
   for (const { event, role } of book.namingsOf(thing)) {
     if (role !== ROLES.item || !isPacking(book, event) || book.isInError(event)) continue
-    const [parent] = book.namedIn(event, ROLES.parent)
+    const container = book.parentIn(event)
     const { action } = book.at(event)
     if (action === 'delete') close(event)
-    if (action !== 'add' || parent === undefined) continue
+    if (action !== 'add' || container === null) continue
     close(event)
-    open = { container: parent.thing, from: event }
+    open = { container, from: event }
   }
   if (open !== null) stays.push({ ...(open as Stay), to: emptiedBefore(book, emptyings, open, null) })
   return stays
@@ -97,18 +100,24 @@ export function contentsEver(book: SupplyBook, container: Thing): Thing[] {
   return [...found]
 }
 
-/** What lay in a thing at an event that it went through. */
-export function contentsAt(book: SupplyBook, container: Thing, event: EventNumber): Thing[] {
+/** What lay in a thing at an event that it went through; `looked`: of so many things it was found out. */
+export function contentsAt(
+  book: SupplyBook,
+  container: Thing,
+  event: EventNumber,
+): { readonly contents: Thing[]; readonly looked: number } {
   const found = new Set<Thing>([container])
+  const emptyings: Emptyings = new Map() // of a box once, and not for each thing in it
+  let looked = 0
   for (const one of found)
-    for (const child of childrenOf(book, one))
-      if (
-        found.size < CONTENTS_MAX &&
-        staysOf(book, child).some((stay) => stay.container === one && isWithin(book, event, stay))
-      )
-        found.add(child)
+    for (const child of childrenOf(book, one)) {
+      looked++
+      if (found.size >= CONTENTS_MAX || found.has(child)) continue
+      const stays = staysOf(book, child, emptyings)
+      if (stays.some((stay) => stay.container === one && isWithin(book, event, stay))) found.add(child)
+    }
   found.delete(container)
-  return [...found]
+  return { contents: [...found], looked }
 }
 
 interface Leg {
@@ -181,7 +190,7 @@ function isBetween(book: SupplyBook, event: EventNumber, from: EventNumber | nul
 /** A box is emptied by one event that names what came out, or nothing: then all did. */
 function emptiedBefore(
   book: SupplyBook,
-  emptyings: Map<Thing, readonly EventNumber[]>,
+  emptyings: Emptyings,
   { container, from }: { readonly container: Thing; readonly from: EventNumber },
   to: EventNumber | null,
 ): EventNumber | null {

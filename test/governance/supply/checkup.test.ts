@@ -2,12 +2,14 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { readGs1 } from '../../../src/core/gs1.ts'
+import { utf8 } from '../../../src/core/bytes.ts'
+import { checkDigit, readGs1 } from '../../../src/core/gs1.ts'
 import { SupplyBook } from '../../../src/governance/supply/book.ts'
 import { Checkup, standingFor } from '../../../src/governance/supply/checkup.ts'
 import { Ranges } from '../../../src/governance/supply/excursions.ts'
 import { examine } from '../../../src/governance/supply/findings.ts'
-import { wayOf } from '../../../src/governance/supply/trace.ts'
+import { strictest } from '../../../src/governance/supply/products.ts'
+import { contentsAt, wayOf } from '../../../src/governance/supply/trace.ts'
 import {
   BOX,
   bookOf,
@@ -37,7 +39,7 @@ type Told = Parameters<SupplyBook['tell']>[0]
 /** Everything that is found, one line each, by looking at all ways anew. */
 function naive(book: SupplyBook, final: number, fixed: { low: number; high: number } | null): string[] {
   const lines: string[] = []
-  const ranges = new Ranges(book, () => final)
+  const ranges = new Ranges(book, () => final, 1e9)
   for (let thing = 0; thing < book.things; thing++) {
     if (!book.isGoods(thing)) continue
     const way = wayOf(book, thing)
@@ -56,10 +58,19 @@ function naive(book: SupplyBook, final: number, fixed: { low: number; high: numb
   return lines.sort()
 }
 
+/** What it comes to, and after how many slices. */
+function finished<T>(run: Generator<undefined, T>): T & { readonly slices: number } {
+  for (let slices = 0; ; slices++) {
+    const { done, value } = run.next()
+    if (done === true) return { ...value, slices }
+  }
+}
+
 function answered(checkup: Checkup, book: SupplyBook, final: number, fixed: { low: number; high: number } | null) {
   checkup.update(() => final)
   while (!checkup.lookOn(3, () => final));
-  const { shown, counts } = checkup.answer({ ...LIMITS, fixed }, { shown: 10_000, final: () => final, things: null })
+  const answer = checkup.answer({ ...LIMITS, fixed }, { shown: 10_000, final: () => final, things: null })
+  const { shown, counts } = finished(answer)
   const lines = shown.map(({ thing, finding: { code, event, milliCelsius } }) => {
     return `${code} ${book.keyOf(thing)} ${event.author} ${event.seq} ${event.nth} ${milliCelsius}`
   })
@@ -230,6 +241,105 @@ it('an excursion that two tell of counts once, one in error never, and the secon
   const declarationTime = '2026-11-03T00:00:00Z'
   book.tell(told(WARD, 1, [{ ...warm, errorDeclaration: { declarationTime, reason: 'did_not_occur' } }]))
   assert.equal(found(), [])
+})
+
+const asset = (number: number): string => `urn:epc:id:giai:4000001.${number}`
+const put = (minutes: number, child: string, parentID: string) =>
+  eventAt(minutes, 'AggregationEvent', { action: 'ADD', parentID, childEPCs: [child] })
+
+it('four thousand boxes, each in the next, are looked at: a reading of the outermost is held against the pack in the innermost', () => {
+  const boxes = 4_000
+  const packings = Array.from({ length: boxes }, (_, i) => put(1, i === 0 ? pack('A') : asset(i), asset(i + 1)))
+  const book = bookOf([
+    ...Array.from({ length: boxes / 500 }, (_, i) => told(MAKER, i, packings.slice(i * 500, (i + 1) * 500))),
+    told(WARD, 0, [measured(10, asset(boxes), 9), measured(11, asset(boxes), 7)]),
+    declared(CLINIC, 0, 2_000, 8_000),
+  ])
+  const checkup = new Checkup(book)
+  assert.equal(answered(checkup, book, 1, null), [`excursion ${readGs1(asset(boxes))} ${WARD} 0 0 9000`])
+})
+
+it('a box is held against what ever lay in it, once so much was looked into that others would wait', () => {
+  const book = bookOf([
+    told(MAKER, 0, [packed(5, ['A']), packed(20, ['A'], 'DELETE'), measured(30, BOX, 20)]),
+    declared(CLINIC, 0, 2_000, 8_000),
+  ])
+  const [box, reading] = [book.thingOf(readGs1(BOX)) as number, { low: 20_000, high: 20_000 }]
+  const rangeWith = (lookedMax: number) => new Ranges(book, () => 1, lookedMax).at(box, 2, reading)
+  assert.equal(rangeWith(1), { low: 2_000, high: 8_000 })
+  assert.equal(rangeWith(2), { low: null, high: null })
+})
+
+it('what lies in a box is found out by a look at each thing and two at the box', () => {
+  const serials = Array.from({ length: 40 }, (_, i) => `S${i}`)
+  const book = bookOf([told(MAKER, 0, [packed(1, serials), measured(9, BOX, 9)])])
+  const namingsOf = book.namingsOf.bind(book)
+  let looks = 0
+  book.namingsOf = (thing) => {
+    looks++
+    return namingsOf(thing)
+  }
+  const { contents } = contentsAt(book, book.thingOf(readGs1(BOX)) as number, 1)
+  assert.equal([contents.length, looks], [40, 2 + 40 + 40])
+})
+
+it('a truck that carried more than a call has arguments has a strictest range all the same', () => {
+  const ranges = Array.from({ length: 200_000 }, (_, i) => ({ low: i === 7 ? 3_000 : 2_000, high: null }))
+  assert.equal(strictest(ranges), { low: 3_000, high: null })
+})
+
+it('products are looked at once for a question, however many boxes are empty or lie in each other', () => {
+  const [products, boxes] = [60, 50]
+  const empty = Array.from({ length: boxes }, (_, i) => measured(10, asset(i), 9))
+  const circles = Array.from({ length: boxes }, (_, i) => {
+    const [one, other] = [asset(1_000 + 2 * i), asset(1_001 + 2 * i)]
+    return [put(1, one, other), put(2, other, one), measured(10, one, 9)]
+  })
+  const book = bookOf([
+    told(WARD, 0, [...empty, ...circles.flat()]),
+    ...Array.from({ length: products }, (_, i) => {
+      const digits = `0950600${100_000 + i}`
+      const body = { item: utf8(`01/${digits}${checkDigit(digits)}`), low: 2_000, high: 8_000 }
+      return { ...declared(CLINIC, i, 0, 1), body }
+    }),
+  ])
+  const { products: known } = book
+  const of = known.of.bind(known)
+  let evaluations = 0
+  known.of = (...asked) => {
+    evaluations++
+    return of(...asked)
+  }
+  assert.equal(answered(new Checkup(book), book, products, null), [])
+  assert.ok(evaluations > 0 && evaluations <= products, `${evaluations} evaluations of ${products} products`)
+})
+
+it('an answer comes in slices of about as much work, and what is forgotten in between is not in it', () => {
+  const serials = Array.from({ length: 1_000 }, (_, i) => `S${i}`)
+  const book = bookOf([
+    told(MAKER, 0, [packed(1, serials)]),
+    told(WARD, 0, [measured(9, BOX, 9)]),
+    told(
+      WARD,
+      1,
+      Array.from({ length: 8 }, (_, i) => measured(10 + i, BOX, 10)),
+    ),
+    declared(CLINIC, 0, 2_000, 8_000),
+  ])
+  const checkup = new Checkup(book)
+  const final = (): number => 9
+  checkup.update(final)
+  while (!checkup.lookOn(100, final));
+  const ask = () => checkup.answer({ ...LIMITS, fixed: null }, { shown: 100, final, things: null })
+  const whole = finished(ask())
+  assert.equal([whole.slices, whole.counts.get('excursion')], [3, 9])
+  const answer = ask()
+  assert.is(answer.next().done, false)
+  const events = book.toldIn(WARD, [0])
+  checkup.forgetting(events)
+  book.forget(events)
+  const { counts, shown } = finished(answer)
+  assert.equal([counts.get('excursion'), shown.some(({ finding }) => finding.event.seq === 0)], [8, false])
 })
 
 it('packs of a lot are looked at again when it is told what the lot was made of', () => {

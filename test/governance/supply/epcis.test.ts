@@ -1,9 +1,9 @@
 /** EPCIS 2.0 events in JSON-LD: what is read of them, what stays out, and what is refused. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { fromUtf8 } from '../../../src/core/bytes.ts'
+import { fromUtf8, utf8 } from '../../../src/core/bytes.ts'
 import type { Cbor } from '../../../src/core/cbor.ts'
-import type { SupplyEvent } from '../../../src/governance/kinds/supply.ts'
+import { eventFault, type SupplyEvent } from '../../../src/governance/kinds/supply.ts'
 import { readBody } from '../../../src/governance/kinds.ts'
 import { bodyFault } from '../../../src/governance/privacyLint.ts'
 import { eventsIn, readEpcisEvent } from '../../../src/governance/supply/epcis.ts'
@@ -67,6 +67,42 @@ it('each type of event is read into a body that fits its schema and passes the f
   const body = { events: read } as unknown as Cbor
   assert.ok(readBody('supply.recorded', body) !== null)
   assert.is(bodyFault('supply.recorded', body), null)
+})
+
+it('the last day that a date can name fits, for it says that nothing expires; the day after does not', () => {
+  const ilmd = { 'cbvmda:itemExpirationDate': '9999-12-31' }
+  const event = readEpcisEvent({ ...made(0, ['A']), ilmd }, new Map())
+  assert.is(event.expires, Date.UTC(9999, 11, 31) / 86_400_000)
+  assert.is(eventFault(event), null)
+  assert.is(bodyFault('supply.recorded', { events: [event] } as unknown as Cbor), null)
+  assert.match(eventFault({ ...event, expires: (event.expires as number) + 1 }) as string, /^expires: /)
+})
+
+it('what a hospital calls its rooms stays there: places and parties are named by their GLN alone', () => {
+  const room = 'urn:epc:id:sgln:9506000.13435.MRN4711-Meier'
+  const leftOut = new Map<string, number>()
+  const event = readEpcisEvent(
+    seen(
+      0,
+      'receiving',
+      pack('A'),
+      { id: room },
+      {
+        ...{ bizLocation: { id: 'https://id.gs1.org/414/9506000134352/254/Meier' } },
+        ...{
+          sourceList: [{ type: 'location', source: room }],
+          destinationList: [{ type: 'location', destination: room }],
+        },
+      },
+    ),
+    leftOut,
+  )
+  const gln = utf8('414/9506000134352')
+  assert.equal([event.readPoint, event.location], [gln, gln])
+  assert.equal([event.sources, event.destinations], [[['location', gln]], [['location', gln]]])
+  const fields = ['bizLocation extension', 'destination extension', 'readPoint extension', 'source extension']
+  assert.equal([...leftOut.keys()].sort(), fields)
+  assert.match(eventFault({ ...event, readPoint: utf8('414/9506000134352/254/Meier') }) as string, /^readPoint: /)
 })
 
 it('temperatures come out in thousandths of a degree Celsius, whatever the unit', () => {
