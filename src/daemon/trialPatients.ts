@@ -46,12 +46,12 @@ export function enrol(daemon: TrialDaemon, desk: TrialDesk, ref: string, body: B
     const vault = version.body.consent === 'waived' ? await daemon.vault.admit([given]) : await daemon.vault.book()
     const subject = knownIn(vault, given)
     const stratum = body.stratum === undefined ? null : text(body, 'stratum')
-    const tag = participantTag(subject.key, record.id, desk.self)
+    const tag = participantTag(subject, record.id, desk.self)
     const leave = enrolmentAt(record, { site: desk.self, stratum, tag, cut: desk.cut })
     if ('code' in leave) throw await desk.denied(record, leave)
     requireConsent(vault, subject, record, version)
     const { list, position, rests } = leave
-    const key = sealingKey(participantSecret(subject.key, record.id, desk.self))
+    const key = sealingKey(participantSecret(subject, record.id, desk.self))
     const place = await desk.record(
       'trial.enrolled',
       {
@@ -102,7 +102,7 @@ export async function withoutConsent(
   if (vault === null) return null
   const without: string[] = []
   for (const subject of vault.subjects()) {
-    const tag = toHex(participantTag(subject.key, record.id, desk.self))
+    const tag = toHex(participantTag(subject, record.id, desk.self))
     const followed = own.followed.get(tag)
     if (followed === undefined || followed.enrolled === null || endOf(followed) !== null) continue
     if (!hasConsent(vault, subject, record, version)) without.push(tag)
@@ -185,7 +185,7 @@ function allocated(daemon: TrialDaemon, desk: TrialDesk, record: TrialRecord, { 
       'trial-erased',
       `the key of participant ${tag} was destroyed with the patient's: ask ${holder} to open the allocation`,
     )
-  const secret = participantSecret(subject.key, record.id, desk.self)
+  const secret = participantSecret(subject, record.id, desk.self)
   const opened = openAllocation(secret, fromHex(enrolled.place.hash), word.body.sealed)
   const { position } = enrolled.body
   const arm = opened === null ? undefined : versionNumbered(record, list.word.body.version)?.arms[opened.arm]
@@ -275,7 +275,7 @@ async function anywhere(
 ): Promise<Found> {
   if (body.participant === undefined) {
     const subject = knownIn(await daemon.vault.book(), recordOf(body))
-    const tag = toHex(participantTag(subject.key, record.id, desk.self))
+    const tag = toHex(participantTag(subject, record.id, desk.self))
     const followed = record.voices.get(desk.self)?.followed.get(tag)
     if (followed === undefined || followed.enrolled === null)
       throw refused(
@@ -310,7 +310,7 @@ async function subjectOf(
 ): Promise<VaultSubject | null> {
   if (site !== desk.self) return null
   for (const subject of (await daemon.vault.book()).subjects())
-    if (toHex(participantTag(subject.key, id, desk.self)) === tag) return subject
+    if (toHex(participantTag(subject, id, desk.self)) === tag) return subject
   return null
 }
 

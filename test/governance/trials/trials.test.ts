@@ -38,6 +38,7 @@ import {
 
 const it = suite('trials')
 type Begun = ReturnType<typeof begun>
+type InVault = Parameters<typeof participantTag>[0]
 
 /** What enrolling answers: `position 0`, or the code of the refusal with whom to ask. */
 function enrolling(
@@ -646,18 +647,18 @@ it('bodies that are gone, kinds of later versions and random ones are passed ove
   )
 })
 
-it('a patient has one tag in one trial at one hospital, and it says nothing without the patient’s key', () => {
-  const [key, other] = [new Uint8Array(32).fill(7), new Uint8Array(32).fill(8)]
+it('a patient has one tag in one trial at one hospital, and it says nothing without a key that only the vault has', () => {
+  const [patient, other] = [7, 8].map((byte) => ({ trialKey: new Uint8Array(32).fill(byte) })) as [InVault, InVault]
   const { trial } = begun().story
   const tags = [
-    participantTag(key, trial, NORTH),
-    participantTag(key, trial, SOUTH),
-    participantTag(key, toHex(other) as never, NORTH),
+    participantTag(patient, trial, NORTH),
+    participantTag(patient, trial, SOUTH),
+    participantTag(patient, toHex(other.trialKey) as never, NORTH),
     participantTag(other, trial, NORTH),
-    participantSecret(key, trial, NORTH).slice(0, 16),
+    participantSecret(patient, trial, NORTH).slice(0, 16),
   ].map(toHex)
   assert.is(new Set(tags).size, 5)
-  assert.equal(participantTag(key, trial, NORTH), participantTag(key, trial, NORTH))
+  assert.equal(participantTag(patient, trial, NORTH), participantTag(patient, trial, NORTH))
   assert.is(tags[0]?.length, 32)
 })
 
