@@ -22,7 +22,14 @@ import type { VaultBook, VaultSubject } from '../governance/vaultBook.ts'
 import { text } from './bodyFields.ts'
 import { record as recordOf } from './consentCalls.ts'
 import { squeeze } from './squeeze.ts'
-import type { TrialArmReport, TrialEnrolled, TrialOpened, TrialParticipantReport, TrialSaid } from './trialApi.ts'
+import type {
+  TrialArmReport,
+  TrialEnrolled,
+  TrialOpened,
+  TrialParticipantReport,
+  TrialSaid,
+  TrialWithoutConsent,
+} from './trialApi.ts'
 import type { TrialDaemon, TrialDesk } from './trialDesk.ts'
 import { oneOf, refused } from './trialFaults.ts'
 import { requireDataLocked } from './trialLocks.ts'
@@ -89,20 +96,31 @@ function hasConsent(vault: VaultBook, { decisions }: VaultSubject, { id }: Trial
   return consentOf(decisions, question, Date.now()).permitted
 }
 
-/** Tags of own participants who take part without a standing consent; null where the vault cannot be read. */
-export async function withoutConsent(
+/** How many own participants take part without a standing consent; null where there are none at all, or the vault cannot be read. */
+export async function countWithoutConsent(
   daemon: TrialDaemon,
   desk: TrialDesk,
   record: TrialRecord,
   version: Version,
-): Promise<string[] | null> {
-  const own = record.voices.get(desk.self)
-  if (own === undefined || own.followed.size === 0) return null
+): Promise<number | null> {
+  if ((record.voices.get(desk.self)?.followed.size ?? 0) === 0) return null
   const vault = await daemon.vault.book().catch(() => null)
-  if (vault === null) return null
+  return vault === null ? null : withoutConsentIn(vault, desk, record, version).length
+}
+
+/** Names them, to somebody who signed for it: of whom a consent stands, no log says. Errors: `trial-unknown`, `trial-ambiguous`, `vault-…`. */
+export async function withoutConsent(daemon: TrialDaemon, desk: TrialDesk, ref: string): Promise<TrialWithoutConsent> {
+  const { record, version } = await desk.find(ref)
+  const participants = withoutConsentIn(await daemon.vault.book(), desk, record, version)
+  return { trial: record.id, name: version.body.name, participants }
+}
+
+function withoutConsentIn(vault: VaultBook, { self }: TrialDesk, record: TrialRecord, version: Version): string[] {
+  const own = record.voices.get(self)
+  if (own === undefined || own.followed.size === 0) return []
   const without: string[] = []
   for (const subject of vault.subjects()) {
-    const tag = toHex(participantTag(subject, record.id, desk.self))
+    const tag = toHex(participantTag(subject, record.id, self))
     const followed = own.followed.get(tag)
     if (followed === undefined || followed.enrolled === null || endOf(followed) !== null) continue
     if (!hasConsent(vault, subject, record, version)) without.push(tag)
