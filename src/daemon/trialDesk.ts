@@ -17,7 +17,7 @@ import {
 } from '../governance/trials/book.ts'
 import { versionOf } from '../governance/trials/enrolment.ts'
 import { examineTrial } from '../governance/trials/findings.ts'
-import { verifyAllocations } from '../governance/trials/listFindings.ts'
+import { verifying } from '../governance/trials/listFindings.ts'
 import { type DrawnList, drawList, listTree, positionSalt } from '../governance/trials/randomisation.ts'
 import {
   allLists,
@@ -91,9 +91,7 @@ export class TrialDesk {
     return this.#turns.run('read', async () => {
       this.#book ??= new TrialBook(this.#daemon.home.consortium.founding)
       await catchUp(this.#daemon.logs, this.#book)
-      if (this.#verified !== this.#book.changes)
-        for (const record of this.#book.trials())
-          while (!verifyAllocations(record, PATHS_AT_A_TIME)) await setImmediate()
+      if (this.#verified !== this.#book.changes) await verify(this.#book)
       this.#verified = this.#book.changes
       return this.#book
     })
@@ -250,6 +248,18 @@ export class TrialDesk {
         if (place.seq >= from && place.seq > (newest?.seq ?? -1)) newest = place
     return newest
   }
+}
+
+/** In slices. */
+async function verify(book: TrialBook): Promise<void> {
+  let paths = 0
+  for (const record of book.trials())
+    for (const took of verifying(record)) {
+      paths += took
+      if (paths < PATHS_AT_A_TIME) continue
+      paths = 0
+      await setImmediate()
+    }
 }
 
 function draftOf(kind: TrialKind, body: object, rests: readonly TrialPlace[]): Draft {
