@@ -647,6 +647,41 @@ it('bodies that are gone, kinds of later versions and random ones are passed ove
   )
 })
 
+it('of many locks each event is held against the last one before it, and what lifts them is read as often for one event as for many', () => {
+  const { story, lists, rests } = begun()
+  story.enrol(NORTH, 'P', lists.north, 0, rests.north)
+  const late: number[] = []
+  let lock: Told | null = null
+  for (let i = 0; i < 5; i++) {
+    story.event(NORTH, 'P', 'visit')
+    const before: Told | null = lock
+    lock = story.lock(NORTH, 'Ada', before, i + 1)
+    if (before !== null) story.unlock(NORTH, 'Ada', before, before.timeMs)
+    late.push(story.event(NORTH, 'P', 'visit').seq)
+    story.unlock(NORTH, 'Ada', lock)
+  }
+  const readings = [0, 30].map((events) => {
+    for (let i = 0; i < events; i++) story.event(NORTH, 'P', 'visit')
+    const book = story.book()
+    let reads = 0
+    for (const { body } of story.record(book).voices.get(NORTH)?.of('trial.unlocked') ?? []) {
+      const { lock: lifted } = body
+      const get = (): Uint8Array => {
+        reads++
+        return lifted
+      }
+      Object.defineProperty(body, 'lock', { get })
+    }
+    const found = examineTrial(book, story.record(book), ALL).filter(({ code }) => code !== 'not-signed-for')
+    assert.equal(
+      found.map(({ code, place }) => `${code} ${place.seq}`),
+      late.map((seq) => `after-lock ${seq}`),
+    )
+    return reads
+  })
+  assert.is(readings[1], readings[0])
+})
+
 it('a patient has one tag in one trial at one hospital, and it says nothing without a key that only the vault has', () => {
   const [patient, other] = [7, 8].map((byte) => ({ trialKey: new Uint8Array(32).fill(byte) })) as [InVault, InVault]
   const { trial } = begun().story
