@@ -65,11 +65,10 @@ export class TrialDesk {
   #book: TrialBook | null = null
   /** Changes of the book up to which allocations were verified. */
   #verified = 0
-  readonly #dues: Dues
+  #dues: Dues | null = null
 
   constructor(daemon: TrialDaemon, store: () => Pick<LogStore, 'getState' | 'listState'>) {
     this.#daemon = daemon
-    this.#dues = new Dues(daemon.home.key.id)
     this.secrets = new TrialSecrets(store, () => daemon.home.dataKey !== null)
   }
 
@@ -194,6 +193,7 @@ export class TrialDesk {
 
   async #allocateIn(book: TrialBook, record: TrialRecord, writer: LedgerWriter): Promise<number> {
     const { cut } = this
+    this.#dues ??= new Dues(this.self)
     const due = this.#dues.in(book, record, cut)
     if (due.length === 0) return 0
     const drafts: Draft[] = []
