@@ -19,6 +19,8 @@ export interface ListStanding {
   readonly arms: readonly string[] | null
 }
 
+const WRONG_TOLD = 3 // of one author and list; whatever comes after is one finding, so that it hides no other
+
 /** All lists by the hash of their entries, those of no standing left out; and what is wrong with them. */
 export function listFindings(record: TrialRecord, tell: Tell): ReadonlyMap<Digest, StandingList> {
   const lists = new Map(allLists(record).map((list) => [list.hash, list]))
@@ -167,14 +169,21 @@ function standsOpened(record: TrialRecord, list: StandingList, { place, body }: 
 function unsealedOf(record: TrialRecord, list: StandingList, tell: Tell): Pick<ListStanding, 'unsealed' | 'arms'> {
   const version = versionNumbered(record, list.word.body.version)
   let found: Pick<ListStanding, 'unsealed' | 'arms'> = { unsealed: null, arms: null }
-  for (const [by, voice] of record.voices)
+  for (const [by, voice] of record.voices) {
+    const isOwn = by === list.word.place.author
+    let wrong = 0
+    let last: TrialPlace | null = null
     for (const word of voice.unsealed.get(list.hash) ?? []) {
-      const isOwn = by === list.word.place.author
-      if (isOwn && found.arms !== null) continue
+      if (isOwn && found.arms !== null) break
       const arms = armsOf(record, list, word)
-      if (typeof arms === 'string') tell('unsealing-wrong', word.place, list.word.place, arms)
-      else found = { unsealed: word, arms: [...arms].map((arm) => version?.arms[arm] ?? '') }
+      if (typeof arms !== 'string') found = { unsealed: word, arms: [...arms].map((arm) => version?.arms[arm] ?? '') }
+      else if (wrong++ < WRONG_TOLD) tell('unsealing-wrong', word.place, list.word.place, arms)
+      else last = word.place
     }
+    const rest = wrong - WRONG_TOLD
+    if (last !== null)
+      tell('unsealing-wrong', last, list.word.place, `${rest} more of the same author and list, to this one`)
+  }
   return found
 }
 
