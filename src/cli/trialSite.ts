@@ -7,6 +7,7 @@ import type {
   TrialOpened,
   TrialParticipantReport,
   TrialSaid,
+  TrialWithoutConsent,
 } from '../daemon/trialApi.ts'
 import { OPENING_REASONS, TRIAL_EVENTS, UNSEALING_REASONS } from '../governance/kinds/trials.ts'
 import { recordOf, SUBJECT } from './consent.ts'
@@ -138,14 +139,28 @@ export function participantCommand(): Command {
       'show what happened to a participant: who did what, when, under which version',
       'consilium trial participant stroke-2 --participant 1f00ab',
     ),
-  ).action(async (ref: string, options: Whom) => {
-    const client = clientOf(options)
-    const { participant } = options
-    const body = await whom(options)
-    const report =
-      participant === undefined
-        ? await client.post<TrialParticipantReport>(trialPath(ref, 'participant'), body)
-        : await client.get<TrialParticipantReport>(trialPath(ref, `participants/${encodeURIComponent(participant)}`))
-    outputOf(options).print(report, () => participantLines(report))
-  })
+  )
+    .option(
+      '--without-consent',
+      'instead: the tags of those here who take part, and whose consent no longer stands',
+      false,
+    )
+    .action(async (ref: string, { withoutConsent, ...options }: Whom & { withoutConsent: boolean }) => {
+      const client = clientOf(options)
+      const { participant } = options
+      if (withoutConsent) {
+        const report = await client.post<TrialWithoutConsent>(trialPath(ref, 'without-consent'), {})
+        return outputOf(options).print(report, () =>
+          report.participants.length === 0
+            ? [`Of "${report.name}" nobody takes part here without consent.`]
+            : [...report.participants],
+        )
+      }
+      const body = await whom(options)
+      const report =
+        participant === undefined
+          ? await client.post<TrialParticipantReport>(trialPath(ref, 'participant'), body)
+          : await client.get<TrialParticipantReport>(trialPath(ref, `participants/${encodeURIComponent(participant)}`))
+      outputOf(options).print(report, () => participantLines(report))
+    })
 }

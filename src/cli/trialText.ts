@@ -48,9 +48,12 @@ export function showLines(report: TrialReport): string[] {
     ...sites.flatMap(siteLines),
     ...(randomisation.length === 0 ? ['No list of randomisation has been drawn yet.'] : listLines(randomisation)),
     ...(locks.length === 0 ? [] : ['', 'data', ...locks.map((one) => `  ${lockText(one)}`)]),
-    ...(withoutConsent === null || withoutConsent.length === 0
+    ...(withoutConsent === null || withoutConsent === 0
       ? []
-      : ['', `WITHOUT CONSENT here, and still taking part: ${withoutConsent.slice(0, 10).join(', ')}`]),
+      : [
+          '',
+          `WITHOUT CONSENT here, and still taking part: ${withoutConsent}; who: "consilium trial participant ${report.name} --without-consent"`,
+        ]),
     '',
     DECLARED,
   ]

@@ -103,8 +103,8 @@ export interface TrialReport {
   readonly sites: readonly TrialSiteReport[]
   readonly randomisation: readonly TrialListReport[]
   readonly locks: readonly TrialLockReport[]
-  /** Participants here whose consent no longer stands, and who were not withdrawn; null at others. */
-  readonly withoutConsent: readonly string[] | null
+  /** How many participants here have no standing consent, and were not withdrawn; null at others. Who they are is a signed call's answer. */
+  readonly withoutConsent: number | null
   /** For what is signed here. */
   readonly signing: { readonly founding: string; readonly member: string; readonly lastLock: string | null }
 }
@@ -145,6 +145,13 @@ export interface TrialOpened extends TrialSaid {
     readonly site: string
     readonly arms: Readonly<Record<string, number>>
   }[]
+}
+
+/** `POST /v1/trials/:/without-consent`: tags of own participants without a standing consent, sorted. */
+export interface TrialWithoutConsent {
+  readonly trial: string
+  readonly name: string
+  readonly participants: readonly string[]
 }
 
 /** What happened to a participant, in order. */

@@ -3,7 +3,7 @@ import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { list, unseal } from './trialLists.ts'
 import { lock, reveal, unlock } from './trialLocks.ts'
-import { enrol, happened, openOne, participant, readArm, withoutConsent } from './trialPatients.ts'
+import { countWithoutConsent, enrol, happened, openOne, participant, readArm, withoutConsent } from './trialPatients.ts'
 import { checkReport, trialLines, trialReport } from './trialReports.ts'
 import { approve, propose, withdraw } from './trialWrites.ts'
 
@@ -14,7 +14,7 @@ export function trialCalls(daemon: Daemon): Routes {
     'GET /v1/trials': async () => ({ trials: trialLines(await trials.book(), await trials.telling()) }),
     'GET /v1/trials/:': async ({ parts }) => {
       const { book, record, version } = await trials.find(parts[0] ?? '')
-      const without = await withoutConsent(daemon, trials, record, version)
+      const without = await countWithoutConsent(daemon, trials, record, version)
       return trialReport(book, record, version, await trials.telling(), without)
     },
     'GET /v1/trials/:/check': async ({ parts }) => {
@@ -31,6 +31,7 @@ export function trialCalls(daemon: Daemon): Routes {
     'POST /v1/trials/:/event': ({ parts, body }) => happened(daemon, trials, parts[0] ?? '', body),
     'POST /v1/trials/:/arm': ({ parts, body }) => readArm(daemon, trials, parts[0] ?? '', body),
     'POST /v1/trials/:/participant': ({ parts, body }) => participant(daemon, trials, parts[0] ?? '', body),
+    'POST /v1/trials/:/without-consent': ({ parts }) => withoutConsent(daemon, trials, parts[0] ?? ''),
     'POST /v1/trials/:/open': ({ parts, body }) => openOne(daemon, trials, parts[0] ?? '', body),
     'POST /v1/trials/:/unseal': ({ parts, body }) => unseal(daemon, trials, parts[0] ?? '', body),
     'POST /v1/trials/:/lock': ({ parts, body, asked }) => lock(daemon, trials, parts[0] ?? '', body, asked),

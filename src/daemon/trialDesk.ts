@@ -1,7 +1,7 @@
 /** Trials at one hospital: the book that is read from all logs, the entries written for it, and allocations given out where lists were drawn here. */
 
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import { fromHex, toHex } from '../core/bytes.ts'
+import { fromHex } from '../core/bytes.ts'
 import type { Cbor } from '../core/cbor.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
@@ -15,19 +15,10 @@ import {
   type TrialWord,
   type Version,
 } from '../governance/trials/book.ts'
-import { versionOf } from '../governance/trials/enrolment.ts'
-import { examineTrial } from '../governance/trials/findings.ts'
-import { verifyAllocations } from '../governance/trials/listFindings.ts'
+import { Dues } from '../governance/trials/dues.ts'
+import { verifying } from '../governance/trials/listFindings.ts'
 import { type DrawnList, drawList, listTree, positionSalt } from '../governance/trials/randomisation.ts'
-import {
-  allLists,
-  currentVersion,
-  isFinal,
-  isStopped,
-  type StandingList,
-  type TrialRefusal,
-  versionNumbered,
-} from '../governance/trials/standing.ts'
+import { currentVersion, type StandingList, type TrialRefusal } from '../governance/trials/standing.ts'
 import type { Ref } from '../ledger/entry.ts'
 import type { LeafTree } from '../ledger/leafTree.ts'
 import type { LogStore } from '../ledger/store.ts'
@@ -74,8 +65,7 @@ export class TrialDesk {
   #book: TrialBook | null = null
   /** Changes of the book up to which allocations were verified. */
   #verified = 0
-  /** What was looked at last, so that a second look at the same does nothing. */
-  #looked = ''
+  #dues: Dues | null = null
 
   constructor(daemon: TrialDaemon, store: () => Pick<LogStore, 'getState' | 'listState'>) {
     this.#daemon = daemon
@@ -91,9 +81,7 @@ export class TrialDesk {
     return this.#turns.run('read', async () => {
       this.#book ??= new TrialBook(this.#daemon.home.consortium.founding)
       await catchUp(this.#daemon.logs, this.#book)
-      if (this.#verified !== this.#book.changes)
-        for (const record of this.#book.trials())
-          while (!verifyAllocations(record, PATHS_AT_A_TIME)) await setImmediate()
+      if (this.#verified !== this.#book.changes) await verify(this.#book)
       this.#verified = this.#book.changes
       return this.#book
     })
@@ -196,34 +184,31 @@ export class TrialDesk {
     const { writer, machine } = this.#daemon
     if (writer === null || !machine.booted || !(await this.secrets.hasLists())) return 0
     const book = await this.book()
-    const own = book.trials().filter(({ voices }) => (voices.get(this.self)?.of('trial.list').length ?? 0) > 0)
-    const { cut } = this
-    const finals = own.flatMap(({ voices }) => [...voices.keys()].map((author) => cut.final(author)))
-    const looked = `${book.changes} ${finals.join(' ')}`
-    if (own.length === 0 || looked === this.#looked) return 0
     let given = 0
-    for (const record of own) given += await this.#allocateIn(book, record, cut)
-    if (given === 0) this.#looked = looked
+    for (const record of book.trials())
+      if ((record.voices.get(this.self)?.of('trial.list').length ?? 0) > 0)
+        given += await this.#allocateIn(book, record, writer)
     return given
   }
 
-  async #allocateIn(book: TrialBook, record: TrialRecord, cut: Cut): Promise<number> {
-    const waiting = waitingIn(record, this.self, cut)
-    if (waiting.length === 0) return 0
-    const sound = examineTrial(book, record, cut).filter(({ perhaps }) => !perhaps)
-    const wrong = new Set(sound.map(({ place }) => place.hash))
+  async #allocateIn(book: TrialBook, record: TrialRecord, writer: LedgerWriter): Promise<number> {
+    const { cut } = this
+    this.#dues ??= new Dues(this.self)
+    const due = this.#dues.in(book, record, cut)
+    if (due.length === 0) return 0
     const drafts: Draft[] = []
     const drawn = new Map<Digest, Drawn | null>()
-    for (const { word, list } of waiting) {
+    for (const { word, list } of due) {
       if (drafts.length === ALLOCATED_AT_ONCE) break
-      if (wrong.has(word.place.hash) || isStoppedFor(record, word, list, cut)) continue
-      const of = drawn.get(list.hash) ?? (await this.#drawnOf(list))
-      drawn.set(list.hash, of)
+      if (!drawn.has(list.hash)) drawn.set(list.hash, await this.#drawnOf(list))
+      const of = drawn.get(list.hash) ?? null
       const body = of === null ? null : allocationOf(record, word, of)
       if (body !== null) drafts.push(draftOf('trial.allocated', body, [word.place]))
     }
-    const { writer } = this.#daemon
-    if (drafts.length === 0 || writer === null) return 0
+    if (drafts.length === 0) {
+      this.#dues.settle(book, record, cut)
+      return 0
+    }
     writer.record('allocated', drafts, new Map())
     await writer.flush()
     return drafts.length
@@ -252,6 +237,18 @@ export class TrialDesk {
   }
 }
 
+/** In slices. */
+async function verify(book: TrialBook): Promise<void> {
+  let paths = 0
+  for (const record of book.trials())
+    for (const took of verifying(record)) {
+      paths += took
+      if (paths < PATHS_AT_A_TIME) continue
+      paths = 0
+      await setImmediate()
+    }
+}
+
 function draftOf(kind: TrialKind, body: object, rests: readonly TrialPlace[]): Draft {
   const refs = rests.map(({ author, seq, hash }): Ref => [author, seq, hash])
   const cited = refs.filter(([, , hash], i) => refs.findIndex((one) => one[2] === hash) === i)
@@ -278,34 +275,4 @@ function allocationOf(
   if (sealed === null) return null
   const leaf = tree.leaf(position).slice()
   return { trial: fromHex(id), enrolled: fromHex(place.hash), leaf, path: tree.path(position), sealed }
-}
-
-/** Enrolments at own lists that are final and have nothing yet. */
-function waitingIn(
-  record: TrialRecord,
-  self: MemberId,
-  cut: Cut,
-): { readonly word: TrialWord<'trial.enrolled'>; readonly list: StandingList }[] {
-  const given = new Set((record.voices.get(self)?.of('trial.allocated') ?? []).map(({ body }) => toHex(body.enrolled)))
-  const lists = new Map<Digest, StandingList>(allLists(record).map((list) => [list.hash, list]))
-  const waiting: { word: TrialWord<'trial.enrolled'>; list: StandingList }[] = []
-  for (const [site, voice] of record.voices)
-    for (const word of voice.of('trial.enrolled')) {
-      const list = lists.get(toHex(word.body.list) as Digest)
-      const ours = list !== undefined && list.word.place.author === self && list.site === site
-      if (ours && isFinal(word.place, cut) && !given.has(word.place.hash)) waiting.push({ word, list })
-    }
-  return waiting
-}
-
-/** Whether the site must do nothing more under the version that the participant is under: a newer one that is only proposed changes nothing. */
-function isStoppedFor(
-  record: TrialRecord,
-  { body }: TrialWord<'trial.enrolled'>,
-  { site }: StandingList,
-  cut: Cut,
-): boolean {
-  const followed = record.voices.get(site)?.followed.get(toHex(body.tag))
-  const version = followed === undefined ? undefined : versionNumbered(record, versionOf(record, followed))
-  return version === undefined || isStopped(record, version, site, cut)
 }

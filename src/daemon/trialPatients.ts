@@ -22,7 +22,14 @@ import type { VaultBook, VaultSubject } from '../governance/vaultBook.ts'
 import { text } from './bodyFields.ts'
 import { record as recordOf } from './consentCalls.ts'
 import { squeeze } from './squeeze.ts'
-import type { TrialArmReport, TrialEnrolled, TrialOpened, TrialParticipantReport, TrialSaid } from './trialApi.ts'
+import type {
+  TrialArmReport,
+  TrialEnrolled,
+  TrialOpened,
+  TrialParticipantReport,
+  TrialSaid,
+  TrialWithoutConsent,
+} from './trialApi.ts'
 import type { TrialDaemon, TrialDesk } from './trialDesk.ts'
 import { oneOf, refused } from './trialFaults.ts'
 import { requireDataLocked } from './trialLocks.ts'
@@ -46,12 +53,12 @@ export function enrol(daemon: TrialDaemon, desk: TrialDesk, ref: string, body: B
     const vault = version.body.consent === 'waived' ? await daemon.vault.admit([given]) : await daemon.vault.book()
     const subject = knownIn(vault, given)
     const stratum = body.stratum === undefined ? null : text(body, 'stratum')
-    const tag = participantTag(subject.key, record.id, desk.self)
+    const tag = participantTag(subject, record.id, desk.self)
     const leave = enrolmentAt(record, { site: desk.self, stratum, tag, cut: desk.cut })
     if ('code' in leave) throw await desk.denied(record, leave)
     requireConsent(vault, subject, record, version)
     const { list, position, rests } = leave
-    const key = sealingKey(participantSecret(subject.key, record.id, desk.self))
+    const key = sealingKey(participantSecret(subject, record.id, desk.self))
     const place = await desk.record(
       'trial.enrolled',
       {
@@ -89,20 +96,31 @@ function hasConsent(vault: VaultBook, { decisions }: VaultSubject, { id }: Trial
   return consentOf(decisions, question, Date.now()).permitted
 }
 
-/** Tags of own participants who take part without a standing consent; null where the vault cannot be read. */
-export async function withoutConsent(
+/** How many own participants take part without a standing consent; null where there are none at all, or the vault cannot be read. */
+export async function countWithoutConsent(
   daemon: TrialDaemon,
   desk: TrialDesk,
   record: TrialRecord,
   version: Version,
-): Promise<string[] | null> {
-  const own = record.voices.get(desk.self)
-  if (own === undefined || own.followed.size === 0) return null
+): Promise<number | null> {
+  if ((record.voices.get(desk.self)?.followed.size ?? 0) === 0) return null
   const vault = await daemon.vault.book().catch(() => null)
-  if (vault === null) return null
+  return vault === null ? null : withoutConsentIn(vault, desk, record, version).length
+}
+
+/** Names them, to somebody who signed for it: of whom a consent stands, no log says. Errors: `trial-unknown`, `trial-ambiguous`, `vault-…`. */
+export async function withoutConsent(daemon: TrialDaemon, desk: TrialDesk, ref: string): Promise<TrialWithoutConsent> {
+  const { record, version } = await desk.find(ref)
+  const participants = withoutConsentIn(await daemon.vault.book(), desk, record, version)
+  return { trial: record.id, name: version.body.name, participants }
+}
+
+function withoutConsentIn(vault: VaultBook, { self }: TrialDesk, record: TrialRecord, version: Version): string[] {
+  const own = record.voices.get(self)
+  if (own === undefined || own.followed.size === 0) return []
   const without: string[] = []
   for (const subject of vault.subjects()) {
-    const tag = toHex(participantTag(subject.key, record.id, desk.self))
+    const tag = toHex(participantTag(subject, record.id, self))
     const followed = own.followed.get(tag)
     if (followed === undefined || followed.enrolled === null || endOf(followed) !== null) continue
     if (!hasConsent(vault, subject, record, version)) without.push(tag)
@@ -185,7 +203,7 @@ function allocated(daemon: TrialDaemon, desk: TrialDesk, record: TrialRecord, { 
       'trial-erased',
       `the key of participant ${tag} was destroyed with the patient's: ask ${holder} to open the allocation`,
     )
-  const secret = participantSecret(subject.key, record.id, desk.self)
+  const secret = participantSecret(subject, record.id, desk.self)
   const opened = openAllocation(secret, fromHex(enrolled.place.hash), word.body.sealed)
   const { position } = enrolled.body
   const arm = opened === null ? undefined : versionNumbered(record, list.word.body.version)?.arms[opened.arm]
@@ -275,7 +293,7 @@ async function anywhere(
 ): Promise<Found> {
   if (body.participant === undefined) {
     const subject = knownIn(await daemon.vault.book(), recordOf(body))
-    const tag = toHex(participantTag(subject.key, record.id, desk.self))
+    const tag = toHex(participantTag(subject, record.id, desk.self))
     const followed = record.voices.get(desk.self)?.followed.get(tag)
     if (followed === undefined || followed.enrolled === null)
       throw refused(
@@ -310,7 +328,7 @@ async function subjectOf(
 ): Promise<VaultSubject | null> {
   if (site !== desk.self) return null
   for (const subject of (await daemon.vault.book()).subjects())
-    if (toHex(participantTag(subject.key, id, desk.self)) === tag) return subject
+    if (toHex(participantTag(subject, id, desk.self)) === tag) return subject
   return null
 }
 

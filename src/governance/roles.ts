@@ -92,6 +92,7 @@ export const ACTS = {
   'POST /v1/trials/:/event': act('trial.event', HANDLES, ['trial.event']),
   'POST /v1/trials/:/arm': act('trial.arm', HANDLES, ['trial.event']),
   'POST /v1/trials/:/participant': act('trial.participant', HANDLES, []),
+  'POST /v1/trials/:/without-consent': act('trial.without-consent', HANDLES, []),
   'POST /v1/trials/:/open': act('trial.open', HANDLES, ['trial.opened']),
   'POST /v1/trials/:/unseal': act('trial.unseal', DECIDES, ['trial.unsealed']),
   'POST /v1/trials/:/lock': act('trial.lock', DECIDES, ['trial.locked']),

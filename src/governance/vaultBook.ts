@@ -36,8 +36,10 @@ export interface VaultSubject {
   readonly number: number
   /** The hospital's record number. */
   readonly record: string
-  /** 32 random bytes. */
+  /** 32 random bytes; the patient may be handed them. */
   readonly key: Uint8Array
+  /** 32 random bytes more, which nobody is ever handed: with them the patient's arm in a blinded trial opens. */
+  readonly trialKey: Uint8Array
   readonly words: readonly Word[]
   /** What the words say, in their order. */
   readonly decisions: readonly ConsentDecision[]
@@ -72,10 +74,13 @@ interface Mutable {
   number: number
   record: string
   key: Uint8Array
+  trialKey: Uint8Array
   words: Word[]
   decisions: ConsentDecision[]
   history: Uint8Array
 }
+
+type SubjectRow = [number: number, record: string, key: Uint8Array, trialKey: Uint8Array]
 
 const VAULT_RECORD_BYTES_MAX = 16_777_216 // the rows of a million patients in one set, at 11 bytes each
 const SUBJECTS_PER_RECORD = 1_000 // so that a table of a hundred thousand patients is a hundred records
@@ -110,7 +115,7 @@ export class VaultBook {
       this.#forgetting = forgetting
       for (const mark of forgotten) this.#forgotten.add(toHex(mark))
     } else if (kind === 'subjects') {
-      for (const [number, id, key] of fields[0] as [number, string, Uint8Array][]) this.#addSubject(number, id, key)
+      for (const row of fields[0] as SubjectRow[]) this.#addSubject(...row)
     } else if (kind === 'words') {
       for (const word of fields[0] as [number, number, Uint8Array, Uint8Array, string | null][]) this.#addWord(...word)
     } else if (kind === 'erased') {
@@ -194,12 +199,12 @@ export class VaultBook {
     return [encodeCbor(['begun', words, 0, erasures, secret(), []]), encodeCbor(['restarted', number, words, reason])]
   }
 
-  /** The record that makes patients of these record numbers, each with a key; none of those who are there. */
+  /** The record that makes patients of these record numbers, each with two keys; none of those who are there. */
   admit(records: Iterable<string>, key: () => Uint8Array): Uint8Array[] {
-    const fresh: [number, string, Uint8Array][] = []
+    const fresh: SubjectRow[] = []
     for (const record of records) {
       if (this.#byRecord.has(record) || this.isForgotten(record)) continue
-      fresh.push([this.#next.subject + fresh.length, record, key()])
+      fresh.push([this.#next.subject + fresh.length, record, key(), key()])
     }
     return inParts(fresh, SUBJECTS_PER_RECORD).map((part) => encodeCbor(['subjects', part]))
   }
@@ -234,7 +239,7 @@ export class VaultBook {
     const marks: Uint8Array[] = [...this.#forgotten].map(fromHex)
     for (const { record } of gone) marks.push(markOf(forgetting, record))
     const left = [...this.#byNumber.values()].filter(({ number }) => !numbers.has(number))
-    const rows = left.map(({ number, record, key }): [number, string, Uint8Array] => [number, record, key])
+    const rows = left.map(({ number, record, key, trialKey }): SubjectRow => [number, record, key, trialKey])
     const words = left
       .flatMap(({ number: subject, words }) => words.map((word) => ({ subject, ...word })))
       .sort((a, b) => a.number - b.number)
@@ -256,8 +261,9 @@ export class VaultBook {
     ]
   }
 
-  #addSubject(number: number, record: string, key: Uint8Array): void {
-    const subject = { number, record, key, words: [], decisions: [], history: NO_HISTORY }
+  #addSubject(...[number, record, key, trialKey]: SubjectRow): void {
+    invariant(trialKey !== undefined, 'each patient in a vault has two keys')
+    const subject = { number, record, key, trialKey, words: [], decisions: [], history: NO_HISTORY }
     this.#byRecord.set(record, subject)
     this.#byNumber.set(number, subject)
     this.#next = { ...this.#next, subject: Math.max(this.#next.subject, number + 1) }

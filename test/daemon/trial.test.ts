@@ -65,6 +65,11 @@ it('a participant gets an arm that its site alone learns; what is opened and loc
       [known, ...steps.map(({ what, by, signedOff }) => `${what} ${by} ${signedOff?.name ?? signedOff?.fault}`)],
       [null, 'enrolled north null', 'allocated west undefined', 'arm-read north null'],
     )
+    await asAda.client.post('/v1/consent', { subject: PATIENT, decision: 'deny', by: 'subject', trial: 'stroke-2' })
+    assert.is((await show(north)).withoutConsent, 1)
+    await refused(/without-consent needs/, north, 'without-consent')
+    const named = await done('trial', 'participant', 'stroke-2', '--without-consent', ...asAda.at)
+    assert.is(named.trim(), enrolled.participant)
     await done('trial', 'lock', 'stroke-2', table, ...asAda.at)
     await refused(/north has locked the data/, asAda, 'event', { event: 'visit' })
     assert.match(await done('trial', 'lock', 'stroke-2', table, '--verify', ...asAda.at), /is what north locked/)
@@ -124,7 +129,12 @@ async function done(...args: string[]): Promise<string> {
 }
 
 /** One line. */
-async function refused(says: RegExp, { client }: Acting, verb: string, more: object = {}): Promise<void> {
+async function refused(
+  says: RegExp,
+  { client }: Pick<Acting, 'client'>,
+  verb: string,
+  more: object = {},
+): Promise<void> {
   const said = await client.post(`/v1/trials/stroke-2/${verb}`, { subject: PATIENT, ...more }).then(
     () => 'was done',
     (error: Error) => error.message,

@@ -8,7 +8,7 @@ import { participantReport, type Telling, trialReport } from '../../../src/daemo
 import { TrialBook, type TrialRecord, type Version } from '../../../src/governance/trials/book.ts'
 import { enrolmentAt } from '../../../src/governance/trials/enrolment.ts'
 import { examineTrial } from '../../../src/governance/trials/findings.ts'
-import { verifyAllocations } from '../../../src/governance/trials/listFindings.ts'
+import { verifying } from '../../../src/governance/trials/listFindings.ts'
 import { designCommitment, drawList, listTree, positionSalt } from '../../../src/governance/trials/randomisation.ts'
 import { trialStatement } from '../../../src/governance/trials/signature.ts'
 import { decodeEntry, encodeEntry, type Ref } from '../../../src/ledger/entry.ts'
@@ -40,7 +40,7 @@ export async function bench(): Promise<Figure[]> {
     ...{ self: null, founding: FOUNDING, cut, nameOf: name, names: new Map() },
     refOf: (member, seq) => `${name(member)}/${seq}`,
   }
-  const pathsMs = timed(() => verifyAllocations(record, Number.POSITIVE_INFINITY))
+  const pathsMs = timed(() => [...verifying(record)])
   let findings = 0
   const check = (): void => {
     findings = examineTrial(book, record, cut).length

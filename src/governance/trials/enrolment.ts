@@ -5,6 +5,7 @@ import { hmacSha256, taggedMessage } from '../../core/digest.ts'
 import type { MemberId } from '../../core/ids.ts'
 import type { Cut } from '../agreements.ts'
 import type { TrialEvent } from '../kinds/trials.ts'
+import type { VaultSubject } from '../vaultBook.ts'
 import type { Followed, TrialId, TrialPlace, TrialRecord, TrialWord, Version } from './book.ts'
 import {
   currentVersion,
@@ -42,14 +43,17 @@ export interface EnrolmentQuestion {
 
 const TAG_BYTES = 16
 
-/** What a participant is called in one trial: keyed with the patient's own key, which the hospital's vault alone has. */
-export function participantTag(key: Uint8Array, trial: TrialId, hospital: MemberId): Uint8Array {
-  return hmacSha256(key, contextOf('trialTag', trial, hospital)).slice(0, TAG_BYTES)
+/** What these keep secret: a key that never leaves the hospital's vault. The key that a patient is handed is another one, and opens nothing here. */
+type InVault = Pick<VaultSubject, 'trialKey'>
+
+/** What a participant is called in one trial. */
+export function participantTag({ trialKey }: InVault, trial: TrialId, hospital: MemberId): Uint8Array {
+  return hmacSha256(trialKey, contextOf('trialTag', trial, hospital)).slice(0, TAG_BYTES)
 }
 
 /** The seed of the key that this participant's arm is sealed for; 32 bytes. */
-export function participantSecret(key: Uint8Array, trial: TrialId, hospital: MemberId): Uint8Array {
-  return hmacSha256(key, contextOf('trialKey', trial, hospital))
+export function participantSecret({ trialKey }: InVault, trial: TrialId, hospital: MemberId): Uint8Array {
+  return hmacSha256(trialKey, contextOf('trialKey', trial, hospital))
 }
 
 const contextOf = (domain: 'trialTag' | 'trialKey', trial: TrialId, hospital: MemberId): Uint8Array =>

@@ -12,6 +12,7 @@ import {
   type TrialPlace,
   type TrialRecord,
   type TrialWord,
+  type Voice,
 } from './book.ts'
 import { endOf, isTreatment } from './enrolment.ts'
 import type { Tell, TrialFindingCode } from './findingCodes.ts'
@@ -39,9 +40,10 @@ export function examineTrial(book: TrialBook, record: TrialRecord, cut: Cut): Tr
   approvalFindings(inner, tell)
   lockFindings(inner, tell)
   signOffFindings(book, inner, cut, tell)
-  const lists = listFindings(inner, tell)
+  const against = { cut, lists: listFindings(inner, tell), locks: locksIn(inner) }
+  const { lists } = against
   for (const [site, { followed }] of inner.voices) {
-    for (const one of followed.values()) participantFindings(inner, site, one, { cut, lists }, tell)
+    for (const one of followed.values()) participantFindings(inner, site, one, against, tell)
     listChoiceFindings(inner, site, lists, tell)
   }
   return found.sort((a, b) => comparePlaces(a.place, b.place) || (a.code < b.code ? -1 : 1))
@@ -81,11 +83,8 @@ const isSite = ({ versions }: TrialRecord, member: MemberId): boolean =>
 /** Each lock names its author's lock before, which was unlocked in between. */
 function lockFindings(record: TrialRecord, tell: Tell): void {
   for (const [author, voice] of record.voices) {
-    const unlocked = new Map<string, TrialPlace>()
-    for (const { place, body, fault } of voice.of('trial.unlocked')) {
-      if (fault !== null) tell('signature', place, null, fault)
-      else unlocked.set(toHex(body.lock), place)
-    }
+    for (const { place, fault } of voice.of('trial.unlocked')) if (fault !== null) tell('signature', place, null, fault)
+    const unlocked = liftsIn(voice)
     let before: TrialPlace | null = null
     for (const { place, body, fault } of voice.of('trial.locked')) {
       if (fault !== null) tell('signature', place, null, fault)
@@ -98,6 +97,37 @@ function lockFindings(record: TrialRecord, tell: Tell): void {
       before = place
     }
   }
+}
+
+/** The first word of a log that lifts each of its locks. */
+function liftsIn(voice: Voice): ReadonlyMap<string, TrialPlace> {
+  const lifts = new Map<string, TrialPlace>()
+  for (const { place, body, fault } of voice.of('trial.unlocked')) {
+    const lock = toHex(body.lock)
+    if (fault === null && !lifts.has(lock)) lifts.set(lock, place)
+  }
+  return lifts
+}
+
+/** A lock that counts, and what lifted it. */
+interface Locked {
+  readonly place: TrialPlace
+  readonly lifted: TrialPlace | null
+}
+
+/** By author, in the order of their logs: looked up for each event. */
+function locksIn({ voices }: TrialRecord): Against['locks'] {
+  const locks = new Map<MemberId, Locked[]>()
+  for (const [author, voice] of voices) {
+    const lifts = liftsIn(voice)
+    const sound = voice.of('trial.locked').filter(({ fault }) => fault === null)
+    if (sound.length === 0) continue
+    locks.set(
+      author,
+      sound.map(({ place }) => ({ place, lifted: lifts.get(place.hash) ?? null })),
+    )
+  }
+  return locks
 }
 
 /** Where people sign, each act of a hospital's people has its sign-off. */
@@ -122,6 +152,7 @@ const ACTED = [
 interface Against {
   readonly cut: Cut
   readonly lists: ReadonlyMap<Digest, StandingList>
+  readonly locks: ReadonlyMap<MemberId, readonly Locked[]>
 }
 
 function participantFindings(record: TrialRecord, site: MemberId, one: Followed, against: Against, tell: Tell): void {
@@ -140,10 +171,10 @@ function participantFindings(record: TrialRecord, site: MemberId, one: Followed,
       version = body.version
     else if (body.version !== version)
       tell('event-version', place, enrolled.place, `version ${body.version}, under ${version}`)
-    if (!isTreatment(body.event)) afterLock(record, site, place, tell)
+    if (!isTreatment(body.event)) afterLock(record, site, place, against, tell)
     else {
       if (end !== null && end.place.seq < place.seq) tell('event-after-end', place, end.place)
-      afterStop(record, site, version, place, tell)
+      afterStop(record, site, version, place, against, tell)
     }
   }
 }
@@ -152,9 +183,10 @@ function enrolmentFindings(
   record: TrialRecord,
   site: MemberId,
   { place, body, refs }: TrialWord<'trial.enrolled'>,
-  { cut, lists }: Against,
+  against: Against,
   tell: Tell,
 ): void {
+  const { cut, lists } = against
   const version = record.versions.find((one) => one.place.hash === toHex(body.protocol))
   if (version === undefined || !version.sites.includes(site)) return tell('foreign', place, version?.place)
   const next = versionNumbered(record, version.number + 1)
@@ -180,7 +212,7 @@ function enrolmentFindings(
     })
     if (withdrawn !== undefined) tell('approval-withdrawn', place, withdrawn.place, meaning)
   }
-  afterStop(record, site, version.number, place, tell)
+  afterStop(record, site, version.number, place, against, tell)
   const list = lists.get(toHex(body.list) as Digest)
   const isOurs = list?.site === site && list.stratum === body.stratum && list.word.place.author === version.lists
   if (list === undefined || !isOurs) return tell('list-unknown', place)
@@ -189,26 +221,40 @@ function enrolmentFindings(
 }
 
 /** Halts and locks before it, by the order of the logs. */
-function afterStop(record: TrialRecord, site: MemberId, version: number, place: TrialPlace, tell: Tell): void {
+function afterStop(
+  record: TrialRecord,
+  site: MemberId,
+  version: number,
+  place: TrialPlace,
+  against: Against,
+  tell: Tell,
+): void {
   for (const member of new Set([record.sponsor as MemberId, site])) {
     const halt = (record.voices.get(member)?.of('trial.withdrawn') ?? []).find(
       (one) => one.body.what === 'halt' && one.body.version >= version && comparePlaces(one.place, place) < 0,
     )
     if (halt !== undefined) tell('after-halt', place, halt.place, halt.body.reason)
   }
-  afterLock(record, site, place, tell)
+  afterLock(record, site, place, against, tell)
 }
 
-function afterLock({ sponsor, voices }: TrialRecord, site: MemberId, place: TrialPlace, tell: Tell): void {
+/** Of each the last lock before it. */
+function afterLock({ sponsor }: TrialRecord, site: MemberId, place: TrialPlace, { locks }: Against, tell: Tell): void {
   for (const member of new Set([sponsor as MemberId, site])) {
-    const voice = voices.get(member)
-    const lock = (voice?.of('trial.locked') ?? []).findLast(
-      (one) => one.fault === null && comparePlaces(one.place, place) < 0,
-    )
-    if (lock === undefined) continue
-    const lifted = (voice?.of('trial.unlocked') ?? []).some(
-      (one) => one.fault === null && toHex(one.body.lock) === lock.place.hash && comparePlaces(one.place, place) < 0,
-    )
-    if (!lifted) tell('after-lock', place, lock.place)
+    const last = lastBefore(locks.get(member) ?? [], place)
+    if (last === undefined) continue
+    const isLifted = last.lifted !== null && comparePlaces(last.lifted, place) < 0
+    if (!isLifted) tell('after-lock', place, last.place)
   }
+}
+
+/** By halves: the lamport time of a log grows with each entry. */
+function lastBefore(locks: readonly Locked[], place: TrialPlace): Locked | undefined {
+  let [from, to] = [0, locks.length]
+  while (from < to) {
+    const middle = (from + to) >>> 1
+    if (comparePlaces((locks[middle] as Locked).place, place) < 0) from = middle + 1
+    else to = middle
+  }
+  return locks[from - 1]
 }

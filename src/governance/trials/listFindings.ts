@@ -1,6 +1,6 @@
 /** Lists of randomisation: positions in order, allocations and openings against the roots, and lists drawn again out of what was unsealed. */
 import { toHex } from '../../core/bytes.ts'
-import type { Digest, MemberId } from '../../core/ids.ts'
+import type { Digest } from '../../core/ids.ts'
 import { comparePlaces, type TrialPlace, type TrialRecord, type TrialWord } from './book.ts'
 import type { Tell } from './findingCodes.ts'
 import { drawnAgain, positionLeaf, standsIn } from './randomisation.ts'
@@ -18,6 +18,8 @@ export interface ListStanding {
   /** The arm of each position, where the list was unsealed and drawn again. */
   readonly arms: readonly string[] | null
 }
+
+const WRONG_TOLD = 3 // of one author and list; whatever comes after is one finding, so that it hides no other
 
 /** All lists by the hash of their entries, those of no standing left out; and what is wrong with them. */
 export function listFindings(record: TrialRecord, tell: Tell): ReadonlyMap<Digest, StandingList> {
@@ -45,8 +47,7 @@ export function listStanding(record: TrialRecord, list: StandingList, tell: Tell
   const opened = new Map<number, TrialWord<'trial.opened'>>()
   const { unsealed, arms } = unsealedOf(record, list, tell)
   for (const voice of record.voices.values())
-    for (const word of voice.of('trial.opened')) {
-      if (toHex(word.body.list) !== list.hash) continue
+    for (const word of voice.opened.get(list.hash) ?? []) {
       if (openingHolds(record, list, word)) keepFirst(opened, word)
       else tell('opening-wrong', word.place, list.word.place, `position ${word.body.position}`)
     }
@@ -103,21 +104,34 @@ function allocationsOf(
   return found
 }
 
-/** Verifies so many allocations at most that were not looked at yet; whether none is left. Whoever asks next finds it done. */
-export function verifyAllocations(record: TrialRecord, max: number): boolean {
-  let left = max
+/**
+ * Verifies what was allocated, opened and unsealed and was not looked at yet, for whoever asks next finds it done; gives what each took, one for
+ * the path of a position. The record must not change before the end.
+ */
+export function* verifying(record: TrialRecord): Generator<number> {
   const lists = new Map(allLists(record).map((list) => [list.hash, list]))
+  const isNew = ({ place }: TrialWord<'trial.allocated' | 'trial.opened'>): boolean => !record.stands.has(place.hash)
   for (const [site, voice] of record.voices)
     for (const { place, body } of voice.of('trial.enrolled')) {
       const list = lists.get(toHex(body.list) as Digest)
       if (list?.site !== site) continue
-      for (const word of record.voices.get(list.word.place.author)?.allocated.get(place.hash) ?? []) {
-        if (record.stands.has(word.place.hash)) continue
-        if (left-- === 0) return false
+      for (const word of (record.voices.get(list.word.place.author)?.allocated.get(place.hash) ?? []).filter(isNew)) {
         allocationStands(record, list, body.position, word)
+        yield 1
       }
     }
-  return true
+  for (const list of lists.values())
+    for (const voice of record.voices.values()) {
+      for (const word of (voice.opened.get(list.hash) ?? []).filter(isNew)) {
+        openingHolds(record, list, word)
+        yield 1
+      }
+      for (const word of voice.unsealed.get(list.hash) ?? []) {
+        const before = record.drawn.size
+        armsOf(record, list, word)
+        if (record.drawn.size > before) yield list.size
+      }
+    }
 }
 
 /** An allocation names one enrolment, and that one position of one list: what is found of it holds for good. */
@@ -155,18 +169,38 @@ function standsOpened(record: TrialRecord, list: StandingList, { place, body }: 
 function unsealedOf(record: TrialRecord, list: StandingList, tell: Tell): Pick<ListStanding, 'unsealed' | 'arms'> {
   const version = versionNumbered(record, list.word.body.version)
   let found: Pick<ListStanding, 'unsealed' | 'arms'> = { unsealed: null, arms: null }
-  const author: MemberId = list.word.place.author
-  for (const [by, voice] of record.voices)
-    for (const word of voice.of('trial.unsealed')) {
-      if (toHex(word.body.list) !== list.hash || found.arms !== null) continue
-      const { seed, blocks } = word.body
-      const { size, root, design } = list.word.body
-      const drawn =
-        by !== author || version === undefined
-          ? 'it is by another than who drew the list'
-          : drawnAgain(seed, { ratios: version.ratios, blocks }, { size, root, design })
-      if (typeof drawn === 'string') tell('unsealing-wrong', word.place, list.word.place, drawn)
-      else found = { unsealed: word, arms: [...drawn.arms].map((arm) => version?.arms[arm] ?? '') }
+  for (const [by, voice] of record.voices) {
+    const isOwn = by === list.word.place.author
+    let wrong = 0
+    let last: TrialPlace | null = null
+    for (const word of voice.unsealed.get(list.hash) ?? []) {
+      if (isOwn && found.arms !== null) break
+      const arms = armsOf(record, list, word)
+      if (typeof arms !== 'string') found = { unsealed: word, arms: [...arms].map((arm) => version?.arms[arm] ?? '') }
+      else if (wrong++ < WRONG_TOLD) tell('unsealing-wrong', word.place, list.word.place, arms)
+      else last = word.place
     }
+    const rest = wrong - WRONG_TOLD
+    if (last !== null)
+      tell('unsealing-wrong', last, list.word.place, `${rest} more of the same author and list, to this one`)
+  }
+  return found
+}
+
+/** The list drawn again; or why what was unsealed does not give the list. */
+function armsOf(
+  record: TrialRecord,
+  { word: { place, body: list } }: StandingList,
+  word: TrialWord<'trial.unsealed'>,
+): Uint8Array | string {
+  const version = versionNumbered(record, list.version)
+  if (word.place.author !== place.author || version === undefined) return 'it is by another than who drew the list'
+  const { seed, blocks } = word.body
+  const key = `${place.hash} ${toHex(seed)} ${blocks.join(' ')}`
+  const known = record.drawn.get(key)
+  if (known !== undefined) return known
+  const drawn = drawnAgain(seed, { ratios: version.ratios, blocks }, list)
+  const found = typeof drawn === 'string' ? drawn : drawn.arms
+  record.drawn.set(key, found)
   return found
 }

@@ -245,10 +245,8 @@ export function isOpened(
   const voice = voices.get(word.place.author)
   const isBefore = (place: TrialPlace): boolean => before === null || comparePlaces(place, before) < 0
   return (
-    (voice?.of('trial.unsealed') ?? []).some(({ body, place }) => toHex(body.list) === hash && isBefore(place)) ||
-    (voice?.of('trial.opened') ?? []).some(
-      ({ body, place }) => body.position === position && toHex(body.list) === hash && isBefore(place),
-    )
+    (voice?.unsealed.get(hash) ?? []).some(({ place }) => isBefore(place)) ||
+    (voice?.opened.get(hash) ?? []).some(({ body, place }) => body.position === position && isBefore(place))
   )
 }
 

@@ -190,9 +190,9 @@ export class Story {
     return this.sign(member, name, 'trial.locked', content)
   }
 
-  unlock(member: MemberId, name: string, lock: Told): Told {
+  unlock(member: MemberId, name: string, lock: Told, signedAtMs = NOW): Told {
     const content = { trial: fromHex(this.trial), lock: fromHex(lock.hash), reason: 'correction' } as const
-    return this.sign(member, name, 'trial.unlocked', content)
+    return this.sign(member, name, 'trial.unlocked', content, { signedAtMs })
   }
 
   book(entries: readonly Told[] = this.entries): TrialBook {

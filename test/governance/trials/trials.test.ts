@@ -38,6 +38,7 @@ import {
 
 const it = suite('trials')
 type Begun = ReturnType<typeof begun>
+type InVault = Parameters<typeof participantTag>[0]
 
 /** What enrolling answers: `position 0`, or the code of the refusal with whom to ask. */
 function enrolling(
@@ -646,18 +647,53 @@ it('bodies that are gone, kinds of later versions and random ones are passed ove
   )
 })
 
-it('a patient has one tag in one trial at one hospital, and it says nothing without the patient’s key', () => {
-  const [key, other] = [new Uint8Array(32).fill(7), new Uint8Array(32).fill(8)]
+it('of many locks each event is held against the last one before it, and what lifts them is read as often for one event as for many', () => {
+  const { story, lists, rests } = begun()
+  story.enrol(NORTH, 'P', lists.north, 0, rests.north)
+  const late: number[] = []
+  let lock: Told | null = null
+  for (let i = 0; i < 5; i++) {
+    story.event(NORTH, 'P', 'visit')
+    const before: Told | null = lock
+    lock = story.lock(NORTH, 'Ada', before, i + 1)
+    if (before !== null) story.unlock(NORTH, 'Ada', before, before.timeMs)
+    late.push(story.event(NORTH, 'P', 'visit').seq)
+    story.unlock(NORTH, 'Ada', lock)
+  }
+  const readings = [0, 30].map((events) => {
+    for (let i = 0; i < events; i++) story.event(NORTH, 'P', 'visit')
+    const book = story.book()
+    let reads = 0
+    for (const { body } of story.record(book).voices.get(NORTH)?.of('trial.unlocked') ?? []) {
+      const { lock: lifted } = body
+      const get = (): Uint8Array => {
+        reads++
+        return lifted
+      }
+      Object.defineProperty(body, 'lock', { get })
+    }
+    const found = examineTrial(book, story.record(book), ALL).filter(({ code }) => code !== 'not-signed-for')
+    assert.equal(
+      found.map(({ code, place }) => `${code} ${place.seq}`),
+      late.map((seq) => `after-lock ${seq}`),
+    )
+    return reads
+  })
+  assert.is(readings[1], readings[0])
+})
+
+it('a patient has one tag in one trial at one hospital, and it says nothing without a key that only the vault has', () => {
+  const [patient, other] = [7, 8].map((byte) => ({ trialKey: new Uint8Array(32).fill(byte) })) as [InVault, InVault]
   const { trial } = begun().story
   const tags = [
-    participantTag(key, trial, NORTH),
-    participantTag(key, trial, SOUTH),
-    participantTag(key, toHex(other) as never, NORTH),
+    participantTag(patient, trial, NORTH),
+    participantTag(patient, trial, SOUTH),
+    participantTag(patient, toHex(other.trialKey) as never, NORTH),
     participantTag(other, trial, NORTH),
-    participantSecret(key, trial, NORTH).slice(0, 16),
+    participantSecret(patient, trial, NORTH).slice(0, 16),
   ].map(toHex)
   assert.is(new Set(tags).size, 5)
-  assert.equal(participantTag(key, trial, NORTH), participantTag(key, trial, NORTH))
+  assert.equal(participantTag(patient, trial, NORTH), participantTag(patient, trial, NORTH))
   assert.is(tags[0]?.length, 32)
 })
 
