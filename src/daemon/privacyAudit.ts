@@ -1,4 +1,5 @@
 /** Answers `consilium study audit-privacy`: attacks this hospital's own model with its own rows, and records what came of it. */
+import { toldRows } from '../config/consent.ts'
 import { fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
@@ -9,7 +10,7 @@ import { attackFigures } from '../learn/privacy/audit.ts'
 import { type AuditResult, attack } from '../learn/privacy/shadows.ts'
 import { WorkerLearner } from '../learn/workerLearner.ts'
 import { FENCED } from '../node/boot.ts'
-import { privateTraining } from '../training/privateTraining.ts'
+import { privateTrainingOf } from '../training/privateTraining.ts'
 import type { Daemon } from './daemon.ts'
 import { privacyClaim } from './privacyClaims.ts'
 import { Turns } from './turns.ts'
@@ -44,11 +45,11 @@ async function audit(daemon: Daemon, state: StudyState): Promise<AuditReport> {
   }
   const dataset = await daemon.dataset(state.id)
   const own = await daemon.models.scaling({ ...state, scaling })
-  const of = (rows: Uint32Array) => designMatrix(study, dataset, rows, own)
+  const of = (rows: Uint32Array) => designMatrix(study, dataset, toldRows(study, rows), own)
   const [members, others] = [of(dataset.trainRows), of(dataset.testRows)]
   requireCohort(Math.min(members.rows, others.rows), study.minimumCohort)
   const given = { rows: members.rows, spent: [], roundsMax: 0, epsilonMax: null }
-  const privacy = study.privacy === null ? null : privateTraining(study.privacy, given)
+  const privacy = privateTrainingOf(study, given)
   const learner = new WorkerLearner({ backend: daemon.home.config.learner.backend })
   try {
     const { model, training } = study
