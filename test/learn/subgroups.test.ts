@@ -117,4 +117,26 @@ it('where a class is small, rows are told and classes are not', () => {
   assert.ok(figures.every(({ logLoss, accuracy }) => logLoss !== null && accuracy !== null))
 })
 
+it('where patients are asked a group of the table that nobody of permits is withheld as one of a few, and takes the same cell with it', () => {
+  const { of, labels, logits } = patients()
+  const numbers = Uint32Array.from(of.keys())
+  const held = new Set([0, 1, 2])
+  const figuresOf = (wanted: (row: number) => boolean) => {
+    const rows = numbers.filter(wanted)
+    const at = <T extends Uint8Array | Float64Array>(all: T): T => all.filter((_, row) => wanted(row)) as T
+    const options = { by: 0, cohort: 5, threshold: 0.5, numbers: rows }
+    return groupFigures(at(logits), at(labels), { groups: 4, of: at(of), held }, options)
+  }
+  const [one, nobody] = [figuresOf((row) => row < 55), figuresOf((row) => row < 54)]
+  assert.equal(one, nobody)
+  assert.equal(
+    nobody.map(({ group, examples, positives, auc }) => [group, examples, positives, auc === null]),
+    [
+      [0, 30, null, false],
+      [1, null, null, true],
+      [2, null, null, true],
+    ],
+  )
+})
+
 it.run()
