@@ -35,7 +35,7 @@ export function reportCommand(): Command {
     })
 }
 
-/** Errors: `model-missing`, those of `findStudy`. */
+/** Errors: `model-missing`, `model-measured`, those of `findStudy`. */
 export function evaluateCommand(): Command {
   return command(
     'evaluate',

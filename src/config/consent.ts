@@ -1,6 +1,7 @@
 /** Whether a study asks patients for their word, and what holds of those who said nothing. */
 import * as v from 'valibot'
 import { DUO_CODES, type DuoCode, duoLabel, isUse } from '../core/duo.ts'
+import { toldPlaces } from '../core/told.ts'
 import { type Complaint, choice, given, list, section } from './yaml.ts'
 
 /** The basis on which patients' records are used in a study. */
@@ -39,12 +40,22 @@ export function consentComplaint({ consent }: { readonly consent: StudyConsent |
   return { path: ['consent', 'purposes'], message }
 }
 
+/** What a study says of how rows are told of. */
+export interface Telling {
+  readonly consent: StudyConsent | null
+  readonly minimumCohort: number
+}
+
 /** A number of rows as it may be told: where patients are asked, down to a multiple of the minimum cohort, for one less would say who spoke. */
-export function toldCount(
-  { consent, minimumCohort }: { readonly consent: StudyConsent | null; readonly minimumCohort: number },
-  rows: number,
-): number {
+export function toldCount({ consent, minimumCohort }: Telling, rows: number): number {
   return consent === null ? rows : rows - (rows % minimumCohort)
+}
+
+/** The rows of which figures may be told: where patients are asked, so many of them as may be told (`core/told.ts`); then none where they are fewer than the minimum cohort. */
+export function toldRows({ consent, minimumCohort }: Telling, rows: Uint32Array): Uint32Array {
+  if (consent === null) return rows
+  const places = Uint32Array.from(rows.keys())
+  return toldPlaces(rows, places, minimumCohort).map((place) => rows[place] as number)
 }
 
 /** One line for who accepts the study. */

@@ -34,7 +34,7 @@ export interface GroupFigures {
   readonly accuracy: number | null
   readonly logLoss: number | null
   readonly brier: number | null
-  /** This one and those below tell of classes: withheld where either class is smaller than the minimum cohort. */
+  /** This one and those below tell of classes: withheld where either class is smaller than the minimum cohort, and this one where patients are asked. */
   readonly positives: number | null
   readonly auc: Estimate | null
   readonly predicted: number | null
@@ -45,7 +45,7 @@ export interface GroupFigures {
 /** One hospital's evaluation of its own model. */
 export interface Evaluation {
   readonly examples: number
-  /** Null where either class has fewer rows than the minimum cohort, as all that tells of classes; `bins` are then empty. */
+  /** Null where either class has fewer rows than the minimum cohort, as all that tells of classes; `bins` are then empty. Both so where patients are asked. */
   readonly positives: number | null
   readonly shared: Measures
   /** The same of a model that this hospital trained alone; null where the study does not ask for it. */

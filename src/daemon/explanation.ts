@@ -1,4 +1,5 @@
 /** Says which features a model's predictions rest on, measured on this hospital's own held-out rows. */
+import { toldRows } from '../config/consent.ts'
 import { modelOf } from '../config/study.ts'
 import { fromHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
@@ -26,7 +27,7 @@ export async function explainModel(daemon: Daemon, model: HeldModel, repeats: nu
       'explain-cohort',
       `${dataset.testRows.length} patients are held out here, the study's minimum cohort is ${minimumCohort}: figures of fewer say too much of each`,
     )
-  const matrix = designMatrix(study, dataset, dataset.testRows, scaling)
+  const matrix = designMatrix(study, dataset, toldRows(study, dataset.testRows), scaling)
   const logits: Logits = (rows) => logitsInSlices(modelOf(study), weights, rows)
   const found = await importances(study, matrix, logits, { repeats, seed: digest })
   const { auc, logLoss } = evaluate(await logits(matrix), matrix.y)

@@ -1,16 +1,19 @@
 /** Answers `consilium study audit-privacy`: attacks this hospital's own model with its own rows, and records what came of it. */
-import { fromHex } from '../core/bytes.ts'
+import { toldRows } from '../config/consent.ts'
+import { fromHex, toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import type { StudyId } from '../core/ids.ts'
+import type { Digest, StudyId } from '../core/ids.ts'
 import type { PrivacyClaim } from '../core/privacy.ts'
 import { designMatrix } from '../data/design.ts'
+import { readBody } from '../governance/kinds.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { attackFigures } from '../learn/privacy/audit.ts'
 import { type AuditResult, attack } from '../learn/privacy/shadows.ts'
 import { WorkerLearner } from '../learn/workerLearner.ts'
 import { FENCED } from '../node/boot.ts'
-import { privateTraining } from '../training/privateTraining.ts'
+import { privateTrainingOf } from '../training/privateTraining.ts'
 import type { Daemon } from './daemon.ts'
+import { entriesOf } from './logSlices.ts'
 import { privacyClaim } from './privacyClaims.ts'
 import { Turns } from './turns.ts'
 
@@ -30,7 +33,7 @@ export interface AuditReport extends AuditResult {
 
 const turns = new Turns() // one audit at a time: each has a learner of its own
 
-/** Errors: `model-missing`, `audit-cohort`, `boot-fence`; those of tables and learners. */
+/** Errors: `model-missing`, `audit-cohort`, `audit-told`, `boot-fence`; those of tables and learners. */
 export function auditPrivacy(daemon: Daemon, state: StudyState): Promise<AuditReport> {
   return turns.run('audit', () => audit(daemon, state))
 }
@@ -42,13 +45,14 @@ async function audit(daemon: Daemon, state: StudyState): Promise<AuditReport> {
     const message = `study ${id.slice(0, 12)} has no model here yet; it has one after its first round`
     throw new ConsiliumError({ code: 'model-missing', message })
   }
+  if (study.consent !== null) await requireUntold(daemon, id, found.digest)
   const dataset = await daemon.dataset(state.id)
   const own = await daemon.models.scaling({ ...state, scaling })
-  const of = (rows: Uint32Array) => designMatrix(study, dataset, rows, own)
+  const of = (rows: Uint32Array) => designMatrix(study, dataset, toldRows(study, rows), own)
   const [members, others] = [of(dataset.trainRows), of(dataset.testRows)]
   requireCohort(Math.min(members.rows, others.rows), study.minimumCohort)
   const given = { rows: members.rows, spent: [], roundsMax: 0, epsilonMax: null }
-  const privacy = study.privacy === null ? null : privateTraining(study.privacy, given)
+  const privacy = privateTrainingOf(study, given)
   const learner = new WorkerLearner({ backend: daemon.home.config.learner.backend })
   try {
     const { model, training } = study
@@ -79,6 +83,17 @@ function requireCohort(rows: number, minimumCohort: number): void {
     code: 'audit-cohort',
     message: `${rows} rows are held out here or trained on, and the study's minimum cohort is ${minimumCohort}: what an audit of so few finds is told to nobody`,
   })
+}
+
+/** Where patients are asked, figures of one model before and after a word would tell of the word: each model is audited once. */
+async function requireUntold(daemon: Daemon, study: StudyId, model: Digest): Promise<void> {
+  for await (const entry of entriesOf(daemon.logs, daemon.home.key.id, ['privacy.audited'])) {
+    const told = entry.study === study ? readBody('privacy.audited', entry.body) : null
+    if (told === null || toHex(told.model) !== model) continue
+    const message =
+      'this model is audited already, and this study asks patients for their word: figures of one model before and after a word would tell of it'
+    throw new ConsiliumError({ code: 'audit-told', message })
+  }
 }
 
 async function record(

@@ -1,4 +1,5 @@
 /** Measures on this hospital's own patients what the others' updates in its own merges are worth, and records it. */
+import { toldRows } from '../config/consent.ts'
 import { modelOf, type Study } from '../config/study.ts'
 import { fromHex, toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
@@ -92,7 +93,7 @@ async function patientsOf(daemon: Daemon, state: StudyState): Promise<Patients> 
       'measure-cohort',
       `${validationRows.length} validation and ${testRows.length} held-out patients are here, the study's minimum cohort is ${study.minimumCohort}: figures of fewer say too much of each, so this hospital measures nothing`,
     )
-  const matrix = designMatrix(study, dataset, rows, await daemon.models.scaling({ ...state, scaling }))
+  const matrix = designMatrix(study, dataset, toldRows(study, rows), await daemon.models.scaling({ ...state, scaling }))
   return { matrix, part, head: found.weights.head }
 }
 

@@ -24,7 +24,7 @@ export async function studyReport(daemon: Daemon, reader: LogReader, ref: string
   return fold.report(made, (await daemon.lineage.current()).of(id))
 }
 
-/** Asks the machine for an evaluation now; its entries come when it is done. Errors: `model-missing`, those of `findStudy`. */
+/** Asks the machine for an evaluation now; its entries come when it is done. Errors: `model-missing`, `model-measured`, those of `findStudy`. */
 export async function evaluateStudy(daemon: Daemon, ref: string): Promise<{ study: StudyId; name: string }> {
   const { id, study } = findStudy(daemon, ref)
   await daemon.command((ticket) => ({ type: 'study-evaluate', ticket, study: id }))

@@ -4,12 +4,16 @@ import { groupNames } from '../config/subgroups.ts'
 import { invariant } from '../core/errors.ts'
 import type { Dataset } from './dataset.ts'
 
-/** For each of the study's subgroups, how many groups there are and the group of each of `rows`; the last is who has no value. */
+/**
+ * For each of the study's subgroups, how many groups there are and the group of each of `rows`; the last is who has no value. Where patients are
+ * asked, `table` is all that they were asked about: which groups its held-out rows are in no word changes.
+ */
 export function groupingsOf(
   study: Study,
   dataset: Dataset,
   rows: Uint32Array,
-): { readonly groups: number; readonly of: Uint8Array }[] {
+  table: Dataset | null,
+): { readonly groups: number; readonly of: Uint8Array; readonly held?: ReadonlySet<number> }[] {
   const width = dataset.features.length
   return study.report.subgroups.map((subgroup) => {
     const column = study.features.findIndex(({ name }) => name === subgroup.feature)
@@ -19,6 +23,9 @@ export function groupingsOf(
       if (Number.isNaN(value)) return groups - 1
       return subgroup.edges === null ? value : subgroup.edges.filter((edge) => edge <= value).length
     }
-    return { groups, of: Uint8Array.from(rows, (row) => groupOf(dataset.values[row * width + column] as number)) }
+    const groupsOf = (of: Uint32Array) =>
+      Uint8Array.from(of, (row) => groupOf(dataset.values[row * width + column] as number))
+    const grouping = { groups, of: groupsOf(rows) }
+    return table === null ? grouping : { ...grouping, held: new Set(groupsOf(table.testRows)) }
   })
 }

@@ -1,12 +1,13 @@
 /** A finished model on one hospital's held-out rows: measures with intervals, what joining gained, the calibration curve, and groups of patients. */
 import { invariant } from '../core/errors.ts'
 import type { Estimate, Evaluation, GroupFigures, Measures } from '../core/evaluation.ts'
-import { classesShow } from '../core/metrics.ts'
 import type { Rng } from '../core/rng.ts'
+import { toldOf } from '../core/told.ts'
 import { type MeanColumn, pairedBootstrap } from './bootstrap.ts'
 import { calibrationCurve, calibrationFit } from './calibration.ts'
 import { aucDifference, aucEstimate, Z_95 } from './delong.ts'
 import { evaluate, logLossOf } from './evaluate.ts'
+import { labelsAt } from './inUse.ts'
 import { probability } from './model.ts'
 import { type Grouping, groupFigures } from './subgroups.ts'
 
@@ -17,6 +18,8 @@ export interface Judged {
   /** Of the model that was trained without the others. */
   readonly alone: ArrayLike<number> | null
   readonly groupings: readonly Grouping[]
+  /** Of a study that asks patients: which rows of the table these are (`core/told.ts`); null of any other. */
+  readonly numbers: Uint32Array | null
 }
 
 /** How figures are told. */
@@ -29,45 +32,68 @@ export interface AssessOptions {
   readonly breathe: () => Promise<void>
 }
 
-/** Null where there are fewer rows than the minimum cohort: then nothing may be told. The same input and chance give the same figures. */
+/**
+ * Null where there are fewer rows than the minimum cohort: then nothing may be told. The same input and chance give the same figures. Where
+ * patients are asked, neither how many are ill nor the calibration curve, whose bins have as many rows as it falls out.
+ */
 export async function assess(judged: Judged, options: AssessOptions): Promise<Evaluation | null> {
-  const { labels, shared, alone, groupings } = judged
+  const { labels, shared, groupings, numbers } = judged
   const { cohort, threshold } = options
   if (labels.length < cohort) return null
-  const models = alone === null ? [shared] : [shared, alone]
-  const positives = labels.reduce((sum, label) => sum + label, 0)
-  const shows = classesShow({ examples: labels.length, positives }, cohort)
-  const { measures, lossGain } = await measuresOf(models, labels, { ...options, shows })
+  const told = toldOf(labels, numbers, cohort)
+  const [all, classes] = [judgedAt(judged, told.all), told.classes && judgedAt(judged, told.classes)]
+  const { measures, lossGain } = await measuresOf(all, classes, options)
   const [of, ofAlone] = measures
   invariant(of !== undefined, 'the shared model is measured')
-  const called = (label: number): number =>
-    labels.reduce((sum, one, row) => sum + (one === label && probability(shared[row] as number) > threshold ? 1 : 0), 0)
-  const aucGain = alone === null || !shows ? null : aucDifference(shared, alone, labels)
+  const rates = classes === null ? null : ratesOf(classes, threshold)
+  const aucGain =
+    classes === null || classes.alone === null ? null : aucDifference(classes.shared, classes.alone, classes.labels)
   const groups: GroupFigures[] = []
   for (const [by, grouping] of groupings.entries()) {
     await options.breathe()
-    groups.push(...groupFigures(shared, labels, grouping, { by, cohort, threshold }))
+    groups.push(...groupFigures(shared, labels, grouping, { by, cohort, threshold, numbers }))
   }
   return {
-    examples: labels.length,
-    positives: shows ? positives : null,
+    examples: all.labels.length,
+    positives: numbers === null ? (rates?.positives ?? null) : null,
     shared: of,
     alone: ofAlone ?? null,
     aucGain,
     lossGain,
-    truePositiveRate: shows ? wilson(called(1), positives) : null,
-    falsePositiveRate: shows ? wilson(called(0), labels.length - positives) : null,
-    bins: calibrationCurve(shared, labels, cohort),
+    truePositiveRate: rates?.truePositiveRate ?? null,
+    falsePositiveRate: rates?.falsePositiveRate ?? null,
+    bins: numbers === null ? calibrationCurve(shared, labels, cohort) : [],
     groups,
   }
 }
 
-/** What is of either class alone where `shows`, else null. All models on the same resamples, so that the difference of the first two is paired. */
+function judgedAt({ labels, shared, alone, ...rest }: Judged, places: Uint32Array): Judged {
+  const at = (logits: ArrayLike<number>): Float64Array => Float64Array.from(places, (place) => logits[place] as number)
+  return { ...rest, labels: labelsAt(labels, places), shared: at(shared), alone: alone && at(alone) }
+}
+
+function ratesOf({ labels, shared }: Judged, threshold: number) {
+  const positives = labels.reduce((sum, label) => sum + label, 0)
+  const called = (label: number): number =>
+    labels.reduce((sum, one, row) => sum + (one === label && probability(shared[row] as number) > threshold ? 1 : 0), 0)
+  return {
+    positives,
+    truePositiveRate: wilson(called(1), positives),
+    falsePositiveRate: wilson(called(0), labels.length - positives),
+  }
+}
+
+const modelsOf = ({ shared, alone }: Judged): ArrayLike<number>[] => (alone === null ? [shared] : [shared, alone])
+
+/** What is of either class alone is null where `classes` is. All models on the same resamples, so that the difference of the first two is paired. */
 async function measuresOf(
-  models: readonly ArrayLike<number>[],
-  labels: Uint8Array,
-  { rng, breathe, shows }: AssessOptions & { readonly shows: boolean },
+  judged: Judged,
+  classes: Judged | null,
+  { rng, breathe }: AssessOptions,
 ): Promise<{ measures: Measures[]; lossGain: Estimate | null }> {
+  const { labels } = judged
+  const models = modelsOf(judged)
+  const apart = classes && modelsOf(classes)
   const columns = models.map((logits) => columnsOf(logits, labels))
   const [first, second] = columns
   const gain =
@@ -83,9 +109,9 @@ async function measuresOf(
     await breathe()
     const at = i * COLUMNS
     const mean = (value: number, column: number): Estimate => [value, ...(spans.means[at + column] as Span)]
-    const auc = shows ? aucEstimate(logits, labels) : null
+    const auc = classes && apart && aucEstimate(apart[i] as ArrayLike<number>, classes.labels)
     await breathe()
-    const { slope, intercept } = shows ? calibrationFit(logits, labels) : { slope: null, intercept: null }
+    const { slope, intercept } = classes ? calibrationFit(logits, labels) : { slope: null, intercept: null }
     await breathe()
     measures.push({
       auc,

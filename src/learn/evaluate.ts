@@ -3,6 +3,7 @@
 import { invariant } from '../core/errors.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Rng } from '../core/rng.ts'
+import type { Told } from '../core/told.ts'
 import { probability } from './model.ts'
 
 export const CALIBRATION_BINS = 10 // Guo et al. 2017 use 15 on thousands of rows; a clinic's test rows fill ten at best
@@ -37,6 +38,14 @@ export function evaluate(logits: ArrayLike<number>, labels: Uint8Array, rows?: U
     brier: squares / picked.length,
     calibrationError: calibrationError(logits, labels, picked),
   }
+}
+
+/** The same of the rows that may be told of; AUC and `positives` are of those that tell the classes apart, where there are enough. */
+export function evaluateTold(logits: ArrayLike<number>, labels: Uint8Array, { all, classes }: Told): Metrics {
+  const whole = evaluate(logits, labels, all)
+  if (classes === null) return whole
+  const { auc, positives } = evaluate(logits, labels, classes)
+  return { ...whole, auc, positives }
 }
 
 /**

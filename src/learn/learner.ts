@@ -35,6 +35,8 @@ export interface PrivateTraining {
   readonly spent: readonly PrivacySteps[]
   /** Rounds that the study has at most; so far ahead does the budget have to be looked at. */
   readonly roundsMax: number
+  /** By so many rows a round has its steps and its sampling rate, which the others are told; by the training rows where absent. */
+  readonly ratedRows?: number
 }
 
 /** A prepared table: standardised, one-hot, nothing missing. Row-major. */

@@ -48,7 +48,8 @@ export function carryOutStudy(
     if (refusal !== null) return refusal
     context.record('exclusion', [exclusionDraft(event, context)])
   } else if (event.type === 'study-evaluate') {
-    return run(id).evaluateNow() ? null : NO_MODEL
+    const why = run(id).evaluateNow()
+    return why === null ? null : { code: why, message: NOT_EVALUATED[why] }
   } else if (event.type === 'study-add') {
     const drafts = state === undefined ? [context.draft('study.proposed', id, { document: event.document })] : []
     const accept = state?.accepted.has(context.self) ? [] : [context.draft('study.accepted', id, {})]
@@ -74,10 +75,11 @@ function withdraw(event: Extract<StudyCommand, { type: 'study-withdraw' }>, cont
 export const STUDY_ENDED = 'this study has ended here, so nothing trains on another table: propose a new study for it'
 
 const PERMITTING: ReadonlySet<string> = new Set<StudyCommand['type']>(['study-add', 'study-accept', 'study-bind'])
-const NO_MODEL = {
-  code: 'model-missing',
-  message:
+const NOT_EVALUATED = {
+  'model-missing':
     'this study has no model here that could be evaluated now: it has one after its first round, while it is not paused',
+  'model-measured':
+    'this model is evaluated already, and this study asks patients for their word: figures of one model before and after a word would tell of it',
 }
 
 /** What permits anything is not said with a key that is not to be trusted; what restricts is. */

@@ -81,23 +81,34 @@ export class Epilogue {
   }
 
   /** Between two rounds it is known whose rows may be used: what was asked for meanwhile begins. */
-  roundBegins(permit: Permit, { others }: Pick<Ended, 'others'>): void {
-    for (const work of this.#waiting) if (!this.#working.has(work)) this.#begin(work, permit, others)
+  roundBegins(state: StudyState, permit: Permit, { others, model }: Pick<Ended, 'others' | 'model'>): void {
+    for (const work of this.#waiting) {
+      if (!this.#working.has(work) && !this.#isTold(work, state, model)) this.#begin(work, permit, others)
+    }
     this.#waiting.clear()
   }
 
-  /** An operator asks for it all now: once the study has ended `advance` sees to it, before that the learner must have the rows. */
-  demand(state: StudyState, { leave, others }: Ended, isEnded: boolean): boolean {
+  /**
+   * An operator asks for it all now: once the study has ended `advance` sees to it, before that the learner must have the rows. Null, or why not.
+   * Where patients are asked, figures of one model before and after a word would tell of the word: it is measured once.
+   */
+  demand(
+    state: StudyState,
+    { leave, others, model }: Ended,
+    isEnded: boolean,
+  ): 'model-missing' | 'model-measured' | null {
     const permit = leave()
-    if (permit === null || (this.#rows !== 'open' && !isEnded)) return false
-    const wanted = WORKS.filter((work) => work === 'measure' || state.study.report.crossSite)
+    if (permit === null || (this.#rows !== 'open' && !isEnded)) return 'model-missing'
+    const all = WORKS.filter((work) => work === 'measure' || state.study.report.crossSite)
+    const wanted = state.study.consent === null ? all : all.filter((work) => !this.#isTold(work, state, model))
+    if (wanted.length === 0) return 'model-measured'
     for (const work of wanted) {
       this.#failures.delete(work)
       if (isEnded) this.#demanded.add(work)
       else if (state.study.consent !== null) this.#waiting.add(work)
       else if (!this.#working.has(work)) this.#begin(work, permit, others)
     }
-    return true
+    return null
   }
 
   /** Whether something is still to be done for the end of the study. */
@@ -176,12 +187,17 @@ export class Epilogue {
     return work === 'measure' || this.#context.now >= this.#crossAtMs(state)
   }
 
-  #isWanted(work: Work, { study, measured, crossed }: StudyState, model: Digest | null): boolean {
+  #isWanted(work: Work, state: StudyState, model: Digest | null): boolean {
     if (model === null) return false
     if (this.#demanded.has(work)) return true
-    if (this.#told.get(work) === model) return false
-    if (work === 'cross' && !study.report.crossSite) return false
-    return (work === 'measure' ? measured : crossed).get(this.#context.self) !== model
+    if (work === 'cross' && !state.study.report.crossSite) return false
+    return !this.#isTold(work, state, model)
+  }
+
+  /** Whether it was recorded of this model, now or before the start. */
+  #isTold(work: Work, { measured, crossed }: StudyState, model: Digest | null): boolean {
+    const { self } = this.#context
+    return this.#told.get(work) === model || (work === 'measure' ? measured : crossed).get(self) === model
   }
 
   /** As soon as all who train have ended; of those who have not, no longer than an update of theirs would have been merged. */

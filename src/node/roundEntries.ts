@@ -78,7 +78,7 @@ export interface MergedFacts {
   readonly last: boolean
 }
 
-/** Measures as entries have them; nothing of fewer held-out patients than the minimum cohort, and no AUC of fewer of a class. */
+/** Measures as entries have them, of rows that may be told of; nothing of fewer held-out patients than the minimum cohort, and no AUC of fewer of a class. */
 function measuresOf({ study }: StudyState, metrics: Metrics) {
   const { accuracy, logLoss, brier, calibrationError } = metrics
   const examples = toldCount(study, metrics.examples)
@@ -108,7 +108,7 @@ export function endedDrafts(
       model: fromHex(model),
       slope,
       intercept,
-      rows: rows === 0 || rows >= state.study.minimumCohort ? rows : null,
+      rows: rows === 0 || rows >= state.study.minimumCohort ? toldCount(state.study, rows) : null,
     },
     logLoss: shown ? ([metrics.logLoss, after.logLoss] as [number, number]) : null,
     calibrationError: shown ? ([metrics.calibrationError, after.calibrationError] as [number, number]) : null,

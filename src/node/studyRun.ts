@@ -238,10 +238,10 @@ export class StudyRun {
     if (stands && mayVote(state.study, local)) this.ending.sayEnough('plateau')
   }
 
-  /** What an operator asks for at any time; false where there is no model to evaluate, or no leave. */
-  evaluateNow(): boolean {
+  /** What an operator asks for at any time; null, or why not: no model to evaluate, no leave, or it is told already. */
+  evaluateNow(): ReturnType<Epilogue['demand']> {
     const state = this.#context.studies.get(this.id)
-    if (state === undefined || this.#progress.roundsBehind === 0) return false
+    if (state === undefined || this.#progress.roundsBehind === 0) return 'model-missing'
     return this.epilogue.demand(state, this.#ended(), this.#rounds.phase === 'ended')
   }
 
@@ -325,7 +325,7 @@ export class StudyRun {
     if (!this.leaves.consulting.isFresh(state, leave, spent)) return
     this.leaves.consulting.use()
     this.#permit = leave
-    this.epilogue.roundBegins(leave, this.#ended())
+    this.epilogue.roundBegins(state, leave, this.#ended())
     this.#rounds.start(this.#context.now)
     const { round, base } = this.#rounds
     this.#context.out.push({ type: 'train', permit: leave, round, base, ...spent })

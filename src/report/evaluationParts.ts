@@ -122,11 +122,11 @@ function crossSite(report: Report): string {
 }
 
 function calibration(report: Report): string {
-  const { minimumCohort } = report.study.terms
+  const { minimumCohort, consent } = report.study.terms
   const plots = measuredOf(report).flatMap(({ name, evaluation: { bins } }) =>
     bins.length > 0 ? [calibrationPlot(name, bins)] : [],
   )
-  const note = `Patients in order of their predicted risk, at least ${minimumCohort} to a point: how many of them had the outcome. On the dotted line predictions come true. No curve where fewer than ${minimumCohort} patients have the outcome, or have it not.`
+  const note = `Patients in order of their predicted risk, at least ${minimumCohort} to a point: how many of them had the outcome. On the dotted line predictions come true. No curve where fewer than ${minimumCohort} patients have the outcome, or have it not${consent === null ? '' : ', and none where patients are asked for their word, as here'}.`
   const drawn = plots.length === 0 ? NOTHING : `<div class="squares">${plots.join('')}</div>`
   return part('Calibration', note, drawn + refits(report))
 }

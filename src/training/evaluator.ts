@@ -3,14 +3,15 @@ import { designColumns, type Study } from '../config/study.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { CrossSite } from '../core/evaluation.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
-import { classesShow } from '../core/metrics.ts'
 import { Rng } from '../core/rng.ts'
+import { toldOf } from '../core/told.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { groupingsOf } from '../data/groups.ts'
 import type { Held } from '../gossip/exchange.ts'
 import { assess } from '../learn/assess.ts'
 import { aucEstimate } from '../learn/delong.ts'
 import { evaluate } from '../learn/evaluate.ts'
+import { labelsAt } from '../learn/inUse.ts'
 import type { Learner, Weights } from '../learn/learner.ts'
 import type { Action } from '../node/actions.ts'
 import type { NodeEvent } from '../node/events.ts'
@@ -30,8 +31,12 @@ export interface CompleteModel {
 /** What an evaluator works with. */
 export interface EvaluatorParts extends AloneParts {
   readonly weights: WeightStore
-  /** What trains a study that is open, and the rows that it has. */
-  readonly opened: (study: StudyId) => { readonly backend: string; readonly dataset: Dataset }
+  /** What trains a study that is open, the rows that it has, and where patients are asked the table that they are of. */
+  readonly opened: (study: StudyId) => {
+    readonly backend: string
+    readonly dataset: Dataset
+    readonly table: Dataset | null
+  }
   readonly study: (study: StudyId) => { readonly study: Study }
   readonly model: (study: StudyId) => CompleteModel | null
   /** Weights that are in memory no more, from where they are kept; null where they are lost. */
@@ -69,7 +74,7 @@ export class Evaluator {
     const { breathe, opened } = this.#parts
     const id = permit.study
     const { study } = this.#parts.study(id)
-    const { dataset } = opened(id)
+    const { dataset, table } = opened(id)
     const learner = this.#learnerOf(id)
     const { testRows } = dataset
     const found = { type: 'measured', study: id, round, model: digest } as const
@@ -77,8 +82,9 @@ export class Evaluator {
     const labels = Uint8Array.from(testRows, (row) => dataset.labels[row] as number)
     const shared = await learner.logits(id, weights, 'test')
     const alone = study.report.localOnly && study.privacy === null ? await this.#alone(study, permit, round + 1) : null
-    const groupings = groupingsOf(study, dataset, testRows)
-    const judged = { labels, shared, alone: alone && (await learner.logits(id, alone, 'test')), groupings }
+    const groupings = groupingsOf(study, dataset, testRows, table)
+    const numbers = study.consent === null ? null : testRows
+    const judged = { labels, shared, alone: alone && (await learner.logits(id, alone, 'test')), groupings, numbers }
     const rng = Rng.from('evaluation', id, digest)
     const { minimumCohort: cohort, report } = study
     return { ...found, evaluation: await assess(judged, { cohort, threshold: report.threshold, rng, breathe }) }
@@ -102,22 +108,25 @@ export class Evaluator {
     { round, digest, weights }: CompleteModel,
     others: readonly (Held & { weights: Float32Array | null })[],
   ): Promise<Answer> {
-    const { minimumCohort } = this.#parts.study(study).study
+    const { minimumCohort, consent } = this.#parts.study(study).study
     const { dataset } = this.#parts.opened(study)
     const learner = this.#learnerOf(study)
     const labels = Uint8Array.from(dataset.testRows, (row) => dataset.labels[row] as number)
     const found = { type: 'crossed', study, round, model: digest } as const
     if (labels.length < minimumCohort) return { ...found, examples: null, sites: [] }
+    const { all, classes } = toldOf(labels, consent === null ? null : dataset.testRows, minimumCohort)
+    const apart = classes && labelsAt(labels, classes)
     const sites: CrossSite[] = []
     for (const { author, round, digest: update, weights: held } of others) {
       const shared = held ?? (await this.#parts.kept(study, update))
       if (shared === null || shared.length !== weights.shared.length) continue
       const logits = await learner.logits(study, { shared, head: weights.head }, 'test')
-      const { accuracy, logLoss, brier, calibrationError, ...classes } = evaluate(logits, labels)
-      const auc = classesShow(classes, minimumCohort) ? aucEstimate(logits, labels) : null
+      const { accuracy, logLoss, brier, calibrationError } = evaluate(logits, labels, all)
+      const ofClasses = classes && Float32Array.from(classes, (place) => logits[place] as number)
+      const auc = ofClasses && apart && aucEstimate(ofClasses, apart)
       sites.push({ author, round, update, auc, accuracy, logLoss, brier, calibrationError })
     }
-    return { ...found, examples: labels.length, sites }
+    return { ...found, examples: all.length, sites }
   }
 
   /** The learner, for as long as it has the same rows open: figures of others would be of other patients. Error: `rows-changed`. */

@@ -8,7 +8,7 @@ import type { Dataset } from '../data/dataset.ts'
 import { designMatrix } from '../data/design.ts'
 import { scalingHere } from '../data/ownScaling.ts'
 import type { OpenRequest } from '../learn/learner.ts'
-import { privateTraining } from './privateTraining.ts'
+import { privateTrainingOf } from './privateTraining.ts'
 
 /** The part of a bound table that patients permit, and what their words came to. */
 export interface PermittedTable {
@@ -49,8 +49,9 @@ export function openRequest(opening: Opening): OpenRequest {
   const { id, study, spent, epsilonMax, dataset } = opening
   const rows = rowsOf(opening)
   const given = { rows: dataset.trainRows.length, spent, roundsMax: study.rounds.count, epsilonMax }
-  const privacy = study.privacy === null ? {} : { privacy: privateTraining(study.privacy, given) }
-  return { study: id, model: modelOf(study), training: study.training, ...rows, ...privacy }
+  const privacy = privateTrainingOf(study, given)
+  const opened = { study: id, model: modelOf(study), training: study.training, ...rows }
+  return privacy === null ? opened : { ...opened, privacy }
 }
 
 type Rows = Pick<OpenRequest, 'train' | 'test' | 'validation' | 'inUse'>

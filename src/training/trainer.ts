@@ -7,10 +7,12 @@ import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PrivacySteps } from '../core/privacy.ts'
 import type { Scaling } from '../core/statistics.ts'
+import { toldOf } from '../core/told.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { CODING, encodeFloat32 } from '../gossip/coding/coding.ts'
 import type { Parts } from '../gossip/partial.ts'
 import { checkTrained } from '../gossip/update.ts'
+import { evaluate, evaluateTold } from '../learn/evaluate.ts'
 import { labelsInUse } from '../learn/inUse.ts'
 import type { OpenRequest, TrainResult, Weights } from '../learn/learner.ts'
 import { initialWeights } from '../learn/model.ts'
@@ -210,8 +212,9 @@ export class Trainer {
     const { study } = permit
     const weights = { shared: this.#parts.weights.get(study, model), head: this.#privateOf(study).head }
     return async () => {
-      const metrics = await this.#parts.learner.evaluate(study, weights)
-      const figures = await assess(this.#parts.learner, study, weights, this.#openedOf(study).labels)
+      const metrics = await this.#measured(study, weights)
+      const { labels } = this.#openedOf(study)
+      const figures = await assess(this.#parts.learner, study, weights, labels, (logits) => this.#judged(study, logits))
       const personal = await this.#personal(study, `${study}/${permit.dataset}/${round}/personal`, weights)
       return { type: 'evaluated', study, round, model, metrics, local: { ...figures, personal } }
     }
@@ -266,7 +269,21 @@ export class Trainer {
     const { weights } = trained
     const personal = { weights, optimiser: trained.optimiser }
     this.#private.set(study, { ...own, local: { ...own.local, personal } })
-    return this.#parts.learner.evaluate(study, weights)
+    return this.#measured(study, weights)
+  }
+
+  /** On the held-out rows: where patients are asked, on those that may be told of. */
+  async #measured(study: StudyId, weights: Weights): Promise<Metrics> {
+    const { learner } = this.#parts
+    if (this.#parts.study(study).study.consent === null) return learner.evaluate(study, weights)
+    return this.#judged(study, await learner.logits(study, weights, 'test'))
+  }
+
+  #judged(id: StudyId, logits: ArrayLike<number>): Metrics {
+    const { consent, minimumCohort } = this.#parts.study(id).study
+    const { labels, dataset } = this.#openedOf(id)
+    if (consent === null) return evaluate(logits, labels.test)
+    return evaluateTold(logits, labels.test, toldOf(labels.test, dataset.testRows, minimumCohort))
   }
 
   /** Momentum and correction after this round's merge. */

@@ -16,7 +16,7 @@ function judged(rows: number): Judged {
   const labels = Uint8Array.from({ length: rows }, (_, row) => (row % 3 === 0 ? 1 : 0))
   const shared = Float64Array.from(labels, (label) => 2 * label - 1.4 + bell(rng))
   const alone = shared.map((logit) => 0.6 * logit + bell(rng))
-  return { labels, shared, alone, groupings: [{ groups: 3, of: labels.map((_, row) => row % 2) }] }
+  return { labels, shared, alone, groupings: [{ groups: 3, of: labels.map((_, row) => row % 2) }], numbers: null }
 }
 
 let breaths = 0

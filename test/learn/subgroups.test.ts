@@ -63,7 +63,7 @@ function patients() {
 
 it('figures of a group are those of its rows alone', () => {
   const { of, labels, logits } = patients()
-  const [first] = groupFigures(logits, labels, { groups: 3, of }, { by: 2, cohort: 5, threshold: 0.3 })
+  const [first] = groupFigures(logits, labels, { groups: 3, of }, { by: 2, cohort: 5, threshold: 0.3, numbers: null })
   const rows = Uint32Array.from({ length: 30 }, (_, row) => row)
   const { examples, accuracy, logLoss, brier, auc, positives } = evaluate(logits, labels, rows)
   assert.equal(
@@ -82,7 +82,7 @@ it('figures of a group are those of its rows alone', () => {
 
 it('of a small group, and of the one that would give it away, no figure is told', () => {
   const { of, labels, logits } = patients()
-  const figures = groupFigures(logits, labels, { groups: 4, of }, { by: 0, cohort: 10, threshold: 0.5 })
+  const figures = groupFigures(logits, labels, { groups: 4, of }, { by: 0, cohort: 10, threshold: 0.5, numbers: null })
   assert.equal(
     figures.map(({ group, examples }) => [group, examples]),
     [
@@ -100,7 +100,7 @@ it('where a class is small, rows are told and classes are not', () => {
   const of = Uint8Array.from({ length: 60 }, (_, row) => (row < 30 ? 0 : 1))
   const labels = Uint8Array.from({ length: 60 }, (_, row) => (row < 3 || row > 40 ? 1 : 0))
   const logits = Float64Array.from({ length: 60 }, (_, row) => row / 30 - 1)
-  const figures = groupFigures(logits, labels, { groups: 2, of }, { by: 0, cohort: 10, threshold: 0.5 })
+  const figures = groupFigures(logits, labels, { groups: 2, of }, { by: 0, cohort: 10, threshold: 0.5, numbers: null })
   assert.equal(
     figures.map(({ examples, positives, auc, predicted, truePositiveRate }) => [
       examples,
@@ -115,6 +115,28 @@ it('where a class is small, rows are told and classes are not', () => {
     ],
   )
   assert.ok(figures.every(({ logLoss, accuracy }) => logLoss !== null && accuracy !== null))
+})
+
+it('where patients are asked a group of the table that nobody of permits is withheld as one of a few, and takes the same cell with it', () => {
+  const { of, labels, logits } = patients()
+  const numbers = Uint32Array.from(of.keys())
+  const held = new Set([0, 1, 2])
+  const figuresOf = (wanted: (row: number) => boolean) => {
+    const rows = numbers.filter(wanted)
+    const at = <T extends Uint8Array | Float64Array>(all: T): T => all.filter((_, row) => wanted(row)) as T
+    const options = { by: 0, cohort: 5, threshold: 0.5, numbers: rows }
+    return groupFigures(at(logits), at(labels), { groups: 4, of: at(of), held }, options)
+  }
+  const [one, nobody] = [figuresOf((row) => row < 55), figuresOf((row) => row < 54)]
+  assert.equal(one, nobody)
+  assert.equal(
+    nobody.map(({ group, examples, positives, auc }) => [group, examples, positives, auc === null]),
+    [
+      [0, 30, null, false],
+      [1, null, null, true],
+      [2, null, null, true],
+    ],
+  )
 })
 
 it.run()

@@ -4,7 +4,11 @@ import * as assert from 'uvu/assert'
 import { fromHex } from '../../src/core/bytes.ts'
 import type { MemberId } from '../../src/core/ids.ts'
 import { readBody } from '../../src/governance/kinds.ts'
+import type { Permit } from '../../src/governance/permit.ts'
+import type { StudyState } from '../../src/governance/studies.ts'
 import type { Action } from '../../src/node/actions.ts'
+import type { Context } from '../../src/node/context.ts'
+import { type Ended, Epilogue } from '../../src/node/epilogue.ts'
 import { digestOf } from '../gossip/fixtures.ts'
 import { DOCUMENT, Harness, ID, OTHERS, SELF } from './harness.ts'
 
@@ -149,6 +153,27 @@ it('an operator may ask for it at any time', () => {
   assert.equal(ask(), [undefined], 'also where the rows must be opened again')
   assert.ok(world.finish())
   assert.is(told(world, 'study.measured'), 4)
+})
+
+it('where patients are asked, a model that was told of is not measured again: figures before and after a word would tell of it', () => {
+  const [first, second] = [digestOf('first'), digestOf('second')]
+  const out: Action[] = []
+  const context = { self: SELF, out } as unknown as Context
+  const stateOf = (consent: object | null) => {
+    const study = { consent, report: { crossSite: true } }
+    return { study, measured: new Map([[SELF, first]]), crossed: new Map([[SELF, first]]) } as unknown as StudyState
+  }
+  const asking = (model: typeof first, consent: object | null) => {
+    const epilogue = new Epilogue(ID, context)
+    epilogue.opened()
+    const ended = { model, others: () => [], leave: () => ({}) } as unknown as Ended
+    const why = epilogue.demand(stateOf(consent), ended, false)
+    epilogue.roundBegins(stateOf(consent), {} as Permit, ended)
+    return [why, out.splice(0).length]
+  }
+  assert.equal(asking(first, { basis: 'opt-out' }), ['model-measured', 0])
+  assert.equal(asking(second, { basis: 'opt-out' }), [null, 2])
+  assert.equal(asking(first, null), [null, 2])
 })
 
 it('before the first complete round there is nothing to evaluate', () => {

@@ -5,7 +5,7 @@ import type { Digest } from '../../src/core/ids.ts'
 import type { Metrics } from '../../src/core/metrics.ts'
 import type { StudyState } from '../../src/governance/studies.ts'
 import type { Context } from '../../src/node/context.ts'
-import { mergedDrafts } from '../../src/node/roundEntries.ts'
+import { endedDrafts, mergedDrafts } from '../../src/node/roundEntries.ts'
 import { digestOf, keyOf } from '../gossip/fixtures.ts'
 import { STUDY } from '../learn/fixtures.ts'
 import { studyOf } from './clinics.ts'
@@ -53,6 +53,35 @@ it('no AUC is told where a class has fewer patients than the cohort, and nothing
   assert.equal(told(40, 9), twice([40, null, 0.5]))
   assert.equal(told(40, 31), twice([40, null, 0.5]))
   assert.equal(told(9, 4), twice([null, null, null]))
+})
+
+it('where patients are asked, the rows that a calibration was fitted on are told as a multiple of the cohort', () => {
+  const asking = studyOf(7, 'consent: { basis: opt-out, jurisdiction: DE, purposes: [DUO:0000006] }')
+  const metrics = {
+    examples: 40,
+    positives: 20,
+    auc: 0.8,
+    accuracy: 0.7,
+    logLoss: 0.5,
+    brier: 0.2,
+    calibrationError: 0.1,
+  }
+  const rowsOf = (study: typeof asking, rows: number): unknown => {
+    const calibration = { slope: 1.1, intercept: 0.2, rows }
+    const best = { round: 3, model: MODEL, validationLoss: 0.5, metrics, calibration, calibrated: metrics }
+    const context = { draft: (_: string, __: string, body: object) => ({ body }) } as unknown as Context
+    const standing = { newest: best, best, gain: { validationLoss: 0.5, mergesSince: 0 }, personal: null }
+    const [, calibrated] = endedDrafts(context, { id: STUDY, study } as StudyState, 4, MODEL, standing)
+    return (calibrated?.body as { rows?: unknown } | undefined)?.rows
+  }
+  assert.equal(
+    [37, 31, 9, 0].map((rows) => rowsOf(asking, rows)),
+    [30, 30, null, 0],
+  )
+  assert.equal(
+    [37, 9].map((rows) => rowsOf(studyOf(), rows)),
+    [37, null],
+  )
 })
 
 it.run()

@@ -101,5 +101,5 @@ function judgedRows(rows: number): Judged {
   const alone = shared.map((logit) => logit + rng.float() - 0.5)
   const sex = { groups: 3, of: labels.map(() => rng.below(2)) }
   const age = { groups: 6, of: labels.map(() => rng.below(5)) }
-  return { labels, shared, alone, groupings: [sex, age] }
+  return { labels, shared, alone, groupings: [sex, age], numbers: null }
 }

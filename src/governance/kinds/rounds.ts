@@ -39,7 +39,7 @@ export const ROUND_KINDS = {
     dataset: bytes32,
     /** Of a private study: what its update's header says. */
     privacy: v.optional(claim),
-    /** Of a study that asks patients for their word: the root over how each of them stood. `examples` is rounded down to the minimum cohort then. */
+    /** Of a study that asks patients for their word: the root over how each of them stood. All numbers of rows of such a study are multiples of the minimum cohort, and measures of held-out rows are of as many (`core/told.ts`). */
     consent: v.optional(v.strictObject({ root: bytes32, basis: v.picklist(['opt-in', 'opt-out']) })),
     /** Agreements that it was done under, by digest; absent where none bound. */
     agreements: v.optional(v.pipe(v.array(bytes32), v.maxLength(LIMITS.agreementsMentionedMax))),
@@ -115,7 +115,8 @@ export const ROUND_KINDS = {
   }),
   /**
    * Its author's newest complete model on its own held-out patients (`core/evaluation.ts`), declared by the author; `model` is the digest of
-   * the shared weights. All else is null where the held-out patients are fewer than the study's minimum cohort.
+   * the shared weights. All else is null where the held-out patients are fewer than the study's minimum cohort; `positives` are, and `bins`
+   * empty, where patients are asked for their word.
    */
   'study.measured': v.strictObject({
     round: count,

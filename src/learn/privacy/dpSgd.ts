@@ -13,6 +13,8 @@ export interface PrivateRound {
   readonly training: TrainingSpec
   readonly mechanism: Mechanism
   readonly rows: DesignMatrix
+  /** Steps and sampling rate are those of so many rows; of all where absent. */
+  readonly ratedRows?: number
 }
 
 /** The steps of one round: an epoch has as many as there are batches of the expected size in the rows, the last one counted whole. */
@@ -39,12 +41,12 @@ export interface PrivateRoundResult {
  * without rows is a step of noise. The penalty and the optimiser see the noisy gradient alone, so they cost nothing.
  */
 export function trainPrivately(
-  { model, training, mechanism, rows }: PrivateRound,
+  { model, training, mechanism, rows, ratedRows = rows.rows }: PrivateRound,
   base: Weights,
   adam: AdamState | null,
   chance: Chance,
 ): PrivateRoundResult {
-  const { sampleRate, steps } = stepsOfRound(training, mechanism.noiseMultiplier, rows.rows)
+  const { sampleRate, steps } = stepsOfRound(training, mechanism.noiseMultiplier, ratedRows)
   const { shared, head } = parameterCount(model, rows.columns)
   const parameters = new Float64Array(shared + head)
   parameters.set(base.shared)
@@ -53,7 +55,7 @@ export function trainPrivately(
   const kernels = kernelsOf(model, rows.columns)
   const optimiser = training.optimiser === 'adam' ? new Adam(parameters.length, adam) : null
   const sum = new Float64Array(parameters.length)
-  const expectedRows = sampleRate * rows.rows
+  const expectedRows = sampleRate * ratedRows
   const stepsOfEpoch = steps / training.localEpochs
   let [loss, drawn] = [0, 0]
   for (let step = 0; step < steps; step++) {

@@ -57,7 +57,8 @@ export class PrivateLearner implements Learner {
     checkShape(request, base)
     const { model, training, privacy, train: rows } = request
     const adam = this.#adamOf(request, optimiser)
-    const trained = trainPrivately({ model, training, mechanism: privacy, rows }, base, adam, this.#chance)
+    const { ratedRows = rows.rows } = privacy
+    const trained = trainPrivately({ model, training, mechanism: privacy, rows, ratedRows }, base, adam, this.#chance)
     checkFinite(request, trained.weights.shared)
     checkFinite(request, trained.weights.head)
     const round = roundOf(request)
@@ -105,7 +106,7 @@ export class PrivateLearner implements Learner {
 }
 
 const roundOf = ({ training, privacy, train }: PrivateRequest): PrivacySteps =>
-  stepsOfRound(training, privacy.noiseMultiplier, train.rows)
+  stepsOfRound(training, privacy.noiseMultiplier, privacy.ratedRows ?? train.rows)
 
 /** A guarantee that fails for one row in `rows` may show a whole patient and keep its word. */
 function checkDelta({ delta }: PrivateTraining, rows: number): void {

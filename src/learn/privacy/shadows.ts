@@ -59,7 +59,7 @@ async function opened(
   rows: DesignMatrix,
   test: DesignMatrix,
 ) {
-  const asPrivate = privacy === null ? {} : { privacy: { ...privacy, spent: [], roundsMax: 0 } }
+  const asPrivate = privacy === null ? {} : { privacy: { ...privacy, ratedRows: rows.rows, spent: [], roundsMax: 0 } }
   await learner.open({ study, model, training, train: rows, test, ...asPrivate })
   return {
     logits: (weights: Weights) => learner.logits(study, weights, 'test'),
