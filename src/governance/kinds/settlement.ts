@@ -25,6 +25,7 @@ export const OBJECTIONS = [
   'bodies-missing', // entries that count have no body at its node any more
   'chain', // the proposal does not follow on the period that was closed last
   'cut-behind', // the cut leaves out entries of before the time that the proposal names
+  'cut-ahead', // the cut takes in entries that were not final at its node a day later
   'early', // the period is not over by then
   'future', // that time has not come
   'unsigned', // not all who must sign had by that cut
