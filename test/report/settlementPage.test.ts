@@ -88,7 +88,7 @@ it('no cell is a formula for a spreadsheet', () => {
   for (const name of [
     '=1+1',
     '+1',
-    '-1',
+    '-1+1',
     '@SUM(A1)',
     '\t=1',
     ' =1',
