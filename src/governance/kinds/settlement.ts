@@ -47,8 +47,8 @@ const vote = { agreement: bytes32, period, attempt, proposal: bytes32 }
 export const SETTLEMENT_KINDS = {
   /**
    * What the updates in its author's merge of `round` are worth to the merged model, in millionths of a nat of log-loss on so many of its own
-   * patients, rounded down to the minimum cohort: member and value. `seed` orders the permutations and is the digest of the merge's result;
-   * `refs` cite the merge.
+   * patients, rounded down to the minimum cohort: member and value, in steps of a nat divided by those patients. `seed` orders the permutations
+   * and is the digest of the merge's result; `refs` cite the merge.
    */
   'value.measured': v.strictObject({
     round: count,
