@@ -30,7 +30,7 @@ it('one patient moves the odds of a step by what it gains or loses, and sums ove
   const mean = (nats: number): number => {
     const told = Array.from({ length: rounds }, () => microTold(nats, patients, rng.float()))
     assert.ok(told.every((micro) => micro === 0 || micro === 25_000))
-    return told.reduce((sum, micro) => sum + micro, 0) / rounds
+    return told.reduce((sum: number, micro) => sum + micro, 0) / rounds
   }
   const deviation = (25_000 / 2) * rounds ** -0.5
   for (const gained of [4.8, 5, 18]) {
