@@ -236,10 +236,10 @@ it('a hospital whose clock is behind keeps nobody from closing', async () => {
   assert.is(await world.hospital(ADA).desk.judge.objectionTo(stateOf(world), proposal), null)
 })
 
-it('a merge whose inputs are not final yet is measured when they are, though no other merge comes', async () => {
-  const agreed = settling('rule: by-marginal-value')
-  const world = threeRounds(agreed)
-  const { desk, daemon } = world.hospital(SELF)
+/** A hospital that measures by itself, in a study that settles by what is measured. */
+function measuring(): ReturnType<World['hospital']> {
+  const hospital = threeRounds(settling('rule: by-marginal-value')).hospital(SELF)
+  const { daemon } = hospital
   const state = {
     id: STUDY,
     study: { merge: {}, privacy: null, training: {} },
@@ -250,6 +250,11 @@ it('a merge whose inputs are not final yet is measured when they are, though no 
   const config = { settlement: { measure: 'auto', confirm: 'ask' }, agreements: { required: false } }
   Object.assign(daemon.machine, { view: () => view })
   Object.assign(daemon.home, { config })
+  return hospital
+}
+
+it('a merge whose inputs are not final yet is measured when they are, though no other merge comes', async () => {
+  const { desk } = measuring()
   let measured = 0
   desk.measure = async () => {
     const waits = ++measured < 3
@@ -257,6 +262,17 @@ it('a merge whose inputs are not final yet is measured when they are, though no 
   }
   for (let look = 0; look < 6; look++) await desk.work()
   assert.is(measured, 3)
+})
+
+it('a study that cannot be measured is told once, and tried again after a minute', async () => {
+  const { desk, told } = measuring()
+  let tries = 0
+  desk.measure = async () => {
+    tries++
+    throw new Error('an update of another shape')
+  }
+  for (const ms of [0, 10_000, 61_000]) await later(ms, () => desk.work())
+  assert.equal([tries, told], [2, ['settlement-failed an update of another shape']])
 })
 
 it('a period is not closed before its days are over', async () => {
