@@ -40,7 +40,7 @@ function usesLines({ uses: found, untold, lost }: UsesReport): string[] {
       one.studyName ?? short(one.study),
       one.models === 1 ? short(one.model) : `${one.models} models`,
       WORDS[one.use],
-      String(one.runs),
+      one.withheld === 0 ? String(one.runs) : `≥ ${one.runs}`,
       rowsOf(one),
       utc(one.firstMs),
       utc(one.lastMs),
@@ -53,13 +53,15 @@ function usesLines({ uses: found, untold, lost }: UsesReport): string[] {
     '',
     ...(untold === 0
       ? []
-      : [`${untold} runs of predictions of this hospital are kept here, and told of within seconds.`]),
+      : [
+          `${untold} runs of predictions of this hospital are kept here: few rows are told of when their hour is over, others within seconds.`,
+        ]),
     ...(lost === 0
       ? []
       : [
           `CAREFUL: the journal of this hospital was damaged: at least ${lost} runs of predictions are told of by no entry.`,
         ]),
-    'As declared by the hospitals in their logs. ≥: rows of some runs were too few to be told.',
+    'As declared by the hospitals in their logs. ≥: some runs had too few rows to be told, how many they were with them; hours stand for their times.',
   ]
 }
 

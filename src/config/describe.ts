@@ -44,6 +44,7 @@ export const NOT_COVERED: readonly string[] = [
   'counts, sums and sums of squares of features, told once',
   'numbers of rows',
   'measures on held-out patients after each round, from the minimum cohort up',
+  'what updates are worth on validation or held-out patients, where a settlement measures it',
   'which updates are merged and when the study is enough, where validation patients decide it',
   'the final calibration, which is fitted on them',
   'the result of an audit',

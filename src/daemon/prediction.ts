@@ -10,6 +10,7 @@ import { readTableFile, type TableFile } from '../data/table.ts'
 import { fileCommitment, USE_SALT_BYTES } from '../governance/uses.ts'
 import { logitsInSlices } from '../learn/inSlices.ts'
 import { finalProbability } from '../learn/portable/description.ts'
+import { csvCell } from '../report/csvCells.ts'
 import { requireAgreed } from './agreementDesk.ts'
 import type { BindingRequest } from './bindings.ts'
 import type { Daemon } from './daemon.ts'
@@ -90,7 +91,7 @@ async function writeRows(
     const lines = batch.rows.map((row, i) => {
       tally.add(row)
       const probability = row.blocked ? '' : (probabilities[i] as number).toPrecision(6)
-      return `${row.line},${probability},${quoted(warningsCell(row))}\n`
+      return `${row.line},${probability},${csvCell(warningsCell(row))}\n`
     })
     await send(out, lines.join(''))
   })
@@ -143,10 +144,4 @@ class Tally {
 /** A row's warnings as one cell: `age: out-of-range; sex: missing`. */
 function warningsCell({ warnings }: RawBatch['rows'][number]): string {
   return warnings.map(({ feature, warning }) => `${feature}: ${warning}`).join('; ')
-}
-
-/** A cell that a comma, a quote or a line end may be in; what a spreadsheet would take for a formula is told as text. */
-function quoted(cell: string): string {
-  const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

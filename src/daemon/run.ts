@@ -42,7 +42,7 @@ export async function runDaemon({ home: folder, json, record, trustLedger }: Run
   const propose = (member: Member) => proposeChange(daemon, [member], [])
   const signs = (): boolean => daemon.people.people.required !== null
   const invitations = new Invitations({ home, transport: daemon.transport, propose, signs, log })
-  const settlement = new SettlementDesk(daemon, inputs)
+  const settlement = new SettlementDesk(daemon, inputs, log)
   const routes = routesOf(daemon, inputs, invitations, settlement)
   const control = new Control(home.paths.socket, routes, (event, facts) => log('error', event, facts))
   const stop = (signal: NodeJS.Signals): void => void daemon.stop(signal === 'SIGTERM' ? 'sigterm' : 'sigint')

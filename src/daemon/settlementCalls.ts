@@ -110,7 +110,7 @@ async function check(daemon: Daemon, desk: SettlementDesk, ref: string): Promise
   const computed = await desk.compute(state, proposal.period, proposal)
   const apart = await difference(daemon, proposal, computed.statement)
   const isOpen = proposal.period === closed.length
-  const found = isOpen ? await desk.judge(state, proposal) : null
+  const found = isOpen ? await desk.judge.objectionTo(state, proposal) : null
   const attempt = open.attempts.find((one) => isOpen && one.attempt === proposal.attempt)
   const votes = [...(attempt?.votes ?? []), ...(attempt?.pending ?? [])]
   return {

@@ -2,7 +2,7 @@
 
 import type { Study } from '../config/study.ts'
 import { fromHex } from '../core/bytes.ts'
-import { ConsiliumError } from '../core/errors.ts'
+import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { Digest, MemberId, StudyId } from '../core/ids.ts'
 import type { AgreementState } from '../governance/agreements.ts'
 import type { Objection } from '../governance/kinds/settlement.ts'
@@ -10,33 +10,34 @@ import type { Body, Kind } from '../governance/kinds.ts'
 import type { SettlementBook } from '../governance/settlement/book.ts'
 import {
   type Attempt,
-  follows,
-  hasTurnedDown,
   type ProposalWord,
   type SettlementStanding,
   settlementStanding,
   type VoteWord,
 } from '../governance/settlement/closings.ts'
 import type { Sizes } from '../governance/settlement/contributions.ts'
-import { ANSWERED, faultText, proposalFault, SLACK_MS } from '../governance/settlement/faults.ts'
+import { faultText, proposalFault, SLACK_MS } from '../governance/settlement/faults.ts'
 import { cutBody, linesBody, type Statement } from '../governance/settlement/statement.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { underAgreements } from '../governance/terms.ts'
-import { decodeEntry, glanceAt } from '../ledger/entry.ts'
+import { glanceAt } from '../ledger/entry.ts'
 import { FENCED } from '../node/boot.ts'
 import { type SettlementFacts, type SettlementNaming, settlementFacts } from '../report/settlement.ts'
 import { actOf } from './agreementDesk.ts'
 import { cutOf } from './cut.ts'
 import type { Daemon } from './daemon.ts'
 import type { InputStore } from './inputStore.ts'
+import type { Log } from './log.ts'
 import { slicesOf } from './logSlices.ts'
 import { refOf } from './models.ts'
 import { difference } from './settlementDifferences.ts'
+import { SettlementJudge } from './settlementJudge.ts'
 import { type MeasureRequest, measureStudy } from './settlementMeasure.ts'
 import { SettlementReader } from './settlementReader.ts'
 import { Turns } from './turns.ts'
 
 const LOOK_MS = 2_000 // while somebody has proposed what this node has not answered, or rounds are to be measured
+const FAILED_LOOK_MS = 60_000
 const AUTO = { method: 'tmc', permutations: 40, last: 4, within: 2_000 } as const // a fifth of a second for a small model and ten hospitals; older rounds are measured when somebody asks
 
 /** What is computed of one period, and what it is computed from. */
@@ -50,20 +51,25 @@ export interface Computed {
 export class SettlementDesk {
   readonly #daemon: Daemon
   readonly #inputs: Pick<InputStore, 'read'>
+  readonly #log: Log
   readonly #reader: SettlementReader
   readonly #turns = new Turns<'write'>()
   readonly #measuring = new Turns<'measure'>()
   /** Something was said or merged since that was looked at. */
   #changed = true
   #merged = true
-  /** Proposals whose faults everybody sees, and no time mends. */
-  readonly #passedOver = new Set<Digest>()
+  readonly judge: SettlementJudge
+  /** What failed last of which agreement or study, and when it is tried again. */
+  readonly #failed = new Map<Digest, { readonly why: string; readonly againMs: number }>()
   #working = false
+  #isStopped = false
   #timer: ReturnType<typeof setInterval> | undefined
 
-  constructor(daemon: Daemon, inputs: Pick<InputStore, 'read'>) {
+  constructor(daemon: Daemon, inputs: Pick<InputStore, 'read'>, log: Log) {
     this.#daemon = daemon
     this.#inputs = inputs
+    this.#log = log
+    this.judge = new SettlementJudge(daemon, this)
     this.#reader = new SettlementReader({ logs: () => daemon.logs, final: (author) => this.final(author) })
     daemon.followers.add(({ kind, author }) => {
       if (kind.startsWith('settlement.')) this.#changed = true
@@ -137,7 +143,8 @@ export class SettlementDesk {
       const untold = { place: { author: self, seq: 0, hash: '' as Digest, lamport: 0 }, timeMs: Date.now() }
       const word = { ...untold, period, attempt, previous: previous?.place.hash ?? null, until: untilMs, cut }
       const { statement } = await this.compute(state, period, { ...word, result: '' as Digest })
-      const objection = proposalFault(state, word, statement, previous, Date.now())
+      const shown = proposalFault(state, word, previous, Date.now())
+      const objection = shown ?? (statement.isSigned ? null : 'unsigned')
       if (objection !== null) throw refused(`settlement-${objection}`, faultText(state, objection, untilMs, previous))
       if (statement.lines.every(({ weight }) => weight === 0n)) {
         const message = `by rule ${statement.rule} no party has done anything that counts in period ${period + 1} so far: see "consilium settlement show ${state.id.slice(0, 12)}"`
@@ -180,7 +187,7 @@ export class SettlementDesk {
         )
       const { statement } = await this.compute(state, period, proposal)
       if (!confirms) return this.#vote(state, proposal, 'operator', statement)
-      const found = await this.judge(state, proposal)
+      const found = await this.judge.objectionTo(state, proposal)
       if (found === 'wait')
         throw refused('settlement-wait', `${ref}: entries within its cut are not final here yet: try again in a minute`)
       if (found !== null) {
@@ -194,20 +201,6 @@ export class SettlementDesk {
     })
   }
 
-  /** Why this node would not confirm a proposal now; `wait`: what it needs is on its way. */
-  async judge(state: AgreementState, proposal: ProposalWord): Promise<Objection | 'wait' | null> {
-    const { previous } = this.standing(state).open
-    if (!follows(proposal.previous, proposal.cut, previous)) return 'chain'
-    for (const [member, size] of proposal.cut) if (size > this.#known(member)) return 'wait'
-    if (state.agreement.studies.some((study) => this.#study(study) === null)) return 'wait'
-    const { statement, facts } = await this.compute(state, proposal.period, proposal)
-    const objection = proposalFault(state, proposal, statement, previous, Date.now())
-    if (objection !== null) return objection
-    for (const { member } of state.agreement.parties) if (await this.#leavesOut(member, proposal)) return 'cut-behind'
-    if (statement.result === proposal.result) return null
-    return facts.missing.length > 0 ? 'bodies-missing' : 'differs'
-  }
-
   /** From here on: answers proposals and measures rounds, where config.yaml says that nobody need be asked. */
   start(): void {
     this.#timer = setInterval(() => this.#look(), LOOK_MS).unref()
@@ -215,61 +208,67 @@ export class SettlementDesk {
 
   /** Idempotent. What is under way then fails with the store, and is done again after the next start. */
   stop(): void {
+    this.#isStopped = true
     clearInterval(this.#timer)
   }
 
   #look(): void {
     const { machine, writer, home } = this.#daemon
-    const isDue = this.#changed || (this.#merged && home.config.settlement.measure === 'auto')
+    const isDue = this.#changed || (this.#merged && home.config.settlement.measure === 'auto') || this.#isAgainDue()
     if (!isDue || this.#working || !machine.booted || writer === null) return
     this.#working = true
-    this.work()
-      .catch(() => {
-        this.#changed = this.#merged = true // what failed is looked at again
-      })
-      .finally(() => {
-        this.#working = false
-      })
+    this.work().finally(() => {
+      this.#working = false
+    })
   }
 
-  /** Once, what `start` has done again and again. Whether anything waits for entries that are on their way. Errors: those of the store. */
+  /** Once, what `start` has done again and again. Whether anything waits for entries that are on their way. What fails is told, once for each change. */
   async work(): Promise<boolean> {
     const { measure, confirm } = this.#daemon.home.config.settlement
+    if (this.#isAgainDue()) this.#changed = this.#merged = true
     const [answers, measures] = [this.#changed && confirm === 'auto', this.#merged && measure === 'auto']
     this.#changed = this.#merged = false
     for (const state of this.#daemon.machine.view().agreements.all()) {
       if (state.agreement.settlement.rule === 'none') continue
-      if (answers && (await this.#turns.run('write', () => this.#answerOne(state)))) this.#changed = true
+      const answer = () => this.#turns.run('write', () => this.#answerOne(state))
+      if (answers && (await this.#tried({ agreement: state.id }, answer))) this.#changed = true
       if (measures) await this.#measure(state)
     }
     return this.#changed
   }
 
-  /**
-   * Confirms the first proposal that is sound; where none is, or may be when more is final, says what it finds otherwise. Of a party whose proposal it turned down in this
-   * period it turns down no other: else one that proposes nonsense again and again would cost each attempt its quorum. Whether it waits for entries.
-   */
-  async #answerOne(state: AgreementState): Promise<boolean> {
-    const self = this.#daemon.home.key.id
-    const { attempts } = this.standing(state).open
-    const { proposals } = attempts.at(-1) as Attempt
-    if (!isVoter(state, self) || proposals.some((one) => this.#ownVote(state, one) !== undefined)) return false
-    let objected: readonly [ProposalWord, Objection] | null = null
-    let waits = false
-    for (const proposal of proposals) {
-      if (this.#passedOver.has(proposal.place.hash)) continue
-      const found = await this.judge(state, proposal)
-      if (found === null) return this.#answerTo(state, proposal, null)
-      if (found === 'wait') waits = true
-      else if (!ANSWERED.has(found)) this.#passedOver.add(proposal.place.hash)
-      else if (!hasTurnedDown(attempts, self, proposal)) objected ??= [proposal, found]
+  /** False where it fails, and for a minute after that: what is wrong with one agreement or study stops no other. */
+  async #tried(about: { readonly agreement: Digest } | { readonly study: Digest }, work: () => Promise<boolean>) {
+    const key = 'study' in about ? about.study : about.agreement
+    const before = this.#failed.get(key)
+    if (before !== undefined && Date.now() < before.againMs) return false
+    try {
+      const found = await work()
+      this.#failed.delete(key)
+      return found
+    } catch (error) {
+      const why = messageOf(error)
+      const level = error instanceof ConsiliumError ? 'warn' : 'error' // the world's, or our own
+      if (why !== before?.why && !this.#isStopped) this.#log(level, 'settlement-failed', { ...about, error: why })
+      this.#failed.set(key, { why, againMs: Date.now() + FAILED_LOOK_MS })
+      return false
     }
-    return objected === null || waits ? waits : this.#answerTo(state, ...objected)
   }
 
-  async #answerTo(state: AgreementState, proposal: ProposalWord, found: Objection | null): Promise<false> {
-    const { statement } = await this.compute(state, proposal.period, proposal)
-    await this.#vote(state, proposal, found, statement)
+  #isAgainDue(): boolean {
+    return [...this.#failed.values()].some(({ againMs }) => againMs <= Date.now())
+  }
+
+  /** Whether something waits for entries. */
+  async #answerOne(state: AgreementState): Promise<boolean> {
+    if (!isVoter(state, this.#daemon.home.key.id)) return false
+    const { attempts } = this.standing(state).open
+    const { proposals } = attempts.at(-1) as Attempt
+    if (proposals.some((one) => this.#ownVote(state, one) !== undefined)) return false
+    const { says, waits } = await this.judge.answer(state, attempts)
+    if (says === null) return waits
+    const { statement } = await this.compute(state, says.proposal.period, says.proposal)
+    await this.#vote(state, says.proposal, says.objection, statement)
     return false
   }
 
@@ -286,26 +285,16 @@ export class SettlementDesk {
       if (!agreement.studies.includes(state.id) || !state.bound.has(this.#daemon.home.key.id)) continue
       const asked = underAgreements(this.#daemon.machine.view().agreements, actOf(this.#daemon, state, 'round'))
       if ('forbidden' in asked) continue // nobody asked, and so no entry says that it was not done
-      const found = await this.measure(state, { ...AUTO, everyRounds }).catch((error: unknown) => {
-        if (!(error instanceof ConsiliumError)) throw error // too few patients, or no agreement now: nothing is measured
-        return null
-      })
-      if (found?.skipped.some(({ waits }) => waits)) this.#merged = true // the last merge of a study is followed by no other
+      const measure = async (): Promise<boolean> => {
+        const { skipped } = await this.measure(state, { ...AUTO, everyRounds })
+        return skipped.some(({ waits }) => waits)
+      }
+      if (await this.#tried({ study: state.id }, measure)) this.#merged = true // the last merge of a study is followed by no other
     }
   }
 
-  /** Whether entries of before the proposal's time, which are final here, lie beyond its cut. */
-  async #leavesOut(member: MemberId, { cut, until, place }: ProposalWord): Promise<boolean> {
-    const size = cut.get(member) ?? 0
-    if (size >= this.final(member)) return false
-    const [raw] = await this.#daemon.logs.entries(member, size, size + 1)
-    if (raw === undefined) return false
-    const { timeMs, lamport } = decodeEntry(raw)
-    return timeMs < until - SLACK_MS && lamport < place.lamport // a clock that is behind says "before" of what came after
-  }
-
   #cutNow({ agreement }: AgreementState): Sizes {
-    return new Map(agreement.parties.map(({ member }) => [member, this.#known(member)]))
+    return new Map(agreement.parties.map(({ member }) => [member, this.judge.known(member)]))
   }
 
   /** Up to the first entry that is not of before `untilMs`; all of it where that has just been. */
@@ -324,11 +313,6 @@ export class SettlementDesk {
       if (first >= 0) return at + first
     }
     return Math.max(from, to)
-  }
-
-  /** Final, and stored here. */
-  #known(member: MemberId): number {
-    return Math.min(this.final(member), this.#daemon.logs.sizeOf(member).size)
   }
 
   #study(id: Digest): Study | null {

@@ -1,4 +1,5 @@
 /** Measures on this hospital's own patients what the others' updates in its own merges are worth, and records it. */
+import { randomInt } from 'node:crypto'
 import { toldRows } from '../config/consent.ts'
 import { modelOf, type Study } from '../config/study.ts'
 import { fromHex, toHex } from '../core/bytes.ts'
@@ -7,9 +8,10 @@ import { compareIds, type Digest, type MemberId } from '../core/ids.ts'
 import { Rng } from '../core/rng.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { designMatrix } from '../data/design.ts'
-import { type MeasureMethod, SETTLEMENT_BOUNDS } from '../governance/kinds/settlement.ts'
+import type { MeasureMethod } from '../governance/kinds/settlement.ts'
 import { type Body, readBody } from '../governance/kinds.ts'
 import type { SettlementBook } from '../governance/settlement/book.ts'
+import { microTold } from '../governance/settlement/grain.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { evaluate } from '../learn/evaluate.ts'
 import { logitsInSlices } from '../learn/inSlices.ts'
@@ -25,9 +27,7 @@ import { entriesOf } from './logSlices.ts'
 import { refOf } from './models.ts'
 import type { SettlementMeasured } from './settlementApi.ts'
 
-const MICRO = 1_000_000
-const GRAIN = 100 // millionths: the choice of a few dozen patients moves a log-loss by far more, and finer figures tell more of each
-const TOLERANCE_NATS = 0.0001 // as fine as what is told
+const TOLERANCE_NATS = 0.0001 // as fine as anything is told
 
 /** Where updates are kept, and what is final. */
 export interface MeasureParts {
@@ -160,13 +160,17 @@ async function measureMerge(
       ? await leaveOneOut(game)
       : await truncatedShapley(game, { permutations, tolerance: TOLERANCE_NATS, rng })
   const { matrix, part } = patients
+  const told = matrix.rows - (matrix.rows % study.minimumCohort)
   const body: Body<'value.measured'> = {
     ...{ round, method, permutations: method === 'loo' ? 0 : permutations, seed: fromHex(result), part },
-    patients: matrix.rows - (matrix.rows % study.minimumCohort),
-    values: others.map(({ author }, i) => [fromHex(author), microOf(values[i] as number)]),
+    patients: told,
+    values: others.map(({ author }, i) => [fromHex(author), microTold(values[i] as number, told, chance())]),
   }
   return { body }
 }
+
+/** Nobody else may know it, else what it rounds is known better. */
+const chance = (): number => randomInt(2 ** 32) / 2 ** 32
 
 /** The own update is always there: what the others add to it, by the study's rule, is what they are worth here. */
 function gameOf(study: Study, own: MergeInput, others: readonly MergeInput[], { matrix, head }: Patients): Game {
@@ -179,12 +183,6 @@ function gameOf(study: Study, own: MergeInput, others: readonly MergeInput[], { 
       return -evaluate(logits, matrix.y).logLoss
     },
   }
-}
-
-function microOf(nats: number): number {
-  const { microMax } = SETTLEMENT_BOUNDS
-  const micro = Math.round((nats * MICRO) / GRAIN) * GRAIN
-  return Math.max(-microMax, Math.min(microMax, micro === 0 ? 0 : micro)) // no −0
 }
 
 async function record(

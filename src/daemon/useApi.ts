@@ -9,6 +9,7 @@ export interface UseLine {
   readonly studyName: string | null
   readonly model: string
   readonly use: Use
+  /** At least so many, where `withheld` is not 0. */
   readonly runs: number
   /** Rows as far as they were told; null for exports. */
   readonly rows: number | null
@@ -26,7 +27,7 @@ export interface UsesReport {
   readonly uses: readonly UseLine[]
   /** Entries that were looked through. */
   readonly entries: number
-  /** Runs of this hospital that no entry tells of yet. */
+  /** Runs of this hospital that no entry tells of yet: those of few rows wait for the end of their hour. */
   readonly untold: number
   /** Runs of this hospital that a damaged file lost before an entry told of them: at least so many. */
   readonly lost: number

@@ -1,13 +1,14 @@
 /**
  * Tells of predictions: each run at once in the journal, and all together in one entry every few seconds, so that nobody who predicts waits for
- * a signature and a disk. Order: run in the journal → answer → entry, its runs and their count in one batch → journal emptied. A start finishes what a stop cut
- * off, and tells of no run twice.
+ * a signature and a disk; those of few rows when their hour is over. Order: run in the journal → answer → entry, its runs, those that wait still and their count in
+ * one batch → journal emptied. A start finishes what a stop cut off, and tells of no run twice.
  */
 import { toHex } from '../core/bytes.ts'
 import { type Cbor, decodeCbor, encodeCbor } from '../core/cbor.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { type Body, type Kind, readBody } from '../governance/kinds.ts'
-import { byModel, decodeRuns, encodeRuns, runLeaf, servedBody, type UseRun, usedBody } from '../governance/uses.ts'
+import { decodeRuns, encodeRuns, runLeaf, type UseRun, usedBody } from '../governance/uses.ts'
+import { type ToldRuns, toldNow } from '../governance/useTelling.ts'
 import type { Entry } from '../ledger/entry.ts'
 import type { LogStore } from '../ledger/store.ts'
 import type { Draft } from '../node/actions.ts'
@@ -26,6 +27,7 @@ export const USE_TIMING = {
 
 const TOLD = 'uses/told'
 const LOST = 'uses/lost'
+const HELD = 'uses/held'
 
 /** What a desk needs of its daemon. `writer` is null until the daemon may sign. */
 export interface UseDeskParts {
@@ -42,8 +44,9 @@ export class UseDesk {
   readonly #turns = new Turns<'tell'>()
   #opening: Promise<UseJournal> | null = null
   #pending: NumberedRun[] = []
-  /** Runs before this number are told of. */
+  /** Runs before this number are told of, or among those that wait for the end of their hour. */
   #told = 0
+  #held: readonly UseRun[] | null = null
   /** Runs that the journal had lost when it was opened, until an entry's batch has their number. */
   #lost = 0
   /** What nobody was told yet. */
@@ -76,20 +79,22 @@ export class UseDesk {
   }
 
   /**
-   * Writes the entries about all runs that none tells of yet; durable when it resolves. Those that come meanwhile wait for the next time, else
+   * Writes the entries about all runs that none tells of yet and that need not wait for the end of their hour; durable when it resolves. Those that come meanwhile wait for the next time, else
    * a busy server would write an entry for every few. Nothing while nothing may be signed.
    */
   async tell(): Promise<void> {
     await this.#turns.run('tell', async () => {
       const { dataKey } = this.#parts.home
       if (dataKey === null || this.#parts.writer === null) return
-      if (this.#opening === null && !(await exists(this.#parts.home.paths.uses))) return // nobody has predicted here
+      if (this.#opening === null && !(await this.#hasRuns())) return // nobody has predicted here
       const journal = await this.#journal(dataKey)
       const last = this.#pending.at(-1)?.number ?? -1
       for (;;) {
-        const runs = this.#pending.slice(0, this.#timing.runsMax).filter(({ number }) => number <= last)
-        if (runs.length === 0) return
-        await this.#tellOf(journal, runs)
+        const next = this.#pending.slice(0, this.#timing.runsMax).filter(({ number }) => number <= last)
+        const runs = [...(this.#held ?? []), ...next.map(({ run }) => run)]
+        const { told, held } = toldNow(runs, Date.now(), this.#timing.runsMax - 1) // so that something is told of each full slice
+        if (told.length === 0) return
+        await this.#tellOf(journal, told, held, (next.at(-1)?.number ?? this.#told - 1) + 1)
       }
     })
   }
@@ -111,7 +116,7 @@ export class UseDesk {
 
   /** Runs that no entry tells of yet. */
   get untold(): number {
-    return this.#pending.length
+    return (this.#held?.length ?? 0) + this.#pending.length
   }
 
   /** Runs that were answered for, and that a damaged journal lost before an entry told of them: at least so many, since the folder was made. */
@@ -136,21 +141,25 @@ export class UseDesk {
     await journal?.close()
   }
 
-  async #tellOf(journal: UseJournal, told: readonly NumberedRun[]): Promise<void> {
+  async #hasRuns(): Promise<boolean> {
+    return (await exists(this.#parts.home.paths.uses)) || (await this.#store().getState(HELD)) !== undefined
+  }
+
+  /** `next`: the number of the first run that is neither among `told` nor among `held`. */
+  async #tellOf(journal: UseJournal, told: readonly ToldRuns[], held: readonly UseRun[], next: number): Promise<void> {
     const { writer } = this.#parts
     if (writer === null) throw new ConsiliumError(FENCED)
-    const groups = byModel(told.map(({ run }) => run))
-    const bodies = groups.map(servedBody)
-    const drafts = bodies.map((body, i) => draftOf('model.served', (groups[i] as UseRun[])[0] as UseRun, body))
-    const next = (told.at(-1) as NumberedRun).number + 1
+    const drafts = told.map(({ runs, body }) => draftOf('model.served', runs[0] as UseRun, body))
     const lost = this.#lost
     const state = new Map([
       [TOLD, encodeCbor(next)],
+      [HELD, encodeRuns(held)],
       [LOST, encodeCbor(await this.lost())],
-      ...bodies.map(({ root }, i) => kept(root, groups[i] as UseRun[])),
+      ...told.map(({ runs, body }) => kept(body.root, runs)),
     ])
     writer.record('uses', drafts, state)
     await writer.flush()
+    this.#held = held
     this.#told = next
     this.#lost -= lost
     this.#pending = this.#pending.filter(({ number }) => number >= next) // the journal may have been opened anew meanwhile
@@ -181,11 +190,18 @@ export class UseDesk {
   async #open(dataKey: Uint8Array): Promise<UseJournal> {
     const { uses } = this.#parts.home.paths
     const journal = new UseJournal(uses, dataKey)
-    const { runs, lost } = await journal.open(Math.max(this.#told, await this.#number(TOLD)))
+    this.#told = Math.max(this.#told, await this.#number(TOLD))
+    this.#held ??= await this.#heldBefore() // once: who opens the journal anew knows better
+    const { runs, lost } = await journal.open(this.#told)
     this.#pending = runs.filter(({ number }) => number >= this.#told)
     this.#lost = lost
     if (lost > 0) this.#damage = damaged(uses, lost, this.#pending.length)
     return journal
+  }
+
+  async #heldBefore(): Promise<readonly UseRun[]> {
+    const bytes = await this.#store().getState(HELD)
+    return bytes === undefined ? [] : decodeRuns(bytes)
   }
 
   async #number(name: string): Promise<number> {

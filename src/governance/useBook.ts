@@ -14,11 +14,11 @@ export interface UseSum {
   readonly study: StudyId
   readonly model: Digest
   readonly use: Use
-  /** Runs of predictions, files written, or how often it was measured. */
+  /** Runs of predictions, files written, or how often it was measured: at least so often, where `withheld` is not 0. */
   readonly runs: number
   /** Rows of patients that went through it, as far as that was told; null for exports. */
   readonly rows: number | null
-  /** Runs whose rows were fewer than the minimum cohort, so that their number is not told. */
+  /** Runs whose rows were fewer than the minimum cohort, so that their number is not told: at least so many, one for each entry that tells of no number. */
   readonly withheld: number
   readonly firstMs: number
   readonly lastMs: number
@@ -40,7 +40,7 @@ export interface UseFilter {
 interface Told {
   readonly use: Use
   readonly model: Uint8Array
-  readonly runs: number
+  readonly runs: number | null
   readonly rows: number | null
   readonly fromMs?: number
   readonly toMs?: number
@@ -109,7 +109,7 @@ export class UseBook {
     const at = this.#count++
     this.#group[at] = this.#groupOf({ author, study, model: toHex(told.model) as Digest, use: told.use })
     this.#seq[at] = seq
-    this.#runs[at] = told.runs
+    this.#runs[at] = told.runs ?? 1
     this.#rows[at] = told.rows ?? NOT_TOLD
     this.#fromMs[at] = told.fromMs ?? timeMs
     this.#toMs[at] = told.toMs ?? timeMs

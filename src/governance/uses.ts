@@ -39,6 +39,7 @@ export interface UseRun extends UsedModel, UseCounts {
 }
 
 export const USE_SALT_BYTES = 32
+export const HOUR_MS = 3_600_000
 
 /** SHA-256 over a salt of 32 bytes, which stays at the hospital, which file it was, and the SHA-256 of its bytes. */
 export function fileCommitment(salt: Uint8Array, file: UseFile, digest: Uint8Array): Uint8Array {
@@ -81,15 +82,22 @@ export function countsTold(
   return { rows, warned: shown, withoutPrediction: hidden ? null : told(withoutPrediction) }
 }
 
-/** The body of the entry about runs of one model, in their order; one at least. */
-export function servedBody(runs: readonly UseRun[]): Body<'model.served'> {
+/**
+ * The body of the entry about runs of one model, in their order; one at least. Their times are told in whole stretches of `grainMs`: by the hour
+ * at least, and without how many runs there were, where their rows are not told.
+ */
+export function servedBody(runs: readonly UseRun[], grainMs: number): Body<'model.served'> {
   const { model, round, cohort } = runs[0] as UseRun
   const sum = (field: keyof UseCounts): number => runs.reduce((total, run) => total + run[field], 0)
-  const counts = { rows: sum('rows'), warned: sum('warned'), withoutPrediction: sum('withoutPrediction') }
+  const told = countsTold(
+    { rows: sum('rows'), warned: sum('warned'), withoutPrediction: sum('withoutPrediction') },
+    cohort,
+  )
+  const grain = told.rows === null ? Math.max(grainMs, HOUR_MS) : grainMs
   return {
-    ...{ round, model, runs: runs.length, ...countsTold(counts, cohort) },
-    fromMs: Math.min(...runs.map((run) => run.fromMs)),
-    toMs: Math.max(...runs.map((run) => run.toMs)),
+    ...{ round, model, runs: told.rows === null ? null : runs.length, ...told },
+    fromMs: Math.floor(Math.min(...runs.map((run) => run.fromMs)) / grain) * grain,
+    toMs: Math.ceil(Math.max(...runs.map((run) => run.toMs)) / grain) * grain,
     root: rootOfRuns(runs),
   }
 }
@@ -98,18 +106,6 @@ export function servedBody(runs: readonly UseRun[]): Body<'model.served'> {
 export function usedBody(run: UseRun): Body<'model.used'> {
   const { model, round, cohort } = run
   return { round, model, ...countsTold(run, cohort), run: runLeaf(run) }
-}
-
-/** Runs grouped by study and model, each group in the order of its runs. */
-export function byModel(runs: readonly UseRun[]): UseRun[][] {
-  const groups = new Map<string, UseRun[]>()
-  for (const run of runs) {
-    const key = `${run.study} ${run.round} ${Buffer.from(run.model).toString('hex')}`
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [run])
-    else group.push(run)
-  }
-  return [...groups.values()]
 }
 
 const VERSION = 1

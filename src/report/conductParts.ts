@@ -94,12 +94,13 @@ function modelsSentence(all: readonly ReportedModel[]): string {
   const sum = (of: (one: ReportedModel) => number): number => all.reduce((total, one) => total + of(one), 0)
   const files = sum((one) => one.exports.reduce((total, { files }) => total + files, 0))
   const runs = sum((one) => one.predictions?.runs ?? 0)
+  const few = sum((one) => one.predictions?.runsWithheld ?? 0)
   const known = sum((one) => one.predictions?.patients ?? 0)
   const withdrawn = all.filter((one) => one.withdrawn !== null).length
   const below = all.filter((one) => one.descendsFrom !== null).length
   return [
     `${counted(files, 'file was', 'files were')} written, of ${counted(all.filter((one) => one.exports.length > 0).length, 'model', 'models')}.`,
-    `${counted(known, 'patient was', 'patients were')} predicted in ${counted(runs, 'run', 'runs')}.`,
+    `${counted(known, 'patient was', 'patients were')} predicted in ${few === 0 ? '' : 'at least '}${counted(runs, 'run', 'runs')}.`,
     withdrawn === 0
       ? 'No model is withdrawn from all.'
       : `${counted(withdrawn, 'model is', 'models are')} withdrawn from all${below === 0 ? '' : `, and ${counted(below, 'other here descends', 'others here descend')} from withdrawn ones`}.`,
@@ -119,7 +120,8 @@ function files({ exports }: ReportedModel): string {
 function predictions({ predictions: used }: ReportedModel, minimumCohort: number): string {
   if (used === null) return '–'
   const { runs, runsWithheld, patients, warned, withoutPrediction, lastAtMs } = used
-  const few = runsWithheld === 0 ? '' : `, ${runsWithheld} of them of fewer than ${minimumCohort} and not counted`
+  const few =
+    runsWithheld === 0 ? '' : `, ${runsWithheld} of them or more of fewer than ${minimumCohort} and not counted`
   const which = `${warned} with a warning, ${withoutPrediction} without a prediction; ${counted(runs, 'run', 'runs')}${few}; last ${day(lastAtMs)}`
   return `${patients} <small>${which}</small>`
 }

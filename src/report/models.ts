@@ -133,9 +133,10 @@ function exported({ exports }: Draft, { format, withHead }: Body<'model.exported
 
 type Predicted = Pick<Body<'model.served'>, 'runs' | 'rows' | 'warned' | 'withoutPrediction'>
 
-function predicted(draft: Draft, { runs, rows, warned, withoutPrediction }: Predicted, atMs: number): void {
+function predicted(draft: Draft, { runs: toldRuns, rows, warned, withoutPrediction }: Predicted, atMs: number): void {
   draft.predictions ??= { runs: 0, runsWithheld: 0, patients: 0, warned: 0, withoutPrediction: 0, lastAtMs: atMs }
   const { predictions } = draft
+  const runs = toldRuns ?? 1 // at least
   predictions.runs += runs
   predictions.lastAtMs = atMs
   if (rows === null) predictions.runsWithheld += runs

@@ -143,7 +143,7 @@ export interface ReportedModel {
     readonly firstAtMs: number
     readonly lastAtMs: number
   }[]
-  /** Patients of all runs but `runsWithheld`, whose patients were fewer than the minimum cohort. */
+  /** Patients of all runs but `runsWithheld`, at least so many, whose patients were fewer than the minimum cohort. */
   readonly predictions: {
     readonly runs: number
     readonly runsWithheld: number

@@ -179,6 +179,7 @@ const OBJECTED: Readonly<Record<string, string>> = {
   'bodies-missing': 'lacks bodies of entries that count',
   chain: 'it does not follow on the period that was closed last',
   'cut-behind': 'the cut leaves out entries of before its time',
+  'cut-ahead': 'the cut takes in entries that were not final there a day later',
   early: 'the period is not over by then',
   future: 'its time has not come',
   unsigned: 'not all who must sign had by that cut',

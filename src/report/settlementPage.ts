@@ -1,5 +1,6 @@
 /** A settlement's statement to print or to file: a page without a script, and a table in CSV. A statement, not an invoice. */
 import { minute } from './conductParts.ts'
+import { csvLine } from './csvCells.ts'
 import { esc, htmlTable, page, part } from './html.ts'
 import { amountText, noticesOf, objectionWords, type SettlementFacts, type SettlementLine } from './settlement.ts'
 
@@ -88,7 +89,7 @@ function footOf({ studies }: SettlementFacts, { by, madeAtMs, consortium, finger
   return `Made ${minute(madeAtMs)} from the logs as ${esc(by)} holds them; studies ${studies.map((name) => `“${esc(name)}”`).join(', ')}; ${esc(consortium)}, fingerprint <code>${esc(fingerprint)}</code>. Anybody with the logs computes the same: <code>consilium settlement check</code>. This page loads nothing from anywhere.`
 }
 
-/** RFC 4180, one row for each party. Cells that a spreadsheet would take for a formula are quoted and begin with an apostrophe. */
+/** RFC 4180, one row for each party. */
 export function settlementCsv(facts: SettlementFacts): string {
   const { agreement, agreementName, period, status, rule, basis, unit, result, proposal } = facts
   const header = [
@@ -101,11 +102,5 @@ export function settlementCsv(facts: SettlementFacts): string {
     ...[line.rounds, line.examples, line.merged, line.value, line.amount, unit, line.first ?? '', line.last ?? ''],
     ...[result, proposal?.entry ?? ''],
   ])
-  return [header, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('')
-}
-
-function cell(value: string | number): string {
-  if (typeof value === 'number') return String(value)
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
-  return /[",\r\n']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+  return [header, ...rows].map((row) => csvLine(row.map(String))).join('')
 }

@@ -3,8 +3,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fromHex } from '../../src/core/bytes.ts'
 import type { Cbor } from '../../src/core/cbor.ts'
-import type { Digest, MemberId, StudyId } from '../../src/core/ids.ts'
+import type { AgreementId, Digest, MemberId, StudyId } from '../../src/core/ids.ts'
 import type { Daemon } from '../../src/daemon/daemon.ts'
+import type { Log } from '../../src/daemon/log.ts'
 import { SettlementDesk } from '../../src/daemon/settlementDesk.ts'
 import { difference, differencesOf } from '../../src/daemon/settlementDifferences.ts'
 import type { AgreementState } from '../../src/governance/agreements.ts'
@@ -86,7 +87,9 @@ class World {
       nameOf: (member: MemberId) => NAMES.get(member) ?? member,
       writer,
     } as unknown as Daemon
-    return { daemon, desk: new SettlementDesk(daemon, { read: async () => null }) }
+    const told: string[] = []
+    const log: Log = (_, event, facts) => told.push(`${event} ${facts?.error}`)
+    return { daemon, told, desk: new SettlementDesk(daemon, { read: async () => null }, log) }
   }
 
   #sizeOf(author: MemberId): number {
@@ -101,7 +104,8 @@ function threeRounds(agreed = ROUNDS): World {
   return new World(logs)
 }
 
-const stateOf = (world: World, { id } = ROUNDS): AgreementState => world.studies.agreements.get(id) as AgreementState
+const stateOf = (world: World, { id }: { readonly id: AgreementId } = ROUNDS): AgreementState =>
+  world.studies.agreements.get(id) as AgreementState
 const openOf = (desk: SettlementDesk, state: AgreementState): Attempt =>
   desk.standing(state).open.attempts.at(-1) as Attempt
 
@@ -159,7 +163,7 @@ it('a node that computes otherwise refuses, and it is named who differs and in w
     return [fromHex(member), rounds + more, examples, merged, value, amount + 100 * more] as const
   })
   const proposal = await forged(world, CLEO, { lines: lines as never, result: new Uint8Array(32).fill(9) })
-  assert.is(await honest.desk.judge(stateOf(world), proposal), 'differs')
+  assert.is(await honest.desk.judge.objectionTo(stateOf(world), proposal), 'differs')
   const named = 'rounds of cleo: 3 here, 5 in the proposal of cleo'
   assert.is(await difference(honest.daemon, proposal, statement), named)
   assert.match(
@@ -194,7 +198,7 @@ it('each fault of a proposal has its word', async () => {
   for (const [claim, more, word] of rows) {
     const world = threeRounds()
     const proposal = await forged(world, BEN, more as never)
-    assert.is(await world.hospital(ADA).desk.judge(stateOf(world), proposal), word, claim)
+    assert.is(await world.hospital(ADA).desk.judge.objectionTo(stateOf(world), proposal), word, claim)
   }
 })
 
@@ -229,13 +233,13 @@ it('a hospital whose clock is behind keeps nobody from closing', async () => {
   const world = threeRounds()
   const proposal = await world.hospital(SELF).desk.propose(stateOf(world), Date.now())
   world.append(BEN, 'study.paused', {}, STUDY, Date.now() - HOUR_MS)
-  assert.is(await world.hospital(ADA).desk.judge(stateOf(world), proposal), null)
+  assert.is(await world.hospital(ADA).desk.judge.objectionTo(stateOf(world), proposal), null)
 })
 
-it('a merge whose inputs are not final yet is measured when they are, though no other merge comes', async () => {
-  const agreed = settling('rule: by-marginal-value')
-  const world = threeRounds(agreed)
-  const { desk, daemon } = world.hospital(SELF)
+/** A hospital that measures by itself, in a study that settles by what is measured. */
+function measuring(): ReturnType<World['hospital']> {
+  const hospital = threeRounds(settling('rule: by-marginal-value')).hospital(SELF)
+  const { daemon } = hospital
   const state = {
     id: STUDY,
     study: { merge: {}, privacy: null, training: {} },
@@ -246,6 +250,11 @@ it('a merge whose inputs are not final yet is measured when they are, though no 
   const config = { settlement: { measure: 'auto', confirm: 'ask' }, agreements: { required: false } }
   Object.assign(daemon.machine, { view: () => view })
   Object.assign(daemon.home, { config })
+  return hospital
+}
+
+it('a merge whose inputs are not final yet is measured when they are, though no other merge comes', async () => {
+  const { desk } = measuring()
   let measured = 0
   desk.measure = async () => {
     const waits = ++measured < 3
@@ -253,6 +262,17 @@ it('a merge whose inputs are not final yet is measured when they are, though no 
   }
   for (let look = 0; look < 6; look++) await desk.work()
   assert.is(measured, 3)
+})
+
+it('a study that cannot be measured is told once, and tried again after a minute', async () => {
+  const { desk, told } = measuring()
+  let tries = 0
+  desk.measure = async () => {
+    tries++
+    throw new Error('an update of another shape')
+  }
+  for (const ms of [0, 10_000, 61_000]) await later(ms, () => desk.work())
+  assert.equal([tries, told], [2, ['settlement-failed an update of another shape']])
 })
 
 it('a period is not closed before its days are over', async () => {
@@ -279,7 +299,7 @@ it('up to a time, entries of after it are left for the next period', async () =>
     facts.lines.map(({ rounds }) => rounds),
     [3, 3, 3, 3],
   )
-  assert.is(await world.hospital(ADA).desk.judge(state, proposal), null)
+  assert.is(await world.hospital(ADA).desk.judge.objectionTo(state, proposal), null)
 })
 
 it('a node that lacks a body says so, and what it found otherwise is told', async () => {
@@ -311,6 +331,128 @@ it('what is within the cut but not final here is waited for', async () => {
   final = 99
   assert.is(await desk.work(), false)
   assert.is(openOf(desk, state).votes.length, 2)
+})
+
+/** Has `run` done while the clock says so much later. */
+async function later<T>(ms: number, run: () => Promise<T>): Promise<T> {
+  const { now } = Date
+  Date.now = () => now() + ms
+  try {
+    return await run()
+  } finally {
+    Date.now = now
+  }
+}
+
+/** How many statements a desk computes from here on. */
+function counting(desk: SettlementDesk): { computed: number } {
+  const count = { computed: 0 }
+  const { compute } = desk
+  desk.compute = (...asked) => {
+    count.computed++
+    return compute.apply(desk, asked)
+  }
+  return count
+}
+
+const beyond = (size: number) => ({ cut: [...FOUR].sort().map((member) => [fromHex(member), size]) as never })
+
+it('of many proposals a few of each party are computed, once, and others have their turn meanwhile, though one waits for ever', async () => {
+  const world = threeRounds()
+  await forged(world, BEN, beyond(2 ** 50))
+  for (let i = 0; i < 6; i++) await forged(world, CLEO, { result: new Uint8Array(32).fill(i) })
+  const { desk } = world.hospital(ADA)
+  const count = counting(desk)
+  await desk.book() // reading has turns of its own
+  let [turns, isOver] = [0, false]
+  const turn = (): void => {
+    turns++
+    if (!isOver) setImmediate(turn)
+  }
+  setImmediate(turn)
+  assert.is(await desk.work(), true)
+  isOver = true
+  assert.ok(turns >= 5, `${turns} turns of the event loop`)
+  for (let look = 0; look < 5; look++) assert.is(await desk.work(), true, 'it waits still')
+  assert.is(count.computed, 4)
+  assert.equal(openOf(desk, stateOf(world)).votes, [], 'a vote is kept for what may be sound')
+})
+
+it('what shows without a statement is turned down without one', async () => {
+  const world = threeRounds()
+  const { desk } = world.hospital(ADA)
+  const count = counting(desk)
+  const rows = [
+    { cut: [[fromHex(ADA), 9]] as never },
+    { until: Date.now() + HOUR_MS },
+    { previous: new Uint8Array(32) },
+  ]
+  for (const more of rows) {
+    const proposal = await forged(world, BEN, more)
+    assert.ok((await desk.judge.objectionTo(stateOf(world), proposal)) !== null)
+  }
+  assert.is(count.computed, 0)
+})
+
+it('what waits longer than a day is turned down, and then nothing more of that party is waited for in the period', async () => {
+  const world = threeRounds()
+  const state = stateOf(world)
+  await forged(world, BEN, beyond(2 ** 50))
+  const desks = [SELF, ADA].map((member) => world.hospital(member).desk) as [SettlementDesk, SettlementDesk]
+  const work = async (): Promise<void> => {
+    for (const desk of desks) await desk.work()
+  }
+  await work()
+  await later(23 * HOUR_MS, work)
+  assert.equal(openOf(desks[0], state).votes, [])
+  await later(25 * HOUR_MS, work)
+  const { attempts } = desks[0].standing(state).open
+  assert.equal(
+    attempts[0]?.votes.map(({ objection }) => objection),
+    ['cut-ahead', 'cut-ahead'],
+  )
+  await forged(world, BEN, { attempt: 1, ...beyond(2 ** 50) })
+  await forged(world, CLEO, { attempt: 1, result: new Uint8Array(32) })
+  for (const member of [SELF, ADA]) await world.hospital(member).desk.work()
+  assert.equal(
+    desks[0].standing(state).open.attempts[1]?.votes.map(({ objection }) => objection),
+    ['differs', 'differs'],
+  )
+})
+
+it('an agreement that fails keeps no other from being settled; it is told once, and tried again after a minute', async () => {
+  const logs = new Logs()
+  const both = [settling('rule: by-rounds, periodDays: 1'), ROUNDS]
+  for (const agreed of both) logs.agreed(agreed)
+  for (let round = 0; round < 3; round++)
+    logs.round(
+      round,
+      both.map(({ id }) => id),
+    )
+  const world = new World(logs)
+  const [broken, sound] = world.studies.agreements.all().map(({ id }) => ({ id })) as [
+    { id: AgreementId },
+    { id: AgreementId },
+  ]
+  const first = world.hospital(SELF).desk
+  for (const agreed of [broken, sound]) await first.propose(stateOf(world, agreed), Date.now())
+  const { desk, told } = world.hospital(ADA)
+  const { compute } = desk
+  let tries = 0
+  desk.compute = (state, ...asked) => {
+    if (state.id !== broken.id) return compute.call(desk, state, ...asked)
+    tries++
+    throw new Error('a damaged entry')
+  }
+  for (let look = 0; look < 3; look++) await desk.work()
+  const voted = (agreed: { id: AgreementId }): number =>
+    openOf(desk, stateOf(world, agreed)).votes.filter(({ place }) => place.author === ADA).length
+  assert.equal([voted(broken), voted(sound), tries], [0, 1, 1])
+  await later(61_000, () => desk.work())
+  assert.equal([tries, told], [2, ['settlement-failed a damaged entry']])
+  desk.compute = compute
+  await later(122_000, () => desk.work())
+  assert.is(voted(broken), 1)
 })
 
 it('a second word of one hospital is refused at its own node, and an operator may say no', async () => {

@@ -287,7 +287,7 @@ it('a damaged record is said, once, and the runs after it are told of', async ()
     await desk.tell()
     stop.abort()
     await running
-    const runs = bodies(told).reduce((sum, body) => sum + body.runs, 0)
+    const runs = bodies(told).reduce((sum, body) => sum + (body.runs ?? 0), 0)
     assert.equal([runs, failures.length, await desk.lost()], expected)
     await desk.close()
   }
@@ -338,15 +338,47 @@ it('runs that are kept are read back, however many', () => {
   }
 })
 
-it('rows of small runs stay untold, together as apart', async () => {
+it('rows of small runs stay untold, together as apart, and so does how many runs there were', async () => {
   const { desk, told } = world(fresh())
   for (const rows of [3, 4]) await desk.note(run(rows))
   await desk.tell()
   assert.equal(
     bodies(told).map(({ runs, rows }) => [runs, rows]),
-    [[2, null]],
+    [[null, null]],
   )
   await desk.close()
+})
+
+it('a run of few rows waits for the end of its hour, over a stop and beside others that are told, and is told of once', async () => {
+  const { now } = Date
+  const [path, bedside] = [fresh(), { ...run(1), fromMs: 1_790_000_000_113, toMs: 1_790_000_000_200 }]
+  try {
+    Date.now = () => 1_790_000_010_000
+    const before = world(path)
+    await before.desk.note(bedside)
+    await before.desk.tell()
+    assert.equal([before.told.length, before.desk.untold], [0, 1])
+    await before.desk.note(run(30, 2))
+    await before.desk.tell()
+    assert.equal([bodies(before.told).map(({ rows }) => rows), before.desk.untold], [[30], 1])
+    await before.desk.close()
+    assert.is(statSync(path).size, 0, 'it lies in the database now')
+    rmSync(path)
+    const after = world(path, before.state)
+    await after.desk.tell()
+    assert.equal([after.told.length, after.desk.untold], [0, 1])
+    Date.now = () => 1_790_000_010_000 + 3_600_000
+    for (let look = 0; look < 2; look++) await after.desk.tell()
+    const [first = 0, last = 0] = bodies(after.told).flatMap(({ fromMs, toMs }) => [fromMs, toMs])
+    assert.equal([after.told.length, last - first, first % 3_600_000], [1, 3_600_000, 0])
+    assert.equal(await after.desk.runsOf(after.told[0] as Draft), [bedside])
+    const again = world(path, before.state)
+    await again.desk.tell()
+    assert.equal([again.told.length, again.desk.untold], [0, 0])
+    for (const { desk } of [after, again]) await desk.close()
+  } finally {
+    Date.now = now
+  }
 })
 
 async function codeOf(work: Promise<unknown>): Promise<string> {

@@ -34,8 +34,8 @@ function log(author: MemberId, said: readonly Said[], from = 0): Uint8Array[] {
 }
 
 const used = (rows: number | null): Cbor => ({ ...SOUND['model.used'], rows }) as Cbor
-const served = (runs: number, fromMs: number, toMs: number): Cbor =>
-  ({ ...SOUND['model.served'], runs, rows: 100, fromMs, toMs }) as Cbor
+const served = (runs: number | null, fromMs: number, toMs: number): Cbor =>
+  ({ ...SOUND['model.served'], runs, rows: runs === null ? null : 100, fromMs, toMs }) as Cbor
 
 const NORTHS: readonly Said[] = [
   ['model.used', STROKE, 1_000, used(40)],
@@ -74,6 +74,12 @@ it('runs and rows are summed, what is not told is counted apart, and what tells 
     ['north', 'stroke', 'export', 1, null, 0, 4_000, 4_000, 3],
     ['south', 'stroke', 'evaluation', 1, 29, 0, 1_500, 1_500, 0],
   ])
+})
+
+it('of an entry that does not tell how many runs there were one is counted, and it is said that there may be more', () => {
+  const book = bookOf([NORTH, log(NORTH, [...NORTHS, ['model.served', STROKE, 9_500, served(null, 0, 3_600_000)]])])
+  const [sum] = book.sums({ ...ALL, author: NORTH }).filter(({ use }) => use === 'prediction')
+  assert.equal([sum?.runs, sum?.rows, sum?.withheld, sum?.lastMs], [10, 140, 2, 3_600_000])
 })
 
 it('a study, a hospital and a time take what is theirs; a batch counts where any of its runs may lie', () => {

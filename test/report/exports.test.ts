@@ -9,9 +9,9 @@ import type { Cbor } from '../../src/core/cbor.ts'
 import type { MemberId, StudyId } from '../../src/core/ids.ts'
 import { KINDS, type Kind } from '../../src/governance/kinds.ts'
 import { decodeEntry, encodeEntry } from '../../src/ledger/entry.ts'
+import { csvLine } from '../../src/report/csvCells.ts'
 import { aboutLines } from '../../src/report/exports/about.ts'
 import { accountingLines } from '../../src/report/exports/accounting.ts'
-import { csvLine } from '../../src/report/exports/csv.ts'
 import { headerOf, linesOf, VIEWS, viewOf } from '../../src/report/exports/views.ts'
 import { B32, SOUND } from '../governance/sound.ts'
 
@@ -21,9 +21,9 @@ const NORTH = 'a1'.repeat(32) as MemberId
 const STUDY = '5d'.repeat(32) as StudyId
 const context = (name: string) => ({ consortium: 'Stroke', founding: 'f0'.repeat(32), nameOf: () => name })
 
-function entryOf(kind: Kind, study: StudyId | null = STUDY) {
+function entryOf(kind: Kind, study: StudyId | null = STUDY, body = SOUND[kind] as Cbor) {
   const fields = { author: NORTH, seq: 7, prev: B32, timeMs: 1_790_000_000_123, lamport: 9, kind, study, refs: [] }
-  return decodeEntry(encodeEntry(fields, new Uint8Array(32), SOUND[kind] as unknown as Cbor))
+  return decodeEntry(encodeEntry(fields, new Uint8Array(32), body))
 }
 
 /** Frozen: what an auditor got last year has to be what comes today. */
@@ -87,6 +87,9 @@ it('ai-act: a use has its start, its end and what it read by commitment; kinds t
     ['use', ...['2026-09-21T14:13:20.000Z', '2026-09-21T14:14:20.000Z'], 3, 412],
   )
   assert.is(event.inputs, '07'.repeat(32))
+  const few = entryOf('model.served', STUDY, { ...SOUND['model.served'], runs: null, rows: null } as Cbor)
+  const untold = JSON.parse(linesOf('ai-act', few, 'final', context('North'))[0] as string)
+  assert.equal([untold.runs, untold.rows], [null, null])
   assert.equal(linesOf('ai-act', entryOf('supply.recorded'), 'final', context('North')), [])
   for (const kind of Object.keys(KINDS) as Kind[])
     for (const line of linesOf('ai-act', entryOf(kind), 'final', context('North')))

@@ -92,6 +92,7 @@ it('the page of a private study lists all that ε does not cover, and compares w
       PRIVATE_TERMS,
     ),
   )
+  assert.match(NOT_COVERED.join(), /where a settlement measures it/)
   for (const one of NOT_COVERED) assert.ok(html.includes(`<li>${esc(one)}</li>`), one)
   assert.match(html, /<td class="n">1\.50<\/td><td class="n">× 4\.48<\/td><td class="n">0\.0042<\/td>/)
   assert.match(html, /A private study trains no model alone/)

@@ -85,7 +85,17 @@ it('the table is what RFC 4180 has, with a header and whole units', () => {
 })
 
 it('no cell is a formula for a spreadsheet', () => {
-  for (const name of ['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '=HYPERLINK("http://x","y")']) {
+  for (const name of [
+    '=1+1',
+    '+1',
+    '-1+1',
+    '@SUM(A1)',
+    '\t=1',
+    ' =1',
+    '＝1+1',
+    '＠SUM(A1)',
+    '=HYPERLINK("http://x","y")',
+  ]) {
     const [header, row] = parsed(settlementCsv(factsOf(name))) as [string[], string[]]
     assert.is(row[header.indexOf('party')], `'${name}`)
   }

@@ -25,6 +25,7 @@ export const OBJECTIONS = [
   'bodies-missing', // entries that count have no body at its node any more
   'chain', // the proposal does not follow on the period that was closed last
   'cut-behind', // the cut leaves out entries of before the time that the proposal names
+  'cut-ahead', // the cut takes in entries that were not final at its node a day later
   'early', // the period is not over by then
   'future', // that time has not come
   'unsigned', // not all who must sign had by that cut
@@ -46,8 +47,8 @@ const vote = { agreement: bytes32, period, attempt, proposal: bytes32 }
 export const SETTLEMENT_KINDS = {
   /**
    * What the updates in its author's merge of `round` are worth to the merged model, in millionths of a nat of log-loss on so many of its own
-   * patients, rounded down to the minimum cohort: member and value. `seed` orders the permutations and is the digest of the merge's result;
-   * `refs` cite the merge.
+   * patients, rounded down to the minimum cohort: member and value, in steps of a nat divided by those patients. `seed` orders the permutations
+   * and is the digest of the merge's result; `refs` cite the merge.
    */
   'value.measured': v.strictObject({
     round: count,

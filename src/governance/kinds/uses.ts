@@ -35,12 +35,12 @@ export const USE_KINDS = {
   }),
   /**
    * Predictions of several runs of one model between two moments, in milliseconds: what they came to together, and the Merkle root over the
-   * commitments of the runs.
+   * commitments of the runs. Where rows are not told, neither is how many runs there were, and the moments are whole hours.
    */
   'model.served': v.strictObject({
     round: count,
     model: bytes32,
-    runs: RUNS,
+    runs: v.nullable(RUNS),
     rows: told,
     warned: told,
     withoutPrediction: told,

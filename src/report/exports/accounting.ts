@@ -1,5 +1,5 @@
 /** What went out that rests on one patient's rows, as 45 CFR 164.528(b) asks: date, recipient, description, purpose. */
-import { csvLine } from './csv.ts'
+import { csvLine } from '../csvCells.ts'
 import { instant } from './exported.ts'
 
 /** A study that used the patient's rows, as this hospital's log and vault tell of it. */

@@ -40,7 +40,7 @@ export function aiActEventOf(exported: Exported): Json | null {
     start: instant(from),
     end: isUse || row.aiAct === 'operation' ? instant(to) : null,
     system: { study: entry.study, model: hex('model') ?? hex('result') },
-    runs: isUse ? (number('runs') ?? 1) : null,
+    runs: isUse ? (body?.runs === null ? null : (number('runs') ?? 1)) : null,
     rows: number('rows') ?? number('examples'),
     referenceData: hex('version') ?? hex('dataset') ?? hex('commitment'),
     inputs: isUse ? (hex('root') ?? hex('run')) : null,
