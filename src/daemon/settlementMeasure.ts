@@ -33,6 +33,8 @@ const TOLERANCE_NATS = 0.0001 // as fine as anything is told
 export interface MeasureParts {
   readonly inputs: Pick<InputStore, 'read'>
   readonly book: () => Promise<SettlementBook>
+  /** In [0, 1), of the system unless a test gives another: nobody else may know it, else what it rounds is known better. */
+  readonly chance?: () => number
 }
 
 /** How a command measures; `last` is how many of the newest rounds that are due. */
@@ -128,7 +130,7 @@ async function dueMerges(daemon: Daemon, { id }: StudyState, everyRounds: number
 
 async function measureMerge(
   daemon: Daemon,
-  { inputs: kept, book: read }: MeasureParts,
+  { inputs: kept, book: read, chance = ofSystem }: MeasureParts,
   { id, study }: StudyState,
   { round, inputs, result, ages }: DueMerge,
   patients: Patients,
@@ -169,8 +171,7 @@ async function measureMerge(
   return { body }
 }
 
-/** Nobody else may know it, else what it rounds is known better. */
-const chance = (): number => randomInt(2 ** 32) / 2 ** 32
+const ofSystem = (): number => randomInt(2 ** 32) / 2 ** 32
 
 /** The own update is always there: what the others add to it, by the study's rule, is what they are worth here. */
 function gameOf(study: Study, own: MergeInput, others: readonly MergeInput[], { matrix, head }: Patients): Game {

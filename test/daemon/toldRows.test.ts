@@ -86,14 +86,19 @@ const explain = async (asked: ReturnType<typeof hospital>) => {
   const { rows, auc, logLoss } = await explainModel(asked.daemon, held as never, 20)
   return { rows, auc, logLoss }
 }
-const measure = async ({ daemon, state }: ReturnType<typeof hospital>) => {
+/** The value that is told by each of 25 chances: all together they say it to a 25th of a step. */
+const measure = async (asked: () => ReturnType<typeof hospital>) => {
   const inputs = {
     read: async (_: string, digest: Digest) => (digest === digestOf(ADA) ? WEIGHTS.shared : new Float32Array(4)),
   }
-  const parts = { inputs, book: async () => ({ examplesOf: () => 40 }) as never }
   const how = { method: 'loo', permutations: 0, everyRounds: 1, last: 1 } as const
-  const [round] = (await measureStudy(daemon, parts, state, how)).rounds
-  return [round?.patients, round?.values]
+  const told = Array.from({ length: 25 }, async (_, i) => {
+    const { daemon, state } = asked()
+    const parts = { inputs, book: async () => ({ examplesOf: () => 40 }) as never, chance: () => i / 25 }
+    const [round] = (await measureStudy(daemon, parts, state, how)).rounds
+    return [round?.patients, round?.values[0]?.value]
+  })
+  return Promise.all(told)
 }
 
 it('an explanation, an audit and a measured value are of a multiple of the cohort, whoever of two has said no', async () => {
@@ -107,9 +112,11 @@ it('an explanation, an audit and a measured value are of a multiple of the cohor
     assert.equal([members, others], [170, 50])
     for (const { value } of [loss.found10, loss.found1])
       assert.ok(Math.abs(value * 170 - Math.round(value * 170)) < 1e-6)
-    const alone = hospital(studyOf(), refusing, (rows) => toldRows(ASKING, rows)) // it has no other rows
-    assert.equal(await measure(asked), await measure(alone))
-    assert.is((await measure(hospital(ASKING, refusing)))[0], 50)
+    const alone = () => hospital(studyOf(), refusing, (rows) => toldRows(ASKING, rows)) // it has no other rows
+    const values = await measure(() => hospital(ASKING, refusing))
+    assert.equal(values, await measure(alone))
+    assert.is(new Set(values.map(([, value]) => value)).size, 2, 'the steps above and below')
+    assert.equal(values[0]?.[0], 50)
   }
   assert.is(
     (await explain(hospital(studyOf(), { train: 3, test: 4 }))).rows,
