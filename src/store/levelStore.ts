@@ -140,24 +140,22 @@ export class LevelStore implements LogStore {
     const out: Uint8Array[] = []
     if (from >= upTo) return out
     const range = { gte: numberKey(TABLE.entry, short, from), lt: numberKey(TABLE.entry, short, upTo) }
-    const over = await this.#readings.begin()
-    const iterator = this.#db.iterator({ ...range, highWaterMarkBytes: READ_AHEAD_BYTES })
-    try {
-      let bytes = 0
-      for (let rows = await iterator.nextv(READ_STEP); rows.length > 0; rows = await iterator.nextv(READ_STEP)) {
-        for (const [key, raw] of rows) {
-          bytes += raw.length
-          if (numberOf(key) !== from + out.length || (bytes > bytesMax && out.length > 0)) return out
-          out.push(raw)
+    return this.#read(async () => {
+      const iterator = this.#db.iterator({ ...range, highWaterMarkBytes: READ_AHEAD_BYTES })
+      try {
+        let bytes = 0
+        for (let rows = await iterator.nextv(READ_STEP); rows.length > 0; rows = await iterator.nextv(READ_STEP)) {
+          for (const [key, raw] of rows) {
+            bytes += raw.length
+            if (numberOf(key) !== from + out.length || (bytes > bytesMax && out.length > 0)) return out
+            out.push(raw)
+          }
         }
+        return out
+      } finally {
+        await iterator.close()
       }
-      return out
-    } catch (error) {
-      throw storeError(error, this.#path)
-    } finally {
-      await iterator.close()
-      over()
-    }
+    })
   }
 
   async commit(author: MemberId, above: number, upTo: number): Promise<{ size: number; note: Uint8Array } | undefined> {
@@ -237,10 +235,9 @@ export class LevelStore implements LogStore {
   }
 
   dropBodies(author: MemberId, seqs: readonly number[], state?: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
-    return this.#writes.run('dropBodies', async () => {
+    const drop = async (): Promise<() => Promise<void>> => {
       checkSeqs(seqs, this.#heads.get(author)?.size ?? 0)
-      const short = shortAuthor(author)
-      const keys = seqs.map((seq) => numberKey(TABLE.entry, short, seq))
+      const keys = seqs.map((seq) => numberKey(TABLE.entry, shortAuthor(author), seq))
       const raws = await this.#read(() => this.#db.getMany(keys))
       const dropped = seqs.map((seq, i) => withoutBody(author, seq, raws[i]))
       return async () => {
@@ -251,19 +248,21 @@ export class LevelStore implements LogStore {
           if (state !== undefined) putAll(batch, state)
         })
         await this.#readings.alone(() => this.#compact(keys))
-        await this.#read(() => this.#db.del(DROPPING))
+        await this.#guarded(() => this.#db.del(DROPPING))
       }
-    })
+    }
+    return this.#readings.uncopied(() => this.#writes.run('dropBodies', drop))
   }
 
   /** When it resolves, no file of the database holds state that was overwritten or deleted before. */
   compactState(): Promise<void> {
     const { gte, lt } = tableRange(TABLE.state)
-    return this.#writes.run('putState', () => () => this.#compact([gte, lt]))
+    return this.#writes.run('putState', () => () => this.#readings.alone(() => this.#compact([gte, lt])))
   }
+
   /** Everything that is stored, as it was at one moment. */
   rows(): AsyncIterable<[Uint8Array, Uint8Array]> {
-    return this.#db.iterator({ highWaterMarkBytes: READ_AHEAD_BYTES })
+    return this.#readings.copy(() => this.#db.iterator({ highWaterMarkBytes: READ_AHEAD_BYTES }))
   }
 
   repair(author: MemberId, from: number, raws: readonly Uint8Array[]): Promise<Repaired> {
@@ -320,8 +319,7 @@ export class LevelStore implements LogStore {
 
   /** Rewrites the tables between the first and the last key: what was overwritten stays in them otherwise. */
   #compact(keys: readonly Uint8Array[]): Promise<void> {
-    const [first, last] = [keys[0] as Uint8Array, keys[keys.length - 1] as Uint8Array]
-    return this.#read(() => this.#db.compactRange(first, last))
+    return this.#guarded(() => this.#db.compactRange(keys[0] as Uint8Array, keys[keys.length - 1] as Uint8Array))
   }
 
   /** After a crash between dropping bodies and rewriting the tables that hold them. */
@@ -353,8 +351,13 @@ export class LevelStore implements LogStore {
   }
 
   async #read<T>(read: () => Promise<T>): Promise<T> {
+    const over = await this.#readings.begin()
+    return this.#guarded(read).finally(over)
+  }
+
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await read()
+      return await work()
     } catch (error) {
       throw storeError(error, this.#path)
     }

@@ -1,13 +1,14 @@
 /** Dropped bodies on disk: LevelDB keeps what was overwritten until it compacts its files, and a dropped body must not wait for that. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
 import { Level } from 'level'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import { emptyTip } from '../../src/ledger/chain.ts'
 import { decodeEntry, dropBody } from '../../src/ledger/entry.ts'
+import type { LevelStore } from '../../src/store/levelStore.ts'
 import { numberKey, shortAuthor, TABLE } from '../../src/store/records.ts'
 import { batchOf, commitOf, draftOf, keyOf, logOf, saltOf } from '../ledger/fixtures.ts'
 import { type Folder, folder } from './places.ts'
@@ -58,28 +59,91 @@ for (const { name, reopened } of [
   })
 }
 
-it('what is dropped while others are reading it is in no file any more either', async () => {
+const READS: readonly (readonly [what: string, read: (store: LevelStore) => Promise<unknown>])[] = [
+  ['the entries', (store) => store.entries(ADA.member, 0, ENTRIES)],
+  ['notes of heads', (store) => store.commit(ADA.member, 0, ENTRIES)],
+  ['state', (store) => store.getState('none')],
+  ['names of state', (store) => store.listState('n')],
+  ['final heads', (store) => store.final(ADA.member)],
+  ['nodes of the tree', (store) => store.nodes(ADA.member, 0, 0, 8)],
+  ['evidence of forks', (store) => store.forkEvidence(ADA.member)],
+]
+for (const [what, read] of READS) {
+  it(`tables are rewritten without what is dropped when nobody reads ${what} any more, for the old ones stay as long`, async () => {
+    const place = await folder()
+    const store = await place.open()
+    await store.append(batchOf(LOG))
+    const steps: string[] = []
+    const slowly = slowReads(() => steps.push('rewritten'))
+    try {
+      const reading = read(store)
+      await slowly.begun
+      const dropping = store.dropBodies(ADA.member, [7])
+      await Promise.race([dropping, setTimeout(100)]) // where it does not wait it is done in some 10 ms
+      steps.push('read')
+      slowly.goOn()
+      await Promise.all([reading, dropping])
+    } finally {
+      slowly.restore()
+    }
+    assert.equal(steps, ['rewritten', 'read', 'rewritten'], 'once before the drop, and once after it')
+    assert.equal(await planted(place, [7]), [])
+    await store.close()
+    await place.remove()
+  })
+}
+
+/** The first read of any database lasts until it may go on; `rewritten` is called when tables are. */
+function slowReads(rewritten: () => void) {
+  const database = Level.prototype as unknown as Record<string, (...given: unknown[]) => unknown>
+  const { get, iterator, compactRange } = database as Record<'get' | 'iterator' | 'compactRange', never>
+  let [begin, goOn] = [() => {}, () => {}]
+  const begun = new Promise<void>((resolve) => (begin = resolve))
+  const released = new Promise<void>((resolve) => (goOn = resolve))
+  const after = (read: (...given: unknown[]) => unknown) =>
+    async function (this: unknown, ...given: unknown[]) {
+      begin()
+      await released
+      return read.apply(this, given)
+    }
+  database.get = after(get)
+  database.iterator = function (...given) {
+    const rows = (iterator as (...given: unknown[]) => Record<string, never>).apply(this, given)
+    return Object.assign(rows, { all: after(rows.all as never), nextv: after(rows.nextv as never) })
+  }
+  database.compactRange = function (...given) {
+    rewritten()
+    return (compactRange as (...given: unknown[]) => unknown).apply(this, given)
+  }
+  return { begun, goOn: () => goOn(), restore: () => Object.assign(database, { get, iterator, compactRange }) }
+}
+
+it('what is dropped while a copy is made of all that is stored waits for it, for the copy would keep it in the files', async () => {
   const place = await folder()
   const store = await place.open()
   await store.append(batchOf(LOG))
-  const reads: Promise<unknown>[] = []
-  let isOver = false
-  const reading = (async () => {
-    while (!isOver) {
-      reads.push(...Array.from({ length: 8 }, () => store.entries(ADA.member, 0, ENTRIES)))
-      await setImmediate()
-    }
-  })()
-  for (const seq of [7, 8, 9, 10, 11]) {
-    await store.dropBodies(ADA.member, [seq])
-    assert.equal(await planted(place, [seq]), [])
-  }
-  isOver = true
-  await reading
-  await Promise.all(reads)
+  const copy = store.rows()[Symbol.asyncIterator]()
+  await copy.next()
+  const dropping = store.dropBodies(ADA.member, [7])
+  assert.is((await store.entries(ADA.member, 0, ENTRIES)).length, ENTRIES, 'reads go on')
+  await store.putState(new Map([['some', new Uint8Array(1)]])) // and writes
+  const [seventh] = await store.entries(ADA.member, 7, 8)
+  assert.is.not(decodeEntry(seventh as Uint8Array).body, null)
+  const later = rowsOf(store) // which begins after the drop
+  let rows = 1
+  while (!(await copy.next()).done) rows++
+  await dropping
+  assert.equal(await planted(place, [7, 9]), [9])
+  assert.ok(rows > ENTRIES && (await later) > ENTRIES, 'both are whole')
   await store.close()
   await place.remove()
 })
+
+async function rowsOf(store: LevelStore): Promise<number> {
+  let count = 0
+  for await (const _ of store.rows()) count++
+  return count
+}
 
 it('bodies whose drop was interrupted before the tables were rewritten are gone after the next start', async () => {
   const place = await folder()
