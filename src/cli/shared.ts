@@ -33,6 +33,15 @@ export function command(name: string, description: string, example: string): Com
     .showHelpAfterError(asJson ? false : '(--help shows what is allowed)')
     .configureOutput({ outputError: (text, write) => write(asJson ? optionError(text) : text) })
     .addHelpText('after', `\nExample:\n  $ ${example}`)
+    .hook('preAction', requireValues)
+}
+
+/** An option whose value was left out takes the next option for it: "--member --home X" would ask the node of the usual folder. */
+function requireValues(sub: Command): void {
+  for (const option of sub.options.filter(({ required }) => required))
+    for (const value of [sub.getOptionValue(option.attributeName())].flat())
+      if (typeof value === 'string' && value.startsWith('--'))
+        sub.error(`error: option '${option.flags}' has no value: '${value}' stands in its place`)
 }
 
 function optionError(text: string): string {

@@ -424,6 +424,14 @@ it('every command has --help with an example, and unknown options are refused', 
   const wrong = await consilium(['status', '--hmoe', 'x'])
   assert.is(wrong.code, 1)
   assert.match(wrong.err, /--home/)
+  for (const words of [
+    ['log', 'verify', '--member', '--home', '/nowhere'],
+    ['catalogue', 'announce', 'x', '--texts', 'sex', '--title', '--home', '/nowhere'],
+  ]) {
+    const swallowed = await consilium(words)
+    assert.is(swallowed.code, 1)
+    assert.match(swallowed.err, new RegExp(`${words.at(-3)} .*has no value: '--home' stands in its place`))
+  }
   const json = await consilium(['study', 'ls', '--json', '--bogus'])
   assert.is(json.code, 1)
   assert.equal((JSON.parse(json.err) as ErrorReport).error, { code: 'bad-option', message: "unknown option '--bogus'" })

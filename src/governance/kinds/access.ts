@@ -55,7 +55,7 @@ export type AccessReason = keyof typeof ACCESS_REASONS
 export const ACCESS_REASON_CODES = Object.keys(ACCESS_REASONS) as readonly AccessReason[]
 
 /** What a grant lacks where a table is not used: codes of refusals, without `access-`. */
-export const DENIAL_REASONS = [
+const DENIAL_REASONS = [
   ...(['not-announced', 'missing', 'asked', 'pending', 'refused', 'revoked', 'withdrawn', 'expired'] as const),
 ] as const
 export type DenialReason = (typeof DENIAL_REASONS)[number]
