@@ -71,22 +71,29 @@ it('a model is shown, exported, used and explained; each leaves an entry, and th
     nodes.push(...(await consortium(folder, ['north', 'south', 'east'])))
     const [north] = nodes as [TestNode]
     await startAll(nodes)
-    const study = await propose(folder, nodes, studyText({ rounds: 4 }))
+    const study = await propose(folder, nodes, studyText({ rounds: 4, periodSeconds: 1 })) // time to hear of all three
     for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(80 + i, i))
     await until(60_000, 'the study to end', async () => (await studyOf(north))?.phase === 'ended')
     const held = await north.client.get<ModelReport>(`/v1/studies/${study}/model`)
 
-    const lines = await json<ModelLine[]>(north, 'model', 'ls')
-    assert.is(lines.length, 3)
+    let lines: ModelLine[] = []
+    const cardOf = (): Promise<ModelCard> => json(north, 'model', 'card', 'Test study')
+    await until(60_000, 'word of the models of all three and of how well they do', async () => {
+      lines = await json<ModelLine[]>(north, 'model', 'ls')
+      return new Set(lines.map(({ name }) => name)).size === 3 && (await cardOf()).metrics.sites.length === 3
+    })
     assert.is(lines.find(({ held }) => held)?.model, held.digest)
-    assert.match(await run(north, 'model', 'show', 'Test study@4'), /data of east, north, south/)
+    assert.match(await run(north, 'model', 'show', `Test study@${held.round}`), /data of east, north, south/)
 
     const file = join(folder, 'north.safetensors')
     const said = await run(north, 'model', 'export', 'Test study', '--format', 'safetensors', '--out', file)
     assert.match(said, /holds this hospital's private output bias/)
     const { weights, digest, description } = readModelFile(new Uint8Array(await readFile(file)), file)
     assert.equal([[...weights.shared], [...weights.head], digest], [held.shared, held.head, held.digest])
-    assert.match(await run(north, 'model', 'verify', file), /^north made it in round 4, entry north\/\d+$/m)
+    assert.match(
+      await run(north, 'model', 'verify', file),
+      new RegExp(`^north made it in round ${held.round}, entry north/\\d+$`, 'm'),
+    )
     assert.is(description.inputs.features[0]?.name, 'age')
     assert.match(
       await refused(north, 'model', 'export', study.slice(0, 8), '--format', 'json', '--out', file),
@@ -96,7 +103,7 @@ it('a model is shown, exported, used and explained; each leaves an entry, and th
       north,
       'model',
       'export',
-      'Test study@4',
+      `Test study@${held.round}`,
       '--format',
       'tfjs',
       '--out',
@@ -181,7 +188,7 @@ it('a model is shown, exported, used and explained; each leaves an entry, and th
     await run(north, 'model', 'card', 'Test study', '--out', join(folder, 'card.html'))
     const html = await readFile(join(folder, 'card.html'), 'utf8')
     assert.match(html, /<h1>Model card: Test study<\/h1>/)
-    const card = await json<ModelCard>(north, 'model', 'card', 'Test study')
+    const card = await cardOf()
     assert.equal(card.training.datasets.map(({ name, rows, inThisModel }) => [name, rows, inThisModel]).sort(), [
       ['east', 82, true],
       ['north', 80, true],
