@@ -4,6 +4,7 @@
  * `SYNC_MS`. Records are sealed, for their salts open commitments.
  */
 import { randomBytes } from 'node:crypto'
+import { appendFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { concat, utf8 } from '../core/bytes.ts'
@@ -105,16 +106,23 @@ export class UseJournal {
     this.#file = null
   }
 
-  async #write(): Promise<void> {
+  #write(): void {
     const group = this.#waiting
     this.#waiting = []
     if (this.#file === null) throw unwritable(this.#path, new Error('it is closed'))
-    await this.#file.appendFile(concat(group.map(({ bytes }) => bytes))).catch((error: unknown) => {
-      throw unwritable(this.#path, error)
-    })
+    this.#append(this.#file.fd, concat(group.map(({ bytes }) => bytes)))
     for (const { number, bytes } of group) {
       this.#bytes += bytes.length
       this.#ends.push({ number, end: this.#bytes })
+    }
+  }
+
+  /** On this thread: to hand the operating system some hundred bytes takes microseconds, and a thread of the pool may be busy with the database for milliseconds. */
+  #append(descriptor: number, bytes: Uint8Array): void {
+    try {
+      appendFileSync(descriptor, bytes)
+    } catch (error) {
+      throw unwritable(this.#path, error)
     }
   }
 
