@@ -61,7 +61,10 @@ function usesLines({ uses: found, untold, lost }: UsesReport): string[] {
       : [
           `CAREFUL: the journal of this hospital was damaged: at least ${lost} runs of predictions are told of by no entry.`,
         ]),
-    'As declared by the hospitals in their logs. ≥: some runs had too few rows to be told, how many they were with them; hours stand for their times.',
+    'As declared by the hospitals in their logs.',
+    ...(lines.some(({ withheld }) => withheld > 0)
+      ? ['≥: some runs had too few rows to be told, how many they were with them; hours stand for their times.']
+      : []),
   ]
 }
 
