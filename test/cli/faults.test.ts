@@ -1,7 +1,7 @@
 /** Bad input at the command line: each row is one fault, and gets one clear line, exit code 1, no stack trace, and loses nothing. */
 
 import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { suite } from 'uvu'
@@ -16,7 +16,6 @@ import {
   consilium,
   consortium,
   type Ended,
-  freePorts,
   inFolder,
   patients,
   startAll,
@@ -212,9 +211,9 @@ it('a port in use, a second daemon on one folder, and a command without a daemon
     nodes.push(...(await consortium(folder, ['one', 'two'])))
     const [one, two] = nodes as [TestNode, TestNode]
     refused(await consilium(['status', '--home', one.home]), 'no daemon is running', 'consilium start')
-    const [port] = await freePorts(1)
     const taken = createServer()
-    await new Promise<void>((resolve) => taken.listen(port, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+    const { port } = taken.address() as AddressInfo
     await replace(join(two.home, 'config.yaml'), /\/ip4\/127[^\s"'\]]*\/tcp\/0/, `/ip4/127.0.0.1/tcp/${port}`)
     refused(await consilium(['start', '--home', two.home]), String(port), 'in use')
     const json = await consilium(['status', '--home', two.home, '--json'])

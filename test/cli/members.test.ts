@@ -119,9 +119,8 @@ it('ls shows members, and what is proposed with who is for it, in words and as J
     assert.match(replaced.out, /consilium members approve [0-9a-f]{12}\n/)
     assert.match(replaced.out, /consilium accept consortium\.yaml --join\n/)
     // the second yes makes a quorum: nodes vote, and nothing is taken back any more
-    await until(20_000, 'the proposal to reach south', async () =>
-      (await south.client.get<MembersReport>('/v1/members')).changes.some((one) => one.change === proposed.change),
-    )
+    const changesAt = async (node: TestNode) => (await node.client.get<MembersReport>('/v1/members')).changes.length
+    await until(20_000, 'all that north said to reach south', async () => (await changesAt(south)) === 2) // the replacement came last
     const last = await consilium(['members', 'approve', proposed.change, '--home', south.home])
     assert.match(
       last.out,
@@ -130,7 +129,9 @@ it('ls shows members, and what is proposed with who is for it, in words and as J
     refused(await consilium(['members', 'reject', proposed.change, '--home', south.home]), /is voting already/)
     const json = await consilium(['members', 'reject', proposed.change, '--home', south.home, '--json'])
     assert.is((JSON.parse(json.err || json.out) as { error: { code: string } }).error.code, 'change-voting')
-    assert.match((await ls()).join('\n'), /approved by (north, south|south, north)\n {2}The nodes are voting\./)
+    await until(20_000, "south's approval to reach north", async () =>
+      /approved by (north, south|south, north)\n {2}The nodes are voting\./.test((await ls()).join('\n')),
+    )
   }))
 
 it.run()

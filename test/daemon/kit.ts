@@ -1,5 +1,6 @@
 /** Real daemons in child processes, compiled code, temporary folders: what the end-to-end tests share. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -13,6 +14,10 @@ import { acceptConsortium, foundConsortium, initHome } from '../../src/daemon/ho
 import { homePaths } from '../../src/daemon/homePaths.ts'
 
 export const PROGRAM = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url))
+
+const PATIENCE_MS = 90_000 // what holds comes in seconds; two busy cores may need a minute, and only a failure costs it
+const COMMAND_MS_MAX = 120_000
+const PORTS = [20_000, 32_000] as const // below those that the system gives to who asks for any: no other test draws them meanwhile
 
 export interface Ended {
   readonly code: number | null
@@ -30,7 +35,7 @@ export function consilium(
     const child = execFile(
       process.execPath,
       [PROGRAM, ...args],
-      { ...options, env, timeout: 30_000 },
+      { ...options, env, timeout: COMMAND_MS_MAX },
       (error, out, err) => {
         const code = error === null ? 0 : ((error as { code?: number }).code ?? null)
         resolve({ code, out, err })
@@ -191,19 +196,25 @@ export function patients(rows: number, seed: number): string {
   return `${lines.join('\n')}\n`
 }
 
+/** Waits until `condition` holds: `deadlineMs` at least. */
 export async function until(deadlineMs: number, what: string, condition: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + deadlineMs
+  const patienceMs = Math.max(deadlineMs, PATIENCE_MS)
+  const end = Date.now() + patienceMs
   while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`waited ${deadlineMs / 1000} s for ${what}`)
+    if (Date.now() > end) throw new Error(`waited ${patienceMs / 1000} s for ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 
-export async function freePorts(count: number): Promise<number[]> {
+async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer()
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const draw = (): unknown => server.listen(randomInt(...PORTS), '127.0.0.1')
+      await new Promise<void>((resolve) => {
+        server.on('listening', resolve).on('error', draw)
+        draw()
+      })
       return server
     }),
   )

@@ -71,7 +71,7 @@ it('a model is shown, exported, used and explained; each leaves an entry, and th
     nodes.push(...(await consortium(folder, ['north', 'south', 'east'])))
     const [north] = nodes as [TestNode]
     await startAll(nodes)
-    const study = await propose(folder, nodes, studyText({ rounds: 4, periodSeconds: 1 })) // time to hear of all three
+    const study = await propose(folder, nodes, studyText({ rounds: 4, periodSeconds: 1, deadlineSeconds: 60 })) // all three take part
     for (const [i, node] of nodes.entries()) await bind(folder, node, study, patients(80 + i, i))
     await until(60_000, 'the study to end', async () => (await studyOf(north))?.phase === 'ended')
     const held = await north.client.get<ModelReport>(`/v1/studies/${study}/model`)

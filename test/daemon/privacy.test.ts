@@ -49,6 +49,15 @@ async function filesOf(folder: string): Promise<[string, string][]> {
   return (await filesIn(folder)).map(({ file, bytes }) => [file, bytes.toString('latin1')])
 }
 
+type Wire = readonly [path: string, text: string]
+
+/** What a node gave to be sent, before Noise sealed it. */
+async function wireOf({ home }: TestNode): Promise<Wire> {
+  return [`${home}.wire`, await readFile(`${home}.wire`, 'latin1')]
+}
+
+const told = ([, text]: Wire): boolean => text.includes('round.merged') && text.includes('dataset.registered')
+
 it('of 10,800 names, record numbers and dates of birth none is in any file of any node, on the wire, nor in an export', () =>
   inFolder(async (folder, nodes) => {
     nodes.push(...(await consortium(folder, ['north', 'south', 'east'])))
@@ -74,6 +83,9 @@ it('of 10,800 names, record numbers and dates of birth none is in any file of an
     const bundle = join(north.home, 'all.jsonl')
     const readLog = () => north.client.get<{ entries: unknown[] }>('/v1/log?limit=10000')
     await until(30_000, 'the entries of the others', async () => (await readLog()).entries.length > 50)
+    await until(60_000, 'rounds to have left every node', async () =>
+      (await Promise.all(nodes.map(wireOf))).every(told),
+    )
     const log = await readLog()
     await writeFile(bundle, JSON.stringify(log)) // bodies as they read, beside the files' own bytes
     await Promise.all(nodes.map((node) => node.end('SIGTERM')))
@@ -84,15 +96,8 @@ it('of 10,800 names, record numbers and dates of birth none is in any file of an
       files.some(([file, text]) => file.includes('database') && text.includes('round.merged')),
       'the logs are there',
     )
-    const wires = await Promise.all(
-      nodes.map(
-        async ({ home }): Promise<[string, string]> => [`${home}.wire`, await readFile(`${home}.wire`, 'latin1')],
-      ),
-    )
-    assert.ok(
-      wires.every(([, text]) => text.includes('round.merged') && text.includes('dataset.registered')),
-      'what crosses the wire is there',
-    )
+    const wires = await Promise.all(nodes.map(wireOf))
+    assert.ok(wires.every(told), 'what crosses the wire is there')
     const own = await readFile(join(folder, 'north.csv'), 'latin1')
     assert.ok(
       words.some((word) => own.includes(word)),

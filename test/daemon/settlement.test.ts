@@ -66,7 +66,7 @@ it('a period that one hospital proposes to close is closed by all, to the same c
     const { config } = homePaths(south.home)
     await writeFile(config, (await readFile(config, 'utf8')).replace('measure: ask', 'measure: auto'))
     await startAll(nodes)
-    const unsteady = studyText({ rounds: ROUNDS, periodSeconds: 0.3, deadlineSeconds: 1 })
+    const unsteady = studyText({ rounds: ROUNDS, periodSeconds: 1, deadlineSeconds: 60 }) // both take part from the first round on
     const text = unsteady.replace('learningRate: 0.05', 'learningRate: 6') // so that merging is worth whole steps of what is told
     const study = await propose(folder, nodes, text)
     await agreed(folder, nodes, study)

@@ -121,8 +121,8 @@ it("the parent's event loop does not stall while a round takes a second", async 
   await learner.train(longRequest)
   const tookMs = performance.now() - start
   delay.disable()
-  assert.ok(tookMs > 500, `the round took only ${tookMs} ms: make it longer`)
-  assert.ok(delay.max / 1e6 < 300, `a timer came ${delay.max / 1e6} ms late in a round of ${tookMs} ms`) // other tests share the cores
+  assert.ok(tookMs > 200, `the round took only ${tookMs} ms: make it longer`)
+  assert.ok(delay.max / 1e6 < tookMs / 2, `a timer came ${delay.max / 1e6} ms late in a round of ${tookMs} ms`) // other tests share the cores
   await learner.close()
 })
 

@@ -81,7 +81,7 @@ it('a host that opens connections and says nothing holds no more than its share 
 })
 
 it('rejected messages get their sender disconnected, reported and refused, and then forgiven', async () => {
-  const judge = await seat(low, [low, high], { timing: { refuseMs: 1_500 } })
+  const judge = await seat(low, [low, high], { timing: { refuseMs: 5_000 } })
   const liar = await seat(high, [low, high], { bootstrap: [addressOf(judge)] })
   judge.verdict = async () => 'reject'
   await until('gossip flows', () => gossips(liar, judge) && gossips(judge, liar))

@@ -139,7 +139,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** Waits until `condition` holds; names what was waited for when it does not in time. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, ms = 8_000): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
   const deadline = performance.now() + ms
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`)

@@ -58,11 +58,11 @@ it('a stop in the middle of everything is done soon and leaves nothing running',
   assert.ok(ms < 10_000, `${ms} ms; one that waits for those who heed no signal would never end`)
   assert.ok(['request-aborted', 'stream-reset'].includes(await stuck))
   assert.ok(['request-aborted', 'stream-reset'].includes(await flood))
-  await until(`nothing more is alive than ${before}`, () => added(before).length === 0, 500)
+  await until(`nothing more is alive than ${before}`, () => added(before).length === 0)
 })
 
 it('what has been given out arrives, though the giver stops at once; what still goes on is cut off', async () => {
-  const a = await seat(low, people)
+  const a = await seat(low, people, { timing: { stopMs: 10_000 } })
   const b = await seat(high, people, { bootstrap: [addressOf(a)] })
   const given = Promise.withResolvers<void>()
   await a.transport.handle(PROTOCOL, async function* (_, request) {
@@ -112,7 +112,7 @@ it('a start that fails leaves nothing running', async () => {
   const { port } = other.address() as AddressInfo
   const listen = [LOOPBACK, `/ip4/127.0.0.1/tcp/${port}`]
   assert.is(await codeOf(() => seat(high, people, { listen })), 'port-in-use')
-  await until(`nothing more is alive than ${before}`, () => added(before).length === 0, 1_500)
+  await until(`nothing more is alive than ${before}`, () => added(before).length === 0)
   other.close()
 })
 

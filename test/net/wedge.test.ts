@@ -52,7 +52,7 @@ for (const direction of ['outbound', 'inbound'] as const) {
     assert.ok(stream)
     stream?.abort(new Error('reset by the test'))
     await heardBothWays(a, b)
-    assert.is(a.transport.connections(), 1)
+    await until('there is one connection', () => a.transport.connections() === 1)
   })
 
   it(`an ${direction} gossip stream that one end closes is mended`, async () => {

@@ -1,6 +1,6 @@
+import { once } from 'node:events'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Checkpoints, checkpointText, parseCheckpoints } from '../../netsim/cli/checkpoints.ts'
@@ -85,8 +85,7 @@ it('run: Ctrl-C writes what is known, with exit code 130; a replay then goes as 
   inFolder(async (cwd) => {
     await writeFile(join(cwd, 'mine.yaml'), SCENARIO.replace('30', '3000'))
     const { child, ended } = start(cwd, ['run', 'mine.yaml', '--out', 'here'], { FAKE_SLOW_MS: '20' })
-    await appears(join(cwd, 'here'))
-    await setTimeout(300)
+    if (child.stderr) await once(child.stderr, 'data')
     child.kill('SIGINT')
     assert.is((await ended).code, 130)
     const { outcome, samples } = await resultOf(join(cwd, 'here'))
@@ -96,15 +95,6 @@ it('run: Ctrl-C writes what is known, with exit code 130; a replay then goes as 
     assert.is(replay.code, 0, replay.out)
     assert.match(replay.out, /^same trace up to event \d+, where the run was interrupted\n$/)
   }))
-
-/** Waits for a path, with a deadline. */
-async function appears(path: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    if ((await readdir(path).catch(() => null)) !== null) return
-    await setTimeout(50)
-  }
-  assert.unreachable(`${path} never appeared`)
-}
 
 it('run: a check that fails names scenario, seed, event and the command that shows it again', () =>
   inFolder(async (cwd) => {

@@ -15,7 +15,7 @@ import { firstDifference, inputsOnly, type ToldRounds, tellRounds, weighedInputs
 const it = suite('equal daemons')
 
 const BACKEND = 'cpu' // the other backends compute in an order of their own
-const ROUNDS = 12
+const ROUNDS = 24
 
 const study = (ageRoundsMax: number): string => `name: Equal
 purpose: To run in both shells.

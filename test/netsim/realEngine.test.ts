@@ -78,7 +78,7 @@ it('Ctrl-C leaves a readable partial result, and exit code 130', () =>
     const deadline = Date.now() + 60_000
     while (!(await folderIsThere()) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50))
     const end = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
-    const interrupt = setInterval(() => child.kill('SIGINT'), 3_000) // the first may come before it listens; the third would end it at once
+    const interrupt = setInterval(() => child.kill('SIGINT'), 10_000) // the first may come before it listens; the third would end it at once
     const code = await end
     clearInterval(interrupt)
     assert.is(code, 130)

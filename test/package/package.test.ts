@@ -34,7 +34,8 @@ it('npm pack gives a package that installs in an empty folder without dev depend
     const empty = join(folder, 'empty')
     await mkdir(empty)
     await writeFile(join(empty, 'package.json'), '{ "private": true }\n')
-    await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, filename)], {
+    const patient = ['--prefer-offline', '--fetch-retries', '5', '--fetch-retry-maxtimeout', '20000']
+    await run('npm', ['install', ...patient, '--no-audit', '--no-fund', join(folder, filename)], {
       cwd: empty,
       maxBuffer: OUTPUT_BYTES_MAX,
     })
