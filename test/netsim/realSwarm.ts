@@ -26,6 +26,7 @@ interface Inside {
   getMeshPeers(topic: string): string[]
   readonly streamsOutbound: ReadonlyMap<string, unknown>
   readonly opts: Record<string, unknown>
+  readonly status: { readonly heartbeatTimeout?: NodeJS.Timeout }
 }
 
 interface Traffic {
@@ -118,7 +119,9 @@ class RealSwarm implements Swarm {
     await until(`all see node ${node} gone`, () => this.#nodes.every(isGone))
   }
 
+  /** From here on only forced heartbeats come: own ones would tell of a message for the last time while the dials go on. */
   async heal(node: number): Promise<void> {
+    for (const one of this.#nodes) clearTimeout(insideOf(one).status.heartbeatTimeout)
     await this.#dial(this.#options.links.filter((link) => link.includes(node)))
   }
 
