@@ -131,10 +131,10 @@ function notices(verdict: ExportVerdict): string[] {
     ...(leftOut === 0 ? [] : [`LEFT OUT: ${gapWords(verdict)}.`]),
     ...(droppedBodies === 0
       ? []
-      : [`${counted(droppedBodies, 'entry is', 'entries are')} without a body: the lines say what is left of them.`]),
-    ...(absent.length === 0
-      ? []
-      : [`No entry of ${absent.join(', ')} is in it: the proofs cannot show whether there was one.`]),
+      : [
+          `${counted(droppedBodies, 'entry is', 'entries are')} without a body, whoever dropped it: the lines say what is left.`,
+        ]),
+    ...(absent.length === 0 ? [] : [`No entry of ${absent.join(', ')} is in it; why, the proofs do not show.`]),
     ...(identity === 'checked'
       ? []
       : ['Compare the fingerprint with one that you got another way, then give that with --root.']),
