@@ -1,41 +1,22 @@
-/** log check-export: makes every line of an export again from its proofs, with no node and no trust in who made it, and names the lines that differ. */
-import { open } from 'node:fs/promises'
+/** log check-export: makes every line of an export again from its proofs, with no node and no trust in who made it, and names what differs, what was left out and what is not final. */
+import type { Readable } from 'node:stream'
 import { type Command, Option } from 'commander'
 import { fromUtf8, utf8 } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { squeeze } from '../daemon/squeeze.ts'
-import { parseRoot } from '../ledger/bundleVerdict.ts'
+import { type BundledLog, type BundleFacts, parseRoot } from '../ledger/bundleVerdict.ts'
+import type { BundledConsortium } from '../ledger/bundleVerify.ts'
 import { headerOf, linesOf, VIEWS, type ViewName, viewOf } from '../report/exports/views.ts'
-import { EXIT_UNCHECKED, judgeBundle, wrongBundle } from './logBundle.ts'
+import { type ExportVerdict, exportFault, exportLines, FAULTS_MAX, type LineFault } from './exportVerdict.ts'
+import { LeftOut } from './leftOut.ts'
+import { EXIT_UNCHECKED, judgeBundle, openFile, unreadable, wrongBundle } from './logBundle.ts'
 import { type Common, command, outputOf } from './shared.ts'
 
-const FAULTS_MAX = 20
 const BEGINNING_BYTES = 64
+const COUNTS = ['final', 'pending', 'disputed', 'droppedBodies'] as const
 const LINE_BYTES_MAX = 4_194_304
 
-/** What is wrong with one line; lines count from 1. */
-export interface LineFault {
-  readonly line: number
-  /** The entry whose line it should be, as commands take it; null of a line too many. */
-  readonly entry: string | null
-  readonly what: string
-}
-
-/** What `check-export` found. */
-export interface ExportVerdict {
-  readonly file: string
-  readonly proofs: string
-  readonly view: ViewName
-  readonly lines: number
-  readonly entries: number
-  /** Whether --root named the consortium. */
-  readonly identity: 'checked' | 'not checked'
-  readonly consortium: string
-  readonly fingerprint: string
-  readonly faults: readonly LineFault[]
-}
-
-/** `log check-export`. Errors: `bad-root`, `file-missing`, `file-unreadable`, `export-unknown`, `export-differs`, the first fault of the proofs. */
+/** `log check-export`. Errors: `bad-root`, `file-missing`, `file-unreadable`, `export-unknown`, `export-differs`, `export-left-out`, `export-not-final`, the first fault of the proofs. */
 export function checkExport(): Command {
   return command(
     'check-export',
@@ -46,55 +27,78 @@ export function checkExport(): Command {
     .option('--proofs <file>', 'its proofs (default: FILE.proofs)')
     .addOption(new Option('--form <form>', 'of an empty file: the form that it should be of').choices(VIEWS))
     .option('--root <fingerprint>', "the consortium's fingerprint, got another way: what ties the proofs to reality")
-    .addHelpText('after', '\nExit code 1 where a line differs, 3 where all hold and --root is not given.')
+    .addHelpText(
+      'after',
+      '\nExit code 1 where a line differs, an entry that the filter takes was left out, or one is not final; 3 where all hold and --root is not given.',
+    )
     .action(async (file: string, options: Common & { proofs?: string; root?: string; form?: ViewName }) => {
       const { proofs = `${file}.proofs`, root, form } = options
       const verdict = await judgeExport(file, proofs, root === undefined ? null : parseRoot(root), form ?? null)
-      if (options.json || verdict.faults.length === 0) outputOf(options).print(verdict, () => verdictLines(verdict))
-      if (verdict.faults.length > 0) throw new ConsiliumError({ code: 'export-differs', message: faultText(verdict) })
+      if (options.json || verdict.faults.length === 0) outputOf(options).print(verdict, () => exportLines(verdict))
+      const fault = exportFault(verdict)
+      if (fault !== null) throw fault
       if (root === undefined) process.exitCode = EXIT_UNCHECKED
     })
 }
 
-/** Reads both files once, side by side; `asked` is the form, null where the file's beginning says it. Errors: as above, but `export-differs`. */
+/** Reads both files once, side by side; `asked` is the form, null where the file's beginning says it. Errors: as above, but `export-…` of a verdict. */
 export async function judgeExport(
   file: string,
   proofs: string,
   root: string | null,
   asked: ViewName | null = null,
 ): Promise<ExportVerdict> {
-  const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
-    throw unreadable(file, error)
-  })
+  const { stream, beginning } = await openFile(file, BEGINNING_BYTES)
   try {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(BEGINNING_BYTES), 0, BEGINNING_BYTES, 0)
-    const view = asked ?? viewOf(fromUtf8(buffer.subarray(0, bytesRead).map(asciiOnly)))
-    if (view === null) throw unknown(file, bytesRead === 0)
-    const found = linesIn(handle.createReadStream({ start: 0, autoClose: false }))
-    const comparison = new Comparison(found)
-    let entries = 0
+    const view = asked ?? viewOf(fromUtf8(beginning.map(asciiOnly)))
+    if (view === null) throw unknown(file, beginning.length === 0)
+    const comparison = new Comparison(linesIn(file, stream))
+    const leftOut = new LeftOut()
+    let consortium: BundledConsortium | null = null
     if (headerOf(view) !== '') comparison.expect(headerOf(view), null)
     const verdict = await judgeBundle(
       proofs,
       root,
       (entry, state, _, of) => {
-        entries++
-        const ref = `${squeeze(of.nameOf(entry.author) ?? entry.author.slice(0, 12))}/${entry.seq}`
+        consortium = of
+        const name = of.nameOf(entry.author) ?? entry.author.slice(0, 12)
+        const ref = `${squeeze(name)}/${entry.seq}`
+        leftOut.take(entry, of.filter, name)
         for (const line of linesOf(view, entry, state, of)) comparison.expect(line, ref)
       },
       () => comparison.catchUp(),
     )
     if (verdict.verdict === 'wrong') throw wrongBundle(proofs, verdict)
     await comparison.finish()
-    const { name: consortium, fingerprint } = verdict.consortium
+    leftOut.ended(verdict.filter, verdict.logs)
     return {
-      ...{ file, proofs, view, lines: comparison.lines, entries, consortium, fingerprint },
+      ...{ file, proofs, view, lines: comparison.lines, entries: verdict.entries },
+      ...{ consortium: verdict.consortium.name, fingerprint: verdict.consortium.fingerprint },
       identity: root === null ? 'not checked' : 'checked',
-      faults: comparison.faults,
+      ...countsOf(verdict.logs),
+      ...{ filter: verdict.filter, logs: verdict.logs, absent: absentIn(consortium, verdict) },
+      ...{ leftOut: leftOut.entries, gaps: leftOut.gaps, faults: comparison.faults },
     }
   } finally {
-    await handle.close()
+    stream.destroy()
   }
+}
+
+function countsOf(logs: readonly BundledLog[]): Pick<ExportVerdict, (typeof COUNTS)[number]> {
+  const sum = (of: (typeof COUNTS)[number]): number => logs.reduce((total, log) => total + log[of], 0)
+  return {
+    final: sum('final'),
+    pending: sum('pending'),
+    disputed: sum('disputed'),
+    droppedBodies: sum('droppedBodies'),
+  }
+}
+
+/** Names of members whose logs the filter takes, and of which there is none. */
+function absentIn(of: BundledConsortium | null, { filter, logs }: BundleFacts): string[] {
+  const here = new Set(logs.filter(({ entries }) => entries > 0).map(({ member }) => member))
+  const asked = (of?.members() ?? []).filter((member) => filter.members?.includes(member) ?? true)
+  return asked.filter((member) => !here.has(member)).map((member) => of?.nameOf(member) ?? member)
 }
 
 const asciiOnly = (byte: number): number => (byte < 0x80 ? byte : 0x3f)
@@ -190,10 +194,10 @@ function firstDifference(a: Uint8Array, b: Uint8Array): number {
   return at + 1
 }
 
-/** Lines with their line ends. */
-async function* linesIn(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+/** Lines with their line ends. Error: `file-unreadable`. */
+async function* linesIn(file: string, stream: Readable): AsyncIterable<Uint8Array> {
   let rest: Uint8Array[] = []
-  for await (const chunk of chunks) {
+  for await (const chunk of chunksOf(file, stream)) {
     let from = 0
     for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, from)) {
       yield Buffer.concat([...rest, chunk.subarray(from, at + 1)])
@@ -208,27 +212,12 @@ async function* linesIn(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8A
   if (rest.length > 0) yield Buffer.concat(rest)
 }
 
-function verdictLines({ file, lines, entries, view, identity, consortium, fingerprint }: ExportVerdict): string[] {
-  return [
-    identity === 'checked'
-      ? `${file}: good. Each of its ${lines} lines (${view}) is what its entry gives, and every entry is proven under a signed head of the consortium that --root names.`
-      : `${file}: consistent; identity not checked. Each of its ${lines} lines (${view}) is what its entry gives.`,
-    `entries      ${entries}`,
-    `consortium   ${consortium}`,
-    `fingerprint  ${fingerprint}`,
-    ...(identity === 'checked'
-      ? []
-      : ['Compare the fingerprint with one that you got another way, then give that with --root.']),
-    'What it cannot show: what the filter left out, later entries, and whether what was declared is true.',
-  ]
-}
-
-function faultText({ file, faults }: ExportVerdict): string {
-  const shown = faults.slice(0, FAULTS_MAX).map(({ line, entry, what }) => {
-    return `line ${line}${entry === null ? '' : ` (entry ${entry})`} ${what}`
-  })
-  const more = faults.length >= FAULTS_MAX ? '; and perhaps more' : ''
-  return `${file}: ${shown.join('; ')}${more}`
+async function* chunksOf(file: string, stream: Readable): AsyncIterable<Uint8Array> {
+  try {
+    yield* stream
+  } catch (error) {
+    throw unreadable(file, error)
+  }
 }
 
 function unknown(file: string, isEmpty: boolean): ConsiliumError {
@@ -239,9 +228,4 @@ function unknown(file: string, isEmpty: boolean): ConsiliumError {
     })
   const message = `${file}: does not begin as an export of ${VIEWS.join(', ')} does; give the file that "consilium log export --form" wrote`
   return new ConsiliumError({ code: 'export-unknown', message })
-}
-
-function unreadable(file: string, { code }: NodeJS.ErrnoException): ConsiliumError {
-  if (code === 'ENOENT') return new ConsiliumError({ code: 'file-missing', message: `${file}: there is no such file` })
-  return new ConsiliumError({ code: 'file-unreadable', message: `${file}: it cannot be read (${code})` })
 }

@@ -105,6 +105,7 @@ function viewLines([file, about, proofs]: readonly string[], report: ViewReport)
           '',
           'Whoever gets both files checks every line without a node:',
           `  consilium log check-export ${file} --root "${fingerprint}"`,
+          ...(report.filter.state === 'pending' ? ['None of it is final: that is said then, with exit code 1.'] : []),
         ]),
     'As declared by the hospitals in their logs.',
   ]
@@ -198,7 +199,7 @@ async function exportAccounting(options: ExportOptions): Promise<void> {
   })
   const files = [out, aboutFile(out)]
   outputOf(options).print({ files, lines: lines.length - 1 }, () => [
-    `${out}: ${lines.length - 1} lines, what ${report.hospital} knows of disclosures that rest on this patient's records`,
+    `${out}: ${lines.length === 2 ? '1 line' : `${lines.length - 1} lines`}, what ${report.hospital} knows of disclosures that rest on this patient's records`,
     ...(lines.length === 1 ? ['Nothing went out in that time, as far as the log knows.'] : []),
     `${aboutFile(out)} says what it is, and what it cannot know.`,
     'Give it to the patient, or to who speaks for the patient, and to nobody else.',

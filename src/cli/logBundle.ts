@@ -13,6 +13,7 @@ import { type Common, outputOf } from './shared.ts'
 
 /** Exit code: neither good nor wrong. */
 export const EXIT_UNCHECKED = 3 // nobody said which consortium it has to be of
+const GZIP_MAGIC = Uint8Array.of(0x1f, 0x8b) // RFC 1952 §2.3.1
 const SLACK_MEMBERS_MIN = 4 // below it the quorum is everybody; LEDGER §1.3
 
 /**
@@ -59,27 +60,30 @@ export async function judgeBundle(
     return verifier.finish(lines.rest)
   }
   try {
-    const { stream, zipped } = await openFile(file)
+    const { stream, beginning } = await openFile(file, GZIP_MAGIC.length)
+    const zipped = Buffer.compare(beginning, GZIP_MAGIC) === 0
     return zipped ? await pipeline(stream, createGunzip(), take) : await pipeline(stream, take)
   } catch (error) {
     throw unreadable(file, error)
   }
 }
 
-/** The file from its beginning, and whether it begins as gzip does (RFC 1952 §2.3.1). */
-async function openFile(file: string): Promise<{ stream: Readable; zipped: boolean }> {
-  const handle = await open(file)
+/** The file from its beginning, to be read to its end or destroyed, and its first `bytes`, fewer where it is shorter. Errors: `file-missing`, `file-unreadable`. */
+export async function openFile(file: string, bytes: number): Promise<{ stream: Readable; beginning: Uint8Array }> {
+  const handle = await open(file).catch((error: unknown) => {
+    throw unreadable(file, error)
+  })
   try {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(2), 0, 2, 0)
-    const zipped = bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b
-    return { stream: handle.createReadStream({ start: 0 }), zipped }
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(bytes), 0, bytes, 0)
+    return { stream: handle.createReadStream({ start: 0 }), beginning: buffer.subarray(0, bytesRead) }
   } catch (error) {
     await handle.close()
-    throw error
+    throw unreadable(file, error)
   }
 }
 
-function unreadable(file: string, error: unknown): unknown {
+/** What a person is told of a file that cannot be read; an error that is of something else comes back as it is. */
+export function unreadable(file: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException
   if (code === 'ENOENT') return new ConsiliumError({ code: 'file-missing', message: `${file}: there is no such file` })
   if (code?.startsWith('Z_')) {
@@ -116,7 +120,8 @@ function reportLines(file: string, found: Found, signOffs: readonly BundledSignO
   ]
 }
 
-function logTable(logs: readonly BundledLog[]): string[] {
+/** A row for each log: how much of it is there, and in which state. */
+export function logTable(logs: readonly BundledLog[]): string[] {
   if (logs.length === 0) return ['No log is in it.']
   const header = ['log of', 'entries', 'of', 'final', 'pending', 'disputed', 'body dropped', 'first', 'last']
   const rows = logs.map((log) => [
@@ -150,7 +155,8 @@ function noticesOf({ verdict, consortium, logs }: Found): string[] {
   return lines.length === 0 ? [] : [...lines, '']
 }
 
-function forkNotice({ name, forkSize, disputedFinal }: BundledLog): string[] {
+/** Of a log whose author signed two histories; empty of any other. */
+export function forkNotice({ name, forkSize, disputedFinal }: BundledLog): string[] {
   if (forkSize === null) return []
   const final = disputedFinal === 0 ? '' : `; ${disputedFinal} of these lie under a final head`
   return [
@@ -182,7 +188,8 @@ function isOpen(filter: BundleFilter): boolean {
   return Object.values(filter).every((value) => value === null)
 }
 
-function filterWords(filter: BundleFilter, logs: readonly BundledLog[]): string {
+/** A bundle's filter as people read it. */
+export function filterWords(filter: BundleFilter, logs: readonly BundledLog[]): string {
   const { members, kind, study, sinceMs, untilMs, state } = filter
   const words = [
     members === null ? '' : `logs of ${members.map((member) => nameOf(member, logs)).join(', ')}`,

@@ -10,6 +10,7 @@ import { ConsiliumError, messageOf } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { ActPattern } from '../governance/roles.ts'
 import { type Asked, SIGN_OFF_HEADER } from '../governance/signOff.ts'
+import { drained } from './files.ts'
 
 const BODY_BYTES_MAX = LIMITS.studyBytesMax * 2 // a study document in base64 within JSON
 const SOCKET_PATH_BYTES_MAX = 103 // sun_path of macOS; Linux has 107
@@ -199,9 +200,9 @@ async function stream(response: ServerResponse, values: AsyncIterable<unknown>):
   response.writeHead(200, { 'content-type': 'application/x-ndjson' })
   response.flushHeaders()
   for await (const value of values) {
-    const full = !response.write(`${JSON.stringify(value)}\n`)
-    if (response.destroyed) return // the client is gone, and no `drain` and no second `close` would come
-    if (full) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+    response.write(`${JSON.stringify(value)}\n`)
+    await drained(response)
+    if (response.destroyed) return // the client is gone
   }
   response.end()
 }

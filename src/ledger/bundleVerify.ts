@@ -41,10 +41,14 @@ interface KnownHead {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** The consortium that a bundle says it is of, and the names of its members as its epochs have them. */
+/** The consortium that a bundle says it is of, its members as its epochs have them, and which entries the bundle says it took. */
 export interface BundledConsortium {
   readonly consortium: string
   readonly founding: Digest
+  readonly filter: BundleFilter
+  /** Members of the newest epoch. */
+  members(): readonly MemberId[]
+  /** A member's name now or before. */
   nameOf(member: MemberId): string | undefined
 }
 
@@ -135,7 +139,11 @@ export class BundleVerifier {
       throw wrong('bundle-root', message)
     }
     const membership = new Membership(founding)
-    const of = { consortium: founding.name, founding: digest, nameOf: (member: MemberId) => membership.nameOf(member) }
+    const of: BundledConsortium = {
+      ...{ consortium: founding.name, founding: digest, filter: line.filter },
+      members: () => membership.current.members.map(({ key }) => key),
+      nameOf: (member) => membership.nameOf(member),
+    }
     this.#heading = { line, name: founding.name, membership, of }
   }
 

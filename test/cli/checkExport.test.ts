@@ -1,14 +1,16 @@
-/** log check-export: what it says of an export whose lines were changed, left out, added or put elsewhere, and of proofs that are not its own. */
+/** log check-export: what it says of an export whose lines were changed, left out, added or put elsewhere, of proofs that are not its own, of entries that nobody cosigned and of those that are not there. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type ExportVerdict, judgeExport } from '../../src/cli/checkExport.ts'
+import { checkExport, judgeExport } from '../../src/cli/checkExport.ts'
+import { type ExportVerdict, exportFault, exportLines } from '../../src/cli/exportVerdict.ts'
 import type { Cbor } from '../../src/core/cbor.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import type { StudyId } from '../../src/core/ids.ts'
+import { squeeze } from '../../src/daemon/squeeze.ts'
 import type { BundleEntry, BundlePart } from '../../src/ledger/bundle.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
 import { headerOf, VIEWS, type ViewName, linesOf as viewLines } from '../../src/report/exports/views.ts'
@@ -140,13 +142,139 @@ it('proofs that are not of these entries are refused: another entry, another pat
   assert.match(saying(await check(lines, fewer)).join(), /added/, 'a line without a proof')
 })
 
-it('a file that is no export, none at all, and an empty one are refused in one line', async () => {
+/** Entries `seqs` of the log under one head, and the lines of the view that they give. */
+function partOf(seqs: readonly number[], head = PARTS[0] as BundlePart): { parts: BundlePart[]; lines: string[] } {
+  const lines = seqs.flatMap((seq) => viewLines('ai-act', decodeEntry(LOG.raws[seq] as Uint8Array), 'final', OF))
+  return { parts: [head, ...seqs.map((seq) => entryFor(LOG, 0, seq, SIZE))], lines }
+}
+
+const ALL = KINDS.map((_, seq) => seq)
+const OWN = FIVE.founding.members.find(({ key }) => key === LOG.key.member)?.name as string
+
+it('what no quorum has signed is not good: how many entries and of whom is said, and the exit code is 1', async () => {
+  for (const witnesses of [[], othersThan(FIVE, LOG).slice(0, 2)]) {
+    const { parts } = partOf(ALL, cosigned(FIVE, LOG, SIZE, witnesses))
+    const lines = LOG.raws.flatMap((raw) => viewLines('csv', decodeEntry(raw), 'pending', OF))
+    for (const state of [null, 'pending'] as const) {
+      const verdict = await check([headerOf('csv'), ...lines], linesOf(FIVE, parts, { state }))
+      assert.equal([verdict.faults, verdict.final, verdict.pending, verdict.disputed], [[], 0, SIZE, 0])
+      const { code, message } = exportFault(verdict) as ConsiliumError
+      assert.is(code, 'export-not-final')
+      assert.match(message, new RegExp(`: 7 of 7 entries are not final: ${OWN} 7 pending$`))
+      const said = exportLines(verdict).join('\n')
+      assert.match(said, /export: NOT GOOD\. Each of its 8 lines \(csv\) is what its entry gives\. But 7 of 7 /)
+      assert.not.match(said, /is final/)
+    }
+    const { out, error } = await run([FILE, '--root', FIVE.digest])
+    assert.is(error?.code, 'export-not-final')
+    assert.match(out, /NOT GOOD/)
+  }
+  const mixed = [
+    cosigned(FIVE, LOG, 5, othersThan(FIVE, LOG)),
+    cosigned(FIVE, LOG, SIZE, []),
+    ...ALL.map((seq) => (seq < 5 ? entryFor(LOG, 0, seq, 5) : entryFor(LOG, 1, seq, SIZE))),
+  ]
+  const lines = LOG.raws.flatMap((raw, i) => viewLines('csv', decodeEntry(raw), i < 5 ? 'final' : 'pending', OF))
+  const verdict = await check([headerOf('csv'), ...lines], linesOf(FIVE, mixed))
+  assert.equal([verdict.faults, verdict.final, verdict.pending], [[], 5, 2])
+  assert.match(exportFault(verdict)?.message ?? '', new RegExp(`: 2 of 7 entries are not final: ${OWN} 2 pending$`))
+})
+
+it('an entry that the exporter left out of file and proofs is named where the filter takes everything, and cannot be where it takes a kind', async () => {
+  for (const [missing, place] of [
+    [[2], '/2'],
+    [[0, 1], '/0 to 1'],
+    [[6], '/6'],
+    [[1, 4, 5], '/1, NAME/4 to 5'],
+  ] as const) {
+    const { parts, lines } = partOf(ALL.filter((seq) => !missing.some((one) => one === seq)))
+    for (const filter of [{}, { state: 'final' }, { members: [LOG.key.member] }] as const) {
+      const verdict = await check(lines, linesOf(FIVE, parts, filter))
+      assert.is(verdict.faults.length, 0)
+      const { code, message } = exportFault(verdict) as ConsiliumError
+      assert.is(code, 'export-left-out')
+      const name = squeeze(OWN)
+      assert.ok(message.endsWith(` left out of the proofs: ${name}${place.replace('NAME', name)}`), message)
+      assert.match(exportLines(verdict).join('\n'), /NOT GOOD(.|\n)*LEFT OUT: /)
+    }
+  }
+  const { parts, lines } = partOf([1, 2])
+  const filtered = await check(lines, linesOf(FIVE, parts, { kind: 'round', state: 'final' }))
+  assert.is(exportFault(filtered), null)
+  const said = exportLines(filtered).join('\n')
+  assert.match(said, /^filter +kind round; final only$/m)
+  assert.match(said, new RegExp(`^${OWN} +2 +7 +2 +0 +0 +0 `, 'm'), 'entries, and of how many')
+  assert.match(
+    said,
+    /cannot show: what the filter left out; what the exporter left out, for of an entry that is not here/,
+  )
+})
+
+it('a whole export says so, which members are not in it, and how many bodies were dropped', async () => {
+  const { parts, lines } = partOf(ALL)
+  const whole = exportLines(await check(lines, linesOf(FIVE, parts))).join('\n')
+  assert.match(
+    whole,
+    /good\. Each of its \d lines \(ai-act\) [^\n]+ Every entry is final: [^\n]+ quorum [^\n]+ --root names/,
+  )
+  assert.match(whole, /^filter +none$/m)
+  assert.match(whole, /Of the logs above nothing that the filter takes was left out/)
+  const others = FIVE.founding.members.map(({ name }) => name).filter((name) => name !== OWN)
+  assert.ok(whole.includes(`No entry of ${others.join(', ')} is in it`), whole)
+  const bare = [...parts.slice(0, -1), entryFor(LOG, 0, 6, SIZE, true)]
+  const dropped = await check(lines, linesOf(FIVE, bare))
+  assert.is(dropped.droppedBodies, 1)
+  assert.match(exportLines(dropped).join('\n'), /^1 entry is without a body, /m)
+})
+
+it('one line is one line, and none is none', async () => {
+  const { parts, lines } = partOf([1])
+  const filter = { kind: 'round.trained' }
+  assert.match(
+    exportLines(await check(lines, linesOf(FIVE, parts, filter)))[0] as string,
+    /good\. Its one line \(ai-act\) is /,
+  )
+  writeFileSync(FILE, '')
+  const none = partOf([])
+  writeFileSync(PROOFS, linesOf(FIVE, none.parts.slice(1), filter).join(''))
+  const { out, error } = await run([FILE, '--form', 'ai-act', '--root', FIVE.digest])
+  assert.is(error, null)
+  assert.match(
+    out,
+    /good\. It has no entry \(ai-act\), and its proofs have none; that there was none they cannot show\.\n/,
+  )
+})
+
+it('a file that is no export, none at all, a folder, and an empty one are refused in one line', async () => {
   assert.is(await codeOf(check(['{"resourceType":"Patient"}\n'])), 'export-unknown')
   assert.is(await codeOf(check([''])), 'export-unknown')
   assert.is(await codeOf(judgeExport(join(home, 'none'), PROOFS, null)), 'file-missing')
+  assert.is(await codeOf(judgeExport(home, PROOFS, null)), 'file-unreadable')
+  writeFileSync(FILE, exportOf('csv').join(''))
+  assert.is(await codeOf(judgeExport(FILE, home, null)), 'file-unreadable')
   writeFileSync(FILE, '')
   assert.is((await judgeExport(FILE, PROOFS, null, 'fhir-audit')).faults.length, SIZE, 'each line is missing')
 })
+
+/** Runs the command here. */
+async function run(args: readonly string[]): Promise<{ out: string; error: ConsiliumError | null }> {
+  const write = process.stdout.write
+  let out = ''
+  process.stdout.write = ((text: string) => {
+    out += text
+    return true
+  }) as typeof process.stdout.write
+  try {
+    await checkExport().parseAsync(args, { from: 'user' })
+    return { out, error: null }
+  } catch (error) {
+    assert.instance(error, ConsiliumError)
+    assert.not.match((error as Error).message, /\n/)
+    return { out, error: error as ConsiliumError }
+  } finally {
+    process.stdout.write = write
+  }
+}
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {

@@ -35,6 +35,7 @@ it('a revocation binds the next round while the node is cut off from all others,
     assert.is(new Set(later).size, 1)
     const told = await entries(north, 'consent.recorded')
     assert.is(told.length, 1)
+    await pendingExportAt(folder, north)
 
     const audited = await consilium([
       'consent',
@@ -84,6 +85,19 @@ async function exportsAt(folder: string, { home }: TestNode): Promise<void> {
     (await readFile(plain, 'utf8')).includes(proven.slice(0, proven.indexOf('\n') + 1)),
     'the daemon writes the same bytes',
   )
+}
+
+/** While the other member is away nothing more is final, and an export of that is no good one. */
+async function pendingExportAt(folder: string, { home }: TestNode): Promise<void> {
+  const file = join(folder, 'pending.csv')
+  const options = ['--form', 'csv', '--state', 'pending', '--proofs', '-o', file, '--home', home]
+  const exported = await consilium(['log', 'export', ...options])
+  assert.match(exported.out, /None of it is final: that is said then, with exit code 1\./, exported.err)
+  const root = /^fingerprint {2}(.+)$/m.exec(exported.out)?.[1] ?? ''
+  const { code, out, err } = await consilium(['log', 'check-export', file, '--root', root])
+  assert.is(code, 1)
+  assert.match(out, /pending\.csv: NOT GOOD\. Each of its \d+ lines \(csv\) is what its entry gives\. But/)
+  assert.match(err, /^consilium: \S+: (\d+) of \1 entr(?:y is|ies are) not final: north \1 pending\n$/)
 }
 
 it('an opt-in study trains nobody before enough patients agreed, says why, and begins by itself when they have', () =>

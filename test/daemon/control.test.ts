@@ -1,6 +1,7 @@
 /** The control API on a real socket: who may open it, what it answers, and that a client that leaves leaves nothing behind. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
-import { request } from 'node:http'
+import { request, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -71,6 +72,37 @@ it('an answer is JSON, and so is every refusal', () =>
       }
     },
   ))
+
+it('a long stream to a client that reads leaves no listener behind at any of its waits', async () => {
+  let answer: ServerResponse | null = null
+  const seen = (message: unknown): void => {
+    answer = (message as { response: ServerResponse }).response
+  }
+  subscribe('http.server.request.start', seen)
+  const counts: number[][] = []
+  let waits = 0
+  const routes: Readonly<Record<string, Route>> = {
+    'GET /long': async function* () {
+      const response = answer as unknown as ServerResponse
+      const names = ['drain', 'close', 'error'] as const
+      response.on('drain', () => waits++)
+      for (let i = 0; i < 30; i++) {
+        counts.push(names.map((name) => response.listenerCount(name)))
+        yield 'x'.repeat(100_000)
+      }
+    } as unknown as Route,
+  }
+  try {
+    await withControl(routes, async (path) => {
+      const { text } = await call(path, '/long', '', 'GET')
+      assert.is(text.length, 30 * 100_003)
+    })
+  } finally {
+    unsubscribe('http.server.request.start', seen)
+  }
+  assert.is(waits, 30)
+  assert.equal(counts, Array(30).fill(counts[0]))
+})
 
 it('a client that leaves in the middle of a stream ends it, however full its pipe was', () => {
   let [begun, ended] = [0, 0]

@@ -1,6 +1,7 @@
 /** The exporter over logs as they are rarely found: in dispute, or with a final head that came before its entries. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { type Gap, LeftOut } from '../../src/cli/leftOut.ts'
 import { toHex, utf8 } from '../../src/core/bytes.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import { compareIds, type Digest, type MemberId } from '../../src/core/ids.ts'
@@ -9,6 +10,8 @@ import type { Daemon } from '../../src/daemon/daemon.ts'
 import { Exporter } from '../../src/daemon/exporter.ts'
 import { memberOf } from '../../src/daemon/logFilter.ts'
 import type { LogReader } from '../../src/daemon/logReader.ts'
+import { LineSplitter } from '../../src/ledger/bundle.ts'
+import { BundleVerifier } from '../../src/ledger/bundleVerify.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
 import { epochContent, Membership } from '../../src/ledger/epoch.ts'
 import { encodeForkAt, openFork } from '../../src/ledger/fork.ts'
@@ -112,7 +115,20 @@ async function exported(setting: Setting, query = '', signal = new AbortControll
     if ('line' in value) text += value.line
     else report = value.report
   }
-  return { verdict: judge(utf8(text), FIVE.digest), report, exporter }
+  const verdict = judge(utf8(text), FIVE.digest)
+  assert.equal(lackingIn(utf8(text)), [], 'who checks an export must not take what the filter leaves out for a gap')
+  return { verdict, report, exporter }
+}
+
+/** What `log check-export` would say that the bundle lacks. */
+function lackingIn(bundle: Uint8Array): readonly Gap[] {
+  const leftOut = new LeftOut()
+  const verifier = new BundleVerifier(FIVE.digest, (entry, _, __, of) => leftOut.take(entry, of.filter, 'log'))
+  const splitter = new LineSplitter()
+  for (const line of splitter.split(bundle)) verifier.push(line)
+  const verdict = verifier.finish(splitter.rest)
+  if (verdict.verdict !== 'wrong') leftOut.ended(verdict.filter, verdict.logs)
+  return leftOut.gaps
 }
 
 /** Entries that are final, pending and disputed, then heads; or the fault. */
