@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert'
 import type { Cbor } from '../../src/core/cbor.ts'
 import type { MemberId, StudyId } from '../../src/core/ids.ts'
 import { KINDS, type Kind } from '../../src/governance/kinds.ts'
-import { decodeEntry, encodeEntry } from '../../src/ledger/entry.ts'
+import { decodeEntry, dropBody, encodeEntry } from '../../src/ledger/entry.ts'
 import { csvLine } from '../../src/report/csvCells.ts'
 import { aboutLines } from '../../src/report/exports/about.ts'
 import { accountingLines } from '../../src/report/exports/accounting.ts'
@@ -94,6 +94,25 @@ it('ai-act: a use has its start, its end and what it read by commitment; kinds t
   for (const kind of Object.keys(KINDS) as Kind[])
     for (const line of linesOf('ai-act', entryOf(kind), 'final', context('North')))
       assert.ok(JSON.parse(line).provisions.length > 0, kind)
+})
+
+it('ai-act: of a body that was dropped or does not fit there is neither a time nor a count nor a model, and the event says so', () => {
+  const OF_BODY = ['start', 'end', 'runs', 'rows', 'referenceData', 'inputs', 'person'] as const
+  for (const kind of Object.keys(KINDS) as Kind[])
+    for (const [entry, body] of [
+      [decodeEntry(dropBody(entryOf(kind).raw)), 'dropped'],
+      [entryOf(kind, STUDY, { note: 1 }), 'not read'],
+    ] as const)
+      for (const line of linesOf('ai-act', entry, 'final', context('North'))) {
+        const event = JSON.parse(line)
+        for (const field of OF_BODY) assert.is(event[field], null, `${kind} ${field}`)
+        assert.equal([event.body, event.details, event.system.model], [body, {}, null], kind)
+        assert.is(event.recorded, '2026-09-21T14:13:20.123Z')
+      }
+  const event = (kind: Kind) => JSON.parse(linesOf('ai-act', entryOf(kind), 'final', context('North'))[0] as string)
+  assert.equal([event('model.used').body, event('model.used').runs], ['there', 1])
+  assert.is(event('model.used').start, '2026-09-21T14:13:20.123Z')
+  for (const kind of ['model.exported', 'model.explained'] as const) assert.is(event(kind).runs, null, 'no run is told')
 })
 
 it('a form is known by how its file begins', () => {

@@ -52,14 +52,18 @@ const PARTS = Object.entries(AI_ACT_PROVISIONS).map(([part, places]) => `  ${par
 const COVERS: Readonly<Record<AboutExport['view'], readonly string[]>> = {
   'fhir-audit': [
     'Each resource has the structure of R4 (4.0.1); where meta.profile names a profile of IHE Basic Audit Log Patterns (BALP 1.1.4), that of the profile as well:',
-    'Create, PatientCreate, Read, Update, Delete, Query, AuthZconsent, PrivacyDisclosure.Source.',
+    'Create, PatientCreate, Update, PatientUpdate, Query, AuthZconsent, PrivacyDisclosure.Source.',
+    '- meta.tag of the system urn:consilium:entry-state says whether the entry is final, pending or disputed.',
     '- These patterns are of RESTful operations. Here an entry is the operation of its author’s node on the log that all members have; network addresses are keys.',
     '- AuthZconsent: permit where training rested on patients’ words or access was granted, deny where an agreement forbade an act or access was refused or taken back. Patients are told of together; none is named.',
     '- PrivacyDisclosure.Source: what opens a patient’s records in the log was handed out. To whom is known to the hospital alone.',
+    '- Participants of trials are tags; where an entry has none, the hash of their enrolment, or the list and position that the enrolment has too.',
+    '- Where a body was dropped or does not fit its kind, outcomeDesc says so, and nothing of it is told.',
     '- id is the hash of the entry, so that two exports of one entry have one id; recorded is the time that the entry claims.',
   ],
   'fhir-provenance': [
     'Registered and bound tables, updates, merged, calibrated and exported models. Entities are what each was made of; agents are hospitals.',
+    '- meta.tag of the system urn:consilium:entry-state says whether the entry is final, pending or disputed. Entries whose body was dropped have no line.',
     '- Updates and models are digests of weights, tables keyed commitments: who has the file can compare, nobody else learns anything.',
   ],
   csv: [
@@ -72,6 +76,7 @@ const COVERS: Readonly<Record<AboutExport['view'], readonly string[]>> = {
     '- Paragraph 3 binds remote biometric identification (Annex III 1(a)) alone. Its letters (a) to (d) are named where an entry has such data all the same:',
     '  start and end of each use; which tables a model learned from, for there is no reference database; commitments to the inputs; who signed, as a pseudonym.',
     '- Not in it: Article 12(1) (that logging is built in), Article 19 (that logs are kept; how long is in config.yaml), incidents that nobody recorded, the outputs themselves.',
+    '- Where "body" is not "there" it was dropped or does not fit: start, end, runs, rows and whatever else it would tell are null.',
     '- Uses whose rows are fewer than the minimum cohort have rows null.',
   ],
   hipaa: [
