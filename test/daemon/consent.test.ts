@@ -70,6 +70,13 @@ async function exportsAt(folder: string, { home }: TestNode): Promise<void> {
   assert.match(header, /^first_date,last_date,number,recipient,/)
   assert.match(line, /^\d{4}-\d\d-\d\d,\d{4}-\d\d-\d\d,\d+,south,not known here,"model updates computed from/)
   assert.equal(more, [''], 'one study, one recipient')
+  assert.match(line, /,"used unless the patient said no: /)
+  const strangers = join(folder, 'stranger.csv')
+  const unheard = await done('log', 'export', '--form', 'hipaa', '--patient', 'QX-0', '-o', strangers, '--home', home)
+  assert.match(
+    unheard,
+    /0 lines from 0 updates, from .* UTC until before .* UTC: .*\nStudies that asked patients are not in it: no patient with this record number/,
+  )
   assert.not.ok((text + (await readFile(`${accounting}.about.txt`, 'utf8'))).includes(patient))
   const said = await done('log', 'export', '--form', 'fhir-audit', '--proofs', '-o', audit, '--home', home)
   const root = /^fingerprint {2}(.+)$/m.exec(said)?.[1] ?? ''
