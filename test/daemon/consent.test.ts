@@ -77,7 +77,10 @@ async function exportsAt(folder: string, { home }: TestNode): Promise<void> {
     unheard,
     /0 lines from 0 updates, from .* UTC until before .* UTC: .*\nStudies that asked patients are not in it: no patient with this record number/,
   )
-  assert.not.ok((text + (await readFile(`${accounting}.about.txt`, 'utf8'))).includes(patient))
+  const about = await readFile(`${accounting}.about.txt`, 'utf8')
+  assert.match(about, /^filter {7}one patient of this hospital; from \S+ \S+ UTC until before \S+ \S+ UTC$/m)
+  assert.match(about, /^lines {8}1, from [1-9]\d* updates of this hospital's log$/m)
+  assert.not.ok((text + about).includes(patient))
   const said = await done('log', 'export', '--form', 'fhir-audit', '--proofs', '-o', audit, '--home', home)
   const root = /^fingerprint {2}(.+)$/m.exec(said)?.[1] ?? ''
   assert.match(

@@ -257,6 +257,10 @@ it('access: the decision is for the member who asked, where the entry cites the 
     asker,
   )
   assert.match((recipient([REF]) as { display: string }).display, /does not say which/)
+  const [denied] = resources('fhir-audit', entryOf('access.denied', sound('access.denied')))
+  assert.equal(faultsOf(denied as never), [])
+  assert.not.match(JSON.stringify(denied), /member who asked|request for access|no agreement/)
+  assert.match(JSON.stringify(denied), /no grant is in force/)
 })
 
 it('every line says whether its entry is final, pending or disputed, and differs in nothing else', () => {

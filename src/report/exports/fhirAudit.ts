@@ -222,7 +222,9 @@ const NOT_CITED = 'the member who asked: the entry does not say which'
 
 const noPatient = ({ entry }: Line): string =>
   `patients of the ${isAccess(entry.kind) ? 'dataset' : 'study at this hospital'}: none is named`
-const isAccess = (kind: string): boolean => kind.startsWith('access.')
+/** A word on a request; `access.denied` is of the own table, which nobody asked for. */
+const isAccess = (kind: string): boolean => kind.startsWith('access.') && kind !== DENIED
+const DENIED = 'access.denied'
 
 function why({ kind, row, body }: Line): string {
   if (kind === 'round.trained') return 'training used the rows of those whom their words permit'
@@ -246,6 +248,11 @@ function basisOf({ entry, body, fields, hash }: Line): Json {
       ? referTo(SYSTEM.consentRoot, toHex(consent.root), 'root over how each patient stood', 'Consent')
       : agreement !== null
         ? referTo(SYSTEM.agreement, agreement, 'data-sharing agreement')
-        : { display: body === null ? 'the entry does not say' : 'no agreement is in force' }
+        : {
+            display:
+              body === null
+                ? 'the entry does not say'
+                : `no ${entry.kind === DENIED ? 'grant' : 'agreement'} is in force`,
+          }
   return { what, type: ENTITY.consent, detail: details.map(([type, valueString]) => ({ type, valueString })) }
 }
