@@ -5,17 +5,18 @@ import { PassThrough } from 'node:stream'
 import type { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
 import type { ViewPart, ViewReport } from '../daemon/api.ts'
-import type { SubjectReport } from '../daemon/consentApi.ts'
+import type { ResearchReport, SubjectReport } from '../daemon/consentApi.ts'
 import { drained, requireAbsent, writeNew, writeNewFrom } from '../daemon/files.ts'
 import { parseRoot } from '../ledger/bundleVerdict.ts'
 import { type AboutExport, aboutLines } from '../report/exports/about.ts'
-import { accountingLines } from '../report/exports/accounting.ts'
+import { type AccountedPeriod, accountingOf } from '../report/exports/accounting.ts'
 import { headerOf, linesOf, VIEWS, type ViewName } from '../report/exports/views.ts'
 import type { Client } from './client.ts'
 import { recordOf, SUBJECT } from './consent.ts'
 import { judgeBundle, wrongBundle } from './logBundle.ts'
 import { exportBundle, filterWords, writeBundle } from './logExport.ts'
 import { queryOf, withFilter } from './logFilter.ts'
+import { utc } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 
 const FILE_MODE = 0o644 // it is made to be given away
@@ -166,7 +167,7 @@ async function writeProven(view: ViewName, options: ExportOptions): Promise<View
   return { view, consortium, fingerprint, filter, entries, lines, logs }
 }
 
-/** For one patient: from this hospital's log and vault. Errors: `bad-option`, `subject-…`, `vault-…`. */
+/** For one patient: from this hospital's log and vault. Errors: `bad-option`, `vault-…`. */
 async function exportAccounting(options: ExportOptions): Promise<void> {
   const { out, patient, proofs } = options
   if (patient === undefined)
@@ -183,28 +184,51 @@ async function exportAccounting(options: ExportOptions): Promise<void> {
   await requireAbsent([out, aboutFile(out)])
   const client = clientOf(options)
   const subject = await recordOf(patient)
-  const report = await client.post<SubjectReport>('/v1/subjects/report', { subject })
+  const { studies, unknown } = await askedOf(client, subject)
   const { consortium } = await client.get<{ consortium: { name: string; fingerprint: string } }>('/v1/status')
   const period = {
     sinceMs: Number(options.since ?? Date.now() - SIX_YEARS_MS),
-    untilMs: Number(options.until ?? Number.MAX_SAFE_INTEGER),
+    untilMs: Number(options.until ?? Date.now()),
   }
-  const lines = accountingLines(report.studies, period)
+  if (period.untilMs <= period.sinceMs)
+    throw wrongOption('--until is not after --since, so the period is empty: turn them round')
+  const research = await client.get<ResearchReport>(`/v1/research?since=${period.sinceMs}&until=${period.untilMs}`)
+  const { lines, entries } = accountingOf({ studies, research: research.studies }, period)
   await writeNew(out, lines.join(''), PRIVATE)
-  const rounds = report.studies.reduce((sum, one) => sum + one.rounds.length, 0)
+  const [said, counts] = [periodWords(period), { lines: lines.length - 1, entries }]
+  const filter = `one patient of this hospital; ${said}${unknown === null ? '' : `; studies that asked patients left out: ${unknown}`}`
   await writeAbout(out, {
     ...{ view: 'hipaa', consortium: consortium.name, fingerprint: consortium.fingerprint, proven: false },
-    ...{ filter: 'one patient of this hospital; six years where --since does not say otherwise' },
-    ...{ lines: lines.length - 1, entries: rounds },
+    ...{ filter, ...counts },
   })
   const files = [out, aboutFile(out)]
-  outputOf(options).print({ files, lines: lines.length - 1 }, () => [
-    `${out}: ${lines.length === 2 ? '1 line' : `${lines.length - 1} lines`}, what ${report.hospital} knows of disclosures that rest on this patient's records`,
-    ...(lines.length === 1 ? ['Nothing went out in that time, as far as the log knows.'] : []),
+  outputOf(options).print({ files, ...period, ...counts, unknown }, () => [
+    `${out}: ${counts.lines === 1 ? '1 line' : `${counts.lines} lines`} from ${entries === 1 ? '1 update' : `${entries} updates`}, ${said}: what ${research.hospital} knows of disclosures that rest, or may rest, on this patient's records`,
+    ...(unknown === null ? [] : [`Studies that asked patients are not in it: ${unknown}.`]),
+    ...(lines.length === 1 ? ['No update went out in that time, as far as the log knows.'] : []),
     `${aboutFile(out)} says what it is, and what it cannot know.`,
     'Give it to the patient, or to who speaks for the patient, and to nobody else.',
   ])
 }
+
+/** The studies that asked this patient; of one whom the vault does not know, why there are none: what may rest on the rows is told all the same. */
+async function askedOf(
+  client: Client,
+  subject: string,
+): Promise<{ readonly studies: SubjectReport['studies']; readonly unknown: string | null }> {
+  try {
+    return { studies: (await client.post<SubjectReport>('/v1/subjects/report', { subject })).studies, unknown: null }
+  } catch (error) {
+    if (!(error instanceof ConsiliumError) || !UNKNOWN.has(error.code)) throw error
+    return { studies: [], unknown: error.message }
+  }
+}
+
+const UNKNOWN: ReadonlySet<string> = new Set(['subject-unknown', 'subject-forgotten'])
+
+/** The period as people read it. */
+const periodWords = ({ sinceMs, untilMs }: AccountedPeriod): string =>
+  `from ${utc(sinceMs)} until before ${utc(untilMs)}`
 
 function stopping(): AbortSignal {
   const stop = new AbortController()

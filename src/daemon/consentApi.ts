@@ -69,6 +69,34 @@ export interface SubjectStudyReport {
   }[]
 }
 
+/** `GET /v1/research`. */
+export interface ResearchReport {
+  readonly hospital: string
+  readonly studies: readonly ResearchStudy[]
+}
+
+/** What went out in one study that asks no patients. Whose rows its updates rest on no log knows. */
+export interface ResearchStudy {
+  readonly study: string
+  readonly name: string
+  readonly purpose: string
+  /** A member's name. */
+  readonly proposedBy: string
+  /** What is read of a row: inputs, then the label. */
+  readonly columns: readonly string[]
+  /** Of the newest update; null where that is not known any more. */
+  readonly rows: number | null
+  /** Updates in the time asked for. */
+  readonly updates: number
+  /** Other members that had accepted the study, with the first and the last update of that time that was computed after this hospital knew of it. */
+  readonly recipients: readonly {
+    readonly member: string
+    readonly number: number
+    readonly first: { readonly timeMs: number; readonly entry: string }
+    readonly last: { readonly timeMs: number; readonly entry: string }
+  }[]
+}
+
 /** `POST /v1/consent/receipt`. */
 export interface ReceiptReport {
   /** What the patient is called in it. */

@@ -14,6 +14,7 @@ import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { patientFile, subjectKey } from './patientFile.ts'
 import { receipt } from './receipts.ts'
+import { researchReport } from './researchReport.ts'
 import { findStudy } from './studyReference.ts'
 import { subjectReport } from './subjectReport.ts'
 import { knownIn } from './vaultKeeper.ts'
@@ -35,6 +36,7 @@ export function consentCalls(daemon: Daemon): Routes {
     'POST /v1/consent/show': ({ body }) => show(daemon, record(body)),
     'POST /v1/consent/receipt': ({ body }) => receipt(daemon, record(body)),
     'POST /v1/subjects/report': ({ body }) => subjectReport(daemon, record(body)),
+    'GET /v1/research': ({ query }) => researchReport(daemon, periodOf(query)),
     'POST /v1/subjects/key': ({ body }) => subjectKey(daemon, record(body)),
     'POST /v1/subjects/file': ({ body }) => patientFile(daemon, record(body)),
     'POST /v1/audit/round': ({ body }) =>
@@ -68,6 +70,13 @@ async function studyOf(daemon: Daemon, { study, trial }: Body): Promise<ConsentD
   if (trial === undefined) return study === undefined ? 'all' : findStudy(daemon, text({ study }, 'study')).id
   if (study !== undefined) throw malformed('--study and --trial were given: a word is about one of them, or all')
   return (await daemon.trials.find(text({ trial }, 'trial'))).record.id as string as StudyId
+}
+
+function periodOf(query: URLSearchParams): { sinceMs: number; untilMs: number } {
+  const [sinceMs, untilMs] = ['since', 'until'].map((name) => Number(query.get(name) ?? Number.NaN)) as [number, number]
+  if (Number.isNaN(sinceMs) || Number.isNaN(untilMs))
+    throw malformed('since and until: milliseconds since 1970 expected')
+  return { sinceMs, untilMs }
 }
 
 async function show(daemon: Daemon, given: string): Promise<PatientReport> {

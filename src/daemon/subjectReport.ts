@@ -49,11 +49,11 @@ async function studyReport(
 }
 
 /**
- * Who had accepted the study when a round was computed: members whose acceptance the node had read by then, for its entry has a later Lamport
- * time. Clocks do not come into it.
+ * Who had accepted the study when a round at one of those places of the own log was computed: members whose acceptance the node had read by
+ * then, for its entry has a later Lamport time. Clocks do not come into it.
  */
-async function recipientsOf(
-  daemon: Reported,
+export async function recipientsOf(
+  daemon: Pick<Reported, 'machine' | 'home' | 'logs' | 'nameOf'>,
   study: StudyId,
   seqs: readonly number[],
 ): Promise<SubjectStudyReport['recipients']> {

@@ -1,5 +1,6 @@
 /**
- * What a hospital's own log has for its patients: rounds by the set of patients that they rest on, and where words are told. In columns: a
+ * What a hospital's own log has for its patients: rounds by the set of patients that they rest on, those that asked nobody, and where words are
+ * told. In columns: a
  * hospital that trains each hour for thirty years has 260,000 rounds, and a patient who asks waits for them.
  */
 import type { Digest, StudyId } from '../core/ids.ts'
@@ -21,6 +22,7 @@ export class OwnRounds {
   readonly #timeMs = new Column(Float64Array)
   readonly #update: Digest[] = []
   readonly #rounds = new Map<string, number[]>()
+  readonly #unasked = new Map<StudyId, { readonly seq: Column<Float64Array>; readonly timeMs: Column<Float64Array> }>()
   /** Entries that tell of words: the first word of each, and how many. Ascending, for words are told in their order. */
   readonly #told: { readonly from: number; readonly count: number; readonly seq: number }[] = []
 
@@ -29,8 +31,9 @@ export class OwnRounds {
     if (trace.type === 'told') {
       const { from, count, seq } = trace
       this.#told.push({ from, count, seq })
-    } else if (trace.type === 'trained' && trace.root !== null) {
+    } else if (trace.type === 'trained') {
       const { seq, round, timeMs, update, study, root } = trace
+      if (root === null) return this.#takeUnasked(study, seq, timeMs)
       const known = this.#rounds.get(study + root)
       if (known === undefined) this.#rounds.set(study + root, [this.size])
       else known.push(this.size)
@@ -41,7 +44,22 @@ export class OwnRounds {
     }
   }
 
-  /** Rounds are numbered from 0 to this, in the order of their entries. */
+  #takeUnasked(study: StudyId, seq: number, timeMs: number): void {
+    const columns = this.#unasked.get(study) ?? { seq: new Column(Float64Array), timeMs: new Column(Float64Array) }
+    this.#unasked.set(study, columns)
+    columns.seq.push(seq)
+    columns.timeMs.push(timeMs)
+  }
+
+  /** Rounds of a study that asked nobody, oldest first. */
+  unasked(study: StudyId): { readonly seq: number; readonly timeMs: number }[] {
+    const columns = this.#unasked.get(study)
+    return Array.from({ length: columns?.seq.length ?? 0 }, (_, i) => {
+      return { seq: columns?.seq.at(i) as number, timeMs: columns?.timeMs.at(i) as number }
+    })
+  }
+
+  /** Rounds that rest on a set are numbered from 0 to this, in the order of their entries. */
   get size(): number {
     return this.#update.length
   }

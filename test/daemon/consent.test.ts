@@ -71,7 +71,17 @@ async function exportsAt(folder: string, { home }: TestNode): Promise<void> {
   assert.match(header, /^first_date,last_date,number,recipient,/)
   assert.match(line, /^\d{4}-\d\d-\d\d,\d{4}-\d\d-\d\d,\d+,south,not known here,"model updates computed from/)
   assert.equal(more, [''], 'one study, one recipient')
-  assert.not.ok((text + (await readFile(`${accounting}.about.txt`, 'utf8'))).includes(patient))
+  assert.match(line, /,"used unless the patient said no: /)
+  const strangers = join(folder, 'stranger.csv')
+  const unheard = await done('log', 'export', '--form', 'hipaa', '--patient', 'QX-0', '-o', strangers, '--home', home)
+  assert.match(
+    unheard,
+    /0 lines from 0 updates, from .* UTC until before .* UTC: .*\nStudies that asked patients are not in it: no patient with this record number/,
+  )
+  const about = await readFile(`${accounting}.about.txt`, 'utf8')
+  assert.match(about, /^filter {7}one patient of this hospital; from \S+ \S+ UTC until before \S+ \S+ UTC$/m)
+  assert.match(about, /^lines {8}1, from [1-9]\d* updates of this hospital's log$/m)
+  assert.not.ok((text + about).includes(patient))
   const said = await done('log', 'export', '--form', 'fhir-audit', '--proofs', '-o', audit, '--home', home)
   const root = /^fingerprint {2}(.+)$/m.exec(said)?.[1] ?? ''
   assert.match(

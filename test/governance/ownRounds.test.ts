@@ -62,6 +62,11 @@ it('rounds are found by study and root, words by their number, in whatever piece
         [5, 1],
         [10, 3],
       ])
+      assert.equal(
+        [ONE, TWO].map((study) => own.unasked(study)),
+        [[], [{ seq: 7, timeMs: 1_001 }]],
+        'who asks nobody is told from who rests on a set',
+      )
       assert.equal([seqs(ONE, BLUE), seqs(TWO, RED), seqs(TWO, BLUE)], [[[6, 2]], [[3, 0]], []])
       assert.equal(
         [0, 2, 3, 4, 5, 6].map((word) => own.placeOf(word)),

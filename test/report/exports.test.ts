@@ -5,13 +5,15 @@ import { parse } from 'csv-parse/sync'
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { logCommand } from '../../src/cli/log.ts'
+import { subjectCommand } from '../../src/cli/subject.ts'
 import type { Cbor } from '../../src/core/cbor.ts'
 import type { MemberId, StudyId } from '../../src/core/ids.ts'
 import { KINDS, type Kind } from '../../src/governance/kinds.ts'
-import { decodeEntry, encodeEntry } from '../../src/ledger/entry.ts'
+import { decodeEntry, dropBody, encodeEntry } from '../../src/ledger/entry.ts'
 import { csvLine } from '../../src/report/csvCells.ts'
 import { aboutLines } from '../../src/report/exports/about.ts'
-import { accountingLines } from '../../src/report/exports/accounting.ts'
+import { type Accounted, accountingOf } from '../../src/report/exports/accounting.ts'
 import { headerOf, linesOf, VIEWS, viewOf } from '../../src/report/exports/views.ts'
 import { B32, SOUND } from '../governance/sound.ts'
 
@@ -96,6 +98,25 @@ it('ai-act: a use has its start, its end and what it read by commitment; kinds t
       assert.ok(JSON.parse(line).provisions.length > 0, kind)
 })
 
+it('ai-act: of a body that was dropped or does not fit there is neither a time nor a count nor a model, and the event says so', () => {
+  const OF_BODY = ['start', 'end', 'runs', 'rows', 'referenceData', 'inputs', 'person'] as const
+  for (const kind of Object.keys(KINDS) as Kind[])
+    for (const [entry, body] of [
+      [decodeEntry(dropBody(entryOf(kind).raw)), 'dropped'],
+      [entryOf(kind, STUDY, { note: 1 }), 'not read'],
+    ] as const)
+      for (const line of linesOf('ai-act', entry, 'final', context('North'))) {
+        const event = JSON.parse(line)
+        for (const field of OF_BODY) assert.is(event[field], null, `${kind} ${field}`)
+        assert.equal([event.body, event.details, event.system.model], [body, {}, null], kind)
+        assert.is(event.recorded, '2026-09-21T14:13:20.123Z')
+      }
+  const event = (kind: Kind) => JSON.parse(linesOf('ai-act', entryOf(kind), 'final', context('North'))[0] as string)
+  assert.equal([event('model.used').body, event('model.used').runs], ['there', 1])
+  assert.is(event('model.used').start, '2026-09-21T14:13:20.123Z')
+  for (const kind of ['model.exported', 'model.explained'] as const) assert.is(event(kind).runs, null, 'no run is told')
+})
+
 it('a form is known by how its file begins', () => {
   for (const view of VIEWS) {
     const lines = (Object.keys(KINDS) as Kind[]).flatMap((kind) => linesOf(view, entryOf(kind), 'final', context('N')))
@@ -104,29 +125,30 @@ it('a form is known by how its file begins', () => {
   assert.is(viewOf('{"resourceType":"Patient"'), null)
 })
 
+const day = (number: number): number => Date.UTC(2026, 10, number)
+const sentOn = (number: number) => ({ timeMs: day(number), entry: `North/${number}` })
+const accounted = (given: Accounted, sinceMs: number, untilMs: number) => {
+  const { lines, entries } = accountingOf(given, { sinceMs, untilMs })
+  const rows = parse(lines.join(''), { columns: true, record_delimiter: '\r\n' }) as Record<string, string>[]
+  return { rows, entries }
+}
+
 it('accounting: one line for each recipient of each study: first, last, number; other times, and rounds from before it had accepted, left out', () => {
-  const day = (number: number): number => Date.UTC(2026, 10, number)
-  const rounds = [1, 4, 9, 20].map((number) => ({ timeMs: day(number), entry: `North/${number}` }))
+  const rounds = [1, 4, 9, 20].map(sentOn)
+  const recipients = [
+    ['East', 0],
+    ['West', 1],
+    ['Late', 2],
+    ['Later', 3],
+  ].map(([member, after]) => ({ member: member as string, after: after as number }))
   const studies = [
+    { study: STUDY, name: 'Stroke', purpose: '=research, "stroke"', basis: 'opt-in', rounds, recipients },
     {
-      ...{ study: STUDY, name: 'Stroke', purpose: '=research, "stroke"', rounds },
-      recipients: [
-        ['East', 0],
-        ['West', 1],
-        ['Late', 2],
-        ['Later', 3],
-      ].map(([member, after]) => ({ member: member as string, after: after as number })),
-    },
-    {
-      study: 'e'.repeat(64),
-      name: 'Other',
-      purpose: 'x',
-      recipients: [{ member: 'East', after: 0 }],
-      rounds: rounds.slice(0, 1),
+      ...{ study: 'e'.repeat(64), name: 'Other', purpose: 'x', basis: 'opt-out' },
+      ...{ recipients: recipients.slice(0, 1), rounds: rounds.slice(0, 1) },
     },
   ]
-  const text = accountingLines(studies, { sinceMs: day(2), untilMs: day(20) }).join('')
-  const rows = parse(text, { columns: true, record_delimiter: '\r\n' }) as Record<string, string>[]
+  const { rows, entries } = accounted({ studies, research: [] }, day(2), day(20))
   assert.equal(
     rows.map((row) => [row.recipient, row.first_date, row.last_date, row.number, row.first_entry, row.last_entry]),
     [
@@ -135,7 +157,76 @@ it('accounting: one line for each recipient of each study: first, last, number; 
       ['Late', '2026-11-09', '2026-11-09', '1', 'North/9', 'North/9'],
     ],
   )
+  assert.is(entries, 2, 'of that period alone')
   assert.is(rows[0]?.purpose, `'=research, "stroke"`)
+  const all = accounted({ studies, research: [] }, 0, day(30)).rows
+  assert.equal(
+    all.map(({ study = '', ground = '' }) => [
+      study.slice(0, 5),
+      /\(a\)\(1\)\(iv\)/.test(ground),
+      /no authorization/.test(ground),
+    ]),
+    [...Array(4).fill(['Strok', true, false]), ['Other', false, true]],
+    'what patients agreed to is told from what they did not refuse',
+  )
+})
+
+it('accounting: a study that asks nobody has the line of (b)(4): activity, purpose, data, period, who proposed it, and that it may or may not be of this patient', () => {
+  const columns = Array.from({ length: 23 }, (_, i) => `column ${i}`)
+  const research = {
+    ...{ study: STUDY, name: 'Sepsis', purpose: 'to know sepsis earlier', proposedBy: 'South', columns, updates: 7 },
+    recipients: [{ member: 'East', number: 6, first: sentOn(4), last: sentOn(9) }],
+  }
+  const { rows, entries } = accounted({ studies: [], research: [{ ...research, rows: 412 }] }, day(2), day(20))
+  const [{ description = '', ground = '', ...row } = {}] = rows
+  assert.equal([rows.length, entries], [1, 7])
+  assert.equal(
+    [row.first_date, row.last_date, row.number, row.recipient, row.purpose, row.study, row.sponsor],
+    [
+      ...['2026-11-04', '2026-11-09', '6', 'East', 'to know sepsis earlier'],
+      ...[`Sepsis (${STUDY.slice(0, 12)})`, 'not known here; the study was proposed by South'],
+    ],
+  )
+  assert.match(
+    description,
+    /412 rows .*: column 0, .*, column 19, 3 more;.*may or may not have been disclosed for this/,
+  )
+  assert.match(ground, /^asked nobody: \(b\)\(4\)/)
+  const untold = accounted({ studies: [], research: [{ ...research, rows: null }] }, day(2), day(20)).rows[0]
+  assert.match(untold?.description ?? '', /^model updates computed from rows of/)
+})
+
+it('what goes beside an accounting names kinds and commands that there are, and leaves no permission out', async () => {
+  const about = {
+    view: 'hipaa',
+    file: 'a',
+    consortium: 'b',
+    fingerprint: 'c',
+    lines: 2,
+    entries: 5,
+    proofs: null,
+  } as const
+  const text = aboutLines({ ...about, filter: 'from x until before y' }).join('\n')
+  assert.match(text, /filter {7}from x until before y\nlines {8}2, from 5 updates of this hospital's log/)
+  for (const said of [
+    /\(a\)\(1\)\(iv\)/,
+    /\(b\)\(4\)/,
+    /50 or more/,
+    /164\.512\(i\)/,
+    /\(b\)\(3\) allows that for .* alone/,
+  ])
+    assert.match(text, said)
+  for (const kind of ['study.statistics', 'count.answered']) assert.ok(text.includes(kind), kind)
+  assert.not.match(text, /subject file|as \(b\)\(3\) allows/)
+  const groups = new Map([
+    ['subject', subjectCommand()],
+    ['log', await logCommand()],
+  ])
+  for (const [, group = '', name] of text.matchAll(/consilium (\w+) ([\w-]+)/g))
+    assert.ok(
+      groups.get(group)?.commands.some((one) => one.name() === name),
+      `${group} ${name}`,
+    )
 })
 
 it('what goes beside an export never says that anybody complies', () => {

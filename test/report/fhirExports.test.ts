@@ -20,6 +20,7 @@ const CONTEXT: ExportContext = {
   ...{ consortium: 'Stroke of the North', founding: 'f0'.repeat(32) },
   nameOf: (member) => (member === NORTH ? 'North clinic' : undefined),
 }
+const BALP = 'https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.'
 const REF: Ref = [NORTH, 3, 'c4'.repeat(32) as Ref[2]]
 
 function entryOf(kind: string, body: Cbor, study: StudyId | null = STUDY): Entry {
@@ -89,6 +90,13 @@ it('the judge refuses what is broken: a wrong code, a missing part, a part too m
     resources('fhir-audit', entryOf('agreement.denied', sound('agreement.denied')))[0],
   ]
   const agents = event.agent as Record<string, unknown>[]
+  const [source, destination] = agents.map(({ type }) => type)
+  const swapped = agents.map((agent, i) => ({ ...agent, type: i === 0 ? destination : source }))
+  const read = {
+    ...{ ...event, action: 'R', entity: (event.entity as object[]).slice(0, 1), meta: { profile: [`${BALP}Read`] } },
+    subtype: [{ system: 'http://hl7.org/fhir/restful-interaction', code: 'read' }],
+  }
+  assert.equal(faultsOf({ ...read, agent: swapped }), [], 'who reads is the destination')
   const broken: readonly Record<string, unknown>[] = [
     { ...event, recorded: '2026-11-22' },
     { ...event, outcome: '5' },
@@ -100,6 +108,9 @@ it('the judge refuses what is broken: a wrong code, a missing part, a part too m
     { ...event, note: 'Mrs. Smith' },
     { ...event, type: { system: 'http://dicom.nema.org/resources/ontology/DCM', code: '110199' } },
     { ...event, entity: [] },
+    { ...event, agent: swapped },
+    { ...event, meta: { profile: [`${BALP}Create`] } },
+    read,
     { ...event, entity: (event.entity as object[]).map((one) => ({ ...one, name: 'a', query: 'aGk=' })) },
     { ...permit, source: { observer: { display: 'another' } } },
     { ...deny, entity: [...(deny.entity as object[]), ...(event.entity as object[])] },
@@ -134,6 +145,67 @@ it('an entry of another version, and one whose body is gone or does not fit, is 
     const [event = {}] = resources('fhir-audit', entry)
     assert.equal(faultsOf(event), [])
     assert.is((event.entity as { detail?: unknown }[])[0]?.detail, undefined)
+  }
+})
+
+/** What a test looks at of a resource. */
+interface Told {
+  readonly outcomeDesc: string
+  readonly meta: { readonly profile?: readonly string[] }
+  readonly agent: readonly { readonly type: object; readonly who: { display: string }; readonly requestor: boolean }[]
+  readonly entity: readonly { readonly what?: { type?: string; identifier?: object; display?: string } }[]
+}
+const told = (entry: Entry): Told => resources('fhir-audit', entry)[0] as unknown as Told
+const profileOf = (entry: Entry): string | undefined => told(entry).meta.profile?.[0]?.slice(BALP.length)
+
+it('a body that is gone or does not fit is no ground to say what it did not: not who signed, nor that no agreement was there, nor that no patient is meant', () => {
+  const ways: readonly (readonly [(kind: Kind) => Entry, RegExp])[] = [
+    [(kind) => decodeEntry(dropBody(entryOf(kind, sound(kind)).raw)), /; its body was dropped$/],
+    [(kind) => entryOf(kind, { note: 'x' }), /; its body was not read$/],
+  ]
+  for (const [without, said] of ways) {
+    for (const kind of ['model.served', 'agreement.denied', 'access.granted', 'node.stopped'] as const)
+      assert.match(told(without(kind)).outcomeDesc, said)
+    assert.match(JSON.stringify(told(without('agreement.denied'))), /the entry does not say/)
+    assert.not.match(JSON.stringify(told(without('agreement.denied'))), /no agreement/)
+    const acted = told(without('person.acted')).agent
+    assert.equal(
+      acted.map(({ requestor }) => requestor),
+      [false, false, true],
+    )
+    assert.match(String(acted[2]?.who.display), /the entry does not say who/)
+    for (const kind of ['consent.recorded', 'trial.enrolled', 'trial.allocated', 'trial.event'] as const)
+      assert.is(profileOf(without(kind)), undefined, kind)
+  }
+})
+
+it('what is about one patient names that one: by a tag, or for trials by the tag, the enrolment or the position', () => {
+  const tag = '09'.repeat(16)
+  const rows: readonly (readonly [Kind, string | undefined, system: string, value: string])[] = [
+    ['consent.recorded', 'PatientCreate', 'urn:consilium:patient-tag', tag],
+    ['trial.enrolled', 'PatientCreate', 'urn:consilium:trial-participant', tag],
+    ['trial.event', 'PatientUpdate', 'urn:consilium:trial-participant', tag],
+    ['trial.allocated', 'PatientUpdate', 'urn:consilium:entry', toHex(B32)],
+    ['trial.opened', undefined, 'urn:consilium:trial-position', `${toHex(B32)}/17`],
+  ]
+  for (const [kind, profile, system, value] of rows) {
+    const entry = entryOf(kind, sound(kind))
+    assert.is(profileOf(entry), profile, kind)
+    const patients = told(entry).entity.flatMap(({ what }) => (what?.type === 'Patient' ? [what.identifier] : []))
+    assert.equal(patients, [{ system, value }], kind)
+  }
+  const [, two] = MORE.find(([kind]) => kind === 'consent.recorded') as [Kind, Cbor]
+  assert.is(profileOf(entryOf('consent.recorded', two)), undefined, 'no profile is of two patients')
+})
+
+it('what is written to a file went to no member, and nobody is said to have read it', () => {
+  for (const kind of ['operator.backup', 'model.exported'] as const) {
+    const entry = entryOf(kind, sound(kind))
+    assert.is(profileOf(entry), undefined)
+    const { agent } = told(entry)
+    assert.match(JSON.stringify(agent[0]), /110153.*North clinic/)
+    assert.match(JSON.stringify(agent[1]), /110154.*a file at the hospital/)
+    assert.not.match(JSON.stringify(agent), /Stroke of the North/)
   }
 })
 
@@ -185,12 +257,36 @@ it('access: the decision is for the member who asked, where the entry cites the 
     asker,
   )
   assert.match((recipient([REF]) as { display: string }).display, /does not say which/)
+  const [denied] = resources('fhir-audit', entryOf('access.denied', sound('access.denied')))
+  assert.equal(faultsOf(denied as never), [])
+  assert.not.match(JSON.stringify(denied), /member who asked|request for access|no agreement/)
+  assert.match(JSON.stringify(denied), /no grant is in force/)
+})
+
+it('every line says whether its entry is final, pending or disputed, and differs in nothing else', () => {
+  const kinds = ['round.merged', 'dataset.registered', 'model.served', 'access.granted', 'count.asked'] as const
+  for (const entry of [...kinds.map((kind) => entryOf(kind, sound(kind))), entryOf(...(MORE[0] as [Kind, Cbor]))])
+    for (const view of ['fhir-audit', 'fhir-provenance'] as const) {
+      const finals = linesOf(view, entry, 'final', CONTEXT)
+      for (const state of ['final', 'pending', 'disputed'] as const) {
+        const lines = linesOf(view, entry, state, CONTEXT)
+        assert.equal(
+          lines.map((line) => line.replace(`"code":"${state}"`, '"code":"final"')),
+          finals,
+        )
+        for (const line of lines) {
+          const { meta, ...rest } = JSON.parse(line) as { meta: { tag: object[] } }
+          assert.equal(faultsOf({ meta, ...rest }), [])
+          assert.equal(meta.tag, [{ system: 'urn:consilium:entry-state', code: state }])
+        }
+      }
+    }
 })
 
 it('lines are the same to the byte for the same entry, and name it by its hash', () => {
   const entry = entryOf('model.served', sound('model.served'))
   const lines = linesOf('fhir-audit', entry, 'final', CONTEXT)
-  assert.equal(lines, linesOf('fhir-audit', entryOf('model.served', sound('model.served')), 'pending', CONTEXT))
+  assert.equal(lines, linesOf('fhir-audit', entryOf('model.served', sound('model.served')), 'final', CONTEXT))
   assert.is(JSON.parse(lines[0] as string).id, entry.hash)
   assert.is(toHex(entry.leaf), entry.hash)
 })

@@ -124,26 +124,41 @@ interface Profile {
   readonly entities: readonly (readonly [type: string, many: boolean])[]
   readonly closed: boolean
   /** The agent who is the source. */
-  readonly source: string | null
+  readonly source: string
+  /** Whether it is of what no patient is the subject of. */
+  readonly ofNobody?: boolean
 }
 
-const rest = (interaction: string, action: string, ...entities: Profile['entities']): Profile => ({
-  ...{ type: REST, subtype: [INTERACTION + interaction], action, outcomes: ['0'], closed: false, source: null },
+const [SOURCE, DESTINATION] = [`${DCM}110153`, `${DCM}110152`]
+const [APPLICATION, CUSTODIAN] = [
+  `${DCM}110150`,
+  'http://terminology.hl7.org/CodeSystem/provenance-participant-type#custodian',
+]
+
+/** `client`, then its server: which of them data leaves, and where it goes. Here the client is who records. */
+const rest = (
+  interaction: string,
+  action: string,
+  [client, server]: readonly [client: string, server: string],
+  ...entities: Profile['entities']
+): Profile => ({
+  ...{ type: REST, subtype: [INTERACTION + interaction], action, outcomes: ['0'], closed: false, source: client },
   agents: [
-    [`${DCM}110153`, 'who', 'network'],
-    [`${DCM}110152`, 'who', 'network'],
+    [client, 'who', 'network'],
+    [server, 'who', 'network'],
   ],
   entities: [[OBJECT, false], ...entities],
 })
 
 /** After the published profiles, BALP 1.1.4 (profiles.ihe.net/ITI/BALP). */
 const PROFILES: Readonly<Record<string, Profile>> = {
-  Create: rest('create', 'C'),
-  PatientCreate: rest('create', 'C', [PEOPLE, false]),
-  Read: rest('read', 'R'),
-  Update: rest('update', 'U'),
-  Delete: rest('delete', 'D'),
-  Query: rest('search', 'E'),
+  Create: { ...rest('create', 'C', [SOURCE, DESTINATION]), ofNobody: true },
+  PatientCreate: rest('create', 'C', [SOURCE, DESTINATION], [PEOPLE, false]),
+  Read: { ...rest('read', 'R', [DESTINATION, SOURCE]), ofNobody: true },
+  Update: { ...rest('update', 'U', [SOURCE, DESTINATION]), ofNobody: true },
+  PatientUpdate: rest('update', 'U', [SOURCE, DESTINATION], [PEOPLE, false]),
+  Delete: { ...rest('delete', 'D', [APPLICATION, CUSTODIAN]), ofNobody: true },
+  Query: { ...rest('search', 'E', [SOURCE, DESTINATION]), ofNobody: true },
   AuthZconsent: {
     ...{ type: `${DCM}110113`, action: 'E', outcomes: ['0', '4', '8', '12'], closed: true },
     subtype: ['https://profiles.ihe.net/ITI/BALP/CodeSystem/AuthZsubType#AuthZ-Consent'],
@@ -170,7 +185,7 @@ const PROFILES: Readonly<Record<string, Profile>> = {
       [PEOPLE, false],
       [OBJECT, false],
     ],
-    source: `${DCM}110153`,
+    source: SOURCE,
   },
 }
 const PREFIX = 'https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.'
@@ -229,11 +244,11 @@ function faultsUnder(resource: Json, profile: Profile): string[] {
       entities.every(({ type }) => named.has(textOf(type as Coding))),
       'an entity too many',
     )
-  if (profile.source !== null) {
-    const agent = agents.find(({ type }) => codingsIn(type).some((one) => textOf(one) === profile.source))
-    const { observer } = resource.source as { observer: unknown }
-    expect(JSON.stringify(agent?.who) === JSON.stringify(observer), 'the source is that agent')
-  }
+  const agent = agents.find(({ type }) => codingsIn(type).some((one) => textOf(one) === profile.source))
+  const { observer } = resource.source as { observer: unknown }
+  expect(JSON.stringify(agent?.who) === JSON.stringify(observer), 'the source is that agent')
+  const isOfPatient = entities.some(({ type }) => textOf(type as Coding) === PEOPLE)
+  expect(!(profile.ofNobody && isOfPatient), 'a patient where the profile is of none')
   return faults
 }
 

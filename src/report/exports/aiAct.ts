@@ -3,7 +3,7 @@
  * that it has not. It is a reading of the article, not legal advice.
  */
 import { toHex } from '../../core/bytes.ts'
-import { type Exported, fieldsOf, instant, placeOf } from './exported.ts'
+import { bodyIn, type Exported, fieldsOf, instant, placeOf } from './exported.ts'
 import type { Json } from './fhirTerms.ts'
 import type { AiActPart } from './kindTable.ts'
 
@@ -17,9 +17,12 @@ export const AI_ACT_PROVISIONS: Readonly<Record<AiActPart, readonly string[]>> =
   operation: ['12(2)(b)', '12(2)(c)', '72'],
 }
 
-/** The event of an entry; null of a kind that the article does not ask for. Null fields: the entry does not say. */
+/**
+ * The event of an entry; null of a kind that the article does not ask for. Null fields: the entry does not say; where `body` is not `there`, all
+ * that a body tells is null, the times of what happened among them. `recorded`: the time that the entry claims for itself.
+ */
 export function aiActEventOf(exported: Exported): Json | null {
-  const { entry, state, body, row, hospital } = exported
+  const { entry, state, kind, body, row, hospital } = exported
   if (row.aiAct === null) return null
   const hex = (field: string): string | null => {
     const value = body?.[field]
@@ -30,22 +33,24 @@ export function aiActEventOf(exported: Exported): Json | null {
     return typeof value === 'number' ? value : null
   }
   const isUse = row.aiAct === 'use'
-  const [from, to] = [number('fromMs') ?? entry.timeMs, number('toMs') ?? entry.timeMs]
+  const time = (field: string): string | null => (body === null ? null : instant(number(field) ?? entry.timeMs))
   return {
     event: row.aiAct,
     provisions: AI_ACT_PROVISIONS[row.aiAct],
     says: row.says,
     hospital,
     hospitalKey: entry.author,
-    start: instant(from),
-    end: isUse || row.aiAct === 'operation' ? instant(to) : null,
+    recorded: instant(entry.timeMs),
+    start: time('fromMs'),
+    end: isUse || row.aiAct === 'operation' ? time('toMs') : null,
     system: { study: entry.study, model: hex('model') ?? hex('result') },
-    runs: isUse ? (body?.runs === null ? null : (number('runs') ?? 1)) : null,
+    runs: kind === 'model.used' ? 1 : isUse ? number('runs') : null,
     rows: number('rows') ?? number('examples'),
     referenceData: hex('version') ?? hex('dataset') ?? hex('commitment'),
     inputs: isUse ? (hex('root') ?? hex('run')) : null,
     person: row.aiAct === 'person' ? hex('person') : null,
     cites: entry.refs.map(([, , hash]) => hash),
+    body: bodyIn(exported),
     details: Object.fromEntries(fieldsOf(body)),
     entry: placeOf(exported),
     hash: entry.hash,

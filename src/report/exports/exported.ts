@@ -36,6 +36,11 @@ export function exportedOf(entry: Entry, state: EntryState, context: ExportConte
   return { entry, state, kind: fits, body, row: kind === null ? UNKNOWN_KIND : KIND_TABLE[kind], hospital }
 }
 
+/** Whether the body was read: where it is not there, a line has nothing of it, not even what its kind mostly says. */
+export function bodyIn({ entry, body }: Pick<Exported, 'entry' | 'body'>): 'there' | 'dropped' | 'not read' {
+  return body !== null ? 'there' : entry.body === null ? 'dropped' : 'not read'
+}
+
 /** `St.Mary/17`, as commands take it. */
 export function placeOf({ hospital, entry }: Exported): string {
   return `${hospital.replaceAll(/\s+/g, '')}/${entry.seq}`

@@ -17,6 +17,7 @@ import {
   metaOf,
   PATTERNS,
   TO_PATIENT,
+  unreadOf,
 } from './fhirAuditText.ts'
 import { AGENT, BALP, ENTITY, EVENT, hospitalOf, type Json, ROLE, referTo, SUBTYPE, SYSTEM } from './fhirTerms.ts'
 
@@ -44,26 +45,29 @@ export function auditEventsOf(exported: Exported, context: ExportContext): strin
 }
 
 function eventOf(line: Line, name: keyof typeof PATTERNS): string {
-  const { entry, row, kind, body, by, hash } = line
+  const { entry, state, row, kind, body, by, hash } = line
   const { profile } = PATTERNS[name]
   const patients = patientsOf(line)
-  const claimed = profile === BALP.create && patients.length === 1 ? BALP.patientCreate : profile
+  const claimed = ABOUT_PATIENTS.has(entry.kind) ? (patients.length === 1 ? withPatient(profile) : null) : profile
   const { type, outcome } = isKind(entry.kind) ? KIND_TEXTS[entry.kind] : kindText(entry.kind, row)
   const [from, to] = [Number(body?.fromMs), Number(body?.toMs)]
   const isPeriod = kind === 'model.served' && from <= to // R4 has no other, and nobody keeps an author from declaring one
   const period = isPeriod ? `"period":{"start":"${instant(from)}","end":"${instant(to)}"},` : ''
-  const dropped = entry.body === null ? '; its body was dropped' : ''
   const entities =
     dataOf(line) + studyOf(line) + othersOf(line) + (patients.length === 0 ? '' : `,${patients.join(',')}`)
-  return `{"resourceType":"AuditEvent","id":"${hash}",${metaOf(claimed)}${type},${period}"recorded":"${instant(entry.timeMs)}",${outcome}${dropped}","agent":[${agentsOf(line, name)}],"source":${by.source},"entity":[${entities}]}`
+  return `{"resourceType":"AuditEvent","id":"${hash}",${metaOf(claimed, state)}${type},${period}"recorded":"${instant(entry.timeMs)}",${outcome}${unreadOf(line)}","agent":[${agentsOf(line, name)}],"source":${by.source},"entity":[${entities}]}`
 }
 
 /** The node, and what it wrote to: the log that all members have, or who received something. */
-function agentsOf({ kind, by, body, hospital }: Line, name: keyof typeof PATTERNS): string {
+function agentsOf({ entry, by, body, hospital }: Line, name: keyof typeof PATTERNS): string {
   if (name === 'disclose') return by.handingOut
-  if (kind !== 'person.acted') return by.agents
-  const person = toHex(body?.person as Uint8Array)
-  const who = referTo(SYSTEM.person, person, `person ${person.slice(0, 12)} of ${hospital}`, 'Practitioner')
+  if (name === 'file') return by.writing
+  if (entry.kind !== 'person.acted') return by.agents
+  const person = body === null ? null : toHex(body.person as Uint8Array)
+  const who =
+    person === null
+      ? { type: 'Practitioner', display: `a person of ${hospital}: the entry does not say who` }
+      : referTo(SYSTEM.person, person, `person ${person.slice(0, 12)} of ${hospital}`, 'Practitioner')
   return `${by.agentsOfPerson},${jsonOf({ type: AGENT.person, who, requestor: true })}`
 }
 
@@ -146,10 +150,22 @@ const NOBODY_NAMED = jsonOf({
   ...{ type: ENTITY.person, role: ROLE.patient },
 })
 
-/** Patients by the tag of that month, each with the commitment to what was said; of what is handed out nobody is named. */
-function patientsOf({ entry, kind, body }: Line): string[] {
+/** Kinds about patients, whether or not an entry names one: BALP's Create and Update are of what is about none. */
+const ABOUT_PATIENTS: ReadonlySet<string> = new Set([
+  ...['consent.recorded', 'trial.enrolled', 'trial.allocated', 'trial.event', 'trial.opened'],
+])
+
+const withPatient = (profile: string | null): string | null =>
+  profile === BALP.create ? BALP.patientCreate : profile === BALP.update ? BALP.patientUpdate : null
+
+/**
+ * Patients by the tag of that month, each with the commitment to what was said; participants of a trial by what the entry has of them; of what
+ * is handed out nobody is named.
+ */
+function patientsOf(line: Line): string[] {
+  const { entry, kind, body } = line
   if (entry.kind === 'subject.disclosed') return [NOBODY_NAMED] // without its body too: the profile wants one
-  if (kind !== 'consent.recorded') return []
+  if (kind !== 'consent.recorded') return participantsOf(line)
   const { items = [] } = (body ?? {}) as { items?: [Uint8Array, Uint8Array][] }
   return items.map(([tag, word]) => {
     const what = `{"type":"Patient","identifier":{"system":"${SYSTEM.patientTag}","value":"${toHex(tag)}"}}`
@@ -158,18 +174,38 @@ function patientsOf({ entry, kind, body }: Line): string[] {
   })
 }
 
-const DECISION = `"meta":${jsonOf({ profile: [BALP.authorization] })},"type":${jsonOf(EVENT.alert)},"subtype":${jsonOf([SUBTYPE.consent])},"action":"E"`
+/** The participant whom an entry of a trial is about: by the tag where it has it, else by the enrolment or the position, which its enrolment has. */
+function participantsOf({ kind, body }: Line): string[] {
+  const hex = (field: string): string => toHex(body?.[field] as Uint8Array)
+  const by = (system: string, value: string): string[] => {
+    const what = `{"type":"Patient","identifier":{"system":"${system}","value":"${value}"}}`
+    return [`{"what":${what},"type":${PERSON},"role":${PATIENT}}`]
+  }
+  switch (kind) {
+    case 'trial.enrolled':
+    case 'trial.event':
+      return by(SYSTEM.participant, hex('tag'))
+    case 'trial.allocated':
+      return by(SYSTEM.entry, hex('enrolled'))
+    case 'trial.opened':
+      return by(SYSTEM.position, `${hex('list')}/${body?.position}`)
+    default:
+      return []
+  }
+}
+
+const DECISION = `"type":${jsonOf(EVENT.alert)},"subtype":${jsonOf([SUBTYPE.consent])},"action":"E"`
 
 /**
  * What BALP calls an authorization decision: by the node itself, on patients' words or on an agreement; by its people, on a request for access.
  * The pattern wants one patient; the log names none here, and the reference says so.
  */
 function decision(line: Line, said: 'permit' | 'deny', id: string): string {
-  const { entry, by } = line
+  const { entry, state, by } = line
   const patient = { what: { type: 'Patient', display: noPatient(line) }, type: ENTITY.person, role: ROLE.patient }
-  const outcome = `"outcome":"${said === 'permit' ? '0' : '8'}","outcomeDesc":${jsonOf(`${said}: ${why(line)}`)}`
+  const outcome = `"outcome":"${said === 'permit' ? '0' : '8'}","outcomeDesc":${jsonOf(`${said}: ${why(line)}${unreadOf(line)}`)}`
   const agents = `${by.deciding},${recipientOf(line)},${by.answering}`
-  return `{"resourceType":"AuditEvent","id":"${id}",${DECISION},"recorded":"${instant(entry.timeMs)}",${outcome},"agent":[${agents}],"source":${by.guard},"entity":[${jsonOf(patient)},${jsonOf(basisOf(line))}]}`
+  return `{"resourceType":"AuditEvent","id":"${id}",${metaOf(BALP.authorization, state)}${DECISION},"recorded":"${instant(entry.timeMs)}",${outcome},"agent":[${agents}],"source":${by.guard},"entity":[${jsonOf(patient)},${jsonOf(basisOf(line))}]}`
 }
 
 /** Whom the decision is for: who asked for access, by the request that is cited; else those who would get what comes of the rows. */
@@ -186,7 +222,9 @@ const NOT_CITED = 'the member who asked: the entry does not say which'
 
 const noPatient = ({ entry }: Line): string =>
   `patients of the ${isAccess(entry.kind) ? 'dataset' : 'study at this hospital'}: none is named`
-const isAccess = (kind: string): boolean => kind.startsWith('access.')
+/** A word on a request; `access.denied` is of the own table, which nobody asked for. */
+const isAccess = (kind: string): boolean => kind.startsWith('access.') && kind !== DENIED
+const DENIED = 'access.denied'
 
 function why({ kind, row, body }: Line): string {
   if (kind === 'round.trained') return 'training used the rows of those whom their words permit'
@@ -210,6 +248,11 @@ function basisOf({ entry, body, fields, hash }: Line): Json {
       ? referTo(SYSTEM.consentRoot, toHex(consent.root), 'root over how each patient stood', 'Consent')
       : agreement !== null
         ? referTo(SYSTEM.agreement, agreement, 'data-sharing agreement')
-        : { display: 'no agreement is in force' }
+        : {
+            display:
+              body === null
+                ? 'the entry does not say'
+                : `no ${entry.kind === DENIED ? 'grant' : 'agreement'} is in force`,
+          }
   return { what, type: ENTITY.consent, detail: details.map(([type, valueString]) => ({ type, valueString })) }
 }

@@ -1,7 +1,8 @@
 /** What lines about entries have in common, as JSON: for each kind, and for each author of an export. */
 import type { MemberId } from '../../core/ids.ts'
 import type { Kind } from '../../governance/kinds.ts'
-import type { ExportContext, Exported } from './exported.ts'
+import type { EntryState } from '../../ledger/bundle.ts'
+import { bodyIn, type ExportContext, type Exported } from './exported.ts'
 import {
   AGENT,
   BALP,
@@ -14,6 +15,7 @@ import {
   SERVER,
   SUBTYPE,
   SYSTEM,
+  stateTag,
 } from './fhirTerms.ts'
 import { type AuditPattern, KIND_TABLE, type KindRow } from './kindTable.ts'
 
@@ -33,11 +35,11 @@ interface Pattern {
 export const PATTERNS: Readonly<Record<Exclude<AuditPattern, Decision>, Pattern>> = {
   create: { type: EVENT.rest, subtype: SUBTYPE.create, action: 'C', outcome: '0', profile: BALP.create },
   update: { type: EVENT.rest, subtype: SUBTYPE.update, action: 'U', outcome: '0', profile: BALP.update },
-  delete: { type: EVENT.rest, subtype: SUBTYPE.delete, action: 'D', outcome: '0', profile: BALP.delete },
-  read: { type: EVENT.rest, subtype: SUBTYPE.read, action: 'R', outcome: '0', profile: BALP.read },
+  delete: { type: EVENT.rest, subtype: SUBTYPE.delete, action: 'D', outcome: '0', profile: null }, // BALP's has other agents, and no details
   query: { type: EVENT.rest, subtype: SUBTYPE.search, action: 'E', outcome: '0', profile: BALP.query },
   execute: { type: EVENT.activity, subtype: null, action: 'E', outcome: '0', profile: null },
   export: { type: EVENT.export, subtype: null, action: 'R', outcome: '0', profile: null },
+  file: { type: EVENT.export, subtype: null, action: 'R', outcome: '0', profile: null },
   disclose: { type: EVENT.export, subtype: SUBTYPE.disclose, action: 'R', outcome: '0', profile: BALP.disclosure },
   alert: { type: EVENT.alert, subtype: null, action: 'E', outcome: '4', profile: null },
   attest: { type: EVENT.attest, subtype: null, action: 'E', outcome: '0', profile: null },
@@ -48,12 +50,26 @@ export const PATTERNS: Readonly<Record<Exclude<AuditPattern, Decision>, Pattern>
 /** JSON as it stands in a line. */
 export const jsonOf = (value: Json | string | readonly Json[]): string => JSON.stringify(value)
 
-const META = new Map(Object.values(BALP).map((profile) => [profile, `"meta":${jsonOf({ profile: [profile] })},`]))
-
-/** The profile of a resource, with a comma after it; nothing where it has none. */
-export function metaOf(profile: string | null): string {
-  return profile === null ? '' : (META.get(profile as never) ?? '')
+const textsOfState = (state: EntryState): ReadonlyMap<string | null, string> =>
+  new Map(
+    [null, ...Object.values(BALP)].map((profile) => {
+      const meta = { ...(profile === null ? {} : { profile: [profile] }), ...stateTag(state) }
+      return [profile, `"meta":${jsonOf(meta)},`]
+    }),
+  )
+const META: Readonly<Record<EntryState, ReadonlyMap<string | null, string>>> = {
+  ...{ final: textsOfState('final'), pending: textsOfState('pending'), disputed: textsOfState('disputed') },
 }
+
+/** The profile of a resource, where it has one, and the state of its entry, with a comma after them. */
+export function metaOf(profile: string | null, state: EntryState): string {
+  return META[state].get(profile) ?? ''
+}
+
+const UNREAD = { there: '', dropped: '; its body was dropped', 'not read': '; its body was not read' } as const
+
+/** What the words of an outcome end with. */
+export const unreadOf = (exported: Pick<Exported, 'entry' | 'body'>): string => UNREAD[bodyIn(exported)]
 
 /** What lines about a kind have in common. */
 export interface KindText {
@@ -86,6 +102,8 @@ export interface AuthorText {
   /** The same where a person asks for it. */
   readonly agentsOfPerson: string
   readonly handingOut: string
+  /** The node, and a file that it wrote. */
+  readonly writing: string
   /** Of a decision: the node that makes it, for whom it is, and who answers for it. */
   readonly deciding: string
   readonly members: string
@@ -98,6 +116,7 @@ export interface AuthorText {
 
 /** Who cannot be named here. */
 export const TO_PATIENT = 'the patient, or who speaks for the patient: known to the hospital alone'
+const A_FILE = 'a file at the hospital: where it went from there the log does not say'
 const NOT_KNOWN: Json = {
   _address: {
     extension: [{ url: 'http://hl7.org/fhir/StructureDefinition/data-absent-reason', valueCode: 'unknown' }],
@@ -132,6 +151,7 @@ function textOfAuthor(author: MemberId, hospital: string, { founding, consortium
     handingOut: agents(from(true), {
       ...{ type: AGENT.to, who: { display: TO_PATIENT }, requestor: false, network: NOT_KNOWN },
     }),
+    writing: agents(from(true), { type: AGENT.media, who: { display: A_FILE }, requestor: false }),
     deciding: agents({ type: AGENT.application, who: own, requestor: false, network }),
     members: agents({
       ...{ type: AGENT.recipient, who: referTo(SYSTEM.consortium, founding, consortium), requestor: true },

@@ -2,7 +2,7 @@
 import { toHex } from '../../core/bytes.ts'
 import type { MemberId } from '../../core/ids.ts'
 import { type ExportContext, type Exported, instant, placeOf } from './exported.ts'
-import { hospitalOf, type Json, LIFECYCLE, MAKER, referTo, SYSTEM } from './fhirTerms.ts'
+import { hospitalOf, type Json, LIFECYCLE, MAKER, referTo, SYSTEM, stateTag } from './fhirTerms.ts'
 
 /** A registered version, as a resource tells of it. Digests are keyed commitments. */
 export interface ProvenanceFacts {
@@ -45,9 +45,10 @@ export function provenanceResource(facts: ProvenanceFacts): Json {
 
 /** The resource of an entry that tells what something was made of; null of all others, and where the body is gone. */
 export function provenanceOf(exported: Exported, context: ExportContext): Json | null {
-  const { entry, kind, body, hospital } = exported
+  const { entry, state, kind, body, hospital } = exported
   if (kind === null || body === null) return null
-  if (kind === 'dataset.registered') return { ...registration(exported), id: entry.hash }
+  const meta = stateTag(state)
+  if (kind === 'dataset.registered') return { ...registration(exported), id: entry.hash, meta }
   const made = madeBy(exported, context)
   if (made === null) return null
   const { target, what, from } = made
@@ -56,6 +57,7 @@ export function provenanceOf(exported: Exported, context: ExportContext): Json |
   return {
     resourceType: 'Provenance',
     id: entry.hash,
+    meta,
     target: [target],
     recorded: instant(entry.timeMs),
     activity: activity(what),

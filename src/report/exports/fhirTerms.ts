@@ -1,4 +1,5 @@
 /** Systems and codes of FHIR R4, DICOM and IHE BALP that exports use, and what is referred to by an identifier. */
+import type { EntryState } from '../../ledger/bundle.ts'
 
 export type Json = { readonly [key: string]: unknown }
 
@@ -31,7 +32,6 @@ export const EVENT = {
 /** `AuditEvent.subtype`. */
 export const SUBTYPE = {
   create: coding(INTERACTION, 'create', 'create'),
-  read: coding(INTERACTION, 'read', 'read'),
   update: coding(INTERACTION, 'update', 'update'),
   delete: coding(INTERACTION, 'delete', 'delete'),
   search: coding(INTERACTION, 'search', 'search'),
@@ -45,6 +45,7 @@ export const SUBTYPE = {
 export const AGENT = {
   from: { coding: [coding(DCM, '110153', 'Source Role ID')] },
   to: { coding: [coding(DCM, '110152', 'Destination Role ID')] },
+  media: { coding: [coding(DCM, '110154', 'Destination Media')] },
   application: { coding: [coding(DCM, '110150', 'Application')] },
   recipient: {
     coding: [coding('http://terminology.hl7.org/CodeSystem/v3-ParticipationType', 'IRCP', 'information recipient')],
@@ -91,13 +92,12 @@ export const ROLE = {
 export const SERVER = [coding(SOURCE_TYPE, '4', 'Application Server')]
 export const GUARD = [coding(SOURCE_TYPE, '6', 'Security Server')]
 
-/** Profiles of IHE Basic Audit Log Patterns whose structure a resource has. */
+/** Profiles of IHE Basic Audit Log Patterns whose structure a resource has. Create and Update are of what is about no patient. */
 export const BALP = {
   create: `${PROFILE}Create`,
   patientCreate: `${PROFILE}PatientCreate`,
-  read: `${PROFILE}Read`,
   update: `${PROFILE}Update`,
-  delete: `${PROFILE}Delete`,
+  patientUpdate: `${PROFILE}PatientUpdate`,
   query: `${PROFILE}Query`,
   authorization: `${PROFILE}AuthZconsent`,
   disclosure: `${PROFILE}PrivacyDisclosure.Source`,
@@ -111,6 +111,7 @@ export const SYSTEM = {
   member: 'urn:consilium:member',
   consortium: 'urn:consilium:consortium',
   entry: 'urn:consilium:entry',
+  state: 'urn:consilium:entry-state',
   study: 'urn:consilium:study',
   model: 'urn:consilium:model',
   update: 'urn:consilium:model-update',
@@ -124,8 +125,13 @@ export const SYSTEM = {
   consentRoot: 'urn:consilium:consent-root',
   consentWord: 'urn:consilium:consent-commitment',
   patientTag: 'urn:consilium:patient-tag',
+  participant: 'urn:consilium:trial-participant',
+  position: 'urn:consilium:trial-position',
   person: 'urn:consilium:person',
 } as const
+
+/** Whether the entry is final, pending or disputed, where servers look resources up by it (`_tag`). */
+export const stateTag = (state: EntryState): Json => ({ tag: [{ system: SYSTEM.state, code: state }] })
 
 /** A reference to something by its identifier, as FHIR has it for what lies on no server. */
 export function referTo(system: string, value: string, display?: string, type?: string): Json {

@@ -6,9 +6,9 @@ export type AuditPattern =
   | 'create'
   | 'update'
   | 'delete'
-  | 'read'
   | 'execute'
   | 'export'
+  | 'file'
   | 'disclose'
   | 'permit'
   | 'deny'
@@ -69,7 +69,7 @@ export const KIND_TABLE = {
   'privacy.audited': row('own model attacked to audit its privacy', 'execute', 'risk'),
   'model.withdrawn': row('model withdrawn', 'alert', 'risk'),
   'model.restored': row('model may be used again', 'update', 'operation'),
-  'model.exported': row('model written to a file', 'export', 'use'),
+  'model.exported': row('model written to a file', 'file', 'use'),
   'model.used': row('predictions of one run', 'execute', 'use'),
   'model.served': row('predictions of several runs', 'execute', 'use'),
   'model.explained': row('model explained', 'execute', 'use'),
@@ -87,7 +87,7 @@ export const KIND_TABLE = {
   'person.revoked': row('person acts no longer', 'update', 'person'),
   'person.reset': row('all enrolments void', 'alert', 'person'),
   'person.acted': row('person signed for an act', 'attest', 'person'),
-  'operator.backup': row('backup made', 'read'),
+  'operator.backup': row('backup made', 'file'),
   'operator.restored': row('node goes on from a backup', 'alert', 'risk'),
   'operator.corrected': row('entry corrected', 'update'),
   'operator.redacted': row('body of an entry taken back', 'delete'),

@@ -1,4 +1,4 @@
-/** The forms in which entries are exported for tools of others. A line depends on its entry and the members' names alone, so that who has the entry can make it again. */
+/** The forms in which entries are exported for tools of others. A line depends on its entry, that entry's state and the members' names alone, so that who has the entry can make it again. */
 import type { EntryState } from '../../ledger/bundle.ts'
 import type { Entry } from '../../ledger/entry.ts'
 import { aiActEventOf } from './aiAct.ts'
