@@ -192,14 +192,17 @@ export function maryWithRoot(root: Digest): Log {
 
 const cologne = logWith(COLOGNE, cologneLog())
 
-/** Lines of a bundle of both logs, with those entries of St. Mary's alone for which `takes` is true. */
+/** Lines of a bundle of both logs, with those entries of St. Mary's alone for which `takes` is true, and whole those for which it is not `bodiless`. */
 export function bundleLines(
-  takes: (seq: number) => boolean = () => true,
+  takes: (seq: number) => boolean | 'bodiless' = () => true,
   log: Log = mary,
   filter: Partial<BundleFilter> = {},
 ): string[] {
-  const all = (of: Log, head: number, wanted: (seq: number) => boolean) =>
-    of.raws.flatMap((_, seq) => (wanted(seq) ? [entryFor(of, head, seq, of.raws.length)] : []))
+  const all = (of: Log, head: number, wanted: (seq: number) => boolean | 'bodiless') =>
+    of.raws.flatMap((_, seq) => {
+      const takes = wanted(seq)
+      return takes === false ? [] : [entryFor(of, head, seq, of.raws.length, takes === 'bodiless')]
+    })
   const parts = [
     cosigned(CONSORTIUM, log, log.raws.length, othersThan(CONSORTIUM, log)),
     cosigned(CONSORTIUM, cologne, cologne.raws.length, othersThan(CONSORTIUM, cologne)),
