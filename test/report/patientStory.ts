@@ -174,6 +174,7 @@ function cologneLog(): EntryDraft[] {
   ]
 }
 
+const UNHEARD = keepSet(NOVEMBER_MS) // of before anybody spoke
 const MARY_DRAFTS = maryLog()
 export const mary = logWith(MARY, MARY_DRAFTS)
 
@@ -188,6 +189,13 @@ export function maryWithRoot(root: Digest): Log {
     return i === last ? { ...one, body: { ...(one.body as object), consent } } : one
   })
   return logWith(MARY, drafts)
+}
+
+/** St. Mary's log, had it bound its table when all had spoken, and its first round rested on a set of before. */
+export function maryUnheard(): Log {
+  const bound = draft('dataset.bound', NOVEMBER_MS + 2 * HOUR_MS, { rows: 18, trainRows: 14, commitment: B32 })
+  const round = trained('mary', 0, 'start', NOVEMBER_MS + 3 * HOUR_MS, UNHEARD)
+  return logWith(MARY, [...MARY_DRAFTS.slice(0, 2), bound, round])
 }
 
 const cologne = logWith(COLOGNE, cologneLog())
