@@ -9,6 +9,7 @@ import { toHex } from '../../src/core/bytes.ts'
 import type { Cbor } from '../../src/core/cbor.ts'
 import { DUO_CODES } from '../../src/core/duo.ts'
 import type { MemberId, StudyId } from '../../src/core/ids.ts'
+import { consentCalls } from '../../src/daemon/consentCalls.ts'
 import { exportConsents } from '../../src/daemon/consentFiles.ts'
 import type { Daemon } from '../../src/daemon/daemon.ts'
 import { readConsents } from '../../src/data/fhirConsent.ts'
@@ -241,6 +242,23 @@ it('words of every kind are Consents, in a Bundle, that the published definition
     decisions.map((one) => ({ ...one, purposes: one.purposes === 'all' ? 'all' : [...one.purposes].sort() })),
   )
   assert.equal(JSON.parse(await exported(new Kept())), { resourceType: 'Bundle', type: 'collection' }, 'no empty list')
+})
+
+it('what no Consent can say is not recorded: a speaker without a name, and a time that no calendar has', async () => {
+  const said: string[] = []
+  const daemon = { vault: { say: async () => said.push('said') }, writer: null } as unknown as Daemon
+  const say = consentCalls(daemon)['POST /v1/consent'] as unknown as (call: { body: object }) => Promise<unknown>
+  const word = { subject: '4711', decision: 'permit', by: 'guardian', speaker: 'A. Brandt, mother' }
+  const codeOf = (body: object) =>
+    say({ body }).then(
+      () => 'taken',
+      (error) => error.code,
+    )
+  assert.equal(
+    [await codeOf(word), await codeOf({ ...word, speaker: ' ' }), await codeOf({ ...word, to: 9e15 })],
+    ['taken', 'consent-speaker', 'body-malformed'],
+  )
+  assert.equal(said, ['said'])
 })
 
 it('lines are the same to the byte for the same entry, and name it by its hash', () => {
