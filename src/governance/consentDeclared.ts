@@ -85,7 +85,7 @@ export class ToldWords {
   #record(told: ReturnType<typeof readBody<'consent.recorded'>>): void {
     if (told === null) return void this.#unread++
     this.#missing += Math.max(0, told.from - this.#next)
-    this.#next = told.from + told.items.length
+    this.#next = Math.max(this.#next, told.from + told.items.length) // what is told once more opens no gap
     for (const [, commitment] of told.items) this.#commitments.push(toHex(commitment))
   }
 

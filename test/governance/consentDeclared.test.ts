@@ -74,6 +74,7 @@ it('words in entries that are not there are counted, and so are entries that are
   assert.equal(counts([recorded(0, 2), recorded(5, 1), recorded(7, 1)]), [4, 0])
   assert.equal(counts([emptied(recorded(0, 2)), recorded(2, 1), emptied(erased)]), [2, 2])
   assert.equal(counts([emptied(recorded(0, 2))]), [0, 1], 'how many it told of is not known')
+  assert.equal(counts([recorded(0, 4), recorded(0, 2), recorded(4, 1)]), [0, 0], 'told once more')
   assert.equal(counts([restarted(4), recorded(4, 2)]), [0, 0], 'the log of another key, of a vault that began anew')
 })
 
