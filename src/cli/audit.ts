@@ -115,15 +115,15 @@ function told(options: Common, report: AuditReport, more: readonly string[] = []
 }
 
 function auditLines(report: AuditReport): string[] {
-  const { entry, member, study, basis, patients, permitted, rows, denials, recorded, unopened, erased, faults, state } =
-    report
+  const { entry, member, study, basis, patients, permitted, rows, denials, recorded, unopened, erased } = report
+  const { sinceMs, faults, state } = report
   return [
     `Round ${report.round + 1} of study ${short(study)} at ${member}, ${utc(report.timeMs)} (${entry}, ${state}), ${basis}:`,
     `  root in the entry   ${report.declared}`,
     `  root made again     ${report.root}`,
     `  ${patients} patients in the set, ${permitted} of them permitted, with ${rows} rows; ${erased} were erased since and cannot be opened`,
     `  ${recorded} words that the log told of before the round, ${unopened} of them opened by nobody`,
-    `  ${denials} of the words opened say no`,
+    `  ${denials} of the words opened say no; each patient's were judged ${sinceMs === null ? 'at' : `from ${utc(sinceMs)}, before which the round cannot have begun, to`} the time of its entry`,
     ...faults.map((fault) => `  WRONG: ${fault}`),
     faults.length === 0
       ? 'Every word was obeyed that was recorded before the round. As declared by the hospital: the log cannot see which rows a program read.'

@@ -5,8 +5,7 @@ import { ConsiliumError } from '../core/errors.ts'
 import type { Digest, StudyId } from '../core/ids.ts'
 import type { AuditReport } from '../daemon/consentApi.ts'
 import { readOpening } from '../daemon/openingFile.ts'
-import { askedAnew } from '../governance/consent.ts'
-import { ToldWords } from '../governance/consentDeclared.ts'
+import { TELLING, ToldWords } from '../governance/consentDeclared.ts'
 import { checkOpening } from '../governance/consentOpening.ts'
 import { readBody } from '../governance/kinds.ts'
 import { type BundleFilter, type EntryState, takesKind } from '../ledger/bundle.ts'
@@ -30,7 +29,7 @@ export async function auditBundle(path: string, bundle: string, root: string | n
   const verdict = await judgeBundle(bundle, root, (entry, state) => gathered.see(entry, state))
   if (verdict.verdict === 'wrong') throw wrongBundle(bundle, verdict)
   requireKinds(bundle, verdict.filter, header)
-  const { entry, state, consent, told, before } = gathered
+  const { entry, state, consent, told } = gathered
   if (entry === null)
     throw fault(
       'audit-no-round',
@@ -47,26 +46,13 @@ export async function auditBundle(path: string, bundle: string, root: string | n
       'audit-no-round',
       `${path}: entry ${header.seq} is no round of a study that asks patients, or the bundle has no study.proposed of it`,
     )
-  const declared = {
-    study: gathered.anew ? askedAnew({ id: header.study, consent }) : { id: header.study, consent },
-    root: toHex(body.consent.root) as Digest,
-    commitments: before,
-    forgotten: told.forgotten,
-  }
-  const found = checkOpening(opening, declared)
-  const lost = told.missing === 0 ? [] : [`the bundle lacks entries that tell of ${told.missing} words at least`]
+  const study = { id: header.study, consent }
+  const declared = { study, root: toHex(body.consent.root) as Digest, timeMs: entry.timeMs, told }
   const name = verdict.logs.find(({ member }) => member === header.member)?.name ?? header.member.slice(0, 16)
   const report: AuditReport = {
     ...{ entry: `${name}/${header.seq}`, member: name, study: header.study, round: body.round, timeMs: entry.timeMs },
-    ...{
-      basis: body.consent.basis,
-      declared: declared.root,
-      recorded: before.length,
-      missing: told.missing,
-      state,
-    },
-    ...found,
-    faults: [...found.faults, ...lost],
+    ...{ basis: body.consent.basis, declared: declared.root, state },
+    ...checkOpening(opening, declared),
   }
   return { report, facts: verdict }
 }
@@ -75,17 +61,13 @@ export async function auditBundle(path: string, bundle: string, root: string | n
 class Gathered {
   readonly #header: Header
   readonly told: ToldWords
-  /** Commitments that had been told when the round began. */
-  before: readonly string[] = []
-  /** Whether its author had begun anew to ask everybody by then. */
-  anew = false
   entry: Entry | null = null
   state: EntryState = 'pending'
   consent: ReturnType<typeof studyFromDocument>['consent'] = null
 
   constructor(header: Header) {
     this.#header = header
-    this.told = new ToldWords(header.study)
+    this.told = new ToldWords(header.study, header.seq)
   }
 
   see(entry: Entry, state: EntryState): void {
@@ -95,10 +77,8 @@ class Gathered {
     if (entry.seq === seq) {
       this.entry = entry
       this.state = state
-      this.before = this.told.before
-      this.anew = this.told.anew
     }
-    this.told.take(entry) // later ones too: each says how many words were told before it
+    this.told.take(entry) // later ones too: each says how many words were told before it, and who was forgotten
   }
 
   #propose({ body }: Entry, study: StudyId): void {
@@ -108,14 +88,7 @@ class Gathered {
   }
 }
 
-const NEEDED = [
-  'consent.recorded',
-  'consent.restarted',
-  'round.merged',
-  'round.trained',
-  'study.proposed',
-  'subject.erased',
-]
+const NEEDED = [...TELLING, 'round.trained', 'study.proposed']
 
 /** A filter that leaves words out would let a broken promise pass. Error: `audit-bundle`. */
 function requireKinds(

@@ -137,10 +137,11 @@ Fingerprint of the consortium, to compare with what the page shows: ${fingerprin
 `
 }
 
-/** What a patient may ask about, of all members: words, rounds, merges, what was done with models, and what studies are about. */
+/** What a patient may ask about, of all members: words, tables, rounds, merges, what was done with models, and what studies are about. */
 const KINDS = [
   'consent.recorded',
   'consent.restarted',
+  'dataset.bound',
   'model',
   'round.merged',
   'round.trained',

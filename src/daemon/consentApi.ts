@@ -173,10 +173,12 @@ export interface AuditReport {
   readonly rows: number
   /** Words that say no, of patients in the set. */
   readonly denials: number
-  /** Words that the log had told of before the round, and those of them that nothing opens. */
+  /** When the round can have begun at the earliest: its author's merge before it; null where the log, as far as it is there, does not tell. */
+  readonly sinceMs: number | null
+  /** Words that the log had told of before that, and those of them that nothing opens. */
   readonly recorded: number
   readonly unopened: number
-  /** Words that the log told of before the round, in entries that are not in the bundle that is checked against. */
+  /** Words that the log tells of in entries that are not there, at least. */
   readonly missing: number
   readonly erased: number
   /** How sure the round's entry is. */

@@ -2,8 +2,7 @@
 import { toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import type { Digest } from '../core/ids.ts'
-import { askedAnew } from '../governance/consent.ts'
-import { ToldWords } from '../governance/consentDeclared.ts'
+import { TELLING, ToldWords } from '../governance/consentDeclared.ts'
 import { leafContext, leafSecrets } from '../governance/consentLeaf.ts'
 import {
   checkOpening,
@@ -14,7 +13,7 @@ import {
 } from '../governance/consentOpening.ts'
 import { type Body, readBody } from '../governance/kinds.ts'
 import type { BareLeaf, Stand } from '../governance/roundSets.ts'
-import type { VaultBook, Word } from '../governance/vaultBook.ts'
+import type { VaultBook } from '../governance/vaultBook.ts'
 import type { Entry } from '../ledger/entry.ts'
 import type { AuditReport } from './consentApi.ts'
 import type { Daemon } from './daemon.ts'
@@ -77,37 +76,28 @@ function reportOf(daemon: Daemon, { entry, body, declared }: Round, opening: Ope
     timeMs: entry.timeMs,
     basis: body.consent.basis,
     declared: declared.root,
-    recorded: declared.commitments.length,
-    missing: 0, // the whole log is here
     state: stateOf(daemon, entry.author, entry.seq),
     ...checkOpening(opening, declared),
   }
 }
 
-/** What was recorded before the round began counts: up to its author's newest merge of the study before it. */
 async function roundOf(daemon: Daemon, ref: string): Promise<Round> {
   const entry = await new LogReader(daemon).find(ref)
   const body = entry.kind === 'round.trained' ? readBody('round.trained', entry.body) : null
   if (body === null || entry.study === null) throw fault('audit-no-round', `${ref}: no entry of kind round.trained`)
   const consent = daemon.machine.study(entry.study)?.consent ?? null
   if (consent === null || body.consent === undefined) throw asksNobody(entry.study)
-  const told = new ToldWords(entry.study)
-  const kinds = ['consent.recorded', 'consent.restarted', 'round.merged', 'subject.erased'] as const
-  for await (const one of entriesOf(daemon.logs, entry.author, kinds, { to: entry.seq })) told.take(one)
-  const commitments = told.before
-  const study = { id: entry.study, consent }
-  const asked = told.anew ? askedAnew(study) : study
-  const later = entriesOf(daemon.logs, entry.author, ['subject.erased'], { from: entry.seq })
-  for await (const one of later) told.take(one)
+  const told = new ToldWords(entry.study, entry.seq)
+  for await (const one of entriesOf(daemon.logs, entry.author, TELLING)) told.take(one)
   const root = toHex(body.consent.root) as Digest
-  const declared = { study: asked, root, commitments, forgotten: told.forgotten }
+  const declared = { study: { id: entry.study, consent }, root, timeMs: entry.timeMs, told }
   return { entry, body: { ...body, consent: body.consent }, declared }
 }
 
-function openingOf(daemon: Daemon, book: VaultBook, { study, root }: Declared): Opening {
+/** Of patients who are not in the set, those words alone that the log had told of before the round: later ones are not the auditor's to read. */
+function openingOf(daemon: Daemon, book: VaultBook, { study, root, told }: Declared): Opening {
   const stands = book.sets.at(study.id, root)
-  const atMs = book.sets.of(study.id).findLast((set) => set.root === root)?.atMs
-  if (stands === null || atMs === undefined)
+  if (stands === null)
     throw fault(
       'audit-set-missing',
       'the vault does not know the set that this round rests on: it is another vault, or an older copy',
@@ -125,8 +115,10 @@ function openingOf(daemon: Daemon, book: VaultBook, { study, root }: Declared): 
         words: subject.words.slice(0, (stand as Stand).words),
       })
   }
-  const elsewhere: Word[] = [...book.subjects()].flatMap(({ number, words }) => (stands.has(number) ? [] : words))
-  return { atMs, leaves, bare, elsewhere }
+  const before = new Set(told.before)
+  const others = [...book.subjects()].filter(({ number }) => !stands.has(number))
+  const elsewhere = others.flatMap(({ words }) => words.filter(({ commitment }) => before.has(toHex(commitment))))
+  return { leaves, bare, elsewhere }
 }
 
 const fault = (code: string, message: string): ConsiliumError => new ConsiliumError({ code, message })

@@ -5,6 +5,7 @@ import type { StudyId } from '../core/ids.ts'
 import { type ConsentDecision, SPEAKERS, type Speaker } from '../governance/consent.ts'
 import { RESTART_REASONS } from '../governance/kinds/keeping.ts'
 import { ERASURE_REASONS } from '../governance/kinds.ts'
+import { TIME_MS_MAX } from '../ledger/entry.ts'
 import { FENCED } from '../node/boot.ts'
 import { text } from './bodyFields.ts'
 import type { ErasedReport, PatientReport, RestartReport, SaidReport } from './consentApi.ts'
@@ -126,7 +127,7 @@ const WHO: Readonly<Record<Speaker, string>> = {
 
 /** Who speaks for a patient is written down. Error: `consent-speaker`. */
 function speakerOf({ speaker }: Body, by: Speaker): string | null {
-  const given = typeof speaker === 'string' && speaker.length <= SPEAKER_CHARACTERS_MAX ? speaker : null
+  const given = typeof speaker === 'string' && speaker.length <= SPEAKER_CHARACTERS_MAX ? speaker.trim() || null : null
   if (by === 'subject' ? speaker === undefined : given !== null) return given
   const message =
     by === 'subject'
@@ -145,8 +146,8 @@ function form(body: Body): string {
 function time(body: Body, field: string): number | null {
   const given = body[field]
   if (given === undefined) return null
-  if (typeof given === 'number' && Number.isSafeInteger(given) && given >= 0) return given
-  throw malformed(`${field}: milliseconds since 1970 are expected`)
+  if (typeof given === 'number' && Number.isSafeInteger(given) && given >= 0 && given <= TIME_MS_MAX) return given
+  throw malformed(`${field}: milliseconds since 1970, before the year 9999, are expected`)
 }
 
 /** The record number in a body. */

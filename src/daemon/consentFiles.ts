@@ -35,14 +35,14 @@ export async function exportConsents(daemon: Daemon, path: string): Promise<{ co
   const book = await daemon.vault.book()
   let consents = 0
   const pieces = async function* (): AsyncIterable<string> {
-    yield '{"resourceType":"Bundle","type":"collection","entry":['
+    yield '{"resourceType":"Bundle","type":"collection"'
     for (const { record, words } of book.subjects()) {
       for (const word of words) {
         const resource = consentResource(fhirOf(record, word), word.decision.receivedAtMs)
-        yield `${consents++ === 0 ? '' : ','}\n${JSON.stringify({ resource })}`
+        yield `${consents++ === 0 ? ',"entry":[' : ','}\n${JSON.stringify({ resource })}`
       }
     }
-    yield '\n]}\n'
+    yield consents === 0 ? '}\n' : '\n]}\n' // no list of FHIR is empty
   }
   await writeNewFrom(path, pieces(), 0o600)
   return { consents }

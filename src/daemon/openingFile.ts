@@ -26,7 +26,6 @@ const HEADER = v.strictObject({
   member: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
   seq: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   hash: v.string(),
-  atMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
 })
 const LINE = v.union([
   v.strictObject({
@@ -66,7 +65,7 @@ export async function readOpening(path: string) {
   if (header === null) throw fault('audit-file', `${path}: the file is empty`)
   return {
     header: header as typeof header & { member: MemberId; study: StudyId },
-    opening: { atMs: header.atMs, leaves, bare, elsewhere },
+    opening: { leaves, bare, elsewhere },
   }
 }
 

@@ -22,6 +22,7 @@ export interface FhirDecision {
 type Json = Readonly<Record<string, unknown>>
 
 const STUDY_URI = 'urn:consilium:study:'
+const ANY_STUDY = 'all' // a Consent of R4 names the policy that it is under, also where it is under no one study's
 const ROLE_SYSTEM = 'http://terminology.hl7.org/CodeSystem/v3-RoleCode'
 const DUO_SYSTEM = 'http://purl.obolibrary.org/obo/duo.owl'
 const SCOPE = { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'research' }] }
@@ -198,7 +199,8 @@ function patientIn({ reference }: Json): string | undefined {
 function studyIn({ policy }: Json): FhirDecision['study'] {
   const uris = Array.isArray(policy) ? policy.map((one) => (isObject(one) ? one.uri : undefined)) : []
   const ours = uris.find((uri) => typeof uri === 'string' && uri.startsWith(STUDY_URI)) as string | undefined
-  return ours === undefined ? null : ours.slice(STUDY_URI.length)
+  const study = ours?.slice(STUDY_URI.length) ?? ANY_STUDY
+  return study === ANY_STUDY ? null : study
 }
 
 function readPeriod(period: unknown, where: string): { readonly fromMs: number | null; readonly toMs: number | null } {
@@ -241,7 +243,7 @@ export function consentResource(one: FhirDecision, receivedAtMs: number): Json {
     patient: { identifier: { value: record } },
     dateTime: new Date(effectiveAtMs).toISOString(),
     ...(by === 'subject' ? {} : { performer: [performerOf(SPOKEN[by], speaker)] }),
-    ...(study === null ? {} : { policy: [{ uri: `${STUDY_URI}${study}` }] }),
+    policy: [{ uri: `${STUDY_URI}${study ?? ANY_STUDY}` }],
     provision: {
       type: decision,
       ...(fromMs === null && toMs === null ? {} : { period }),

@@ -42,9 +42,8 @@ function openingOf(seq: number, log: Log = mary): string[] {
     const secrets = leafSecrets(key, leafContext(STUDY_ID, HOSPITAL))
     return { ...secrets, ...(stand as Stand), words: words.slice(0, (stand as Stand).words) }
   })
-  const atMs = sets.of(STUDY_ID).findLast((set) => set.root === root)?.atMs as number
   const header = { study: STUDY_ID, member: HOSPITAL, seq, hash }
-  return [...openingLines({ atMs, leaves, bare: [], elsewhere: [] }, header)].map((line) => `${line}\n`)
+  return [...openingLines({ leaves, bare: [], elsewhere: [] }, header)].map((line) => `${line}\n`)
 }
 
 async function check(
@@ -120,7 +119,30 @@ it('a bundle that lacks words which the log had told of is named, though each of
     bundleLines((seq) => seq !== 1),
   )
   assert.is(report.missing, 9)
-  assert.ok(report.faults.some((fault) => /lacks entries that tell of 9 words/.test(fault)))
+  assert.ok(report.faults.some((fault) => /are not here that tell of 9 words/.test(fault)))
+})
+
+it('a bundle that tells of no word at all is named, whether the entries are left out or their bodies', async () => {
+  const isTold = (seq: number) => seq === 1 || seq === 6
+  const left = await check(
+    openingOf(LAST),
+    bundleLines((seq) => !isTold(seq)),
+  )
+  const opened = '10 of the words that are opened stand in no entry that is here'
+  assert.equal([left.report.recorded, left.report.faults], [0, [opened]])
+  const dropped = await check(
+    openingOf(LAST),
+    bundleLines((seq) => (isTold(seq) ? 'bodiless' : true)),
+  )
+  const unread = '2 entries that tell of words, or of erasures, are here without what they tell'
+  assert.equal(dropped.report.faults, [unread, opened])
+})
+
+it('an opening of before, which says itself at what time words are to be judged, is read no more', async () => {
+  const [header = '', ...lines] = openingOf(LAST, maryWithRoot(IGNORING))
+  const timed = header.replace('}', ',"atMs":0}')
+  const bundle = bundleLines(() => true, maryWithRoot(IGNORING))
+  assert.is(await codeOf(check([timed, ...lines], bundle)), 'audit-file')
 })
 
 /** Each row is refused, under this code. */

@@ -1,14 +1,25 @@
-/** Entries as AuditEvent and Provenance: every kind by the published definitions, and what is in no line. */
+/** Entries as AuditEvent and Provenance, and words as Consent: every kind by the published definitions, and what is in no line. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toHex } from '../../src/core/bytes.ts'
 import type { Cbor } from '../../src/core/cbor.ts'
+import { DUO_CODES } from '../../src/core/duo.ts'
 import type { MemberId, StudyId } from '../../src/core/ids.ts'
+import { consentCalls } from '../../src/daemon/consentCalls.ts'
+import { exportConsents } from '../../src/daemon/consentFiles.ts'
+import type { Daemon } from '../../src/daemon/daemon.ts'
+import { readConsents } from '../../src/data/fhirConsent.ts'
+import { SPEAKERS } from '../../src/governance/consent.ts'
 import { KINDS, type Kind } from '../../src/governance/kinds.ts'
+import type { VaultSubject } from '../../src/governance/vaultBook.ts'
 import { decodeEntry, dropBody, type Entry, encodeEntry, type Ref } from '../../src/ledger/entry.ts'
 import type { ExportContext } from '../../src/report/exports/exported.ts'
 import { linesOf, VIEWS } from '../../src/report/exports/views.ts'
+import { Kept } from '../governance/keptBook.ts'
 import { B32, SOUND } from '../governance/sound.ts'
 import { faultsOf } from './fhirKit.ts'
 
@@ -281,6 +292,69 @@ it('every line says whether its entry is final, pending or disputed, and differs
         }
       }
     }
+})
+
+/** What `consent export` writes of these patients' words. */
+async function exported(kept: Kept): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'consilium-fhir-'))
+  try {
+    const daemon = { vault: { book: async () => kept.book } } as unknown as Daemon
+    await exportConsents(daemon, join(folder, 'consents.json'))
+    return await readFile(join(folder, 'consents.json'), 'utf8')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+it('words of every kind are Consents, in a Bundle, that the published definitions of R4 take, and read back as they were', async () => {
+  const kept = new Kept()
+  kept.admit('4711')
+  const hour = (number: number): number => Date.UTC(2026, 10, 20, number)
+  const decisions = (['permit', 'deny'] as const).flatMap((decision) =>
+    SPEAKERS.flatMap((by) =>
+      (['all', STUDY] as const).flatMap((study) =>
+        (['all', ['DUO:0000006'], DUO_CODES] as const).flatMap((purposes) =>
+          [null, hour(1)].flatMap((fromMs) =>
+            [null, hour(9)].map((toMs) => ({ decision, by, study, purposes, fromMs, toMs })),
+          ),
+        ),
+      ),
+    ),
+  )
+  for (const [i, one] of decisions.entries()) {
+    const decision = { ...one, receivedAtMs: hour(2) + i, effectiveAtMs: hour(3) + i, form: 'in-person' }
+    const subject = kept.book.subject('4711') as VaultSubject
+    const speaker = one.by === 'subject' ? null : 'Amtsgericht Köln, 4 F 11/26'
+    kept.keep(kept.book.say([{ subject, decision, speaker }], kept.chance))
+  }
+  const text = await exported(kept)
+  const bundle = JSON.parse(text) as { entry: { resource: Record<string, unknown> }[] }
+  assert.is(bundle.entry.length, 240)
+  for (const { resource } of bundle.entry) assert.equal(faultsOf(resource), [], JSON.stringify(resource))
+  assert.equal(faultsOf(bundle), [])
+  const again = readConsents(text, 'consents.json')
+  assert.equal(
+    again.map(({ record: _, speaker: __, effectiveAtMs: ___, study, ...one }) => ({ ...one, study: study ?? 'all' })),
+    decisions.map((one) => ({ ...one, purposes: one.purposes === 'all' ? 'all' : [...one.purposes].sort() })),
+  )
+  assert.equal(JSON.parse(await exported(new Kept())), { resourceType: 'Bundle', type: 'collection' }, 'no empty list')
+})
+
+it('what no Consent can say is not recorded: a speaker without a name, and a time that no calendar has', async () => {
+  const said: string[] = []
+  const daemon = { vault: { say: async () => said.push('said') }, writer: null } as unknown as Daemon
+  const say = consentCalls(daemon)['POST /v1/consent'] as unknown as (call: { body: object }) => Promise<unknown>
+  const word = { subject: '4711', decision: 'permit', by: 'guardian', speaker: 'A. Brandt, mother' }
+  const codeOf = (body: object) =>
+    say({ body }).then(
+      () => 'taken',
+      (error) => error.code,
+    )
+  assert.equal(
+    [await codeOf(word), await codeOf({ ...word, speaker: ' ' }), await codeOf({ ...word, to: 9e15 })],
+    ['taken', 'consent-speaker', 'body-malformed'],
+  )
+  assert.equal(said, ['said'])
 })
 
 it('lines are the same to the byte for the same entry, and name it by its hash', () => {

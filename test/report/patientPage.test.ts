@@ -17,6 +17,7 @@ import {
   IGNORING,
   kept,
   mary,
+  maryUnheard,
   maryWithRoot,
   PATIENT,
   RECORDS,
@@ -207,6 +208,17 @@ it('a round that goes on with a patient who had said no is named', async () => {
   const { faults } = await read({ bundle: utf8(bundleLines(() => true, log).join('')), file })
   assert.is(faults.length, 1)
   assert.match(faults[0] as string, /Round 4 .* your words say no, and the hospital's set has yes/)
+  const studies = file.studies.map((one) => ({ ...one, openings: one.openings.map((of) => ({ ...of, atMs: 0 })) }))
+  const dated = await read({ bundle: utf8(bundleLines(() => true, log).join('')), file: { ...file, studies } })
+  assert.equal(dated.faults, faults, 'whatever time the hospital says that its set is of')
+})
+
+it('a first round that rests on fewer words than were told before there was a table is named', async () => {
+  const log = maryUnheard()
+  const file = await patientFile(daemonOf(log), PATIENT)
+  const { faults } = await read({ bundle: utf8(bundleLines(() => true, log).join('')), file })
+  assert.is(faults.length, 2, 'the no of December stands in no entry of it either')
+  assert.match(faults[1] as string, /Round 1 .* rests on 0 of your words, and the log had told of 1 before it began/)
 })
 
 it('a bundle that was touched is refused, and so is one of another consortium', async () => {

@@ -174,6 +174,7 @@ function cologneLog(): EntryDraft[] {
   ]
 }
 
+const UNHEARD = keepSet(NOVEMBER_MS) // of before anybody spoke
 const MARY_DRAFTS = maryLog()
 export const mary = logWith(MARY, MARY_DRAFTS)
 
@@ -190,16 +191,26 @@ export function maryWithRoot(root: Digest): Log {
   return logWith(MARY, drafts)
 }
 
+/** St. Mary's log, had it bound its table when all had spoken, and its first round rested on a set of before. */
+export function maryUnheard(): Log {
+  const bound = draft('dataset.bound', NOVEMBER_MS + 2 * HOUR_MS, { rows: 18, trainRows: 14, commitment: B32 })
+  const round = trained('mary', 0, 'start', NOVEMBER_MS + 3 * HOUR_MS, UNHEARD)
+  return logWith(MARY, [...MARY_DRAFTS.slice(0, 2), bound, round])
+}
+
 const cologne = logWith(COLOGNE, cologneLog())
 
-/** Lines of a bundle of both logs, with those entries of St. Mary's alone for which `takes` is true. */
+/** Lines of a bundle of both logs, with those entries of St. Mary's alone for which `takes` is true, and whole those for which it is not `bodiless`. */
 export function bundleLines(
-  takes: (seq: number) => boolean = () => true,
+  takes: (seq: number) => boolean | 'bodiless' = () => true,
   log: Log = mary,
   filter: Partial<BundleFilter> = {},
 ): string[] {
-  const all = (of: Log, head: number, wanted: (seq: number) => boolean) =>
-    of.raws.flatMap((_, seq) => (wanted(seq) ? [entryFor(of, head, seq, of.raws.length)] : []))
+  const all = (of: Log, head: number, wanted: (seq: number) => boolean | 'bodiless') =>
+    of.raws.flatMap((_, seq) => {
+      const takes = wanted(seq)
+      return takes === false ? [] : [entryFor(of, head, seq, of.raws.length, takes === 'bodiless')]
+    })
   const parts = [
     cosigned(CONSORTIUM, log, log.raws.length, othersThan(CONSORTIUM, log)),
     cosigned(CONSORTIUM, cologne, cologne.raws.length, othersThan(CONSORTIUM, cologne)),
