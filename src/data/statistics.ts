@@ -44,7 +44,8 @@ function rowsTold(study: Study, rows: number, present: Uint32Array): Uint32Array
 /**
  * Whether the number, sum and sum of squares of these values would say what fewer than a cohort of patients have. Of three values the three tell
  * how often each is there, and of more, where two are known by how common they are, what the rest comes to: so besides the most common one, and
- * the two most common, there must be a cohort of rows, or none. Values as many as a cohort, each in fewer rows than one, are known to nobody.
+ * the two most common, there must be a cohort of rows, or none. Of few rows, two values that are in fewer than half a cohort of them (of five or
+ * more, then) are known to nobody.
  */
 function tellsOfFew(values: Float64Array, cohort: number): boolean {
   const counts = new Map<number, number>()
@@ -53,7 +54,7 @@ function tellsOfFew(values: Float64Array, cohort: number): boolean {
     if (counts.size >= cohort + 2) return false // whichever two are the most common
   }
   const [first = 0, second = 0] = [...counts.values()].sort((a, b) => b - a)
-  if (counts.size >= cohort && first < cohort) return false
+  if (first + second < cohort / 2) return false
   const isFew = (rows: number): boolean => rows > 0 && rows < cohort
   return isFew(values.length - first) || isFew(values.length - first - second)
 }

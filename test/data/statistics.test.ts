@@ -121,6 +121,8 @@ const ROWS: readonly [claim: string, values: number[], expected: number[]][] = [
   ['all but nine are the same', rowsOf([[0, 150], ...different(9)]), NOTHING],
   ['all but ten in two values', rowsOf([[0, 90], [1, 60], ...different(9)]), NOTHING],
   ['values of nobody else, in as few rows as may be', rowsOf(different(10)), [10, 535, 29_365]],
+  ['values in two rows each', rowsOf(different(6).map(([value]) => [value, 2])), [12, 570, 27_390]],
+  ['but not in three', rowsOf(different(4).map(([value]) => [value, 3])), NOTHING],
   ['fewer rows than a cohort', rowsOf(different(9)), NOTHING],
   ['one lacks a value: a cohort is not counted', [...rowsOf([[1, 161]]), Number.NaN], [152, 152, 152]],
   ['so it is where ten lack one', [...rowsOf([[1, 152]]), ...rowsOf([[Number.NaN, 10]])], [152, 152, 152]],
