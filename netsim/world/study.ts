@@ -1,5 +1,5 @@
 /** What the simulated members train together: the study that a scenario describes, its frozen scaling, and rows as a learner takes them. */
-import { designColumns, type Study } from '../../src/config/study.ts'
+import { designColumns, type Study, statisticsRules } from '../../src/config/study.ts'
 import { studySchema } from '../../src/config/studySchema.ts'
 import { oneLine, readValue } from '../../src/config/yaml.ts'
 import {
@@ -30,7 +30,7 @@ const COMBINED_AT_ONCE = 1_000 // nodes' statistics in memory
 /**
  * The scaling that members freeze where all contribute, by the product's own functions, summed in the order of nodes: what a node with
  * fewer training rows than the minimum cohort knows is not told. Where nobody tells anything, values stay as they are (mean 0,
- * deviation 1). Members sum in the order of their keys, so that theirs may differ in the last bits.
+ * deviation 1), for simulated studies give no ranges. Members sum in the order of their keys, so that theirs may differ in the last bits.
  */
 export function frozenScaling(study: Study, deal: Deal): Scaling {
   const numbers = study.features.filter(({ kind }) => kind === 'number').length
@@ -44,7 +44,7 @@ export function frozenScaling(study: Study, deal: Deal): Scaling {
     total = combineStatistics([total, ...waiting])
     waiting = []
   }
-  return freezeScaling(total)
+  return freezeScaling(total, statisticsRules(study).ranges)
 }
 
 /** Rows as a learner takes them. */

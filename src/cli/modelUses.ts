@@ -31,7 +31,7 @@ export function uses(): Command {
     })
 }
 
-function usesLines({ uses: found, untold, lost }: UsesReport): string[] {
+function usesLines({ uses: found, silent, untold, lost }: UsesReport): string[] {
   const lines = withEvaluationsTogether(found)
   const rows = lines
     .slice(0, SHOWN_MAX)
@@ -51,6 +51,11 @@ function usesLines({ uses: found, untold, lost }: UsesReport): string[] {
     ...(found.length === 0 ? ['No use of a model is recorded there.'] : table(header, rows, [4, 5])),
     ...(lines.length > SHOWN_MAX ? [`and ${lines.length - SHOWN_MAX} more: --json has all`] : []),
     '',
+    ...(silent === 0
+      ? []
+      : [
+          `${silent} entries about uses tell of nothing here, whenever they were: their bodies were redacted or pruned, or cannot be read.`,
+        ]),
     ...(untold === 0
       ? []
       : [

@@ -14,9 +14,9 @@ export interface CountRules {
   readonly epsilonPerQuery: number
   readonly epsilonPerAsker: number
   readonly epsilonInAll: number
-  /** No noised count below it is told. */
+  /** No noised count is told that is below it, before or after rounding. */
   readonly minimumCohort: number
-  /** What is told is a multiple of it. */
+  /** What is told is a multiple of it; at most the minimum cohort. */
   readonly step: number
   /** Whose word is asked for: nobody's; opt-in: no word means no; opt-out: no word means yes. */
   readonly consent: 'none' | 'opt-in' | 'opt-out'
@@ -51,8 +51,13 @@ export const countsSchema = section({
   consent: v.optional(choice(['none', 'opt-in', 'opt-out']), COUNT_DEFAULTS.consent),
 })
 
-/** A budget below what one question costs answers nothing. */
-export function countsComplaint({ epsilonPerQuery, epsilonPerAsker, epsilonInAll }: CountRules): Complaint | null {
+/** A budget below what one question costs answers nothing; a step above the cohort would tell of as few as half a step as of a whole one. */
+export function countsComplaint(rules: CountRules): Complaint | null {
+  const { epsilonPerQuery, epsilonPerAsker, epsilonInAll, minimumCohort, step } = rules
+  if (step > minimumCohort) {
+    const message = `${step} was given, at most minimumCohort, ${minimumCohort}, is allowed`
+    return { path: ['counts', 'step'], message }
+  }
   const below = (key: string, given: number, than: string, least: number): Complaint => {
     return { path: ['counts', key], message: `${given} was given, at least ${than}, ${least}, is allowed` }
   }
@@ -79,8 +84,8 @@ counts:
   epsilonPerQuery: ${counts.epsilonPerQuery}
   epsilonPerAsker: ${counts.epsilonPerAsker}
   epsilonInAll: ${counts.epsilonInAll}
-  # No count is told that is, with its noise, below minimumCohort; what is told is rounded to a multiple of step. Announced numbers are
-  # rounded down to a multiple of minimumCohort.
+  # What is told is rounded to a multiple of step, which is at most minimumCohort. No count is told that is, with its noise, below
+  # minimumCohort, before or after rounding. Announced and registered numbers are rounded down to a multiple of minimumCohort.
   minimumCohort: ${counts.minimumCohort}
   step: ${counts.step}
   # opt-in: only patients are counted who agreed to the purposes of the question; opt-out: all but those who refused; none: all are. The

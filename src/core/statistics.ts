@@ -6,7 +6,7 @@ import { ConsiliumError, invariant } from './errors.ts'
 
 /** Per numeric feature, in feature order: counts and sums over one hospital's training rows, or over several hospitals'. */
 export interface FeatureStatistics {
-  /** Rows where the feature is present; 0 where fewer than the minimum cohort have it, and then the sums are 0 too. */
+  /** Rows that the sums are of; 0 where nothing is told (`data/statistics.ts`), and then the sums are 0 too. */
   readonly count: readonly number[]
   readonly sum: readonly number[]
   readonly sumOfSquares: readonly number[]
@@ -64,14 +64,23 @@ export function cappedStatistics({ count, sum, sumOfSquares }: FeatureStatistics
   }
 }
 
-/** Means and population deviations of `total`; a feature that nobody has, or that is constant, gets deviation 1. */
-export function freezeScaling(total: FeatureStatistics): Scaling {
+/**
+ * Means and population deviations of `total`; a constant feature gets deviation 1. One that nobody tells of is scaled as if its values were
+ * spread evenly over its range, and not at all where the study gives none.
+ */
+export function freezeScaling(total: FeatureStatistics, ranges: StatisticsRules['ranges'] = []): Scaling {
   const mean: number[] = []
   const deviation: number[] = []
   for (let i = 0; i < total.count.length; i++) {
     const count = total.count[i] as number
-    const average = count > 0 ? (total.sum[i] as number) / count : 0
-    const variance = count > 0 ? (total.sumOfSquares[i] as number) / count - average * average : 0
+    if (count === 0) {
+      const [low, high] = ranges[i] ?? [0, 0]
+      mean.push((low + high) / 2)
+      deviation.push(high > low ? (high - low) / Math.sqrt(12) : 1)
+      continue
+    }
+    const average = (total.sum[i] as number) / count
+    const variance = (total.sumOfSquares[i] as number) / count - average * average
     // below this the difference of two nearly equal sums is rounding error, of either sign, and no spread of values
     const noise = (count + 8) * ROUNDING * average * average
     mean.push(average)

@@ -23,12 +23,16 @@ export function toldOf(labels: Uint8Array, numbers: Uint32Array | null, cohort: 
   return { all: every, classes: classesShow({ examples: labels.length, positives }, cohort) ? every : null }
 }
 
-/**
- * As many of `places` as the greatest multiple of `cohort` not above their number, in the order given; `numbers` says which row of the table is at
- * each place. Which rows come first is settled by their numbers alone: not by who else is there.
- */
+/** As many of `places` as the greatest multiple of `cohort` not above their number (`firstPlaces`). */
 export function toldPlaces(numbers: Uint32Array, places: Uint32Array, cohort: number): Uint32Array {
-  const told = places.length - (places.length % cohort)
+  return firstPlaces(numbers, places, places.length - (places.length % cohort))
+}
+
+/**
+ * `told` of `places`, in the order given; `numbers` says which row of the table is at each place. Which rows come first is settled by their numbers
+ * alone: not by who else is there.
+ */
+export function firstPlaces(numbers: Uint32Array, places: Uint32Array, told: number): Uint32Array {
   if (told === places.length || told === 0) return places.subarray(0, told)
   const turn = (place: number): number => turnOf(numbers[place] as number)
   const last = places.map(turn).sort()[told - 1] as number

@@ -17,7 +17,7 @@ import {
 } from '../data/rowCommitments.ts'
 import { type Differences, RowComparison, type RowManifest } from '../data/rowDifferences.ts'
 import { readTableFile, type TableFile } from '../data/table.ts'
-import { ROWS_BAND, toldRows } from '../governance/datasets.ts'
+import { roundedRows, toldRows } from '../governance/datasets.ts'
 import { type DatasetSource, PUBLISHED } from '../governance/kinds/datasets.ts'
 import { type Body, type Kind, readBody } from '../governance/kinds.ts'
 import { type Finding, lintText } from '../governance/privacyLint.ts'
@@ -37,7 +37,10 @@ export interface DatasetDeskParts {
     readonly paths: { readonly datasets: string }
     readonly key: { readonly id: MemberId }
     readonly dataKey: Uint8Array | null
-    readonly config: { readonly datasets: { readonly registered: 'optional' | 'required' } }
+    readonly config: {
+      readonly datasets: { readonly registered: 'optional' | 'required' }
+      readonly counts: { readonly minimumCohort: number }
+    }
   }
   readonly logs: Pick<Logs, 'sizeOf' | 'entries'>
   readonly writer: Pick<LedgerWriter, 'record' | 'flush'> | null
@@ -91,6 +94,11 @@ export class DatasetDesk {
     return new DatasetFiles(paths.datasets, dataKey)
   }
 
+  /** No number of rows below it is told. */
+  get #cohort(): number {
+    return this.#parts.home.config.counts.minimumCohort
+  }
+
   /**
    * Commits to a table, and says so in the log. Errors: `dataset-name`, `dataset-unchanged`, `dataset-schema`, `dataset-personal-data`,
    * `boot-fence`, `fhir-…`, `file-…`, those of `scanRows`.
@@ -107,7 +115,7 @@ export class DatasetDesk {
       const before = (await this.#files.versions(name)).at(-1) ?? null
       const { version, manifest } = await versionOf(file, request, before)
       if (before?.version === version.version) return this.#again(before, request)
-      const drafted = draftOf(version)
+      const drafted = draftOf(version, this.#cohort)
       const written = await this.#write(file, version, manifest)
       return this.#record(written, drafted, before)
     })
@@ -133,9 +141,10 @@ export class DatasetDesk {
     const { rows, columns } = await scanRows(file, { secret, keyColumn, before, lenient: true }, comparison.take)
     const differences = comparison.differences()
     const { changed, added, removed, movedLine } = differences
+    const told = (count: number): number | null => toldRows(count, this.#cohort)
     const body: Body<'dataset.verified'> = {
       ...{ dataset: fromHex(version.dataset), version: fromHex(version.version) },
-      ...{ changed: toldRows(changed), added: toldRows(added), removed: toldRows(removed), moved: movedLine !== null },
+      ...{ changed: told(changed), added: told(added), removed: told(removed), moved: movedLine !== null },
     }
     const cited = await this.entryOf(version.version)
     const entry = await this.#tell('dataset.verified', body, cited === null ? [] : [cited])
@@ -221,7 +230,7 @@ export class DatasetDesk {
 
   /** The same content once more: told now where a stop came between, else refused. */
   async #again(before: DatasetVersion, { path }: RegisterRequest): Promise<Registered> {
-    if ((await this.entryOf(before.version)) === null) return this.#record(before, draftOf(before), null)
+    if ((await this.entryOf(before.version)) === null) return this.#record(before, draftOf(before, this.#cohort), null)
     const { name, number, registeredAtMs } = before
     const since = new Date(registeredAtMs).toISOString().slice(0, 10)
     const message = `${path}: has the rows of ${name}@${number}, registered on ${since}: nothing has changed, so nothing was recorded`
@@ -316,11 +325,11 @@ async function readSaid(path: string, option: string): Promise<Buffer> {
 }
 
 /** The entry of a version. Errors: `dataset-schema`, `dataset-personal-data`. */
-function draftOf(version: DatasetVersion): Body<'dataset.registered'> {
+function draftOf(version: DatasetVersion, cohort: number): Body<'dataset.registered'> {
   const { dataset, version: root, previous, rows, columns, secret, source, query, origin, published } = version
   return {
     ...{ dataset: fromHex(dataset), version: fromHex(root), previous: previous === null ? null : fromHex(previous) },
-    ...{ rows: rows - (rows % ROWS_BAND), columns: columns.length, schema: schemaCommitment(secret, columns) },
+    ...{ rows: roundedRows(rows, cohort), columns: columns.length, schema: schemaCommitment(secret, columns) },
     ...{ source, query, provenance: origin?.commitment ?? null },
     ...(published ? { published: publishedOf(columns) } : {}),
   }

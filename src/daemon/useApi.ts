@@ -27,6 +27,8 @@ export interface UsesReport {
   readonly uses: readonly UseLine[]
   /** Entries that were looked through. */
   readonly entries: number
+  /** Entries about uses, of what was asked for, that tell of nothing here: they were redacted or pruned, or cannot be read. */
+  readonly silent: number
   /** Runs of this hospital that no entry tells of yet: those of few rows wait for the end of their hour. */
   readonly untold: number
   /** Runs of this hospital that a damaged file lost before an entry told of them: at least so many. */

@@ -5,7 +5,6 @@ import { Sha256 } from '../core/digest.ts'
 import { ConsiliumError, messageOf } from '../core/errors.ts'
 import type { StudyId } from '../core/ids.ts'
 import { readBody } from '../governance/kinds.ts'
-import { UseBook } from '../governance/useBook.ts'
 import { fileCommitment, rootOfRuns, runLeaf, USE_FILES, type UseRun } from '../governance/uses.ts'
 import type { Entry } from '../ledger/entry.ts'
 import { text } from './bodyFields.ts'
@@ -13,12 +12,10 @@ import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { memberOf, timeIn } from './logFilter.ts'
 import type { LogReader } from './logReader.ts'
-import { catchUp } from './logSlices.ts'
-import type { Logs } from './logs.ts'
 import { refOf } from './models.ts'
 import { findStudy } from './studyReference.ts'
-import { Turns } from './turns.ts'
 import type { UseCheckReport, UseLine, UsesReport } from './useApi.ts'
+import { UseReader } from './useReader.ts'
 
 /** Routes of the control API. */
 export function useCalls(daemon: Daemon, logReader: LogReader): Routes {
@@ -29,25 +26,6 @@ export function useCalls(daemon: Daemon, logReader: LogReader): Routes {
       const path = body.path === undefined ? null : text(body, 'path')
       return check(daemon, await logReader.find(text(body, 'ref')), path)
     },
-  }
-}
-
-/** Reads from the stored logs what models were used for: on request, from where it had come to. */
-class UseReader {
-  readonly #logs: () => Pick<Logs, 'authors' | 'sizeOf' | 'entries'>
-  readonly #book = new UseBook()
-  readonly #turns = new Turns<'read'>()
-
-  constructor(logs: () => Pick<Logs, 'authors' | 'sizeOf' | 'entries'>) {
-    this.#logs = logs
-  }
-
-  /** Everything that the logs here tell now. Errors: those of `decodeEntry` and `catchUp`, where the store is damaged. */
-  current(): Promise<UseBook> {
-    return this.#turns.run('read', async () => {
-      await catchUp(this.#logs(), this.#book)
-      return this.#book
-    })
   }
 }
 
@@ -68,7 +46,8 @@ async function uses(daemon: Daemon, reader: UseReader, query: URLSearchParams): 
     return { ...sum, ...named, entry: refOf(daemon, author, lastSeq) }
   })
   const tookMs = performance.now() - startMs
-  return { uses: lines, entries: book.entries, untold: daemon.uses.untold, lost: await daemon.uses.lost(), tookMs }
+  const [entries, silent] = [book.entries, book.silent(filter)]
+  return { uses: lines, entries, silent, untold: daemon.uses.untold, lost: await daemon.uses.lost(), tookMs }
 }
 
 /** Errors: `use-foreign`, `use-kind`, `use-gone`, `file-unreadable`. */

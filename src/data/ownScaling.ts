@@ -4,7 +4,7 @@ import { freezeScaling, type Scaling } from '../core/statistics.ts'
 import type { Dataset } from './dataset.ts'
 import { localStatistics } from './statistics.ts'
 
-/** Own means and deviations; a feature that fewer rows than the minimum cohort have is scaled as everywhere else. */
+/** Own means and deviations; a feature of which this hospital tells nothing is scaled as everywhere else. */
 export function ownScaling(study: Study, dataset: Dataset, everywhere: Scaling): Scaling {
   const own = localStatistics(study, dataset)
   const { mean, deviation } = freezeScaling(own)

@@ -276,7 +276,8 @@ export function proposalFrom(state: StudyState): { proposal: ScalingProposal; re
 
 /** No member counts more here than its updates do in a merge. */
 function scalingFrom(study: Study, list: readonly FeatureStatistics[]): Scaling {
-  return freezeScaling(combineStatistics(list.map((one) => cappedStatistics(one, study.merge.examplesCap))))
+  const total = combineStatistics(list.map((one) => cappedStatistics(one, study.merge.examplesCap)))
+  return freezeScaling(total, statisticsRules(study).ranges)
 }
 
 function noteProposer(state: StudyState, { author, timeMs }: Fact): void {

@@ -65,9 +65,14 @@ const READERS: { readonly [K in Kind]?: Reader<K> } = {
 const FIRST_ROOM = 256
 const NOT_TOLD = -1
 
-/** Entries of each log are given from its beginning, in order and once. Holds 40 bytes for each that tells of a use. */
+/**
+ * Entries of each log are given from its beginning, in order and once, and which of them have lost their body since. Holds 40 bytes for each
+ * that tells of a use.
+ */
 export class UseBook {
   readonly #read = new Map<MemberId, number>()
+  /** Entries of a hospital and study that are of such a kind and tell of nothing. */
+  readonly #silent = new Map<string, { readonly author: MemberId; readonly study: StudyId; entries: number }>()
   readonly #groups: Pick<UseSum, 'author' | 'study' | 'model' | 'use'>[] = []
   readonly #numbers = new Map<string, number>()
   #count = 0
@@ -94,7 +99,7 @@ export class UseBook {
     this.#read.set(author, this.readOf(author) + raws.length)
   }
 
-  /** One entry; one that tells of no use, belongs to no study or has no body that fits is passed over. */
+  /** One entry; one that belongs to no study, or of a kind that tells of no use, is passed over. */
   tell({
     author,
     study,
@@ -103,8 +108,9 @@ export class UseBook {
     seq,
     timeMs,
   }: Pick<Entry, 'author' | 'study' | 'kind' | 'body' | 'seq' | 'timeMs'>): void {
-    const told = study === null ? null : toldBy(kind, body)
-    if (told === null || study === null) return
+    if (study === null || !Object.hasOwn(READERS, kind)) return
+    const told = toldBy(kind, body)
+    if (told === null) return this.#silence({ author, study })
     if (this.#count === this.#group.length) this.#grow()
     const at = this.#count++
     this.#group[at] = this.#groupOf({ author, study, model: toHex(told.model) as Digest, use: told.use })
@@ -113,6 +119,26 @@ export class UseBook {
     this.#rows[at] = told.rows ?? NOT_TOLD
     this.#fromMs[at] = told.fromMs ?? timeMs
     this.#toMs[at] = told.toMs ?? timeMs
+  }
+
+  /** The bodies of these entries of a log are gone: what they told is forgotten, and they tell of nothing, as to who reads them now. */
+  forget(author: MemberId, seqs: readonly number[]): void {
+    const gone = new Set(seqs)
+    let kept = 0
+    for (let at = 0; at < this.#count; at++) {
+      const group = this.#groups[this.#group[at] as number] as Pick<UseSum, 'author' | 'study'>
+      if (group.author === author && gone.has(this.#seq[at] as number)) this.#silence(group)
+      else this.#move(at, kept++)
+    }
+    this.#count = kept
+  }
+
+  /** Entries of which nothing is in the sums: their bodies are gone, or never were such as can be read. Times filter none of them. */
+  silent({ study, author }: Pick<UseFilter, 'study' | 'author'>): number {
+    let entries = 0
+    for (const one of this.#silent.values())
+      if ((study ?? one.study) === one.study && (author ?? one.author) === one.author) entries += one.entries
+    return entries
   }
 
   /** Sums of what the filter takes, by study, model, hospital and use, the newest first. */
@@ -143,6 +169,18 @@ export class UseBook {
     else sum.rows = (sum.rows ?? 0) + rows
   }
 
+  #silence({ author, study }: Pick<UseSum, 'author' | 'study'>): void {
+    const key = `${study} ${author}`
+    const silent = this.#silent.get(key) ?? { author, study, entries: 0 }
+    silent.entries++
+    this.#silent.set(key, silent)
+  }
+
+  #move(from: number, to: number): void {
+    for (const array of [this.#group, this.#seq, this.#runs, this.#rows, this.#fromMs, this.#toMs])
+      array[to] = array[from] as number
+  }
+
   #groupOf(group: Pick<UseSum, 'author' | 'study' | 'model' | 'use'>): number {
     const key = keyOf(group)
     const known = this.#numbers.get(key)
@@ -169,7 +207,6 @@ const EMPTY = {
 }
 
 function toldBy(kind: string, body: Entry['body']): Told | null {
-  if (!Object.hasOwn(READERS, kind)) return null
   const read = readBody(kind as 'model.used', body)
   return read === null ? null : (READERS[kind as 'model.used'] as Reader<'model.used'>)(read)
 }

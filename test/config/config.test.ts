@@ -142,6 +142,12 @@ const FAULTS: readonly [claim: string, text: string, code: string, ...says: stri
     'config-invalid',
     'counts.epsilonInAll: 1 was given, at least epsilonPerAsker, 2, is allowed',
   ],
+  [
+    'a step beyond the cohort',
+    'name: a\ncounts: { step: 50 }\n',
+    'config-invalid',
+    'counts.step: 50 was given, at most minimumCohort, 10, is allowed',
+  ],
   ['a wrong level', 'name: a\nlog: { level: 3 }\n', 'config-invalid', 'log.level: 3', 'trace or debug'],
   [
     'less than nothing to keep',

@@ -108,7 +108,7 @@ class Hospital {
       paths: { datasets: join(this.folder, 'datasets') },
       key: { id: OWNER.member },
       dataKey: null,
-      config: { datasets: { registered: 'optional' as const } },
+      config: { datasets: { registered: 'optional' as const }, counts: this.rules },
     }
     this.#datasets ??= new DatasetDesk({ home, logs: this.#logs, writer: this.#writer })
     return this.#datasets

@@ -32,6 +32,7 @@ class Hospital {
   readonly folder: string
   readonly raws: Uint8Array[] = []
   registered: 'optional' | 'required' = 'optional'
+  cohort = 5
   signs = true
   dataKey: Uint8Array | null = DATA_KEY
   /** Entries are lost, as where a stop comes before they are durable. */
@@ -48,7 +49,7 @@ class Hospital {
       paths: { datasets: join(this.folder, 'datasets') },
       key: { id: ADA.member },
       dataKey: this.dataKey,
-      config: { datasets: { registered: this.registered } },
+      config: { datasets: { registered: this.registered }, counts: { minimumCohort: this.cohort } },
     }
     const logs = {
       sizeOf: () => ({ author: ADA.member, size: this.raws.length, root: '' as never }),
@@ -165,8 +166,23 @@ it('no cell, file, query or name of a column is in any entry or in the files of 
   }))
 
 it('between two numbers of rows that are told there are ten, and few are told apart from none alone', () => {
-  assert.equal([0, 1, 9, 10, 19, 137].map(toldRows), [0, null, null, 10, 10, 130])
+  const told = [0, 1, 9, 10, 19, 137].map((rows) => toldRows(rows, 5))
+  assert.equal(told, [0, null, null, 10, 10, 130])
 })
+
+it('where the hospital tells of no fewer than eleven, no number of rows in its log is between none and eleven', () =>
+  atHospital(async (hospital) => {
+    hospital.cohort = 11
+    const path = await hospital.table('a.csv', csv(table(10)))
+    await hospital.desk().register(request(path))
+    await hospital.table('a.csv', csv(table(139)))
+    const { version } = await hospital.desk().register(request(path))
+    await hospital.table('a.csv', csv(table(129)))
+    await hospital.desk().verify(version, path)
+    const rows = hospital.entries.slice(0, 2).map(({ body }) => readBody('dataset.registered', body)?.rows)
+    const verified = readBody('dataset.verified', hospital.entries[2]?.body ?? null)
+    assert.equal([rows, verified?.removed, verified?.added], [[0, 132], null, 0])
+  }))
 
 it('the same rows again are refused, unless a stop had come before the entry: then it is made up for', () =>
   atHospital(async (hospital) => {

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import type { Cbor } from '../../src/core/cbor.ts'
 import type { MemberId, StudyId } from '../../src/core/ids.ts'
 import { UseBook, type UseFilter } from '../../src/governance/useBook.ts'
-import { encodeEntry } from '../../src/ledger/entry.ts'
+import { dropBody, encodeEntry } from '../../src/ledger/entry.ts'
 import { B32, SOUND } from './sound.ts'
 
 const it = suite('use book')
@@ -110,6 +110,30 @@ it('property: the sums are the same in whatever order and pieces the logs arrive
       assert.equal(book.sums(ALL), expected)
     }),
   )
+})
+
+it('of a body that is gone nothing is told, and how many are gone is what who reads the log now would say', () => {
+  const later: readonly Said[] = [['model.used', STROKE, 9_900, used(33)]]
+  const gone = [0, 2, 4, 5, 7]
+  const [whole, silent] = [log(NORTH, NORTHS), log(NORTH, NORTHS)]
+  for (const seq of gone) silent[seq] = dropBody(whole[seq] as Uint8Array)
+  const [read, fresh] = [bookOf([NORTH, whole], [SOUTH, log(SOUTH, SOUTHS)]), bookOf([NORTH, silent])]
+  assert.equal([read.silent(ALL), fresh.silent(ALL)], [1, 4], 'one can be read by nobody')
+  read.forget(NORTH, gone)
+  read.forget(NORTH, gone)
+  fresh.forget(NORTH, gone)
+  fresh.take(SOUTH, log(SOUTH, SOUTHS))
+  for (const book of [read, fresh]) {
+    book.take(NORTH, log(NORTH, later, NORTHS.length))
+    const lines = book.sums({ ...ALL, author: NORTH }).map(({ use, runs, rows, lastSeq }) => [use, runs, rows, lastSeq])
+    assert.equal(lines, [
+      ['prediction', 2, 33, 8],
+      ['export', 1, null, 3],
+    ])
+    assert.is(book.silent(ALL), 4)
+    assert.equal([book.silent({ ...ALL, study: MEMORY }), book.silent({ ...ALL, author: SOUTH })], [1, 0])
+  }
+  assert.equal([read.sums(ALL), read.entries], [fresh.sums(ALL), fresh.entries])
 })
 
 it.run()

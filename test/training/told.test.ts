@@ -167,7 +167,7 @@ it('counts and sums for the scaling are of rows that may be told of, feature by 
   const [first, second] = TABLE.trainRows.slice(20, 22) as unknown as [number, number]
   assert.equal(statistics(ASKING, [first]).count, [230, 220])
   assert.equal(statistics(ASKING, [first, second]).count, [230, 220])
-  assert.equal(statistics(studyOf(), [first]).count, [239, 226])
+  assert.equal(statistics(studyOf(), [first]).count, [239, 219], 'nobody is asked: 13 of 239 lack a value, told as 20')
 })
 
 it('neither the sampling rate nor δ of a private round tells how many rows train, and the accountant goes by the rate', async () => {

@@ -83,7 +83,7 @@ function hospitalIn(folder: string): DatasetDeskParts {
       paths: { datasets: join(folder, 'datasets') },
       key: { id: SELF },
       dataKey: sha256(utf8('data key')),
-      config: { datasets: { registered: 'optional' } },
+      config: { datasets: { registered: 'optional' }, counts: { minimumCohort: 10 } },
     },
     logs: {
       sizeOf: () => ({ author: SELF, size: raws.length, root: toHex(sha256()) as never }),

@@ -8,7 +8,7 @@ export interface CountPolicy {
   readonly microPerQuery: number
   readonly microPerAsker: number
   readonly microInAll: number
-  /** No noised count below it is told. */
+  /** No noised count is told that is below it, before or after rounding. */
   readonly cohort: number
   /** What is told is a multiple of it. */
   readonly step: number
@@ -66,7 +66,8 @@ export function left(policy: CountPolicy, spentByAsker: number, spentInAll: numb
  */
 export function told({ cohort, step }: CountPolicy, count: number, microEpsilon: number, below: Below): number | null {
   const noised = count + geometricNoise(microEpsilon, below)
-  return noised < cohort ? null : Math.round(noised / step) * step
+  const rounded = Math.round(noised / step) * step
+  return noised < cohort || rounded < cohort ? null : rounded
 }
 
 function refuse(code: CountCode): CountDecision {

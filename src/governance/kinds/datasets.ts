@@ -36,8 +36,8 @@ export const DATASET_KINDS = {
   }),
   /**
    * A version of the table `dataset` (a random id): the Merkle root over keyed commitments to its rows, the version before, and keyed commitments
-   * to schema, query and FHIR Provenance. `rows` is rounded down to a multiple of `ROWS_BAND`. `published`: names, units and kinds of the
-   * columns, where the hospital wants them read by all.
+   * to schema, query and FHIR Provenance. `rows` is rounded down (`roundedRows`). `published`: names, units and kinds of the columns, where the
+   * hospital wants them read by all.
    */
   'dataset.registered': v.strictObject({
     dataset: bytes32,

@@ -79,13 +79,30 @@ it('what is told is a multiple of the step', () => {
   }
 })
 
+it('what is told is not below the cohort, whatever the step rounds it to', () => {
+  const rng = Rng.from('rounded')
+  for (const [cohort, step] of [
+    [11, 5],
+    [12, 7],
+    [10, 10],
+    [23, 20],
+  ] as const) {
+    const found = Array.from({ length: 500 }, () =>
+      told({ ...POLICY, cohort, step }, cohort, 300_000, (n) => rng.below(n)),
+    )
+    const least = Math.min(...found.filter((count) => count !== null))
+    assert.is(least, Math.ceil(cohort / step) * step, `cohort ${cohort}, step ${step}`)
+  }
+})
+
 /** Chance of each answer to a count of `n`, by the mechanism's definition. */
 function answers(n: number, epsilon: number): Map<number | null, number> {
   const alpha = Math.exp(-epsilon)
   const found = new Map<number | null, number>()
   for (let y = -400; y <= 400; y++) {
     const noised = n + y
-    const answer = noised < POLICY.cohort ? null : Math.round(noised / POLICY.step) * POLICY.step
+    const rounded = Math.round(noised / POLICY.step) * POLICY.step
+    const answer = noised < POLICY.cohort || rounded < POLICY.cohort ? null : rounded
     found.set(answer, (found.get(answer) ?? 0) + ((1 - alpha) / (1 + alpha)) * alpha ** Math.abs(y))
   }
   return found
