@@ -84,7 +84,7 @@ function propose(verb: 'new' | 'amend'): Command {
         ? `The document's SHA-256 is in it.`
         : `A commitment to the document is in it; its key stays here ("consilium trial reveal").`,
       'Who approves it reads the document, then signs:',
-      `  consilium trial approve ${report.name} --meaning ${protocol.approvals[0]?.meaning ?? ''} --as FILE`,
+      `  consilium trial approve ${report.ref} --meaning ${protocol.approvals[0]?.meaning ?? ''} --as FILE`,
     ])
   })
 }

@@ -52,7 +52,7 @@ export function showLines(report: TrialReport): string[] {
       ? []
       : [
           '',
-          `WITHOUT CONSENT here, and still taking part: ${withoutConsent}; who: "consilium trial participant ${report.name} --without-consent"`,
+          `WITHOUT CONSENT here, and still taking part: ${withoutConsent}; who: "consilium trial participant ${report.ref} --without-consent"`,
         ]),
     '',
     DECLARED,

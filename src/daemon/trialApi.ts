@@ -94,6 +94,8 @@ export interface TrialVersionReport extends TrialEntryReport {
 export interface TrialReport {
   readonly trial: string
   readonly name: string
+  /** As in `TrialSaid`. */
+  readonly ref: string
   readonly sponsor: string
   readonly lists: string
   readonly strata: readonly string[]
@@ -113,6 +115,8 @@ export interface TrialReport {
 export interface TrialSaid {
   readonly trial: string
   readonly name: string
+  /** What commands here take for it: the name where that means no other trial, else digits. */
+  readonly ref: string
   readonly version: number
   readonly entry: string
   readonly final: boolean

@@ -16,6 +16,7 @@ import {
   participantTag,
 } from '../governance/trials/enrolment.ts'
 import { listStanding } from '../governance/trials/listFindings.ts'
+import { trialRef } from '../governance/trials/naming.ts'
 import { drawList, listTree, positionLeaf, positionSalt, standsIn } from '../governance/trials/randomisation.ts'
 import { allLists, type StandingList, versionNumbered } from '../governance/trials/standing.ts'
 import type { VaultBook, VaultSubject } from '../governance/vaultBook.ts'
@@ -48,7 +49,7 @@ interface Found extends Participant {
 /** Asks the vault and the rules, then takes the next position. Errors: `trial-…`, `subject-…`, `vault-…`. */
 export function enrol(daemon: TrialDaemon, desk: TrialDesk, ref: string, body: Body): Promise<TrialEnrolled> {
   return desk.inTurn(async () => {
-    const { record, version } = await desk.find(ref)
+    const { book, record, version } = await desk.find(ref)
     const given = recordOf(body)
     const vault = version.body.consent === 'waived' ? await daemon.vault.admit([given]) : await daemon.vault.book()
     const subject = knownIn(vault, given)
@@ -56,7 +57,8 @@ export function enrol(daemon: TrialDaemon, desk: TrialDesk, ref: string, body: B
     const tag = participantTag(subject, record.id, desk.self)
     const leave = enrolmentAt(record, { site: desk.self, stratum, tag, cut: desk.cut })
     if ('code' in leave) throw await desk.denied(record, leave)
-    requireConsent(vault, subject, record, version)
+    if (!hasConsent(vault, subject, record, version))
+      throw refused('trial-no-consent', consentText(version, trialRef(book, record, desk.self)))
     const { list, position, rests } = leave
     const key = sealingKey(participantSecret(subject, record.id, desk.self))
     const place = await desk.record(
@@ -72,22 +74,18 @@ export function enrol(daemon: TrialDaemon, desk: TrialDesk, ref: string, body: B
       },
       rests,
     )
-    const said = desk.said(record, place)
+    const said = await desk.said(record, place)
     const drawn = daemon.nameOf(list.word.place.author)
     return { ...said, participant: toHex(tag), stratum, list: list.hash, position, lists: drawn }
   })
 }
 
-/** Whether the patient agreed to this trial, or to its purposes. Error: `trial-no-consent`. */
-function requireConsent(vault: VaultBook, subject: VaultSubject, record: TrialRecord, version: Version): void {
-  if (hasConsent(vault, subject, record, version)) return
-  const codes = DUO_CODES.filter((code) => version.body.purposes.includes(duoNumber(code))).join(' ')
-  throw refused(
-    'trial-no-consent',
-    `version ${version.number} needs the patient's consent, and none stands in the vault for this trial (${codes}): when the patient has agreed, "consilium consent grant --subject - --trial ${version.body.name}"`,
-  )
+function consentText({ number, body }: Version, ref: string): string {
+  const codes = DUO_CODES.filter((code) => body.purposes.includes(duoNumber(code))).join(' ')
+  return `version ${number} needs the patient's consent, and none stands in the vault for this trial (${codes}): when the patient has agreed, "consilium consent grant --subject - --trial ${ref}"`
 }
 
+/** Whether the patient agreed to this trial, or to its purposes. */
 function hasConsent(vault: VaultBook, { decisions }: VaultSubject, { id }: TrialRecord, { body }: Version): boolean {
   if (body.consent === 'waived') return true
   const purposes = DUO_CODES.filter((code) => body.purposes.includes(duoNumber(code)))
@@ -232,7 +230,7 @@ export function openOne(daemon: TrialDaemon, desk: TrialDesk, ref: string, body:
         ? await drawnHere(desk, record, list, found)
         : allocated(daemon, desk, record, requireOwn(desk, found))
     const told = { trial: fromHex(record.id), list: found.enrolled.body.list, position, arm, salt, path, reason }
-    const said = desk.said(record, await desk.record('trial.opened', told, [found.enrolled.place]))
+    const said = await desk.said(record, await desk.record('trial.opened', told, [found.enrolled.place]))
     return { ...said, reason, participant: found.tag, arm, lists: [] }
   })
 }

@@ -20,6 +20,7 @@ import { endOf, siteRefusal, versionOf } from '../governance/trials/enrolment.ts
 import { TRIAL_FINDINGS } from '../governance/trials/findingCodes.ts'
 import { examineTrial } from '../governance/trials/findings.ts'
 import { type ListStanding, listStanding } from '../governance/trials/listFindings.ts'
+import { trialRef } from '../governance/trials/naming.ts'
 import {
   type ApprovalStanding,
   allLists,
@@ -106,7 +107,13 @@ export function trialReport(
   const { body } = version
   const own = self === null ? undefined : record.voices.get(self)
   return {
-    ...{ trial: record.id, name: body.name, sponsor: nameOf(record.sponsor as MemberId), lists: nameOf(version.lists) },
+    ...{
+      trial: record.id,
+      name: body.name,
+      ref: trialRef(book, record, self),
+      sponsor: nameOf(record.sponsor as MemberId),
+      lists: nameOf(version.lists),
+    },
     ...{ strata: body.strata, consent: body.consent },
     purposes: DUO_CODES.filter((code) => body.purposes.includes(duoNumber(code))),
     versions: record.versions.map((one) => ({

@@ -35,6 +35,8 @@ it('a participant gets an arm that its site alone learns; what is opened and loc
     await writeFile(table, 'participant,score\n1f,3\n2f,4\n')
 
     await done('trial', 'new', plan, ...asAda.at)
+    const again = await consilium(['trial', 'new', plan, ...asAda.at])
+    assert.match(again.err, /name: "stroke-2" is taken, by [0-9a-f]{20} of north: amend it/)
     await seen(west, ({ name }) => name === 'stroke-2')
     await seen(north, ({ versions }) => versions[0]?.final === true)
     await asAda.client.post('/v1/consent', { subject: PATIENT, decision: 'deny', by: 'subject' })
