@@ -1,4 +1,4 @@
-/** trial: template, new, amend, ls, show, approve, withdraw, list, enrol, event, arm, open, participant, lock, unlock, reveal, check. */
+/** trial: template, new, amend, ls, show, approve, withdraw, list, enrol, event, arm, open, participant, participants, lock, unlock, reveal, check. */
 import { dirname, resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { parseTrial, type TrialText, trialTemplate } from '../config/trial.ts'
@@ -14,6 +14,7 @@ import { type Common, clientOf, command, outputOf } from './shared.ts'
 import { checkCommand } from './trialBundle.ts'
 import { lockCommand, revealCommand, unlockCommand } from './trialData.ts'
 import { hashFile, newKey, signerOf } from './trialFiles.ts'
+import { participantsCommand } from './trialParticipants.ts'
 import { hex32, keyOf, reportOf, TRIAL, trialPath } from './trialReference.ts'
 import { armCommand, enrolCommand, eventCommand, openCommand, participantCommand } from './trialSite.ts'
 import { said, showLines } from './trialText.ts'
@@ -26,7 +27,14 @@ export function trialCommand(): Command {
     'run a clinical trial between hospitals: versions, approvals, randomisation, participants, locked data',
   )
   const own = [template(), propose('new'), propose('amend'), list(), show(), approve(), withdraw(), draw()]
-  const others = [enrolCommand(), eventCommand(), armCommand(), openCommand(), participantCommand()]
+  const others = [
+    enrolCommand(),
+    eventCommand(),
+    armCommand(),
+    openCommand(),
+    participantCommand(),
+    participantsCommand(),
+  ]
   for (const sub of [...own, ...others, lockCommand(), unlockCommand(), revealCommand(), checkCommand()])
     trial.addCommand(sub)
   return trial

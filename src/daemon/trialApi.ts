@@ -182,6 +182,28 @@ export interface TrialParticipantReport {
   readonly tookMs: number
 }
 
+/** One participant among all. */
+export interface TrialParticipantLine {
+  readonly participant: string
+  readonly site: string
+  readonly stratum: string | null
+  readonly list: string
+  readonly position: number
+  readonly version: number
+  readonly state: string
+  /** Whether the enrolment, and the end where there is one, are final. */
+  readonly final: boolean
+  /** Null while it is not made known. */
+  readonly arm: string | null
+}
+
+/** `GET /v1/trials/:/participants`. */
+export interface TrialParticipants {
+  readonly trial: string
+  readonly name: string
+  readonly participants: readonly TrialParticipantLine[]
+}
+
 /** One finding of a check. */
 export interface TrialFindingReport {
   readonly code: TrialFindingCode

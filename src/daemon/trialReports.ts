@@ -19,7 +19,7 @@ import {
 import { endOf, siteRefusal, versionOf } from '../governance/trials/enrolment.ts'
 import { TRIAL_FINDINGS } from '../governance/trials/findingCodes.ts'
 import { examineTrial } from '../governance/trials/findings.ts'
-import { type ListStanding, listStanding } from '../governance/trials/listFindings.ts'
+import { armKnown, type ListStanding, listStanding } from '../governance/trials/listFindings.ts'
 import { trialRef } from '../governance/trials/naming.ts'
 import {
   type ApprovalStanding,
@@ -251,7 +251,7 @@ export function participantReport(
     ...{ site: telling.nameOf(site), version: versionOf(record, followed) },
     state: endOf(followed)?.body.event ?? 'taking part',
     ...{ stratum: enrolled.body.stratum, position },
-    arm: standing?.opened.get(position)?.body.arm ?? standing?.arms?.[position] ?? null,
+    arm: armKnown(standing, enrolled),
     steps: steps.sort((a, b) => a.atMs - b.atMs),
     tookMs: performance.now() - startMs,
   }

@@ -1,5 +1,5 @@
 /** A trial at real daemons, from the command line: approvals, an enrolment, an arm that its site alone learns, a lock, and what an auditor checks with a file. */
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -89,6 +89,16 @@ async function audited(folder: string, west: TestNode): Promise<void> {
     const { randomisation, locks } = await show(west)
     return randomisation[0]?.unsealed?.final === true && locks[0]?.final === true
   })
+  const rows = join(folder, 'participants.csv')
+  await done('trial', 'participants', 'stroke-2', '--csv', rows, '--home', west.home)
+  assert.match(
+    await readFile(rows, 'utf8'),
+    /\r\n[0-9a-f]{32},north,,[0-9a-f]{64},0,1,taking part,yes,(active|control)\r\n$/,
+  )
+  assert.match(
+    await done('trial', 'participants', 'stroke-2', '--site', 'north', '--home', west.home),
+    /1 participants/,
+  )
   await done('log', 'export', '-o', bundle, '--home', west.home)
   const root = (await west.status())?.consortium.fingerprint ?? ''
   const checked = JSON.parse(await done('trial', 'check', 'stroke-2', '--bundle', bundle, '--root', root, '--json'))
