@@ -32,7 +32,7 @@ it('a participant gets an arm that its site alone learns; what is opened and loc
     const [plan, table] = [join(folder, 'plan.yaml'), join(folder, 'data.csv')]
     await writeFile(plan, PLAN)
     await writeFile(join(folder, 'protocol.txt'), 'what is done, and why')
-    await writeFile(table, 'participant,score\n1f,3\n2f,4\n')
+    await writeFile(table, 'participant,score\n1f,"3\nlines"\n2f,4\n')
 
     await done('trial', 'new', plan, ...asAda.at)
     const again = await consilium(['trial', 'new', plan, ...asAda.at])
@@ -74,7 +74,10 @@ it('a participant gets an arm that its site alone learns; what is opened and loc
     assert.is(named.trim(), enrolled.participant)
     await done('trial', 'lock', 'stroke-2', table, ...asAda.at)
     await refused(/north has locked the data/, asAda, 'event', { event: 'visit' })
-    assert.match(await done('trial', 'lock', 'stroke-2', table, '--verify', ...asAda.at), /is what north locked/)
+    assert.match(
+      await done('trial', 'lock', 'stroke-2', table, '--verify', ...asAda.at),
+      /is what north locked .* 2 rows/,
+    )
     await seen(west, ({ locks }) => locks[0]?.final === true)
     await done('trial', 'open', 'stroke-2', '--lists', '--reason', 'end-of-trial', ...asCy.at)
     await audited(folder, west)
