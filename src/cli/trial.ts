@@ -15,7 +15,7 @@ import { checkCommand } from './trialBundle.ts'
 import { lockCommand, revealCommand, unlockCommand } from './trialData.ts'
 import { hashFile, newKey, signerOf } from './trialFiles.ts'
 import { participantsCommand } from './trialParticipants.ts'
-import { hex32, keyOf, reportOf, TRIAL, trialPath } from './trialReference.ts'
+import { hex32, keyFor, reportOf, TRIAL, trialPath } from './trialReference.ts'
 import { armCommand, enrolCommand, eventCommand, openCommand, participantCommand } from './trialSite.ts'
 import { said, showLines } from './trialText.ts'
 
@@ -165,7 +165,7 @@ async function versionWith(
   const { hash } = await hashFile(file)
   for (const { version, document, disclosure } of report.versions.toReversed()) {
     let key: Uint8Array | null = null
-    if (disclosure === 'private') key = fromHex(options.key ?? (await keyOf(options, report.trial, document)))
+    if (disclosure === 'private') key = fromHex(await keyFor(options, report.trial, document))
     if (toHex(documentCommitment(key, hash)) === document) return version
   }
   return null

@@ -8,7 +8,7 @@ import { dataCommitment } from '../governance/trials/commitment.ts'
 import { short } from './output.ts'
 import { type Common, command, outputOf } from './shared.ts'
 import { type HashedFile, hashFile, newKey, signerOf } from './trialFiles.ts'
-import { hex32, keyOf, reportOf, TRIAL, trialPath } from './trialReference.ts'
+import { hex32, keyFor, keyOf, reportOf, TRIAL, trialPath } from './trialReference.ts'
 import { said } from './trialText.ts'
 
 /** `trial lock`. */
@@ -80,7 +80,7 @@ async function lockOf(
   options: Common & { key?: string },
 ): Promise<TrialLockReport | null> {
   for (const lock of locks.toReversed()) {
-    const key = options.key ?? (await keyOf(options, trial, lock.data).catch(notHere))
+    const key = await keyFor(options, trial, lock.data).catch(notHere)
     if (key !== null && toHex(dataCommitment(fromHex(key), hash)) === lock.data) return lock
   }
   return null

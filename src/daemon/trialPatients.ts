@@ -137,7 +137,7 @@ export function happened(
     const { record, version } = await desk.find(ref)
     const event = oneOf('--event', text(body, 'event'), TRIAL_EVENTS)
     if (event === 'arm-read') throw refused('trial-event', 'an arm is read by "consilium trial arm", which records it')
-    const found = await own(daemon, desk, record, body)
+    const found = await own(daemon, desk, record, body, 'alone records what happens to it: ask there')
     const said = await tell(
       desk,
       record,
@@ -178,12 +178,27 @@ async function tell(
 /** Shows the arm of an own participant to who hands it out, and records that it was read. Errors: `trial-…`. */
 export function readArm(daemon: TrialDaemon, desk: TrialDesk, ref: string, body: Body): Promise<TrialArmReport> {
   return desk.inTurn(async () => {
-    const { record } = await desk.find(ref)
-    const found = await own(daemon, desk, record, body)
+    const { book, record } = await desk.find(ref)
+    const found = await own(
+      daemon,
+      desk,
+      record,
+      body,
+      'alone reads the arm; it, or who drew the list, opens it for all',
+    )
     const { arm } = allocated(daemon, desk, record, found)
+    await requireReading(desk, record, found, trialRef(book, record, desk.self))
     const said = await tell(desk, record, found, 'arm-read', null)
     return { ...said, participant: found.tag, arm }
   })
+}
+
+/** Where data is locked no reading can be recorded; at a bedside what counts is that the arm can be opened all the same. Error: `trial-locked`. */
+async function requireReading(desk: TrialDesk, record: TrialRecord, { tag }: Found, ref: string): Promise<void> {
+  const leave = eventAt(record, { site: desk.self, tag: fromHex(tag), event: 'arm-read', cut: desk.cut })
+  if (!('code' in leave) || leave.code !== 'trial-locked') return
+  const instead = `in an emergency "consilium trial open ${ref} --participant ${tag} --reason emergency" makes this arm known, to all, now too`
+  throw await desk.denied(record, { ...leave, says: (name) => `${instead}; to read it alone: ${leave.says(name)}` })
 }
 
 /** What the list's holder sealed for this hospital, against the list's root. Errors: `trial-not-allocated`, `trial-allocation-wrong`. */
@@ -228,19 +243,18 @@ export function openOne(daemon: TrialDaemon, desk: TrialDesk, ref: string, body:
     const { arm, salt, path, position } =
       list !== null && list.word.place.author === desk.self
         ? await drawnHere(desk, record, list, found)
-        : allocated(daemon, desk, record, requireOwn(desk, found))
+        : allocated(daemon, desk, record, requireOwn(daemon, desk, found, `opens the arm, or who drew the list`))
     const told = { trial: fromHex(record.id), list: found.enrolled.body.list, position, arm, salt, path, reason }
     const said = await desk.said(record, await desk.record('trial.opened', told, [found.enrolled.place]))
     return { ...said, reason, participant: found.tag, arm, lists: [] }
   })
 }
 
-function requireOwn(desk: TrialDesk, found: Found): Found {
-  if (found.site === desk.self) return found
-  throw refused(
-    'trial-foreign',
-    `participant ${found.tag} is another hospital's: that hospital opens the arm, or who drew the list`,
-  )
+/** `does`: what that hospital does, and who else. Error: `trial-foreign`. */
+function requireOwn(daemon: TrialDaemon, { self }: TrialDesk, found: Found, does: string): Found {
+  if (found.site === self) return found
+  const whose = daemon.nameOf(found.site)
+  throw refused('trial-foreign', `participant ${found.tag} is ${whose}'s: ${whose} ${does}`)
 }
 
 async function drawnHere(desk: TrialDesk, record: TrialRecord, list: StandingList, { enrolled }: Found) {
@@ -276,9 +290,15 @@ export async function participant(
   return participantReport(book, record, site, tag, await desk.telling()) as TrialParticipantReport
 }
 
-/** A participant of this hospital. Errors: `trial-participant-unknown`, `trial-foreign`, `subject-…`. */
-async function own(daemon: TrialDaemon, desk: TrialDesk, record: TrialRecord, body: Body): Promise<Found> {
-  return requireOwn(desk, await anywhere(daemon, desk, record, body, true))
+/** A participant of this hospital; `does` as in `requireOwn`. Errors: `trial-participant-unknown`, `trial-foreign`, `subject-…`. */
+async function own(
+  daemon: TrialDaemon,
+  desk: TrialDesk,
+  record: TrialRecord,
+  body: Body,
+  does: string,
+): Promise<Found> {
+  return requireOwn(daemon, desk, await anywhere(daemon, desk, record, body, true), does)
 }
 
 /** `ownFirst`: what fits a participant of this hospital is that one, whatever another hospital calls its own. */

@@ -85,11 +85,12 @@ function protocolOf(fields: Fields, record: TrialRecord | null, last: Version | 
 }
 
 /** Error: `trial-no-member`. */
-function requireMembers({ home, nameOf }: TrialDaemon, { sites, lists, approvals }: Body<'trial.protocol'>): void {
+function requireMembers(daemon: TrialDaemon, { sites, lists, approvals }: Body<'trial.protocol'>): void {
+  const { roll } = daemon.home.membership
   const named = [...sites, lists, ...approvals.flatMap(([, by]) => (by === null ? [] : [by]))]
-  const stranger = named.map((key) => toHex(key) as MemberId).find((member) => !home.membership.roll.isMember(member))
+  const stranger = named.map((key) => toHex(key) as MemberId).find((member) => !roll.isMember(member))
   if (stranger === undefined) return
-  throw refused('trial-no-member', `${nameOf(stranger)} is no member now: see "consilium members"`)
+  throw refused('trial-no-member', `${daemon.nameOf(stranger)} is no member now: see "consilium members"`)
 }
 
 /** A person's signature under the newest version. Errors: `trial-…`. */

@@ -78,6 +78,9 @@ it('a participant gets an arm that its site alone learns; what is opened and loc
       await done('trial', 'lock', 'stroke-2', table, '--verify', ...asAda.at),
       /is what north locked .* 2 rows/,
     )
+    const asked = ['trial', 'show', 'stroke-2', '--document', join(folder, 'protocol.txt'), '--home', north.home]
+    assert.match((await consilium(asked)).err, /give the key of the commitment with --key DIGITS.*add --as FILE/)
+    assert.match(await done(...asked, ...asAda.at.slice(2)), /is the document of version 1/)
     await seen(west, ({ locks }) => locks[0]?.final === true)
     await done('trial', 'open', 'stroke-2', '--lists', '--reason', 'end-of-trial', ...asCy.at)
     await audited(folder, west)
