@@ -1,7 +1,7 @@
 /** trial: template, new, amend, ls, show, approve, withdraw, list, enrol, event, arm, open, participant, participants, lock, unlock, reveal, check. */
 import { dirname, resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { parseTrial, type TrialText, trialTemplate } from '../config/trial.ts'
+import { parseTrial, type TrialText, trialTemplate, trialWarnings } from '../config/trial.ts'
 import { fromHex, toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { readText, writeNew } from '../daemon/files.ts'
@@ -91,6 +91,7 @@ function propose(verb: 'new' | 'amend'): Command {
       key === null
         ? `The document's SHA-256 is in it.`
         : `A commitment to the document is in it; its key stays here ("consilium trial reveal").`,
+      ...trialWarnings(protocol, (key) => members.find((one) => one.key === key)?.name ?? short(key)),
       'Who approves it reads the document, then signs:',
       `  consilium trial approve ${report.ref} --meaning ${protocol.approvals[0]?.meaning ?? ''} --as FILE`,
     ])
@@ -237,7 +238,7 @@ function draw(): Command {
     .requiredOption('--site <member>', 'who enrols from it')
     .requiredOption('--positions <number>', 'at least so many; the last block is drawn whole', whole)
     .requiredOption('--blocks <sizes>', 'sizes that are drawn from, multiples of the sum of the ratios: 4,6', numbers)
-    .option('--strata <code>', 'of which stratum')
+    .option('--stratum <code>', 'as the protocol names it; where it has any')
     .action(
       async (
         ref: string,
@@ -245,17 +246,17 @@ function draw(): Command {
           site,
           positions,
           blocks,
-          strata,
+          stratum,
           ...options
-        }: Common & { site: string; positions: number; blocks: number[]; strata?: string },
+        }: Common & { site: string; positions: number; blocks: number[]; stratum?: string },
       ) => {
-        const body = { site, positions, blocks, ...(strata === undefined ? {} : { stratum: strata }) }
+        const body = { site, positions, blocks, ...(stratum === undefined ? {} : { stratum }) }
         const answer = await clientOf(options).post<TrialSaid & { size: number; list: string }>(
           trialPath(ref, 'list'),
           body,
         )
         outputOf(options).print(answer, () => [
-          `Drew a list of ${answer.size} positions for ${site}${strata === undefined ? '' : `, ${strata}`} (${said(answer)}): ${short(answer.list)}.`,
+          `Drew a list of ${answer.size} positions for ${site}${stratum === undefined ? '' : `, ${stratum}`} (${said(answer)}): ${short(answer.list)}.`,
           'Its seed lies sealed in this data folder and in backups made from now on; the ledger has its root, which says nothing of any arm.',
           "While this node runs it gives each participant's arm to the site, sealed, when the enrolment is final.",
         ])

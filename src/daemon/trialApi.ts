@@ -223,7 +223,8 @@ export interface TrialCheckReport {
   readonly version: number
   readonly participants: number
   readonly entries: number
-  readonly approvals: number
+  /** Of people, under approvals, locks and unlockings, that hold. */
+  readonly signatures: number
   readonly lists: readonly Pick<
     TrialListReport,
     'list' | 'site' | 'stratum' | 'size' | 'taken' | 'allocated' | 'opened' | 'arms'

@@ -78,7 +78,7 @@ function stratumOf(fields: Fields, { body }: Version): string | null {
     body.strata.length === 0 ? 'the protocol has no strata: leave it out' : `${body.strata.join(', ')} are allowed`
   throw refused(
     'trial-stratum',
-    `--strata: ${given === null ? 'nothing' : JSON.stringify(given.slice(0, 40))} was given, ${which}`,
+    `--stratum: ${given === null ? 'nothing' : JSON.stringify(given.slice(0, 40))} was given, ${which}`,
   )
 }
 

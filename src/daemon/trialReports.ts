@@ -21,6 +21,7 @@ import { TRIAL_FINDINGS } from '../governance/trials/findingCodes.ts'
 import { examineTrial } from '../governance/trials/findings.ts'
 import { armKnown, type ListStanding, listStanding } from '../governance/trials/listFindings.ts'
 import { trialRef } from '../governance/trials/naming.ts'
+import type { SignedTrialKind } from '../governance/trials/signature.ts'
 import {
   type ApprovalStanding,
   allLists,
@@ -315,6 +316,8 @@ function signOffFault(
     : 'its signature is not by the key that is enrolled'
 }
 
+const SIGNED: readonly SignedTrialKind[] = ['trial.approved', 'trial.locked', 'trial.unlocked']
+
 /** Everything of a trial, gone through. */
 export function checkReport(book: TrialBook, record: TrialRecord, telling: Telling): TrialCheckReport {
   const startMs = performance.now()
@@ -330,7 +333,7 @@ export function checkReport(book: TrialBook, record: TrialRecord, telling: Telli
     ...{ trial: record.id, name: version?.body.name ?? '', version: version?.number ?? 0 },
     participants: participantsOf(record),
     entries: sum((voice) => voice.size),
-    approvals: sum((voice) => voice.of('trial.approved').filter(({ fault }) => fault === null).length),
+    signatures: sum((voice) => SIGNED.flatMap((kind) => voice.of(kind)).filter(({ fault }) => fault === null).length),
     lists,
     locks: sum((voice) => voice.of('trial.locked').length),
     dropped: sum(({ dropped }) => dropped),

@@ -6,6 +6,7 @@ import { sha256 } from '../../src/core/digest.ts'
 import type { MemberId } from '../../src/core/ids.ts'
 import { type TrialDaemon, TrialDesk } from '../../src/daemon/trialDesk.ts'
 import { happened, openOne, readArm } from '../../src/daemon/trialPatients.ts'
+import { checkReport } from '../../src/daemon/trialReports.ts'
 import { sealAllocation, sealingKey } from '../../src/daemon/trialSeal.ts'
 import { propose } from '../../src/daemon/trialWrites.ts'
 import type { TrialBook, TrialPlace } from '../../src/governance/trials/book.ts'
@@ -134,6 +135,21 @@ it('of another hospital’s participant each is told what that hospital does, an
     await said(openOne(daemon, desk, 'stroke-2', { ...body, reason: 'emergency' })),
     `${of}opens the arm, or who drew the list`,
   )
+})
+
+it('a check counts the signatures of all records that people sign, and none that does not hold', async () => {
+  const { story, protocol } = allocated()
+  const lock = story.lock(SPONSOR, 'Di', null)
+  const signatures = async (): Promise<number> => {
+    const { desk } = at(story, NORTH)
+    const { book, record } = await desk.find('stroke-2')
+    return checkReport(book, record, await desk.telling()).signatures
+  }
+  assert.is(await signatures(), 4)
+  story.unlock(SPONSOR, 'Di', lock)
+  assert.is(await signatures(), 5)
+  story.approve(NORTH, 'Ada', protocol, 'site-approval', { by: 'Bo' })
+  assert.is(await signatures(), 5)
 })
 
 const PROTOCOL = {
