@@ -334,7 +334,7 @@ async function anywhere(
   const message =
     first !== undefined
       ? `"${digits.slice(0, 40)}" fits ${found.length} participants: give more digits, or say whose it is, as in "${first}/${digits.slice(0, 12)}"`
-      : `${JSON.stringify(given.slice(0, 80))} is no participant of this trial; at least ${DIGITS_MIN} digits of one are expected, as "consilium trial enrol" printed them`
+      : `${JSON.stringify(given.slice(0, 80))} is no participant of this trial; at least ${DIGITS_MIN} digits of one are expected, as "consilium trial enrol" printed them and "consilium trial participants" lists them`
   throw refused('trial-participant-unknown', message)
 }
 
