@@ -1,7 +1,7 @@
-/** trial: template, new, amend, ls, show, approve, withdraw, list, enrol, event, arm, open, participant, lock, unlock, reveal, check. */
+/** trial: template, new, amend, ls, show, approve, withdraw, list, enrol, event, arm, open, participant, participants, lock, unlock, reveal, check. */
 import { dirname, resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { parseTrial, type TrialText, trialTemplate } from '../config/trial.ts'
+import { parseTrial, type TrialText, trialTemplate, trialWarnings } from '../config/trial.ts'
 import { fromHex, toHex } from '../core/bytes.ts'
 import { ConsiliumError } from '../core/errors.ts'
 import { readText, writeNew } from '../daemon/files.ts'
@@ -14,7 +14,8 @@ import { type Common, clientOf, command, outputOf } from './shared.ts'
 import { checkCommand } from './trialBundle.ts'
 import { lockCommand, revealCommand, unlockCommand } from './trialData.ts'
 import { hashFile, newKey, signerOf } from './trialFiles.ts'
-import { hex32, keyOf, reportOf, TRIAL, trialPath } from './trialReference.ts'
+import { participantsCommand } from './trialParticipants.ts'
+import { hex32, keyFor, reportOf, TRIAL, trialPath } from './trialReference.ts'
 import { armCommand, enrolCommand, eventCommand, openCommand, participantCommand } from './trialSite.ts'
 import { said, showLines } from './trialText.ts'
 
@@ -26,7 +27,14 @@ export function trialCommand(): Command {
     'run a clinical trial between hospitals: versions, approvals, randomisation, participants, locked data',
   )
   const own = [template(), propose('new'), propose('amend'), list(), show(), approve(), withdraw(), draw()]
-  const others = [enrolCommand(), eventCommand(), armCommand(), openCommand(), participantCommand()]
+  const others = [
+    enrolCommand(),
+    eventCommand(),
+    armCommand(),
+    openCommand(),
+    participantCommand(),
+    participantsCommand(),
+  ]
   for (const sub of [...own, ...others, lockCommand(), unlockCommand(), revealCommand(), checkCommand()])
     trial.addCommand(sub)
   return trial
@@ -83,8 +91,9 @@ function propose(verb: 'new' | 'amend'): Command {
       key === null
         ? `The document's SHA-256 is in it.`
         : `A commitment to the document is in it; its key stays here ("consilium trial reveal").`,
+      ...trialWarnings(protocol, (key) => members.find((one) => one.key === key)?.name ?? short(key)),
       'Who approves it reads the document, then signs:',
-      `  consilium trial approve ${report.name} --meaning ${protocol.approvals[0]?.meaning ?? ''} --as FILE`,
+      `  consilium trial approve ${report.ref} --meaning ${protocol.approvals[0]?.meaning ?? ''} --as FILE`,
     ])
   })
 }
@@ -157,7 +166,7 @@ async function versionWith(
   const { hash } = await hashFile(file)
   for (const { version, document, disclosure } of report.versions.toReversed()) {
     let key: Uint8Array | null = null
-    if (disclosure === 'private') key = fromHex(options.key ?? (await keyOf(options, report.trial, document)))
+    if (disclosure === 'private') key = fromHex(await keyFor(options, report.trial, document))
     if (toHex(documentCommitment(key, hash)) === document) return version
   }
   return null
@@ -229,7 +238,7 @@ function draw(): Command {
     .requiredOption('--site <member>', 'who enrols from it')
     .requiredOption('--positions <number>', 'at least so many; the last block is drawn whole', whole)
     .requiredOption('--blocks <sizes>', 'sizes that are drawn from, multiples of the sum of the ratios: 4,6', numbers)
-    .option('--strata <code>', 'of which stratum')
+    .option('--stratum <code>', 'as the protocol names it; where it has any')
     .action(
       async (
         ref: string,
@@ -237,17 +246,17 @@ function draw(): Command {
           site,
           positions,
           blocks,
-          strata,
+          stratum,
           ...options
-        }: Common & { site: string; positions: number; blocks: number[]; strata?: string },
+        }: Common & { site: string; positions: number; blocks: number[]; stratum?: string },
       ) => {
-        const body = { site, positions, blocks, ...(strata === undefined ? {} : { stratum: strata }) }
+        const body = { site, positions, blocks, ...(stratum === undefined ? {} : { stratum }) }
         const answer = await clientOf(options).post<TrialSaid & { size: number; list: string }>(
           trialPath(ref, 'list'),
           body,
         )
         outputOf(options).print(answer, () => [
-          `Drew a list of ${answer.size} positions for ${site}${strata === undefined ? '' : `, ${strata}`} (${said(answer)}): ${short(answer.list)}.`,
+          `Drew a list of ${answer.size} positions for ${site}${stratum === undefined ? '' : `, ${stratum}`} (${said(answer)}): ${short(answer.list)}.`,
           'Its seed lies sealed in this data folder and in backups made from now on; the ledger has its root, which says nothing of any arm.',
           "While this node runs it gives each participant's arm to the site, sealed, when the enrolment is final.",
         ])

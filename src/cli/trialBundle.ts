@@ -8,6 +8,7 @@ import { checkReport, type Telling } from '../daemon/trialReports.ts'
 import { PEOPLE_KINDS } from '../governance/kinds/people.ts'
 import { TRIAL_KINDS } from '../governance/kinds/trials.ts'
 import { TrialBook } from '../governance/trials/book.ts'
+import { severalText, trialsMeant } from '../governance/trials/naming.ts'
 import { type BundleFilter, takesKind } from '../ledger/bundle.ts'
 import { parseRoot } from '../ledger/bundleVerdict.ts'
 import { EXIT_UNCHECKED, judgeBundle, wrongBundle } from './logBundle.ts'
@@ -48,7 +49,7 @@ export function checkCommand(): Command {
     })
 }
 
-/** Errors: `trial-unknown`, `trial-bundle`, `bundle-…`, `bad-root`. */
+/** Errors: `trial-unknown`, `trial-ambiguous`, `trial-bundle`, `bundle-…`, `bad-root`. */
 async function checkBundle(
   ref: string,
   file: string,
@@ -67,17 +68,14 @@ async function checkBundle(
     book: TrialBook | null
     founding: Telling['founding'] | null
   }
-  const found = (book?.trials() ?? []).filter(
-    ({ id, versions }) => (ref.length >= 6 && id.startsWith(ref)) || versions.at(-1)?.body.name === ref,
-  )
-  const [record] = found
-  if (book === null || founding === null || record === undefined || found.length !== 1)
-    throw new ConsiliumError({
-      code: 'trial-unknown',
-      message: `${file}: "${ref.slice(0, 80)}" is ${found.length === 0 ? 'no trial' : 'more than one trial'} in it`,
-    })
   const nameOf = (member: MemberId): string =>
     verdict.logs.find((log) => log.member === member)?.name ?? member.slice(0, 12)
+  const found = book === null ? [] : trialsMeant(book, ref, null)
+  const [record] = found
+  if (found.length > 1)
+    throw new ConsiliumError({ code: 'trial-ambiguous', message: `${file}: ${severalText(ref, found, nameOf)}` })
+  if (book === null || founding === null || record === undefined)
+    throw new ConsiliumError({ code: 'trial-unknown', message: `${file}: "${ref.slice(0, 80)}" is no trial in it` })
   const final = (author: MemberId): number => finals.get(author) ?? 0
   const telling: Telling = {
     ...{ self: null, founding, nameOf, names: new Map(), cut: { final, known: () => Number.POSITIVE_INFINITY } },

@@ -7,8 +7,8 @@ import { UNLOCK_REASONS } from '../governance/kinds/trials.ts'
 import { dataCommitment } from '../governance/trials/commitment.ts'
 import { short } from './output.ts'
 import { type Common, command, outputOf } from './shared.ts'
-import { hashFile, newKey, signerOf } from './trialFiles.ts'
-import { hex32, keyOf, reportOf, TRIAL, trialPath } from './trialReference.ts'
+import { type HashedFile, hashFile, newKey, signerOf } from './trialFiles.ts'
+import { hex32, keyFor, keyOf, reportOf, TRIAL, trialPath } from './trialReference.ts'
 import { said } from './trialText.ts'
 
 /** `trial lock`. */
@@ -19,20 +19,15 @@ export function lockCommand(): Command {
     'consilium trial lock stroke-2 data.csv --as ada.key',
   )
     .argument('<trial>', TRIAL)
-    .argument('<file>', 'a table with a header; it stays where it is')
+    .argument('<file>', 'a table with a header, as CSV; it stays where it is')
     .option('--verify', 'change nothing, and say which lock the file is of; exit code 1 where of none', false)
     .option('--key <digits>', 'with --verify: the key of the commitment, as "consilium trial reveal" printed it', hex32)
     .action(async (ref: string, file: string, options: Common & { verify: boolean; key?: string }) => {
       if (options.verify) return verify(ref, file, options)
       const signer = await signerOf(options)
       const report = await reportOf(options, ref)
-      const { hash, lines } = await hashFile(file)
-      const rows = Math.max(0, lines - 1)
-      if (rows === 0)
-        throw new ConsiliumError({
-          code: 'trial-data-empty',
-          message: `${file}: has no row after its header, and nothing to lock`,
-        })
+      const { hash, table } = await hashFile(file)
+      const rows = rowsOf(file, table)
       const key = newKey()
       const data = dataCommitment(key, hash)
       const { lastLock } = report.signing
@@ -50,6 +45,21 @@ export function lockCommand(): Command {
         'The key of the commitment stays here; an inspector gets it by "consilium trial reveal", and the file from you.',
       ])
     })
+}
+
+/** The rows that are signed for. Errors: `trial-data-table`, `trial-data-empty`. */
+function rowsOf(file: string, { records, fault }: HashedFile['table']): number {
+  if (fault !== null)
+    throw new ConsiliumError({
+      code: 'trial-data-table',
+      message: `${file}: its rows cannot be counted, and their number is signed: ${fault}; export it as CSV (RFC 4180, UTF-8)`,
+    })
+  if (records < 2)
+    throw new ConsiliumError({
+      code: 'trial-data-empty',
+      message: `${file}: has no row after its header, and nothing to lock`,
+    })
+  return records - 1
 }
 
 async function verify(ref: string, file: string, options: Common & { key?: string }): Promise<void> {
@@ -70,7 +80,7 @@ async function lockOf(
   options: Common & { key?: string },
 ): Promise<TrialLockReport | null> {
   for (const lock of locks.toReversed()) {
-    const key = options.key ?? (await keyOf(options, trial, lock.data).catch(notHere))
+    const key = await keyFor(options, trial, lock.data).catch(notHere)
     if (key !== null && toHex(dataCommitment(fromHex(key), hash)) === lock.data) return lock
   }
   return null

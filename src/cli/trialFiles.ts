@@ -13,30 +13,23 @@ import type { TrialReport } from '../daemon/trialApi.ts'
 import { type SignedTrialKind, type TrialContent, trialStatement } from '../governance/trials/signature.ts'
 import { Client } from './client.ts'
 import { passphrase } from './passphrase.ts'
+import { RecordCount } from './recordCount.ts'
 import type { Common } from './shared.ts'
 
-const NEWLINE = 10
-
-/** A file as it is committed to. `rows`: lines that are not empty, the header among them. */
+/** A file as it is committed to, and its records where it is a table. */
 export interface HashedFile {
   readonly hash: Uint8Array
-  readonly lines: number
+  readonly table: Pick<RecordCount, 'records' | 'fault'>
 }
 
 /** Reads a file once, in pieces. Errors: `file-missing`, `file-unreadable`. */
 export async function hashFile(path: string): Promise<HashedFile> {
   const hash = new Sha256()
-  let lines = 0
-  let filled = false
+  const table = new RecordCount()
   try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-      hash.update(chunk)
-      for (const byte of chunk) {
-        if (byte === NEWLINE) {
-          if (filled) lines++
-          filled = false
-        } else if (byte > 32) filled = true
-      }
+    for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) {
+      hash.update(piece)
+      table.take(piece)
     }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -47,7 +40,7 @@ export async function hashFile(path: string): Promise<HashedFile> {
       message: `${path}: cannot be read (${code}); check its permissions`,
     })
   }
-  return { hash: hash.digest(), lines: filled ? lines + 1 : lines }
+  return { hash: hash.digest(), table }
 }
 
 /** 32 bytes of chance. */

@@ -32,7 +32,8 @@ async function whom({ subject, participant }: Whom): Promise<object> {
   if ((subject === undefined) === (participant === undefined))
     throw new ConsiliumError({
       code: 'bad-option',
-      message: 'say who it is: --subject (best "-", from standard input), or --participant, and not both',
+      message:
+        'say who it is: --subject (best "-", from standard input), or --participant, and not both; "consilium trial participants" lists all',
     })
   return subject === undefined ? { participant } : { subject: await recordOf(subject) }
 }

@@ -52,7 +52,7 @@ export function showLines(report: TrialReport): string[] {
       ? []
       : [
           '',
-          `WITHOUT CONSENT here, and still taking part: ${withoutConsent}; who: "consilium trial participant ${report.name} --without-consent"`,
+          `WITHOUT CONSENT here, and still taking part: ${withoutConsent}; who: "consilium trial participant ${report.ref} --without-consent"`,
         ]),
     '',
     DECLARED,
@@ -153,10 +153,10 @@ function whoText({ name, person, roles, fault }: TrialSignatureReport): string {
 
 /** `trial check`. */
 export function checkLines(report: TrialCheckReport): string[] {
-  const { name, version, participants, entries, approvals, lists, locks, findings, findingsInAll, dropped } = report
+  const { name, version, participants, entries, signatures, lists, locks, findings, findingsInAll, dropped } = report
   const verdict = findingsInAll === 0 ? 'nothing is wrong' : `${findingsInAll} findings`
   return [
-    `"${name}", version ${version}: ${participants} participants, ${approvals} signatures that hold, ${lists.length} lists, ${locks} locks, in ${entries} entries: ${verdict}.`,
+    `"${name}", version ${version}: ${participants} participants, ${signatures} signatures that hold, ${lists.length} lists, ${locks} locks, in ${entries} entries: ${verdict}.`,
     ...(dropped === 0 ? [] : [`${dropped} entries beyond what one member may say of a trial were not looked at.`]),
     ...(lists.length === 0
       ? []

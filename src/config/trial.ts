@@ -122,9 +122,22 @@ function complaintOf({ arms, strata, approvals, consent }: Written): Complaint |
   )
 }
 
-/** A commented file that reads as it is, but for the protocol's own text, which is named in it. */
+/** What may be so, and is seldom meant; a line each. */
+export function trialWarnings(
+  { sites, lists }: Pick<TrialText, 'sites' | 'lists'>,
+  name: (member: MemberId) => string,
+): string[] {
+  if (!sites.includes(lists)) return []
+  return [
+    `Mind: ${name(lists)} draws the lists of randomisation and is a site too, so its people could know an arm before they enrol. Best no site draws them.`,
+  ]
+}
+
+/** A commented file that reads as it is, but for the protocol's own text, which is named in it; the last member draws the lists, and is no site where there are others. */
 export function trialTemplate(name: string, members: readonly string[], meanings: readonly string[]): string {
   const quoted = (word: string): string => JSON.stringify(word)
+  const drawing = members.at(-1)
+  const sites = members.length > 1 ? members.slice(0, -1) : members
   return `# A version of a clinical trial's protocol. Every member keeps a copy for good of what stands here, but not of the document: no names of
 # people, no record numbers. Unknown keys are refused. Propose it: consilium trial new FILE; a later version: consilium trial amend TRIAL FILE.
 name: ${name}
@@ -140,13 +153,13 @@ arms:
 
 # Who enrols, by name or key.
 sites:
-${members.map((one) => `  - ${quoted(one)}`).join('\n')}
+${sites.map((one) => `  - ${quoted(one)}`).join('\n')}
 
 # Words such as under-65; each site needs a list of randomisation for each. [] has none.
 strata: []
 
 # Who draws the lists of randomisation, and gives out one allocation for each participant. Best no site.
-lists: ${quoted(members.at(-1) ?? name)}
+lists: ${quoted(drawing ?? name)}
 
 # Whose signature it takes before anybody is enrolled; each-site: every site its own, for itself. Meanings:
 #   ${meanings.join(', ')}

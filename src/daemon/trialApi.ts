@@ -94,6 +94,8 @@ export interface TrialVersionReport extends TrialEntryReport {
 export interface TrialReport {
   readonly trial: string
   readonly name: string
+  /** As in `TrialSaid`. */
+  readonly ref: string
   readonly sponsor: string
   readonly lists: string
   readonly strata: readonly string[]
@@ -113,6 +115,8 @@ export interface TrialReport {
 export interface TrialSaid {
   readonly trial: string
   readonly name: string
+  /** What commands here take for it: the name where that means no other trial, else digits. */
+  readonly ref: string
   readonly version: number
   readonly entry: string
   readonly final: boolean
@@ -178,6 +182,28 @@ export interface TrialParticipantReport {
   readonly tookMs: number
 }
 
+/** One participant among all. */
+export interface TrialParticipantLine {
+  readonly participant: string
+  readonly site: string
+  readonly stratum: string | null
+  readonly list: string
+  readonly position: number
+  readonly version: number
+  readonly state: string
+  /** Whether the enrolment, and the end where there is one, are final. */
+  readonly final: boolean
+  /** Null while it is not made known. */
+  readonly arm: string | null
+}
+
+/** `GET /v1/trials/:/participants`. */
+export interface TrialParticipants {
+  readonly trial: string
+  readonly name: string
+  readonly participants: readonly TrialParticipantLine[]
+}
+
 /** One finding of a check. */
 export interface TrialFindingReport {
   readonly code: TrialFindingCode
@@ -197,7 +223,8 @@ export interface TrialCheckReport {
   readonly version: number
   readonly participants: number
   readonly entries: number
-  readonly approvals: number
+  /** Of people, under approvals, locks and unlockings, that hold. */
+  readonly signatures: number
   readonly lists: readonly Pick<
     TrialListReport,
     'list' | 'site' | 'stratum' | 'size' | 'taken' | 'allocated' | 'opened' | 'arms'

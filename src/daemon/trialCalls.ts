@@ -1,8 +1,11 @@
 /** The calls about trials. Record numbers of patients come in bodies alone, which no log has. */
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
+import { memberOf } from './logFilter.ts'
+import type { TrialParticipants } from './trialApi.ts'
 import { list, unseal } from './trialLists.ts'
 import { lock, reveal, unlock } from './trialLocks.ts'
+import { participantLines } from './trialParticipants.ts'
 import { countWithoutConsent, enrol, happened, openOne, participant, readArm, withoutConsent } from './trialPatients.ts'
 import { checkReport, trialLines, trialReport } from './trialReports.ts'
 import { approve, propose, withdraw } from './trialWrites.ts'
@@ -20,6 +23,13 @@ export function trialCalls(daemon: Daemon): Routes {
     'GET /v1/trials/:/check': async ({ parts }) => {
       const { book, record } = await trials.find(parts[0] ?? '')
       return checkReport(book, record, await trials.telling())
+    },
+    'GET /v1/trials/:/participants': async ({ parts, query }): Promise<TrialParticipants> => {
+      const { record, version } = await trials.find(parts[0] ?? '')
+      const site = query.get('site')
+      const only = site === null ? null : memberOf(daemon, site)
+      const participants = participantLines(record, await trials.telling(), only)
+      return { trial: record.id, name: version.body.name, participants }
     },
     'GET /v1/trials/:/participants/:': ({ parts }) =>
       participant(daemon, trials, parts[0] ?? '', { participant: parts[1] }),

@@ -17,6 +17,7 @@ import {
 } from '../governance/trials/book.ts'
 import { Dues } from '../governance/trials/dues.ts'
 import { verifying } from '../governance/trials/listFindings.ts'
+import { severalText, trialRef, trialsMeant } from '../governance/trials/naming.ts'
 import { type DrawnList, drawList, listTree, positionSalt } from '../governance/trials/randomisation.ts'
 import { currentVersion, type StandingList, type TrialRefusal } from '../governance/trials/standing.ts'
 import type { Ref } from '../ledger/entry.ts'
@@ -107,24 +108,20 @@ export class TrialDesk {
     }
   }
 
-  /** By its digest, at least 6 digits of it, or its name. Errors: `trial-unknown`, `trial-ambiguous`. */
+  /** By its digest, at least 6 digits of it, or its name, as `trialsMeant` has it. Errors: `trial-unknown`, `trial-ambiguous`. */
   async find(
     given: string,
   ): Promise<{ readonly book: TrialBook; readonly record: TrialRecord; readonly version: Version }> {
     const book = await this.book()
-    const found = book.trials().filter(({ id, versions }) => {
-      return (given.length >= 6 && id.startsWith(given)) || versions.at(-1)?.body.name === given
-    })
+    const found = trialsMeant(book, given, this.self)
     const [record] = found
     const version = record === undefined ? null : currentVersion(record, this.cut)
     if (found.length === 1 && record !== undefined && version !== null) return { book, record, version }
-    if (found.length > 1) {
-      const digits = found.map(({ id }) => id.slice(0, 16)).join(', ')
+    if (found.length > 1)
       throw refused(
         'trial-ambiguous',
-        `"${given.slice(0, 80)}" fits ${found.length} trials: ${digits}; give more digits`,
+        severalText(given, found, (member) => this.#daemon.nameOf(member)),
       )
-    }
     throw refused('trial-unknown', `"${given.slice(0, 80)}" is no trial known here; "consilium trial ls" lists them`)
   }
 
@@ -155,9 +152,10 @@ export class TrialDesk {
   }
 
   /** What a write did. */
-  said({ id, versions }: TrialRecord, { author, seq }: TrialPlace): TrialSaid {
-    const { name = '', version = 0 } = versions.at(-1)?.body ?? {}
-    return { trial: id, name, version, entry: this.#refOf(author, seq), final: seq < this.cut.final(author) }
+  async said(record: TrialRecord, { author, seq }: TrialPlace): Promise<TrialSaid> {
+    const { name = '', version = 0 } = record.versions.at(-1)?.body ?? {}
+    const entry = { entry: this.#refOf(author, seq), final: seq < this.cut.final(author) }
+    return { trial: record.id, name, ref: trialRef(await this.book(), record, this.self), version, ...entry }
   }
 
   /** Why something was not done: the rule, the entry that it rests on, and whom to ask. */

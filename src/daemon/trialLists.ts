@@ -67,7 +67,7 @@ export function list(
       [version.place],
       desk.secrets.listState(root, { seed, ...design }),
     )
-    return { ...desk.said(record, place), size, list: place.hash }
+    return { ...(await desk.said(record, place)), size, list: place.hash }
   })
 }
 
@@ -78,7 +78,7 @@ function stratumOf(fields: Fields, { body }: Version): string | null {
     body.strata.length === 0 ? 'the protocol has no strata: leave it out' : `${body.strata.join(', ')} are allowed`
   throw refused(
     'trial-stratum',
-    `--strata: ${given === null ? 'nothing' : JSON.stringify(given.slice(0, 40))} was given, ${which}`,
+    `--stratum: ${given === null ? 'nothing' : JSON.stringify(given.slice(0, 40))} was given, ${which}`,
   )
 }
 
@@ -129,6 +129,7 @@ export function unseal(daemon: TrialDaemon, desk: TrialDesk, ref: string, fields
         arms: armCounts([...drawn.arms].map((arm) => arms[arm] ?? '')),
       })
     }
-    return { ...desk.said(record, place as NonNullable<typeof place>), reason, participant: null, arm: null, lists }
+    const said = await desk.said(record, place as NonNullable<typeof place>)
+    return { ...said, reason, participant: null, arm: null, lists }
   })
 }

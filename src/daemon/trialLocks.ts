@@ -51,7 +51,7 @@ export function lock(
     const body = await signedBy(daemon, desk, 'trial.locked', fields, asked, content)
     const state = desk.secrets.keyState(body.data, hex32(fields, 'key'))
     const place = await desk.record('trial.locked', body, last === null ? [version.place] : [last.place], state)
-    return { ...desk.said(record, place), lock: place.hash }
+    return { ...(await desk.said(record, place)), lock: place.hash }
   })
 }
 

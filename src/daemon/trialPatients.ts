@@ -16,6 +16,7 @@ import {
   participantTag,
 } from '../governance/trials/enrolment.ts'
 import { listStanding } from '../governance/trials/listFindings.ts'
+import { trialRef } from '../governance/trials/naming.ts'
 import { drawList, listTree, positionLeaf, positionSalt, standsIn } from '../governance/trials/randomisation.ts'
 import { allLists, type StandingList, versionNumbered } from '../governance/trials/standing.ts'
 import type { VaultBook, VaultSubject } from '../governance/vaultBook.ts'
@@ -48,7 +49,7 @@ interface Found extends Participant {
 /** Asks the vault and the rules, then takes the next position. Errors: `trial-…`, `subject-…`, `vault-…`. */
 export function enrol(daemon: TrialDaemon, desk: TrialDesk, ref: string, body: Body): Promise<TrialEnrolled> {
   return desk.inTurn(async () => {
-    const { record, version } = await desk.find(ref)
+    const { book, record, version } = await desk.find(ref)
     const given = recordOf(body)
     const vault = version.body.consent === 'waived' ? await daemon.vault.admit([given]) : await daemon.vault.book()
     const subject = knownIn(vault, given)
@@ -56,7 +57,8 @@ export function enrol(daemon: TrialDaemon, desk: TrialDesk, ref: string, body: B
     const tag = participantTag(subject, record.id, desk.self)
     const leave = enrolmentAt(record, { site: desk.self, stratum, tag, cut: desk.cut })
     if ('code' in leave) throw await desk.denied(record, leave)
-    requireConsent(vault, subject, record, version)
+    if (!hasConsent(vault, subject, record, version))
+      throw refused('trial-no-consent', consentText(version, trialRef(book, record, desk.self)))
     const { list, position, rests } = leave
     const key = sealingKey(participantSecret(subject, record.id, desk.self))
     const place = await desk.record(
@@ -72,22 +74,18 @@ export function enrol(daemon: TrialDaemon, desk: TrialDesk, ref: string, body: B
       },
       rests,
     )
-    const said = desk.said(record, place)
+    const said = await desk.said(record, place)
     const drawn = daemon.nameOf(list.word.place.author)
     return { ...said, participant: toHex(tag), stratum, list: list.hash, position, lists: drawn }
   })
 }
 
-/** Whether the patient agreed to this trial, or to its purposes. Error: `trial-no-consent`. */
-function requireConsent(vault: VaultBook, subject: VaultSubject, record: TrialRecord, version: Version): void {
-  if (hasConsent(vault, subject, record, version)) return
-  const codes = DUO_CODES.filter((code) => version.body.purposes.includes(duoNumber(code))).join(' ')
-  throw refused(
-    'trial-no-consent',
-    `version ${version.number} needs the patient's consent, and none stands in the vault for this trial (${codes}): when the patient has agreed, "consilium consent grant --subject - --trial ${version.body.name}"`,
-  )
+function consentText({ number, body }: Version, ref: string): string {
+  const codes = DUO_CODES.filter((code) => body.purposes.includes(duoNumber(code))).join(' ')
+  return `version ${number} needs the patient's consent, and none stands in the vault for this trial (${codes}): when the patient has agreed, "consilium consent grant --subject - --trial ${ref}"`
 }
 
+/** Whether the patient agreed to this trial, or to its purposes. */
 function hasConsent(vault: VaultBook, { decisions }: VaultSubject, { id }: TrialRecord, { body }: Version): boolean {
   if (body.consent === 'waived') return true
   const purposes = DUO_CODES.filter((code) => body.purposes.includes(duoNumber(code)))
@@ -139,7 +137,7 @@ export function happened(
     const { record, version } = await desk.find(ref)
     const event = oneOf('--event', text(body, 'event'), TRIAL_EVENTS)
     if (event === 'arm-read') throw refused('trial-event', 'an arm is read by "consilium trial arm", which records it')
-    const found = await own(daemon, desk, record, body)
+    const found = await own(daemon, desk, record, body, 'alone records what happens to it: ask there')
     const said = await tell(
       desk,
       record,
@@ -180,12 +178,27 @@ async function tell(
 /** Shows the arm of an own participant to who hands it out, and records that it was read. Errors: `trial-…`. */
 export function readArm(daemon: TrialDaemon, desk: TrialDesk, ref: string, body: Body): Promise<TrialArmReport> {
   return desk.inTurn(async () => {
-    const { record } = await desk.find(ref)
-    const found = await own(daemon, desk, record, body)
+    const { book, record } = await desk.find(ref)
+    const found = await own(
+      daemon,
+      desk,
+      record,
+      body,
+      'alone reads the arm; it, or who drew the list, opens it for all',
+    )
     const { arm } = allocated(daemon, desk, record, found)
+    await requireReading(desk, record, found, trialRef(book, record, desk.self))
     const said = await tell(desk, record, found, 'arm-read', null)
     return { ...said, participant: found.tag, arm }
   })
+}
+
+/** Where data is locked no reading can be recorded; at a bedside what counts is that the arm can be opened all the same. Error: `trial-locked`. */
+async function requireReading(desk: TrialDesk, record: TrialRecord, { tag }: Found, ref: string): Promise<void> {
+  const leave = eventAt(record, { site: desk.self, tag: fromHex(tag), event: 'arm-read', cut: desk.cut })
+  if (!('code' in leave) || leave.code !== 'trial-locked') return
+  const instead = `in an emergency "consilium trial open ${ref} --participant ${tag} --reason emergency" makes this arm known, to all, now too`
+  throw await desk.denied(record, { ...leave, says: (name) => `${instead}; to read it alone: ${leave.says(name)}` })
 }
 
 /** What the list's holder sealed for this hospital, against the list's root. Errors: `trial-not-allocated`, `trial-allocation-wrong`. */
@@ -230,19 +243,18 @@ export function openOne(daemon: TrialDaemon, desk: TrialDesk, ref: string, body:
     const { arm, salt, path, position } =
       list !== null && list.word.place.author === desk.self
         ? await drawnHere(desk, record, list, found)
-        : allocated(daemon, desk, record, requireOwn(desk, found))
+        : allocated(daemon, desk, record, requireOwn(daemon, desk, found, `opens the arm, or who drew the list`))
     const told = { trial: fromHex(record.id), list: found.enrolled.body.list, position, arm, salt, path, reason }
-    const said = desk.said(record, await desk.record('trial.opened', told, [found.enrolled.place]))
+    const said = await desk.said(record, await desk.record('trial.opened', told, [found.enrolled.place]))
     return { ...said, reason, participant: found.tag, arm, lists: [] }
   })
 }
 
-function requireOwn(desk: TrialDesk, found: Found): Found {
-  if (found.site === desk.self) return found
-  throw refused(
-    'trial-foreign',
-    `participant ${found.tag} is another hospital's: that hospital opens the arm, or who drew the list`,
-  )
+/** `does`: what that hospital does, and who else. Error: `trial-foreign`. */
+function requireOwn(daemon: TrialDaemon, { self }: TrialDesk, found: Found, does: string): Found {
+  if (found.site === self) return found
+  const whose = daemon.nameOf(found.site)
+  throw refused('trial-foreign', `participant ${found.tag} is ${whose}'s: ${whose} ${does}`)
 }
 
 async function drawnHere(desk: TrialDesk, record: TrialRecord, list: StandingList, { enrolled }: Found) {
@@ -278,9 +290,15 @@ export async function participant(
   return participantReport(book, record, site, tag, await desk.telling()) as TrialParticipantReport
 }
 
-/** A participant of this hospital. Errors: `trial-participant-unknown`, `trial-foreign`, `subject-…`. */
-async function own(daemon: TrialDaemon, desk: TrialDesk, record: TrialRecord, body: Body): Promise<Found> {
-  return requireOwn(desk, await anywhere(daemon, desk, record, body, true))
+/** A participant of this hospital; `does` as in `requireOwn`. Errors: `trial-participant-unknown`, `trial-foreign`, `subject-…`. */
+async function own(
+  daemon: TrialDaemon,
+  desk: TrialDesk,
+  record: TrialRecord,
+  body: Body,
+  does: string,
+): Promise<Found> {
+  return requireOwn(daemon, desk, await anywhere(daemon, desk, record, body, true), does)
 }
 
 /** `ownFirst`: what fits a participant of this hospital is that one, whatever another hospital calls its own. */
@@ -316,7 +334,7 @@ async function anywhere(
   const message =
     first !== undefined
       ? `"${digits.slice(0, 40)}" fits ${found.length} participants: give more digits, or say whose it is, as in "${first}/${digits.slice(0, 12)}"`
-      : `${JSON.stringify(given.slice(0, 80))} is no participant of this trial; at least ${DIGITS_MIN} digits of one are expected, as "consilium trial enrol" printed them`
+      : `${JSON.stringify(given.slice(0, 80))} is no participant of this trial; at least ${DIGITS_MIN} digits of one are expected, as "consilium trial enrol" printed them and "consilium trial participants" lists them`
   throw refused('trial-participant-unknown', message)
 }
 

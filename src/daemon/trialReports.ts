@@ -19,7 +19,9 @@ import {
 import { endOf, siteRefusal, versionOf } from '../governance/trials/enrolment.ts'
 import { TRIAL_FINDINGS } from '../governance/trials/findingCodes.ts'
 import { examineTrial } from '../governance/trials/findings.ts'
-import { type ListStanding, listStanding } from '../governance/trials/listFindings.ts'
+import { armKnown, type ListStanding, listStanding } from '../governance/trials/listFindings.ts'
+import { trialRef } from '../governance/trials/naming.ts'
+import type { SignedTrialKind } from '../governance/trials/signature.ts'
 import {
   type ApprovalStanding,
   allLists,
@@ -106,7 +108,13 @@ export function trialReport(
   const { body } = version
   const own = self === null ? undefined : record.voices.get(self)
   return {
-    ...{ trial: record.id, name: body.name, sponsor: nameOf(record.sponsor as MemberId), lists: nameOf(version.lists) },
+    ...{
+      trial: record.id,
+      name: body.name,
+      ref: trialRef(book, record, self),
+      sponsor: nameOf(record.sponsor as MemberId),
+      lists: nameOf(version.lists),
+    },
     ...{ strata: body.strata, consent: body.consent },
     purposes: DUO_CODES.filter((code) => body.purposes.includes(duoNumber(code))),
     versions: record.versions.map((one) => ({
@@ -244,7 +252,7 @@ export function participantReport(
     ...{ site: telling.nameOf(site), version: versionOf(record, followed) },
     state: endOf(followed)?.body.event ?? 'taking part',
     ...{ stratum: enrolled.body.stratum, position },
-    arm: standing?.opened.get(position)?.body.arm ?? standing?.arms?.[position] ?? null,
+    arm: armKnown(standing, enrolled),
     steps: steps.sort((a, b) => a.atMs - b.atMs),
     tookMs: performance.now() - startMs,
   }
@@ -308,6 +316,8 @@ function signOffFault(
     : 'its signature is not by the key that is enrolled'
 }
 
+const SIGNED: readonly SignedTrialKind[] = ['trial.approved', 'trial.locked', 'trial.unlocked']
+
 /** Everything of a trial, gone through. */
 export function checkReport(book: TrialBook, record: TrialRecord, telling: Telling): TrialCheckReport {
   const startMs = performance.now()
@@ -323,7 +333,7 @@ export function checkReport(book: TrialBook, record: TrialRecord, telling: Telli
     ...{ trial: record.id, name: version?.body.name ?? '', version: version?.number ?? 0 },
     participants: participantsOf(record),
     entries: sum((voice) => voice.size),
-    approvals: sum((voice) => voice.of('trial.approved').filter(({ fault }) => fault === null).length),
+    signatures: sum((voice) => SIGNED.flatMap((kind) => voice.of(kind)).filter(({ fault }) => fault === null).length),
     lists,
     locks: sum((voice) => voice.of('trial.locked').length),
     dropped: sum(({ dropped }) => dropped),

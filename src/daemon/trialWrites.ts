@@ -5,6 +5,7 @@ import type { MemberId } from '../core/ids.ts'
 import { APPROVAL_MEANINGS, HALT_REASONS, TRIAL_BOUNDS } from '../governance/kinds/trials.ts'
 import { type Body, readBody } from '../governance/kinds.ts'
 import type { TrialRecord, Version } from '../governance/trials/book.ts'
+import { nameFault } from '../governance/trials/naming.ts'
 import { approvalStanding } from '../governance/trials/standing.ts'
 import { text } from './bodyFields.ts'
 import type { Signable } from './control.ts'
@@ -26,6 +27,12 @@ export function propose(daemon: TrialDaemon, desk: TrialDesk, fields: Fields): P
       )
     const last = amended?.record.versions.at(-1)
     const content = protocolOf(fields, amended?.record ?? null, last ?? null)
+    if (last === undefined) await requireFree(daemon, desk, content.name)
+    else if (content.name !== last.body.name)
+      throw refused(
+        'trial-name',
+        `name: "${content.name}" was given, and a trial keeps its name: write "${last.body.name}"`,
+      )
     if (last !== undefined && last.number >= TRIAL_BOUNDS.versionsMax)
       throw refused('trial-full', `${TRIAL_BOUNDS.versionsMax} versions of one trial are followed, and no more`)
     requireMembers(daemon, content)
@@ -35,6 +42,12 @@ export function propose(daemon: TrialDaemon, desk: TrialDesk, fields: Fields): P
     const { record } = await desk.find(amended?.record.id ?? place.hash)
     return desk.said(record, place)
   })
+}
+
+/** Error: `trial-name`. */
+async function requireFree(daemon: TrialDaemon, desk: TrialDesk, name: string): Promise<void> {
+  const fault = nameFault(await desk.book(), name, desk.self, (member) => daemon.nameOf(member))
+  if (fault !== null) throw refused('trial-name', fault)
 }
 
 function protocolOf(fields: Fields, record: TrialRecord | null, last: Version | null): Body<'trial.protocol'> {
@@ -72,11 +85,12 @@ function protocolOf(fields: Fields, record: TrialRecord | null, last: Version | 
 }
 
 /** Error: `trial-no-member`. */
-function requireMembers({ home, nameOf }: TrialDaemon, { sites, lists, approvals }: Body<'trial.protocol'>): void {
+function requireMembers(daemon: TrialDaemon, { sites, lists, approvals }: Body<'trial.protocol'>): void {
+  const { roll } = daemon.home.membership
   const named = [...sites, lists, ...approvals.flatMap(([, by]) => (by === null ? [] : [by]))]
-  const stranger = named.map((key) => toHex(key) as MemberId).find((member) => !home.membership.roll.isMember(member))
+  const stranger = named.map((key) => toHex(key) as MemberId).find((member) => !roll.isMember(member))
   if (stranger === undefined) return
-  throw refused('trial-no-member', `${nameOf(stranger)} is no member now: see "consilium members"`)
+  throw refused('trial-no-member', `${daemon.nameOf(stranger)} is no member now: see "consilium members"`)
 }
 
 /** A person's signature under the newest version. Errors: `trial-…`. */

@@ -1,7 +1,7 @@
 /** Versions of protocols in YAML: what a sponsor may write down, and one line for each thing that is wrong, with its place. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { parseTrial, trialTemplate } from '../../src/config/trial.ts'
+import { parseTrial, trialTemplate, trialWarnings } from '../../src/config/trial.ts'
 import { ConsiliumError } from '../../src/core/errors.ts'
 import { APPROVAL_MEANINGS, isTrialCode, TRIAL_BOUNDS } from '../../src/governance/kinds/trials.ts'
 
@@ -39,9 +39,21 @@ it('names become keys, and what is left out gets its default', () => {
   assert.equal([trial.public, trial.consent.required], [false, true])
 })
 
-it('the template reads as it is', () => {
+it('the template reads as it is, and who draws the lists is no site in it where there is another', () => {
   const trial = read(trialTemplate('stroke-3', ['North', 'South', 'West'], APPROVAL_MEANINGS))
-  assert.equal([trial.name, trial.sites.length, trial.lists], ['stroke-3', 3, KEYS.West])
+  assert.equal([trial.name, trial.sites, trial.lists], ['stroke-3', [KEYS.North, KEYS.South], KEYS.West])
+  const alone = read(trialTemplate('stroke-3', ['North'], APPROVAL_MEANINGS))
+  assert.equal([alone.sites, alone.lists], [[KEYS.North], KEYS.North])
+})
+
+it('who draws the lists and enrols too is named, for its people could know arms', () => {
+  assert.equal(trialWarnings(read(SOUND), String), [])
+  const [says, ...others] = trialWarnings(
+    read(SOUND.replace('lists: West', 'lists: South')),
+    (key) => `member ${key[0]}`,
+  )
+  assert.match(says ?? '', /^Mind: member 2 draws the lists of randomisation and is a site too/)
+  assert.equal(others, [])
 })
 
 const FAULTS: readonly (readonly [change: readonly [string, string], says: RegExp])[] = [

@@ -1,5 +1,5 @@
 /** A trial at real daemons, from the command line: approvals, an enrolment, an arm that its site alone learns, a lock, and what an auditor checks with a file. */
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -32,9 +32,11 @@ it('a participant gets an arm that its site alone learns; what is opened and loc
     const [plan, table] = [join(folder, 'plan.yaml'), join(folder, 'data.csv')]
     await writeFile(plan, PLAN)
     await writeFile(join(folder, 'protocol.txt'), 'what is done, and why')
-    await writeFile(table, 'participant,score\n1f,3\n2f,4\n')
+    await writeFile(table, 'participant,score\n1f,"3\nlines"\n2f,4\n')
 
     await done('trial', 'new', plan, ...asAda.at)
+    const again = await consilium(['trial', 'new', plan, ...asAda.at])
+    assert.match(again.err, /name: "stroke-2" is taken, by [0-9a-f]{20} of north: amend it/)
     await seen(west, ({ name }) => name === 'stroke-2')
     await seen(north, ({ versions }) => versions[0]?.final === true)
     await asAda.client.post('/v1/consent', { subject: PATIENT, decision: 'deny', by: 'subject' })
@@ -72,7 +74,13 @@ it('a participant gets an arm that its site alone learns; what is opened and loc
     assert.is(named.trim(), enrolled.participant)
     await done('trial', 'lock', 'stroke-2', table, ...asAda.at)
     await refused(/north has locked the data/, asAda, 'event', { event: 'visit' })
-    assert.match(await done('trial', 'lock', 'stroke-2', table, '--verify', ...asAda.at), /is what north locked/)
+    assert.match(
+      await done('trial', 'lock', 'stroke-2', table, '--verify', ...asAda.at),
+      /is what north locked .* 2 rows/,
+    )
+    const asked = ['trial', 'show', 'stroke-2', '--document', join(folder, 'protocol.txt'), '--home', north.home]
+    assert.match((await consilium(asked)).err, /give the key of the commitment with --key DIGITS.*add --as FILE/)
+    assert.match(await done(...asked, ...asAda.at.slice(2)), /is the document of version 1/)
     await seen(west, ({ locks }) => locks[0]?.final === true)
     await done('trial', 'open', 'stroke-2', '--lists', '--reason', 'end-of-trial', ...asCy.at)
     await audited(folder, west)
@@ -87,6 +95,16 @@ async function audited(folder: string, west: TestNode): Promise<void> {
     const { randomisation, locks } = await show(west)
     return randomisation[0]?.unsealed?.final === true && locks[0]?.final === true
   })
+  const rows = join(folder, 'participants.csv')
+  await done('trial', 'participants', 'stroke-2', '--csv', rows, '--home', west.home)
+  assert.match(
+    await readFile(rows, 'utf8'),
+    /\r\n[0-9a-f]{32},north,,[0-9a-f]{64},0,1,taking part,yes,(active|control)\r\n$/,
+  )
+  assert.match(
+    await done('trial', 'participants', 'stroke-2', '--site', 'north', '--home', west.home),
+    /1 participants/,
+  )
   await done('log', 'export', '-o', bundle, '--home', west.home)
   const root = (await west.status())?.consortium.fingerprint ?? ''
   const checked = JSON.parse(await done('trial', 'check', 'stroke-2', '--bundle', bundle, '--root', root, '--json'))

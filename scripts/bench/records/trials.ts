@@ -4,6 +4,7 @@ import type { Cbor } from '../../../src/core/cbor.ts'
 import { sha256 } from '../../../src/core/digest.ts'
 import { signingKey } from '../../../src/core/ed25519.ts'
 import type { Digest, MemberId } from '../../../src/core/ids.ts'
+import { participantLines } from '../../../src/daemon/trialParticipants.ts'
 import { participantReport, type Telling, trialReport } from '../../../src/daemon/trialReports.ts'
 import { TrialBook, type TrialRecord, type Version } from '../../../src/governance/trials/book.ts'
 import { enrolmentAt } from '../../../src/governance/trials/enrolment.ts'
@@ -54,6 +55,9 @@ export async function bench(): Promise<Figure[]> {
   const participantMs = worst(() => {
     for (const tag of tags.slice(0, 1)) participantReport(book, record, site, tag, telling)
   })
+  const most = (author: MemberId): number =>
+    record.voices.get(author)?.of('trial.event').at(-1)?.place.seq ?? Number.POSITIVE_INFINITY
+  const listMs = timed(() => participantLines(record, { ...telling, cut: { ...cut, final: most } }))
   const enrolMs = worst(() => {
     const leave = enrolmentAt(record, { site, stratum: null, tag: new Uint8Array(16), cut })
     if ('code' in leave) throw new Error(leave.code)
@@ -68,6 +72,7 @@ export async function bench(): Promise<Figure[]> {
       `${beside}; read in ${(foldMs / 1_000).toFixed(1)} s, all paths verified in ${pathsMs.toFixed(0)} ms, both in slices; the first check ${firstMs.toFixed(0)} ms`,
     ),
     under('trials, show', showMs, QUERY_MS_MAX, 'ms', 'sites, lists with every allocation verified, locks'),
+    under('trials, all participants', listMs, QUERY_MS_MAX, 'ms', 'while some entries are not final'),
     under('trials, one participant', participantMs, QUERY_MS_MAX, 'ms', `worst of ${ASKED}`),
     under('trials, leave to enrol', enrolMs, QUERY_MS_MAX, 'ms', `worst of ${ASKED}`),
   ]

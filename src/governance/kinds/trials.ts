@@ -75,7 +75,7 @@ const signed = { person: bytes32, signedAtMs: v.pipe(count, v.maxValue(TIME_MS_M
 export const TRIAL_KINDS = {
   /**
    * A version of a protocol. The first has neither `trial` nor `previous`, and the trial is named by its entry's hash; its author, the sponsor,
-   * alone amends. `document`: SHA-256 of the text, or a keyed commitment to it. `approvals`: meaning and member, null for each site its own.
+   * alone amends, and keeps the name. `document`: SHA-256 of the text, or a keyed commitment to it. `approvals`: meaning and member, null for each site its own.
    */
   'trial.protocol': v.strictObject({
     trial: v.nullable(bytes32),

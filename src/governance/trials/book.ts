@@ -292,7 +292,7 @@ function index(voice: Voice, kind: TrialKind, word: TrialWord<TrialKind>): void 
 const is = <K extends TrialKind>(kind: TrialKind, wanted: K, _: TrialWord<TrialKind>): _ is TrialWord<K> =>
   kind === wanted
 
-/** A version continues the one before it, of the same author, or is none. */
+/** A version continues the one before it, of the same author and under the same name, or is none. */
 function keepVersion(record: TrialRecord, voice: Voice, word: TrialWord<'trial.protocol'>): boolean {
   const { body, place } = word
   const last = voice.of('trial.protocol').at(-1)
@@ -301,6 +301,7 @@ function keepVersion(record: TrialRecord, voice: Voice, word: TrialWord<'trial.p
     ? body.version === 1 && body.previous === null
     : last !== undefined &&
       body.version === last.body.version + 1 &&
+      body.name === last.body.name &&
       body.previous !== null &&
       toHex(body.previous) === last.place.hash
   if (!continues) {

@@ -4,7 +4,7 @@ import type { TrialPlace } from './book.ts'
 /** Everything that can be wrong, and what it means. */
 export const TRIAL_FINDINGS = {
   'protocol-chain':
-    'this version does not continue the one before it, or is by another than the sponsor: nobody goes by it',
+    'this version does not continue the one before it under its name, or is by another than the sponsor: nobody goes by it',
   signature: 'the signature of a person does not hold',
   'not-signed-for': 'nobody signed for it, though people sign at that hospital',
   foreign: 'its author has no such part in the trial: it counts for nothing',

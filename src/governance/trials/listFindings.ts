@@ -58,6 +58,15 @@ export function listStanding(record: TrialRecord, list: StandingList, tell: Tell
   return { list, enrolled, allocated, opened, unsealed, arms }
 }
 
+/** The arm that was made known of who takes the enrolment's position of its list; null of whom the list has none, or where it is sealed. */
+export function armKnown(
+  standing: ListStanding | null,
+  { place, body: { position } }: TrialWord<'trial.enrolled'>,
+): string | null {
+  if (standing?.enrolled.get(position)?.place.hash !== place.hash) return null
+  return standing.opened.get(position)?.body.arm ?? standing.arms?.[position] ?? null
+}
+
 /** Of the site's and the holder's the first, whichever log came first here. */
 function keepFirst(opened: Map<number, TrialWord<'trial.opened'>>, word: TrialWord<'trial.opened'>): void {
   const before = opened.get(word.body.position)
