@@ -4,36 +4,35 @@
  */
 import type { Gs1Key } from '../../core/gs1.ts'
 import { gs1KindOf, gtinOf } from '../../core/gs1.ts'
+import { type Checked, First } from './answers.ts'
 import type { SupplyBook } from './book.ts'
 import { isOutside, Ranges } from './excursions.ts'
-import { excursions, type Finding, type FindingCode, isOverdue, type Limits, lookAt, ORDER } from './findings.ts'
-import { type EventNumber, type Happening, NO_EVENT, ROLES } from './happening.ts'
+import { excursions, type FindingCode, isOverdue, type Limits, lookAt } from './findings.ts'
+import { type EventNumber, NO_EVENT, ROLES } from './happening.ts'
 import type { Thing } from './keys.ts'
 import type { Range } from './products.ts'
-import { lotsBehind, recallScope } from './recallScope.ts'
+import { recallsOf } from './recalled.ts'
+import { recallScope } from './recallScope.ts'
 import type { FinalSize, Recall } from './recalls.ts'
-import { childrenOf, wayOf } from './trace.ts'
+import { childrenOf } from './stays.ts'
+import { boxOf, wayOf } from './trace.ts'
 
-/** One finding, of one thing. */
-export interface Found {
-  readonly thing: Thing
-  readonly finding: Finding
-}
-
-/** What a question is answered by. `shown`: the first of them, in the order of `ORDER`, then of time. */
-export interface Checked {
-  readonly items: number
-  readonly counts: ReadonlyMap<FindingCode, number>
-  readonly shown: readonly Found[]
-}
-
-/** Without events and with numbers alone: there may be a million. */
-type Kept = readonly [code: FindingCode, event: EventNumber, before: EventNumber, milliCelsius: number | null]
+/** Without events and with numbers alone: there may be a million. `of`: the thing itself, or the box that it lay in. */
+type Kept = readonly [
+  code: FindingCode,
+  of: Thing,
+  event: EventNumber,
+  before: EventNumber,
+  milliCelsius: number | null,
+]
 
 const AFFECTED_MAX = 50_000 // things that one event may touch; where it is more, all are looked at again
 const STEPS_AT_A_TIME = 3_000 // events, and things that they name or that lay in those, before others get their turn: 1 to 20 ms
 const LOOKED_MAX = 5_000_000 // things that are looked into for one answer: half a minute
 const PER_THING_MAX = 20 // findings kept of one thing: a person looks at the first
+const STEPS_AS_A_THING = 20 // a thing with a longer way counts as several
+/** Told of a box too, for what lies in it. */
+const OF_BOXES: ReadonlySet<FindingCode> = new Set<FindingCode>(['recalled-received', 'recalled-dispensed'])
 
 /** One per book. `update` first, then `lookOn` until nothing is left, then `answer`. */
 export class Checkup {
@@ -71,57 +70,51 @@ export class Checkup {
     for (const event of events) this.#aside.delete(event)
   }
 
-  /** Looks at so many things at most; true where none is left. */
+  /** Looks at so many things at most, at fewer where their ways are long; true where none is left. */
   lookOn(max: number, final: FinalSize): boolean {
     let left = max
     for (const thing of this.#waiting) {
-      if (left-- <= 0) return false
+      if (left <= 0) return false
       this.#waiting.delete(thing)
-      this.#lookAt(thing, final)
+      left -= 1 + this.#lookAt(thing, final) / STEPS_AS_A_THING
     }
     for (; this.#next < this.#book.things; this.#next++) {
-      if (left-- <= 0) return false
-      this.#lookAt(this.#next, final)
+      if (left <= 0) return false
+      left -= 1 + this.#lookAt(this.#next, final) / STEPS_AS_A_THING
     }
     return true
   }
 
   /**
-   * Of everything, or of `things`. Without `fixed` temperatures are held against what members declare. In slices: who runs it gives others
-   * their turn in between, in which more may be told, and forgotten.
+   * Without `fixed` temperatures are held against what members declare. In slices: who runs it gives others their turn in between, in which
+   * more may be told, and forgotten.
    */
   *answer(
     limits: Omit<Limits, 'rangeAt'> & { readonly fixed: Range | null },
-    {
-      shown: max,
-      final,
-      things,
-    }: { readonly shown: number; readonly final: FinalSize; readonly things: ReadonlySet<Thing> | null },
+    { shown: max, final }: { readonly shown: number; readonly final: FinalSize },
   ): Generator<undefined, Checked> {
     const book = this.#book
-    const wants = (thing: Thing): boolean => things === null || things.has(thing)
     let first = new First(book, max)
     for (let forgotten = -1; forgotten !== book.forgotten; ) {
       forgotten = book.forgotten // what is forgotten meanwhile is in no answer
       first = new First(book, max)
-      yield* this.#addExcursions(first, limits.fixed, final, wants)
+      yield* this.#addExcursions(first, limits.fixed, final)
     }
-    for (const [thing, kept] of this.#found)
-      if (wants(thing))
-        for (const [code, event, before, milliCelsius] of kept) first.add(code, thing, event, before, milliCelsius)
+    const boxes = new Set<string>() // each once, whatever lies in it
+    for (const kept of this.#found.values())
+      for (const [code, of, event, before, milliCelsius] of kept) {
+        const once = OF_BOXES.has(code) ? `${code} ${of} ${event}` : null
+        if (once !== null && boxes.size === boxes.add(once).size) continue
+        first.add(code, of, event, before, milliCelsius)
+      }
     for (const [thing, since] of this.#underWay)
-      if (wants(thing) && isOverdue({ timeMs: book.timeOf(since) }, limits)) first.add('overdue', thing, since)
+      if (isOverdue({ timeMs: book.timeOf(since) }, limits)) first.add('overdue', thing, since)
     let items = 0
-    for (let thing = 0; thing < book.things; thing++) if (book.isGoods(thing) && wants(thing)) items++
+    for (let thing = 0; thing < book.things; thing++) if (book.isGoods(thing)) items++
     return { items, ...first.result() }
   }
 
-  *#addExcursions(
-    first: First,
-    fixed: Range | null,
-    final: FinalSize,
-    wants: (thing: Thing) => boolean,
-  ): Generator<undefined, void> {
+  *#addExcursions(first: First, fixed: Range | null, final: FinalSize): Generator<undefined, void> {
     const book = this.#book
     const ranges = new Ranges(book, final, LOOKED_MAX)
     if (fixed === null && ranges.isEmpty) return
@@ -138,7 +131,6 @@ export class Checkup {
       const before = ranges.looked
       for (const { thing } of book.namedIn(event)) {
         steps++
-        if (!wants(thing)) continue
         const range = fixed ?? ranges.at(thing, event, reading)
         if (!isOutside(reading, range) || named.has(thing)) continue
         named.add(thing)
@@ -149,29 +141,28 @@ export class Checkup {
     }
   }
 
-  #lookAt(thing: Thing, final: FinalSize): void {
+  /** Of so many events of its way. */
+  #lookAt(thing: Thing, final: FinalSize): number {
     const book = this.#book
     this.#found.delete(thing)
     this.#underWay.delete(thing)
-    if (!book.isGoods(thing)) return
+    if (!book.isGoods(thing)) return 0
     const way = wayOf(book, thing)
-    const { findings, underWay, counted } = lookAt(book, way, standingFor(book, thing, final))
-    const own = new Set(way.steps.flatMap(({ event, within }) => (within.length === 0 ? [event.number] : [])))
-    const kept = findings.filter(({ event }) => own.has(event.number)).slice(0, PER_THING_MAX)
-    if (kept.length > 0)
-      this.#found.set(
-        thing,
-        kept.map(({ code, event, before, milliCelsius }) => [
-          code,
-          event.number,
-          before?.number ?? NO_EVENT,
-          milliCelsius,
-        ]),
-      )
-    if (underWay !== null && own.has(underWay.number)) this.#underWay.set(thing, underWay.number)
-    for (const { event } of counted) own.delete(event.number)
-    for (const event of own) this.#aside.add(event)
+    const recalls = recallsOf(book, thing, final)
+    const { findings, underWay, counted } = lookAt(book, way, () => recalls)
+    const aside = new Set(way.steps.flatMap(({ event, within }) => (within.length === 0 ? [event.number] : [])))
+    const of = new Map(counted.map((step): [EventNumber, Thing] => [step.event.number, boxOf(step) ?? thing]))
+    const kept = findings.flatMap(({ code, event, before, milliCelsius }): Kept[] => {
+      const at = of.get(event.number) as Thing
+      const isTold = at === thing || OF_BOXES.has(code)
+      return isTold ? [[code, at, event.number, before?.number ?? NO_EVENT, milliCelsius]] : []
+    })
+    if (kept.length > 0) this.#found.set(thing, kept.slice(0, PER_THING_MAX))
+    if (underWay !== null && of.get(underWay.number) === thing) this.#underWay.set(thing, underWay.number)
+    for (const { event } of counted) aside.delete(event.number)
+    for (const event of aside) this.#aside.add(event)
     for (const { event } of counted) this.#aside.delete(event.number)
+    return way.steps.length
   }
 
   /** That a pack is of a lot is no news to other packs of it. */
@@ -205,13 +196,6 @@ export class Checkup {
   }
 }
 
-/** Recalls that a thing is reached by, oldest first. */
-export function standingFor(book: SupplyBook, thing: Thing, final: FinalSize): Recall[] {
-  if (book.recalls.isEmpty) return []
-  const found = lotsBehind(book, thing).flatMap((lot) => book.recalls.standing(lot, final))
-  return found.filter((one, i) => found.indexOf(one) === i).sort((a, b) => a.timeMs - b.timeMs)
-}
-
 /** What lies in it, what was made of it, packs of a lot, and lots and packs of a product. */
 function affectedBy(book: SupplyBook, thing: Thing): Thing[] {
   const key = book.keyOf(thing)
@@ -232,67 +216,4 @@ function signatures(recalls: readonly Recall[]): ReadonlyMap<Gs1Key, string> {
   const found = new Map<Gs1Key, string>()
   for (const { item, author, timeMs } of recalls) found.set(item, `${found.get(item) ?? ''} ${author} ${timeMs}`)
   return found
-}
-
-interface Line {
-  readonly code: FindingCode
-  readonly thing: Thing
-  readonly event: EventNumber
-  readonly before: EventNumber
-  readonly milliCelsius: number | null
-}
-
-/** Counts all, and keeps the first of them. */
-class First {
-  readonly #book: SupplyBook
-  readonly #max: number
-  readonly #counts = new Map<FindingCode, number>()
-  readonly #first: Line[] = []
-  /** What comes after it is only counted. */
-  #last: Line | null = null
-
-  constructor(book: SupplyBook, max: number) {
-    this.#book = book
-    this.#max = max
-  }
-
-  add(
-    code: FindingCode,
-    thing: Thing,
-    event: EventNumber,
-    before: EventNumber = NO_EVENT,
-    milliCelsius: number | null = null,
-  ): void {
-    this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1)
-    const last = this.#last
-    if (
-      last !== null &&
-      (ORDER[code] - ORDER[last.code] || this.#book.timeOf(event) - this.#book.timeOf(last.event)) > 0
-    )
-      return
-    this.#first.push({ code, thing, event, before, milliCelsius })
-    if (this.#first.length >= 20 * this.#max) this.#cut()
-  }
-
-  result(): Pick<Checked, 'counts' | 'shown'> {
-    this.#cut()
-    const at = (event: EventNumber): Happening => this.#book.at(event)
-    const shown = this.#first.map(({ code, thing, event, before, milliCelsius }) => ({
-      thing,
-      finding: { code, event: at(event), before: before === NO_EVENT ? null : at(before), milliCelsius },
-    }))
-    return { counts: this.#counts, shown }
-  }
-
-  #cut(): void {
-    const [book, key] = [this.#book, (one: Line): Gs1Key => this.#book.keyOf(one.thing)]
-    this.#first.sort(
-      (a, b) =>
-        ORDER[a.code] - ORDER[b.code] ||
-        book.compare(a.event, b.event) ||
-        (a.thing === b.thing ? 0 : key(a) < key(b) ? -1 : 1),
-    )
-    this.#first.length = Math.min(this.#first.length, this.#max)
-    this.#last = this.#first.length < this.#max ? null : (this.#first.at(-1) ?? null)
-  }
 }

@@ -5,11 +5,13 @@ import * as assert from 'uvu/assert'
 import { utf8 } from '../../../src/core/bytes.ts'
 import { checkDigit, readGs1 } from '../../../src/core/gs1.ts'
 import { SupplyBook } from '../../../src/governance/supply/book.ts'
-import { Checkup, standingFor } from '../../../src/governance/supply/checkup.ts'
+import { Checkup } from '../../../src/governance/supply/checkup.ts'
 import { Ranges } from '../../../src/governance/supply/excursions.ts'
 import { examine } from '../../../src/governance/supply/findings.ts'
 import { strictest } from '../../../src/governance/supply/products.ts'
-import { contentsAt, wayOf } from '../../../src/governance/supply/trace.ts'
+import { Recalled } from '../../../src/governance/supply/recalled.ts'
+import { contentsAt } from '../../../src/governance/supply/stays.ts'
+import { wayOf } from '../../../src/governance/supply/trace.ts'
 import {
   BOX,
   bookOf,
@@ -39,18 +41,15 @@ type Told = Parameters<SupplyBook['tell']>[0]
 /** Everything that is found, one line each, by looking at all ways anew. */
 function naive(book: SupplyBook, final: number, fixed: { low: number; high: number } | null): string[] {
   const lines: string[] = []
-  const ranges = new Ranges(book, () => final, 1e9)
+  const [ranges, recalled] = [new Ranges(book, () => final, 1e9), new Recalled(book, () => final, 1e9)]
   for (let thing = 0; thing < book.things; thing++) {
     if (!book.isGoods(thing)) continue
     const way = wayOf(book, thing)
     const inBox = new Set(way.steps.filter(({ within }) => within.length > 0).map(({ event }) => event.number))
     const rangeAt = ({ number, low, high }: { number: number; low: number | null; high: number | null }) =>
       fixed ?? ranges.at(thing, number, { low, high })
-    for (const { code, event, milliCelsius } of examine(
-      book,
-      way,
-      { ...LIMITS, rangeAt },
-      standingFor(book, thing, () => final),
+    for (const { code, event, milliCelsius } of examine(book, way, { ...LIMITS, rangeAt }, ({ number }) =>
+      recalled.at(thing, number),
     ))
       if (!inBox.has(event.number))
         lines.push(`${code} ${book.keyOf(thing)} ${event.author} ${event.seq} ${event.nth} ${milliCelsius}`)
@@ -69,7 +68,7 @@ function finished<T>(run: Generator<undefined, T>): T & { readonly slices: numbe
 function answered(checkup: Checkup, book: SupplyBook, final: number, fixed: { low: number; high: number } | null) {
   checkup.update(() => final)
   while (!checkup.lookOn(3, () => final));
-  const answer = checkup.answer({ ...LIMITS, fixed }, { shown: 10_000, final: () => final, things: null })
+  const answer = checkup.answer({ ...LIMITS, fixed }, { shown: 10_000, final: () => final })
   const { shown, counts } = finished(answer)
   const lines = shown.map(({ thing, finding: { code, event, milliCelsius } }) => {
     return `${code} ${book.keyOf(thing)} ${event.author} ${event.seq} ${event.nth} ${milliCelsius}`
@@ -330,7 +329,7 @@ it('an answer comes in slices of about as much work, and what is forgotten in be
   const final = (): number => 9
   checkup.update(final)
   while (!checkup.lookOn(100, final));
-  const ask = () => checkup.answer({ ...LIMITS, fixed: null }, { shown: 100, final, things: null })
+  const ask = () => checkup.answer({ ...LIMITS, fixed: null }, { shown: 100, final })
   const whole = finished(ask())
   assert.equal([whole.slices, whole.counts.get('excursion')], [3, 9])
   const answer = ask()
