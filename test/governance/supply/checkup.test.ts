@@ -85,11 +85,25 @@ const act = fc.record({
   minute: fc.nat(30),
   what: fc.constantFrom(
     ...(['make', 'pack', 'unpack', 'ship', 'receive', 'see', 'dispense', 'transform', 'warm', 'warm box'] as const),
-    ...(['ship box', 'error', 'recall', 'lift', 'declare', 'redact'] as const),
+    ...([
+      'ship box',
+      'error',
+      'recall',
+      'lift',
+      'declare',
+      'redact',
+      'nest',
+      'put some',
+      'take some',
+      'empty',
+    ] as const),
   ),
   a: fc.nat(4),
   b: fc.nat(4),
 })
+const asset = (number: number): string => `urn:epc:id:giai:4000001.${number}`
+const packing = (minutes: number, action: 'ADD' | 'DELETE', parentID: string, more: object) =>
+  eventAt(minutes, 'AggregationEvent', { action, parentID, ...more })
 /** What is told by entries of other kinds, or by none. */
 const NO_EVENTS: readonly string[] = ['recall', 'lift', 'declare', 'redact']
 type Act = typeof act extends fc.Arbitrary<infer T> ? T : never
@@ -101,12 +115,18 @@ function eventOf({ minute, what, a, b }: Act) {
   if (what === 'pack' || what === 'unpack') return packed(minute, [`S${a}`], what === 'pack' ? 'ADD' : 'DELETE')
   if (what === 'ship') return seen(minute, 'shipping', one, site)
   if (what === 'ship box') return seen(minute, 'shipping', BOX, site)
-  if (what === 'receive') return seen(minute, 'receiving', b < 2 ? BOX : one, site)
+  if (what === 'receive') return seen(minute, 'receiving', b < 2 ? (a < 2 ? asset(0) : BOX) : one, site)
   if (what === 'dispense') return seen(minute, 'dispensing', one, site, { disposition: 'dispensed' })
   if (what === 'transform')
     return eventAt(minute, 'TransformationEvent', { inputEPCList: [one], outputEPCList: [pack(`S${b}`)] })
   if (what === 'warm') return measured(minute, one, b * 4)
   if (what === 'warm box') return measured(minute, BOX, b * 4)
+  if (what === 'nest') return packing(minute, 'ADD', asset(0), { childEPCs: [BOX] })
+  if (what === 'empty') return packing(minute, 'DELETE', b < 2 ? BOX : asset(0), {})
+  if (what === 'put some' || what === 'take some') {
+    const childQuantityList = [{ epcClass: `urn:epc:class:lgtin:9506000.013435.L${b % 2}`, quantity: a + 1 }]
+    return packing(minute, what === 'put some' ? 'ADD' : 'DELETE', a < 2 ? BOX : asset(0), { childQuantityList })
+  }
   const error = { declarationTime: '2026-11-03T00:00:00Z', reason: 'did_not_occur' }
   return seen(minute, 'storing', one, site, what === 'error' ? { errorDeclaration: error } : {})
 }
@@ -242,7 +262,6 @@ it('an excursion that two tell of counts once, one in error never, and the secon
   assert.equal(found(), [])
 })
 
-const asset = (number: number): string => `urn:epc:id:giai:4000001.${number}`
 const put = (minutes: number, child: string, parentID: string) =>
   eventAt(minutes, 'AggregationEvent', { action: 'ADD', parentID, childEPCs: [child] })
 
