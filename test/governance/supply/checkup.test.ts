@@ -243,6 +243,19 @@ it('what counts of a recall changes what is found, without any new event', () =>
   assert.equal(codes(7), [])
 })
 
+it('a box that was received with two recalled packs in it is told of once, and no more once the recall is over', () => {
+  const book = bookOf([
+    told(MAKER, 0, [made(0, ['A', 'B']), packed(5, ['A', 'B'])]),
+    told(WARD, 0, [seen(60, 'receiving', BOX, PLANT), packed(70, ['A', 'B'], 'DELETE')]),
+    recalled(CLINIC, 5, LOT, Date.UTC(2026, 10, 1, 12, 30)),
+    recalled(CLINIC, 6, LOT, Date.UTC(2026, 10, 1, 12, 40), 'supply.lifted'),
+  ])
+  const checkup = new Checkup(book)
+  const found = (final: number): string[] =>
+    answered(checkup, book, final, null).filter((line) => line.startsWith('recalled'))
+  assert.equal([found(6), found(7)], [[`recalled-received ${readGs1(BOX)} ${WARD} 0 0 null`], []])
+})
+
 it('an excursion that two tell of counts once, one in error never, and the second where the first was dropped', () => {
   const book = bookOf([])
   const checkup = new Checkup(book)
