@@ -242,7 +242,8 @@ it('a declaration that takes back no event of this hospital is named, on a dry r
 it('what is asked of goods that nobody named is refused, and of a product it is said that it is one', () =>
   inFolder(async (write) => {
     const desk = new Hospital().desk()
-    await desk.import(await write([made(0, ['A', 'B']), packed(5, ['A', 'B']), measured(6, BOX, 9)]), NOW, false)
+    const other = measured(6, 'https://id.gs1.org/01/04012345123456/21/Z', 20)
+    await desk.import(await write([made(0, ['A', 'B']), packed(5, ['A', 'B']), measured(6, BOX, 9), other]), NOW, false)
     const routes = supplyCalls({ supply: desk, nameOf: () => 'ada' } as unknown as Daemon)
     const asked = async (route: string, query: Readonly<Record<string, string>>): Promise<unknown> => {
       const given = { query: new URLSearchParams(query), signal: new AbortController().signal, body: {} }
@@ -250,7 +251,7 @@ it('what is asked of goods that nobody named is refused, and of a product it is 
     }
     for (const item of ['(01)09506000134352(10)TYPO', '09506000134376', PLANT.id, HOSPITAL.id])
       for (const route of ['check', 'trace'])
-        assert.match(await faultOf(asked(route, { item })), /^supply-unknown .*: none of the 3 events/)
+        assert.match(await faultOf(asked(route, { item })), /^supply-unknown .*: none of the 4 events/)
     assert.match(await faultOf(asked('trace', { item: '09506000134352' })), /^supply-many .*of which 3 packs and lots/)
     for (const item of ['(01)09506000134352(10)L1', pack('A'), '09506000134352']) {
       const { findings } = (await asked('check', { item, max: '8' })) as SupplyCheckReport
