@@ -373,6 +373,22 @@ it('an answer comes in slices of about as much work, and what is forgotten in be
   assert.equal([counts.get('excursion'), shown.some(({ finding }) => finding.event.seq === 0)], [8, false])
 })
 
+it('things with long ways are looked at fewer at a time', () => {
+  const serials = ['A', 'B', 'C', 'D']
+  const book = bookOf([
+    told(
+      WARD,
+      0,
+      Array.from({ length: 400 }, (_, i) => measured(i, pack(serials[i % 4] as string), 5)),
+    ),
+  ])
+  const checkup = new Checkup(book)
+  checkup.update(() => 0)
+  let calls = 1
+  while (!checkup.lookOn(6, () => 0)) calls++
+  assert.is(calls, 4, 'one of 100 events counts as six')
+})
+
 it('packs of a lot are looked at again when it is told what the lot was made of', () => {
   const pills = 'urn:epc:class:lgtin:4012345.012345.M1'
   const pill = 'urn:epc:id:sgtin:4012345.012345.1'
