@@ -99,7 +99,7 @@ function find(book: SupplyBook, given: string): Thing {
   if (thing !== null && book.isGoods(thing)) return thing
   const known = goodsOf(book, key).length
   if (known === 0) throw unknown(book, key)
-  const message = `${key}: a product, of which ${known} packs and lots are known: trace one of them; "consilium supply check" says what is wrong with any, "consilium supply recall" where all are`
+  const message = `${key}: a product, of which ${known === 1 ? 'a pack or lot is' : `${known} packs and lots are`} known: trace one of them; "consilium supply check" says what is wrong with any, "consilium supply recall" where all are`
   throw refused('supply-many', message)
 }
 

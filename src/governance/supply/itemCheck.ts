@@ -2,13 +2,13 @@
 import { type Checked, First } from './answers.ts'
 import type { SupplyBook } from './book.ts'
 import { Ranges } from './excursions.ts'
-import { examine, type Limits } from './findings.ts'
+import { examine, type Finding, type Limits } from './findings.ts'
 import { type EventNumber, NO_EVENT } from './happening.ts'
-import type { Thing } from './keys.ts'
+import { isSingle, type Thing } from './keys.ts'
 import type { Range } from './products.ts'
 import { Recalled } from './recalled.ts'
 import type { FinalSize } from './recalls.ts'
-import { boxOf, wayOf } from './trace.ts'
+import { boxOf, type Way, wayOf } from './trace.ts'
 
 const STEPS_AT_A_TIME = 1_000 // events of ways before others get their turn: some milliseconds
 const LOOKED_MAX = 1_000_000 // things that are looked into for one answer
@@ -26,15 +26,11 @@ export function* itemCheck(
   for (;;) {
     const { forgotten } = book // what is forgotten meanwhile is in no answer
     const first = new First(book, shown)
-    const told = new Set<string>()
     const [ranges, recalled] = [new Ranges(book, final, LOOKED_MAX), new Recalled(book, final, LOOKED_MAX)]
-    let steps = 0
+    const run: Run = { book, limits, first, ranges, recalled, told: new Set(), ofBoxes: new Map(), steps: 0 }
     for (const thing of things) {
       yield* recalled.look(thing)
-      steps += 1 + addOf(thing, { book, limits, first, told, ranges, recalled })
-      if (steps < STEPS_AT_A_TIME) continue
-      steps = 0
-      yield
+      yield* addOf(run, thing)
     }
     if (forgotten === book.forgotten) return { items: things.size, ...first.result() }
   }
@@ -44,21 +40,49 @@ interface Run {
   readonly book: SupplyBook
   readonly limits: Parameters<typeof itemCheck>[2]
   readonly first: First
-  readonly told: Set<string>
   readonly ranges: Ranges
   readonly recalled: Recalled
+  readonly told: Set<string>
+  readonly ofBoxes: Map<Thing, readonly Finding[]>
+  /** Since others had their turn. */
+  steps: number
 }
 
-/** Of so many events of its way. */
-function addOf(thing: Thing, { book, limits, first, told, ranges, recalled }: Run): number {
-  const way = wayOf(book, thing)
+function* addOf(run: Run, thing: Thing): Generator<undefined, void> {
+  const { book, limits, ranges, recalled } = run
+  const way = yield* walked(run, thing)
   const boxes = new Map(way.steps.map((step): [EventNumber, Thing | null] => [step.event.number, boxOf(step)]))
   const rangeAt: Limits['rangeAt'] = ({ number, low, high }) => limits.fixed ?? ranges.at(thing, number, { low, high })
-  const findings = examine(book, way, { ...limits, rangeAt }, ({ number }) => recalled.at(thing, number))
-  for (const { code, event, before, milliCelsius } of findings) {
-    const of = boxes.get(event.number) ?? thing
-    if (told.size < told.add(`${code} ${of} ${event.number} ${milliCelsius}`).size)
-      first.add(code, of, event.number, before?.number ?? NO_EVENT, milliCelsius)
+  for (const one of examine(book, way, { ...limits, rangeAt }, ({ number }) => recalled.at(thing, number)))
+    add(run, boxes.get(one.event.number) ?? thing, one)
+  if (isSingle(book.keyOf(thing))) return
+  for (const box of new Set(boxes.values()))
+    if (box !== null)
+      for (const one of yield* ofBox(run, box)) if (boxes.get(one.event.number) === box) add(run, box, one)
+}
+
+/** What the way of a box itself says: of a pack in it the pack's does, and a lot has none, for there may be any of it at many places. */
+function* ofBox(run: Run, box: Thing): Generator<undefined, readonly Finding[]> {
+  const known = run.ofBoxes.get(box)
+  if (known !== undefined) return known
+  const way = yield* walked(run, box)
+  const rangeAt = (): Range => ({ low: null, high: null })
+  const found = examine(run.book, way, { ...run.limits, rangeAt }, () => [])
+  run.ofBoxes.set(box, found)
+  return found
+}
+
+function* walked(run: Run, thing: Thing): Generator<undefined, Way> {
+  const way = wayOf(run.book, thing)
+  run.steps += 1 + way.steps.length
+  if (run.steps >= STEPS_AT_A_TIME) {
+    run.steps = 0
+    yield
   }
-  return way.steps.length
+  return way
+}
+
+function add({ first, told }: Run, of: Thing, { code, event, before, milliCelsius }: Finding): void {
+  if (told.size < told.add(`${code} ${of} ${event.number} ${milliCelsius}`).size)
+    first.add(code, of, event.number, before?.number ?? NO_EVENT, milliCelsius)
 }

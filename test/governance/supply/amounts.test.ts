@@ -224,6 +224,16 @@ it('a check of packs or of their lot tells of the box that was too warm while th
   assert.equal(checked(book, pack('P'), pack('Q')), [inBox, `excursion ${readGs1(pack('Q'))} 10000`])
 })
 
+it('a check of a lot tells of the boxes too that were received without having been shipped, while some of it lay in them', () => {
+  const book = bookOf([
+    told(MAKER, 0, [measured(0, A, 5), put(1, A, 50), put(2, B, 50)]),
+    told(WARD, 0, [seen(60, 'receiving', A, HOSPITAL), taken(61, A, 50), seen(62, 'receiving', B, HOSPITAL)]),
+    told(CLINIC, 0, [seen(70, 'receiving', A, CLINIC_SITE)]),
+  ])
+  const at = (box: string): string => `never-shipped ${readGs1(box)} null`
+  assert.equal(checked(book, LOT_CLASS), [at(A), at(B)])
+})
+
 it('a check of an item begins anew where something is forgotten meanwhile', () => {
   const serials = Array.from({ length: 1_200 }, (_, i) => `S${i}`)
   const book = bookOf([
