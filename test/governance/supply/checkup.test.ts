@@ -101,6 +101,7 @@ const act = fc.record({
   a: fc.nat(4),
   b: fc.nat(4),
 })
+const PRODUCT = 'https://id.gs1.org/01/09506000134352'
 const asset = (number: number): string => `urn:epc:id:giai:4000001.${number}`
 const packing = (minutes: number, action: 'ADD' | 'DELETE', parentID: string, more: object) =>
   eventAt(minutes, 'AggregationEvent', { action, parentID, ...more })
@@ -124,9 +125,12 @@ function eventOf({ minute, what, a, b }: Act) {
   if (what === 'nest') return packing(minute, 'ADD', asset(0), { childEPCs: [BOX] })
   if (what === 'empty') return packing(minute, 'DELETE', b < 2 ? BOX : asset(0), {})
   if (what === 'put some' || what === 'take some') {
-    const childQuantityList = [{ epcClass: `urn:epc:class:lgtin:9506000.013435.L${b % 2}`, quantity: a + 1 }]
+    const epcClass = b === 3 ? PRODUCT : `urn:epc:class:lgtin:9506000.013435.L${b % 2}`
+    const childQuantityList = [{ epcClass, quantity: a + 1 }]
     return packing(minute, what === 'put some' ? 'ADD' : 'DELETE', a < 2 ? BOX : asset(0), { childQuantityList })
   }
+  if (what === 'make some')
+    return { ...made(minute, [], `L${b % 2}`), quantityList: [{ epcClass: PRODUCT, quantity: a + 1 }] }
   const error = { declarationTime: '2026-11-03T00:00:00Z', reason: 'did_not_occur' }
   return seen(minute, 'storing', one, site, what === 'error' ? { errorDeclaration: error } : {})
 }
