@@ -218,7 +218,7 @@ function check(): Command {
     .argument('[item]', ITEM)
     .addHelpText(
       'after',
-      '\nExit code 1 where anything is wrong. What happened to a box is told of the box alone: of one that goods lie in, or lay in then.',
+      '\nExit code 1 where anything is wrong. What happened to a box is told of the box alone; with an item, while its goods lay in it.',
     )
     .action(async (item: string | undefined, options: Limiting) => {
       const query = [...(item === undefined ? [] : [`item=${encodeURIComponent(item)}`]), ...limits(options)].join('&')

@@ -71,15 +71,17 @@ export async function errorsOfNothing(
   ownLike: (event: SupplyEvent) => AsyncIterable<SupplyEvent>,
 ): Promise<SupplyEvent[]> {
   const times = new Set(events.flatMap(({ error, time }) => (error === undefined ? [] : [time])))
-  const [alike, before]: [SupplyEvent[], SupplyEvent[]] = [events.filter(({ time }) => times.has(time)), []]
-  for (const event of alike) if (event.error !== undefined) for await (const other of ownLike(event)) before.push(other)
-  const book = await bookOf([...before, ...alike])
+  const alike = events.filter(({ time }) => times.has(time))
+  const own = new Set<SupplyEvent>()
+  for (const event of alike) if (event.error !== undefined) for await (const other of ownLike(event)) own.add(other)
+  const told = [...own, ...alike]
+  const book = await bookOf(told)
   const seen = new Set<string>()
   const found: SupplyEvent[] = []
   for (let i = 0; i < book.events; i++) {
-    const isError = i >= before.length && alike[i - before.length]?.error !== undefined
-    if (isError && !seen.has(book.likenessOf(i))) found.push(alike[i - before.length] as SupplyEvent)
-    if (!book.at(i).isError) seen.add(book.likenessOf(i))
+    const isError = book.at(i).isError
+    if (!isError) seen.add(book.likenessOf(i))
+    else if (i >= own.size && !seen.has(book.likenessOf(i))) found.push(told[i] as SupplyEvent)
     if (i % SLICE === SLICE - 1) await setImmediate()
   }
   return found

@@ -6,6 +6,7 @@ import { type Gs1Key, readGs1 } from '../../../src/core/gs1.ts'
 import type { SupplyBook } from '../../../src/governance/supply/book.ts'
 import { examine, standingOf } from '../../../src/governance/supply/findings.ts'
 import type { Thing } from '../../../src/governance/supply/keys.ts'
+import { strictest } from '../../../src/governance/supply/products.ts'
 import { lotsBehind, recallScope } from '../../../src/governance/supply/recallScope.ts'
 import { containersOf } from '../../../src/governance/supply/stays.ts'
 import { wayOf } from '../../../src/governance/supply/trace.ts'
@@ -327,6 +328,31 @@ it('a wider range counts when it is final, however many are declared before that
       [0, 90_000],
     ],
   )
+})
+
+it('of two declarations the strictest counts, a narrower one at once and a wider one when it is final', () => {
+  const rangeOf = (final: number, ...entries: Parameters<SupplyBook['tell']>[0][]) => {
+    const found = bookOf(entries).products.of('09506000134352', () => final)
+    return found === null ? null : [found.low, found.high, found.differ]
+  }
+  const [wide, narrow, none] = [
+    declared(MAKER, 1, null, 25_000),
+    declared(MAKER, 0, 2_000, 8_000),
+    declared(MAKER, 1, null, null),
+  ]
+  assert.equal(rangeOf(1, narrow, wide), [2_000, 8_000, false], 'wider, and pending')
+  assert.equal(rangeOf(2, narrow, wide), [null, 25_000, false], 'wider, and final')
+  assert.equal(rangeOf(1, declared(MAKER, 0, null, 25_000), declared(MAKER, 1, 2_000, 8_000)), [2_000, 8_000, false])
+  assert.equal(rangeOf(1, narrow, none), [2_000, 8_000, false], 'taken back, and pending')
+  assert.is(rangeOf(2, narrow, none), null, 'taken back')
+  assert.equal(rangeOf(9, narrow, declared(WARD, 0, 1_000, 6_000)), [2_000, 6_000, true])
+  assert.equal(rangeOf(9, declared(WARD, 0, 1_000, 6_000), narrow), [2_000, 6_000, true], 'in whatever order')
+  assert.is(rangeOf(9, declared(MAKER, 0, 8_000, 2_000)), null, 'upside down, and passed over')
+})
+
+it('a truck that carried more than a call has arguments has a strictest range all the same', () => {
+  const ranges = Array.from({ length: 200_000 }, (_, i) => ({ low: i === 7 ? 3_000 : 2_000, high: null }))
+  assert.equal(strictest(ranges), { low: 3_000, high: null })
 })
 
 it.run()
