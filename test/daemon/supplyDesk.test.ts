@@ -237,6 +237,7 @@ it('a declaration that takes back no event of this hospital is named, on a dry r
     assert.equal(await ofNothing([wrong(20), back(wrong(20)), back(wrong(30)), wrong(30)]), [30])
     assert.equal(await ofNothing([back(wrong(11)), back(wrong(10))], false), [11], 'recorded all the same')
     assert.equal(await ofNothing([back(wrong(11))]), [], 'said before')
+    assert.equal(await ofNothing([back(wrong(11, PLANT))]), [11], 'and the one before is not named again')
   }))
 
 it('what is asked of goods that nobody named is refused, and of a product it is said that it is one', () =>

@@ -15,7 +15,7 @@ import { recallsOf } from './recalled.ts'
 import { recallScope } from './recallScope.ts'
 import type { FinalSize, Recall } from './recalls.ts'
 import { childrenOf } from './stays.ts'
-import { boxOf, wayOf } from './trace.ts'
+import { boxesOf, wayOf } from './trace.ts'
 
 /** Without events and with numbers alone: there may be a million. `of`: the thing itself, or the box that it lay in. */
 type Kept = readonly [
@@ -151,14 +151,14 @@ export class Checkup {
     const recalls = recallsOf(book, thing, final)
     const { findings, underWay, counted } = lookAt(book, way, () => recalls)
     const aside = new Set(way.steps.flatMap(({ event, within }) => (within.length === 0 ? [event.number] : [])))
-    const of = new Map(counted.map((step): [EventNumber, Thing] => [step.event.number, boxOf(step) ?? thing]))
+    const boxes = findings.length > 0 || underWay !== null ? boxesOf(way) : new Map<EventNumber, Thing>()
     const kept = findings.flatMap(({ code, event, before, milliCelsius }): Kept[] => {
-      const at = of.get(event.number) as Thing
-      const isTold = at === thing || OF_BOXES.has(code)
-      return isTold ? [[code, at, event.number, before?.number ?? NO_EVENT, milliCelsius]] : []
+      const box = boxes.get(event.number)
+      const isTold = box === undefined || OF_BOXES.has(code)
+      return isTold ? [[code, box ?? thing, event.number, before?.number ?? NO_EVENT, milliCelsius]] : []
     })
     if (kept.length > 0) this.#found.set(thing, kept.slice(0, PER_THING_MAX))
-    if (underWay !== null && of.get(underWay.number) === thing) this.#underWay.set(thing, underWay.number)
+    if (underWay !== null && !boxes.has(underWay.number)) this.#underWay.set(thing, underWay.number)
     for (const { event } of counted) aside.delete(event.number)
     for (const event of aside) this.#aside.add(event)
     for (const { event } of counted) this.#aside.delete(event.number)

@@ -3,12 +3,12 @@ import { type Checked, First } from './answers.ts'
 import type { SupplyBook } from './book.ts'
 import { Ranges } from './excursions.ts'
 import { examine, type Finding, type Limits } from './findings.ts'
-import { type EventNumber, NO_EVENT } from './happening.ts'
+import { NO_EVENT } from './happening.ts'
 import { isSingle, type Thing } from './keys.ts'
 import type { Range } from './products.ts'
 import { Recalled } from './recalled.ts'
 import type { FinalSize } from './recalls.ts'
-import { boxOf, type Way, wayOf } from './trace.ts'
+import { boxesOf, type Way, wayOf } from './trace.ts'
 
 const STEPS_AT_A_TIME = 1_000 // events of ways before others get their turn: some milliseconds
 const LOOKED_MAX = 1_000_000 // things that are looked into for one answer
@@ -51,14 +51,13 @@ interface Run {
 function* addOf(run: Run, thing: Thing): Generator<undefined, void> {
   const { book, limits, ranges, recalled } = run
   const way = yield* walked(run, thing)
-  const boxes = new Map(way.steps.map((step): [EventNumber, Thing | null] => [step.event.number, boxOf(step)]))
+  const boxes = boxesOf(way)
   const rangeAt: Limits['rangeAt'] = ({ number, low, high }) => limits.fixed ?? ranges.at(thing, number, { low, high })
   for (const one of examine(book, way, { ...limits, rangeAt }, ({ number }) => recalled.at(thing, number)))
     add(run, boxes.get(one.event.number) ?? thing, one)
   if (isSingle(book.keyOf(thing))) return
   for (const box of new Set(boxes.values()))
-    if (box !== null)
-      for (const one of yield* ofBox(run, box)) if (boxes.get(one.event.number) === box) add(run, box, one)
+    for (const one of yield* ofBox(run, box)) if (boxes.get(one.event.number) === box) add(run, box, one)
 }
 
 /** What the way of a box itself says: of a pack in it the pack's does, and a lot has none, for there may be any of it at many places. */

@@ -12,11 +12,6 @@ export interface Step {
   readonly inError: boolean
 }
 
-/** The box that an event happened to; null where it was the thing itself. */
-export function boxOf({ within }: Step): Thing | null {
-  return within[0] ?? null
-}
-
 /** Everything that is told of one thing. */
 export interface Way {
   readonly thing: Thing
@@ -47,6 +42,11 @@ export function wayOf(book: SupplyBook, thing: Thing): Way {
     madeInto: made(ROLES.item, ROLES.output),
     cut,
   }
+}
+
+/** The boxes that events of a way happened to; of the others the thing itself was there. */
+export function boxesOf({ steps }: Way): Map<EventNumber, Thing> {
+  return new Map(steps.flatMap(({ event, within: [box] }) => (box === undefined ? [] : [[event.number, box] as const])))
 }
 
 interface Leg {
