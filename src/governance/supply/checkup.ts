@@ -7,14 +7,14 @@ import { gs1KindOf, gtinOf } from '../../core/gs1.ts'
 import { type Checked, First } from './answers.ts'
 import type { SupplyBook } from './book.ts'
 import { isOutside, Ranges } from './excursions.ts'
-import { excursions, type FindingCode, isOverdue, type Limits, lookAt } from './findings.ts'
+import { excursions, type FindingCode, isOverdue, type Limits, lookAt, type RecallsAt } from './findings.ts'
 import { type EventNumber, NO_EVENT, ROLES } from './happening.ts'
 import type { Thing } from './keys.ts'
 import type { Range } from './products.ts'
 import { recallsOf } from './recalled.ts'
 import { recallScope } from './recallScope.ts'
 import type { FinalSize, Recall } from './recalls.ts'
-import { childrenOf } from './stays.ts'
+import { amountsIn, boxesEver, childrenOf, isWithin } from './stays.ts'
 import { boxesOf, wayOf } from './trace.ts'
 
 /** Without events and with numbers alone: there may be a million. `of`: the thing itself, or the box that it lay in. */
@@ -148,8 +148,7 @@ export class Checkup {
     this.#underWay.delete(thing)
     if (!book.isGoods(thing)) return 0
     const way = wayOf(book, thing)
-    const recalls = recallsOf(book, thing, final)
-    const { findings, underWay, counted } = lookAt(book, way, () => recalls)
+    const { findings, underWay, counted } = lookAt(book, way, recallsAt(book, thing, final))
     const aside = new Set(way.steps.flatMap(({ event, within }) => (within.length === 0 ? [event.number] : [])))
     const boxes = findings.length > 0 || underWay !== null ? boxesOf(way) : new Map<EventNumber, Thing>()
     const kept = findings.flatMap(({ code, event, before, milliCelsius }): Kept[] => {
@@ -196,7 +195,21 @@ export class Checkup {
   }
 }
 
-/** What lies in it, what was made of it, packs of a lot, and lots and packs of a product. */
+/** Of a thing by what it is, and by the lots of which some lay in it: a pack in it has a way of its own, and a lot too many boxes for one. */
+function recallsAt(book: SupplyBook, thing: Thing, final: FinalSize): RecallsAt {
+  const recalls = recallsOf(book, thing, final)
+  if (book.recalls.isEmpty) return () => recalls
+  const inside = amountsIn(book, thing).flatMap((stay) => {
+    const found = recallsOf(book, stay.thing, final)
+    return found.length === 0 ? [] : [{ stay, found }]
+  })
+  return ({ number }) => [
+    ...recalls,
+    ...inside.flatMap(({ stay, found }) => (isWithin(book, number, stay) ? found : [])),
+  ]
+}
+
+/** What lies in it, boxes where it is counted and recalls may reach it, what was made of it, packs of a lot, and lots and packs of a product. */
 function affectedBy(book: SupplyBook, thing: Thing): Thing[] {
   const key = book.keyOf(thing)
   const kind = gs1KindOf(key)
@@ -208,7 +221,8 @@ function affectedBy(book: SupplyBook, thing: Thing): Thing[] {
     .filter(({ role }) => role === ROLES.lot)
     .flatMap(({ event }) => [...book.namedIn(event, ROLES.item), ...book.namedIn(event, ROLES.output)])
   const ofProduct = kind === 'gtin' ? book.ofProduct(gtinOf(key) as string) : []
-  return [...childrenOf(book, thing), ...[...made, ...packs].map((one) => one.thing), ...ofProduct]
+  const boxes = book.recalls.isEmpty ? [] : boxesEver(book, thing)
+  return [...childrenOf(book, thing), ...boxes, ...[...made, ...packs].map((one) => one.thing), ...ofProduct]
 }
 
 /** What stands of each lot and product, to be compared with what stood. */

@@ -8,6 +8,7 @@ import { isSingle, type Thing } from './keys.ts'
 import type { Range } from './products.ts'
 import { Recalled } from './recalled.ts'
 import type { FinalSize } from './recalls.ts'
+import { isWithin, staysOf } from './stays.ts'
 import { boxesOf, type Way, wayOf } from './trace.ts'
 
 const STEPS_AT_A_TIME = 1_000 // events of ways before others get their turn: some milliseconds
@@ -27,7 +28,7 @@ export function* itemCheck(
     const { forgotten } = book // what is forgotten meanwhile is in no answer
     const first = new First(book, shown)
     const [ranges, recalled] = [new Ranges(book, final, LOOKED_MAX), new Recalled(book, final, LOOKED_MAX)]
-    const run: Run = { book, limits, first, ranges, recalled, told: new Set(), ofBoxes: new Map(), steps: 0 }
+    const run: Run = { book, limits, first, ranges, recalled, told: new Set(), steps: 0 }
     for (const thing of things) {
       yield* recalled.look(thing)
       yield* addOf(run, thing)
@@ -43,11 +44,11 @@ interface Run {
   readonly ranges: Ranges
   readonly recalled: Recalled
   readonly told: Set<string>
-  readonly ofBoxes: Map<Thing, readonly Finding[]>
   /** Since others had their turn. */
   steps: number
 }
 
+/** By its way; of a lot, also by those of the boxes that have some of it: there may be too many for one way, and at many places at a time. */
 function* addOf(run: Run, thing: Thing): Generator<undefined, void> {
   const { book, limits, ranges, recalled } = run
   const way = yield* walked(run, thing)
@@ -55,20 +56,12 @@ function* addOf(run: Run, thing: Thing): Generator<undefined, void> {
   const rangeAt: Limits['rangeAt'] = ({ number, low, high }) => limits.fixed ?? ranges.at(thing, number, { low, high })
   for (const one of examine(book, way, { ...limits, rangeAt }, ({ number }) => recalled.at(thing, number)))
     add(run, boxes.get(one.event.number) ?? thing, one)
-  if (isSingle(book.keyOf(thing))) return
-  for (const box of new Set(boxes.values()))
-    for (const one of yield* ofBox(run, box)) if (boxes.get(one.event.number) === box) add(run, box, one)
-}
-
-/** What the way of a box itself says: of a pack in it the pack's does, and a lot has none, for there may be any of it at many places. */
-function* ofBox(run: Run, box: Thing): Generator<undefined, readonly Finding[]> {
-  const known = run.ofBoxes.get(box)
-  if (known !== undefined) return known
-  const way = yield* walked(run, box)
-  const rangeAt = (): Range => ({ low: null, high: null })
-  const found = examine(run.book, way, { ...run.limits, rangeAt }, () => [])
-  run.ofBoxes.set(box, found)
-  return found
+  for (const stay of isSingle(book.keyOf(thing)) ? [] : staysOf(book, thing)) {
+    const ofBox = yield* walked(run, stay.container)
+    const outer = boxesOf(ofBox)
+    for (const one of examine(book, ofBox, { ...limits, rangeAt }, () => recalled.own(thing)))
+      if (isWithin(book, one.event.number, stay)) add(run, outer.get(one.event.number) ?? stay.container, one)
+  }
 }
 
 function* walked(run: Run, thing: Thing): Generator<undefined, Way> {

@@ -4,7 +4,7 @@ import type { EventNumber } from './happening.ts'
 import type { Thing } from './keys.ts'
 import { lotsBehind } from './recallScope.ts'
 import type { FinalSize, Recall } from './recalls.ts'
-import { childrenOf, contentsEver, contentsWhile, DEPTH_MAX, type Stay } from './stays.ts'
+import { childrenOf, contentsEver, contentsWhile, DEPTH_MAX, isWithin, type Stay } from './stays.ts'
 
 const SLICE = 500 // things that are looked at before others get their turn: some milliseconds
 
@@ -53,11 +53,7 @@ export class Recalled {
 
   /** By what it is, and by what lay in it at an event that it went through. */
   at(thing: Thing, event: EventNumber): readonly Recall[] {
-    const book = this.#book
-    return this.#while(
-      thing,
-      ({ from, to }) => book.compare(event, from) > 0 && (to === null || book.compare(event, to) < 0),
-    )
+    return this.#while(thing, (stay) => isWithin(this.#book, event, stay))
   }
 
   /** As `at`, of an event that is not in the book yet: what was packed and unpacked at the same time lies in it too. */

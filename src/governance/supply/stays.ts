@@ -136,6 +136,13 @@ export function containersOf(book: SupplyBook, thing: Thing, known: Set<Thing> =
   return [...found]
 }
 
+/** Boxes that a lot or product ever lay in, some of it. */
+export function boxesEver(book: SupplyBook, thing: Thing): Thing[] {
+  if (isSingle(book.keyOf(thing))) return []
+  const packings = book.namingsOf(thing).filter(({ event, role }) => role === ROLES.item && isPacking(book, event))
+  return [...new Set(packings.flatMap(({ event }) => book.parentIn(event) ?? []))]
+}
+
 /** What ever lay in a thing, also in boxes in it, each once; not more than can be told apart of one truck. */
 export function contentsEver(book: SupplyBook, container: Thing): Thing[] {
   const found = new Set<Thing>([container])
@@ -146,9 +153,12 @@ export function contentsEver(book: SupplyBook, container: Thing): Thing[] {
 
 /** What lay in a thing at an event that it went through; `looked`: of so many things it was found out. */
 export function contentsAt(book: SupplyBook, container: Thing, event: EventNumber): Contents {
-  const isMeant = ({ from, to }: Stay): boolean =>
-    book.compare(event, from) > 0 && (to === null || book.compare(event, to) < 0)
-  return contentsWhile(book, container, isMeant)
+  return contentsWhile(book, container, (stay) => isWithin(book, event, stay))
+}
+
+/** Whether an event came while a thing lay in another. */
+export function isWithin(book: SupplyBook, event: EventNumber, { from, to }: Stay): boolean {
+  return book.compare(event, from) > 0 && (to === null || book.compare(event, to) < 0)
 }
 
 interface Contents {
@@ -179,8 +189,8 @@ export function contentsWhile(book: SupplyBook, container: Thing, isMeant: (stay
   return { contents: [...found], looked }
 }
 
-/** By the box's own events: a lot may be named by a million others. */
-function amountsIn(book: SupplyBook, container: Thing, emptyings: Emptyings): AmountStay[] {
+/** Lots and products of which some lay in a box itself, when; by the box's own events. */
+export function amountsIn(book: SupplyBook, container: Thing, emptyings: Emptyings = new Map()): AmountStay[] {
   const packings = book.namingsOf(container).filter(({ role }) => role === ROLES.parent)
   return amountStays(book, packings, () => true, emptyings)
 }
@@ -223,6 +233,7 @@ function emptyingsOf(book: SupplyBook, container: Thing): EventNumber[] {
 
 /** Everything that was ever packed into it; a lot counts as one. */
 export function childrenOf(book: SupplyBook, container: Thing): Thing[] {
+  if (!isSingle(book.keyOf(container))) return [] // a lot may be named by a million events
   return book.namingsOf(container).flatMap(({ event, role }) => {
     if (role !== ROLES.parent || !isPacking(book, event) || book.at(event).action !== 'add') return []
     return book.namedIn(event, ROLES.item).map((one) => one.thing)
