@@ -224,15 +224,16 @@ function check(): Command {
       const query = [...(item === undefined ? [] : [`item=${encodeURIComponent(item)}`]), ...limits(options)].join('&')
       const report = await clientOf(options).get<SupplyCheckReport>(`/v1/supply/check?${query}`)
       outputOf(options).print(report, () => checkLines(report))
-      if (report.findingsInAll > 0) process.exitCode = 1
+      if (report.findingsInAll > 0 || report.cut) process.exitCode = 1
     })
 }
 
 function checkLines(report: SupplyCheckReport): string[] {
-  const { items, events, dropped, findings, findingsInAll, byCode, differing } = report
-  const first = `${items} goods in ${events} events: ${findingsInAll === 0 ? 'nothing is wrong' : `${findingsInAll} ${findingsInAll === 1 ? 'finding' : 'findings'}`}.`
+  const { items, events, dropped, findings, findingsInAll, byCode, differing, cut } = report
+  const first = `${items} goods in ${events} events: ${findingsInAll === 0 ? (cut ? 'no finding' : 'nothing is wrong') : `${findingsInAll} ${findingsInAll === 1 ? 'finding' : 'findings'}`}.`
   return [
     first,
+    ...(cut ? ['Of some goods there are more events than are followed: what is wrong in the rest is not told.'] : []),
     ...(dropped === 0 ? [] : [`${dropped} events beyond what one member may tell were not looked at.`]),
     ...(byCode.length === 0
       ? []

@@ -168,6 +168,8 @@ export interface SupplyCheckReport {
   readonly events: number
   readonly dropped: number
   readonly items: number
+  /** Of some goods there are more events than are followed: what is wrong later is not told. */
+  readonly cut: boolean
   readonly findings: readonly SupplyFindingReport[]
   readonly findingsInAll: number
   readonly byCode: readonly { readonly code: FindingCode; readonly says: string; readonly count: number }[]

@@ -118,7 +118,7 @@ function unknown(book: SupplyBook, key: Gs1Key): ConsiliumError {
 async function check(daemon: Daemon, query: Query, signal: AbortSignal): Promise<SupplyCheckReport> {
   const startMs = performance.now()
   const limits = limitsIn(query)
-  const { book, items, counts, shown } = await daemon.supply.check(limits, {
+  const { book, items, counts, shown, cut } = await daemon.supply.check(limits, {
     ...{ shown: SHOWN_MAX, signal },
     scopeOf: (known) => itemsOf(known, query.get('item')),
   })
@@ -129,7 +129,7 @@ async function check(daemon: Daemon, query: Query, signal: AbortSignal): Promise
   return {
     events: book.events - book.forgotten,
     dropped: book.dropped,
-    items,
+    ...{ items, cut },
     findings: shown.map(({ thing, finding }) => findingReport(daemon, book, thing, finding)),
     findingsInAll: byCode.reduce((sum, one) => sum + one.count, 0),
     byCode,

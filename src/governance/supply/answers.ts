@@ -16,6 +16,8 @@ export interface Checked {
   readonly items: number
   readonly counts: ReadonlyMap<FindingCode, number>
   readonly shown: readonly Found[]
+  /** Of some goods there are more events than are followed. */
+  readonly cut: boolean
 }
 
 interface Line {
@@ -58,7 +60,7 @@ export class First {
     if (this.#first.length >= 20 * this.#max) this.#cut()
   }
 
-  result(): Pick<Checked, 'counts' | 'shown'> {
+  result(): Omit<Checked, 'items' | 'cut'> {
     this.#cut()
     const at = (event: EventNumber): Happening => this.#book.at(event)
     const shown = this.#first.map(({ code, thing, event, before, milliCelsius }) => ({

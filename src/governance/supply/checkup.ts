@@ -15,7 +15,7 @@ import { recallsOf } from './recalled.ts'
 import { recallScope } from './recallScope.ts'
 import type { FinalSize, Recall } from './recalls.ts'
 import { amountsIn, boxesEver, childrenOf, isWithin } from './stays.ts'
-import { boxesOf, wayOf } from './trace.ts'
+import { boxesOf, isCut, wayOf } from './trace.ts'
 
 /** Without events and with numbers alone: there may be a million. `of`: the thing itself, or the box that it lay in. */
 type Kept = readonly [
@@ -41,6 +41,8 @@ export class Checkup {
   readonly #underWay = new Map<Thing, EventNumber>()
   /** Events that do not count for a thing that they name: in error, or told before by another. */
   readonly #aside = new Set<EventNumber>()
+  /** Things with more events than are followed. */
+  readonly #cut = new Set<Thing>()
   readonly #waiting = new Set<Thing>()
   /** Things below it were looked at, or wait for it. */
   #next: Thing = 0
@@ -111,7 +113,7 @@ export class Checkup {
       if (isOverdue({ timeMs: book.timeOf(since) }, limits)) first.add('overdue', thing, since)
     let items = 0
     for (let thing = 0; thing < book.things; thing++) if (book.isGoods(thing)) items++
-    return { items, ...first.result() }
+    return { items, ...first.result(), cut: this.#cut.size > 0 }
   }
 
   *#addExcursions(first: First, fixed: Range | null, final: FinalSize): Generator<undefined, void> {
@@ -146,8 +148,10 @@ export class Checkup {
     const book = this.#book
     this.#found.delete(thing)
     this.#underWay.delete(thing)
+    this.#cut.delete(thing)
     if (!book.isGoods(thing)) return 0
     const way = wayOf(book, thing)
+    if (isCut(book, way)) this.#cut.add(thing)
     const { findings, underWay, counted } = lookAt(book, way, recallsAt(book, thing, final))
     const aside = new Set(way.steps.flatMap(({ event, within }) => (within.length === 0 ? [event.number] : [])))
     const boxes = findings.length > 0 || underWay !== null ? boxesOf(way) : new Map<EventNumber, Thing>()
@@ -190,6 +194,7 @@ export class Checkup {
     this.#waiting.clear()
     this.#found.clear()
     this.#underWay.clear()
+    this.#cut.clear()
     this.#aside.clear()
     this.#next = 0
   }

@@ -9,7 +9,7 @@ import type { Range } from './products.ts'
 import { Recalled } from './recalled.ts'
 import type { FinalSize } from './recalls.ts'
 import { isWithin, staysOf } from './stays.ts'
-import { boxesOf, type Way, wayOf } from './trace.ts'
+import { boxesOf, isCut, type Way, wayOf } from './trace.ts'
 
 const STEPS_AT_A_TIME = 1_000 // events of ways before others get their turn: some milliseconds
 const LOOKED_MAX = 1_000_000 // things that are looked into for one answer
@@ -28,12 +28,12 @@ export function* itemCheck(
     const { forgotten } = book // what is forgotten meanwhile is in no answer
     const first = new First(book, shown)
     const [ranges, recalled] = [new Ranges(book, final, LOOKED_MAX), new Recalled(book, final, LOOKED_MAX)]
-    const run: Run = { book, limits, first, ranges, recalled, told: new Set(), steps: 0 }
+    const run: Run = { book, limits, first, ranges, recalled, told: new Set(), steps: 0, cut: false }
     for (const thing of things) {
       yield* recalled.look(thing)
       yield* addOf(run, thing)
     }
-    if (forgotten === book.forgotten) return { items: things.size, ...first.result() }
+    if (forgotten === book.forgotten) return { items: things.size, ...first.result(), cut: run.cut }
   }
 }
 
@@ -46,6 +46,7 @@ interface Run {
   readonly told: Set<string>
   /** Since others had their turn. */
   steps: number
+  cut: boolean
 }
 
 /** By its way; of a lot, also by those of the boxes that have some of it: there may be too many for one way, and at many places at a time. */
@@ -66,6 +67,7 @@ function* addOf(run: Run, thing: Thing): Generator<undefined, void> {
 
 function* walked(run: Run, thing: Thing): Generator<undefined, Way> {
   const way = wayOf(run.book, thing)
+  run.cut ||= isCut(run.book, way)
   run.steps += 1 + way.steps.length
   if (run.steps >= STEPS_AT_A_TIME) {
     run.steps = 0

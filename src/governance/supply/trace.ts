@@ -1,7 +1,7 @@
 /** The way of one thing: its own events, and those of what it lay in meanwhile, box in pallet in truck. */
 import type { SupplyBook } from './book.ts'
 import { type EventNumber, type Happening, ROLES } from './happening.ts'
-import type { Thing } from './keys.ts'
+import { isSingle, type Thing } from './keys.ts'
 import { DEPTH_MAX, firstAfter, isPacking, type Stay, staysOf } from './stays.ts'
 
 /** One event on the way; `within`: what it happened to, from the outermost, where that was not the thing itself. */
@@ -47,6 +47,11 @@ export function wayOf(book: SupplyBook, thing: Thing): Way {
 /** The boxes that events of a way happened to; of the others the thing itself was there. */
 export function boxesOf({ steps }: Way): Map<EventNumber, Thing> {
   return new Map(steps.flatMap(({ event, within: [box] }) => (box === undefined ? [] : [[event.number, box] as const])))
+}
+
+/** Whether events of a thing itself, or of the boxes that a single one lay in, are not on its way: they are more than are followed. */
+export function isCut(book: SupplyBook, { thing, cut }: Way): boolean {
+  return cut && (isSingle(book.keyOf(thing)) || book.namingsOf(thing).length > STEPS_MAX)
 }
 
 interface Leg {

@@ -4,6 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Gs1Key, readGs1 } from '../../../src/core/gs1.ts'
 import type { SupplyBook } from '../../../src/governance/supply/book.ts'
+import { Checkup } from '../../../src/governance/supply/checkup.ts'
 import { Ranges } from '../../../src/governance/supply/excursions.ts'
 import { examine } from '../../../src/governance/supply/findings.ts'
 import { itemCheck } from '../../../src/governance/supply/itemCheck.ts'
@@ -203,10 +204,14 @@ function checked(book: SupplyBook, ...things: readonly string[]): string[] {
     { ...LIMITS, fixed: { low: null, high: 8_000 } },
     { shown: 100, final: () => 9 },
   )
+  const { shown } = ended(run)
+  return shown.map(({ thing: one, finding }) => `${finding.code} ${book.keyOf(one)} ${finding.milliCelsius}`)
+}
+
+function ended<T>(run: Generator<undefined, T>): T {
   for (;;) {
     const { done, value } = run.next()
-    if (done !== true) continue
-    return value.shown.map(({ thing: one, finding }) => `${finding.code} ${book.keyOf(one)} ${finding.milliCelsius}`)
+    if (done === true) return value
   }
 }
 
@@ -234,6 +239,48 @@ it('a check of a lot tells of the boxes too that were received without having be
   assert.equal(checked(book, LOT_CLASS), [at(A), at(B)])
 })
 
+it('a lot in more boxes than one way has room for is checked all the same', () => {
+  const n = 5_100
+  const boxOf = (i: number): string => `urn:epc:id:giai:4000001.${i}`
+  const warm = (i: number): Json => ({ ...measured(9_000, boxOf(i), 9), bizStep: 'receiving' })
+  const events = Array.from({ length: n }, (_, i) => [put(i, boxOf(i), 1), warm(i)]).flat()
+  const sliced = Array.from({ length: (2 * n) / 200 }, (_, i) => told(MAKER, i, events.slice(i * 200, i * 200 + 200)))
+  const book = bookOf([...sliced, recalled(CLINIC, 0, LOT, Date.UTC(2026, 10, 1, 12, 30))])
+  const limits = { ...LIMITS, fixed: { low: null, high: 8_000 } }
+  const checkup = new Checkup(book)
+  checkup.update(() => 9)
+  while (!checkup.lookOn(1e6, () => 9));
+  const asked = { shown: 9, final: (): number => 9 }
+  const lot = new Set([thing(book, LOT_CLASS)])
+  for (const run of [checkup.answer(limits, asked), itemCheck(book, lot, limits, asked)]) {
+    const { counts, cut } = ended(run)
+    assert.equal([counts.get('recalled-received'), counts.get('excursion'), cut], [n, n, false])
+  }
+})
+
+it('a check says where there are more events of a pack than are followed', () => {
+  const events = Array.from({ length: 10_001 }, (_, i) => measured(i, pack('P'), 5))
+  const sliced = Array.from({ length: 21 }, (_, i) => told(MAKER, i, events.slice(i * 500, i * 500 + 500)))
+  const cuts = [sliced.slice(0, 20), sliced].map((entries) => {
+    const book = bookOf(entries)
+    const checkup = new Checkup(book)
+    checkup.update(() => 9)
+    while (!checkup.lookOn(1e6, () => 9));
+    const [limits, asked] = [
+      { ...LIMITS, fixed: null },
+      { shown: 9, final: (): number => 9 },
+    ]
+    return [
+      ended(checkup.answer(limits, asked)),
+      ended(itemCheck(book, new Set([thing(book, pack('P'))]), limits, asked)),
+    ].map(({ cut }) => cut)
+  })
+  assert.equal(cuts, [
+    [false, false],
+    [true, true],
+  ])
+})
+
 it('a check of an item begins anew where something is forgotten meanwhile', () => {
   const serials = Array.from({ length: 1_200 }, (_, i) => `S${i}`)
   const book = bookOf([
@@ -245,9 +292,7 @@ it('a check of an item begins anew where something is forgotten meanwhile', () =
   const run = itemCheck(book, all, limits, { shown: 100, final: () => 9 })
   assert.is(run.next().done, false)
   book.forget(book.toldIn(MAKER, [0]))
-  let last = run.next()
-  while (last.done !== true) last = run.next()
-  assert.is(last.value.counts.size, 0)
+  assert.is(ended(run).counts.size, 0)
 })
 
 it('a lot that is told apart from its product, of which so many were made, is known and recalled, with the product and its boxes', () => {
