@@ -11,7 +11,7 @@ import { excursions, type FindingCode, isOverdue, type Limits, lookAt, type Reca
 import { type EventNumber, NO_EVENT, ROLES } from './happening.ts'
 import type { Thing } from './keys.ts'
 import type { Range } from './products.ts'
-import { recallsOf } from './recalled.ts'
+import { Recalled } from './recalled.ts'
 import { recallScope } from './recallScope.ts'
 import type { FinalSize, Recall } from './recalls.ts'
 import { amountsIn, boxesEver, childrenOf, isWithin } from './stays.ts'
@@ -74,15 +74,16 @@ export class Checkup {
 
   /** Looks at so many things at most, at fewer where their ways are long; true where none is left. */
   lookOn(max: number, final: FinalSize): boolean {
+    const recalled = new Recalled(this.#book, final, 0)
     let left = max
     for (const thing of this.#waiting) {
       if (left <= 0) return false
       this.#waiting.delete(thing)
-      left -= 1 + this.#lookAt(thing, final) / STEPS_AS_A_THING
+      left -= 1 + this.#lookAt(thing, recalled) / STEPS_AS_A_THING
     }
     for (; this.#next < this.#book.things; this.#next++) {
       if (left <= 0) return false
-      left -= 1 + this.#lookAt(this.#next, final) / STEPS_AS_A_THING
+      left -= 1 + this.#lookAt(this.#next, recalled) / STEPS_AS_A_THING
     }
     return true
   }
@@ -144,7 +145,7 @@ export class Checkup {
   }
 
   /** Of so many events of its way. */
-  #lookAt(thing: Thing, final: FinalSize): number {
+  #lookAt(thing: Thing, recalled: Recalled): number {
     const book = this.#book
     this.#found.delete(thing)
     this.#underWay.delete(thing)
@@ -152,7 +153,7 @@ export class Checkup {
     if (!book.isGoods(thing)) return 0
     const way = wayOf(book, thing)
     if (isCut(book, way)) this.#cut.add(thing)
-    const { findings, underWay, counted } = lookAt(book, way, recallsAt(book, thing, final))
+    const { findings, underWay, counted } = lookAt(book, way, recallsAt(book, thing, recalled))
     const aside = new Set(way.steps.flatMap(({ event, within }) => (within.length === 0 ? [event.number] : [])))
     const boxes = findings.length > 0 || underWay !== null ? boxesOf(way) : new Map<EventNumber, Thing>()
     const kept = findings.flatMap(({ code, event, before, milliCelsius }): Kept[] => {
@@ -201,11 +202,11 @@ export class Checkup {
 }
 
 /** Of a thing by what it is, and by the lots of which some lay in it: a pack in it has a way of its own, and a lot too many boxes for one. */
-function recallsAt(book: SupplyBook, thing: Thing, final: FinalSize): RecallsAt {
-  const recalls = recallsOf(book, thing, final)
+function recallsAt(book: SupplyBook, thing: Thing, recalled: Recalled): RecallsAt {
+  const recalls = recalled.own(thing)
   if (book.recalls.isEmpty) return () => recalls
   const inside = amountsIn(book, thing).flatMap((stay) => {
-    const found = recallsOf(book, stay.thing, final)
+    const found = recalled.own(stay.thing)
     return found.length === 0 ? [] : [{ stay, found }]
   })
   return ({ number }) => [

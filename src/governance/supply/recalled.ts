@@ -39,9 +39,10 @@ export class Recalled {
 
   /** By what a thing is, oldest first. */
   own(thing: Thing): readonly Recall[] {
+    if (this.#book.recalls.isEmpty) return []
     const known = this.#own.get(thing)
     if (known !== undefined) return known
-    const found = recallsOf(this.#book, thing, this.#final)
+    const found = sorted(lotsBehind(this.#book, thing).flatMap((lot) => this.#book.recalls.standing(lot, this.#final)))
     this.#own.set(thing, found)
     return found
   }
@@ -93,12 +94,6 @@ export class Recalled {
     this.#oldest ??= this.#book.recalls.all(this.#final).find(({ stands }) => stands) ?? null
     return this.#oldest
   }
-}
-
-/** Recalls that reach a thing by what it is, oldest first. */
-export function recallsOf(book: SupplyBook, thing: Thing, final: FinalSize): Recall[] {
-  if (book.recalls.isEmpty) return []
-  return sorted(lotsBehind(book, thing).flatMap((lot) => book.recalls.standing(lot, final)))
 }
 
 /** Each once, oldest first. */
