@@ -43,7 +43,7 @@ function importFile(): Command {
 }
 
 function importedLines(file: string, report: SupplyImportReport): string[] {
-  const { events, recorded, known, entries, leftOut, faults, faultsInAll, warnings, dryRun } = report
+  const { events, recorded, known, entries, leftOut, faults, faultsInAll, warnings, dryRun, ofNothing } = report
   const more = faultsInAll - Math.min(faults.length, SHOWN_MAX)
   const out = leftOut.map(({ field, times }) => `${field} (${times})`).join(', ')
   const left = leftOut.length === 0 ? [] : [`Stays here, in no log: ${out}`]
@@ -59,11 +59,25 @@ function importedLines(file: string, report: SupplyImportReport): string[] {
   return [
     first,
     ...left,
+    ...ofNothing
+      .slice(0, SHOWN_MAX)
+      .map(({ timeMs, item }) => `TAKES NOTHING BACK: ${utc(timeMs)}, ${label(item ?? 'no goods')}: ${NOTHING}`),
+    ...(report.ofNothingInAll > SHOWN_MAX
+      ? [`and ${report.ofNothingInAll - SHOWN_MAX} more that take nothing back`]
+      : []),
     ...warnings.map(
       ({ item, step, recall: by }) =>
-        `RECALLED: ${label(item)}, class ${by.class}, ${by.reason}, by ${by.by} (${by.entry}): ${toDo(step)}`,
+        `RECALLED: ${label(item)}${ofIt(item, by.item)}, class ${by.class}, ${by.reason}, by ${by.by} (${by.entry}): ${toDo(step)}`,
     ),
   ]
+}
+
+const NOTHING =
+  'no event of this hospital tells of the same; say it with the time and the content of the one that is wrong'
+
+/** What is recalled where that is another product than what came: what lies in it, or what it was made of. */
+function ofIt(item: string, recalled: string): string {
+  return item.startsWith(recalled.slice(0, 17)) ? '' : ` with ${label(recalled)}`
 }
 
 /** With what is recalled, by what happened to it. */
@@ -128,12 +142,12 @@ function traceLines(report: SupplyTraceReport): string[] {
   return [
     label(item),
     ...named('lot       ', lots),
-    `now       ${standingText(standing)}`,
+    `now       ${standingText(standing, item)}`,
     ...named('inside    ', inside),
     ...named('made from ', madeFrom),
     ...named('made into ', madeInto),
     ...ranges.flatMap((one) => rangeLines('keep at   ', one, item)),
-    ...known.map((one) => `RECALLED  ${recallText(one)}`),
+    ...known.map((one) => `RECALLED  ${label(one.item)}, ${recallText(one)}`),
     '',
     ...(steps.length > rows.length ? [`the last ${rows.length} of ${steps.length} events:`] : []),
     ...table(['when', 'what', 'where', 'told by', 'within', '°C', 'entry'], rows),
@@ -202,20 +216,24 @@ function check(): Command {
     ),
   )
     .argument('[item]', ITEM)
-    .addHelpText('after', '\nExit code 1 where anything is wrong. What happened to a box is told of the box alone.')
+    .addHelpText(
+      'after',
+      '\nExit code 1 where anything is wrong. What happened to a box is told of the box alone; with an item, while its goods lay in it.',
+    )
     .action(async (item: string | undefined, options: Limiting) => {
       const query = [...(item === undefined ? [] : [`item=${encodeURIComponent(item)}`]), ...limits(options)].join('&')
       const report = await clientOf(options).get<SupplyCheckReport>(`/v1/supply/check?${query}`)
       outputOf(options).print(report, () => checkLines(report))
-      if (report.findingsInAll > 0) process.exitCode = 1
+      if (report.findingsInAll > 0 || report.cut) process.exitCode = 1
     })
 }
 
 function checkLines(report: SupplyCheckReport): string[] {
-  const { items, events, dropped, findings, findingsInAll, byCode, differing } = report
-  const first = `${items} goods in ${events} events: ${findingsInAll === 0 ? 'nothing is wrong' : `${findingsInAll} ${findingsInAll === 1 ? 'finding' : 'findings'}`}.`
+  const { items, events, dropped, findings, findingsInAll, byCode, differing, cut } = report
+  const first = `${items} goods in ${events} events: ${findingsInAll === 0 ? (cut ? 'no finding' : 'nothing is wrong') : `${findingsInAll} ${findingsInAll === 1 ? 'finding' : 'findings'}`}.`
   return [
     first,
+    ...(cut ? ['Of some goods there are more events than are followed: what is wrong in the rest is not told.'] : []),
     ...(dropped === 0 ? [] : [`${dropped} events beyond what one member may tell were not looked at.`]),
     ...(byCode.length === 0
       ? []

@@ -2,7 +2,9 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { ConsiliumError } from '../core/errors.ts'
+import type { Gs1Key } from '../core/gs1.ts'
 import type { SupplyListLine, SupplyRecallsReport, SupplyScopeReport } from '../daemon/supplyApi.ts'
+import { isSingle } from '../governance/supply/keys.ts'
 import { table } from './output.ts'
 import { type Common, clientOf, command, outputOf } from './shared.ts'
 import { DECLARED, ITEM, label, recallText, SHOWN_MAX, standingText } from './supplyText.ts'
@@ -59,15 +61,10 @@ interface Recalling extends Common {
 }
 
 function scopeLines({ item, list, items, recalls: known, reached, reachedInAll, cut }: SupplyScopeReport): string[] {
-  const how = { lot: 'of the lot', made: 'made of it', holds: 'holds it' }
+  const how = { lot: 'of the lot', any: 'any lot of it', made: 'made of it', holds: 'holds it' }
   const rows = reached
     .slice(0, SHOWN_MAX)
-    .map((one) => [
-      label(one.item),
-      how[one.how],
-      standingText(one.standing),
-      one.inside.map(label).join(' in ') || '–',
-    ])
+    .map((one) => [label(one.item), how[one.how], standingText(one.standing, one.item), insideText(one)])
   const standing = list !== null ? [listText(list)] : known.map((one) => `RECALLED  ${recallText(one)}`)
   return [
     item === null ? `${items} lots and products` : label(item),
@@ -81,6 +78,15 @@ function scopeLines({ item, list, items, recalls: known, reached, reachedInAll, 
       : []),
     DECLARED,
   ]
+}
+
+const BOXES_MAX = 3 // each is a line of its own
+
+/** Box in pallet; of a lot, some of the boxes that have some of it. */
+function insideText({ item, inside }: SupplyScopeReport['reached'][number]): string {
+  if (isSingle(item as Gs1Key)) return inside.map(label).join(' in ') || '–'
+  const more = inside.length > BOXES_MAX ? ` and ${inside.length - BOXES_MAX} more` : ''
+  return inside.length === 0 ? '–' : `${inside.slice(0, BOXES_MAX).map(label).join(', ')}${more}`
 }
 
 /** The command `supply recalls`. */

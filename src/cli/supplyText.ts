@@ -1,5 +1,7 @@
 /** How goods, recalls and temperatures are shown to people. */
+import type { Gs1Key } from '../core/gs1.ts'
 import type { SupplyRangeReport, SupplyRecallLine, SupplyStandingReport } from '../daemon/supplyApi.ts'
+import { isSingle } from '../governance/supply/keys.ts'
 import { utc } from './output.ts'
 
 /** Lines of a list on a screen; --json has a thousand. */
@@ -33,8 +35,9 @@ export function recallText({
   return `class ${level}, ${reason}, by ${by}, ${utc(timeMs)} (${entry})${back}`
 }
 
-/** Where something is now. */
-export function standingText({ state, place, towards, sinceMs, by, entry }: SupplyStandingReport): string {
+/** Where something is now; of a lot or product, where some of it was told of last. */
+export function standingText(standing: SupplyStandingReport, item: string): string {
+  const { state, place, towards, sinceMs, by, entry } = standing
   if (state === 'unknown' || sinceMs === null) return 'nobody says where'
   const where = label(place ?? 'no place')
   const words = {
@@ -43,7 +46,7 @@ export function standingText({ state, place, towards, sinceMs, by, entry }: Supp
     ended: `given out or destroyed at ${where}`,
     used: `used up at ${where}`,
   }
-  return `${words[state]} since ${utc(sinceMs)}, ${by} (${entry})`
+  return `${isSingle(item as Gs1Key) ? '' : 'some '}${words[state]} since ${utc(sinceMs)}, ${by} (${entry})`
 }
 
 /** What members declare of a product's temperatures. `of`: what is shown, where the product need not be named again. */

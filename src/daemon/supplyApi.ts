@@ -15,8 +15,11 @@ export interface SupplyImportReport {
   /** Which events are not accepted; the file was not imported then. */
   readonly faults: readonly { readonly event: number; readonly message: string }[]
   readonly faultsInAll: number
-  /** Goods received, given out or shipped by these events that are recalled now; `step`: the last that they went through. */
+  /** Goods received, given out or shipped by these events that are recalled now, or held what is; `step`: the last that they went through then. */
   readonly warnings: readonly { readonly item: string; readonly step: string; readonly recall: SupplyRecallLine }[]
+  /** New events that say of another that it is in error, and this hospital told no such one. */
+  readonly ofNothing: readonly { readonly timeMs: number; readonly item: string | null }[]
+  readonly ofNothingInAll: number
   readonly dryRun: boolean
 }
 
@@ -150,8 +153,9 @@ export interface SupplyScopeReport {
   readonly recalls: readonly SupplyRecallLine[]
   readonly reached: readonly {
     readonly item: string
-    readonly how: 'lot' | 'made' | 'holds'
+    readonly how: 'lot' | 'any' | 'made' | 'holds'
     readonly by: string | null
+    /** From the innermost; of a lot, the first hundred boxes that have some of it. */
     readonly inside: readonly string[]
     readonly standing: SupplyStandingReport
   }[]
@@ -164,6 +168,8 @@ export interface SupplyCheckReport {
   readonly events: number
   readonly dropped: number
   readonly items: number
+  /** Of some goods there are more events than are followed: what is wrong later is not told. */
+  readonly cut: boolean
   readonly findings: readonly SupplyFindingReport[]
   readonly findingsInAll: number
   readonly byCode: readonly { readonly code: FindingCode; readonly says: string; readonly count: number }[]

@@ -5,16 +5,28 @@ import { type Gs1Key, gs1KindOf, gs1Link, readLabel } from '../core/gs1.ts'
 import { SUPPLY_BOUNDS } from '../governance/kinds/supply.ts'
 import type { SupplyBook } from '../governance/supply/book.ts'
 import { Ranges } from '../governance/supply/excursions.ts'
-import { examine, FINDINGS, type FindingCode, type Limits, ORDER, standingOf } from '../governance/supply/findings.ts'
+import {
+  examine,
+  FINDINGS,
+  type FindingCode,
+  type Limits,
+  ORDER,
+  type RecallsAt,
+  standingOf,
+} from '../governance/supply/findings.ts'
 import type { Thing } from '../governance/supply/keys.ts'
 import type { Range } from '../governance/supply/products.ts'
+import { Recalled } from '../governance/supply/recalled.ts'
 import { lotsOf, recallScope } from '../governance/supply/recallScope.ts'
+import { containersOf } from '../governance/supply/stays.ts'
 import { wayOf } from '../governance/supply/trace.ts'
 import { text } from './bodyFields.ts'
 import type { Query, Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
 import { refOf } from './models.ts'
 import type { SupplyCheckReport, SupplyImportReport, SupplyProductReport, SupplyTraceReport } from './supplyApi.ts'
+import { firstKeyOf } from './supplyDesk.ts'
+import { inSlices } from './supplyReader.ts'
 import { supplyRecallCalls } from './supplyRecallCalls.ts'
 import { findingReport, lineOf, rangeReport, standingReport, stepReport } from './supplyReports.ts'
 
@@ -37,13 +49,15 @@ export function supplyCalls(daemon: Daemon): Routes {
 }
 
 async function importFile(daemon: Daemon, path: string, dryRun: boolean): Promise<SupplyImportReport> {
-  const { file, recorded, known, places, warnings } = await daemon.supply.import(path, Date.now(), dryRun)
+  const { file, recorded, known, places, warnings, ofNothing } = await daemon.supply.import(path, Date.now(), dryRun)
   const self = daemon.home.key.id
   return {
     ...{ path, events: file.read, recorded, known, dryRun, faults: file.faults, faultsInAll: file.faultsInAll },
     entries: [places.at(0), places.at(-1)].filter((seq) => seq !== undefined).map((seq) => refOf(daemon, self, seq)),
     leftOut: [...file.leftOut].map(([field, times]) => ({ field, times })),
     warnings: warnings.map(({ item, recall, step }) => ({ item, step, recall: lineOf(daemon, recall) })),
+    ofNothing: ofNothing.slice(0, SHOWN_MAX).map((event) => ({ timeMs: event.time, item: firstKeyOf(event) })),
+    ofNothingInAll: ofNothing.length,
   }
 }
 
@@ -53,36 +67,58 @@ async function trace(daemon: Daemon, query: Query): Promise<SupplyTraceReport> {
   const book = await daemon.supply.book()
   const thing = find(book, query.get('item') ?? '')
   const way = wayOf(book, thing)
-  const recalls = daemon.supply.recallsOf(book, thing)
-  const ranges = new Ranges(book, daemon.supply.final, LOOKED_MAX)
+  const { final } = daemon.supply
+  const [ranges, recalled] = [new Ranges(book, final, LOOKED_MAX), new Recalled(book, final, LOOKED_MAX)]
+  await inSlices(recalled.look(thing))
+  const recallsAt: RecallsAt = ({ number }) => recalled.at(thing, number)
   const rangeAt: Limits['rangeAt'] = ({ number, low, high }) => fixed ?? ranges.at(thing, number, { low, high })
   const keys = (things: readonly Thing[]): string[] => things.map((one) => book.keyOf(one))
   return {
     ...{ item: book.keyOf(thing), link: gs1Link(book.keyOf(thing)), lots: keys(lotsOf(book, thing)) },
     steps: way.steps.map((step) => stepReport(daemon, book, step)),
     standing: standingReport(daemon, standingOf(book, way)),
-    ...{ inside: keys(way.inside), madeFrom: keys(way.madeFrom), madeInto: keys(way.madeInto), cut: way.cut },
-    findings: examine(book, way, { ...limits, rangeAt }, recalls).map((one) => findingReport(daemon, book, thing, one)),
-    recalls: recalls.map((one) => lineOf(daemon, one)),
+    ...{
+      inside: keys(containersOf(book, thing)),
+      madeFrom: keys(way.madeFrom),
+      madeInto: keys(way.madeInto),
+      cut: way.cut,
+    },
+    findings: examine(book, way, { ...limits, rangeAt }, recallsAt).map((one) =>
+      findingReport(daemon, book, thing, one),
+    ),
+    recalls: recalled.now(thing).map((one) => lineOf(daemon, one)),
     ranges: ranges.declared(thing).map((one) => rangeReport(daemon, one)),
     tookMs: performance.now() - startMs,
   }
 }
 
-/** What is meant by a key, or by what a label says. Errors: `gs1-…`, `supply-unknown`. */
+/** What is meant by a key, or by what a label says. Errors: `gs1-…`, `supply-unknown`, `supply-many`. */
 function find(book: SupplyBook, given: string): Thing {
   const key = readLabel(given)
   const thing = book.thingOf(key)
   if (thing !== null && book.isGoods(thing)) return thing
-  const message = `${key}: none of the ${book.events - book.forgotten} events that are known here names it; are its members' logs here ("consilium log heads"), and its events imported ("consilium supply import")?`
-  throw new ConsiliumError({ code: 'supply-unknown', message })
+  const known = goodsOf(book, key).length
+  if (known === 0) throw unknown(book, key)
+  const message = `${key}: a product, of which ${known === 1 ? 'a pack or lot is' : `${known} packs and lots are`} known: trace one of them; "consilium supply check" says what is wrong with any, "consilium supply recall" where all are`
+  throw refused('supply-many', message)
 }
 
-/** Everything, or one product. What happened to a box is told of the box, and not of each pack in it. */
+/** A lot, a product or a thing, as far as it is known, and what was made of it. */
+function goodsOf(book: SupplyBook, key: Gs1Key): Thing[] {
+  const { reached } = recallScope(book, key)
+  return reached.flatMap(({ thing, how }) => (how !== 'holds' && book.isGoods(thing) ? [thing] : []))
+}
+
+function unknown(book: SupplyBook, key: Gs1Key): ConsiliumError {
+  const message = `${key}: none of the ${book.events - book.forgotten} events that are known here names it; are its members' logs here ("consilium log heads"), and its events imported ("consilium supply import")?`
+  return refused('supply-unknown', message)
+}
+
+/** Everything, or one thing, lot or product. What happened to a box is told of the box, and not of each pack in it. Error: `supply-unknown`. */
 async function check(daemon: Daemon, query: Query, signal: AbortSignal): Promise<SupplyCheckReport> {
   const startMs = performance.now()
   const limits = limitsIn(query)
-  const { book, items, counts, shown } = await daemon.supply.check(limits, {
+  const { book, items, counts, shown, cut } = await daemon.supply.check(limits, {
     ...{ shown: SHOWN_MAX, signal },
     scopeOf: (known) => itemsOf(known, query.get('item')),
   })
@@ -93,7 +129,7 @@ async function check(daemon: Daemon, query: Query, signal: AbortSignal): Promise
   return {
     events: book.events - book.forgotten,
     dropped: book.dropped,
-    items,
+    ...{ items, cut },
     findings: shown.map(({ thing, finding }) => findingReport(daemon, book, thing, finding)),
     findingsInAll: byCode.reduce((sum, one) => sum + one.count, 0),
     byCode,
@@ -106,7 +142,11 @@ async function check(daemon: Daemon, query: Query, signal: AbortSignal): Promise
 }
 
 function itemsOf(book: SupplyBook, item: string | null): ReadonlySet<Thing> | null {
-  return item === null ? null : new Set(recallScope(book, readLabel(item)).reached.map(({ thing }) => thing))
+  if (item === null) return null
+  const key = readLabel(item)
+  const found = new Set(goodsOf(book, key))
+  if (found.size === 0) throw unknown(book, key)
+  return found
 }
 
 async function products(daemon: Daemon, item: string | null): Promise<SupplyProductReport> {

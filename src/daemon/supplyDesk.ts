@@ -2,19 +2,18 @@
 import { setImmediate } from 'node:timers/promises'
 import { fromHex, utf8 } from '../core/bytes.ts'
 import { type Cbor, encodeCbor } from '../core/cbor.ts'
-import type { BizStep } from '../core/cbv.ts'
 import { ConsiliumError } from '../core/errors.ts'
-import { type Gs1Key, gs1KindOf } from '../core/gs1.ts'
+import type { Gs1Key } from '../core/gs1.ts'
 import type { Digest, MemberId } from '../core/ids.ts'
 import { LIMITS } from '../core/limits.ts'
 import { SUPPLY_BOUNDS, type SupplyEvent } from '../governance/kinds/supply.ts'
 import { type Body, type Kind, readBody } from '../governance/kinds.ts'
+import type { Checked } from '../governance/supply/answers.ts'
 import type { SupplyBook } from '../governance/supply/book.ts'
-import { type Checked, standingFor } from '../governance/supply/checkup.ts'
 import type { Limits } from '../governance/supply/findings.ts'
+import { itemCheck } from '../governance/supply/itemCheck.ts'
 import type { Thing } from '../governance/supply/keys.ts'
 import type { Range } from '../governance/supply/products.ts'
-import { lotsBehind } from '../governance/supply/recallScope.ts'
 import { type FinalSize, type Recall, type RecallList, recallListOf } from '../governance/supply/recalls.ts'
 import { decodeEntry } from '../ledger/entry.ts'
 import { FENCED } from '../node/boot.ts'
@@ -22,12 +21,12 @@ import { type CutSource, cutOf } from './cut.ts'
 import type { LedgerWriter } from './ledgerWriter.ts'
 import { entriesOf } from './logSlices.ts'
 import { readSupplyFile, type SupplyFile } from './supplyFile.ts'
-import { type SupplyLogs, SupplyReader } from './supplyReader.ts'
+import { errorsOfNothing, type RecallWarning, recalledIn } from './supplyNotices.ts'
+import { inSlices, type SupplyLogs, SupplyReader } from './supplyReader.ts'
 import { Turns } from './turns.ts'
 
 const EVENTS_BYTES_MAX = LIMITS.entryBytesMax - 4_096 // header, salt and citations have room
 const AHEAD_MS = 600_000 // clocks of scanners run ahead by this much; later events have not happened
-const WARNINGS_MAX = 100
 const SLICE = 500 // events compared before the event loop gets its turn
 
 /** What a desk needs of its daemon. `writer` is null until the daemon may sign. */
@@ -44,8 +43,13 @@ export interface Imported {
   readonly recorded: number
   readonly known: number
   readonly places: readonly number[]
-  readonly warnings: readonly { readonly item: Gs1Key; readonly recall: Recall; readonly step: BizStep }[]
+  readonly warnings: readonly RecallWarning[]
+  /** Of those that were new, the ones that say of an event that it is in error, and there is none. */
+  readonly ofNothing: readonly SupplyEvent[]
 }
+
+/** Events of own entries, as far as they were read. */
+type Told = Map<number, readonly SupplyEvent[]>
 
 /** Which goods are gone through, and how much of what is found is wanted. */
 export interface CheckAsked {
@@ -84,15 +88,19 @@ export class SupplyDesk {
     return this.#turns.run('write', async () => {
       const file = await readSupplyFile(path, nowMs + AHEAD_MS)
       const book = await this.book()
-      const news = await this.#newTo(book, file.events)
+      const told: Told = new Map()
+      const news = await this.#newTo(book, file.events, told)
       const known = file.events.length - news.length
-      if (dryRun || file.faultsInAll > 0 || news.length === 0)
-        return { file, recorded: 0, known, places: [], warnings: this.#warnings(book, news) }
+      const ofNothing = await errorsOfNothing(news, (event) => this.#ownLike(book, event, told))
+      if (dryRun || file.faultsInAll > 0 || news.length === 0) {
+        const warnings = await recalledIn(book, news, this.final)
+        return { file, recorded: 0, known, places: [], warnings, ofNothing }
+      }
       const from = this.#parts.logs.sizeOf(this.#parts.home.key.id).size
       const bodies = [...batches(news)].map((events): Body<'supply.recorded'> => ({ events }))
       await this.#record('supply.recorded', bodies, nowMs)
-      const warnings = this.#warnings(await this.book(), news)
-      return { file, recorded: news.length, known, places: await this.#written(from), warnings }
+      const warnings = await recalledIn(await this.book(), news, this.final)
+      return { file, recorded: news.length, known, places: await this.#written(from), warnings, ofNothing }
     })
   }
 
@@ -160,7 +168,7 @@ export class SupplyDesk {
     return this.#turns.run('write', () => this.#record('supply.product', [body], nowMs))
   }
 
-  /** Goes through all goods: those alone of which something is new. Errors: those of `signal` and of `scopeOf`. */
+  /** Goes through all goods, those alone of which something is new; or through some. Errors: those of `signal` and of `scopeOf`. */
   async check(
     limits: Omit<Limits, 'rangeAt'> & { readonly fixed: Range | null },
     { shown, signal, scopeOf }: CheckAsked,
@@ -168,12 +176,11 @@ export class SupplyDesk {
     const { final } = this
     const book = await this.book()
     const things = scopeOf(book)
-    return { book, ...(await this.#reader.checked(final, signal, limits, { shown, final, things })) }
-  }
-
-  /** Recalls that a thing is reached by, oldest first. */
-  recallsOf(book: SupplyBook, thing: Thing): Recall[] {
-    return standingFor(book, thing, this.final)
+    const checked =
+      things === null
+        ? await this.#reader.checked(final, signal, limits, { shown, final })
+        : await inSlices(itemCheck(book, things, limits, { shown, final }), signal)
+    return { book, ...checked }
   }
 
   async #ownList(list: Digest): Promise<RecallList | undefined> {
@@ -199,9 +206,8 @@ export class SupplyDesk {
   }
 
   /** Those that neither this hospital's log nor the file had before. */
-  async #newTo(book: SupplyBook, events: readonly SupplyEvent[]): Promise<SupplyEvent[]> {
+  async #newTo(book: SupplyBook, events: readonly SupplyEvent[], told: Told): Promise<SupplyEvent[]> {
     const seen = new Set<string>()
-    const told = new Map<number, readonly SupplyEvent[]>()
     const news: SupplyEvent[] = []
     for (const [i, event] of events.entries()) {
       const digits = digitsOf(event)
@@ -212,18 +218,18 @@ export class SupplyDesk {
     return news
   }
 
-  /** The book says where to look, and the entry whether it is the same to the byte. `told`: entries read so far. */
-  async #isKnown(
-    book: SupplyBook,
-    event: SupplyEvent,
-    digits: string,
-    told: Map<number, readonly SupplyEvent[]>,
-  ): Promise<boolean> {
+  /** The book says where to look, and the entry whether it is the same to the byte. */
+  async #isKnown(book: SupplyBook, event: SupplyEvent, digits: string, told: Told): Promise<boolean> {
+    for await (const other of this.#ownLike(book, event, told)) if (digitsOf(other) === digits) return true
+    return false
+  }
+
+  /** Events of this hospital's log of the same time, and of the goods that it names first. */
+  async *#ownLike(book: SupplyBook, event: SupplyEvent, told: Told): AsyncGenerator<SupplyEvent> {
     const self = this.#parts.home.key.id
     const key = firstKeyOf(event)
     const thing = key === null ? null : book.thingOf(key)
-    if (thing === null) return false
-    for (const naming of book.namingsOf(thing)) {
+    for (const naming of thing === null ? [] : book.namingsOf(thing)) {
       const { author, timeMs, seq, nth } = book.at(naming.event)
       if (author !== self || timeMs !== event.time) continue
       if (!told.has(seq)) {
@@ -232,32 +238,10 @@ export class SupplyDesk {
         told.set(seq, body?.events ?? [])
       }
       const other = told.get(seq)?.[nth]
-      if (other !== undefined && digitsOf(other) === digits) return true
+      if (other !== undefined) yield other
     }
-    return false
-  }
-
-  /** Of goods that come in or are given out. */
-  #warnings(book: SupplyBook, events: readonly SupplyEvent[]): Imported['warnings'] {
-    const decoder = new TextDecoder()
-    const steps = new Map<string, BizStep>()
-    for (const { step, items = [], amounts = [] } of events)
-      if (step !== undefined && TOUCHING.has(step))
-        for (const key of [...items, ...amounts.map(([one]) => one)]) steps.set(decoder.decode(key), step)
-    const warnings: Imported['warnings'][number][] = []
-    for (const [item, step] of steps) {
-      const thing = book.thingOf(item as Gs1Key)
-      const lots = thing === null ? productsOf(item as Gs1Key) : lotsBehind(book, thing)
-      const recall = lots.flatMap((lot) => book.recalls.standing(lot, this.final))[0]
-      if (recall !== undefined && warnings.length < WARNINGS_MAX) warnings.push({ item: item as Gs1Key, recall, step })
-    }
-    return warnings
   }
 }
-
-const TOUCHING: ReadonlySet<string> = new Set<NonNullable<SupplyEvent['step']>>([
-  ...(['receiving', 'accepting', 'arriving', 'stocking', 'dispensing', 'retail_selling', 'shipping'] as const),
-])
 
 /** `own`: what this hospital recalls, and does not take back. */
 function notRecalled(item: string, own: readonly Recall[]): ConsiliumError {
@@ -284,13 +268,6 @@ function slicesOf(items: readonly Gs1Key[]): Gs1Key[][] {
   )
 }
 
-/** Of goods that no event has named yet: what the key itself says. */
-function productsOf(item: Gs1Key): Gs1Key[] {
-  const kind = gs1KindOf(item)
-  if (kind === 'lgtin' || kind === 'gtin') return [item]
-  return kind === 'sgtin' ? [item.slice(0, 17) as Gs1Key] : []
-}
-
 /** As many to an entry as fit. Error: `epcis-too-large`, of one that fits none. */
 function* batches(events: readonly SupplyEvent[]): Generator<SupplyEvent[]> {
   let batch: SupplyEvent[] = []
@@ -315,7 +292,7 @@ function* batches(events: readonly SupplyEvent[]): Generator<SupplyEvent[]> {
 const digitsOf = (event: SupplyEvent): string => Buffer.from(encodeCbor(event as Cbor)).toString('base64')
 
 /** The first goods that an event names; null of one that names none. */
-function firstKeyOf({ items, amounts, parent }: SupplyEvent): Gs1Key | null {
+export function firstKeyOf({ items, amounts, parent }: SupplyEvent): Gs1Key | null {
   const named = items?.[0] ?? amounts?.[0]?.[0] ?? parent
   return named === undefined ? null : (new TextDecoder().decode(named) as Gs1Key)
 }

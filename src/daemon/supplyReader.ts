@@ -1,8 +1,9 @@
 /** Reads from the stored logs what happened to goods: on request, from where it had come to, so that a node without goods reads headers alone. */
 import { setImmediate } from 'node:timers/promises'
 import type { MemberId } from '../core/ids.ts'
+import type { Checked } from '../governance/supply/answers.ts'
 import { SupplyBook } from '../governance/supply/book.ts'
-import { type Checked, Checkup } from '../governance/supply/checkup.ts'
+import { Checkup } from '../governance/supply/checkup.ts'
 import type { FinalSize } from '../governance/supply/recalls.ts'
 import { lacking } from './logSlices.ts'
 import type { Logs } from './logs.ts'
@@ -50,12 +51,7 @@ export class SupplyReader {
     await this.current()
     this.#checkup.update(final)
     while (!this.#checkup.lookOn(THINGS_AT_A_TIME, final)) await setImmediate(undefined, { signal })
-    const answering = this.#checkup.answer(...asked)
-    for (;;) {
-      const { done, value } = answering.next()
-      if (done === true) return value
-      await setImmediate(undefined, { signal })
-    }
+    return inSlices(this.#checkup.answer(...asked), signal)
   }
 
   readonly #forget = (author: MemberId, seqs: readonly number[]): void => {
@@ -83,5 +79,14 @@ export class SupplyReader {
       slice = this.#book.events - before > EVENTS_AT_A_TIME ? SLICE_MIN : Math.min(SLICE_MAX, slice * 2)
       await setImmediate()
     }
+  }
+}
+
+/** What comes out at the end, with a turn for others after each slice. Error: that of `signal`. */
+export async function inSlices<T>(run: Generator<undefined, T>, signal?: AbortSignal): Promise<T> {
+  for (;;) {
+    const { done, value } = run.next()
+    if (done === true) return value
+    await setImmediate(undefined, { signal })
   }
 }

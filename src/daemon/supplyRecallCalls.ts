@@ -8,7 +8,8 @@ import type { SupplyBook } from '../governance/supply/book.ts'
 import { standingOf } from '../governance/supply/findings.ts'
 import { type Reached, recallScope } from '../governance/supply/recallScope.ts'
 import type { RecallList } from '../governance/supply/recalls.ts'
-import { containersOf, wayOf } from '../governance/supply/trace.ts'
+import { containersOf } from '../governance/supply/stays.ts'
+import { wayOf } from '../governance/supply/trace.ts'
 import { text } from './bodyFields.ts'
 import type { Routes } from './control.ts'
 import type { Daemon } from './daemon.ts'
@@ -18,6 +19,7 @@ import { isListName, lineOf, listLine, standingReport } from './supplyReports.ts
 
 type Body = Record<string, unknown>
 const SHOWN_MAX = 1_000 // things in one answer
+const INSIDE_MAX = 100 // boxes told of one lot: each is a line of its own
 const SLICE = 200 // things looked at before the event loop gets its turn: some milliseconds
 
 /** Routes of the control API. */
@@ -48,7 +50,9 @@ async function scope(
   const lines: SupplyScopeReport['reached'][number][] = []
   for (const [i, { thing, how, by }] of reached.slice(0, SHOWN_MAX).entries()) {
     const standing = standingReport(daemon, standingOf(book, wayOf(book, thing)))
-    const inside = containersOf(book, thing).map((one) => book.keyOf(one))
+    const inside = containersOf(book, thing)
+      .slice(0, INSIDE_MAX)
+      .map((one) => book.keyOf(one))
     lines.push({ item: book.keyOf(thing), how, by: by === null ? null : book.keyOf(by), inside, standing })
     if (i % SLICE === SLICE - 1) await setImmediate()
   }

@@ -5,9 +5,12 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/core/bytes.ts'
-import type { Gs1Key } from '../../src/core/gs1.ts'
+import { type Gs1Key, readGs1 } from '../../src/core/gs1.ts'
 import type { MemberId } from '../../src/core/ids.ts'
+import type { Daemon } from '../../src/daemon/daemon.ts'
 import type { BodiesDropped } from '../../src/daemon/droppedBodies.ts'
+import type { SupplyCheckReport } from '../../src/daemon/supplyApi.ts'
+import { supplyCalls } from '../../src/daemon/supplyCalls.ts'
 import { SupplyDesk } from '../../src/daemon/supplyDesk.ts'
 import { SUPPLY_BOUNDS } from '../../src/governance/kinds/supply.ts'
 import { readBody } from '../../src/governance/kinds.ts'
@@ -16,7 +19,7 @@ import type { Suspension } from '../../src/governance/suspensions.ts'
 import { emptyTip } from '../../src/ledger/chain.ts'
 import { decodeEntry } from '../../src/ledger/entry.ts'
 import type { Draft } from '../../src/node/actions.ts'
-import { BOX, HOSPITAL, LOT, made, measured, PLANT, pack, packed, seen } from '../governance/supply/kit.ts'
+import { BOX, eventAt, HOSPITAL, LOT, made, measured, PLANT, pack, packed, seen } from '../governance/supply/kit.ts'
 import { commitOf, keyOf } from '../ledger/fixtures.ts'
 
 const it = suite('supply desk')
@@ -200,6 +203,64 @@ it('goods that come in while their lot is recalled are named; after a final end 
     hospital.suspensions = [{ member: ADA.member, binds: 'members', size: 1 }]
     const { warnings } = await hospital.desk().import(await receive(40), NOW, false)
     assert.is(warnings.length, 1, 'who was suspended before it took the recall back has not')
+  }))
+
+it('a box that comes in with recalled packs in it is named, on a dry run too; emptied before, or by another time, it is not', () =>
+  inFolder(async (write) => {
+    const hospital = new Hospital()
+    const emptied = eventAt(50, 'AggregationEvent', { action: 'DELETE', parentID: BOX, readPoint: PLANT })
+    await hospital.desk().import(await write([made(0, ['A', 'B']), packed(5, ['A', 'B']), emptied]), NOW, false)
+    await hospital.desk().recall({ item: utf8(LOT), reason: 'sterility', class: 1 }, NOW)
+    const named = async (minute: number, dryRun: boolean, more: readonly unknown[] = []): Promise<string[]> => {
+      const path = await write([seen(minute, 'receiving', BOX, HOSPITAL), ...more])
+      const { warnings } = await hospital.desk().import(path, NOW, dryRun)
+      return warnings.map(({ item, step, recall }) => `${item} ${step} ${recall.item}`)
+    }
+    const box = `${readGs1(BOX)} receiving ${LOT}`
+    assert.equal([await named(20, true), await named(60, true)], [[box], []])
+    assert.equal(await named(20, false, [seen(60, 'shipping', BOX, HOSPITAL)]), [box], 'shipped on, empty')
+  }))
+
+it('a declaration that takes back no event of this hospital is named, on a dry run too', () =>
+  inFolder(async (write) => {
+    const hospital = new Hospital()
+    const wrong = (minute: number, where = HOSPITAL) => seen(minute, 'receiving', pack('A'), where)
+    const errorDeclaration = { declarationTime: '2026-11-03T00:00:00Z', reason: 'did_not_occur' }
+    const back = (event: object) => ({ ...event, errorDeclaration })
+    await hospital.desk().import(await write([wrong(10)]), NOW, false)
+    const ofNothing = async (events: readonly unknown[], dryRun = true): Promise<number[]> => {
+      const { ofNothing: found } = await hospital.desk().import(await write(events), NOW, dryRun)
+      return found.map(({ time }) => new Date(time).getUTCMinutes())
+    }
+    assert.equal(await ofNothing([back(wrong(10))]), [])
+    assert.equal(await ofNothing([back(wrong(11)), back(wrong(10, PLANT))]), [11, 10])
+    assert.equal(await ofNothing([wrong(20), back(wrong(20)), back(wrong(30)), wrong(30)]), [30])
+    assert.equal(await ofNothing([back(wrong(11)), back(wrong(10))], false), [11], 'recorded all the same')
+    assert.equal(await ofNothing([back(wrong(11))]), [], 'said before')
+    assert.equal(await ofNothing([back(wrong(11, PLANT))]), [11], 'and the one before is not named again')
+  }))
+
+it('what is asked of goods that nobody named is refused, and of a product it is said that it is one', () =>
+  inFolder(async (write) => {
+    const desk = new Hospital().desk()
+    const other = measured(6, 'https://id.gs1.org/01/04012345123456/21/Z', 20)
+    await desk.import(await write([made(0, ['A', 'B']), packed(5, ['A', 'B']), measured(6, BOX, 9), other]), NOW, false)
+    const routes = supplyCalls({ supply: desk, nameOf: () => 'ada' } as unknown as Daemon)
+    const asked = async (route: string, query: Readonly<Record<string, string>>): Promise<unknown> => {
+      const given = { query: new URLSearchParams(query), signal: new AbortController().signal, body: {} }
+      return routes[`GET /v1/supply/${route}`]?.(given as never)
+    }
+    for (const item of ['(01)09506000134352(10)TYPO', '09506000134376', PLANT.id, HOSPITAL.id])
+      for (const route of ['check', 'trace'])
+        assert.match(await faultOf(asked(route, { item })), /^supply-unknown .*: none of the 4 events/)
+    assert.match(await faultOf(asked('trace', { item: '09506000134352' })), /^supply-many .*of which 3 packs and lots/)
+    for (const item of ['(01)09506000134352(10)L1', pack('A'), '09506000134352']) {
+      const { findings } = (await asked('check', { item, max: '8' })) as SupplyCheckReport
+      assert.equal(
+        findings.map(({ code, item: of }) => `${code} ${of}`),
+        [`excursion ${readGs1(BOX)}`],
+      )
+    }
   }))
 
 it('a recall of many is written in slices that fit, goes on where it was broken off, and is written once', async () => {

@@ -95,7 +95,7 @@ function checked(book: SupplyBook): { warmMs: number; findings: number; how: str
   const ask = (fixed: { low: number; high: number } | null): number => {
     checkup.update(final)
     while (!checkup.lookOn(1_000, final));
-    const answering = checkup.answer({ ...limits, fixed }, { shown: 1_000, final, things: null })
+    const answering = checkup.answer({ ...limits, fixed }, { shown: 1_000, final })
     let answer = answering.next()
     while (answer.done !== true) answer = answering.next()
     const { counts } = answer.value
@@ -127,7 +127,7 @@ function traced(book: SupplyBook): { median: number; p99: number; worst: number 
     const serial = `${rng.below(PALLETS)}-${rng.below(CASES)}-${rng.below(PACKS)}`
     const thing = book.thingOf(`01/${GTIN}/21/${serial}` as Gs1Key)
     if (thing === null) throw new Error(`${serial} is not in the book`)
-    return timed(() => examine(book, wayOf(book, thing), limits, []))
+    return timed(() => examine(book, wayOf(book, thing), limits, () => []))
   }).sort((a, b) => a - b)
   const at = (share: number): number => times[Math.floor((TRACES - 1) * share)] as number
   return { median: at(0.5), p99: at(0.99), worst: at(1) }

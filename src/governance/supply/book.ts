@@ -3,7 +3,7 @@
  * once; answers are the same in whatever order the logs came, for whoever asks sorts by `compare`. About 150 bytes for each event with two keys.
  */
 import { BIZ_STEPS, DISPOSITIONS } from '../../core/cbv.ts'
-import { type Gs1Key, gtinOf } from '../../core/gs1.ts'
+import type { Gs1Key } from '../../core/gs1.ts'
 import { compareIds, type MemberId } from '../../core/ids.ts'
 import { decodeEntry, type Entry, glanceAt } from '../../ledger/entry.ts'
 import { Column } from '../columns.ts'
@@ -11,6 +11,7 @@ import type { SupplyEvent } from '../kinds/supply.ts'
 import { readBody } from '../kinds.ts'
 import { type EventNumber, type Happening, type Naming, ROLES, type Role } from './happening.ts'
 import { Keys, type Thing } from './keys.ts'
+import { namesIn } from './namings.ts'
 import { Products, type Range } from './products.ts'
 import { Recalls } from './recalls.ts'
 import { Recent } from './recent.ts'
@@ -65,6 +66,7 @@ export class SupplyBook {
   readonly #named = new Column(Int32Array)
   readonly #role = new Column(Uint8Array)
   readonly #amount = new Column(Float64Array)
+  readonly #unit = new Column(Uint16Array)
   readonly #namedBy = new Column(Uint32Array)
   /** The naming of the same key before; `#newest` has the last one of each key. */
   readonly #before = new Column(Int32Array)
@@ -179,6 +181,7 @@ export class SupplyBook {
         thing: this.#named.at(at),
         role: this.#role.at(at) as Role,
         amount: Number.isNaN(amount) ? null : amount,
+        unit: this.#unit.at(at),
       })
     }
     return found
@@ -252,7 +255,7 @@ export class SupplyBook {
   likenessOf(event: EventNumber): string {
     const columns = [this.#time, this.#type, this.#action, this.#step, this.#disposition, this.#readPoint]
     const more = [this.#location, this.#source, this.#destination, this.#low, this.#high]
-    const named = this.namedIn(event).map(({ thing, role, amount }) => `${thing}:${role}:${amount}`)
+    const named = this.namedIn(event).map(({ thing, role, amount, unit }) => `${thing}:${role}:${amount}:${unit}`)
     return [...[...columns, ...more].map((column) => column.at(event)), ...named].join(' ')
   }
 
@@ -339,31 +342,19 @@ export class SupplyBook {
     this.#flags.push(alarm | (event.error === undefined ? 0 : FLAGS.error))
     this.#expires.push(event.expires ?? NONE)
     this.#first.push(this.#named.length)
-    this.#nameAll(event, number)
+    for (const [key, role, amount, unit] of namesIn(event))
+      this.#name(number, this.#internText(key), role, amount, unit)
     if (event.error !== undefined) this.#addError(number)
   }
 
-  #nameAll(event: SupplyEvent, number: EventNumber): void {
-    if (event.parent !== undefined) this.#name(number, this.#intern(event.parent), ROLES.parent, Number.NaN)
-    for (const key of event.items ?? []) this.#name(number, this.#intern(key), ROLES.item, Number.NaN)
-    for (const [key, amount] of event.amounts ?? []) this.#name(number, this.#intern(key), ROLES.item, amount)
-    for (const key of event.outputs ?? []) this.#name(number, this.#intern(key), ROLES.output, Number.NaN)
-    for (const [key, amount] of event.outputAmounts ?? []) this.#name(number, this.#intern(key), ROLES.output, amount)
-    if (event.lot === undefined) return
-    const lot = decoder.decode(event.lot)
-    const made = (event.type === 'transformation' ? event.outputs : event.items) ?? []
-    const products = new Set(made.map((key) => gtinOf(decoder.decode(key) as Gs1Key)))
-    for (const gtin of products)
-      if (gtin !== null) this.#name(number, this.#internText(`01/${gtin}/10/${lot}`), ROLES.lot, Number.NaN)
-  }
-
-  #name(event: EventNumber, thing: Thing, role: Role, amount: number): void {
+  #name(event: EventNumber, thing: Thing, role: Role, amount: number, unit: number): void {
     this.#namings.drop(thing)
     this.#before.push(this.#newest.at(thing))
     this.#newest.set(thing, this.#named.length)
     this.#named.push(thing)
     this.#role.push(role)
     this.#amount.push(amount)
+    this.#unit.push(unit)
     this.#namedBy.push(event)
   }
 

@@ -4,36 +4,35 @@
  */
 import type { Gs1Key } from '../../core/gs1.ts'
 import { gs1KindOf, gtinOf } from '../../core/gs1.ts'
+import { type Checked, First } from './answers.ts'
 import type { SupplyBook } from './book.ts'
 import { isOutside, Ranges } from './excursions.ts'
-import { excursions, type Finding, type FindingCode, isOverdue, type Limits, lookAt, ORDER } from './findings.ts'
-import { type EventNumber, type Happening, NO_EVENT, ROLES } from './happening.ts'
+import { excursions, type FindingCode, isOverdue, type Limits, lookAt, type RecallsAt } from './findings.ts'
+import { type EventNumber, NO_EVENT, ROLES } from './happening.ts'
 import type { Thing } from './keys.ts'
 import type { Range } from './products.ts'
-import { lotsBehind, recallScope } from './recallScope.ts'
+import { Recalled } from './recalled.ts'
+import { recallScope } from './recallScope.ts'
 import type { FinalSize, Recall } from './recalls.ts'
-import { childrenOf, wayOf } from './trace.ts'
+import { amountsIn, boxesEver, childrenOf, isWithin } from './stays.ts'
+import { boxesOf, isCut, wayOf } from './trace.ts'
 
-/** One finding, of one thing. */
-export interface Found {
-  readonly thing: Thing
-  readonly finding: Finding
-}
-
-/** What a question is answered by. `shown`: the first of them, in the order of `ORDER`, then of time. */
-export interface Checked {
-  readonly items: number
-  readonly counts: ReadonlyMap<FindingCode, number>
-  readonly shown: readonly Found[]
-}
-
-/** Without events and with numbers alone: there may be a million. */
-type Kept = readonly [code: FindingCode, event: EventNumber, before: EventNumber, milliCelsius: number | null]
+/** Without events and with numbers alone: there may be a million. `of`: the thing itself, or the box that it lay in. */
+type Kept = readonly [
+  code: FindingCode,
+  of: Thing,
+  event: EventNumber,
+  before: EventNumber,
+  milliCelsius: number | null,
+]
 
 const AFFECTED_MAX = 50_000 // things that one event may touch; where it is more, all are looked at again
 const STEPS_AT_A_TIME = 3_000 // events, and things that they name or that lay in those, before others get their turn: 1 to 20 ms
 const LOOKED_MAX = 5_000_000 // things that are looked into for one answer: half a minute
 const PER_THING_MAX = 20 // findings kept of one thing: a person looks at the first
+const STEPS_AS_A_THING = 20 // a thing with a longer way counts as several
+/** Told of a box too, for what lies in it. */
+const OF_BOXES: ReadonlySet<FindingCode> = new Set<FindingCode>(['recalled-received', 'recalled-dispensed'])
 
 /** One per book. `update` first, then `lookOn` until nothing is left, then `answer`. */
 export class Checkup {
@@ -42,6 +41,8 @@ export class Checkup {
   readonly #underWay = new Map<Thing, EventNumber>()
   /** Events that do not count for a thing that they name: in error, or told before by another. */
   readonly #aside = new Set<EventNumber>()
+  /** Things with more events than are followed. */
+  readonly #cut = new Set<Thing>()
   readonly #waiting = new Set<Thing>()
   /** Things below it were looked at, or wait for it. */
   #next: Thing = 0
@@ -71,57 +72,52 @@ export class Checkup {
     for (const event of events) this.#aside.delete(event)
   }
 
-  /** Looks at so many things at most; true where none is left. */
+  /** Looks at so many things at most, at fewer where their ways are long; true where none is left. */
   lookOn(max: number, final: FinalSize): boolean {
+    const recalled = new Recalled(this.#book, final, 0)
     let left = max
     for (const thing of this.#waiting) {
-      if (left-- <= 0) return false
+      if (left <= 0) return false
       this.#waiting.delete(thing)
-      this.#lookAt(thing, final)
+      left -= 1 + this.#lookAt(thing, recalled) / STEPS_AS_A_THING
     }
     for (; this.#next < this.#book.things; this.#next++) {
-      if (left-- <= 0) return false
-      this.#lookAt(this.#next, final)
+      if (left <= 0) return false
+      left -= 1 + this.#lookAt(this.#next, recalled) / STEPS_AS_A_THING
     }
     return true
   }
 
   /**
-   * Of everything, or of `things`. Without `fixed` temperatures are held against what members declare. In slices: who runs it gives others
-   * their turn in between, in which more may be told, and forgotten.
+   * Without `fixed` temperatures are held against what members declare. In slices: who runs it gives others their turn in between, in which
+   * more may be told, and forgotten.
    */
   *answer(
     limits: Omit<Limits, 'rangeAt'> & { readonly fixed: Range | null },
-    {
-      shown: max,
-      final,
-      things,
-    }: { readonly shown: number; readonly final: FinalSize; readonly things: ReadonlySet<Thing> | null },
+    { shown: max, final }: { readonly shown: number; readonly final: FinalSize },
   ): Generator<undefined, Checked> {
     const book = this.#book
-    const wants = (thing: Thing): boolean => things === null || things.has(thing)
     let first = new First(book, max)
     for (let forgotten = -1; forgotten !== book.forgotten; ) {
       forgotten = book.forgotten // what is forgotten meanwhile is in no answer
       first = new First(book, max)
-      yield* this.#addExcursions(first, limits.fixed, final, wants)
+      yield* this.#addExcursions(first, limits.fixed, final)
     }
-    for (const [thing, kept] of this.#found)
-      if (wants(thing))
-        for (const [code, event, before, milliCelsius] of kept) first.add(code, thing, event, before, milliCelsius)
+    const boxes = new Set<string>() // each once, whatever lies in it
+    for (const kept of this.#found.values())
+      for (const [code, of, event, before, milliCelsius] of kept) {
+        const once = OF_BOXES.has(code) ? `${code} ${of} ${event}` : null
+        if (once !== null && boxes.size === boxes.add(once).size) continue
+        first.add(code, of, event, before, milliCelsius)
+      }
     for (const [thing, since] of this.#underWay)
-      if (wants(thing) && isOverdue({ timeMs: book.timeOf(since) }, limits)) first.add('overdue', thing, since)
+      if (isOverdue({ timeMs: book.timeOf(since) }, limits)) first.add('overdue', thing, since)
     let items = 0
-    for (let thing = 0; thing < book.things; thing++) if (book.isGoods(thing) && wants(thing)) items++
-    return { items, ...first.result() }
+    for (let thing = 0; thing < book.things; thing++) if (book.isGoods(thing)) items++
+    return { items, ...first.result(), cut: this.#cut.size > 0 }
   }
 
-  *#addExcursions(
-    first: First,
-    fixed: Range | null,
-    final: FinalSize,
-    wants: (thing: Thing) => boolean,
-  ): Generator<undefined, void> {
+  *#addExcursions(first: First, fixed: Range | null, final: FinalSize): Generator<undefined, void> {
     const book = this.#book
     const ranges = new Ranges(book, final, LOOKED_MAX)
     if (fixed === null && ranges.isEmpty) return
@@ -138,7 +134,6 @@ export class Checkup {
       const before = ranges.looked
       for (const { thing } of book.namedIn(event)) {
         steps++
-        if (!wants(thing)) continue
         const range = fixed ?? ranges.at(thing, event, reading)
         if (!isOutside(reading, range) || named.has(thing)) continue
         named.add(thing)
@@ -149,29 +144,29 @@ export class Checkup {
     }
   }
 
-  #lookAt(thing: Thing, final: FinalSize): void {
+  /** Of so many events of its way. */
+  #lookAt(thing: Thing, recalled: Recalled): number {
     const book = this.#book
     this.#found.delete(thing)
     this.#underWay.delete(thing)
-    if (!book.isGoods(thing)) return
+    this.#cut.delete(thing)
+    if (!book.isGoods(thing)) return 0
     const way = wayOf(book, thing)
-    const { findings, underWay, counted } = lookAt(book, way, standingFor(book, thing, final))
-    const own = new Set(way.steps.flatMap(({ event, within }) => (within.length === 0 ? [event.number] : [])))
-    const kept = findings.filter(({ event }) => own.has(event.number)).slice(0, PER_THING_MAX)
-    if (kept.length > 0)
-      this.#found.set(
-        thing,
-        kept.map(({ code, event, before, milliCelsius }) => [
-          code,
-          event.number,
-          before?.number ?? NO_EVENT,
-          milliCelsius,
-        ]),
-      )
-    if (underWay !== null && own.has(underWay.number)) this.#underWay.set(thing, underWay.number)
-    for (const { event } of counted) own.delete(event.number)
-    for (const event of own) this.#aside.add(event)
+    if (isCut(book, way)) this.#cut.add(thing)
+    const { findings, underWay, counted } = lookAt(book, way, recallsAt(book, thing, recalled))
+    const aside = new Set(way.steps.flatMap(({ event, within }) => (within.length === 0 ? [event.number] : [])))
+    const boxes = findings.length > 0 || underWay !== null ? boxesOf(way) : new Map<EventNumber, Thing>()
+    const kept = findings.flatMap(({ code, event, before, milliCelsius }): Kept[] => {
+      const box = boxes.get(event.number)
+      const isTold = box === undefined || OF_BOXES.has(code)
+      return isTold ? [[code, box ?? thing, event.number, before?.number ?? NO_EVENT, milliCelsius]] : []
+    })
+    if (kept.length > 0) this.#found.set(thing, kept.slice(0, PER_THING_MAX))
+    if (underWay !== null && !boxes.has(underWay.number)) this.#underWay.set(thing, underWay.number)
+    for (const { event } of counted) aside.delete(event.number)
+    for (const event of aside) this.#aside.add(event)
     for (const { event } of counted) this.#aside.delete(event.number)
+    return way.steps.length
   }
 
   /** That a pack is of a lot is no news to other packs of it. */
@@ -200,19 +195,27 @@ export class Checkup {
     this.#waiting.clear()
     this.#found.clear()
     this.#underWay.clear()
+    this.#cut.clear()
     this.#aside.clear()
     this.#next = 0
   }
 }
 
-/** Recalls that a thing is reached by, oldest first. */
-export function standingFor(book: SupplyBook, thing: Thing, final: FinalSize): Recall[] {
-  if (book.recalls.isEmpty) return []
-  const found = lotsBehind(book, thing).flatMap((lot) => book.recalls.standing(lot, final))
-  return found.filter((one, i) => found.indexOf(one) === i).sort((a, b) => a.timeMs - b.timeMs)
+/** Of a thing by what it is, and by the lots of which some lay in it: a pack in it has a way of its own, and a lot too many boxes for one. */
+function recallsAt(book: SupplyBook, thing: Thing, recalled: Recalled): RecallsAt {
+  const recalls = recalled.own(thing)
+  if (book.recalls.isEmpty) return () => recalls
+  const inside = amountsIn(book, thing).flatMap((stay) => {
+    const found = recalled.own(stay.thing)
+    return found.length === 0 ? [] : [{ stay, found }]
+  })
+  return ({ number }) => [
+    ...recalls,
+    ...inside.flatMap(({ stay, found }) => (isWithin(book, number, stay) ? found : [])),
+  ]
 }
 
-/** What lies in it, what was made of it, packs of a lot, and lots and packs of a product. */
+/** What lies in it, boxes where it is counted and recalls may reach it, what was made of it, packs of a lot, and lots and packs of a product. */
 function affectedBy(book: SupplyBook, thing: Thing): Thing[] {
   const key = book.keyOf(thing)
   const kind = gs1KindOf(key)
@@ -224,7 +227,8 @@ function affectedBy(book: SupplyBook, thing: Thing): Thing[] {
     .filter(({ role }) => role === ROLES.lot)
     .flatMap(({ event }) => [...book.namedIn(event, ROLES.item), ...book.namedIn(event, ROLES.output)])
   const ofProduct = kind === 'gtin' ? book.ofProduct(gtinOf(key) as string) : []
-  return [...childrenOf(book, thing), ...[...made, ...packs].map((one) => one.thing), ...ofProduct]
+  const boxes = book.recalls.isEmpty ? [] : boxesEver(book, thing)
+  return [...childrenOf(book, thing), ...boxes, ...[...made, ...packs].map((one) => one.thing), ...ofProduct]
 }
 
 /** What stands of each lot and product, to be compared with what stood. */
@@ -232,67 +236,4 @@ function signatures(recalls: readonly Recall[]): ReadonlyMap<Gs1Key, string> {
   const found = new Map<Gs1Key, string>()
   for (const { item, author, timeMs } of recalls) found.set(item, `${found.get(item) ?? ''} ${author} ${timeMs}`)
   return found
-}
-
-interface Line {
-  readonly code: FindingCode
-  readonly thing: Thing
-  readonly event: EventNumber
-  readonly before: EventNumber
-  readonly milliCelsius: number | null
-}
-
-/** Counts all, and keeps the first of them. */
-class First {
-  readonly #book: SupplyBook
-  readonly #max: number
-  readonly #counts = new Map<FindingCode, number>()
-  readonly #first: Line[] = []
-  /** What comes after it is only counted. */
-  #last: Line | null = null
-
-  constructor(book: SupplyBook, max: number) {
-    this.#book = book
-    this.#max = max
-  }
-
-  add(
-    code: FindingCode,
-    thing: Thing,
-    event: EventNumber,
-    before: EventNumber = NO_EVENT,
-    milliCelsius: number | null = null,
-  ): void {
-    this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1)
-    const last = this.#last
-    if (
-      last !== null &&
-      (ORDER[code] - ORDER[last.code] || this.#book.timeOf(event) - this.#book.timeOf(last.event)) > 0
-    )
-      return
-    this.#first.push({ code, thing, event, before, milliCelsius })
-    if (this.#first.length >= 20 * this.#max) this.#cut()
-  }
-
-  result(): Pick<Checked, 'counts' | 'shown'> {
-    this.#cut()
-    const at = (event: EventNumber): Happening => this.#book.at(event)
-    const shown = this.#first.map(({ code, thing, event, before, milliCelsius }) => ({
-      thing,
-      finding: { code, event: at(event), before: before === NO_EVENT ? null : at(before), milliCelsius },
-    }))
-    return { counts: this.#counts, shown }
-  }
-
-  #cut(): void {
-    const [book, key] = [this.#book, (one: Line): Gs1Key => this.#book.keyOf(one.thing)]
-    this.#first.sort(
-      (a, b) =>
-        ORDER[a.code] - ORDER[b.code] ||
-        book.compare(a.event, b.event) ||
-        (a.thing === b.thing ? 0 : key(a) < key(b) ? -1 : 1),
-    )
-    this.#first.length = Math.min(this.#first.length, this.#max)
-    this.#last = this.#first.length < this.#max ? null : (this.#first.at(-1) ?? null)
-  }
 }

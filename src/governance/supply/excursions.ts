@@ -5,7 +5,7 @@ import type { EventNumber } from './happening.ts'
 import type { Thing } from './keys.ts'
 import { type ProductRange, type Range, strictest } from './products.ts'
 import type { FinalSize } from './recalls.ts'
-import { childrenOf, contentsAt, contentsEver, DEPTH_MAX } from './trace.ts'
+import { childrenOf, contentsAt, contentsEver, DEPTH_MAX } from './stays.ts'
 
 const NO_RANGE: Range = { low: null, high: null }
 

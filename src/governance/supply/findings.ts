@@ -3,9 +3,10 @@ import type { BizStep } from '../../core/cbv.ts'
 import type { Gs1Key } from '../../core/gs1.ts'
 import type { SupplyBook } from './book.ts'
 import { type EventNumber, type Happening, ROLES } from './happening.ts'
-import type { Thing } from './keys.ts'
+import { isSingle, type Thing } from './keys.ts'
 import type { Range } from './products.ts'
 import type { Recall } from './recalls.ts'
+import { newsIn } from './stays.ts'
 import type { Step, Way } from './trace.ts'
 
 /** In the order of how soon a person should look. */
@@ -71,9 +72,12 @@ const MAKING = steps('commissioning', 'creating_class_instance')
 const TWO_PLACES_MS = 60_000 // clocks of two members agree to this; goods need longer
 const DAY_MS = 86_400_000
 
+/** Recalls that reached what a way is of, at one of its events. */
+export type RecallsAt = (event: Happening) => readonly Recall[]
+
 /** Holds one way against what should be. */
-export function examine(book: SupplyBook, way: Way, limits: Limits, recalls: readonly Recall[]): Finding[] {
-  const { findings, underWay, counted } = lookAt(book, way, recalls)
+export function examine(book: SupplyBook, way: Way, limits: Limits, recallsAt: RecallsAt): Finding[] {
+  const { findings, underWay, counted } = lookAt(book, way, recallsAt)
   const late = underWay !== null && isOverdue(underWay, limits) ? [findingAt('overdue', underWay)] : []
   const outside = counted.flatMap(({ event }) => (event.low === null ? [] : excursions(event, limits.rangeAt(event))))
   return [...findings, ...late, ...outside].sort(
@@ -82,7 +86,7 @@ export function examine(book: SupplyBook, way: Way, limits: Limits, recalls: rea
 }
 
 /** What a way itself says. Of the same event told by two members the first counts. */
-export function lookAt(book: SupplyBook, way: Way, recalls: readonly Recall[]): Look {
+export function lookAt(book: SupplyBook, way: Way, recallsAt: RecallsAt): Look {
   const counted = countedOf(book, way)
   const findings: Finding[] = []
   const add: Add = (code, event, before = null, milliCelsius = null) =>
@@ -92,10 +96,10 @@ export function lookAt(book: SupplyBook, way: Way, recalls: readonly Recall[]): 
   for (const { event } of counted) {
     const { high, alarm, expires, timeMs } = event
     if (alarm) add('alarm', event, null, high)
-    const isRecalled = recalls.some((one) => one.timeMs < timeMs)
-    if (isRecalled && RECEIVED.has(event.step)) add('recalled-received', event)
+    const isRecalled = (): boolean => recallsAt(event).some((one) => one.timeMs < timeMs)
+    if (RECEIVED.has(event.step) && isRecalled()) add('recalled-received', event)
     if (!isGivenOut(event)) continue
-    if (isRecalled) add('recalled-dispensed', event)
+    if (isRecalled()) add('recalled-dispensed', event)
     const until = expires ?? expiry
     if (until !== null && timeMs >= (until + 1) * DAY_MS) add('expired-dispensed', event)
   }
@@ -198,24 +202,9 @@ function isUsed(book: SupplyBook, { type, number }: Happening, thing: Thing): bo
 
 /** What is not in error, and of the same event told twice the first. */
 function countedOf(book: SupplyBook, { steps }: Way): Step[] {
-  const counted: Step[] = []
-  let alike: Set<string> | null = null // of the events of one time, where there are several
-  for (const step of steps) {
-    if (step.inError) continue
-    const last = counted.at(-1)
-    if (last?.event.timeMs !== step.event.timeMs) alike = null
-    else {
-      alike ??= new Set([book.likenessOf(last.event.number)])
-      const likeness = book.likenessOf(step.event.number)
-      if (alike.has(likeness)) continue
-      alike.add(likeness)
-    }
-    counted.push(step)
-  }
-  return counted
+  const isNews = newsIn(book)
+  return steps.filter(({ event, inError }) => !inError && isNews(event.number))
 }
-
-const isSingle = (key: Gs1Key): boolean => !/^01\/\d{14}(?:\/10\/.*)?$/.test(key)
 
 /** A GLN without its extension: doors of one house are one place. */
 const siteOf = ({ location, readPoint }: Happening): string | null => (location ?? readPoint)?.slice(0, 17) ?? null

@@ -39,9 +39,10 @@ export interface Happening {
   readonly expires: number | null
 }
 
-/** A key that an event names; `amount` is null of single things. */
+/** A key that an event names; `amount` is null of single things, and told apart by its unit: 0 is pieces. */
 export interface Naming {
   readonly thing: Thing
   readonly role: Role
   readonly amount: number | null
+  readonly unit: number
 }

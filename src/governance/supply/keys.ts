@@ -4,6 +4,16 @@ import { type Gs1Key, gtinOf } from '../../core/gs1.ts'
 /** A key by its number in one book. */
 export type Thing = number
 
+/** Whether a key that names goods names one of them, and not a lot or a product, of which there may be any at many places. */
+export function isSingle(key: Gs1Key): boolean {
+  return !key.startsWith('01/') || key.startsWith('/21/', 17)
+}
+
+/** Whether a key names a lot of a product. */
+export function isLot(key: Gs1Key): boolean {
+  return key.startsWith('01/') && key.startsWith('/10/', 17)
+}
+
 /** Numbers are given in the order in which keys come, and never again. */
 export class Keys {
   readonly #things = new Map<string, Thing>()

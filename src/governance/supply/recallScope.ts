@@ -2,14 +2,14 @@
 import { type Gs1Key, gs1KindOf, gtinOf } from '../../core/gs1.ts'
 import type { SupplyBook } from './book.ts'
 import { ROLES } from './happening.ts'
-import type { Thing } from './keys.ts'
-import { containersOf } from './trace.ts'
+import { isLot, type Thing } from './keys.ts'
+import { containersOf } from './stays.ts'
 
 /** One thing that a recall reaches. */
 export interface Reached {
   readonly thing: Thing
-  /** `lot`: of the lot or product itself · `made`: of something that was · `holds`: something that was lies in it now. */
-  readonly how: 'lot' | 'made' | 'holds'
+  /** `lot`: of the lot or product itself · `any`: of its product, and told without its lot · `made`: of something that was · `holds`: something that was lies in it now. */
+  readonly how: 'lot' | 'any' | 'made' | 'holds'
   /** What it was made of, or what it holds; null of the lot itself. */
   readonly by: Thing | null
 }
@@ -20,16 +20,18 @@ const ORIGINS_MAX = 10_000 // inputs of inputs that are looked at for one thing
 /** Everything that a lot, or a product, is in; the lot itself first. `cut`: more than are followed. */
 export function recallScope(book: SupplyBook, item: Gs1Key): { readonly reached: Reached[]; readonly cut: boolean } {
   const reached = new Map<Thing, Reached>()
-  for (const thing of packsOf(book, item)) reached.set(thing, { thing, how: 'lot', by: null })
+  const isAny = (thing: Thing): boolean => isLot(item) && gs1KindOf(book.keyOf(thing)) === 'gtin'
+  for (const thing of packsOf(book, item)) reached.set(thing, { thing, how: isAny(thing) ? 'any' : 'lot', by: null })
   for (const { thing } of reached.values()) {
     if (reached.size > REACHED_MAX) break
     for (const output of madeOf(book, thing))
       for (const made of [output, ...packsOf(book, book.keyOf(output))])
         if (!reached.has(made)) reached.set(made, { thing: made, how: 'made', by: thing })
   }
-  for (const { thing, how } of [...reached.values()]) {
-    if (how === 'holds') continue
-    for (const container of containersOf(book, thing))
+  const boxes = new Set<Thing>()
+  for (const { thing } of [...reached.values()]) {
+    if (reached.size > REACHED_MAX) break
+    for (const container of containersOf(book, thing, boxes))
       if (!reached.has(container)) reached.set(container, { thing: container, how: 'holds', by: thing })
   }
   return { reached: [...reached.values()].slice(0, REACHED_MAX), cut: reached.size > REACHED_MAX }
@@ -56,10 +58,10 @@ export function lotsBehind(book: SupplyBook, thing: Thing): Gs1Key[] {
   return [...lots]
 }
 
-/** The lots that a pack is said to be of. */
+/** The lots that a pack is said to be of, or any goods of a product that are counted without their lot. */
 export function lotsOf(book: SupplyBook, thing: Thing): Thing[] {
   const gtin = gtinOf(book.keyOf(thing))
-  if (gtin === null) return []
+  if (gtin === null || isLot(book.keyOf(thing))) return []
   const makings = book.namingsOf(thing).filter(({ role }) => role === ROLES.item || role === ROLES.output)
   const lots = makings
     .filter(({ event }) => !book.isInError(event))
@@ -67,7 +69,7 @@ export function lotsOf(book: SupplyBook, thing: Thing): Thing[] {
   return [...new Set(lots)].filter((lot) => gtinOf(book.keyOf(lot)) === gtin)
 }
 
-/** A lot with its packs, or a product with its lots and packs; a pack is itself. */
+/** A lot with its packs, and its product where that was told with the lot apart; a product with its lots and packs; a pack is itself. */
 function packsOf(book: SupplyBook, item: Gs1Key): Thing[] {
   const kind = gs1KindOf(item)
   const gtin = gtinOf(item)
@@ -82,7 +84,7 @@ function packsOf(book: SupplyBook, item: Gs1Key): Thing[] {
       const made = book.at(event).type === 'transformation' ? ROLES.output : ROLES.item
       return book.namedIn(event, made).map((one) => one.thing)
     })
-    .filter((thing) => gtinOf(book.keyOf(thing)) === gtin && gs1KindOf(book.keyOf(thing)) === 'sgtin')
+    .filter((thing) => gtinOf(book.keyOf(thing)) === gtin && !isLot(book.keyOf(thing)))
   return [self, ...[...new Set(packs)].sort(byKey(book))]
 }
 

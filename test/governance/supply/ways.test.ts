@@ -6,7 +6,9 @@ import { type Gs1Key, readGs1 } from '../../../src/core/gs1.ts'
 import type { SupplyBook } from '../../../src/governance/supply/book.ts'
 import { examine, standingOf } from '../../../src/governance/supply/findings.ts'
 import type { Thing } from '../../../src/governance/supply/keys.ts'
+import { strictest } from '../../../src/governance/supply/products.ts'
 import { lotsBehind, recallScope } from '../../../src/governance/supply/recallScope.ts'
+import { containersOf } from '../../../src/governance/supply/stays.ts'
 import { wayOf } from '../../../src/governance/supply/trace.ts'
 import {
   BOX,
@@ -35,10 +37,12 @@ const LIMITS = { rangeAt: () => ({ low: 2_000, high: 8_000 }), overdueMs: 14 * D
 const ward = { id: 'https://id.gs1.org/414/9506000140445' }
 
 const thing = (book: SupplyBook, what: string): Thing => book.thingOf(readGs1(what)) as Thing
+const inside = (book: SupplyBook, what: string): string[] =>
+  containersOf(book, thing(book, what)).map((one) => book.keyOf(one))
 const codes = (book: SupplyBook, what: string, limits = LIMITS): string[] => {
   const way = wayOf(book, thing(book, what))
   const recalls = lotsBehind(book, way.thing).flatMap((lot) => book.recalls.standing(lot, () => 0))
-  return examine(book, way, limits, recalls).map(({ code }) => code)
+  return examine(book, way, limits, () => recalls).map(({ code }) => code)
 }
 
 const shipment = [
@@ -64,7 +68,7 @@ it('a pack goes with its box: shipped and received in it, on its own after it wa
     b.steps.map(({ event }) => event.step),
     ['commissioning', 'packing', 'shipping', 'receiving', 'shipping'],
   )
-  assert.equal([a.inside.length, b.inside.map((one) => book.keyOf(one))], [0, [readGs1(BOX)]])
+  assert.equal([inside(book, pack('A')), inside(book, pack('B'))], [[], [readGs1(BOX)]])
   assert.equal([standingOf(book, a).state, standingOf(book, b).state], ['here', 'under-way'])
   assert.equal(codes(book, pack('A')), [])
 })
@@ -72,7 +76,7 @@ it('a pack goes with its box: shipped and received in it, on its own after it wa
 it('an emptied box, named without what came out, holds nothing any more', () => {
   const emptied = eventAt(620, 'AggregationEvent', { action: 'DELETE', parentID: BOX, readPoint: HOSPITAL })
   const book = bookOf([...shipment, told(WARD, 1, [emptied])])
-  assert.equal(wayOf(book, thing(book, pack('B'))).inside, [])
+  assert.equal(inside(book, pack('B')), [])
 })
 
 /** Each row adds events to a sound way, and says what is found of pack A then. */
@@ -251,7 +255,7 @@ it('ways, findings and recalls are the same in whatever order the logs arrive', 
         event.seq,
         within.map((one) => book.keyOf(one)),
       ])
-      return [steps, way.inside.map((one) => book.keyOf(one)), codes(book, what), reached, standingOf(book, way).state]
+      return [steps, inside(book, what), codes(book, what), reached, standingOf(book, way).state]
     })
   fc.assert(
     fc.property(story, (acts) => {
@@ -324,6 +328,31 @@ it('a wider range counts when it is final, however many are declared before that
       [0, 90_000],
     ],
   )
+})
+
+it('of two declarations the strictest counts, a narrower one at once and a wider one when it is final', () => {
+  const rangeOf = (final: number, ...entries: Parameters<SupplyBook['tell']>[0][]) => {
+    const found = bookOf(entries).products.of('09506000134352', () => final)
+    return found === null ? null : [found.low, found.high, found.differ]
+  }
+  const [wide, narrow, none] = [
+    declared(MAKER, 1, null, 25_000),
+    declared(MAKER, 0, 2_000, 8_000),
+    declared(MAKER, 1, null, null),
+  ]
+  assert.equal(rangeOf(1, narrow, wide), [2_000, 8_000, false], 'wider, and pending')
+  assert.equal(rangeOf(2, narrow, wide), [null, 25_000, false], 'wider, and final')
+  assert.equal(rangeOf(1, declared(MAKER, 0, null, 25_000), declared(MAKER, 1, 2_000, 8_000)), [2_000, 8_000, false])
+  assert.equal(rangeOf(1, narrow, none), [2_000, 8_000, false], 'taken back, and pending')
+  assert.is(rangeOf(2, narrow, none), null, 'taken back')
+  assert.equal(rangeOf(9, narrow, declared(WARD, 0, 1_000, 6_000)), [2_000, 6_000, true])
+  assert.equal(rangeOf(9, declared(WARD, 0, 1_000, 6_000), narrow), [2_000, 6_000, true], 'in whatever order')
+  assert.is(rangeOf(9, declared(MAKER, 0, 8_000, 2_000)), null, 'upside down, and passed over')
+})
+
+it('a truck that carried more than a call has arguments has a strictest range all the same', () => {
+  const ranges = Array.from({ length: 200_000 }, (_, i) => ({ low: i === 7 ? 3_000 : 2_000, high: null }))
+  assert.equal(strictest(ranges), { low: 3_000, high: null })
 })
 
 it.run()
