@@ -122,8 +122,8 @@ function auditLines(report: AuditReport): string[] {
     `  root in the entry   ${report.declared}`,
     `  root made again     ${report.root}`,
     `  ${patients} patients in the set, ${permitted} of them permitted, with ${rows} rows; ${erased} were erased since and cannot be opened`,
-    `  ${recorded} words that the log told of before the round, ${unopened} of them opened by nobody`,
-    `  ${denials} of the words opened say no; each patient's were judged ${sinceMs === null ? 'at' : `from ${utc(sinceMs)}, before which the round cannot have begun, to`} the time of its entry`,
+    `  words that the log told of before the round: ${recorded}; opened by nobody: ${unopened}`,
+    `  words opened that say no: ${denials}; each patient's were judged ${sinceMs === null ? 'at' : `from ${utc(sinceMs)}, before which the round cannot have begun, to`} the time of its entry`,
     ...faults.map((fault) => `  WRONG: ${fault}`),
     faults.length === 0
       ? 'Every word was obeyed that was recorded before the round. As declared by the hospital: the log cannot see which rows a program read.'
