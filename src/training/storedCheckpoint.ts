@@ -21,30 +21,33 @@ export interface StoredCheckpoint {
   readonly best: Weights | null
   /** How the newest own update was written; the residual in it is private too. */
   readonly coding: StoredCoding
+  /** Of the updates that `checkpoint.others` names those that there was room for: the folder of updates is written later, and a kill may come first. */
+  readonly others: readonly Float32Array[]
 }
 
 const VERSION = 2 // 1 had neither local state nor best model, and float32 alone
 const CHECKPOINT_BYTES_MAX = 16 * LIMITS.modelBytesMax // shared weights, moments, steering, best, personal and its moments, payload, keyframe, residual
 
 /**
- * CBOR of [version, checkpoint, shared, head, optimiser, local, best or null where it is the newest, coding]; weights as little-endian
- * float32.
+ * CBOR of [version, checkpoint, shared, head, optimiser, local, best or null where it is the newest, coding, and others where there are any];
+ * weights as little-endian float32.
  */
 export function encodeCheckpoint(stored: StoredCheckpoint): Uint8Array {
-  const { checkpoint, shared, head, optimiser, local, best, coding } = stored
+  const { checkpoint, shared, head, optimiser, local, best, coding, others } = stored
   const plain = { ...checkpoint, parents: [...checkpoint.parents] } as unknown as Cbor
   const isNewest = checkpoint.standing?.best.model === checkpoint.shared
   const kept = best === null || isNewest ? null : [bytesUnder(best.shared), bytesUnder(best.head)]
   const numbers = [bytesUnder(shared), bytesUnder(head), optimiser]
-  return encodeCbor([VERSION, plain, ...numbers, localStateToCbor(local), kept, plainCoding(coding)])
+  const tested = others.length === 0 ? [] : [others.map(bytesUnder)]
+  return encodeCbor([VERSION, plain, ...numbers, localStateToCbor(local), kept, plainCoding(coding), ...tested])
 }
 
 /** Reads what `encodeCheckpoint` wrote, in this version or the one before. Errors: `database-newer`, those of `decodeCbor`. */
 export function decodeCheckpoint(bytes: Uint8Array): StoredCheckpoint {
-  const [version, checkpoint, shared, head, optimiser, local, best, coding] = decodeCbor(
+  const [version, checkpoint, shared, head, optimiser, local, best, coding, others = []] = decodeCbor(
     bytes,
     CHECKPOINT_BYTES_MAX,
-  ) as [number, unknown, Uint8Array, Uint8Array, Uint8Array, unknown, [Uint8Array, Uint8Array] | null, PlainCoding]
+  ) as PlainCheckpoint
   if (version > VERSION) {
     throw new ConsiliumError({
       code: 'database-newer',
@@ -54,7 +57,8 @@ export function decodeCheckpoint(bytes: Uint8Array): StoredCheckpoint {
   const numbers = { shared: bytesFloat(shared), head: bytesFloat(head), optimiser }
   if (version === 1) {
     const before = checkpoint as Omit<Checkpoint, 'standing'>
-    return { checkpoint: { ...before, standing: null }, ...numbers, local: NO_LOCAL_STATE, best: null, coding: null }
+    const since = { local: NO_LOCAL_STATE, best: null, coding: null, others: [] }
+    return { checkpoint: { ...before, standing: null }, ...numbers, ...since }
   }
   const { shared: newest, standing } = checkpoint as Checkpoint
   const other = best && { shared: bytesFloat(best[0]), head: bytesFloat(best[1]) }
@@ -65,9 +69,21 @@ export function decodeCheckpoint(bytes: Uint8Array): StoredCheckpoint {
     local: localStateFromCbor(local),
     best: isNewest ? { shared: numbers.shared, head: numbers.head } : other,
     coding: readCoding(coding),
+    others: others.map(bytesFloat),
   }
 }
 
+type PlainCheckpoint = [
+  ...[
+    version: number,
+    checkpoint: unknown,
+    shared: Uint8Array,
+    head: Uint8Array,
+    optimiser: Uint8Array,
+    local: unknown,
+  ],
+  ...[best: [Uint8Array, Uint8Array] | null, coding: PlainCoding, others?: Uint8Array[]],
+]
 type PlainKeyframe = [round: number, digest: Digest, weights: Uint8Array] | null
 /** [coding, reference, payload, keyframe, residual]. */
 type PlainCoding = [CodingNumber, Digest | null, Uint8Array, PlainKeyframe, Uint8Array | null] | null

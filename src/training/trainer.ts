@@ -56,6 +56,8 @@ interface Opened {
   readonly root: Digest | null
 }
 
+const OTHERS_BYTES_MAX = 8_388_608 // of updates in the last checkpoint of a study: 128 hospitals' of 16,000 parameters each
+
 /** What a trainer works with. `study` is asked for studies with a permit alone; `tell` writes to the log, so no rows and no weights. */
 export interface TrainerParts extends AloneParts {
   readonly weights: WeightStore
@@ -103,7 +105,7 @@ export class Trainer {
       this.#keep(one)
       this.#private.set(study, { head: one.head, optimiser: one.optimiser, local: one.local })
       this.#coder.restore(study, one.checkpoint.shared, one.coding)
-      parts.weights.put(study, one.shared)
+      for (const weights of [one.shared, ...one.others]) parts.weights.put(study, weights)
     }
   }
 
@@ -314,9 +316,24 @@ export class Trainer {
     const best = standing === null ? null : same ? (before?.best ?? null) : { shared, head: own.head }
     const local = { ...own.local, made: checkpoint.stage === 'trained' ? own.local.made : null }
     const coding = this.#coder.stored(study)
-    const stored = { checkpoint, shared, head: own.head, optimiser: own.optimiser, local, best, coding }
+    const others = this.#othersOf(checkpoint)
+    const stored = { checkpoint, shared, head: own.head, optimiser: own.optimiser, local, best, coding, others }
     this.#keep(stored)
     return stored
+  }
+
+  /** The updates that are still to be tested after the end, as far as there is room. */
+  #othersOf({ study, others = [] }: Checkpoint): Float32Array[] {
+    const found: Float32Array[] = []
+    let bytes = 0
+    for (const { digest } of others) {
+      if (!this.#parts.weights.has(study, digest)) continue
+      const weights = this.#parts.weights.get(study, digest)
+      bytes += weights.byteLength
+      if (bytes > OTHERS_BYTES_MAX) break
+      found.push(weights)
+    }
+    return found
   }
 
   /** How the own update with these weights was written; float32 is the weights themselves. */

@@ -51,6 +51,7 @@ const STORED: StoredCheckpoint = {
   },
   best: { shared: Float32Array.of(4, 3, 2, 1), head: Float32Array.of(0.7) },
   coding: null,
+  others: [Float32Array.of(1, 2, 3, 4), Float32Array.of(-4, -3, -2, -1)],
 }
 
 it('is read back as it was written, to the bit', () => {
@@ -79,7 +80,7 @@ it('of version 1, which knew neither local state nor best model, is read: a node
   const read = decodeCheckpoint(readFileSync(new URL('../golden/checkpoint-v1.cbor', import.meta.url)))
   const { standing: _, ...checkpoint } = STORED.checkpoint
   const { shared, head, optimiser } = STORED
-  const numbers = { shared, head, optimiser, local: NO_LOCAL_STATE, best: null, coding: null }
+  const numbers = { shared, head, optimiser, local: NO_LOCAL_STATE, best: null, coding: null, others: [] }
   const { brier: __, ...metrics } = METRICS // as they were then
   assert.equal(read, { checkpoint: { ...checkpoint, metrics, standing: null }, ...numbers })
 })

@@ -1,13 +1,17 @@
 /** What a trainer lets a hospital's rows decide. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { LinearLearner } from '../../netsim/members/linearLearner.ts'
 import type { Study } from '../../src/config/study.ts'
 import type { Digest } from '../../src/core/ids.ts'
 import type { Dataset } from '../../src/data/dataset.ts'
+import { decodeCheckpoint, encodeCheckpoint } from '../../src/training/storedCheckpoint.ts'
+import { Trainer } from '../../src/training/trainer.ts'
+import { WeightStore } from '../../src/training/weightStore.ts'
 import { keyOf } from '../gossip/fixtures.ts'
 import { STUDY } from '../learn/fixtures.ts'
 import { studyOf, tableOf } from '../node/clinics.ts'
-import { opened, PERMIT, withValidation } from './trainerKit.ts'
+import { NotingLearner, opened, PERMIT, trainerParts, withValidation } from './trainerKit.ts'
 
 const it = suite('trainer')
 const [ADA, BEN] = [keyOf('ada').member, keyOf('ben').member]
@@ -68,6 +72,37 @@ it('of another hospital’s update no AUC is told where a class has fewer rows t
   )
   const [site] = (await crossed(10))?.sites ?? []
   assert.ok((site?.auc?.[0] as number) > 0)
+})
+
+it('after a kill at the end of a study the others’ updates are still here to be tested, though no folder has them yet', async () => {
+  const table = tableOf('ada', 120)
+  const dataset = { ...table, testRows: Uint32Array.from({ length: 30 }, (_, row) => row) }
+  const before = await opened(studyOf(), dataset)
+  const shared = before.weights.put(STUDY, Float32Array.of(0.5, 0.6, 0, 0))
+  const digest = before.weights.put(STUDY, Float32Array.of(0.2, 0.9, 0.1, 0))
+  const others = [{ author: BEN, round: 2, digest, examples: 40 }]
+  const stored = before.trainer.stored({
+    ...{
+      study: STUDY,
+      stage: 'ended',
+      round: 3,
+      scaling: PERMIT.scaling,
+      base: shared,
+      parents: [],
+      shared,
+      head: shared,
+    },
+    ...{ examples: 40, metrics: null, standing: null, others },
+  })
+  const weights = new WeightStore()
+  const parts = trainerParts(studyOf(), new NotingLearner(new LinearLearner()), {
+    weights,
+    loadDataset: async () => dataset,
+  })
+  const after = new Trainer(parts, [decodeCheckpoint(encodeCheckpoint(stored))])
+  await after.open({ type: 'open-study', permit: PERMIT, start: 'resume' })()
+  const event = await after.assess({ type: 'cross', permit: PERMIT, others } as never)()
+  assert.equal(event.type === 'crossed' && event.sites.map(({ update }) => update), [digest])
 })
 
 it.run()
