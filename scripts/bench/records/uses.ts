@@ -24,7 +24,7 @@ const QUERIES = 5
 const STUDY = '5d'.repeat(32) as StudyId
 const MODELS = 20
 const REFERENCE_RUNS = 20_000
-const SIDE_BY_SIDE = 1 // what telling adds to one prediction; of 4 that never pause each waits for the others, too: 4.3 ms were measured
+const SIDE_BY_SIDE = 1 // what telling adds to one prediction; of 4 that never pause each waits for the others, too: 1.5 ms were measured
 
 /** Predictions of several clients, each one after another; entries are signed and written meanwhile. */
 export async function bench(): Promise<Figure[]> {
