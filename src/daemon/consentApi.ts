@@ -1,4 +1,5 @@
 /** What the control API answers about patients, as the command line reads it. Record numbers come in, and go out to nobody. */
+import type { AccountedResearch } from '../report/exports/accounting.ts'
 
 /** `POST /v1/consent`. */
 export interface SaidReport {
@@ -72,29 +73,8 @@ export interface SubjectStudyReport {
 /** `GET /v1/research`. */
 export interface ResearchReport {
   readonly hospital: string
-  readonly studies: readonly ResearchStudy[]
-}
-
-/** What went out in one study that asks no patients. Whose rows its updates rest on no log knows. */
-export interface ResearchStudy {
-  readonly study: string
-  readonly name: string
-  readonly purpose: string
-  /** A member's name. */
-  readonly proposedBy: string
-  /** What is read of a row: inputs, then the label. */
-  readonly columns: readonly string[]
-  /** Of the newest update; null where that is not known any more. */
-  readonly rows: number | null
-  /** Updates in the time asked for. */
-  readonly updates: number
-  /** Other members that had accepted the study, with the first and the last update of that time that was computed after this hospital knew of it. */
-  readonly recipients: readonly {
-    readonly member: string
-    readonly number: number
-    readonly first: { readonly timeMs: number; readonly entry: string }
-    readonly last: { readonly timeMs: number; readonly entry: string }
-  }[]
+  /** What went out in studies that ask no patients. */
+  readonly studies: readonly AccountedResearch[]
 }
 
 /** `POST /v1/consent/receipt`. */

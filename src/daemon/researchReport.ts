@@ -3,7 +3,8 @@ import { readBody } from '../governance/kinds.ts'
 import type { OwnRounds } from '../governance/ownRounds.ts'
 import type { StudyState } from '../governance/studies.ts'
 import { decodeEntry } from '../ledger/entry.ts'
-import type { ResearchReport, ResearchStudy } from './consentApi.ts'
+import type { AccountedPeriod, AccountedResearch } from '../report/exports/accounting.ts'
+import type { ResearchReport } from './consentApi.ts'
 import type { Daemon } from './daemon.ts'
 import { refOf } from './models.ts'
 import { recipientsOf } from './subjectReport.ts'
@@ -11,14 +12,8 @@ import { recipientsOf } from './subjectReport.ts'
 /** What it works with. */
 type Reported = Pick<Daemon, 'ownLog' | 'machine' | 'home' | 'logs' | 'nameOf'>
 
-/** From `sinceMs` on and before `untilMs`. */
-interface Period {
-  readonly sinceMs: number
-  readonly untilMs: number
-}
-
 /** Studies of which this hospital computed updates in that time that rest on no set of patients. Errors: those of `decodeEntry`, where the store is damaged. */
-export async function researchReport(daemon: Reported, period: Period): Promise<ResearchReport> {
+export async function researchReport(daemon: Reported, period: AccountedPeriod): Promise<ResearchReport> {
   const own = await daemon.ownLog.rounds()
   const states = daemon.machine.view().studies.map(({ state }) => state)
   const found = await Promise.all(states.map((state) => studyOf(daemon, state, own, period)))
@@ -29,8 +24,8 @@ async function studyOf(
   daemon: Reported,
   { id, study, proposedBy }: Pick<StudyState, 'id' | 'study' | 'proposedBy'>,
   own: OwnRounds,
-  { sinceMs, untilMs }: Period,
-): Promise<ResearchStudy | null> {
+  { sinceMs, untilMs }: AccountedPeriod,
+): Promise<AccountedResearch | null> {
   const self = daemon.home.key.id
   const rounds = own.unasked(id).filter(({ timeMs }) => timeMs >= sinceMs && timeMs < untilMs)
   const newest = rounds.at(-1)

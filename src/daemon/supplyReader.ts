@@ -5,6 +5,7 @@ import type { Checked } from '../governance/supply/answers.ts'
 import { SupplyBook } from '../governance/supply/book.ts'
 import { Checkup } from '../governance/supply/checkup.ts'
 import type { FinalSize } from '../governance/supply/recalls.ts'
+import { Forgetting } from './droppedBodies.ts'
 import { lacking } from './logSlices.ts'
 import type { Logs } from './logs.ts'
 import { Turns } from './turns.ts'
@@ -23,9 +24,11 @@ export class SupplyReader {
   readonly #book = new SupplyBook()
   readonly #checkup = new Checkup(this.#book)
   readonly #turns = new Turns<'read'>()
-  /** Entries whose bodies went while entries were being read: those may have been read before. */
-  #gone: { readonly author: MemberId; readonly seqs: readonly number[] }[] = []
-  #isReading = false
+  readonly #forgetting = new Forgetting((author, seqs) => {
+    const events = this.#book.toldIn(author, seqs)
+    this.#checkup.forgetting(events)
+    this.#book.forget(events)
+  })
 
   constructor(logs: () => SupplyLogs) {
     this.#logs = logs
@@ -34,14 +37,9 @@ export class SupplyReader {
   /** Everything that the logs here tell now. Errors: those of `decodeEntry`, where the store is damaged. */
   current(): Promise<SupplyBook> {
     return this.#turns.run('read', async () => {
-      this.#logs().dropped.add(this.#forget)
-      this.#isReading = true
-      try {
+      await this.#forgetting.during(this.#logs().dropped, async () => {
         for (const author of this.#logs().authors()) await this.#catchUp(author)
-      } finally {
-        this.#isReading = false
-        this.#forgetGone()
-      }
+      })
       return this.#book
     })
   }
@@ -54,19 +52,6 @@ export class SupplyReader {
     return inSlices(this.#checkup.answer(...asked), signal)
   }
 
-  readonly #forget = (author: MemberId, seqs: readonly number[]): void => {
-    this.#gone.push({ author, seqs })
-    if (!this.#isReading) this.#forgetGone()
-  }
-
-  #forgetGone(): void {
-    for (const { author, seqs } of this.#gone.splice(0)) {
-      const events = this.#book.toldIn(author, seqs)
-      this.#checkup.forgetting(events)
-      this.#book.forget(events)
-    }
-  }
-
   async #catchUp(author: MemberId): Promise<void> {
     const { size } = this.#logs().sizeOf(author)
     let slice = SLICE_MIN
@@ -75,7 +60,7 @@ export class SupplyReader {
       const raws = await this.#logs().entries(author, from, Math.min(size, from + slice))
       if (raws.length === 0) throw lacking(author, from)
       this.#book.take(author, raws)
-      this.#forgetGone()
+      this.#forgetting.now()
       slice = this.#book.events - before > EVENTS_AT_A_TIME ? SLICE_MIN : Math.min(SLICE_MAX, slice * 2)
       await setImmediate()
     }

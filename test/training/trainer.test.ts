@@ -5,6 +5,7 @@ import { LinearLearner } from '../../netsim/members/linearLearner.ts'
 import type { Study } from '../../src/config/study.ts'
 import type { Digest } from '../../src/core/ids.ts'
 import type { Dataset } from '../../src/data/dataset.ts'
+import type { Checkpoint } from '../../src/node/checkpoint.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/training/storedCheckpoint.ts'
 import { Trainer } from '../../src/training/trainer.ts'
 import { WeightStore } from '../../src/training/weightStore.ts'
@@ -37,6 +38,11 @@ it('of a private study no row that trains decides what is merged, for that shows
   assert.ok(apart.parts.length > 1 && apart.aside === 1, 'rows that do not train may')
 })
 
+const checkpointOf = (stage: Checkpoint['stage'], shared: Digest): Checkpoint => ({
+  ...{ study: STUDY, stage, round: 3, scaling: PERMIT.scaling, base: shared, parents: [], shared, head: shared },
+  ...{ examples: 40, metrics: null, standing: null },
+})
+
 /** Ada's figures of an update of Ben's: `positives` of 30 held-out rows are positive, and the minimum cohort is 10. */
 async function crossed(positives: number) {
   const table = tableOf('ada', 120)
@@ -45,19 +51,7 @@ async function crossed(positives: number) {
   const { trainer, weights } = await opened(studyOf(), { ...table, labels, testRows })
   const shared = weights.put(STUDY, Float32Array.of(0.5, 0.6, 0, 0))
   const digest = weights.put(STUDY, Float32Array.of(0.2, 0.9, 0.1, 0))
-  trainer.stored({
-    ...{
-      study: STUDY,
-      stage: 'merged',
-      round: 3,
-      scaling: PERMIT.scaling,
-      base: shared,
-      parents: [],
-      shared,
-      head: shared,
-    },
-    ...{ examples: 40, metrics: null, standing: null },
-  })
+  trainer.stored(checkpointOf('merged', shared))
   const others = [{ author: BEN, round: 2, digest, examples: 40 }]
   const event = await trainer.assess({ type: 'cross', permit: PERMIT, others } as never)()
   return event.type === 'crossed' ? event : assert.unreachable()
@@ -81,19 +75,7 @@ it('after a kill at the end of a study the others’ updates are still here to b
   const shared = before.weights.put(STUDY, Float32Array.of(0.5, 0.6, 0, 0))
   const digest = before.weights.put(STUDY, Float32Array.of(0.2, 0.9, 0.1, 0))
   const others = [{ author: BEN, round: 2, digest, examples: 40 }]
-  const stored = before.trainer.stored({
-    ...{
-      study: STUDY,
-      stage: 'ended',
-      round: 3,
-      scaling: PERMIT.scaling,
-      base: shared,
-      parents: [],
-      shared,
-      head: shared,
-    },
-    ...{ examples: 40, metrics: null, standing: null, others },
-  })
+  const stored = before.trainer.stored({ ...checkpointOf('ended', shared), others })
   const weights = new WeightStore()
   const parts = trainerParts(studyOf(), new NotingLearner(new LinearLearner()), {
     weights,

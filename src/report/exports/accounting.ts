@@ -21,16 +21,20 @@ export interface AccountedStudy {
   readonly rounds: readonly Sent[]
 }
 
-/** A study that asks nobody: its updates of the period may rest on the patient's rows. */
+/** A study that asks nobody: its updates of the period may rest on the patient's rows; whose they are no log knows. */
 export interface AccountedResearch {
   readonly study: string
   readonly name: string
   readonly purpose: string
+  /** A member's name. */
   readonly proposedBy: string
+  /** What is read of a row: inputs, then the label. */
   readonly columns: readonly string[]
-  /** Of the newest update; null where that is not known. */
+  /** Of the newest update; null where that is not known any more. */
   readonly rows: number | null
+  /** Updates in the period. */
   readonly updates: number
+  /** Other members that had accepted the study, with the first and the last update that was computed after this hospital knew of it. */
   readonly recipients: readonly {
     readonly member: string
     readonly number: number
